@@ -1,0 +1,69 @@
+import { z } from "zod";
+
+/** Progress events that more may follow (contract §3). */
+export const PROGRESS_EVENTS = [
+  "accepted",
+  "waiting",
+  "stopping",
+  "submitted",
+  "progress",
+  "joined",
+] as const;
+
+/** Outcomes: exactly one ends a command. `duplicate` ends a delivery, not a command. */
+export const FINAL_EVENTS = [
+  "succeeded",
+  "failed",
+  "unresolved",
+  "rejected",
+  "superseded",
+  "expired",
+  "cancelled",
+  "planned",
+] as const;
+
+export const EventName = z.enum([...PROGRESS_EVENTS, ...FINAL_EVENTS, "duplicate"]);
+export type EventName = z.infer<typeof EventName>;
+export type ProgressEventName = (typeof PROGRESS_EVENTS)[number];
+export type FinalEventName = (typeof FINAL_EVENTS)[number];
+
+/** What a waiting command waits for. */
+export const WaitReason = z.enum([
+  "server-busy",
+  "server-unstable",
+  "throttled",
+  "paused",
+  "cloud-unavailable",
+  "clock-skew",
+  "store-rebuilding",
+]);
+export type WaitReason = z.infer<typeof WaitReason>;
+
+/** `data` of every event; what one event adds lies beside these. */
+export const EventData = z.looseObject({
+  command_id: z.string(),
+  project_id: z.string().nullable(),
+  server_id: z.string().nullable(),
+  event: EventName,
+  sequence: z.int().min(1),
+  source: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+/**
+ * A progress event: CloudEvents 1.0, structured JSON (contract §3). `id` is `<command_id>/<sequence>`,
+ * so a repeat is recognised; `time` is when it became true. Holds no secret.
+ */
+export const ProgressEvent = z.object({
+  specversion: z.literal("1.0"),
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  subject: z.string().optional(),
+  time: z.iso.datetime(),
+  datacontenttype: z.literal("application/json"),
+  traceparent: z.string().optional(),
+  tracestate: z.string().optional(),
+  data: EventData,
+});
+export type ProgressEvent = z.infer<typeof ProgressEvent>;

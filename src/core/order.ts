@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { OnBusy } from "../contract/command.ts";
+import { CommandId, DiskId, ProjectId, ServerId } from "../contract/ids.ts";
+
+/** Where the one final event is repeated to, when the emitter asked for it (AMQP `reply_to`, `correlation_id`). */
+export const ReplyTo = z.object({ queue: z.string(), correlationId: z.string().optional() });
+export type ReplyTo = z.infer<typeof ReplyTo>;
+
+/** W3C trace context of the emitter, passed on unread. */
+export const TraceContext = z.object({ traceparent: z.string(), tracestate: z.string().optional() });
+export type TraceContext = z.infer<typeof TraceContext>;
+
+/**
+ * A command on its way, without the `os-reinstall` body: what every step needs and every message
+ * carries. Holds no secret. Times are epoch milliseconds.
+ */
+export const Order = z.object({
+  commandId: CommandId,
+  projectId: ProjectId,
+  serverId: ServerId,
+  /** Hash of everything the emitter said: the same id with another hash is another command. */
+  contentHash: z.string(),
+  /** Hash of server and `os-reinstall`: two commands with one wish can share one reinstall. */
+  wishHash: z.string(),
+  onBusy: OnBusy,
+  dryRun: z.boolean(),
+  expectedSystemDisk: DiskId.optional(),
+  /** Not started after this instant: the emitter's `expires_at`, else arrival plus the greatest age. */
+  expiresAtMs: z.number(),
+  observedAtMs: z.number().optional(),
+  receivedAtMs: z.number(),
+  source: z.string().optional(),
+  reason: z.string().optional(),
+  replyTo: ReplyTo.optional(),
+  trace: TraceContext.optional(),
+});
+export type Order = z.infer<typeof Order>;

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
+import { CommandId, DiskId, JobId } from "../contract/ids.ts";
+import { OsReinstall } from "../contract/os-reinstall.ts";
+
+/** The server as it was before anything was done to it: what "replaced" is measured against. */
+export const Before = z.object({
+  systemDiskId: DiskId,
+  /** Volume type where the cloud tells it: evidence is counted apart for each. */
+  volumeType: z.string().optional(),
+  status: z.string(),
+  atMs: z.number(),
+});
+export type Before = z.infer<typeof Before>;
+
+/**
+ * How often this command has been at the dangerous line. `attempt` is the number of the submission that
+ * comes next or is under way: it grows with every POST and fences off whoever held a lower one.
+ * `spent` counts only those that may have reached the cloud: the budget.
+ */
+const Tries = z.object({ attempt: z.int().min(1), spent: z.int().min(0) });
+export type Tries = z.infer<typeof Tries>;
+
+const Waiting = z.object({
+  phase: z.literal("waiting"),
+  body: OsReinstall,
+  tries: Tries,
+  waitsFor: WaitReason,
+  holder: CommandId.optional(),
+  before: Before.optional(),
+  sinceMs: z.number(),
+});
+
+const Joined = z.object({
+  phase: z.literal("joined"),
+  leader: CommandId,
+  sinceMs: z.number(),
+});
+
+const Prepare = z.object({
+  phase: z.literal("prepare"),
+  body: OsReinstall,
+  tries: Tries,
+  before: Before,
+  /** The stop that was asked for last; absent until the first. */
+  stop: z
+    .object({ type: z.enum(["SOFT", "HARD"]), jobId: JobId.optional(), askedAtMs: z.number() })
+    .optional(),
+  sinceMs: z.number(),
+});
+
+const Submit = z.object({
+  phase: z.literal("submit"),
+  body: OsReinstall,
+  tries: Tries,
+  before: Before,
+});
+
+const Reconcile = z.object({
+  phase: z.literal("reconcile"),
+  /** Kept for a next attempt; absent when the message was rebuilt from the record, or no attempt may follow. */
+  body: OsReinstall.optional(),
+  tries: Tries,
+  /** Absent when the first look was lost: then no disk can prove anything. */
+  before: Before.optional(),
+  /** From this instant on the request in doubt is dead wherever it is: its signature is too old. Null: it never dies. */
+  fenceAtMs: z.number().nullable(),
+  deadlineMs: z.number(),
+  sinceMs: z.number(),
+  /** The cloud had accepted the request (its job vanished): it was carried out or never will be retried. */
+  accepted: z.object({ jobId: JobId, atMs: z.number() }).optional(),
+  why: z.enum(["no-answer", "redelivered", "store-forgot", "job-vanished", "job-foreign"]),
+});
+
+const Watch = z.object({
+  phase: z.literal("watch"),
+  tries: Tries,
+  jobId: JobId,
+  before: Before,
+  acceptedAtMs: z.number(),
+  deadlineMs: z.number(),
+  /** Has `submitted` been told? Not when the record could not be saved right after the POST. */
+  announced: z.boolean(),
+  /** Polls in a row that said SUCCESS while the server did not agree yet. */
+  successes: z.int(),
+  /** Polls in a row that did not know the job. */
+  missing: z.int(),
+});
+
+const Settle = z.object({
+  phase: z.literal("settle"),
+  jobId: JobId.optional(),
+  untilMs: z.number(),
+  success: z.object({
+    durationSeconds: z.number().nullable(),
+    verified: z.boolean(),
+    evidence: z.enum(["job", "system-disk-replaced"]),
+    volumeType: z.string().optional(),
+    disk: z.enum(["replaced", "kept", "unseen"]),
+  }),
+});
+
+/** One unfinished command, as its message carries it. */
+export const State = z.discriminatedUnion("phase", [
+  Waiting,
+  Joined,
+  Prepare,
+  Submit,
+  Reconcile,
+  Watch,
+  Settle,
+]);
+export type State = z.infer<typeof State>;
+export type Phase = State["phase"];
+export type In<P extends Phase> = Extract<State, { phase: P }>;
+
+/** Where a step may lead, and nowhere else. `admit` is the raw command before it has a state. */
+export const TRANSITIONS = {
+  admit: ["prepare", "submit", "joined", "waiting", "reconcile", ...FINAL_EVENTS],
+  waiting: ["waiting", "joined", "prepare", "submit", "reconcile", ...FINAL_EVENTS],
+  joined: ["joined", ...FINAL_EVENTS],
+  prepare: ["prepare", "submit", "waiting", "reconcile", ...FINAL_EVENTS],
+  submit: ["watch", "reconcile", "waiting", "failed", "superseded", "expired", "cancelled"],
+  reconcile: ["reconcile", "prepare", "submit", "waiting", "settle", "succeeded", "failed", "unresolved"],
+  watch: ["watch", "settle", "reconcile", "succeeded", "failed", "unresolved"],
+  settle: ["settle", "succeeded"],
+} as const satisfies Record<Phase | "admit", readonly (Phase | (typeof FINAL_EVENTS)[number])[]>;
+
+/** The state without the `os-reinstall` body, which may hold `user_data`: what may leave our own messages. */
+export function withoutBody(state: State): State | Omit<State, "body"> {
+  if (!("body" in state)) return state;
+  const { body: _body, ...rest } = state;
+  return rest;
+}

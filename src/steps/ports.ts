@@ -1,0 +1,363 @@
+import type { ProgressEvent, WaitReason } from "../contract/event.ts";
+import type { CommandId, DiskId, JobId, ProjectId, ServerId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { Order } from "../core/order.ts";
+import type { Phase, State } from "../core/state.ts";
+
+/** Time and chance. `monotonicMs` never jumps; `sleep` resolves early, without rejecting, when aborted. */
+export interface Clock {
+  nowMs(): number;
+  monotonicMs(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** A string that nobody else has: the nonce of a delivery. */
+  nonce(): string;
+}
+
+// ---------------------------------------------------------------- the cloud
+
+/** What a look at a server showed. `null` where the cloud said nothing. */
+export interface ServerView {
+  readonly status: string;
+  readonly taskState: string | null;
+  readonly vmState: string | null;
+  /** The volume with `bootIndex` "0"; null: no system disk is attached now. */
+  readonly systemDiskId: DiskId | null;
+  readonly volumeType: string | null;
+  readonly locked: boolean;
+  readonly frozen: boolean;
+  readonly name: string | null;
+  readonly imageId: string | null;
+  readonly faultMessage: string | null;
+  /** The cloud's own clock at that answer (its `Date` header), epoch ms; null when absent. */
+  readonly cloudTimeMs: number | null;
+}
+
+/** Why a cloud call gave no usable answer, for people and for the wait that follows. */
+export interface Unavailable {
+  readonly waitsFor: Extract<WaitReason, "throttled" | "cloud-unavailable">;
+  readonly cloudCode: string | null;
+  readonly message: string;
+  /** How long the cloud asked us to stay away; null: it did not say. */
+  readonly retryAfterMs: number | null;
+}
+
+/** A sure "no" of the cloud, classified by the error table. */
+export interface Refusal {
+  /** Closed set of the error table, e.g. `not-found`, `permission`, `quota`, `server-locked`. */
+  readonly class: string;
+  readonly cloudCode: string;
+  readonly httpStatus: number;
+  readonly message: string;
+  /** What a person should do next. */
+  readonly nextStep: string;
+  readonly retryable: boolean;
+}
+
+export type Look =
+  | { readonly kind: "seen"; readonly server: ServerView }
+  | { readonly kind: "absent"; readonly refusal: Refusal }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+export type JobLook =
+  | {
+      readonly kind: "running";
+      /** The cloud's word, e.g. `INIT`, `RUNNING`, or one we do not know. */
+      readonly jobStatus: string;
+      readonly subJobs: { readonly total: number; readonly done: number } | null;
+    }
+  | { readonly kind: "succeeded"; readonly endedAtMs: number | null }
+  | { readonly kind: "failed"; readonly cloudCode: string; readonly message: string }
+  /** The cloud does not know this id (expired, or not yet visible). */
+  | { readonly kind: "missing"; readonly cloudCode: string }
+  /** The job is about another server. */
+  | { readonly kind: "foreign"; readonly serverId: string }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+export type StopOutcome =
+  | { readonly kind: "accepted"; readonly jobId: JobId | null }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** May or may not have been done: stopping twice is harmless, look again. */
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+/** What became of one POST, told apart by what may be done next (design §4.7). */
+export type Submission =
+  | { readonly kind: "accepted"; readonly jobId: JobId }
+  /** Proven rejected, for good. */
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** Proven rejected, for now. */
+  | {
+      readonly kind: "later";
+      readonly waitsFor: Extract<WaitReason, "server-unstable" | "throttled" | "cloud-unavailable">;
+      readonly refusal: Refusal;
+      readonly retryAfterMs: number | null;
+    }
+  /** Not one byte of the request was written. */
+  | ({ readonly kind: "not-sent" } & Unavailable)
+  | { readonly kind: "unknown"; readonly message: string };
+
+/** A request that is signed and can be sent once. */
+export interface SignedReinstall {
+  /** What the signature says, epoch ms; null when the authentication has no expiry (token mode). */
+  readonly signedAtMs: number | null;
+  /** Sends it; a second call throws. Never retried, never redirected; takes at most the POST timeout. */
+  send(signal: AbortSignal): Promise<Submission>;
+}
+
+export type Signing =
+  | { readonly kind: "signed"; readonly request: SignedReinstall }
+  | ({ readonly kind: "unavailable" } & Unavailable);
+
+/** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
+export interface CloudApi {
+  /** May be repeated freely. */
+  look(project: ProjectId, server: ServerId, signal: AbortSignal): Promise<Look>;
+  /** May be repeated freely. `foreign` when the job names a server other than `server`. */
+  job(project: ProjectId, server: ServerId, job: JobId, signal: AbortSignal): Promise<JobLook>;
+  /** May be repeated: stopping what is stopped changes nothing. */
+  stop(
+    project: ProjectId,
+    server: ServerId,
+    type: "SOFT" | "HARD",
+    signal: AbortSignal,
+  ): Promise<StopOutcome>;
+  /** Signs the request now, once. Takes the request budget for it. Sends nothing of it. */
+  sign(
+    project: ProjectId,
+    server: ServerId,
+    body: OsReinstall,
+    signal: AbortSignal,
+  ): Promise<Signing>;
+}
+
+// ---------------------------------------------------------------- the store (Redis)
+
+/** The store could not be asked, or did not answer in time: what was asked may have happened. */
+export interface StoreAway {
+  readonly kind: "away";
+  readonly message: string;
+}
+
+/** Keys of ours hold what we cannot read (wrong type, later version). */
+export interface StoreCorrupt {
+  readonly kind: "corrupt";
+  readonly message: string;
+}
+
+/** A step that is ours: until another delivery claims it, only this nonce can save. */
+export interface StepClaim {
+  readonly nonce: string;
+  readonly step: number;
+  /** First event number that is ours; {@link SEQUENCE_BLOCK} numbers are reserved. */
+  readonly sequence: number;
+  readonly epoch: string;
+  /** Is the store's memory so young that no new lock is given and nothing may be submitted? Until when. */
+  readonly rebuildingUntilMs: number | null;
+}
+
+/** What follows from a saved step, kept so that a redelivery repeats it word for word. Holds no secret. */
+export interface Outbox {
+  readonly events: readonly ProgressEvent[];
+  /** Null after a final outcome. `state` lacks the body: a redelivered copy has its own. */
+  readonly next: (Omit<Envelope, "state"> & { readonly state: unknown; readonly delayMs: number }) | null;
+}
+
+/** A final outcome as it is stored: what a repeat of it says, and what joiners are told. */
+export interface StoredOutcome {
+  readonly event: ProgressEvent;
+  readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;
+  /** A sanitised copy for the dead queue, when this outcome deserves one. */
+  readonly dead: { readonly reason: string; readonly body: unknown } | null;
+}
+
+/** Where a command stands, for a duplicate's answer and for people. */
+export interface CommandView {
+  readonly phase: Phase | "admit" | "done";
+  readonly sequence: number;
+  readonly updatedAtMs: number;
+  readonly outcome: string | null;
+  readonly jobId: string | null;
+}
+
+export type LockAnswer =
+  | { readonly kind: "acquired"; readonly token: number }
+  | { readonly kind: "busy"; readonly holder: CommandId; readonly sameWish: boolean }
+  | { readonly kind: "superseded"; readonly healedAtMs: number }
+  | { readonly kind: "paused" }
+  | { readonly kind: "rebuilding"; readonly untilMs: number };
+
+export type AdmitAnswer =
+  /** New, or ours to go on with; `lock` is what the server's lock said. */
+  | { readonly kind: "claimed"; readonly claim: StepClaim; readonly lock: LockAnswer; readonly doubt: boolean }
+  /** Redelivered after it was saved: tell it again. */
+  | { readonly kind: "saved"; readonly outbox: Outbox }
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  /** Redelivered, and long on its way: nothing to do. */
+  | { readonly kind: "handed-over" }
+  | { readonly kind: "duplicate"; readonly view: CommandView }
+  | { readonly kind: "id-reused" }
+  | { readonly kind: "rebuilding"; readonly untilMs: number }
+  | StoreAway
+  | StoreCorrupt;
+
+/** How the attempt stands in the store when a `submit` step is claimed (design §4.1). */
+export interface AttemptView {
+  /** The highest number that anybody has taken. */
+  readonly attempt: number;
+  readonly intent: {
+    readonly attempt: number;
+    /** Null: authentication without expiry. */
+    readonly signedAtMs: number | null;
+    readonly diskId: DiskId;
+  } | null;
+  readonly jobId: JobId | null;
+}
+
+export type ClaimAnswer =
+  | {
+      readonly kind: "claimed";
+      readonly claim: StepClaim;
+      readonly attempt: AttemptView;
+      /** Another delivery had claimed this step and did not finish it. */
+      readonly takenOver: boolean;
+      /** The store had no record, or an older one: it was put back from the message. */
+      readonly restored: "no" | "behind" | "absent";
+      /** The message was written in an earlier memory of the store: absence proves nothing. */
+      readonly foreignEpoch: boolean;
+      readonly lock: "held" | "lost" | "none";
+      readonly cancelRequested: boolean;
+    }
+  | { readonly kind: "saved"; readonly outbox: Outbox }
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  /** A copy of a step that somebody else has: drop it, publish nothing. */
+  | { readonly kind: "stale" }
+  | StoreAway
+  | StoreCorrupt;
+
+export type SaveAnswer =
+  | { readonly kind: "saved" }
+  /** Another delivery has the step now: publish nothing. */
+  | { readonly kind: "fenced" }
+  /** The store has no record any more: claim again, which puts it back. */
+  | { readonly kind: "forgotten" }
+  | StoreAway
+  | StoreCorrupt;
+
+export interface StepSave {
+  readonly order: Order;
+  readonly claim: StepClaim;
+  readonly state: State;
+  readonly nextSequence: number;
+  readonly outbox: Outbox;
+  readonly intent: "keep" | "clear";
+  /** `release`: the lock is given back (if it is ours) because the command only waits now. */
+  readonly lock: "keep" | "release";
+}
+
+export interface StepFinish {
+  readonly order: Order;
+  readonly claim: StepClaim;
+  readonly outcome: StoredOutcome;
+  /** `keep`: nobody knows what runs on that server; a person frees it. */
+  readonly lock: "free" | "keep";
+  /** Set on success: from now on older `observed_at` are superseded. */
+  readonly healedAtMs: number | null;
+}
+
+export type FinishAnswer =
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
+  | Exclude<SaveAnswer, { kind: "saved" }>;
+
+/** Redis: exclusivity, and a view for people. Every method gives the same answer when run twice; `away` means "may have happened". */
+export interface ReinstallStore {
+  /**
+   * Step 0 in one script: dedup by id and content, superseded, lock. `doubt` in the answer: the command
+   * was delivered before, and a store that forgot cannot say whether it was carried out.
+   */
+  admit(
+    order: Order,
+    delivery: { readonly nonce: string; readonly redelivered: boolean; readonly arrivedEarlier: boolean },
+  ): Promise<AdmitAnswer>;
+  /** Claims a later step for this delivery; puts record and lock back when the store forgot them. */
+  claim(
+    envelope: Envelope,
+    delivery: { readonly nonce: string; readonly redelivered: boolean },
+  ): Promise<ClaimAnswer>;
+  /** Asks for the server's lock within a claimed step. Owning it already is `acquired`. */
+  acquire(order: Order, claim: StepClaim): Promise<LockAnswer | SaveAnswer>;
+  /** Takes the next attempt number, which fences off whoever holds `held`. */
+  takeAttempt(
+    order: Order,
+    claim: StepClaim,
+    held: number,
+  ): Promise<{ readonly kind: "taken"; readonly attempt: number } | Exclude<SaveAnswer, { kind: "saved" }>>;
+  /**
+   * The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch.
+   * `saved` means that this very intent is recorded (a lost reply is read back).
+   */
+  recordIntent(
+    order: Order,
+    claim: StepClaim,
+    intent: {
+      readonly attempt: number;
+      readonly token: number;
+      readonly signedAtMs: number | null;
+      readonly diskId: DiskId;
+    },
+  ): Promise<SaveAnswer>;
+  save(step: StepSave): Promise<SaveAnswer>;
+  /** Outcome + final event stored + lock freed, in one script. A second call gives back what the first stored. */
+  finish(step: StepFinish): Promise<FinishAnswer>;
+  /** The final event is confirmed by the broker: nothing is left to do for this command. */
+  told(order: Order): Promise<void>;
+  /** The outcome of another command, for its joiners. */
+  outcomeOf(
+    project: ProjectId,
+    command: CommandId,
+  ): Promise<
+    | { readonly kind: "finished"; readonly outcome: StoredOutcome }
+    | { readonly kind: "open" }
+    | { readonly kind: "unheard-of" }
+    | StoreAway
+    | StoreCorrupt
+  >;
+}
+
+/** Does "the same system disk" prove anything here? It earns that by having been watched (design §5). */
+export interface DiskEvidence {
+  /** `away` of the store counts as `untested`. */
+  trust(volumeType: string | null): Promise<"trusted" | "untested" | "contradicted">;
+  count(volumeType: string | null, disk: "replaced" | "kept"): Promise<void>;
+}
+
+// ---------------------------------------------------------------- the broker
+
+/** What a step leaves behind, told to the broker before its delivery is acknowledged. */
+export type Outgoing =
+  | { readonly kind: "step"; readonly envelope: Envelope; readonly delayMs: number }
+  | { readonly kind: "event"; readonly event: ProgressEvent; readonly routingKey?: string }
+  | {
+      readonly kind: "reply";
+      readonly event: ProgressEvent;
+      readonly queue: string;
+      readonly correlationId?: string | undefined;
+    }
+  | {
+      readonly kind: "dead";
+      readonly messageId: string;
+      readonly reason: string;
+      readonly body: unknown;
+    };
+
+export interface Outlet {
+  /** True only when the broker has confirmed every one of them, and returned none (a `reply` may be returned: its queue may be gone). */
+  publish(messages: readonly Outgoing[], signal: AbortSignal): Promise<"confirmed" | "unconfirmed">;
+  /** Is the broker refusing to take messages (alarm), or away? Then nothing dangerous may start. */
+  isBlocked(): boolean;
+}
+
+/** A place in the code that a test may arm to kill, stop or fail the worker exactly there. In production: nothing. */
+export type ReachPoint = (label: string) => Promise<void> | void;
