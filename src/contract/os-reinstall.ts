@@ -40,12 +40,15 @@ export const OsReinstall = z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be an IAM user id")
       .optional(),
-    mode: z.literal("withStopServer", { error: 'must be "withStopServer", or left out' }).optional(),
+    mode: z
+      .literal("withStopServer", { error: 'must be "withStopServer", or left out' })
+      .optional(),
     metadata: Metadata.optional(),
     adminpass: z
       .unknown()
       .refine((value) => value === undefined, {
-        error: "is refused: a password does not belong in a message; use keyname or metadata.user_data",
+        error:
+          "is refused: a password does not belong in a message; use keyname or metadata.user_data",
         params: { rule: "adminpass-refused" },
       })
       .optional(),

@@ -7,7 +7,10 @@ export const ReplyTo = z.object({ queue: z.string(), correlationId: z.string().o
 export type ReplyTo = z.infer<typeof ReplyTo>;
 
 /** W3C trace context of the emitter, passed on unread. */
-export const TraceContext = z.object({ traceparent: z.string(), tracestate: z.string().optional() });
+export const TraceContext = z.object({
+  traceparent: z.string(),
+  tracestate: z.string().optional(),
+});
 export type TraceContext = z.infer<typeof TraceContext>;
 
 /**

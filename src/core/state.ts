@@ -121,7 +121,16 @@ export const TRANSITIONS = {
   joined: ["joined", ...FINAL_EVENTS],
   prepare: ["prepare", "submit", "waiting", "reconcile", ...FINAL_EVENTS],
   submit: ["watch", "reconcile", "waiting", "failed", "superseded", "expired", "cancelled"],
-  reconcile: ["reconcile", "prepare", "submit", "waiting", "settle", "succeeded", "failed", "unresolved"],
+  reconcile: [
+    "reconcile",
+    "prepare",
+    "submit",
+    "waiting",
+    "settle",
+    "succeeded",
+    "failed",
+    "unresolved",
+  ],
   watch: ["watch", "settle", "reconcile", "succeeded", "failed", "unresolved"],
   settle: ["settle", "succeeded"],
 } as const satisfies Record<Phase | "admit", readonly (Phase | (typeof FINAL_EVENTS)[number])[]>;

@@ -1,0 +1,44 @@
+import type { EventDraft, FinalDraft } from "./events.ts";
+import type { State } from "./state.ts";
+
+/** What a step has come to. Nothing of it has happened yet: it is saved first, then told. */
+export type Decision = Next | Final;
+
+export interface Next {
+  readonly kind: "next";
+  readonly state: State;
+  /** Not before this long from now; a rung of the ladder or more. */
+  readonly delayMs: number;
+  readonly events: readonly EventDraft[];
+  /** `clear`: it is proven that the intent's request was not carried out. */
+  readonly intent: "keep" | "clear";
+  readonly lock: "keep" | "release";
+}
+
+export interface Final {
+  readonly kind: "final";
+  readonly draft: FinalDraft;
+  readonly lock: "free" | "keep";
+  /** When the server became healthy by our doing; older faults seen on it are healed. */
+  readonly healedAtMs: number | null;
+  /** What this outcome teaches about "a reinstall replaces the system disk" (design §5). */
+  readonly sample: { readonly volumeType: string | null; readonly disk: "replaced" | "kept" } | null;
+}
+
+/** Goes on to `state` after `delayMs`. */
+export function next(
+  state: State,
+  delayMs: number,
+  events: readonly EventDraft[] = [],
+  more: Partial<Pick<Next, "intent" | "lock">> = {},
+): Next {
+  return { kind: "next", state, delayMs, events, intent: "keep", lock: "keep", ...more };
+}
+
+/** Ends the command; frees the lock unless told otherwise. */
+export function final(
+  draft: FinalDraft,
+  more: Partial<Pick<Final, "lock" | "healedAtMs" | "sample">> = {},
+): Final {
+  return { kind: "final", draft, lock: "free", healedAtMs: null, sample: null, ...more };
+}

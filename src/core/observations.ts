@@ -1,0 +1,83 @@
+import type { WaitReason } from "../contract/event.ts";
+import type { DiskId, JobId } from "../contract/ids.ts";
+
+/** What a look at a server showed. `null` where the cloud said nothing. */
+export interface ServerView {
+  readonly status: string;
+  readonly taskState: string | null;
+  readonly vmState: string | null;
+  /** The volume with `bootIndex` "0"; null: no system disk is attached now. */
+  readonly systemDiskId: DiskId | null;
+  readonly volumeType: string | null;
+  readonly locked: boolean;
+  readonly frozen: boolean;
+  readonly name: string | null;
+  readonly imageId: string | null;
+  readonly faultMessage: string | null;
+  /** The cloud's own clock at that answer (its `Date` header), epoch ms; null when absent. */
+  readonly cloudTimeMs: number | null;
+}
+
+/** Why a cloud call gave no usable answer, for people and for the wait that follows. */
+export interface Unavailable {
+  readonly waitsFor: Extract<WaitReason, "throttled" | "cloud-unavailable">;
+  readonly cloudCode: string | null;
+  readonly message: string;
+  /** How long the cloud asked us to stay away; null: it did not say. */
+  readonly retryAfterMs: number | null;
+}
+
+/** A sure "no" of the cloud, classified by the error table. */
+export interface Refusal {
+  /** Closed set of the error table, e.g. `not-found`, `permission`, `quota`, `server-locked`. */
+  readonly class: string;
+  readonly cloudCode: string;
+  readonly httpStatus: number;
+  readonly message: string;
+  /** What a person should do next. */
+  readonly nextStep: string;
+  readonly retryable: boolean;
+}
+
+export type Look =
+  | { readonly kind: "seen"; readonly server: ServerView }
+  | { readonly kind: "absent"; readonly refusal: Refusal }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+export type JobLook =
+  | {
+      readonly kind: "running";
+      /** The cloud's word, e.g. `INIT`, `RUNNING`, or one we do not know. */
+      readonly jobStatus: string;
+      readonly subJobs: { readonly total: number; readonly done: number } | null;
+    }
+  | { readonly kind: "succeeded"; readonly endedAtMs: number | null }
+  | { readonly kind: "failed"; readonly cloudCode: string; readonly message: string }
+  /** The cloud does not know this id (expired, or not yet visible). */
+  | { readonly kind: "missing"; readonly cloudCode: string }
+  /** The job is about another server. */
+  | { readonly kind: "foreign"; readonly serverId: string }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+export type StopOutcome =
+  | { readonly kind: "accepted"; readonly jobId: JobId | null }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** May or may not have been done: stopping twice is harmless, look again. */
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+/** What became of one POST, told apart by what may be done next (design §4.7). */
+export type Submission =
+  | { readonly kind: "accepted"; readonly jobId: JobId }
+  /** Proven rejected, for good. */
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** Proven rejected, for now. */
+  | {
+      readonly kind: "later";
+      readonly waitsFor: Extract<WaitReason, "server-unstable" | "throttled" | "cloud-unavailable">;
+      readonly refusal: Refusal;
+      readonly retryAfterMs: number | null;
+    }
+  /** Not one byte of the request was written. */
+  | ({ readonly kind: "not-sent" } & Unavailable)
+  | { readonly kind: "unknown"; readonly message: string };

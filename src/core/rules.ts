@@ -1,0 +1,32 @@
+/** The policy of the protocol: every limit that a decision depends on. Milliseconds throughout. */
+export interface Rules {
+  /** The delay ladder, ascending; one delay queue each. */
+  readonly ladderMs: readonly number[];
+  /** From the accepted (or doubtful) POST to `unresolved`. */
+  readonly jobDeadlineMs: number;
+  /** Q: this long after its signing time a request is dead wherever it is. */
+  readonly postFenceMs: number;
+  /** The lock is kept this long after success. */
+  readonly settleMs: number;
+  /** POSTs that may have reached the cloud, at most, for one command. */
+  readonly maxSubmissions: number;
+  /** A soft stop that takes longer is followed by a hard one. */
+  readonly softStopMs: number;
+  /** A server that does not stop within this is given up. */
+  readonly stopDeadlineMs: number;
+  readonly stopRunning: "always" | "when-asked";
+  readonly stopBy: "worker" | "cloud";
+  /** Local clock against the cloud's, at most. */
+  readonly maxClockOffsetMs: number;
+  /** A signature older than this is not sent any more. */
+  readonly signatureMaxAgeMs: number;
+}
+
+/**
+ * After the fence, an idle server with its old disk must stay so this long before "not carried out" is
+ * concluded: a request that arrived in the last second of its signature may run without showing it
+ * (ECS API notes §3.5: the status need not read REBUILD). A third of Q: 6 minutes at the default of 18.
+ */
+export function quietMs(rules: Rules): number {
+  return rules.postFenceMs / 3;
+}
