@@ -1,0 +1,26 @@
+# Everything a newcomer needs. Nothing stays running after any of these, except a demo with KEEP=1.
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Node.js packages, RabbitMQ, Redis
+	@scripts/setup.sh
+
+check: setup ## format, lint and types: what CI checks before the tests
+	@npm run --silent check
+
+test: setup ## build, check and all tests; ARGS="test/unit" picks some
+	@npm run --silent build
+	@npm run --silent check
+	@node scripts/test.mjs $(ARGS)
+
+demo: setup ## a whole reinstall on this machine, cloud included; KEEP=1 leaves it running
+	@npm run --silent demo -- $(if $(KEEP),--keep)
+
+bench: setup ## measure the worker's throughput
+	@npm run --silent bench
+
+clean: ## remove what was built
+	rm -rf dist coverage .cache

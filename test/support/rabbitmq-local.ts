@@ -1,0 +1,173 @@
+import { randomBytes } from "node:crypto";
+import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { findOnPath, searchPath } from "./backend.ts";
+import {
+  logTail,
+  type OwnedProcess,
+  ownedDirectory,
+  type SpawnOptions,
+  run,
+  spawnOwned,
+} from "./child-process.ts";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import {
+  confLines,
+  ERLANG_ARGS,
+  type NodePlan,
+  type RabbitMqGround,
+  type RabbitMqNode,
+} from "./rabbitmq-node.ts";
+import { accepts } from "./tcp.ts";
+
+export interface LocalGroundOptions {
+  /** The path of rabbitmq-server, as seen from inside the root. */
+  readonly server: string;
+  /** The folder of another Debian whose RabbitMQ is used; needs root. */
+  readonly sysRoot?: string;
+}
+
+/** Broker processes on this machine, with an epmd (Erlang's name server) and a cookie of their own. */
+export async function openLocalGround({
+  server,
+  sysRoot = "",
+}: LocalGroundOptions): Promise<RabbitMqGround> {
+  const folder = await ownedDirectory(
+    "ecs-rabbitmq-",
+    sysRoot === "" ? tmpdir() : `${sysRoot}/tmp`,
+  );
+  const epmdPort = await freePort();
+  const ground: Ground = {
+    folder: folder.path,
+    inside: folder.path.slice(sysRoot.length),
+    bin: dirname(server),
+    epmdPort,
+    wrap: (argv) => (sysRoot === "" ? argv : insideRoot(sysRoot, argv)),
+  };
+  await writeFile(join(folder.path, ".erlang.cookie"), randomBytes(16).toString("hex"));
+  await chmod(join(folder.path, ".erlang.cookie"), 0o400);
+  // Without /etc/hosts the name localhost means nothing in there.
+  if (sysRoot !== "") await cp("/etc/hosts", `${sysRoot}/etc/hosts`);
+  // A broker would start an epmd that nobody owns and that outlives it: this one is ours.
+  const epmd = await startEpmd(ground);
+  return {
+    nodeNameOf,
+    addNode: (plan) => addLocalNode(ground, plan),
+    async close() {
+      await epmd.kill();
+      await folder.remove();
+    },
+  };
+}
+
+interface Ground {
+  readonly folder: string;
+  /** The same folder, as the broker sees it. */
+  readonly inside: string;
+  readonly bin: string;
+  readonly epmdPort: number;
+  wrap(argv: readonly string[]): readonly string[];
+}
+
+const nodeNameOf = (name: string) => `${name}@localhost`;
+
+async function addLocalNode(ground: Ground, plan: NodePlan): Promise<RabbitMqNode> {
+  const home = join(ground.folder, plan.name);
+  const logFile = join(home, "log.txt");
+  const nodeEnv = nodeEnvironment(ground, plan, await freePort());
+  const argvOf = (script: string, args: readonly string[]) =>
+    ground.wrap([join(ground.bin, script), ...args]);
+  await mkdir(join(home, "generated"), { recursive: true });
+  await writeFile(join(home, "plugins"), "[rabbitmq_management].\n");
+  await writeFile(join(home, "rabbitmq.conf"), `${confLines(plan, "127.0.0.1").join("\n")}\n`);
+  let beam: OwnedProcess | undefined;
+  return {
+    nodeName: nodeNameOf(plan.name),
+    ports: plan.ports,
+    get pid() {
+      return beam?.ending === undefined ? beam?.pid : undefined;
+    },
+    async failure() {
+      return beam?.ending === undefined ? undefined : `${beam.ending}\n${logTail(logFile)}`;
+    },
+    async launch() {
+      // With this variable the script becomes the Erlang machine instead of watching over it: one process to kill.
+      const env = { ...nodeEnv, RUNNING_UNDER_SYSTEMD: "true" };
+      beam = await start(argvOf("rabbitmq-server", []), { env, logFile });
+    },
+    kill: async () => beam?.kill(),
+    terminate: async () => beam?.terminate(20_000),
+    pause: async () => beam?.signal("SIGSTOP"),
+    resume: async () => beam?.signal("SIGCONT"),
+    wipe: () => rm(join(home, "db"), { recursive: true, force: true, maxRetries: 5 }),
+    async ctl(args) {
+      const [command = "", ...rest] = argvOf("rabbitmqctl", ["-q", ...args]);
+      return run(command, rest, { env: nodeEnv });
+    },
+  };
+}
+
+/** The whole environment: nothing of ours, such as RABBITMQ_… or ERL_…, may reach the broker. */
+function nodeEnvironment(ground: Ground, plan: NodePlan, distPort: number): NodeJS.ProcessEnv {
+  const home = join(ground.inside, plan.name);
+  return {
+    PATH: searchPath().join(":"),
+    LANG: "C.UTF-8",
+    HOME: ground.inside,
+    ...epmdEnvironment(ground),
+    ERL_CRASH_DUMP: "/dev/null",
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    RABBITMQ_NODENAME: nodeNameOf(plan.name),
+    RABBITMQ_DIST_PORT: `${distPort}`,
+    RABBITMQ_MNESIA_BASE: join(home, "db"),
+    RABBITMQ_LOG_BASE: join(home, "log"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, "plugins"),
+    RABBITMQ_CONFIG_FILE: join(home, "rabbitmq"),
+    RABBITMQ_GENERATED_CONFIG_DIR: join(home, "generated"),
+    RABBITMQ_PID_FILE: join(home, "pid"),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${ERLANG_ARGS} -kernel inet_dist_use_interface {127,0,0,1}`,
+  };
+}
+
+function epmdEnvironment(ground: Ground): NodeJS.ProcessEnv {
+  return { ERL_EPMD_PORT: `${ground.epmdPort}`, ERL_EPMD_ADDRESS: "127.0.0.1" };
+}
+
+async function startEpmd(ground: Ground): Promise<OwnedProcess> {
+  const logFile = join(ground.folder, "epmd.txt");
+  const env = { PATH: searchPath().join(":"), ...epmdEnvironment(ground) };
+  const local = findOnPath("epmd") ?? (await epmdOfErlang());
+  const argv = local === undefined ? ground.wrap(["/usr/bin/epmd"]) : [local];
+  const epmd = await start(argv, { env, logFile });
+  await eventually(async () => epmd.ending === undefined && accepts(ground.epmdPort), {
+    what: `epmd on port ${ground.epmdPort}`,
+    intervalMs: 10,
+  });
+  return epmd;
+}
+
+/** Some packages keep epmd out of the PATH, in the folder of the Erlang machine. */
+async function epmdOfErlang(): Promise<string | undefined> {
+  const erl = findOnPath("erl");
+  if (erl === undefined) return undefined;
+  const expression =
+    'io:put_chars(filename:join([code:root_dir(), "erts-" ++ erlang:system_info(version), "bin", "epmd"])), halt().';
+  return run(erl, ["-noshell", "-eval", expression]);
+}
+
+async function start(argv: readonly string[], options: SpawnOptions): Promise<OwnedProcess> {
+  const [command, ...args] = argv;
+  if (command === undefined) throw new Error("nothing to start");
+  return spawnOwned(command, args, options);
+}
+
+/**
+ * In the other Debian's root, with a /proc that only this process sees and that goes away with it. Every program of
+ * the chain replaces itself with the next one: the process id stays the broker's.
+ */
+function insideRoot(sysRoot: string, argv: readonly string[]): readonly string[] {
+  const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
+  return ["unshare", "-m", "--propagation", "private", "sh", "-c", script, sysRoot, ...argv];
+}

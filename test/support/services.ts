@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto";
+import { Redis } from "ioredis";
+import { inject } from "vitest";
+// The type of what is injected is declared there.
+import type { SharedAddresses } from "./global-setup.ts";
+import { type RabbitMqManagement, rabbitMqManagement } from "./rabbitmq-management.ts";
+
+export interface SharedServices {
+  /** A vhost of its own on the run's broker. Calls that leave out the vhost mean this one. */
+  readonly rabbitMq: RabbitMqManagement & {
+    /** With the vhost. */
+    readonly url: string;
+    readonly vhost: string;
+    readonly managementUrl: string;
+  };
+  readonly redis: {
+    /** With a logical database of its own, unless the Redis was given in the environment. */
+    readonly url: string;
+    /** A unique prefix, for those who want to share the database: `t-4f2a:`. */
+    readonly keyPrefix: string;
+  };
+  /** Removes the vhost and empties the database. May be repeated. */
+  close(): Promise<void>;
+}
+
+/**
+ * This test file's part of the RabbitMQ and the Redis that the run shares; takes some 50 ms. For tests that leave
+ * the services as they are: one that kills or blocks them starts its own (rabbitmq.ts, redis.ts).
+ */
+export async function sharedServices(): Promise<SharedServices> {
+  const addresses = inject("sharedServices");
+  if (addresses === undefined) {
+    throw new Error(
+      "this project has no shared services: see global-setup.ts and vitest.config.ts",
+    );
+  }
+  const { rabbitMqUrl, rabbitMqManagementUrl } = addresses;
+  const vhost = await rabbitMqManagement(rabbitMqUrl, rabbitMqManagementUrl).newVhost();
+  const redisUrl = await ownDatabase(addresses);
+  let closed = false;
+  return {
+    rabbitMq: {
+      ...rabbitMqManagement(vhost.url, rabbitMqManagementUrl),
+      url: vhost.url,
+      vhost: vhost.name,
+      managementUrl: rabbitMqManagementUrl,
+    },
+    redis: { url: redisUrl, keyPrefix: `t-${randomBytes(4).toString("hex")}:` },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await vhost.remove();
+      if (addresses.redisDatabases > 0) await onRedis(redisUrl, (redis) => redis.flushdb());
+    },
+  };
+}
+
+async function ownDatabase({ redisUrl, redisDatabases }: SharedAddresses): Promise<string> {
+  if (redisDatabases === 0) return redisUrl;
+  // Database 0 holds only this counter.
+  const taken = await onRedis(redisUrl, (redis) => redis.incr("next-database"));
+  if (taken >= redisDatabases) throw new Error(`all ${redisDatabases} databases are taken`);
+  return `${redisUrl.replace(/\/$/, "")}/${taken}`;
+}
+
+async function onRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 5_000 });
+  redis.on("error", () => undefined);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
