@@ -1,0 +1,109 @@
+import type { CloudState } from "./cloud-state.ts";
+import { endPart, type JobRecord, type PartEnd, startJob } from "./job-record.ts";
+import type { ServerRecord } from "./server-record.ts";
+
+/** One operation under way on one server: a time line of steps that ends well or badly. */
+export interface OperationRun {
+  /** Schedules a step at a fraction of the duration, unless the operation will have ended or hung before. */
+  step(fraction: number, act: () => void): void;
+  /** Ends the operation at once; what was still to come does not happen. */
+  end(end: PartEnd, leave: () => void): void;
+}
+
+interface OperationSpec {
+  readonly job: JobRecord;
+  readonly server: ServerRecord;
+  readonly durationMs: number;
+  /** It never comes to an end by itself. */
+  readonly hangs?: boolean;
+  /** The last step: leaves the server as a success leaves it. */
+  readonly succeed: () => void;
+  /** Leaves the server as the failure `run.fail` leaves it. */
+  readonly fail: () => void;
+  readonly ended: (end: PartEnd) => void;
+}
+
+/**
+ * Runs an operation of a job on a server, bent by the job's faults. The server counts as busy from now until the end,
+ * whatever it shows.
+ */
+export function runOperation(state: CloudState, spec: OperationSpec): OperationRun {
+  const { job, server } = spec;
+  const { run } = job;
+  const { schedule, ledger } = state;
+  const startMs = schedule.nowMs();
+  const durationMs = run.durationMs ?? spec.durationMs;
+  const lastFraction = Math.min(run.hangsAtFraction ?? 2, run.fail?.atFraction ?? 2);
+  let over = false;
+
+  server.running.add(job.id);
+  ledger.noteConcurrency(server.id, server.running.size);
+
+  function step(fraction: number, act: () => void): void {
+    if (fraction > lastFraction) return;
+    schedule.at(startMs + durationMs * fraction, () => {
+      if (!over) act();
+    });
+  }
+
+  function end(end: PartEnd, leave: () => void): void {
+    if (over) return;
+    over = true;
+    server.running.delete(job.id);
+    // A server that was deleted meanwhile has nothing left to change.
+    const gone = state.servers.get(server.id) !== server;
+    const result = gone ? { code: "Ecs.0114", reason: "the server does not exist" } : end;
+    if (!gone) leave();
+    server.updatedMs = state.cloudNowMs();
+    if (run.jobStuck !== true && endPart(job, server.id, result, schedule.nowMs())) {
+      state.forgetLater(job);
+    }
+    spec.ended(result);
+  }
+
+  step(0.05, () => startJob(job));
+  if (run.successAtFraction !== undefined) {
+    schedule.at(startMs + durationMs * run.successAtFraction, () => state.succeedEarly(job));
+  }
+  if (run.hangsAtFraction === undefined && spec.hangs !== true) {
+    const { fail } = run;
+    if (fail === undefined) {
+      schedule.at(startMs + durationMs, () => end(null, spec.succeed));
+    } else {
+      const reason = fail.reason ?? "simulated failure";
+      schedule.at(startMs + durationMs * fail.atFraction, () =>
+        end({ code: fail.code, reason }, spec.fail),
+      );
+    }
+  }
+  return { step, end };
+}
+
+/** The task goes when the last operation on the server has ended: lax clouds run two at a time. */
+export function clearTask(server: ServerRecord): void {
+  if (server.running.size > 0) return;
+  server.taskState = null;
+  server.statusShown = null;
+}
+
+/** Leaves the server in the state that a failure is told to leave it in. */
+export function leaveFailed(
+  server: ServerRecord,
+  job: JobRecord,
+  before: ServerRecord["vmState"],
+  nowMs: number,
+): void {
+  const { fail } = job.run;
+  clearTask(server);
+  switch (fail?.server ?? "shutoff") {
+    case "error":
+      server.vmState = "error";
+      server.fault = { code: 500, message: fail?.reason ?? "Simulated failure", createdMs: nowMs };
+      return;
+    case "shutoff":
+      server.vmState = "stopped";
+      return;
+    case "unchanged":
+      server.vmState = before;
+  }
+}

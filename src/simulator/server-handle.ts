@@ -1,0 +1,53 @@
+import type { CloudState } from "./cloud-state.ts";
+import { applyOutsideAction, outsideActionSchema } from "./outside-actions.ts";
+import {
+  behaviourOf,
+  type ServerRecord,
+  serverPatchSchema,
+  systemDiskId,
+} from "./server-record.ts";
+import { shownStatus } from "./server-view.ts";
+import type { SimulatedServer } from "./simulator.ts";
+
+/** A server for people in the same process: always up to date, never the record itself. */
+export function serverHandle(state: CloudState, record: ServerRecord): SimulatedServer {
+  const now = () => {
+    state.schedule.catchUp();
+    return record;
+  };
+  return {
+    id: record.id,
+    projectId: record.projectId,
+    get status() {
+      return shownStatus(now());
+    },
+    get vmState() {
+      return now().vmState;
+    },
+    get taskState() {
+      return now().taskState;
+    },
+    get systemDiskId() {
+      return systemDiskId(now());
+    },
+    get runningJobs() {
+      return [...now().running];
+    },
+    act(action) {
+      applyOutsideAction(state, now(), outsideActionSchema.parse(action));
+    },
+    patch(patch) {
+      const { name, locked, frozen, keyName, imageId, metadata, ...behaviour } =
+        serverPatchSchema.parse(patch);
+      const server = now();
+      server.name = name ?? server.name;
+      server.locked = locked ?? server.locked;
+      server.frozen = frozen ?? server.frozen;
+      server.everFrozen ||= server.frozen;
+      server.keyName = keyName === undefined ? server.keyName : keyName;
+      server.imageId = imageId ?? server.imageId;
+      server.metadata = { ...server.metadata, ...metadata };
+      server.behaviour = behaviourOf(behaviour, server.behaviour);
+    },
+  };
+}

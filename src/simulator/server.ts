@@ -1,0 +1,160 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { createAdmin } from "./admin.ts";
+import { createCallCounter } from "./call-counter.ts";
+import { type CloudState, createCloudState } from "./cloud-state.ts";
+import { createExchange } from "./exchange.ts";
+import { createFaults } from "./faults.ts";
+import { createGateway } from "./gateway.ts";
+import { createKeyAccess } from "./key-access.ts";
+import { optionsSchema, type Settings, type SimulatorOptions } from "./options.ts";
+import { actionLogRoutes } from "./routes-action-log.ts";
+import { iamRoutes } from "./routes-iam.ts";
+import { imageRoutes } from "./routes-images.ts";
+import { jobRoutes } from "./routes-jobs.ts";
+import { powerRoutes } from "./routes-power.ts";
+import { reinstallRoutes } from "./routes-reinstall.ts";
+import { serverRoutes } from "./routes-servers.ts";
+import { createSchedule } from "./schedule.ts";
+import { serverHandle } from "./server-handle.ts";
+import type { Simulator } from "./simulator.ts";
+import { createTokenAccess } from "./token-access.ts";
+
+/**
+ * Starts a simulated cloud: ECS, IAM and a corner of IMS on one port, strict as the API reference says, with faults on
+ * demand. Resolves when it listens. Throws `ZodError` on bad options; rejects when the port cannot be had.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const { clock = { nowMs: () => Date.now() }, ...rest } = options;
+  const settings = optionsSchema.parse(rest);
+  const schedule = createSchedule(clock);
+  const state = createCloudState(settings, schedule);
+  const keys = createKeyAccess(state);
+  const tokens = createTokenAccess(state);
+  const { take, ...faults } = createFaults();
+  const calls = createCallCounter();
+  const closing = new AbortController();
+  const connections = new Map<number, Socket>();
+
+  const exchange = createExchange({
+    state,
+    takeEffects: take,
+    countCall: (operation, serverId) => calls.count(operation, serverId),
+    route: createGateway({ state, routes: allRoutes(state, tokens), keys, tokens }),
+    // Below TLS: only the TCP connection itself can be reset.
+    connectionOf: (socket) => connections.get(socket.remotePort ?? 0) ?? socket,
+    signal: closing.signal,
+  });
+
+  const methods: Omit<Simulator, "url" | "port" | "close"> = {
+    addServer(spec = {}) {
+      schedule.catchUp();
+      return serverHandle(state, state.addServer(spec));
+    },
+    server(id) {
+      const found = state.servers.get(id);
+      return found === undefined ? undefined : serverHandle(state, found);
+    },
+    servers: () => [...state.servers.values()].map((one) => serverHandle(state, one)),
+    removeServer(id) {
+      state.servers.delete(id);
+    },
+    faults,
+    ledger() {
+      schedule.catchUp();
+      return state.ledger.read();
+    },
+    calls: (serverId) => calls.read(serverId),
+    putImage(image) {
+      state.putImage(image);
+    },
+    removeImage(id) {
+      state.images.delete(id);
+    },
+    putCredential: (credential) => keys.put(credential),
+    removeCredential: (accessKey) => keys.remove(accessKey),
+    unlockCredential: (accessKey) => keys.unlock(accessKey),
+    revokeTokens: () => tokens.revokeAll(),
+    setClockSkew(skewMs) {
+      schedule.catchUp();
+      state.setSkewMs(skewMs);
+    },
+    reset() {
+      state.clear();
+      keys.reset();
+      tokens.clear();
+      faults.clear();
+      calls.clear();
+    },
+  };
+
+  const admin = createAdmin(methods, state);
+  const server = createWebServer(settings, (request, response) => {
+    const listener = request.url?.startsWith("/_sim/") === true ? admin : exchange;
+    listener(request, response).catch((error: unknown) => {
+      // A bug of the simulator must be seen as one, not as a fault of the cloud.
+      process.emitWarning(error instanceof Error ? error : String(error));
+      response.destroy();
+    });
+  });
+  server.on("connection", (socket: Socket) => {
+    const port = socket.remotePort ?? 0;
+    connections.set(port, socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      if (connections.get(port) === socket) connections.delete(port);
+    });
+  });
+  await listen(server, settings);
+  const { port } = server.address() as AddressInfo;
+  const scheme = settings.tls === undefined ? "http" : "https";
+  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+
+  return {
+    ...methods,
+    port,
+    url: `${scheme}://${host}:${port}`,
+    async close() {
+      closing.abort();
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      for (const socket of connections.values()) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** The largest header block that the real gateway takes (ECS API reference notes §5.3). */
+const MAX_HEADER_BYTES = 128 * 1_024;
+
+function allRoutes(state: CloudState, tokens: ReturnType<typeof createTokenAccess>) {
+  return [
+    ...reinstallRoutes(state),
+    ...jobRoutes(state),
+    ...serverRoutes(state),
+    ...powerRoutes(state),
+    ...actionLogRoutes(state),
+    ...iamRoutes(state, tokens),
+    ...imageRoutes(state),
+  ];
+}
+
+function createWebServer(settings: Settings, listener: RequestListener): Server {
+  // A kept connection outlives any pause between two polls: ends of connections are faults here, not accidents.
+  const limits = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 120_000 };
+  return settings.tls === undefined
+    ? createHttpServer(limits, listener)
+    : createHttpsServer({ ...limits, ...settings.tls }, listener);
+}
+
+async function listen(server: Server, { host, port }: Settings): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
