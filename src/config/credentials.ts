@@ -1,0 +1,98 @@
+import type { Broken } from "./inequalities.ts";
+import type { Settings } from "./schema.ts";
+import { fileSecret, fixedSecret, type SecretSource } from "./secret.ts";
+
+/** How requests to the cloud are authenticated: exactly one way. */
+export type Credentials =
+  | {
+      readonly kind: "ak-sk";
+      readonly accessKey: SecretSource;
+      readonly secretKey: SecretSource;
+      readonly securityToken?: SecretSource;
+    }
+  | {
+      readonly kind: "iam-user";
+      readonly username: SecretSource;
+      readonly password: SecretSource;
+      readonly domain: SecretSource;
+    };
+
+type Given = Settings["cloud"]["credentials"];
+type Report = (broken: Broken) => void;
+
+const ROOM = "cloud.credentials";
+const VARIABLES = {
+  accessKey: "ECS_ACCESS_KEY",
+  secretKey: "ECS_SECRET_KEY",
+  securityToken: "ECS_SECURITY_TOKEN",
+  username: "IAM_USERNAME",
+  password: "IAM_PASSWORD",
+  domain: "IAM_DOMAIN",
+} as const;
+type Name = keyof typeof VARIABLES;
+
+/** The one complete way of authentication; null, with what is missing or too much reported, when there is none. */
+export function credentialsOf(given: Given, report: Report): Credentials | null {
+  const has = (name: Name) => given[name] !== undefined || given[`${name}File`] !== undefined;
+  const aksk = has("accessKey") || has("secretKey") || has("securityToken");
+  const user = has("username") || has("password") || has("domain");
+  if (aksk && user) {
+    reportAt(
+      "accessKey",
+      "excludes the variables IAM_*: give an access key or an IAM user",
+      report,
+    );
+    return null;
+  }
+  const wanted: readonly Name[] = user
+    ? ["username", "password", "domain"]
+    : ["accessKey", "secretKey"];
+  const missing = wanted.filter((name) => !has(name));
+  const way = user
+    ? "an IAM user needs IAM_USERNAME, IAM_PASSWORD and IAM_DOMAIN"
+    : aksk
+      ? "an access key needs ECS_ACCESS_KEY and ECS_SECRET_KEY"
+      : "give ECS_ACCESS_KEY and ECS_SECRET_KEY, or IAM_USERNAME, IAM_PASSWORD and IAM_DOMAIN";
+  for (const name of missing) {
+    reportAt(name, `is missing, here or as ${VARIABLES[name]}_FILE: ${way}`, report);
+  }
+  const source = (name: Name) => secretOf(ROOM, name, given, report);
+  if (user) {
+    const [username, password, domain] = [source("username"), source("password"), source("domain")];
+    return username && password && domain ? { kind: "iam-user", username, password, domain } : null;
+  }
+  const [accessKey, secretKey] = [source("accessKey"), source("secretKey")];
+  const securityToken = source("securityToken");
+  if (!accessKey || !secretKey) return null;
+  return { kind: "ak-sk", accessKey, secretKey, ...(securityToken && { securityToken }) };
+}
+
+/** The secret of a pair of settings, `name` and `nameFile`; undefined when neither is given, or the file is of no use (reported). */
+export function secretOf<N extends string>(
+  room: string,
+  name: N,
+  given: { readonly [Key in N | `${N}File`]?: string | undefined },
+  report: Report,
+): SecretSource | undefined {
+  const value = given[name];
+  const file = given[`${name}File`];
+  const path = `${room}.${name}`;
+  if (file === undefined) return value === undefined ? undefined : fixedSecret(value);
+  if (value !== undefined) {
+    const message = "is given twice: as it is and as a file";
+    report({ path, involves: [path, `${path}File`], message });
+  }
+  try {
+    return fileSecret(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = code === undefined ? "is an empty file" : `cannot be read (${code})`;
+    report({ path: `${path}File`, involves: [`${path}File`], message });
+    return undefined;
+  }
+}
+
+function reportAt(name: Name, message: string, report: Report): void {
+  const path = `${ROOM}.${name}`;
+  report({ path, involves: [path, `${path}File`], message });
+}

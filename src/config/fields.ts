@@ -1,0 +1,187 @@
+import { z } from "zod";
+
+/** What the documentation says about a setting; read back from the schema with `.meta()`. */
+export interface FieldMeta {
+  readonly unit?: string;
+  /** What is taken, in words. */
+  readonly accepts?: string;
+  /** Its value is never shown. */
+  readonly secret?: boolean;
+  readonly [key: string]: unknown;
+}
+
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/*
+ * Fields take what YAML holds and what an environment variable can say: `10` and `"10"`, `[a, b]` and
+ * `"a,b"`. Messages say the rule and never the value: it may be a secret in the wrong place.
+ */
+
+/** A whole number; the unit is for people. */
+export function whole(unit: string, min: number, max: number) {
+  const of = unit === "" ? "" : ` (${unit})`;
+  const error = rule(`must be a whole number from ${min} to ${max}${of}`);
+  return z
+    .preprocess(
+      fromDigits,
+      z.number({ error }).int({ error }).min(min, { error }).max(max, { error }),
+    )
+    .meta({ unit, accepts: `${min} to ${max}` } satisfies FieldMeta);
+}
+
+export function bool() {
+  return z
+    .union([z.boolean(), z.stringbool()], { error: rule("must be true or false") })
+    .meta({ accepts: "`true`, `false`" } satisfies FieldMeta);
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(values: T) {
+  return z
+    .enum(values, { error: rule(`must be one of ${values.join(", ")}`) })
+    .meta({ accepts: values.map((value) => `\`${value}\``).join(", ") } satisfies FieldMeta);
+}
+
+export function text(pattern = /^[^\r\n]{1,1024}$/, message = "must be a text of one line") {
+  return z.string({ error: rule(message) }).regex(pattern, message);
+}
+
+/** A secret given as it is. Line ends after it are cut off: they come from files and `echo`, and belong to no secret. */
+export function secret() {
+  return z
+    .string({ error: rule("must be a text") })
+    .transform(withoutLineEnd)
+    .refine((value) => /^[^\r\n]{1,65536}$/.test(value), "must be a text of one line")
+    .meta({ secret: true } satisfies FieldMeta);
+}
+
+/** Path of a file; that it can be read is checked when it is read. */
+export function filePath() {
+  return text(/^[^\0\r\n]{1,4096}$/, "must be the path of a file").meta({
+    accepts: "path of a file",
+  } satisfies FieldMeta);
+}
+
+export function list<T extends z.ZodType>(
+  item: T,
+  { min, max }: { readonly min: number; readonly max: number },
+  message = `must be a list of ${min} to ${max}, separated by commas`,
+) {
+  const error = rule(message);
+  return z
+    .preprocess(fromCommas, z.array(item, { error }).min(min, { error }).max(max, { error }))
+    .meta({ ...itemMeta(item), accepts: `comma list${itemAccepts(item)}` } satisfies FieldMeta);
+}
+
+export function uniqueList<T extends z.ZodType>(
+  item: T,
+  limits: { readonly min: number; readonly max: number },
+  message?: string,
+) {
+  return list(item, limits, message).refine(
+    (items) => new Set(items.map((one) => JSON.stringify(one))).size === items.length,
+    "must name each entry once",
+  );
+}
+
+/** AMQP names: short strings, and `amq.` is the broker's own. 160 bytes leave room for what the worker appends. */
+export function amqpName() {
+  const message = "must be 1-160 printable ASCII characters that do not begin with amq.";
+  return text(/^(?!amq\.)[\x21-\x7e]{1,160}$/, message);
+}
+
+export function brokerUrl() {
+  const message = "must be amqp:// or amqps:// URLs with a host";
+  return z
+    .string({ error: rule(message) })
+    .refine((value) => isUrl(value, ["amqp:", "amqps:"]), message)
+    .meta({ secret: true, accepts: "`amqp://`, `amqps://`" } satisfies FieldMeta);
+}
+
+export function redisUrl() {
+  const message = "must be a redis:// or rediss:// URL with a host, and a database number at most";
+  return z
+    .string({ error: rule(message) })
+    .refine(
+      (value) =>
+        isUrl(value, ["redis:", "rediss:"]) && /^(\/\d{0,4})?$/.test(new URL(value).pathname),
+      message,
+    )
+    .meta({ secret: true, accepts: "`redis://`, `rediss://`" } satisfies FieldMeta);
+}
+
+/** Base URL of an HTTP API: scheme, host and port, nothing else. Given back without the closing slash. */
+export function endpoint() {
+  const message = "must be an https:// URL of a host, without path, query or user";
+  return z
+    .string({ error: rule(message) })
+    .refine((value) => isUrl(value, ["https:", "http:"]) && isBare(new URL(value)), message)
+    .transform((value) => new URL(value).origin)
+    .meta({ accepts: "`https://host`" } satisfies FieldMeta);
+}
+
+/** `host`, `host:port` or `[ipv6]:port`. */
+export function address(defaultPort: number) {
+  const message = "must be host:port";
+  return z
+    .string({ error: rule(message) })
+    .transform((value, context): Address => {
+      const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(value);
+      const port = Number(match?.[3] ?? defaultPort);
+      const host = match?.[1] ?? match?.[2];
+      if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+      context.issues.push({ code: "custom", message, input: value });
+      return z.NEVER;
+    })
+    .meta({ accepts: "`host:port`" } satisfies FieldMeta);
+}
+
+/** Cuts line ends off a secret. */
+export function withoutLineEnd(value: string): string {
+  return value.replace(/[\r\n]+$/, "");
+}
+
+function rule(message: string) {
+  return (issue: { readonly input?: unknown }) =>
+    issue.input === undefined ? `is missing: ${message}` : message;
+}
+
+function fromDigits(value: unknown): unknown {
+  return typeof value === "string" && /^\s*-?\d{1,15}\s*$/.test(value) ? Number(value) : value;
+}
+
+function fromCommas(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return protocols.includes(url.protocol) && url.hostname !== "";
+}
+
+function isBare(url: URL): boolean {
+  return (
+    url.pathname === "/" &&
+    url.search === "" &&
+    url.hash === "" &&
+    url.username === "" &&
+    url.password === ""
+  );
+}
+
+function itemMeta(item: z.ZodType): FieldMeta {
+  return item.meta() ?? {};
+}
+
+function itemAccepts(item: z.ZodType): string {
+  const { accepts } = itemMeta(item);
+  return accepts === undefined ? "" : ` of ${accepts}`;
+}

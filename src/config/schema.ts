@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { ProjectId } from "../contract/ids.ts";
+import {
+  address,
+  amqpName,
+  bool,
+  brokerUrl,
+  endpoint,
+  filePath,
+  list,
+  oneOf,
+  redisUrl,
+  secret,
+  text,
+  uniqueList,
+  whole,
+} from "./fields.ts";
+
+/*
+ * One room a section. What has a default finds it in config/default.yaml; `exactOptional` marks what may
+ * be missing. The meaning of each setting is the comment above it in that file.
+ */
+
+const Amqp = z.strictObject({
+  urls: uniqueList(brokerUrl(), { min: 1, max: 16 }),
+  urlsFile: filePath().exactOptional(),
+  tls: z.strictObject({
+    caFile: filePath().exactOptional(),
+    certFile: filePath().exactOptional(),
+    keyFile: filePath().exactOptional(),
+    passphrase: secret().exactOptional(),
+    passphraseFile: filePath().exactOptional(),
+    servername: text().exactOptional(),
+  }),
+  declare: bool(),
+  names: z.strictObject({
+    commandsExchange: amqpName(),
+    commandsQueue: amqpName(),
+    eventsExchange: amqpName(),
+    deadQueue: amqpName(),
+    workQueue: amqpName(),
+    workDeadQueue: amqpName(),
+    delayPrefix: amqpName(),
+  }),
+  prefetch: whole("messages", 1, 1000),
+  heartbeatSeconds: whole("s", 1, 60),
+  connectTimeoutMs: whole("ms", 100, 120_000),
+  rpcTimeoutMs: whole("ms", 100, 120_000),
+  confirmTimeoutMs: whole("ms", 100, 120_000),
+  maxPendingConfirms: whole("publishes", 1, 10_000),
+  reconnect: z.strictObject({
+    initialMs: whole("ms", 10, 60_000),
+    maxMs: whole("ms", 10, 300_000),
+  }),
+  deliveryLimits: z.strictObject({
+    commands: whole("deliveries", 1, 1_000_000),
+    work: whole("deliveries", 1, 1_000_000),
+  }),
+});
+
+const Redis = z.strictObject({
+  url: redisUrl(),
+  username: text().exactOptional(),
+  password: secret().exactOptional(),
+  passwordFile: filePath().exactOptional(),
+  tls: z.strictObject({
+    caFile: filePath().exactOptional(),
+    certFile: filePath().exactOptional(),
+    keyFile: filePath().exactOptional(),
+    servername: text().exactOptional(),
+  }),
+  sentinel: z.strictObject({
+    hosts: uniqueList(address(26_379), { min: 0, max: 16 }),
+    name: text().exactOptional(),
+    password: secret().exactOptional(),
+    passwordFile: filePath().exactOptional(),
+  }),
+  cluster: z.strictObject({
+    nodes: uniqueList(address(6379), { min: 0, max: 64 }),
+  }),
+  commandTimeoutMs: whole("ms", 50, 60_000),
+  connectTimeoutMs: whole("ms", 50, 60_000),
+  durability: oneOf(["warn", "strict"]),
+  waitReplicas: whole("replicas", 0, 16),
+  waitTimeoutMs: whole("ms", 10, 60_000),
+});
+
+const Cloud = z.strictObject({
+  ecsEndpoint: endpoint(),
+  iamEndpoint: endpoint(),
+  imsEndpoint: endpoint().exactOptional(),
+  region: text(/^[A-Za-z0-9_-]{1,64}$/, "must be 1-64 characters of A-Z a-z 0-9 _ -"),
+  projects: uniqueList(
+    ProjectId.meta({ accepts: "32 hex digits" }),
+    { min: 1, max: 1000 },
+    "must name at least one project: the first is the default of commands that name none",
+  ),
+  credentials: z.strictObject({
+    accessKey: secret().exactOptional(),
+    accessKeyFile: filePath().exactOptional(),
+    secretKey: secret().exactOptional(),
+    secretKeyFile: filePath().exactOptional(),
+    securityToken: secret().exactOptional(),
+    securityTokenFile: filePath().exactOptional(),
+    username: text().exactOptional(),
+    usernameFile: filePath().exactOptional(),
+    password: secret().exactOptional(),
+    passwordFile: filePath().exactOptional(),
+    domain: text().exactOptional(),
+    domainFile: filePath().exactOptional(),
+  }),
+  caFile: filePath().exactOptional(),
+  proxy: bool(),
+  timeouts: z.strictObject({
+    connectMs: whole("ms", 50, 120_000),
+    headersMs: whole("ms", 50, 120_000),
+    bodyMs: whole("ms", 50, 120_000),
+    postMs: whole("ms", 50, 120_000),
+  }),
+  maxAnswerBytes: whole("bytes", 1024, 16_777_216),
+  reinstallApi: oneOf(["v2", "v1"]),
+  breaker: z.strictObject({
+    failures: whole("failures", 1, 100),
+    openMs: whole("ms", 10, 3_600_000),
+    authOpenMs: whole("ms", 10, 3_600_000),
+  }),
+  poolConnections: whole("connections", 1, 256),
+  budget: z.strictObject({
+    requestsPerSecond: whole("requests per second", 1, 10_000),
+    burst: whole("requests", 1, 10_000),
+  }),
+  maxRetryAfterMs: whole("ms", 10, 3_600_000),
+});
+
+const LADDER_RULE = "must be 1 to 10 delays in ascending order, none twice";
+
+const Protocol = z.strictObject({
+  pollIntervalsMs: list(whole("ms", 10, 3_600_000), { min: 1, max: 10 }, LADDER_RULE).refine(
+    (steps) => steps.every((step, index) => index === 0 || step > (steps[index - 1] ?? 0)),
+    LADDER_RULE,
+  ),
+  jobDeadlineMs: whole("ms", 1000, 604_800_000),
+  postFenceMs: whole("ms", 1000, 86_400_000),
+  rebuildHoldMs: whole("ms", 10, 86_400_000).exactOptional(),
+  settleMs: whole("ms", 0, 3_600_000),
+  evidenceMinSamples: whole("reinstalls", 1, 1_000_000),
+  signatureWindowMs: whole("ms", 1000, 86_400_000),
+  maxClockOffsetMs: whole("ms", 100, 600_000),
+  signatureMaxAgeMs: whole("ms", 100, 600_000),
+  commandMaxAgeMs: whole("ms", 1000, 2_592_000_000),
+  maxSubmissions: whole("submissions", 1, 100),
+  softStopMs: whole("ms", 10, 3_600_000),
+  stopDeadlineMs: whole("ms", 10, 86_400_000),
+  stopRunning: oneOf(["always", "when-asked"]),
+  stopBy: oneOf(["worker", "cloud"]),
+  dedupTtlMs: whole("ms", 1000, 31_536_000_000),
+  healedTtlMs: whole("ms", 1000, 31_536_000_000),
+  sweepIntervalMs: whole("ms", 50, 3_600_000),
+  sweepAfterMs: whole("ms", 50, 3_600_000),
+  unsafeTestWindows: bool(),
+});
+
+/** Everything that can be set, as files and environment say it. Strings of the environment become numbers, lists and booleans here. */
+export const Settings = z.strictObject({
+  amqp: Amqp,
+  redis: Redis,
+  cloud: Cloud,
+  protocol: Protocol,
+  http: z.strictObject({ port: whole("", 0, 65_535), host: text() }),
+  shutdown: z.strictObject({ graceMs: whole("ms", 100, 600_000) }),
+  log: z.strictObject({
+    level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+  }),
+  tracing: z.strictObject({}),
+});
+export type Settings = z.infer<typeof Settings>;

@@ -1,0 +1,44 @@
+import { readFileSync, statSync } from "node:fs";
+import { withoutLineEnd } from "./fields.ts";
+
+/**
+ * Gives a secret as it is now. Cheap enough for every request; never throws: a file that is away for a
+ * moment (or empty, half-way through a rotation) gives what it held last.
+ */
+export type SecretSource = () => string;
+
+/** A secret that was given as it is and never changes. */
+export function fixedSecret(value: string): SecretSource {
+  return () => value;
+}
+
+/**
+ * A secret that lives in a file, read again whenever the file is another one: time, size or inode
+ * (Kubernetes swaps a symbolic link). Throws when it cannot be read the first time, or is empty.
+ */
+export function fileSecret(path: string): SecretSource {
+  let seen = fingerprint(path);
+  let value = read(path);
+  if (value === "") throw new Error("is empty");
+  return () => {
+    try {
+      const now = fingerprint(path);
+      if (now === seen) return value;
+      const next = read(path);
+      // Not taken for seen while it is empty: a writer may be between truncating and writing.
+      if (next !== "") [seen, value] = [now, next];
+    } catch {
+      // Away for a moment: what it held last is the best there is.
+    }
+    return value;
+  };
+}
+
+function fingerprint(path: string): string {
+  const { mtimeMs, size, ino } = statSync(path);
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+function read(path: string): string {
+  return withoutLineEnd(readFileSync(path, "utf8"));
+}

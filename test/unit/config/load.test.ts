@@ -1,0 +1,319 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../../src/config/load.ts";
+import { maskedConfig } from "../../../src/config/masked.ts";
+import { formatProblems } from "../../../src/config/problem.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const OTHER_PROJECT = "fedcba9876543210fedcba9876543210";
+const SECRET = "hunter2-hunter2";
+const ENOUGH = { ECS_PROJECTS: PROJECT, ECS_ACCESS_KEY: "AK", ECS_SECRET_KEY: SECRET };
+const HEAP_BYTES = 512 * 1024 * 1024;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "config-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function config(env: Record<string, string> = {}) {
+  const loaded = loadConfig({ ...ENOUGH, ...env }, HEAP_BYTES);
+  if (loaded.kind === "invalid") throw new Error(formatProblems(loaded.problems));
+  return loaded.config;
+}
+
+function problems(env: Record<string, string | undefined>, heapBytes = HEAP_BYTES): string[] {
+  const loaded = loadConfig({ ...ENOUGH, ...env }, heapBytes);
+  if (loaded.kind === "ok") return [];
+  return loaded.problems.map(({ variable, path, message }) => `${variable} (${path}): ${message}`);
+}
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe("defaults", () => {
+  it("are those of the contract", () => {
+    const { amqp, redis, cloud, protocol, http, shutdown, log } = config();
+    expect(amqp.urls).toEqual(["amqp://127.0.0.1:5672"]);
+    expect(redis.url).toBe("redis://127.0.0.1:6379");
+    expect(cloud.ecsEndpoint).toBe("https://ecs.eu-west-0.prod-cloud-ocb.orange-business.com");
+    expect(cloud.iamEndpoint).toBe("https://iam.eu-west-0.prod-cloud-ocb.orange-business.com");
+    expect(cloud.region).toBe("eu-west-0");
+    expect(protocol).toMatchObject({
+      pollIntervalsMs: [2000, 5000, 10_000, 30_000, 60_000],
+      jobDeadlineMs: 2_700_000,
+      postFenceMs: 1_080_000,
+      settleMs: 0,
+      evidenceMinSamples: 3,
+      stopRunning: "always",
+      stopBy: "worker",
+      unsafeTestWindows: false,
+    });
+    expect(http.port).toBe(8080);
+    expect(shutdown.graceMs).toBe(25_000);
+    expect(log.level).toBe("info");
+  });
+
+  it("derive the rebuild hold from the ladder and the heartbeat", () => {
+    expect(config().protocol.rebuildHoldMs).toBe(100_000);
+    expect(
+      config({ POLL_INTERVALS_MS: "1000", AMQP_HEARTBEAT_SECONDS: "20" }).protocol,
+    ).toHaveProperty("rebuildHoldMs", 71_000);
+  });
+
+  it("are found from any working directory, and nothing of them can be changed", () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const frozen = config();
+      expect(Object.isFrozen(frozen.protocol.pollIntervalsMs)).toBe(true);
+      expect(Object.isFrozen(frozen.cloud.credentials)).toBe(true);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});
+
+describe("environment", () => {
+  it("becomes lists, numbers and booleans", () => {
+    const { amqp, cloud, protocol, http } = config({
+      AMQP_URL: "amqp://a:5672, amqps://b:5671",
+      AMQP_DECLARE: "false",
+      ECS_PROJECTS: `${PROJECT},${OTHER_PROJECT.toUpperCase()}`,
+      POLL_INTERVALS_MS: "100, 200",
+      HTTP_PORT: "0",
+      ECS_PROXY: "yes",
+    });
+    expect(amqp.urls).toEqual(["amqp://a:5672", "amqps://b:5671"]);
+    expect(amqp.declare).toBe(false);
+    expect(cloud.projects).toEqual([PROJECT, OTHER_PROJECT]);
+    expect(cloud.proxy).toBe(true);
+    expect(protocol.pollIntervalsMs).toEqual([100, 200]);
+    expect(http.port).toBe(0);
+  });
+
+  it("counts an empty or blank variable as unset", () => {
+    expect(config({ PREFETCH: "", HTTP_PORT: "  " })).toMatchObject({
+      amqp: { prefetch: 10 },
+      http: { port: 8080 },
+    });
+  });
+
+  it("wins over files, and files of NODE_CONFIG_DIR over the package's own", () => {
+    mkdirSync(join(folder, "more"));
+    file("more/default.yaml", "amqp: { prefetch: 3 }\nhttp: { port: 9000 }\n");
+    file("more/staging.yaml", "log: { level: debug }\n");
+    const { amqp, http, log } = config({
+      NODE_CONFIG_DIR: join(folder, "more"),
+      NODE_ENV: "staging",
+      HTTP_PORT: "9001",
+    });
+    expect([amqp.prefetch, http.port, log.level]).toEqual([3, 9001, "debug"]);
+  });
+
+  it("takes NODE_ENV=production without further settings", () => {
+    expect(config({ NODE_ENV: "production" }).log.level).toBe("info");
+  });
+});
+
+describe("problems", () => {
+  it("come all at once, by variable name", () => {
+    const found = problems({
+      ECS_PROJECTS: "",
+      ECS_SECRET_KEY: "",
+      PREFETCH: "many",
+      POLL_INTERVALS_MS: "50,50",
+      SHUTDOWN_GRACE_MS: "20000",
+      LOG_LEVEL: "loud",
+      AMQP_DECLARE: "perhaps",
+    });
+    expect(found.map((line) => line.split(":")[0])).toEqual([
+      "AMQP_DECLARE (amqp.declare)",
+      "PREFETCH (amqp.prefetch)",
+      "ECS_PROJECTS (cloud.projects)",
+      "POLL_INTERVALS_MS (protocol.pollIntervalsMs)",
+      "LOG_LEVEL (log.level)",
+      "ECS_SECRET_KEY (cloud.credentials.secretKey)",
+      "SHUTDOWN_GRACE_MS (shutdown.graceMs)",
+    ]);
+  });
+
+  it("hold no value of a setting: it may be a secret in the wrong place", () => {
+    const everywhere = Object.fromEntries(
+      [
+        "PREFETCH",
+        "AMQP_URL",
+        "REDIS_URL",
+        "ECS_PROJECTS",
+        "LOG_LEVEL",
+        "ECS_ENDPOINT",
+        "AMQP_DECLARE",
+        "REDIS_SENTINEL_HOSTS",
+        "AMQP_WORK_QUEUE",
+      ].map((name) => [name, `amq.${SECRET}@/?`]),
+    );
+    const text = problems(everywhere).join("\n");
+    expect(problems(everywhere)).toHaveLength(9);
+    expect(text).not.toContain(SECRET);
+  });
+
+  it("name a setting of a file that does not exist", () => {
+    file("default.yaml", "amqp: { prefetsch: 3 }\n");
+    expect(problems({ NODE_CONFIG_DIR: folder })).toEqual(["null (amqp.prefetsch): is no setting"]);
+  });
+
+  it("name a section that is none, once", () => {
+    file("default.yaml", "amqp: 3\n");
+    expect(problems({ NODE_CONFIG_DIR: folder })).toEqual(["null (amqp): must be a section"]);
+  });
+
+  it("say that a file is no YAML, without a piece of it", () => {
+    file("default.yaml", `redis: { password: ${SECRET}\n`);
+    const [only = ""] = problems({ NODE_CONFIG_DIR: folder });
+    expect(only).toContain("default.yaml");
+    expect(only).not.toContain(SECRET);
+  });
+
+  it.each([
+    ["POLL_INTERVALS_MS", "200,100", "must be 1 to 10 delays in ascending order, none twice"],
+    ["POLL_INTERVALS_MS", "1,2,3", "must be a whole number from 10 to 3600000 (ms)"],
+    ["POLL_INTERVALS_MS", "10,20,30,40,50,60,70,80,90,100,110", "must be 1 to 10 delays"],
+    ["ECS_PROJECTS", `${PROJECT},${PROJECT}`, "must name each entry once"],
+    ["ECS_PROJECTS", "abc", "must be 32 hex digits"],
+    ["PREFETCH", "0", "must be a whole number from 1 to 1000 (messages)"],
+    ["PREFETCH", "1.5", "must be a whole number"],
+    ["ECS_ENDPOINT", "https://user@host", "without path, query or user"],
+    ["ECS_ENDPOINT", "http://cloud.example", "must be https://"],
+    ["AMQP_URL", "http://host", "must be amqp:// or amqps://"],
+    ["REDIS_URL", "redis://host/first", "must be a redis://"],
+    ["REDIS_CLUSTER_NODES", "host:99999", "must be host:port"],
+    ["AMQP_WORK_QUEUE", "ecs.reinstall.commands", "must differ from amqp.names.commandsQueue"],
+    ["AMQP_TLS_CA_FILE", "/nowhere/ca.pem", "cannot be read (ENOENT)"],
+    ["AMQP_TLS_CERT_FILE", "/dev/null", "go together"],
+    ["AMQP_URL_FILE", "/nowhere/url", "cannot be read (ENOENT)"],
+    ["REDIS_SENTINEL_HOSTS", "a:26379", "is missing"],
+  ])("say the rule that %s=%s breaks", (name, value, message) => {
+    const found = problems({ [name]: value });
+    expect(found[0]).toContain(message);
+  });
+
+  it("exit text counts them and names each", () => {
+    const loaded = loadConfig({ ...ENOUGH, PREFETCH: "0" }, HEAP_BYTES);
+    expect(loaded.kind === "invalid" && formatProblems(loaded.problems)).toBe(
+      "The configuration is wrong (1 problem):\n" +
+        "  PREFETCH (amqp.prefetch): must be a whole number from 1 to 1000 (messages)",
+    );
+  });
+});
+
+describe("cloud credentials", () => {
+  it("are an access key, with or without a security token", () => {
+    const { credentials } = config({ ECS_SECURITY_TOKEN: "token" }).cloud;
+    expect(credentials.kind === "ak-sk" && credentials.secretKey()).toBe(SECRET);
+    expect(credentials.kind === "ak-sk" && credentials.securityToken?.()).toBe("token");
+  });
+
+  it("are an IAM user", () => {
+    const { credentials } = config({
+      ECS_ACCESS_KEY: "",
+      ECS_SECRET_KEY: "",
+      IAM_USERNAME: "user",
+      IAM_PASSWORD_FILE: file("password", `${SECRET}\n`),
+      IAM_DOMAIN: "OCB0000001",
+    }).cloud;
+    expect(credentials.kind === "iam-user" && credentials.password()).toBe(SECRET);
+  });
+
+  it("are missing as a whole or in part, and the text says which", () => {
+    const none = { ECS_ACCESS_KEY: "", ECS_SECRET_KEY: "" };
+    expect(problems(none)).toEqual([
+      expect.stringMatching(/^ECS_ACCESS_KEY .*ECS_ACCESS_KEY_FILE.*or IAM_USERNAME/),
+      expect.stringMatching(/^ECS_SECRET_KEY /),
+    ]);
+    expect(problems({ ...none, IAM_USERNAME: "user" }).join("\n")).toMatch(
+      /^IAM_PASSWORD .*is missing.*\nIAM_DOMAIN .*is missing/,
+    );
+    expect(problems({ ...none, ECS_SECURITY_TOKEN: "t" })).toHaveLength(2);
+  });
+
+  it("are not taken twice", () => {
+    expect(problems({ IAM_USERNAME: "user" })).toEqual([expect.stringContaining("excludes")]);
+    expect(problems({ ECS_SECRET_KEY_FILE: file("sk", "x") })).toEqual([
+      expect.stringContaining("is given twice"),
+    ]);
+  });
+
+  it("are refused when their file is away or empty", () => {
+    const missing = { ECS_SECRET_KEY: "", ECS_SECRET_KEY_FILE: join(folder, "away") };
+    expect(problems(missing)).toEqual([
+      "ECS_SECRET_KEY_FILE (cloud.credentials.secretKeyFile): cannot be read (ENOENT)",
+    ]);
+    expect(problems({ ...missing, ECS_SECRET_KEY_FILE: file("sk", "\n") })).toEqual([
+      "ECS_SECRET_KEY_FILE (cloud.credentials.secretKeyFile): is an empty file",
+    ]);
+  });
+});
+
+describe("redis", () => {
+  it("keeps user and password beside the URL, wherever they came from", () => {
+    const { redis } = config({ REDIS_URL: "rediss://me:p%40ss@host:1/2" });
+    expect(redis).toMatchObject({
+      url: "rediss://host:1/2",
+      username: "me",
+      tls: { enabled: true },
+    });
+    expect(redis.password?.()).toBe("p@ss");
+    expect(config({ REDIS_PASSWORD: SECRET }).redis.password?.()).toBe(SECRET);
+  });
+
+  it("takes its password once", () => {
+    expect(problems({ REDIS_URL: "redis://:a@host", REDIS_PASSWORD: "b" })).toEqual([
+      expect.stringContaining("is given twice"),
+    ]);
+  });
+
+  it("is reached through Sentinel or Cluster, not both", () => {
+    const sentinel = { REDIS_SENTINEL_HOSTS: "a,[::1]:2", REDIS_SENTINEL_NAME: "ecs" };
+    expect(config(sentinel).redis).toMatchObject({
+      sentinel: {
+        name: "ecs",
+        hosts: [
+          { host: "a", port: 26_379 },
+          { host: "::1", port: 2 },
+        ],
+      },
+    });
+    expect(config({ REDIS_CLUSTER_NODES: "a:7000" }).redis).toMatchObject({
+      cluster: { nodes: [{ host: "a", port: 7000 }] },
+    });
+    expect(problems({ ...sentinel, REDIS_CLUSTER_NODES: "a:7000" })).toEqual([
+      expect.stringContaining("excludes REDIS_SENTINEL_HOSTS"),
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  it("are masked in what is printed, inside URLs too", () => {
+    const text = JSON.stringify(
+      maskedConfig(
+        config({
+          AMQP_URL_FILE: file("url", `amqps://me:${SECRET}@broker:5671/vhost\n`),
+          REDIS_URL: `redis://:${SECRET}@host`,
+          AMQP_TLS_PASSPHRASE: SECRET,
+          REDIS_SENTINEL_HOSTS: "a:1",
+          REDIS_SENTINEL_NAME: "ecs",
+          REDIS_SENTINEL_PASSWORD: SECRET,
+        }),
+      ),
+    );
+    expect(text).toContain("amqps://me:***@broker:5671/vhost");
+    expect(text).not.toContain(SECRET);
+  });
+});
