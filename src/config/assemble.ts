@@ -1,9 +1,9 @@
-import { accessSync, constants } from "node:fs";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
 import type { Address } from "./fields.ts";
-import { type Broken, derivedRebuildHoldMs } from "./inequalities.ts";
+import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
 import { fixedSecret, type SecretSource } from "./secret.ts";
+import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
 
 type Frozen<T> = T extends (...args: never[]) => unknown
   ? T
@@ -18,7 +18,7 @@ type AmqpTls = Omit<Settings["amqp"]["tls"], "passphrase" | "passphraseFile">;
 /** What the worker runs on: {@link Settings} with files looked up, secrets behind functions and derived values filled in. */
 export type Config = Frozen<{
   amqp: Omit<Settings["amqp"], "urlsFile" | "tls"> & {
-    tls: AmqpTls & { passphrase?: SecretSource };
+    tls: AmqpTls & TlsPems & { passphrase?: SecretSource };
   };
   redis: Omit<
     Settings["redis"],
@@ -28,21 +28,23 @@ export type Config = Frozen<{
     url: string;
     username?: string;
     password?: SecretSource;
-    /** `enabled`: the URL says `rediss://`. Holds for Sentinel and Cluster too. */
-    tls: Settings["redis"]["tls"] & { enabled: boolean };
+    /** There when the URL says `rediss://`, and only then. Holds for Sentinel and Cluster too. */
+    tls?: Settings["redis"]["tls"] & TlsPems;
     /** At most one of the two; with neither, `url` says where the server is. */
     sentinel?: { hosts: Address[]; name: string; password?: SecretSource };
     cluster?: { nodes: Address[] };
   };
-  cloud: Omit<Settings["cloud"], "credentials"> & { credentials: Credentials };
+  cloud: Omit<Settings["cloud"], "credentials"> & {
+    credentials: Credentials;
+    /** Content of `caFile`. */
+    caPem?: SecretSource;
+  };
   protocol: Omit<Settings["protocol"], "rebuildHoldMs"> & { rebuildHoldMs: number };
   http: Settings["http"];
   shutdown: Settings["shutdown"];
   log: Settings["log"];
   tracing: Settings["tracing"];
 }>;
-
-type Report = (broken: Broken) => void;
 
 /**
  * Turns checked settings into the configuration: looks at files, decides between alternatives. Rules that
@@ -53,14 +55,14 @@ export function assemble(settings: Settings, report: Report): Config | null {
   const amqpConfig = assembleAmqp(amqp, report);
   const redisConfig = assembleRedis(redis, report);
   const credentials = credentialsOf(cloud.credentials, report);
-  checkReadable("cloud.caFile", cloud.caFile, report);
+  const caPem = pemOf("cloud.caFile", cloud.caFile, report);
   checkEndpoints(settings, report);
   if (credentials === null) return null;
   return {
     ...rest,
     amqp: amqpConfig,
     redis: redisConfig,
-    cloud: { ...cloud, credentials },
+    cloud: { ...cloud, credentials, ...(caPem && { caPem }) },
     protocol: {
       ...protocol,
       rebuildHoldMs: protocol.rebuildHoldMs ?? derivedRebuildHoldMs(settings),
@@ -71,16 +73,19 @@ export function assemble(settings: Settings, report: Report): Config | null {
 function assembleAmqp(settings: Settings["amqp"], report: Report): Config["amqp"] {
   const { urlsFile: _read, tls, ...amqp } = settings;
   const { passphrase, passphraseFile, ...files } = tls;
-  checkTls("amqp.tls", files, report);
+  const usesTls = amqp.urls.some((url) => url.startsWith("amqps:"));
+  const url = { path: "amqp.urls", usesTls, scheme: "amqps" };
+  const pems = tlsOf("amqp.tls", files, url, report);
   checkQueueNames(amqp.names, report);
   const secret = secretOf("amqp.tls", "passphrase", { passphrase, passphraseFile }, report);
-  return { ...amqp, tls: { ...files, ...(secret && { passphrase: secret }) } };
+  return { ...amqp, tls: { ...files, ...pems, ...(secret && { passphrase: secret }) } };
 }
 
 function assembleRedis(settings: Settings["redis"], report: Report): Config["redis"] {
   const { url, username, password, passwordFile, tls, sentinel, cluster, ...redis } = settings;
-  checkTls("redis.tls", tls, report);
   const parsed = new URL(url);
+  const usesTls = parsed.protocol === "rediss:";
+  const pems = tlsOf("redis.tls", tls, { path: "redis.url", usesTls, scheme: "rediss" }, report);
   const inUrl = { username: decoded(parsed.username), password: decoded(parsed.password) };
   parsed.username = "";
   parsed.password = "";
@@ -99,7 +104,7 @@ function assembleRedis(settings: Settings["redis"], report: Report): Config["red
     url: parsed.href,
     ...(user !== "" && { username: user }),
     ...(secret && { password: secret }),
-    tls: { ...tls, enabled: parsed.protocol === "rediss:" },
+    ...(usesTls && { tls: { ...tls, ...pems } }),
     ...assembleSentinel(sentinel, report),
     ...assembleCluster({ sentinel, cluster }, report),
   };
@@ -134,33 +139,6 @@ function assembleCluster(
     });
   }
   return { cluster };
-}
-
-function checkTls(
-  room: string,
-  files: { caFile?: string; certFile?: string; keyFile?: string },
-  report: Report,
-): void {
-  checkReadable(`${room}.caFile`, files.caFile, report);
-  checkReadable(`${room}.certFile`, files.certFile, report);
-  checkReadable(`${room}.keyFile`, files.keyFile, report);
-  if ((files.certFile === undefined) === (files.keyFile === undefined)) return;
-  const missing = files.certFile === undefined ? "certFile" : "keyFile";
-  report({
-    path: `${room}.${missing}`,
-    involves: [`${room}.certFile`, `${room}.keyFile`],
-    message: "is missing: a client certificate and its private key go together",
-  });
-}
-
-function checkReadable(path: string, file: string | undefined, report: Report): void {
-  if (file === undefined) return;
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    report({ path, involves: [path], message: `cannot be read (${code ?? "unknown error"})` });
-  }
 }
 
 /** Requests in clear text can be read and changed on their way: only within a machine, or against a simulator. */

@@ -1,4 +1,4 @@
-import type { Broken } from "./inequalities.ts";
+import type { Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
 import { fileSecret, fixedSecret, type SecretSource } from "./secret.ts";
 
@@ -18,7 +18,6 @@ export type Credentials =
     };
 
 type Given = Settings["cloud"]["credentials"];
-type Report = (broken: Broken) => void;
 
 const ROOM = "cloud.credentials";
 const VARIABLES = {

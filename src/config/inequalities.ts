@@ -10,6 +10,8 @@ export interface Broken {
   readonly message: string;
 }
 
+export type Report = (broken: Broken) => void;
+
 /** The cloud refuses a signature that is older (ECS API notes §6.3, "Clock difference over 15 minutes is rejected"). */
 const CLOUD_SIGNATURE_WINDOW_MS = 15 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;

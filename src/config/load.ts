@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 import type { z } from "zod";
 import { assemble, type Config } from "./assemble.ts";
-import { type Broken, brokenInequalities } from "./inequalities.ts";
+import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
 import { type Environment, readSources, type Sources, type Tree } from "./sources.ts";
@@ -34,7 +34,7 @@ export function loadConfig(
   const merged = withoutNulls(sources.merged);
   takeUrlsFromFile(merged, add);
   const { settings, wrong } = checkedOrRepaired(merged, withoutNulls(sources.defaults), add);
-  const report = ({ path, involves, message }: Broken) => {
+  const report: Report = ({ path, involves, message }) => {
     // A rule about a value that was replaced says nothing.
     if (!involves.some((one) => wrong.some((bad) => overlaps(one, bad)))) add(path, message);
   };

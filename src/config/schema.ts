@@ -48,13 +48,10 @@ const Amqp = z.strictObject({
   rpcTimeoutMs: whole("ms", 100, 120_000),
   confirmTimeoutMs: whole("ms", 100, 120_000),
   maxPendingConfirms: whole("publishes", 1, 10_000),
+  probeIntervalMs: whole("ms", 10, 600_000),
   reconnect: z.strictObject({
     initialMs: whole("ms", 10, 60_000),
     maxMs: whole("ms", 10, 300_000),
-  }),
-  deliveryLimits: z.strictObject({
-    commands: whole("deliveries", 1, 1_000_000),
-    work: whole("deliveries", 1, 1_000_000),
   }),
 });
 
@@ -122,6 +119,7 @@ const Cloud = z.strictObject({
   breaker: z.strictObject({
     failures: whole("failures", 1, 100),
     openMs: whole("ms", 10, 3_600_000),
+    authFailures: whole("failures", 1, 5),
     authOpenMs: whole("ms", 10, 3_600_000),
   }),
   poolConnections: whole("connections", 1, 256),
@@ -154,7 +152,6 @@ const Protocol = z.strictObject({
   stopRunning: oneOf(["always", "when-asked"]),
   stopBy: oneOf(["worker", "cloud"]),
   dedupTtlMs: whole("ms", 1000, 31_536_000_000),
-  healedTtlMs: whole("ms", 1000, 31_536_000_000),
   sweepIntervalMs: whole("ms", 50, 3_600_000),
   sweepAfterMs: whole("ms", 50, 3_600_000),
   unsafeTestWindows: bool(),

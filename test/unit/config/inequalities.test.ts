@@ -26,7 +26,7 @@ describe("start-up inequalities", () => {
     ["SWEEP_AFTER_MS", "599999", "600000", "must be less than 600000"],
     ["SWEEP_AFTER_MS", "120000", "119999", "must be at least 120000"],
     ["SOFT_STOP_MS", "600000", "600001", "must be at most 600000"],
-    ["AMQP_RECONNECT_INITIAL_MS", "30000", "30001", "must be at most 30000"],
+    ["AMQP_RECONNECT_INITIAL_MS", "15000", "15001", "must be at most 15000"],
   ])("hold at the limit of %s=%s and break at %s", (name, good, bad, message) => {
     expect(problems({ [name]: good })).toEqual([]);
     expect(problems({ [name]: bad })).toEqual([expect.stringContaining(`${name} ${message}`)]);

@@ -195,10 +195,12 @@ describe("problems", () => {
     ["REDIS_URL", "redis://host/first", "must be a redis://"],
     ["REDIS_CLUSTER_NODES", "host:99999", "must be host:port"],
     ["AMQP_WORK_QUEUE", "ecs.reinstall.commands", "must differ from amqp.names.commandsQueue"],
-    ["AMQP_TLS_CA_FILE", "/nowhere/ca.pem", "cannot be read (ENOENT)"],
-    ["AMQP_TLS_CERT_FILE", "/dev/null", "go together"],
+    ["ECS_CA_FILE", "/nowhere/ca.pem", "cannot be read (ENOENT)"],
     ["AMQP_URL_FILE", "/nowhere/url", "cannot be read (ENOENT)"],
     ["REDIS_SENTINEL_HOSTS", "a:26379", "is missing"],
+    ["AMQP_TLS_SERVERNAME", "broker", "is set, but amqp.urls has no amqps:// URL"],
+    ["REDIS_TLS_SERVERNAME", "redis", "is set, but redis.url has no rediss:// URL"],
+    ["ECS_CA_FILE", "/dev/null", "is an empty file"],
   ])("say the rule that %s=%s breaks", (name, value, message) => {
     const found = problems({ [name]: value });
     expect(found[0]).toContain(message);
@@ -267,9 +269,10 @@ describe("redis", () => {
     expect(redis).toMatchObject({
       url: "rediss://host:1/2",
       username: "me",
-      tls: { enabled: true },
+      tls: {},
     });
     expect(redis.password?.()).toBe("p@ss");
+    expect(config().redis).not.toHaveProperty("tls");
     expect(config({ REDIS_PASSWORD: SECRET }).redis.password?.()).toBe(SECRET);
   });
 
@@ -295,6 +298,29 @@ describe("redis", () => {
     });
     expect(problems({ ...sentinel, REDIS_CLUSTER_NODES: "a:7000" })).toEqual([
       expect.stringContaining("excludes REDIS_SENTINEL_HOSTS"),
+    ]);
+  });
+});
+
+describe("TLS files", () => {
+  it("are read, and again when they change", () => {
+    const ca = file("ca.pem", "-----BEGIN CERTIFICATE-----\nA\n");
+    const { amqp, cloud } = config({
+      AMQP_URL: "amqps://broker",
+      AMQP_TLS_CA_FILE: ca,
+      ECS_CA_FILE: ca,
+    });
+    expect(amqp.tls.caFile).toBe(ca);
+    expect(cloud.caPem?.()).toBe("-----BEGIN CERTIFICATE-----\nA");
+    file("ca.pem", "-----BEGIN CERTIFICATE-----\nBB\n");
+    expect(amqp.tls.caPem?.()).toBe("-----BEGIN CERTIFICATE-----\nBB");
+  });
+
+  it("go together, and are PEM", () => {
+    const cert = file("cert.pem", "no certificate");
+    expect(problems({ AMQP_URL: "amqps://broker", AMQP_TLS_CERT_FILE: cert })).toEqual([
+      "AMQP_TLS_KEY_FILE (amqp.tls.keyFile): is missing: a client certificate and its private key go together",
+      "AMQP_TLS_CERT_FILE (amqp.tls.certFile): is no PEM file",
     ]);
   });
 });
