@@ -70,7 +70,11 @@ export async function ownedDirectory(
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+  options: {
+    readonly env?: NodeJS.ProcessEnv;
+    readonly cwd?: string;
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(
@@ -81,6 +85,7 @@ export async function run(
         killSignal: "SIGKILL",
         maxBuffer: 64 * 1024 * 1024,
         ...(options.env === undefined ? {} : { env: options.env }),
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout);

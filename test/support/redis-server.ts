@@ -62,7 +62,7 @@ function localServer(command: string, plan: RedisServerPlan): RedisServer {
         : `${server.ending}\n${logTail(plan.logFile)}`;
     },
     async launch() {
-      server = await spawnOwned(command, [...placeArgs(plan, "127.0.0.1"), ...plan.args], {
+      server = await spawnOwned(command, argsAt(plan, "127.0.0.1"), {
         env: { PATH: searchPath().join(":"), LANG: "C.UTF-8" },
         logFile: plan.logFile,
         cwd: plan.dataDir,
@@ -82,7 +82,7 @@ async function dockerServer(image: string, plan: RedisServerPlan): Promise<Redis
   const box = container(
     image,
     [...published(plan.port), user, `--volume=${plan.dataDir}:${plan.dataDir}`],
-    ["redis-server", ...placeArgs(plan, "0.0.0.0"), "--protected-mode", "no", ...plan.args],
+    ["redis-server", ...argsAt(plan, "0.0.0.0"), "--protected-mode", "no"],
   );
   await chmod(plan.dataDir, 0o755);
   return {
@@ -99,6 +99,7 @@ async function dockerServer(image: string, plan: RedisServerPlan): Promise<Redis
   };
 }
 
-function placeArgs({ port, dataDir }: RedisServerPlan, bindTo: string): readonly string[] {
-  return ["--port", `${port}`, "--bind", bindTo, "--dir", dataDir, "--save", ""];
+/** A configuration file, if there is one among the arguments, must come first. */
+function argsAt({ port, dataDir, args }: RedisServerPlan, bindTo: string): readonly string[] {
+  return [...args, "--port", `${port}`, "--bind", bindTo, "--dir", dataDir];
 }

@@ -21,6 +21,8 @@ export interface RedisOptions {
     readonly username: string;
     readonly password: string;
   };
+  /** A sentinel that watches this master, instead of a server with data; see redis-failover.ts. */
+  readonly sentinelOf?: { readonly name: string; readonly port: number };
 }
 
 /** A throw-away Redis on a free loopback port. It ends with this process at the latest. */
@@ -59,7 +61,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
     port: options.tls === undefined ? port : 0,
     dataDir,
     logFile: join(folder.path, "log.txt"),
-    args: await serverArgs(options, port, folder.path),
+    args: await serverArgs(options, port, dataDir),
   });
   const url = urlOf(options, port);
   const command: PrivateRedis["command"] = (name, ...args) => ask(url, options.tls, name, args);
@@ -117,23 +119,38 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
 }
 
 async function serverArgs(
-  { appendOnly = false, extraArgs = [], tls, acl }: RedisOptions,
+  { appendOnly = false, extraArgs = [], tls, acl, sentinelOf }: RedisOptions,
   port: number,
-  folder: string,
+  dataDir: string,
 ): Promise<readonly string[]> {
-  const args = ["--appendonly", appendOnly ? "yes" : "no", "--maxmemory-policy", "noeviction"];
-  args.push(...(await debugArgs()));
+  if (sentinelOf !== undefined) {
+    const conf = join(dataDir, "sentinel.conf");
+    await writeFile(conf, sentinelConf(sentinelOf).join("\n"));
+    return [conf, "--sentinel", ...extraArgs];
+  }
+  const args = ["--save", "", "--appendonly", appendOnly ? "yes" : "no"];
+  args.push("--maxmemory-policy", "noeviction", ...(await debugArgs()));
   if (tls !== undefined) {
     args.push("--tls-port", `${port}`, "--tls-auth-clients", "optional");
     args.push("--tls-cert-file", tls.certFile, "--tls-key-file", tls.keyFile);
     args.push("--tls-ca-cert-file", tls.caFile);
   }
   if (acl !== undefined) {
-    const aclFile = join(folder, "data", "users.acl");
+    const aclFile = join(dataDir, "users.acl");
     await writeFile(aclFile, `${acl.lines.join("\n")}\n`);
     args.push("--aclfile", aclFile);
   }
   return [...args, ...extraArgs];
+}
+
+/** Sentinels find one another through the master, and write what they learn into this file. */
+function sentinelConf({ name, port }: { readonly name: string; readonly port: number }) {
+  return [
+    `sentinel monitor ${name} 127.0.0.1 ${port} 2`,
+    `sentinel down-after-milliseconds ${name} 1000`,
+    `sentinel failover-timeout ${name} 5000`,
+    "",
+  ];
 }
 
 function urlOf({ tls, acl }: RedisOptions, port: number): string {
