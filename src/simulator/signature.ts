@@ -105,10 +105,11 @@ function canonicalQuery(query: string): string {
     .map((pair) => {
       const mark = pair.indexOf("=");
       const [key, value] = mark < 0 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
-      return [encode(decodeForm(key)), encode(decodeForm(value))] as const;
+      return [decodeForm(key), decodeForm(value)] as const;
     })
+    // Sorted before encoding, as the vendor's signer does: encoded, `%7B` would come before `-`.
     .sort(([k1, v1], [k2, v2]) => (k1 === k2 ? compare(v1, v2) : compare(k1, k2)))
-    .map(([key, value]) => `${key}=${value}`)
+    .map(([key, value]) => `${encode(key)}=${encode(value)}`)
     .join("&");
 }
 
