@@ -1,0 +1,30 @@
+/** Wakes everybody who waits for a change; each looks for itself whether it is the change it waits for. */
+export class Bell {
+  readonly #sleepers = new Set<() => void>();
+
+  ring(): void {
+    for (const look of this.#sleepers) look();
+  }
+
+  /**
+   * Waits until the condition holds; false when the signal was aborted first. The condition is asked once for each
+   * ring, and nothing runs between its `true` and the ring's end: it may take what it asks for.
+   */
+  async until(holds: () => boolean, signal: AbortSignal): Promise<boolean> {
+    if (holds()) return true;
+    if (signal.aborted) return false;
+    return new Promise((resolve) => {
+      const end = (held: boolean) => {
+        this.#sleepers.delete(look);
+        signal.removeEventListener("abort", giveUp);
+        resolve(held);
+      };
+      const look = () => {
+        if (holds()) end(true);
+      };
+      const giveUp = () => end(false);
+      this.#sleepers.add(look);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+}

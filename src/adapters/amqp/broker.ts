@@ -1,0 +1,142 @@
+import { hostname } from "node:os";
+import type { ProgressEvent } from "../../contract/event.ts";
+import { type ConnectionStatus, SupervisedConnection } from "./connection.ts";
+import { type ConsumerStatus, QueueConsumer } from "./consumer.ts";
+import type { DeliveryHandler } from "./delivery.ts";
+import { type AmqpOutlet, createOutlet, type PublicationKind } from "./outlet.ts";
+import { Publisher, type PublishOutcome } from "./publisher.ts";
+import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import type { TopologyProblem } from "./topology-declaration.ts";
+import { TopologyKeeper } from "./topology-keeper.ts";
+
+export interface BrokerCallbacks {
+  readonly onEvent: OnAmqpEvent;
+  /**
+   * The topology is there for the first time since start. Nothing is consumed before it resolves, so it must not
+   * take longer than a question to the broker may.
+   */
+  readonly onTopology?: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
+  /** An event that nobody has bound a queue for. */
+  readonly onUnroutable?: (event: ProgressEvent) => void;
+  /** Every single attempt to publish, with what came of it. */
+  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+}
+
+export interface BrokerHandlers {
+  readonly commands: DeliveryHandler;
+  readonly work: DeliveryHandler;
+  readonly workDead: DeliveryHandler;
+}
+
+export interface BrokerStatus {
+  /** Consuming everywhere, and messages can be published. */
+  readonly ready: boolean;
+  readonly blocked: boolean;
+  readonly connections: readonly ConnectionStatus[];
+  readonly consumers: readonly ConsumerStatus[];
+  /** What a person has to see to before this can work. */
+  readonly topologyProblem: TopologyProblem | null;
+  readonly lastError: string | null;
+}
+
+export interface Broker {
+  readonly outlet: AmqpOutlet;
+  /** Returns at once; a broker that is away is waited for. Once only. */
+  start(handlers: BrokerHandlers): void;
+  /**
+   * Takes no more deliveries, lets the handlers end until the signal is aborted, then closes everything. May come
+   * first, or twice. Bounded by the signal and a few seconds.
+   */
+  stop(signal: AbortSignal): Promise<void>;
+  status(): BrokerStatus;
+  /** True as soon as messages can be published; false when that did not come in time. */
+  whenWritable(signal: AbortSignal, timeoutMs: number): Promise<boolean>;
+}
+
+/** RabbitMQ as the worker sees it: two connections, a publisher, three consumers, and the topology under them. */
+export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks): Broker {
+  const { onEvent } = callbacks;
+  const { names, prefetch } = settings;
+  const nameOf = (purpose: string) =>
+    `ecs-reinstall-worker ${purpose} ${hostname()} ${process.pid}`;
+  const consuming = new SupervisedConnection(nameOf("consume"), settings, onEvent);
+  const publishing = new SupervisedConnection(nameOf("publish"), settings, onEvent);
+  const keeper = new TopologyKeeper({
+    connection: consuming,
+    settings,
+    onEvent,
+    onFirstReady: (report) => callbacks.onTopology?.(report),
+  });
+  const onMissing = () => {
+    keeper.doubt();
+    // Not waited for: whoever publishes tries again, and finds it there or not.
+    keeper.ensure().catch(() => undefined);
+  };
+  const publisher = new Publisher({ connection: publishing, settings, onEvent, onMissing });
+  const outlet = createOutlet({ ...callbacks, publisher, settings, onMissing });
+  let consumers: readonly QueueConsumer[] = [];
+  let stopped = false;
+
+  const consumerOf = (queue: string, handler: DeliveryHandler, most: number) =>
+    new QueueConsumer({
+      queue,
+      prefetch: most,
+      connection: consuming,
+      settings,
+      handler,
+      onEvent,
+      ensureTopology: () => keeper.ensure(),
+      onMissing: () => keeper.doubt(),
+    });
+
+  function status(): BrokerStatus {
+    const connections = [consuming.status(), publishing.status()];
+    const seen = consumers.map((consumer) => consumer.status());
+    const blocked = publisher.isBlocked();
+    const errors = [
+      keeper.problem?.message,
+      ...connections.map(({ lastError }) => lastError),
+      ...seen.map(({ lastError }) => lastError),
+      publisher.lastError,
+    ];
+    return {
+      ready: !blocked && seen.length > 0 && seen.every((consumer) => consumer.consuming),
+      blocked,
+      connections,
+      consumers: seen,
+      topologyProblem: keeper.problem,
+      lastError: errors.find((error) => typeof error === "string") ?? null,
+    };
+  }
+
+  return {
+    outlet,
+    status,
+    whenWritable: (signal, timeoutMs) => publisher.whenWritable(signal, timeoutMs),
+
+    start(handlers) {
+      if (stopped) return;
+      if (consumers.length > 0) throw new Error("the broker was started already");
+      consumers = [
+        consumerOf(names.workQueue, handlers.work, prefetch),
+        consumerOf(names.commandsQueue, handlers.commands, prefetch),
+        consumerOf(names.workDeadQueue, handlers.workDead, Math.min(prefetch, WORK_DEAD_PREFETCH)),
+      ];
+      publishing.start();
+      publisher.start();
+      consuming.start();
+      for (const consumer of consumers) consumer.start();
+    },
+
+    async stop(signal) {
+      stopped = true;
+      // Consumers first: what their handlers end with still has to be published.
+      await Promise.all(consumers.map((consumer) => consumer.stop(signal)));
+      await publisher.stop();
+      await Promise.all([consuming.stop(), publishing.stop()]);
+    },
+  };
+}
+
+/** What the broker gave up on is rare, and none of it is urgent. */
+const WORK_DEAD_PREFETCH = 4;

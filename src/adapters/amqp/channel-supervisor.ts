@@ -1,0 +1,194 @@
+import type { Channel, ChannelModel } from "amqplib";
+import { backoffMs } from "./backoff.ts";
+import type { SupervisedConnection } from "./connection.ts";
+import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { aborted, asError, manyMayListen, pause, within } from "./waiting.ts";
+
+export interface ChannelPlan<C extends Channel> {
+  /** For logs. */
+  readonly name: string;
+  open(model: ChannelModel): Promise<C>;
+  /** Makes the fresh channel useful; `lose` gives it up later, e.g. when its consumer is cancelled. */
+  setup(channel: C, lose: (why: Error) => void): Promise<void>;
+  /** The whole of `setup`, in case one of its waits has no end of its own. */
+  readonly setupTimeoutMs: number;
+  onReady(channel: C): void;
+  /** The channel is not to be used any more; it may still be open. What is returned is awaited before it is closed. */
+  onLost(channel: C, why: Error): Promise<void> | void;
+}
+
+/**
+ * One channel that is always there again: after its connection, after the broker closed it (a channel error leaves
+ * the connection alone, and amqplib's recovery looks at connections only), after its consumer was cancelled, and when
+ * its setup failed or hung. No failure ends the supervision.
+ */
+export class ChannelSupervisor<C extends Channel> {
+  readonly #connection: SupervisedConnection;
+  readonly #settings: AmqpSettings;
+  readonly #plan: ChannelPlan<C>;
+  readonly #onEvent: OnAmqpEvent;
+  readonly #stopping = new AbortController();
+  readonly #closing = new Set<Promise<void>>();
+  #current: { readonly channel: C; readonly lose: (why: Error) => void } | undefined;
+  #lastError: string | null = null;
+  #running: Promise<void> | undefined;
+
+  constructor(
+    connection: SupervisedConnection,
+    plan: ChannelPlan<C>,
+    settings: AmqpSettings,
+    onEvent: OnAmqpEvent,
+  ) {
+    this.#connection = connection;
+    this.#plan = plan;
+    this.#settings = settings;
+    this.#onEvent = onEvent;
+    manyMayListen(this.#stopping.signal);
+  }
+
+  /** Set up and, as far as anybody knows, alive. */
+  get channel(): C | undefined {
+    return this.#current?.channel;
+  }
+
+  get lastError(): string | null {
+    return this.#lastError;
+  }
+
+  start(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#running ??= this.#run(this.#stopping.signal);
+  }
+
+  /** Gives this channel up for a new one; nothing happens when it has been given up already. */
+  replace(channel: C, why: Error): void {
+    if (this.#current?.channel === channel) this.#current.lose(why);
+  }
+
+  /** May come first, or twice. The connection must be stopped after its channels. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#current?.lose(new Error("stopped"));
+    await this.#running;
+    await Promise.all(this.#closing);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const startedMs = performance.now();
+      const why = await this.#channelOnce(signal);
+      if (signal.aborted) return;
+      this.#report(why);
+      if (performance.now() - startedMs > LONG_LIFE_MS) failures = 0;
+      await pause(backoffMs(failures, this.#settings.reconnect), signal);
+    }
+  }
+
+  /** From waiting for a connection to the end of one channel. */
+  async #channelOnce(signal: AbortSignal): Promise<Error> {
+    // Opening a channel on a blocked connection would hang, and leave one more half-open channel each time.
+    const ready = () =>
+      this.#connection.live !== undefined && this.#connection.live.blockedBy === undefined;
+    if (!(await this.#connection.changed.until(ready, signal))) return new Error("stopped");
+    const model = this.#connection.live?.model;
+    if (model === undefined) return new Error("connection lost");
+    let channel: C;
+    try {
+      channel = await this.#open(model, signal);
+    } catch (error) {
+      return asError(error);
+    }
+    const { lost, lose } = watch(channel);
+    const failure = await Promise.race([this.#setUp(channel, lose), lost, stopped(signal)]);
+    if (failure !== undefined) {
+      this.#discard(channel, failure);
+      return failure;
+    }
+    this.#current = { channel, lose };
+    this.#lastError = null;
+    this.#plan.onReady(channel);
+    const why = await lost;
+    this.#current = undefined;
+    this.#discard(channel, why);
+    return why;
+  }
+
+  async #open(model: ChannelModel, signal: AbortSignal): Promise<C> {
+    const opening = this.#plan.open(model);
+    try {
+      const inTime = within(opening, this.#settings.rpcTimeoutMs, "channel.open");
+      const opened = await Promise.race([inTime, stopped(signal)]);
+      if (opened instanceof Error) throw opened;
+      return opened;
+    } catch (error) {
+      // It may still come, and would keep its number for as long as the connection lives.
+      opening.then(
+        (late) => this.#discard(late, asError(error)),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  async #setUp(channel: C, lose: (why: Error) => void): Promise<Error | undefined> {
+    try {
+      const what = `setting up ${this.#plan.name}`;
+      await within(this.#plan.setup(channel, lose), this.#plan.setupTimeoutMs, what);
+      return undefined;
+    } catch (error) {
+      return asError(error);
+    }
+  }
+
+  #discard(channel: C, why: Error): void {
+    const closing = this.#close(channel, why).finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  async #close(channel: C, why: Error): Promise<void> {
+    // A late one has no listener yet, and an "error" without one is thrown.
+    channel.on("error", () => undefined);
+    try {
+      await this.#plan.onLost(channel, why);
+      // Rejects at once when it is closed already; never settles when its connection dies meanwhile.
+      const timeoutMs = this.#stopping.signal.aborted
+        ? STOP_TIMEOUT_MS
+        : this.#settings.rpcTimeoutMs;
+      await within(channel.close(), timeoutMs, "channel.close");
+    } catch {
+      // Gone is what was wanted.
+    }
+  }
+
+  #report(why: Error): void {
+    // The connection speaks for its channels, and once is enough for what stays the same.
+    const known = this.#connection.live === undefined || this.#lastError === why.message;
+    this.#lastError = why.message;
+    const fields = { channel: this.#plan.name, error: why.message };
+    this.#onEvent(known ? "debug" : "warn", "channel is away", fields);
+  }
+}
+
+const LONG_LIFE_MS = 30_000;
+const STOP_TIMEOUT_MS = 1_000;
+
+async function stopped(signal: AbortSignal): Promise<Error> {
+  await aborted(signal);
+  return new Error("stopped");
+}
+
+function watch(channel: Channel): {
+  readonly lost: Promise<Error>;
+  readonly lose: (why: Error) => void;
+} {
+  let lose: (why: Error) => void = () => undefined;
+  const lost = new Promise<Error>((resolve) => {
+    lose = resolve;
+  });
+  let lastError: Error | undefined;
+  channel.on("error", (error) => {
+    lastError = error;
+  });
+  channel.on("close", () => lose(lastError ?? new Error("channel closed with its connection")));
+  return { lost, lose };
+}

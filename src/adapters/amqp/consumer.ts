@@ -1,0 +1,180 @@
+import { type Channel, type ConsumeMessage, IllegalOperationError } from "amqplib";
+import { Bell } from "./bell.ts";
+import { ChannelSupervisor } from "./channel-supervisor.ts";
+import type { SupervisedConnection } from "./connection.ts";
+import { type DeliveryHandler, deliveryOf, type Disposition } from "./delivery.ts";
+import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { asError, manyMayListen, pause, within } from "./waiting.ts";
+
+export interface QueueConsumerOptions {
+  readonly queue: string;
+  readonly prefetch: number;
+  readonly connection: SupervisedConnection;
+  readonly settings: AmqpSettings;
+  readonly handler: DeliveryHandler;
+  readonly onEvent: OnAmqpEvent;
+  /** Rejects while the queue cannot be expected to be there. */
+  readonly ensureTopology: () => Promise<void>;
+  /** The queue, or something of it, was found missing. */
+  readonly onMissing: () => void;
+}
+
+export interface ConsumerStatus {
+  readonly queue: string;
+  readonly consuming: boolean;
+  readonly inFlight: number;
+  readonly lastError: string | null;
+}
+
+/** Hands a queue's deliveries to a handler and tells the broker what came of them. */
+export class QueueConsumer {
+  readonly #options: QueueConsumerOptions;
+  readonly #supervisor: ChannelSupervisor<Channel>;
+  readonly #stopping = new AbortController();
+  readonly #changed = new Bell();
+  #consumerTag: string | undefined;
+  #inFlight = 0;
+
+  constructor(options: QueueConsumerOptions) {
+    const { queue, connection, settings, onEvent, onMissing } = options;
+    this.#options = options;
+    manyMayListen(this.#stopping.signal);
+    const plan = {
+      name: `consumer of ${queue}`,
+      open: (model) => model.createChannel(),
+      setup: (channel, lose) => this.#consume(channel, lose),
+      // Besides its own questions it may have to wait for the whole topology.
+      setupTimeoutMs: 4 * settings.rpcTimeoutMs,
+      onReady: () => onEvent("info", "consuming", { queue }),
+      onLost: (_channel, why) => {
+        this.#consumerTag = undefined;
+        if (why instanceof CancelledError || (why as { code?: unknown }).code === 404) onMissing();
+      },
+    } satisfies ConstructorParameters<typeof ChannelSupervisor<Channel>>[1];
+    this.#supervisor = new ChannelSupervisor(connection, plan, settings, onEvent);
+  }
+
+  start(): void {
+    if (!this.#stopping.signal.aborted) this.#supervisor.start();
+  }
+
+  /**
+   * Takes no more deliveries, waits for the handlers until the signal is aborted, and leaves the rest to be
+   * redelivered. May come first, or twice.
+   */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    manyMayListen(signal);
+    await this.#cancel();
+    await this.#changed.until(() => this.#inFlight === 0, signal);
+    await this.#flushAcks();
+    await this.#supervisor.stop();
+  }
+
+  status(): ConsumerStatus {
+    return {
+      queue: this.#options.queue,
+      consuming: this.#supervisor.channel !== undefined && !this.#stopping.signal.aborted,
+      inFlight: this.#inFlight,
+      lastError: this.#supervisor.lastError,
+    };
+  }
+
+  async #consume(channel: Channel, lose: (why: Error) => void): Promise<void> {
+    const { queue, prefetch, settings, ensureTopology } = this.#options;
+    await ensureTopology();
+    await within(channel.prefetch(prefetch), settings.rpcTimeoutMs, "basic.qos");
+    // The channel came while we stop: it must not take anything any more.
+    if (this.#stopping.signal.aborted) return;
+    const take = (message: ConsumeMessage | null) => {
+      if (message === null)
+        lose(new CancelledError(`the broker cancelled the consumer of ${queue}`));
+      else void this.#take(channel, message);
+    };
+    // 3.10 may never answer: a quorum queue that has lost its leader for good.
+    const consuming = channel.consume(queue, take, { noAck: false });
+    const { consumerTag } = await within(consuming, settings.rpcTimeoutMs, "basic.consume");
+    this.#consumerTag = consumerTag;
+  }
+
+  /** Never rejects: nobody is there to hear it. */
+  async #take(channel: Channel, message: ConsumeMessage): Promise<void> {
+    if (this.#stopping.signal.aborted) {
+      this.#settle(channel, message, (live) => live.nack(message, false, true));
+      return;
+    }
+    this.#inFlight += 1;
+    try {
+      const disposition = await this.#options.handler(deliveryOf(this.#options.queue, message));
+      this.#settle(channel, message, (live) => tell(live, message, disposition));
+    } catch (error) {
+      await this.#putBack(channel, message, asError(error));
+    } finally {
+      this.#inFlight -= 1;
+      this.#changed.ring();
+    }
+  }
+
+  /**
+   * The handler is wrong, or the message is poison: not at once again. Rejected, not nacked, because only a reject
+   * counts towards the delivery limit in every version, and the limit is what ends this.
+   */
+  async #putBack(channel: Channel, message: ConsumeMessage, error: Error): Promise<void> {
+    const { queue, onEvent } = this.#options;
+    onEvent("error", "delivery handler failed", {
+      queue,
+      messageId: message.properties.messageId as unknown,
+      error: error.message,
+      stack: error.stack,
+    });
+    await pause(PUT_BACK_DELAY_MS, this.#stopping.signal);
+    this.#settle(channel, message, (live) => live.reject(message, true));
+  }
+
+  /** On the channel that brought it, or not at all: on another one its number would mean another delivery. */
+  #settle(channel: Channel, message: ConsumeMessage, say: (live: Channel) => void): void {
+    try {
+      say(channel);
+    } catch (error) {
+      if (!(error instanceof IllegalOperationError)) throw error;
+      const { queue, onEvent } = this.#options;
+      const messageId: unknown = message.properties.messageId;
+      onEvent("info", "delivery outlived its channel, it will come again", { queue, messageId });
+    }
+  }
+
+  async #cancel(): Promise<void> {
+    const channel = this.#supervisor.channel;
+    if (channel === undefined || this.#consumerTag === undefined) return;
+    const cancelling = channel.cancel(this.#consumerTag);
+    this.#consumerTag = undefined;
+    await within(cancelling, STOP_RPC_TIMEOUT_MS, "basic.cancel").catch(() => undefined);
+  }
+
+  /** The broker forgets acks that it has read but not dealt with when the channel closes: one answer means it has. */
+  async #flushAcks(): Promise<void> {
+    const channel = this.#supervisor.channel;
+    if (channel === undefined) return;
+    const asking = channel.prefetch(this.#options.prefetch);
+    await within(asking, STOP_RPC_TIMEOUT_MS, "basic.qos").catch(() => undefined);
+  }
+}
+
+class CancelledError extends Error {
+  override readonly name = "CancelledError";
+}
+
+const PUT_BACK_DELAY_MS = 1_000;
+/** Stopping must not take as long as a broker may take to answer. */
+const STOP_RPC_TIMEOUT_MS = 1_000;
+
+function tell(channel: Channel, message: ConsumeMessage, disposition: Disposition): void {
+  switch (disposition) {
+    case "ack":
+      return channel.ack(message);
+    case "requeue":
+      return channel.nack(message, false, true);
+    case "dead-letter":
+      return channel.reject(message, false);
+  }
+}

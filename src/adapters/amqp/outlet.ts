@@ -1,0 +1,108 @@
+import type { ProgressEvent } from "../../contract/event.ts";
+import type { Outgoing, Outlet } from "../../steps/ports.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Publication } from "./confirm-lane.ts";
+import type { Delivery } from "./delivery.ts";
+import { type ArrivalMarks, arrivalPublication, isOurs, publicationOf } from "./publications.ts";
+import type { Publisher, PublishOutcome } from "./publisher.ts";
+import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { pause, withDeadline } from "./waiting.ts";
+
+export type PublicationKind = Outgoing["kind"] | "arrival";
+
+export interface AmqpOutletOptions {
+  readonly publisher: Publisher;
+  readonly settings: AmqpSettings;
+  readonly onEvent: OnAmqpEvent;
+  /** Nobody has bound a queue for this event: published all the same. */
+  readonly onUnroutable?: (event: ProgressEvent) => void;
+  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+  /** A queue of ours was not there. */
+  readonly onMissing: () => void;
+}
+
+/** The outlet of the steps, and what only this room can do: putting a raw command aside for later. */
+export interface AmqpOutlet extends Outlet {
+  /**
+   * Puts a raw command, byte for byte, into a delay queue; it comes back on the work queue with type
+   * `ecs.reinstall.arrival.v1`. May be repeated: the copies carry the same message id.
+   */
+  republishArrival(
+    raw: Delivery,
+    marks: ArrivalMarks,
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "unconfirmed">;
+}
+
+export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
+  const { publisher, settings, onEvent } = options;
+
+  /** Again on a fresh channel under the same id: a second copy does no harm, a missing one does. */
+  async function publishUntilSure(
+    kind: PublicationKind,
+    publication: Publication,
+    signal: AbortSignal,
+  ): Promise<PublishOutcome> {
+    let outcome: PublishOutcome = "unconfirmed";
+    for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt += 1) {
+      if (attempt > 0) await pause(backoffMs(attempt, settings.reconnect), signal);
+      outcome = await publisher.publish(publication, signal);
+      options.onPublished?.(kind, outcome);
+      if (outcome === "confirmed") return outcome;
+      if (outcome === "returned") {
+        if (kind === "event" || kind === "reply") return outcome;
+        onEvent("error", "queue is missing", { queue: publication.routingKey });
+        options.onMissing();
+      }
+    }
+    return outcome;
+  }
+
+  async function publishOne(message: Outgoing, signal: AbortSignal): Promise<boolean> {
+    if (message.kind === "reply" && isOurs(settings, message.queue)) {
+      // Whoever names our own queue as theirs would feed us our answers.
+      onEvent("warn", "reply to a queue of ours is not sent", { queue: message.queue });
+      return true;
+    }
+    const outcome = await publishUntilSure(message.kind, publicationOf(settings, message), signal);
+    switch (outcome) {
+      case "confirmed":
+        return true;
+      case "returned":
+        if (message.kind === "event") options.onUnroutable?.(message.event);
+        return message.kind === "event" || message.kind === "reply";
+      case "refused":
+        if (message.kind !== "reply") return false;
+        // Their queue is full and stays so: a command must not hang on that.
+        onEvent("warn", "reply was refused", { queue: message.queue });
+        return true;
+      case "unconfirmed":
+        return false;
+    }
+  }
+
+  return {
+    isBlocked: () => publisher.isBlocked(),
+
+    /** One after the other: what follows is not sent before what went before it is safe. */
+    async publish(messages, signal) {
+      return withDeadline(signal, OVERALL * settings.confirmTimeoutMs, async (deadline) => {
+        for (const message of messages)
+          if (!(await publishOne(message, deadline))) return "unconfirmed";
+        return "confirmed";
+      });
+    },
+
+    async republishArrival(raw, marks, signal) {
+      const publication = arrivalPublication(settings, raw, marks);
+      return withDeadline(signal, OVERALL * settings.confirmTimeoutMs, async (deadline) => {
+        const outcome = await publishUntilSure("arrival", publication, deadline);
+        return outcome === "confirmed" ? "confirmed" : "unconfirmed";
+      });
+    },
+  };
+}
+
+const ATTEMPTS = 3;
+/** All attempts of all messages of one call together, in confirm time-outs. */
+const OVERALL = 2;

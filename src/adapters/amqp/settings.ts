@@ -1,0 +1,77 @@
+/** Everything that this room needs to know. All times are milliseconds unless the name says otherwise. */
+export interface AmqpSettings {
+  /** `amqp://` or `amqps://`, tried in turn: the nodes of one cluster. */
+  readonly urls: readonly string[];
+  /** For `amqps://`; PEM texts, not file names. */
+  readonly tls?: AmqpTls;
+  readonly names: AmqpNames;
+  /** The delay ladder: one queue for each rung, since a quorum queue expires messages at its head only. */
+  readonly delaysMs: readonly number[];
+  /** False: the application has no configure permission, everything must exist already. */
+  readonly declare: boolean;
+  /** Deliveries in hand per consumer. */
+  readonly prefetch: number;
+  /** Never 0: amqplib 2 takes that for "no heartbeat". */
+  readonly heartbeatSeconds: number;
+  /** From the first packet to an open AMQP connection. */
+  readonly connectTimeoutMs: number;
+  /** For every question to the broker: amqplib itself waits for ever. */
+  readonly rpcTimeoutMs: number;
+  readonly confirmTimeoutMs: number;
+  readonly maxPendingConfirms: number;
+  /** How often an idle publisher asks whether the broker still takes messages. */
+  readonly probeIntervalMs: number;
+  readonly reconnect: { readonly initialMs: number; readonly maxMs: number };
+}
+
+export interface AmqpTls {
+  readonly caPem?: string;
+  readonly certPem?: string;
+  readonly keyPem?: string;
+  readonly passphrase?: string;
+  /** The name that the broker's certificate must carry, where it is not the host of the URL. */
+  readonly servername?: string;
+}
+
+export interface AmqpNames {
+  readonly commandsExchange: string;
+  readonly commandsQueue: string;
+  readonly eventsExchange: string;
+  readonly deadQueue: string;
+  readonly workQueue: string;
+  readonly workDeadQueue: string;
+  /** A delay queue is named this and its milliseconds. */
+  readonly delayPrefix: string;
+}
+
+export const DEFAULT_AMQP_NAMES: AmqpNames = {
+  commandsExchange: "ecs.reinstall.commands",
+  commandsQueue: "ecs.reinstall.commands",
+  eventsExchange: "ecs.reinstall.events",
+  deadQueue: "ecs.reinstall.dead",
+  workQueue: "ecs.reinstall.work",
+  workDeadQueue: "ecs.reinstall.work.dead",
+  delayPrefix: "ecs.reinstall.delay.",
+};
+
+export const DEFAULT_AMQP_SETTINGS: AmqpSettings = {
+  urls: ["amqp://127.0.0.1:5672"],
+  names: DEFAULT_AMQP_NAMES,
+  delaysMs: [2_000, 5_000, 10_000, 30_000, 60_000],
+  declare: true,
+  prefetch: 32,
+  heartbeatSeconds: 10,
+  connectTimeoutMs: 10_000,
+  rpcTimeoutMs: 10_000,
+  confirmTimeoutMs: 10_000,
+  maxPendingConfirms: 256,
+  probeIntervalMs: 5_000,
+  reconnect: { initialMs: 200, maxMs: 15_000 },
+};
+
+/** Told about everything that changes; the composition root turns it into log lines and counts. */
+export type OnAmqpEvent = (
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
