@@ -10,7 +10,10 @@
  */
 export function delayForAge(ageMs: number, ladderMs: readonly number[], random: number): number {
   const wanted = Math.max(0, ageMs) / 6;
-  const index = Math.max(0, ladderMs.findLastIndex((rung) => rung <= wanted));
+  const index = Math.max(
+    0,
+    ladderMs.findLastIndex((rung) => rung <= wanted),
+  );
   const jittered = random < 0.2 ? Math.max(0, index - 1) : index;
   return ladderMs[jittered] ?? 0;
 }

@@ -22,7 +22,10 @@ export interface Final {
   /** When the server became healthy by our doing; older faults seen on it are healed. */
   readonly healedAtMs: number | null;
   /** What this outcome teaches about "a reinstall replaces the system disk" (design §5). */
-  readonly sample: { readonly volumeType: string | null; readonly disk: "replaced" | "kept" } | null;
+  readonly sample: {
+    readonly volumeType: string | null;
+    readonly disk: "replaced" | "kept";
+  } | null;
 }
 
 /** Goes on to `state` after `delayMs`. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { CommandId, ProjectId } from "../contract/ids.ts";
 import { Order } from "./order.ts";
-import { State } from "./state.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { State, withoutBody } from "./state.ts";
 
 /** Layout of internal messages. A worker passes on, untouched, what carries another number. */
 export const ENVELOPE_VERSION = 1;
@@ -34,3 +35,31 @@ export const EnvelopeHead = z.looseObject({
   v: z.int(),
   order: z.looseObject({ commandId: CommandId, projectId: ProjectId }),
 });
+
+/** The envelope as it may be stored: without the `os-reinstall` body, which may hold `user_data`. */
+export function storedEnvelope(envelope: Envelope): unknown {
+  return { ...envelope, state: withoutBody(envelope.state) };
+}
+
+/**
+ * A stored envelope put together again with the body of the message it followed from. Null when it needs
+ * a body and there is none, or when it cannot be read.
+ */
+export function restoreEnvelope(stored: unknown, body: OsReinstall | undefined): Envelope | null {
+  const withBody = StoredEnvelope.safeParse(stored);
+  if (!withBody.success) return null;
+  const { state } = withBody.data;
+  const complete = Envelope.safeParse({
+    ...withBody.data,
+    state: body !== undefined && needsBody(state) ? { ...state, body } : state,
+  });
+  return complete.success ? complete.data : null;
+}
+
+const StoredEnvelope = z.looseObject({ state: z.looseObject({ phase: z.string() }) });
+
+const PHASES_WITH_BODY = new Set(["waiting", "prepare", "submit", "reconcile"]);
+
+function needsBody(state: { phase: string; accepted?: unknown }): boolean {
+  return PHASES_WITH_BODY.has(state.phase) && state.accepted === undefined;
+}

@@ -29,10 +29,20 @@ const PASSING = new Set([
 /** Judges by everything the cloud shows, not by `status` alone: `ACTIVE` may be powering off (§3.3). */
 export function fitnessOf(server: ServerView, body: OsReinstall, rules: Rules): Fitness {
   if (server.locked) {
-    return unfit("server-locked", "Ecs.0605", "the server is locked", "Unlock the server, then send a new command.");
+    return unfit(
+      "server-locked",
+      "Ecs.0605",
+      "the server is locked",
+      "Unlock the server, then send a new command.",
+    );
   }
   if (server.frozen) {
-    return unfit("frozen", "Ecs.0030", "the server is frozen", "Clear the account's or server's freeze, then send a new command.");
+    return unfit(
+      "frozen",
+      "Ecs.0030",
+      "the server is frozen",
+      "Clear the account's or server's freeze, then send a new command.",
+    );
   }
   if (!isIdle(server)) return { kind: "unstable", detail: describe(server) };
   if (server.systemDiskId === null) {
@@ -80,7 +90,12 @@ export function describe(server: ServerView): string {
   return server.taskState === null ? server.status : `${server.status} (${server.taskState})`;
 }
 
-function unfit(failureClass: string, cloudCode: string | null, message: string, nextStep: string): Fitness {
+function unfit(
+  failureClass: string,
+  cloudCode: string | null,
+  message: string,
+  nextStep: string,
+): Fitness {
   return {
     kind: "unfit",
     draft: failed({ class: failureClass, cloudCode, message, retryable: false, nextStep }),

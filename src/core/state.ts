@@ -28,6 +28,8 @@ const Waiting = z.object({
   waitsFor: WaitReason,
   holder: CommandId.optional(),
   before: Before.optional(),
+  /** The store forgot this command while it waited: it may have been carried out. Prove that it was not, first. */
+  doubt: z.boolean().optional(),
   sinceMs: z.number(),
 });
 

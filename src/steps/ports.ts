@@ -4,7 +4,7 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { JobLook, Look, StopOutcome, Submission, Unavailable } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
-import type { Phase, State } from "../core/state.ts";
+import type { State } from "../core/state.ts";
 
 export type {
   JobLook,
@@ -91,10 +91,8 @@ export interface StepClaim {
 /** What follows from a saved step, kept so that a redelivery repeats it word for word. Holds no secret. */
 export interface Outbox {
   readonly events: readonly ProgressEvent[];
-  /** Null after a final outcome. `state` lacks the body: a redelivered copy has its own. */
-  readonly next:
-    | (Omit<Envelope, "state"> & { readonly state: unknown; readonly delayMs: number })
-    | null;
+  /** The next message without its `os-reinstall` body: a redelivered copy has its own. Null after a final outcome. */
+  readonly next: { readonly envelope: unknown; readonly delayMs: number } | null;
 }
 
 /** A final outcome as it is stored: what a repeat of it says, and what joiners are told. */
@@ -107,7 +105,7 @@ export interface StoredOutcome {
 
 /** Where a command stands, for a duplicate's answer and for people. */
 export interface CommandView {
-  readonly phase: Phase | "admit" | "done";
+  readonly phase: string;
   readonly sequence: number;
   readonly updatedAtMs: number;
   readonly outcome: string | null;
@@ -208,6 +206,15 @@ export type FinishAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
   | Exclude<SaveAnswer, { kind: "saved" }>;
 
+/** An answer to a message that was refused before it was admitted. */
+export type RefuseAnswer =
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
+  /** The id belongs to another command: that one's record stays untouched. */
+  | { readonly kind: "id-reused" }
+  | { readonly kind: "rebuilding"; readonly untilMs: number }
+  | StoreAway
+  | StoreCorrupt;
+
 /** Redis: exclusivity, and a view for people. Every method gives the same answer when run twice; `away` means "may have happened". */
 export interface ReinstallStore {
   /**
@@ -219,16 +226,27 @@ export interface ReinstallStore {
     delivery: {
       readonly nonce: string;
       readonly redelivered: boolean;
-      readonly arrivedEarlier: boolean;
+      /** It was seen redelivered while the store was young: it may have been carried out. */
+      readonly doubt: boolean;
     },
   ): Promise<AdmitAnswer>;
+  /** Remembers a refused command by the hash of its bytes, so that a repeat is told the same under the same id. */
+  refuse(
+    project: ProjectId,
+    command: CommandId,
+    contentHash: string,
+    outcome: StoredOutcome,
+  ): Promise<RefuseAnswer>;
   /** Claims a later step for this delivery; puts record and lock back when the store forgot them. */
   claim(
     envelope: Envelope,
     delivery: { readonly nonce: string; readonly redelivered: boolean },
   ): Promise<ClaimAnswer>;
   /** Asks for the server's lock within a claimed step. Owning it already is `acquired`. */
-  acquire(order: Order, claim: StepClaim): Promise<LockAnswer | SaveAnswer>;
+  acquire(
+    order: Order,
+    claim: StepClaim,
+  ): Promise<LockAnswer | Exclude<SaveAnswer, { kind: "saved" }>>;
   /** Takes the next attempt number, which fences off whoever holds `held`. */
   takeAttempt(
     order: Order,
@@ -255,7 +273,7 @@ export interface ReinstallStore {
   /** Outcome + final event stored + lock freed, in one script. A second call gives back what the first stored. */
   finish(step: StepFinish): Promise<FinishAnswer>;
   /** The final event is confirmed by the broker: nothing is left to do for this command. */
-  told(order: Order): Promise<void>;
+  told(project: ProjectId, command: CommandId): Promise<void>;
   /** The outcome of another command, for its joiners. */
   outcomeOf(
     project: ProjectId,

@@ -1,0 +1,299 @@
+import type { CommandId } from "../../contract/ids.ts";
+import { SEQUENCE_BLOCK, storedEnvelope } from "../../core/envelope.ts";
+import type { Order } from "../../core/order.ts";
+import type { Clock, LockAnswer, ReinstallStore, StepClaim } from "../../steps/ports.ts";
+import type { RedisClient } from "./client.ts";
+import { keysOf } from "./keys.ts";
+import {
+  AcquireReply,
+  AdmitReply,
+  ClaimReply,
+  FinishReply,
+  RefuseReply,
+  SaveReply,
+  StoredOutcome,
+  TakeAttemptReply,
+} from "./replies.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+
+export interface StoreRules {
+  /** After trust was lost, no new lock is given for this long. */
+  readonly rebuildHoldMs: number;
+  /** A finished command is remembered for this long. */
+  readonly dedupTtlMs: number;
+  /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
+  readonly waitReplicas: number;
+  readonly waitTimeoutMs: number;
+}
+
+/** `superseded` looks back this far. */
+const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
+
+/** The store of the steps on Redis: every method is one script, the same when run twice (design §6). */
+export function createReinstallStore(
+  redis: RedisClient,
+  scripts: ScriptRunner,
+  rules: StoreRules,
+  clock: Clock,
+): ReinstallStore {
+  const hold = rules.rebuildHoldMs;
+  return {
+    async admit(order, delivery) {
+      const k = keysOf(order.projectId);
+      const answer = await scripts.run(
+        "admit",
+        [
+          k.command(order.commandId),
+          k.lock(order.serverId),
+          k.token,
+          k.active,
+          k.epoch,
+          k.last(order.serverId),
+          k.paused,
+        ],
+        [
+          order.commandId,
+          delivery.nonce,
+          flag(delivery.redelivered),
+          order.contentHash,
+          order.wishHash,
+          order.serverId,
+          order.observedAtMs ?? "",
+          hold,
+          SEQUENCE_BLOCK,
+          flag(order.dryRun),
+          JSON.stringify(order),
+          clock.nonce(),
+          k.commandPrefix,
+          flag(delivery.doubt),
+        ],
+        AdmitReply,
+      );
+      if (answer.kind !== "claimed") return answer;
+      const { lock, doubt, kind, ...claim } = answer;
+      return { kind, lock, doubt, claim: { ...claim, rebuildingUntilMs: null } };
+    },
+
+    refuse(project, command, contentHash, outcome) {
+      const k = keysOf(project);
+      return scripts.run(
+        "refuse",
+        [k.command(command), k.active, k.epoch],
+        [
+          command,
+          contentHash,
+          outcome.event.data.event,
+          JSON.stringify(outcome),
+          rules.dedupTtlMs,
+          hold,
+          clock.nonce(),
+        ],
+        RefuseReply,
+      );
+    },
+
+    async claim(envelope, delivery) {
+      const { order, state } = envelope;
+      const k = keysOf(order.projectId);
+      const answer = await scripts.run(
+        "claim",
+        [k.command(order.commandId), k.lock(order.serverId), k.token, k.active, k.epoch],
+        [
+          order.commandId,
+          delivery.nonce,
+          flag(delivery.redelivered || envelope.revived > 0),
+          envelope.step,
+          envelope.epoch,
+          envelope.token ?? "",
+          hold,
+          SEQUENCE_BLOCK,
+          order.contentHash,
+          order.wishHash,
+          order.serverId,
+          state.phase,
+          "tries" in state ? state.tries.attempt : 1,
+          envelope.sequence,
+          JSON.stringify(order),
+          JSON.stringify(storedEnvelope(envelope)),
+          clock.nonce(),
+        ],
+        ClaimReply,
+      );
+      if (answer.kind !== "claimed") return answer;
+      const { nonce, step, sequence, epoch, rebuildingUntilMs, ...rest } = answer;
+      return { ...rest, claim: { nonce, step, sequence, epoch, rebuildingUntilMs } };
+    },
+
+    acquire(order, claim) {
+      const k = keysOf(order.projectId);
+      return scripts.run<LockAnswer | { kind: "fenced" } | { kind: "forgotten" }>(
+        "acquire",
+        [
+          k.command(order.commandId),
+          k.lock(order.serverId),
+          k.token,
+          k.epoch,
+          k.last(order.serverId),
+          k.paused,
+        ],
+        [
+          order.commandId,
+          claimText(claim),
+          order.wishHash,
+          order.observedAtMs ?? "",
+          hold,
+          clock.nonce(),
+          k.commandPrefix,
+        ],
+        AcquireReply,
+      );
+    },
+
+    takeAttempt(order, claim, held) {
+      return scripts.run(
+        "take-attempt",
+        [commandKey(order)],
+        [claimText(claim), held],
+        TakeAttemptReply,
+      );
+    },
+
+    async recordIntent(order, claim, intent) {
+      const k = keysOf(order.projectId);
+      const run = () =>
+        scripts.run(
+          "intent",
+          [k.command(order.commandId), k.lock(order.serverId), k.epoch],
+          [
+            order.commandId,
+            claimText(claim),
+            claim.epoch,
+            intent.attempt,
+            intent.token,
+            intent.signedAtMs ?? "",
+            intent.diskId,
+            hold,
+            clock.nonce(),
+          ],
+          SaveReply,
+        );
+      const answer = await run();
+      // A lost reply is read back: the script says `saved` again only if what is recorded is ours.
+      const certain = answer.kind === "away" ? await run() : answer;
+      if (certain.kind !== "saved" || rules.waitReplicas === 0) return certain;
+      return await confirmedByReplicas(redis, rules);
+    },
+
+    save(step) {
+      const { order, claim, state, outbox } = step;
+      const k = keysOf(order.projectId);
+      return scripts.run(
+        "save",
+        [k.command(order.commandId), k.lock(order.serverId), k.active, k.waiters(order.serverId)],
+        [
+          order.commandId,
+          claimText(claim),
+          claim.step,
+          state.phase,
+          "tries" in state ? state.tries.attempt : 1,
+          step.nextSequence,
+          JSON.stringify(outbox),
+          JSON.stringify(outbox.next?.envelope ?? null),
+          flag(step.intent === "clear"),
+          flag(step.lock === "release"),
+          state.phase === "watch" ? state.jobId : "",
+          flag(state.phase === "joined" || state.phase === "waiting"),
+        ],
+        SaveReply,
+      );
+    },
+
+    finish(step) {
+      const { order, claim, outcome } = step;
+      const k = keysOf(order.projectId);
+      return scripts.run(
+        "finish",
+        [
+          k.command(order.commandId),
+          k.lock(order.serverId),
+          k.active,
+          k.last(order.serverId),
+          k.waiters(order.serverId),
+        ],
+        [
+          order.commandId,
+          claimText(claim),
+          claim.step,
+          outcome.event.data.event,
+          JSON.stringify(outcome),
+          flag(step.lock === "free"),
+          step.healedAtMs ?? "",
+          rules.dedupTtlMs,
+          LAST_SUCCESS_TTL_MS,
+        ],
+        FinishReply,
+      );
+    },
+
+    async told(project, command) {
+      const k = keysOf(project);
+      await scripts.run("told", [k.command(command), k.active], [command], SaveReply);
+    },
+
+    async outcomeOf(project, command) {
+      let found: [string | null, string | null];
+      try {
+        const [content, final] = await redis.hmget(
+          keysOf(project).command(command),
+          "content",
+          "final",
+        );
+        found = [content ?? null, final ?? null];
+      } catch (error) {
+        return { kind: "away", message: error instanceof Error ? error.message : String(error) };
+      }
+      if (found[0] === null) return { kind: "unheard-of" };
+      if (found[1] === null) return { kind: "open" };
+      return readOutcome(command, found[1]);
+    },
+  };
+}
+
+function readOutcome(command: CommandId, text: string) {
+  try {
+    const parsed = StoredOutcome.safeParse(JSON.parse(text));
+    if (parsed.success) return { kind: "finished" as const, outcome: parsed.data };
+  } catch {
+    // Told below: text that is not JSON is as unreadable as JSON of another shape.
+  }
+  return { kind: "corrupt" as const, message: `the outcome of ${command} cannot be read` };
+}
+
+/** A failover that loses the intent would lose the fence with it: no POST unless the replicas have it. */
+async function confirmedByReplicas(redis: RedisClient, rules: StoreRules) {
+  try {
+    const acknowledged = await redis.wait(rules.waitReplicas, rules.waitTimeoutMs);
+    if (acknowledged >= rules.waitReplicas) return { kind: "saved" as const };
+    return {
+      kind: "away" as const,
+      message: `${acknowledged} of ${rules.waitReplicas} replicas have the intent`,
+    };
+  } catch (error) {
+    return {
+      kind: "away" as const,
+      message: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+function commandKey(order: Order): string {
+  return keysOf(order.projectId).command(order.commandId);
+}
+
+function claimText(claim: StepClaim): string {
+  return `${claim.step}:${claim.nonce}`;
+}
+
+function flag(value: boolean): "0" | "1" {
+  return value ? "1" : "0";
+}

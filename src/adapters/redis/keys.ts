@@ -1,0 +1,25 @@
+import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+
+/** All keys of one project share a hash tag: one script sees them all, on Redis Cluster too (design §6). */
+export function keysOf(project: ProjectId) {
+  const prefix = `ecs:{${project}}:`;
+  return {
+    /** Script side: the record of a command that is known by id only. */
+    commandPrefix: `${prefix}cmd:`,
+    command: (id: CommandId) => `${prefix}cmd:${id}`,
+    /** Public: other services honour and take it (contract §4). */
+    lock: (server: ServerId) => `${prefix}lock:${server}`,
+    waiters: (server: ServerId) => `${prefix}waiters:${server}`,
+    last: (server: ServerId) => `${prefix}last:${server}`,
+    token: `${prefix}token`,
+    active: `${prefix}active`,
+    epoch: `${prefix}epoch`,
+    paused: `${prefix}paused`,
+    sweeper: `${prefix}sweeper`,
+  };
+}
+
+/** What reinstalls taught about disks, for one region: counters by volume type. */
+export function evidenceKey(region: string): string {
+  return `ecs:evidence:${region}`;
+}

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { ProgressEvent } from "../../contract/event.ts";
+import { CommandId, DiskId, JobId } from "../../contract/ids.ts";
+
+/** JSON kept as text inside a record. */
+function stored<T extends z.ZodType>(shape: T) {
+  return z
+    .string()
+    .transform((text, ctx) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        ctx.addIssue({ code: "custom", message: "is not JSON" });
+        return z.NEVER;
+      }
+    })
+    .pipe(shape);
+}
+
+export const StoredOutcome = z.object({
+  event: ProgressEvent,
+  reply: z.object({ queue: z.string(), correlationId: z.string().optional() }).nullable(),
+  dead: z.object({ reason: z.string(), body: z.unknown() }).nullable(),
+});
+
+const Outbox = z.object({
+  events: z.array(ProgressEvent),
+  next: z.object({ envelope: z.unknown(), delayMs: z.number() }).nullable(),
+});
+
+const Forgotten = z.object({ kind: z.literal("forgotten") });
+const Fenced = z.object({ kind: z.literal("fenced") });
+const Saved = z.object({ kind: z.literal("saved") });
+const SavedBefore = z.object({ kind: z.literal("saved"), outbox: stored(Outbox) });
+const Rebuilding = z.object({ kind: z.literal("rebuilding"), untilMs: z.number() });
+const Finished = z.object({
+  kind: z.literal("finished"),
+  outcome: stored(StoredOutcome),
+  told: z.boolean(),
+});
+
+export const LockReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("acquired"), token: z.int() }),
+  z.object({ kind: z.literal("busy"), holder: CommandId, sameWish: z.boolean() }),
+  z.object({ kind: z.literal("superseded"), healedAtMs: z.number() }),
+  z.object({ kind: z.literal("paused") }),
+  Rebuilding,
+]);
+
+export const AdmitReply = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("claimed"),
+    nonce: z.string(),
+    step: z.literal(0),
+    sequence: z.int(),
+    epoch: z.string(),
+    lock: LockReply,
+    doubt: z.boolean(),
+  }),
+  SavedBefore,
+  Finished,
+  z.object({ kind: z.literal("handed-over") }),
+  z.object({
+    kind: z.literal("duplicate"),
+    view: z.object({
+      phase: z.string(),
+      sequence: z.int(),
+      updatedAtMs: z.number(),
+      outcome: z.string().nullable(),
+      jobId: z.string().nullable(),
+    }),
+  }),
+  z.object({ kind: z.literal("id-reused") }),
+  Rebuilding,
+]);
+
+export const ClaimReply = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("claimed"),
+    nonce: z.string(),
+    step: z.int(),
+    sequence: z.int(),
+    epoch: z.string(),
+    rebuildingUntilMs: z.number().nullable(),
+    attempt: z.object({
+      attempt: z.int(),
+      intent: z
+        .object({ attempt: z.int(), signedAtMs: z.number().nullable(), diskId: DiskId })
+        .nullable(),
+      jobId: JobId.nullable(),
+    }),
+    takenOver: z.boolean(),
+    restored: z.enum(["no", "behind", "absent"]),
+    foreignEpoch: z.boolean(),
+    lock: z.enum(["held", "lost", "none"]),
+    cancelRequested: z.boolean(),
+  }),
+  SavedBefore,
+  Finished,
+  z.object({ kind: z.literal("stale") }),
+]);
+
+export const SaveReply = z.discriminatedUnion("kind", [Saved, Fenced, Forgotten]);
+
+export const AcquireReply = z.union([LockReply, Fenced, Forgotten]);
+
+export const TakeAttemptReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("taken"), attempt: z.int() }),
+  Fenced,
+  Forgotten,
+]);
+
+export const FinishReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("finished"), outcome: stored(StoredOutcome), first: z.boolean() }),
+  Fenced,
+  Forgotten,
+]);
+
+export const RefuseReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("finished"), outcome: stored(StoredOutcome), first: z.boolean() }),
+  z.object({ kind: z.literal("id-reused") }),
+  Rebuilding,
+]);

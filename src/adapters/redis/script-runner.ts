@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { z } from "zod";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports.ts";
+import type { RedisClient } from "./client.ts";
+
+const SCRIPTS = [
+  "admit",
+  "claim",
+  "acquire",
+  "take-attempt",
+  "intent",
+  "save",
+  "finish",
+  "refuse",
+  "told",
+  "open-epoch",
+] as const;
+export type ScriptName = (typeof SCRIPTS)[number];
+
+/** Runs our Lua scripts, one reply object each; translates every failure of Redis in one place. */
+export interface ScriptRunner {
+  run<T extends { kind: string }>(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    shape: z.ZodType<T>,
+  ): Promise<T | StoreAway | StoreCorrupt>;
+}
+
+export function createScriptRunner(redis: RedisClient): ScriptRunner {
+  const library = new Map(SCRIPTS.map((name) => [name, load(name)]));
+  return {
+    async run(name, keys, args, shape) {
+      const script = library.get(name);
+      if (script === undefined) throw new Error(`no script ${name}`);
+      const values = [keys.length, ...keys, ...args] as const;
+      let text: unknown;
+      try {
+        text = await evaluate(redis, script, values);
+      } catch (cause) {
+        return { kind: "away", message: messageOf(cause) };
+      }
+      const parsed = parseReply(text, shape);
+      return parsed ?? { kind: "corrupt", message: `script ${name} found what it cannot read` };
+    },
+  };
+}
+
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function load(name: ScriptName): Script {
+  const read = (file: string) =>
+    readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8");
+  const text = `${read("prelude")}\n${read(name)}`;
+  return { text, sha: createHash("sha1").update(text).digest("hex") };
+}
+
+/** EVALSHA, and EVAL when the server does not know the script (restart, SCRIPT FLUSH): that one never ran. */
+async function evaluate(
+  redis: RedisClient,
+  script: Script,
+  [numberOfKeys, ...rest]: readonly [number, ...(string | number)[]],
+): Promise<unknown> {
+  try {
+    return await redis.evalsha(script.sha, numberOfKeys, ...rest);
+  } catch (error) {
+    if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
+    return await redis.eval(script.text, numberOfKeys, ...rest);
+  }
+}
+
+function parseReply<T>(text: unknown, shape: z.ZodType<T>): T | StoreCorrupt | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(String(text));
+  } catch {
+    return null;
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  if (typeof value === "object" && value !== null && "message" in value) {
+    return { kind: "corrupt", message: String(value.message) };
+  }
+  return null;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,47 @@
+-- Step 0: dedup by id and content, superseded, paused, lock; creates the record and claims the step.
+-- KEYS cmd lock token active epoch last paused
+-- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix doubt
+local cmd, lock, token, active, epoch_key, last, paused = unpack(KEYS)
+local id, nonce, redelivered, content, wish, server, observed_at = unpack(ARGV, 1, 7)
+local hold_ms, block, dry_run, order, candidate, cmd_prefix, doubt = unpack(ARGV, 8, 14)
+if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
+if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
+if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
+
+local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
+local now = now_ms()
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox')
+local mine = '0:' .. nonce
+local base = 1
+
+if rec[1] then
+  if rec[1] ~= content then return reply({ kind = 'id-reused' }) end
+  if redelivered == '0' and rec[3] ~= mine then
+    return reply({ kind = 'duplicate', view = {
+      phase = rec[9], sequence = tonumber(rec[8]), updatedAtMs = tonumber(rec[10]),
+      outcome = or_null(rec[5]), jobId = or_null(rec[11]) } })
+  end
+  if rec[5] then return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' }) end
+  local step = tonumber(rec[2])
+  if step > 0 then return reply({ kind = 'handed-over' }) end
+  if step == 0 then return reply({ kind = 'saved', outbox = rec[12] }) end
+  base = tonumber(rec[8])
+  if rec[3] == mine then base = tonumber(rec[4]) end
+else
+  if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
+  redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
+    'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
+end
+redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+redis.call('ZADD', active, now, id)
+
+local answer
+local healed = healed_since(last, observed_at)
+if healed then answer = { kind = 'superseded', healedAtMs = healed }
+elseif redis.call('EXISTS', paused) == 1 then answer = { kind = 'paused' }
+elseif dry_run == '1' then
+  local owner = redis.call('HGET', lock, 'owner')
+  if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
+  else answer = { kind = 'acquired', token = 0 } end
+else answer = try_lock(lock, token, id, wish, cmd_prefix) end
+return reply({ kind = 'claimed', nonce = nonce, step = 0, sequence = base, epoch = epoch.id, lock = answer, doubt = doubt == '1' })

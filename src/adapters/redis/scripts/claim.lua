@@ -1,0 +1,71 @@
+-- Claims a later step for one delivery; puts record and lock back when the store has forgotten them.
+-- KEYS cmd lock token active epoch
+-- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate
+local cmd, lock, token, active, epoch_key = unpack(KEYS)
+local id, nonce, redelivered, step, msg_epoch, msg_token, hold_ms, block = unpack(ARGV, 1, 8)
+local content, wish, server, phase, attempt, sequence, order, resume, candidate = unpack(ARGV, 9, 17)
+if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
+if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
+if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
+step = tonumber(step)
+
+local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
+local now = now_ms()
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox')
+local mine = step .. ':' .. nonce
+local restored, taken_over = 'no', false
+
+if not rec[1] then
+  restored = 'absent'
+elseif rec[1] ~= content then
+  return corrupt(cmd, 'another command has this id')
+elseif rec[5] then
+  return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' })
+else
+  local saved = tonumber(rec[2])
+  if saved == step and redelivered == '1' then return reply({ kind = 'saved', outbox = rec[10] }) end
+  if saved >= step then return reply({ kind = 'stale' }) end
+  if saved < step - 1 then restored = 'behind' end
+  if restored == 'no' and rec[3] and rec[3] ~= mine and string.find(rec[3], step .. ':', 1, true) == 1 then
+    if redelivered == '0' then return reply({ kind = 'stale' }) end
+    taken_over = true
+  end
+end
+
+local foreign = msg_epoch ~= epoch.id
+local base = math.max(tonumber(rec[8] or '1'), tonumber(sequence))
+if rec[3] == mine then base = tonumber(rec[4])
+elseif foreign or restored ~= 'no' then base = fresh_sequence(base) end
+
+if restored ~= 'no' then
+  redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order, 'step', step - 1,
+    'attempt', math.max(tonumber(rec[9] or '1'), tonumber(attempt)), 'phase', phase, 'resume', resume)
+  redis.call('HSETNX', cmd, 'created', now)
+  redis.call('HDEL', cmd, 'outbox')
+end
+redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+redis.call('ZADD', active, now, id)
+
+local held = 'none'
+if msg_token ~= '' then
+  local owner = redis.call('HGET', lock, 'owner')
+  if not owner then
+    redis.call('HSET', lock, 'owner', id, 'token', msg_token, 'operation', 'reinstall', 'since', now, 'phase', phase)
+    if tonumber(redis.call('GET', token) or '0') < tonumber(msg_token) then redis.call('SET', token, msg_token) end
+    held = 'held'
+  elseif owner == id then held = 'held'
+  else held = 'lost' end
+end
+
+local now_rec = redis.call('HMGET', cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
+local intent = cjson.null
+if now_rec[2] then
+  intent = { attempt = tonumber(now_rec[2]), signedAtMs = cjson.null, diskId = now_rec[4] }
+  if now_rec[3] ~= '' then intent.signedAtMs = tonumber(now_rec[3]) end
+end
+local rebuilding = cjson.null
+if now < epoch.open_at then rebuilding = epoch.open_at end
+return reply({
+  kind = 'claimed', nonce = nonce, step = step, sequence = base, epoch = epoch.id, rebuildingUntilMs = rebuilding,
+  attempt = { attempt = tonumber(now_rec[1]), intent = intent, jobId = or_null(now_rec[5]) },
+  takenOver = taken_over, restored = restored, foreignEpoch = foreign, lock = held, cancelRequested = now_rec[6] == '1' })

@@ -1,0 +1,22 @@
+-- The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch.
+-- KEYS cmd lock epoch
+-- ARGV id claim claim_epoch attempt token signed disk hold_ms candidate
+local cmd, lock, epoch_key = unpack(KEYS)
+local id, claim, claim_epoch, attempt, token, signed, disk, hold_ms, candidate = unpack(ARGV)
+if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
+if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
+local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
+local rec = redis.call('HMGET', cmd, 'claim', 'attempt', 'outcome', 'intent_attempt', 'intent_signed', 'intent_claim')
+if not rec[1] then return reply({ kind = 'forgotten' }) end
+local holder = redis.call('HMGET', lock, 'owner', 'token')
+if rec[1] ~= claim or rec[2] ~= attempt or rec[3] then return reply({ kind = 'fenced' }) end
+-- Nobody else has the step, but the ground it was claimed on is gone: claim again.
+if epoch.id ~= claim_epoch or now_ms() < epoch.open_at or holder[1] ~= id or holder[2] ~= token then
+  return reply({ kind = 'forgotten' })
+end
+if rec[4] == attempt then
+  if rec[6] == claim and rec[5] == signed then return reply({ kind = 'saved' }) end
+  return reply({ kind = 'fenced' })
+end
+redis.call('HSET', cmd, 'intent_attempt', attempt, 'intent_signed', signed, 'intent_disk', disk, 'intent_claim', claim, 'updated', now_ms())
+return reply({ kind = 'saved' })

@@ -1,0 +1,71 @@
+-- Shared by every script; the loader puts it in front of each. Time comes from the server that decides,
+-- and every reply is one JSON object with a `kind`.
+
+local function reply(object)
+  return cjson.encode(object)
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Null for "no such field": Lua's false would be encoded as false.
+local function or_null(value)
+  if value == false or value == nil or value == '' then return cjson.null end
+  return value
+end
+
+-- Checked before the first write, so that a foreign value at a key of ours never leaves a half-done script.
+local function wrong_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  return found ~= 'none' and found ~= wanted
+end
+
+local function corrupt(key, why)
+  return reply({ kind = 'corrupt', message = key .. ': ' .. why })
+end
+
+-- The store's memory. It is a new one when the key is gone (emptied) or another server process answers
+-- (restarted, failed over: its last writes may be lost). While it is young, no new lock is given.
+local function ensure_epoch(key, candidate, hold_ms)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local seen = redis.call('HMGET', key, 'id', 'run', 'since', 'open_at')
+  if seen[1] and seen[2] == run then
+    return { id = seen[1], since = tonumber(seen[3]), open_at = tonumber(seen[4]) }
+  end
+  local now = now_ms()
+  redis.call('HSET', key, 'id', candidate, 'run', run, 'since', now, 'open_at', now + hold_ms)
+  return { id = candidate, since = now, open_at = now + hold_ms }
+end
+
+-- Gives the server's lock to a command: the same answer when asked again by its owner.
+local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
+  local owner = redis.call('HGET', lock_key, 'owner')
+  if owner == id then
+    return { kind = 'acquired', token = tonumber(redis.call('HGET', lock_key, 'token')) }
+  end
+  if owner then
+    return { kind = 'busy', holder = owner, sameWish = redis.call('HGET', cmd_prefix .. owner, 'wish') == wish }
+  end
+  local token = redis.call('INCR', token_key)
+  redis.call('HSET', lock_key, 'owner', id, 'token', token, 'operation', 'reinstall', 'since', now_ms(), 'phase', 'admit')
+  return { kind = 'acquired', token = token }
+end
+
+-- Is the fault that the emitter saw older than the last success on that server?
+local function healed_since(last_key, observed_at)
+  if observed_at == '' then return nil end
+  local at = tonumber(redis.call('HGET', last_key, 'at') or '0')
+  if at > tonumber(observed_at) then return at end
+  return nil
+end
+
+local function free_lock(lock_key, id)
+  if redis.call('HGET', lock_key, 'owner') == id then redis.call('DEL', lock_key) end
+end
+
+-- Event numbers after a loss of memory must not meet those from before: milliseconds since 2024 outrun them.
+local function fresh_sequence(at_least)
+  return math.max(at_least, now_ms() - 1704067200000)
+end

@@ -1,0 +1,238 @@
+import type { CommandId, DiskId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { delayForAge, rungAtLeast } from "./backoff.ts";
+import { type Decision, final, next } from "./decision.ts";
+import { type EventDraft, failed, rejected } from "./events.ts";
+import type { Look, ServerView } from "./observations.ts";
+import type { Order } from "./order.ts";
+import type { Rules } from "./rules.ts";
+import { describe, fitnessOf } from "./server-fitness.ts";
+import type { Before, In, Tries } from "./state.ts";
+
+/** A command that stands before the server's door: just arrived, or waiting. */
+export interface Candidate {
+  readonly order: Order;
+  readonly body: OsReinstall;
+  readonly tries: Tries;
+  /** Null for a command that has just arrived. */
+  readonly waiting: In<"waiting"> | null;
+}
+
+/** Another command holds the server: share its result, queue up, or give up (contract §2 `on_busy`). */
+export function afterBusy(
+  candidate: Candidate,
+  busy: { readonly holder: CommandId; readonly sameWish: boolean },
+  nowMs: number,
+  rules: Rules,
+  random: number,
+): Decision {
+  const { order } = candidate;
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  if (order.onBusy === "reject") {
+    return final(
+      rejected([
+        {
+          path: "server_id",
+          code: "server-busy",
+          message: `the server is busy with command ${busy.holder}`,
+        },
+      ]),
+    );
+  }
+  if (order.onBusy === "join" && busy.sameWish) {
+    return next(
+      { phase: "joined", leader: busy.holder, sinceMs: nowMs },
+      delayForAge(0, rules.ladderMs, random),
+      [{ event: "joined", data: { leader: busy.holder } }],
+    );
+  }
+  return waitFor(candidate, "server-busy", nowMs, rules, random, { holder: busy.holder });
+}
+
+/** The lock is ours: what does a look at the server allow? */
+export function afterAdmissionLook(
+  candidate: Candidate,
+  look: Look,
+  nowMs: number,
+  rules: Rules,
+  random: number,
+): Decision {
+  const { order, body, tries } = candidate;
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  switch (look.kind) {
+    case "absent":
+    case "refused":
+      return final(failed(look.refusal));
+    case "unreadable":
+      return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
+        detail: look.message,
+        atLeastMs: look.retryAfterMs,
+      });
+    case "seen": {
+      const { server } = look;
+      const pinned = diskMismatch(order.expectedSystemDisk, server);
+      if (pinned !== null) return final(pinned);
+      const fitness = fitnessOf(server, body, rules);
+      switch (fitness.kind) {
+        case "unfit":
+          return final(fitness.draft);
+        case "unstable":
+          return waitFor(candidate, "server-unstable", nowMs, rules, random, {
+            detail: fitness.detail,
+            before: beforeOf(server, nowMs),
+          });
+        case "ready":
+          return towardsSubmit(body, tries, server, nowMs);
+        case "running":
+          return rules.stopBy === "cloud"
+            ? towardsSubmit(body, tries, server, nowMs)
+            : towardsPrepare(body, tries, server, nowMs);
+      }
+    }
+  }
+}
+
+/**
+ * Stays in line. The event is told when what it waits for changes, not at every look; the delay grows
+ * with the wait. What the server looked like goes along: after a loss of memory it may prove something.
+ */
+export function waitFor(
+  candidate: Candidate,
+  waitsFor: In<"waiting">["waitsFor"],
+  nowMs: number,
+  rules: Rules,
+  random: number,
+  more: {
+    readonly holder?: CommandId;
+    readonly detail?: string;
+    readonly before?: Before | undefined;
+    readonly doubt?: boolean;
+    readonly atLeastMs?: number | null;
+  } = {},
+): Decision {
+  const { body, tries, waiting, order } = candidate;
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  const same = waiting?.waitsFor === waitsFor && waiting.holder === more.holder;
+  const sinceMs = same ? waiting.sinceMs : nowMs;
+  const before = more.before ?? waiting?.before;
+  const doubt = more.doubt ?? waiting?.doubt ?? false;
+  const delayMs = Math.max(
+    more.atLeastMs ?? 0,
+    // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
+    Math.min(delayForAge(nowMs - sinceMs, rules.ladderMs, random), rules.ladderMs.at(-2) ?? 0),
+    rules.ladderMs[0] ?? 0,
+  );
+  const event: EventDraft = {
+    event: "waiting",
+    data: {
+      waits_for: waitsFor,
+      ...(more.holder === undefined ? {} : { holder: more.holder }),
+      ...(more.detail === undefined ? {} : { detail: more.detail }),
+      expires_at: new Date(order.expiresAtMs).toISOString(),
+    },
+  };
+  return next(
+    {
+      phase: "waiting",
+      body,
+      tries,
+      waitsFor,
+      ...(more.holder === undefined ? {} : { holder: more.holder }),
+      ...(before === undefined ? {} : { before }),
+      ...(doubt ? { doubt } : {}),
+      sinceMs,
+    },
+    more.atLeastMs ? rungAtLeast(delayMs, rules.ladderMs) : delayMs,
+    same ? [] : [event],
+  );
+}
+
+/**
+ * The lock is ours, but the store has forgotten whether this command was carried out before: nothing is sent
+ * until a look at the server proves that it was not (design §6).
+ */
+export function inDoubt(candidate: Candidate, nowMs: number, rules: Rules): Decision {
+  const { order, body, tries, waiting } = candidate;
+  const seenByEmitter =
+    order.expectedSystemDisk === undefined
+      ? undefined
+      : { systemDiskId: order.expectedSystemDisk, status: "unknown", atMs: order.receivedAtMs };
+  const before = waiting?.before ?? seenByEmitter;
+  return next(
+    {
+      phase: "reconcile",
+      body,
+      tries,
+      ...(before === undefined ? {} : { before }),
+      fenceAtMs: nowMs + rules.postFenceMs,
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      sinceMs: nowMs,
+      why: "store-forgot",
+    },
+    rules.ladderMs[0] ?? 0,
+  );
+}
+
+/** On to the dangerous line, at once. */
+export function towardsSubmit(
+  body: OsReinstall,
+  tries: Tries,
+  server: ServerView,
+  nowMs: number,
+): Decision {
+  const before = beforeOf(server, nowMs);
+  if (before === undefined) throw new Error("a server without a system disk cannot be submitted");
+  return next({ phase: "submit", body, tries, before }, 0);
+}
+
+/** Stop it first. The event follows when the stop is really asked for. */
+export function towardsPrepare(
+  body: OsReinstall,
+  tries: Tries,
+  server: ServerView,
+  nowMs: number,
+): Decision {
+  const before = beforeOf(server, nowMs);
+  if (before === undefined) throw new Error("a server without a system disk cannot be prepared");
+  return next({ phase: "prepare", body, tries, before, sinceMs: nowMs }, 0);
+}
+
+/** What the server was before anything was done to it; undefined without a system disk. */
+export function beforeOf(server: ServerView, nowMs: number): Before | undefined {
+  if (server.systemDiskId === null) return undefined;
+  return {
+    systemDiskId: server.systemDiskId,
+    ...(server.volumeType === null ? {} : { volumeType: server.volumeType }),
+    status: describe(server),
+    atMs: nowMs,
+  };
+}
+
+/** The emitter saw another disk: somebody already reinstalled it (contract §2 `expected_system_disk`). */
+export function diskMismatch(expected: DiskId | undefined, server: ServerView) {
+  if (expected === undefined || server.systemDiskId === null || server.systemDiskId === expected) {
+    return null;
+  }
+  return superseded("system-disk-changed", {
+    expected_system_disk: expected,
+    system_disk: server.systemDiskId,
+  });
+}
+
+/** `superseded`: nothing was done, because it is no longer needed. */
+export function superseded(why: string, data: Readonly<Record<string, unknown>>) {
+  return { event: "superseded" as const, data: { why, ...data } };
+}
+
+/** `expired`: nothing was done, because it is too late. */
+export function expired(order: Order): Decision {
+  return final({
+    event: "expired",
+    data: { expires_at: new Date(order.expiresAtMs).toISOString() },
+  });
+}
+
+/** `cancelled`: nothing was done, because a person said so. */
+export function cancelled(): Decision {
+  return final({ event: "cancelled", data: { why: "cancelled by an operator" } });
+}

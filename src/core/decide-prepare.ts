@@ -1,0 +1,96 @@
+import { delayForAge } from "./backoff.ts";
+import { cancelled, diskMismatch, expired, towardsSubmit } from "./decide-admission.ts";
+import { type Decision, final, next } from "./decision.ts";
+import { failed } from "./events.ts";
+import type { Look, StopOutcome } from "./observations.ts";
+import type { Order } from "./order.ts";
+import type { Rules } from "./rules.ts";
+import { describe, isIdle } from "./server-fitness.ts";
+import type { In } from "./state.ts";
+
+/** What to do about a server that should be stopped: an answer, or a stop to ask for. */
+export type Preparation = Decision | { readonly kind: "stop"; readonly type: "SOFT" | "HARD" };
+
+/** Stopped is `SHUTOFF` *and* no task: the job alone says too little (ECS API notes §4). */
+export function afterPrepareLook(
+  order: Order,
+  current: In<"prepare">,
+  look: Look,
+  nowMs: number,
+  rules: Rules,
+  random: number,
+  cancelRequested: boolean,
+): Preparation {
+  if (cancelRequested) return cancelled();
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  const again = () => next(current, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
+  switch (look.kind) {
+    case "absent":
+    case "refused":
+      return final(failed(look.refusal));
+    case "unreadable":
+      return again();
+    case "seen":
+      break;
+  }
+  const { server } = look;
+  const replaced = diskMismatch(current.before.systemDiskId, server);
+  if (replaced !== null) return final(replaced);
+  if (
+    isIdle(server) &&
+    server.systemDiskId !== null &&
+    ["SHUTOFF", "ERROR"].includes(server.status)
+  ) {
+    return towardsSubmit(current.body, current.tries, server, nowMs);
+  }
+  if (nowMs - current.sinceMs >= rules.stopDeadlineMs) {
+    return final(
+      failed({
+        class: "stop-failed",
+        cloudCode: null,
+        message: `the server did not stop: it is ${describe(server)}`,
+        retryable: true,
+        nextStep: "Stop the server by hand, then send a new command.",
+      }),
+    );
+  }
+  const { stop } = current;
+  if (stop === undefined) return isIdle(server) ? { kind: "stop", type: "SOFT" } : again();
+  if (stop.type === "SOFT" && nowMs - stop.askedAtMs >= rules.softStopMs) {
+    return { kind: "stop", type: "HARD" };
+  }
+  return again();
+}
+
+/** The stop was asked for. A refusal is not the end: the server may be stopping already, the next look tells. */
+export function afterStop(
+  current: In<"prepare">,
+  type: "SOFT" | "HARD",
+  outcome: StopOutcome,
+  nowMs: number,
+  rules: Rules,
+): Decision {
+  const delayMs = rules.ladderMs[0] ?? 0;
+  switch (outcome.kind) {
+    case "accepted": {
+      const { jobId } = outcome;
+      return next(
+        {
+          ...current,
+          stop: { type, askedAtMs: nowMs, ...(jobId === null ? {} : { jobId }) },
+        },
+        delayMs,
+        [
+          {
+            event: "stopping",
+            data: { stop_type: type, ...(jobId === null ? {} : { job_id: jobId }) },
+          },
+        ],
+      );
+    }
+    case "refused":
+      return outcome.refusal.retryable ? next(current, delayMs) : final(failed(outcome.refusal));
+    case "unreadable":
+      return next(current, Math.max(delayMs, outcome.retryAfterMs ?? 0));
+  }
+}

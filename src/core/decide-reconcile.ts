@@ -1,0 +1,161 @@
+import { delayForAge } from "./backoff.ts";
+import { towardsPrepare, towardsSubmit } from "./decide-admission.ts";
+import { type Decision, final, next } from "./decision.ts";
+import { failed } from "./events.ts";
+import type { Look, ServerView } from "./observations.ts";
+import type { Order } from "./order.ts";
+import { quietMs, type Rules } from "./rules.ts";
+import { describe, fitnessOf, isIdle } from "./server-fitness.ts";
+import type { In } from "./state.ts";
+import { succeed } from "./success.ts";
+
+export type Trust = "trusted" | "untested" | "contradicted";
+
+/** Proof, not hope (design §5): what a look at the server proves about a request that nobody answered. */
+export function afterReconcileLook(
+  order: Order,
+  current: In<"reconcile">,
+  look: Look,
+  trust: Trust,
+  lock: "held" | "lost" | "none",
+  nowMs: number,
+  rules: Rules,
+  random: number,
+): Decision {
+  const lookAgain = () =>
+    next(current, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
+  const undecided = (seen: string) =>
+    nowMs < current.deadlineMs ? lookAgain() : unresolved(current, seen, trust);
+
+  switch (look.kind) {
+    case "absent":
+      return final(failed(look.refusal));
+    case "refused":
+      return undecided(`the cloud refuses to show the server: ${look.refusal.message}`);
+    case "unreadable":
+      return undecided(`the server cannot be read: ${look.message}`);
+    case "seen":
+      break;
+  }
+  const { server } = look;
+  // The cloud's clock judges the signature, so the cloud's clock judges the fence; in doubt the later verdict.
+  const fenceClockMs = Math.min(nowMs, server.cloudTimeMs ?? nowMs);
+  const dead = isDead(current, fenceClockMs);
+
+  if (!isIdle(server)) return undecided(describe(server));
+  if (server.systemDiskId === null || server.status === "ERROR") {
+    return dead ? final(brokenServer(server)) : undecided(describe(server));
+  }
+  if (current.before === undefined) {
+    return undecided(`${describe(server)}; the disk before is not known`);
+  }
+  if (server.systemDiskId !== current.before.systemDiskId) {
+    return succeed(
+      {
+        jobId: current.accepted?.jobId,
+        // Nobody told us when: the duration of the job is not known.
+        durationSeconds: null,
+        verified: true,
+        evidence: "system-disk-replaced",
+        volumeType: current.before.volumeType,
+        disk: "unseen",
+      },
+      nowMs,
+      rules,
+    );
+  }
+  if (current.accepted || !dead || trust !== "trusted" || !quiet(current, fenceClockMs, rules)) {
+    return undecided(`${describe(server)} with the same system disk`);
+  }
+  return notCarriedOut(order, current, server, lock, nowMs, rules);
+}
+
+/** Proven: the request was not carried out and never can be. Again, within the budget; else say so. */
+function notCarriedOut(
+  order: Order,
+  current: In<"reconcile">,
+  server: ServerView,
+  lock: "held" | "lost" | "none",
+  nowMs: number,
+  rules: Rules,
+): Decision {
+  const { body } = current;
+  const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
+  const spentUp = tries.spent >= rules.maxSubmissions;
+  if (body === undefined || spentUp || lock !== "held" || nowMs >= order.expiresAtMs) {
+    return final(
+      failed({
+        class: "not-executed",
+        cloudCode: null,
+        message: "it is proven that the reinstall was not carried out",
+        retryable: true,
+        nextStep: "Send a new command if the server still needs it.",
+      }),
+    );
+  }
+  const fitness = fitnessOf(server, body, rules);
+  switch (fitness.kind) {
+    case "unfit":
+      return final(fitness.draft);
+    case "unstable":
+      return next(current, rules.ladderMs[0] ?? 0);
+    case "ready":
+      return clearing(towardsSubmit(body, tries, server, nowMs));
+    case "running":
+      return clearing(
+        rules.stopBy === "cloud"
+          ? towardsSubmit(body, tries, server, nowMs)
+          : towardsPrepare(body, tries, server, nowMs),
+      );
+  }
+}
+
+/** Nothing of that request can arrive any more. Token authentication never says so: null. */
+function isDead(current: In<"reconcile">, clockMs: number): boolean {
+  return current.fenceAtMs !== null && clockMs >= current.fenceAtMs;
+}
+
+function quiet(current: In<"reconcile">, clockMs: number, rules: Rules): boolean {
+  return current.fenceAtMs !== null && clockMs >= current.fenceAtMs + quietMs(rules);
+}
+
+function brokenServer(server: ServerView) {
+  return failed({
+    class: "server-broken",
+    cloudCode: null,
+    message:
+      server.systemDiskId === null
+        ? "the server is left without a system disk"
+        : `the server is in ERROR${server.faultMessage === null ? "" : `: ${server.faultMessage}`}`,
+    retryable: false,
+    nextStep: "Look at the server in the console: it needs a person.",
+  });
+}
+
+/** Nobody can know. The lock stays until proof or a person frees it. */
+export function unresolved(
+  current: In<"reconcile"> | In<"watch">,
+  seen: string,
+  trust: Trust | null,
+): Decision {
+  const jobId = current.phase === "watch" ? current.jobId : current.accepted?.jobId;
+  return final(
+    {
+      event: "unresolved",
+      data: {
+        seen,
+        why: current.phase === "watch" ? "deadline" : current.why,
+        ...(jobId === undefined ? {} : { job_id: jobId }),
+        system_disk_before: current.before?.systemDiskId ?? null,
+        ...(trust === null ? {} : { disk_evidence: trust }),
+        next_step:
+          "Look at the server: compare its system disk with system_disk_before. The server stays locked until a person frees it.",
+      },
+    },
+    { lock: "keep" },
+  );
+}
+
+function clearing(decision: Decision): Decision {
+  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
+}

@@ -1,0 +1,163 @@
+import { delayForAge } from "./backoff.ts";
+import { unresolved } from "./decide-reconcile.ts";
+import { type Decision, final, next } from "./decision.ts";
+import { type EventDraft, failed } from "./events.ts";
+import type { JobLook, Look } from "./observations.ts";
+import type { Rules } from "./rules.ts";
+import { describe, isIdle } from "./server-fitness.ts";
+import type { In } from "./state.ts";
+import { succeed } from "./success.ts";
+
+/** SUCCESS may come early (ECS API notes §9): without the server's own word it counts when said this often in a row. */
+const SUCCESSES_NEEDED = 3;
+/** A job may not be visible right after the POST: only this many misses in a row, this late, count as vanished. */
+const MISSES_NEEDED = 3;
+const VANISHED_AFTER_MS = 60_000;
+
+/**
+ * What one poll of the job means. `look` is the server, read only when the job says SUCCESS; null otherwise.
+ * A job that cannot be read may still finish: only the deadline ends that wait.
+ */
+export function afterPoll(
+  current: In<"watch">,
+  job: JobLook,
+  look: Look | null,
+  nowMs: number,
+  rules: Rules,
+  random: number,
+): Decision {
+  const ageMs = nowMs - current.acceptedAtMs;
+  const told = announcement(current);
+  const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
+    next({ ...current, announced: true, ...changed }, delayForAge(ageMs, rules.ladderMs, random), [
+      ...told,
+      ...events,
+    ]);
+  const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
+    nowMs < current.deadlineMs ? pollAgain(changed, events) : unresolved(current, seen, null);
+
+  switch (job.kind) {
+    case "running":
+      return untilDeadline(`the job is still ${job.jobStatus}`, { successes: 0, missing: 0 }, [
+        {
+          event: "progress",
+          data: {
+            job_id: current.jobId,
+            job_status: job.jobStatus,
+            elapsed_seconds: seconds(ageMs),
+            ...(job.subJobs === null
+              ? {}
+              : { sub_jobs_total: job.subJobs.total, sub_jobs_done: job.subJobs.done }),
+          },
+        },
+      ]);
+    case "unreadable":
+      return untilDeadline(`the job cannot be read: ${job.message}`, {});
+    case "failed":
+      return final(
+        failed({
+          class: "job-failed",
+          cloudCode: job.cloudCode,
+          message: job.message,
+          retryable: false,
+          nextStep: "Look at the server in the console; when its state allows, send a new command.",
+          jobId: current.jobId,
+        }),
+      );
+    case "missing": {
+      const missing = current.missing + 1;
+      return missing < MISSES_NEEDED || ageMs < Math.min(VANISHED_AFTER_MS, rules.jobDeadlineMs / 4)
+        ? untilDeadline(`the cloud does not know the job (${job.cloudCode})`, { missing })
+        : toEvidence(current, nowMs, rules, "job-vanished");
+    }
+    case "foreign":
+      return toEvidence(current, nowMs, rules, "job-foreign");
+    case "succeeded":
+      return afterSuccess(current, look, job.endedAtMs, nowMs, rules, untilDeadline);
+  }
+}
+
+function afterSuccess(
+  current: In<"watch">,
+  look: Look | null,
+  endedAtMs: number | null,
+  nowMs: number,
+  rules: Rules,
+  untilDeadline: (seen: string, changed: Partial<In<"watch">>) => Decision,
+): Decision {
+  const successes = current.successes + 1;
+  const insisted = successes >= SUCCESSES_NEEDED;
+  const endMs = endedAtMs === null ? nowMs : Math.max(current.acceptedAtMs, endedAtMs);
+  const done = (verified: boolean, disk: "replaced" | "kept" | "unseen") =>
+    succeed(
+      {
+        jobId: current.jobId,
+        durationSeconds: seconds(endMs - current.acceptedAtMs),
+        verified,
+        evidence: "job",
+        volumeType: current.before.volumeType,
+        disk,
+      },
+      nowMs,
+      rules,
+    );
+  if (look?.kind !== "seen") {
+    // The job's word is authoritative, if early: with nothing to check it against it must hold to the deadline.
+    return nowMs < current.deadlineMs
+      ? untilDeadline("the job succeeded; the server cannot be read", { successes, missing: 0 })
+      : done(false, "unseen");
+  }
+  const { server } = look;
+  if (!isIdle(server) || server.systemDiskId === null) {
+    return untilDeadline(`the job says SUCCESS, the server is ${describe(server)}`, {
+      successes,
+      missing: 0,
+    });
+  }
+  if (server.systemDiskId !== current.before.systemDiskId) return done(true, "replaced");
+  return insisted
+    ? done(false, "kept")
+    : untilDeadline("the job says SUCCESS, the system disk is the old one", {
+        successes,
+        missing: 0,
+      });
+}
+
+/** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */
+function toEvidence(
+  current: In<"watch">,
+  nowMs: number,
+  rules: Rules,
+  why: "job-vanished" | "job-foreign",
+): Decision {
+  return next(
+    {
+      phase: "reconcile",
+      tries: current.tries,
+      before: current.before,
+      fenceAtMs: current.acceptedAtMs + rules.postFenceMs,
+      deadlineMs: current.deadlineMs,
+      sinceMs: nowMs,
+      accepted: { jobId: current.jobId, atMs: current.acceptedAtMs },
+      why,
+    },
+    rules.ladderMs[0] ?? 0,
+    announcement(current),
+  );
+}
+
+/** `submitted`, when it could not be told right after the POST. */
+function announcement(current: In<"watch">): EventDraft[] {
+  return current.announced
+    ? []
+    : [
+        {
+          event: "submitted",
+          data: { job_id: current.jobId, attempt: current.tries.attempt },
+        },
+      ];
+}
+
+function seconds(ms: number): number {
+  return Math.round(Math.max(0, ms)) / 1000;
+}

@@ -1,0 +1,106 @@
+import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
+import { type Decision, final } from "./decision.ts";
+import type { Look } from "./observations.ts";
+import type { Rules } from "./rules.ts";
+import { describe } from "./server-fitness.ts";
+
+interface Check {
+  readonly check: string;
+  readonly verdict: "pass" | "fail" | "wait" | "unknown";
+  readonly detail?: string;
+}
+
+/** What the lock said to a dry run, which takes nothing. */
+export type LockSeen =
+  | { readonly kind: "acquired" }
+  | { readonly kind: "busy"; readonly holder: string }
+  | { readonly kind: "superseded"; readonly healedAtMs: number }
+  | { readonly kind: "paused" }
+  | { readonly kind: "rebuilding" };
+
+/** `planned`: every check of a dry run with its verdict, and what would be done. Nothing was changed (contract §2). */
+export function plannedFrom(
+  candidate: Candidate,
+  lock: LockSeen,
+  look: Look,
+  nowMs: number,
+  rules: Rules,
+): Decision {
+  const { order } = candidate;
+  const notExpired = nowMs < order.expiresAtMs;
+  const outlook = afterAdmissionLook(candidate, look, nowMs, rules, 0);
+  const checks: Check[] = [
+    { check: "command", verdict: "pass" },
+    {
+      check: "not-expired",
+      verdict: notExpired ? "pass" : "fail",
+      detail: new Date(order.expiresAtMs).toISOString(),
+    },
+    lockCheck(lock),
+    {
+      check: "not-superseded",
+      verdict: lock.kind === "superseded" ? "fail" : "pass",
+      ...(lock.kind === "superseded"
+        ? { detail: `healed at ${new Date(lock.healedAtMs).toISOString()}` }
+        : {}),
+    },
+    serverCheck(look),
+    stateCheck(outlook),
+  ];
+  const passed = checks.every((c) => c.verdict === "pass");
+  return final({
+    event: "planned",
+    data: {
+      checks,
+      would: passed && outlook.kind === "next" ? planOf(outlook.state.phase) : "nothing-now",
+      system_disk: look.kind === "seen" ? look.server.systemDiskId : null,
+    },
+  });
+}
+
+function lockCheck(lock: LockSeen): Check {
+  switch (lock.kind) {
+    case "acquired":
+    case "superseded":
+      return { check: "server-free", verdict: "pass" };
+    case "busy":
+      return { check: "server-free", verdict: "wait", detail: `held by ${lock.holder}` };
+    case "paused":
+      return { check: "server-free", verdict: "wait", detail: "reinstalls are paused" };
+    case "rebuilding":
+      return { check: "server-free", verdict: "wait", detail: "the store is being rebuilt" };
+  }
+}
+
+function serverCheck(look: Look): Check {
+  switch (look.kind) {
+    case "seen":
+      return { check: "server-exists", verdict: "pass", detail: describe(look.server) };
+    case "absent":
+    case "refused":
+      return { check: "server-exists", verdict: "fail", detail: look.refusal.message };
+    case "unreadable":
+      return { check: "server-exists", verdict: "unknown", detail: look.message };
+  }
+}
+
+function stateCheck(outlook: Decision): Check {
+  if (outlook.kind === "next") {
+    const waits = outlook.state.phase === "waiting";
+    return {
+      check: "server-state",
+      verdict: waits ? "wait" : "pass",
+      ...(waits ? { detail: outlook.state.waitsFor } : {}),
+    };
+  }
+  const { message, why } = outlook.draft.data;
+  return {
+    check: "server-state",
+    verdict: "fail",
+    detail: typeof message === "string" ? message : String(why ?? outlook.draft.event),
+  };
+}
+
+function planOf(phase: string): string {
+  return phase === "prepare" ? "stop-then-reinstall" : "reinstall";
+}

@@ -1,0 +1,179 @@
+import { rungAtLeast } from "./backoff.ts";
+import { cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
+import { type Decision, final, next } from "./decision.ts";
+import { failed } from "./events.ts";
+import type { JobId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Look, Submission } from "./observations.ts";
+import type { Order } from "./order.ts";
+import type { Rules } from "./rules.ts";
+import { fitnessOf } from "./server-fitness.ts";
+import type { In } from "./state.ts";
+
+/** Delay after "busy": the vendor says to try again after a minute (ECS API notes §5.2, Ecs.0603). */
+const BUSY_RETRY_MS = 60_000;
+
+/**
+ * The last look before the POST (design §4.2): idle, right state, the very disk that was seen before, the
+ * clocks agree. Null: go on. Anything else is a reason not to.
+ */
+export function lastLook(
+  order: Order,
+  current: In<"submit">,
+  look: Look,
+  nowMs: number,
+  rules: Rules,
+  random: number,
+  cancelRequested: boolean,
+): Decision | null {
+  if (cancelRequested) return cancelled();
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  const candidate = candidateOf(order, current);
+  switch (look.kind) {
+    case "absent":
+    case "refused":
+      return final(failed(look.refusal));
+    case "unreadable":
+      return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
+        detail: look.message,
+        atLeastMs: look.retryAfterMs,
+      });
+    case "seen":
+      break;
+  }
+  const { server } = look;
+  const replaced = diskMismatch(current.before.systemDiskId, server);
+  if (replaced !== null) return final(replaced);
+  if (server.cloudTimeMs !== null) {
+    const offsetMs = Math.abs(server.cloudTimeMs - nowMs);
+    if (offsetMs > rules.maxClockOffsetMs) {
+      return waitFor(candidate, "clock-skew", nowMs, rules, random, {
+        detail: `this worker's clock and the cloud's differ by ${Math.round(offsetMs / 1000)} s`,
+      });
+    }
+  }
+  const fitness = fitnessOf(server, current.body, rules);
+  switch (fitness.kind) {
+    case "ready":
+      return null;
+    case "running":
+      return rules.stopBy === "cloud"
+        ? null
+        : waitFor(candidate, "server-unstable", nowMs, rules, random, {
+            detail: "the server was started again before it could be reinstalled",
+          });
+    case "unstable":
+      return waitFor(candidate, "server-unstable", nowMs, rules, random, {
+        detail: fitness.detail,
+      });
+    case "unfit":
+      return final(fitness.draft);
+  }
+}
+
+/** The body as it is sent. Without `mode` the cloud itself insists on a stopped server: one more guard (design §3). */
+export function bodyToSend(body: OsReinstall, rules: Rules): OsReinstall {
+  const { mode: _mode, ...rest } = body;
+  return rules.stopBy === "cloud" ? { ...rest, mode: "withStopServer" } : rest;
+}
+
+/** What became of the POST, and so what may be done next (design §4.7). */
+export function afterSubmission(
+  order: Order,
+  current: In<"submit">,
+  outcome: Submission,
+  signedAtMs: number | null,
+  nowMs: number,
+  rules: Rules,
+  random: number,
+): Decision {
+  const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
+  const candidate = { ...candidateOf(order, current), tries };
+  switch (outcome.kind) {
+    case "accepted":
+      return afterAcceptance(current, outcome.jobId, nowMs, rules, true);
+    case "refused":
+      return { ...final(failed(outcome.refusal)) };
+    case "later":
+      return clearing(
+        waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+          detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
+          atLeastMs:
+            outcome.retryAfterMs ??
+            (outcome.waitsFor === "server-unstable"
+              ? rungAtLeast(BUSY_RETRY_MS, rules.ladderMs)
+              : null),
+        }),
+      );
+    case "not-sent":
+      return clearing(
+        waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+          detail: outcome.message,
+          atLeastMs: outcome.retryAfterMs,
+        }),
+      );
+    case "unknown":
+      return towardsReconcile(current, signedAtMs, nowMs, rules, "no-answer");
+  }
+}
+
+/** A job id is known: the cloud has taken it. `announced` false: `submitted` is still to be told. */
+export function afterAcceptance(
+  current: In<"submit">,
+  jobId: JobId,
+  nowMs: number,
+  rules: Rules,
+  announced: boolean,
+): Decision {
+  return next(
+    {
+      phase: "watch",
+      tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
+      jobId,
+      before: current.before,
+      acceptedAtMs: nowMs,
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      announced,
+      successes: 0,
+      missing: 0,
+    },
+    rules.ladderMs[0] ?? 0,
+    announced
+      ? [{ event: "submitted", data: { job_id: jobId, attempt: current.tries.attempt } }]
+      : [],
+  );
+}
+
+/**
+ * It is not known whether the request was, or still will be, carried out. Until its signature is too old
+ * nobody may conclude "not carried out", free the lock, or try again. An unknown signing time counts as now.
+ */
+export function towardsReconcile(
+  current: In<"submit">,
+  signedAtMs: number | null | undefined,
+  nowMs: number,
+  rules: Rules,
+  why: In<"reconcile">["why"],
+): Decision {
+  return next(
+    {
+      phase: "reconcile",
+      body: current.body,
+      tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
+      before: current.before,
+      fenceAtMs: signedAtMs === null ? null : (signedAtMs ?? nowMs) + rules.postFenceMs,
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      sinceMs: nowMs,
+      why,
+    },
+    rules.ladderMs[0] ?? 0,
+  );
+}
+
+function candidateOf(order: Order, current: In<"submit">) {
+  return { order, body: current.body, tries: current.tries, waiting: null };
+}
+
+function clearing(decision: Decision): Decision {
+  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
+}

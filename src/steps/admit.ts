@@ -1,0 +1,112 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { rungAtLeast } from "../core/backoff.ts";
+import {
+  afterAdmissionLook,
+  afterBusy,
+  type Candidate,
+  expired,
+  inDoubt,
+  superseded,
+  waitFor,
+} from "../core/decide-admission.ts";
+import { type Decision, final } from "../core/decision.ts";
+import type { EventDraft } from "../core/events.ts";
+import type { Order } from "../core/order.ts";
+import { plannedFrom } from "../core/plan.ts";
+import type { AdmitAnswer, LockAnswer } from "./ports.ts";
+import { type Arrival, notNow, type StepDeps, type StepResult } from "./step.ts";
+
+const ACCEPTED: EventDraft = { event: "accepted", data: {} };
+
+/** Step 0: a command that was understood becomes ours, in one script, and gets its first look at the server. */
+export function createAdmit(deps: StepDeps) {
+  const { store, rules, reach } = deps;
+  return async function admit(
+    order: Order,
+    body: OsReinstall,
+    arrival: Arrival & { readonly doubt: boolean },
+    signal: AbortSignal,
+  ): Promise<StepResult> {
+    await reach("admit:before-claim");
+    const answer = await store.admit(order, arrival);
+    await reach("admit:claimed");
+    switch (answer.kind) {
+      case "claimed":
+        return await decideClaimed(deps, order, body, answer, signal);
+      case "saved":
+        return { kind: "repeat", outbox: answer.outbox, body };
+      case "finished":
+      case "duplicate":
+      case "id-reused":
+        return answer;
+      case "handed-over":
+        return { kind: "drop", why: "handed-over" };
+      case "rebuilding":
+        return {
+          kind: "defer",
+          delayMs: rungAtLeast(answer.untilMs - deps.clock.nowMs(), rules.ladderMs),
+          why: "store-rebuilding",
+        };
+      case "away":
+      case "corrupt":
+        return notNow(answer, rules);
+    }
+  };
+}
+
+async function decideClaimed(
+  deps: StepDeps,
+  order: Order,
+  body: OsReinstall,
+  { claim, lock, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const candidate: Candidate = { order, body, tries: { attempt: 1, spent: 0 }, waiting: null };
+  const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
+  if (order.dryRun) {
+    const look = await deps.cloud.look(order.projectId, order.serverId, signal);
+    const decision = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules);
+    return { kind: "conclude", claim, decision, token };
+  }
+  const decision =
+    lock.kind === "acquired" && doubt
+      ? inDoubt(candidate, deps.clock.nowMs(), deps.rules)
+      : await afterLock(deps, candidate, lock, signal);
+  return {
+    kind: "conclude",
+    claim,
+    token,
+    ...(decision.kind === "next"
+      ? { decision: { ...decision, events: [ACCEPTED, ...decision.events] } }
+      : { decision, preface: decision.draft.event === "failed" ? [ACCEPTED] : [] }),
+  };
+}
+
+/** The server's lock has answered: look, line up, or end. For new commands and for waiting ones. */
+export async function afterLock(
+  { cloud, clock, rules, reach }: StepDeps,
+  candidate: Candidate,
+  lock: LockAnswer,
+  signal: AbortSignal,
+): Promise<Decision> {
+  const { order } = candidate;
+  const random = clock.random();
+  switch (lock.kind) {
+    case "superseded":
+      return final(
+        superseded("healed-since", { healed_at: new Date(lock.healedAtMs).toISOString() }),
+      );
+    case "busy":
+      return afterBusy(candidate, lock, clock.nowMs(), rules, random);
+    case "paused":
+      return waitFor(candidate, "paused", clock.nowMs(), rules, random);
+    case "rebuilding":
+      return waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, random);
+    case "acquired": {
+      if (clock.nowMs() >= order.expiresAtMs) return expired(order);
+      const look = await cloud.look(order.projectId, order.serverId, signal);
+      await reach("admit:looked");
+      return afterAdmissionLook(candidate, look, clock.nowMs(), rules, random);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { afterReconcileLook } from "../core/decide-reconcile.ts";
+import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+
+/** `reconcile`: nobody answered the POST; look at the server for proof. */
+export function createReconcile(deps: StepDeps): PhaseStep<"reconcile"> {
+  const { cloud, evidence, clock, rules, reach } = deps;
+  return async (envelope, claimed, _arrival, signal) => {
+    const { order, state } = envelope;
+    const look = await cloud.look(order.projectId, order.serverId, signal);
+    await reach("reconcile:looked");
+    // A next attempt waits until the store's memory is old enough to give locks again: until then nothing is proof.
+    const trust =
+      claimed.claim.rebuildingUntilMs === null
+        ? await evidence.trust(state.before?.volumeType ?? null)
+        : "untested";
+    const decision = afterReconcileLook(
+      order,
+      state,
+      look,
+      trust,
+      claimed.lock,
+      clock.nowMs(),
+      rules,
+      clock.random(),
+    );
+    return conclude(claimed, envelope, decision);
+  };
+}

@@ -1,0 +1,107 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Decision } from "../core/decision.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { EventDraft } from "../core/events.ts";
+import type { Rules } from "../core/rules.ts";
+import type { Phase, State } from "../core/state.ts";
+import type {
+  ClaimAnswer,
+  Clock,
+  CloudApi,
+  CommandView,
+  DiskEvidence,
+  Outbox,
+  Outlet,
+  ReachPoint,
+  ReinstallStore,
+  StepClaim,
+  StoredOutcome,
+} from "./ports.ts";
+
+/** What every step leans on. */
+export interface StepDeps {
+  readonly cloud: CloudApi;
+  readonly store: ReinstallStore;
+  readonly evidence: DiskEvidence;
+  readonly outlet: Pick<Outlet, "isBlocked">;
+  readonly clock: Clock;
+  readonly rules: Rules;
+  readonly reach: ReachPoint;
+}
+
+/** How a delivery came: `nonce` is the delivery's own, `redelivered` what the broker says of it. */
+export interface Arrival {
+  readonly nonce: string;
+  readonly redelivered: boolean;
+}
+
+/** What a step has come to, and so what is stored, told and acknowledged. */
+export type StepResult =
+  /** A decision within a claimed step: save it, tell it, acknowledge. */
+  | {
+      readonly kind: "conclude";
+      readonly claim: StepClaim;
+      readonly decision: Decision;
+      /** Fencing token of the lock that the command holds now; null: none. */
+      readonly token: number | null;
+      /** Told with a final decision, before it; those of a next state are part of the decision. */
+      readonly preface?: readonly EventDraft[];
+      /** The POST is out: its outcome must reach the next message even if it cannot be saved. */
+      readonly submitted?: true;
+    }
+  /** The step was saved by an earlier delivery: tell again what follows from it. */
+  | { readonly kind: "repeat"; readonly outbox: Outbox; readonly body: OsReinstall | undefined }
+  /** The command has its outcome: tell it again, unless it is known to be told. */
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  | { readonly kind: "duplicate"; readonly view: CommandView }
+  | { readonly kind: "id-reused" }
+  /** Somebody else has it: acknowledge, publish nothing. */
+  | { readonly kind: "drop"; readonly why: "stale" | "fenced" | "handed-over" }
+  /** Not now: the same message comes back after a while. */
+  | {
+      readonly kind: "defer";
+      readonly delayMs: number;
+      readonly why: "store-away" | "store-rebuilding" | "not-due";
+    }
+  /** The ground has moved under this step: let the broker deliver it again. */
+  | { readonly kind: "again" }
+  | { readonly kind: "corrupt"; readonly message: string };
+
+/** One phase's step: a look and a decision within a step that is claimed. */
+export type PhaseStep<P extends Phase> = (
+  envelope: Envelope & { readonly state: Extract<State, { phase: P }> },
+  claimed: Extract<ClaimAnswer, { kind: "claimed" }>,
+  arrival: Arrival,
+  signal: AbortSignal,
+) => Promise<StepResult>;
+
+/** Concludes with a decision; the command keeps the lock that its message came with. */
+export function conclude(
+  claimed: Extract<ClaimAnswer, { kind: "claimed" }>,
+  envelope: Envelope,
+  decision: Decision,
+  token: number | null = claimed.lock === "held" ? envelope.token : null,
+): StepResult {
+  return { kind: "conclude", claim: claimed.claim, decision, token };
+}
+
+/** What a store's answer other than success means for the step that asked. */
+export function notNow(
+  answer:
+    | { readonly kind: "fenced" }
+    | { readonly kind: "forgotten" }
+    | { readonly kind: "away" }
+    | { readonly kind: "corrupt"; readonly message: string },
+  rules: Rules,
+): StepResult {
+  switch (answer.kind) {
+    case "fenced":
+      return { kind: "drop", why: "fenced" };
+    case "forgotten":
+      return { kind: "again" };
+    case "away":
+      return { kind: "defer", delayMs: rules.ladderMs[0] ?? 0, why: "store-away" };
+    case "corrupt":
+      return answer;
+  }
+}

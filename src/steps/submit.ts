@@ -1,0 +1,165 @@
+import { waitFor } from "../core/decide-admission.ts";
+import type { Decision } from "../core/decision.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { In } from "../core/state.ts";
+import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core/submission.ts";
+import type { ClaimAnswer, SignedReinstall, Submission } from "./ports.ts";
+import {
+  type Arrival,
+  conclude,
+  notNow,
+  type PhaseStep,
+  type StepDeps,
+  type StepResult,
+} from "./step.ts";
+
+type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+type Attempt =
+  | { readonly kind: "ours"; readonly state: In<"submit"> }
+  | { readonly kind: "not-ours"; readonly result: StepResult };
+
+/** `submit`: the only dangerous line (design §4), from top to bottom. */
+export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
+  const { cloud, store, outlet, clock, rules, reach } = deps;
+  return async (envelope, claimed, arrival, signal) => {
+    const { order } = envelope;
+    const claim = claimed.claim;
+
+    // 1. The attempt: ours by claim, or fenced off from whoever held it before, or in doubt.
+    const attempt = await takeAttempt(deps, envelope, claimed, arrival);
+    if (attempt.kind === "not-ours") return attempt.result;
+    const { state } = attempt;
+    const wait = (waitsFor: In<"waiting">["waitsFor"], detail: string, atLeastMs?: number | null) =>
+      conclude(
+        claimed,
+        envelope,
+        waitFor(
+          { order, body: state.body, tries: state.tries, waiting: null },
+          waitsFor,
+          clock.nowMs(),
+          rules,
+          clock.random(),
+          { detail, before: state.before, ...(atLeastMs === undefined ? {} : { atLeastMs }) },
+        ),
+      );
+    const token = envelope.token;
+    if (claimed.lock !== "held" || token === null) return wait("server-busy", "the lock was lost");
+    if (claim.rebuildingUntilMs !== null) return wait("store-rebuilding", "the store is young");
+    await reach("submit:attempt-claimed");
+
+    // 2. Look again: the disk that was seen before is the If-Match of this request.
+    const look = await cloud.look(order.projectId, order.serverId, signal);
+    await reach("submit:looked");
+    const objection = lastLook(
+      order,
+      state,
+      look,
+      clock.nowMs(),
+      rules,
+      clock.random(),
+      claimed.cancelRequested,
+    );
+    if (objection !== null) return conclude(claimed, envelope, objection);
+    if (outlet.isBlocked()) return { kind: "again" };
+
+    // 3. Sign now, once: from here the fence counts.
+    const body = bodyToSend(state.body, rules);
+    const signing = await cloud.sign(order.projectId, order.serverId, body, signal);
+    if (signing.kind === "unavailable") {
+      return wait(signing.waitsFor, signing.message, signing.retryAfterMs);
+    }
+    const { request } = signing;
+    const signedAt = clock.monotonicMs();
+    await reach("submit:signed");
+
+    // 4. The intent: after a crash the only sign that the disk may be gone.
+    const recorded = await store.recordIntent(order, claim, {
+      attempt: state.tries.attempt,
+      token,
+      signedAtMs: request.signedAtMs,
+      diskId: state.before.systemDiskId,
+    });
+    if (recorded.kind !== "saved") return notNow(recorded, rules);
+    await reach("submit:intent-recorded");
+
+    // 5 and 6. A last glance at what may have changed while we were away, then one POST.
+    const outcome = await sendOnce(deps, request, signedAt, signal);
+    await reach("submit:answered");
+
+    // 7. What became of it.
+    const decision = afterSubmission(
+      order,
+      state,
+      outcome,
+      request.signedAtMs,
+      clock.nowMs(),
+      rules,
+      clock.random(),
+    );
+    return { kind: "conclude", claim, decision, token, submitted: true };
+  };
+}
+
+async function sendOnce(
+  { outlet, clock, rules }: StepDeps,
+  request: SignedReinstall,
+  signedAt: number,
+  signal: AbortSignal,
+): Promise<Submission> {
+  const notSent = (message: string): Submission => ({
+    kind: "not-sent",
+    waitsFor: "cloud-unavailable",
+    cloudCode: null,
+    message,
+    retryAfterMs: null,
+  });
+  if (signal.aborted) return notSent("the worker is stopping");
+  if (outlet.isBlocked()) return notSent("the broker takes no messages now");
+  if (clock.monotonicMs() - signedAt > rules.signatureMaxAgeMs) {
+    return notSent("the signature grew old before the request could be sent");
+  }
+  return await request.send(signal);
+}
+
+/**
+ * A first delivery holds the attempt that its message names. A redelivered one, or a copy, takes the next
+ * number if nothing was intended for this one *and* that absence proves something: the message was written
+ * in the store's present memory. Anything else is a doubt, and a doubt never sends.
+ */
+async function takeAttempt(
+  { store, clock, rules }: StepDeps,
+  envelope: Envelope & { readonly state: In<"submit"> },
+  claimed: Claimed,
+  arrival: Arrival,
+): Promise<Attempt> {
+  const { state, order } = envelope;
+  const { attempt, intent } = claimed.attempt;
+  const held = Math.max(attempt, state.tries.attempt);
+  const reconcile = (decision: Decision): Attempt => ({
+    kind: "not-ours",
+    result: conclude(claimed, envelope, decision),
+  });
+  if (claimed.foreignEpoch || claimed.restored !== "no") {
+    return reconcile(towardsReconcile(state, undefined, clock.nowMs(), rules, "store-forgot"));
+  }
+  if (intent !== null && intent.attempt >= state.tries.attempt) {
+    const before = { ...state.before, systemDiskId: intent.diskId };
+    return reconcile(
+      towardsReconcile(
+        { ...state, before },
+        intent.signedAtMs,
+        clock.nowMs(),
+        rules,
+        "redelivered",
+      ),
+    );
+  }
+  const first = !arrival.redelivered && envelope.revived === 0 && !claimed.takenOver;
+  if (first && attempt === state.tries.attempt) return { kind: "ours", state };
+  const taken = await store.takeAttempt(order, claimed.claim, held);
+  if (taken.kind !== "taken") return { kind: "not-ours", result: notNow(taken, rules) };
+  return {
+    kind: "ours",
+    state: { ...state, tries: { ...state.tries, attempt: taken.attempt } },
+  };
+}

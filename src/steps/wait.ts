@@ -1,0 +1,53 @@
+import { cancelled, expired, inDoubt, waitFor } from "../core/decide-admission.ts";
+import { afterLock } from "./admit.ts";
+import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+
+/** `waiting`: admit again. */
+export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
+  const { store, clock, rules } = deps;
+  return async (envelope, claimed, _arrival, signal) => {
+    const { order, state } = envelope;
+    const candidate = { order, body: state.body, tries: state.tries, waiting: state };
+    if (claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
+    if (clock.nowMs() >= order.expiresAtMs) return conclude(claimed, envelope, expired(order));
+    // A record that had to be put back from an older message cannot say what became of this command since.
+    const doubt = state.doubt === true || (claimed.foreignEpoch && claimed.restored === "absent");
+    if (claimed.claim.rebuildingUntilMs !== null) {
+      const decision = waitFor(
+        candidate,
+        "store-rebuilding",
+        clock.nowMs(),
+        rules,
+        clock.random(),
+        { doubt },
+      );
+      return conclude(claimed, envelope, decision);
+    }
+    const lock = await store.acquire(order, claimed.claim);
+    switch (lock.kind) {
+      case "fenced":
+      case "forgotten":
+      case "away":
+      case "corrupt":
+        return notNow(lock, rules);
+      case "acquired": {
+        const decision = doubt
+          ? inDoubt(candidate, clock.nowMs(), rules)
+          : await afterLock(deps, candidate, lock, signal);
+        return conclude(claimed, envelope, decision, lock.token);
+      }
+      default: {
+        const decision = await afterLock(deps, candidate, lock, signal);
+        return conclude(claimed, envelope, keepDoubt(decision, doubt));
+      }
+    }
+  };
+}
+
+function keepDoubt<D extends Awaited<ReturnType<typeof afterLock>>>(
+  decision: D,
+  doubt: boolean,
+): D {
+  if (!doubt || decision.kind !== "next" || decision.state.phase !== "waiting") return decision;
+  return { ...decision, state: { ...decision.state, doubt } };
+}
