@@ -100,17 +100,19 @@ function canonicalPath(path: string): string {
 
 function canonicalQuery(query: string): string {
   if (query === "") return "";
-  return query
-    .split("&")
-    .map((pair) => {
-      const mark = pair.indexOf("=");
-      const [key, value] = mark < 0 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
-      return [decodeForm(key), decodeForm(value)] as const;
-    })
-    // Sorted before encoding, as the vendor's signer does: encoded, `%7B` would come before `-`.
-    .sort(([k1, v1], [k2, v2]) => (k1 === k2 ? compare(v1, v2) : compare(k1, k2)))
-    .map(([key, value]) => `${encode(key)}=${encode(value)}`)
-    .join("&");
+  return (
+    query
+      .split("&")
+      .map((pair) => {
+        const mark = pair.indexOf("=");
+        const [key, value] = mark < 0 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
+        return [decodeForm(key), decodeForm(value)] as const;
+      })
+      // Sorted before encoding, as the vendor's signer does: encoded, `%7B` would come before `-`.
+      .sort(([k1, v1], [k2, v2]) => (k1 === k2 ? compare(v1, v2) : compare(k1, k2)))
+      .map(([key, value]) => `${encode(key)}=${encode(value)}`)
+      .join("&")
+  );
 }
 
 function compare(a: string, b: string): number {

@@ -41,7 +41,7 @@ export async function deliver(
   } else if (effects.cutBodyAfterBytes !== undefined) {
     response.flushHeaders();
     await write(response, body.subarray(0, effects.cutBodyAfterBytes));
-    end(wire, effects);
+    await end(wire, effects);
   } else if (effects.endlessBody === true) {
     await trickle(wire, endless(body), effects.bytesPerSecond);
   } else if (effects.bytesPerSecond !== undefined) {
@@ -53,7 +53,10 @@ export async function deliver(
 
 /** Ends the connection so that the client sees a reset, not an orderly end. */
 export function resetConnection({ connection }: Pick<Wire, "connection">): void {
-  if (!connection.destroyed) connection.resetAndDestroy();
+  // `resetAndDestroy()` of Node 20 sends a FIN first, and a client that sees it knows of no reset. This is what that
+  // method does, without its graceful half.
+  Object.assign(connection, { resetAndClosing: true });
+  connection.destroy();
 }
 
 /** Waits; returns at once when the simulator closes. Never keeps the process alive. */
@@ -75,12 +78,17 @@ async function cut(wire: Wire, bytes: Buffer, effects: Effects): Promise<void> {
   await new Promise<void>((resolve) => {
     socket.write(bytes, () => resolve());
   });
-  end(wire, effects);
+  await end(wire, effects);
 }
 
-function end(wire: Wire, effects: Effects): void {
-  if (effects.cutBy === "reset") resetConnection(wire);
-  else wire.response.socket?.destroySoon();
+async function end(wire: Wire, effects: Effects): Promise<void> {
+  if (effects.cutBy !== "reset") {
+    wire.response.socket?.destroySoon();
+    return;
+  }
+  // A reset right behind the bytes reads as an orderly end on the other side: let it read the bytes first.
+  await pause(TICK_MS, wire.signal);
+  resetConnection(wire);
 }
 
 async function trickle(

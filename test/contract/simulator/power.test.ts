@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startSimulator } from "../../../src/simulator/server.ts";
+import type { Simulator } from "../../../src/simulator/simulator.ts";
+import { cloudClient, KEY_BODY, P, standingClock } from "./cloud-client.ts";
+
+let simulator: Simulator;
+const clock = standingClock();
+
+beforeEach(async () => {
+  simulator = await startSimulator({ clock, stopDurationMs: 4_000, startDurationMs: 6_000 });
+});
+
+afterEach(async () => {
+  await simulator.close();
+});
+
+const post = async (path: string, body: unknown) =>
+  await cloudClient(simulator).post(path, body, { sdkDate: clock.sdkDate() });
+const action = async (body: unknown) => await post(`/v1/${P}/cloudservers/action`, body);
+const stop = async (id: string, type?: string) =>
+  await action({ "os-stop": { ...(type !== undefined && { type }), servers: [{ id }] } });
+const job = async (id: string) =>
+  (await cloudClient(simulator).get(`/v1/${P}/jobs/${id}`, { sdkDate: clock.sdkDate() })).json;
+
+describe("a stop", () => {
+  it("runs as a job with one sub-job, and the server shows the task meanwhile", async () => {
+    const server = simulator.addServer();
+    const { job_id } = (await stop(server.id)).json;
+    expect(await job(job_id)).toMatchObject({ status: "INIT", entities: { sub_jobs_total: 1 } });
+    expect(server).toMatchObject({ status: "ACTIVE", taskState: "powering-off" });
+    clock.advance(4_000);
+    expect(server).toMatchObject({ status: "SHUTOFF", taskState: null });
+    expect(await job(job_id)).toMatchObject({
+      status: "SUCCESS",
+      entities: { sub_jobs: [{ status: "SUCCESS", entities: { server_id: server.id } }] },
+    });
+    expect(simulator.ledger().entries.map((entry) => entry.kind)).toEqual([
+      "stop-request",
+      "stop-finished",
+    ]);
+    expect(simulator.ledger().entries[0]).toMatchObject({
+      type: "SOFT",
+      executed: true,
+      jobId: job_id,
+    });
+  });
+
+  it("of a stopped server is Ecs.0100", async () => {
+    const server = simulator.addServer({ state: "SHUTOFF" });
+    expect(await stop(server.id)).toMatchObject({
+      status: 400,
+      json: { error: { code: "Ecs.0100" } },
+    });
+  });
+
+  it("is refused on a busy server, and so is a reinstall while it runs", async () => {
+    const server = simulator.addServer();
+    await stop(server.id);
+    expect(await stop(server.id)).toMatchObject({
+      status: 501,
+      json: { error: { code: "Ecs.0603" } },
+    });
+    const reinstall = await post(`/v2/${P}/cloudservers/${server.id}/reinstallos`, KEY_BODY);
+    expect(reinstall.json.error.code).toBe("Ecs.0603");
+  });
+
+  it("is refused for a locked and a frozen server", async () => {
+    const locked = simulator.addServer({ locked: true });
+    const frozen = simulator.addServer({ frozen: true });
+    expect((await stop(locked.id)).json.error.code).toBe("Ecs.0605");
+    expect((await stop(frozen.id)).json.error.code).toBe("Ecs.0030");
+  });
+
+  it("that hangs is overtaken by a forced one", async () => {
+    const server = simulator.addServer({ softStopHangs: true });
+    const soft = (await stop(server.id, "SOFT")).json.job_id;
+    clock.advance(3_600_000);
+    expect(await job(soft)).toMatchObject({ status: "RUNNING" });
+    expect(server).toMatchObject({ status: "ACTIVE", taskState: "powering-off" });
+    const hard = (await stop(server.id, "HARD")).json.job_id;
+    clock.advance(4_000);
+    expect(server).toMatchObject({ status: "SHUTOFF", taskState: null });
+    expect(await job(soft)).toMatchObject({ status: "FAIL", error_code: "Ecs.0100" });
+    expect(await job(hard)).toMatchObject({ status: "SUCCESS" });
+  });
+
+  it("of several servers is all or nothing, and names the one in the way", async () => {
+    const [one, two] = [simulator.addServer(), simulator.addServer({ state: "SHUTOFF" })];
+    const answer = await action({ "os-stop": { servers: [{ id: one.id }, { id: two.id }] } });
+    expect(answer).toMatchObject({
+      status: 400,
+      json: {
+        error: { code: "Ecs.0100" },
+        internalError: [{ id: two.id, error_code: "Ecs.0100", error_message: expect.any(String) }],
+      },
+    });
+    expect(one.taskState).toBeNull();
+  });
+});
+
+it("a start brings a stopped server back", async () => {
+  const server = simulator.addServer({ state: "SHUTOFF" });
+  const { job_id } = (await action({ "os-start": { servers: [{ id: server.id }] } })).json;
+  expect(server).toMatchObject({ status: "SHUTOFF", taskState: "powering-on" });
+  clock.advance(6_000);
+  expect(server.status).toBe("ACTIVE");
+  expect((await job(job_id)).status).toBe("SUCCESS");
+});
+
+it.each([
+  ["nothing to do", { reboot: { type: "SOFT", servers: [{ id: "x" }] } }],
+  ["an unknown type", { "os-stop": { type: "GENTLE", servers: [{ id: "x" }] } }],
+  ["no server", { "os-stop": { servers: [] } }],
+  [
+    "more than 1000 servers",
+    { "os-start": { servers: Array.from({ length: 1_001 }, () => ({ id: "x" })) } },
+  ],
+])("an action with %s is Ecs.0005", async (_, body) => {
+  expect(await action(body)).toMatchObject({ status: 400, json: { error: { code: "Ecs.0005" } } });
+});
+
+it("an action on an unknown server is Ecs.0114", async () => {
+  expect(await stop("nobody")).toMatchObject({
+    status: 404,
+    json: { error: { code: "Ecs.0114" } },
+  });
+});
+
+describe("the native action", () => {
+  it("stops without a job, and says conflict when the server is stopped", async () => {
+    const server = simulator.addServer();
+    const path = `/v2.1/${P}/servers/${server.id}/action`;
+    expect(await post(path, { "os-stop": {} })).toMatchObject({ status: 202, text: "" });
+    clock.advance(4_000);
+    expect(server.status).toBe("SHUTOFF");
+    expect(await post(path, { "os-stop": {} })).toMatchObject({
+      status: 409,
+      json: { conflictingRequest: { code: "409" } },
+    });
+  });
+});
+
+it("the action log tells what was done, newest first, without job ids", async () => {
+  const server = simulator.addServer();
+  await stop(server.id);
+  clock.advance(4_000);
+  await action({ "os-start": { servers: [{ id: server.id }] } });
+  const path = `/v2.1/${P}/servers/${server.id}/os-instance-actions`;
+  const { get } = cloudClient(simulator);
+  const { instanceActions } = (await get(path, { sdkDate: clock.sdkDate() })).json;
+  expect(instanceActions).toMatchObject([{ action: "start" }, { action: "stop" }]);
+  const detail = await get(`${path}/${instanceActions[0].request_id}`, {
+    sdkDate: clock.sdkDate(),
+  });
+  expect(detail.json.instanceAction).toMatchObject({ action: "start", instance_uuid: server.id });
+});
