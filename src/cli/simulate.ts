@@ -94,11 +94,13 @@ async function run(given: unknown, command: Command): Promise<void> {
     return;
   }
   for (let i = 0; i < flags.servers; i += 1) simulator.addServer({ state: flags.state });
-  process.stdout.write(flags.json ? jsonLine(simulator, flags) : plainLines(simulator, flags));
-  await new Promise((resolve) => {
+  // Before the first line: whoever has read it may send a signal.
+  const signalled = new Promise((resolve) => {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
   });
+  process.stdout.write(flags.json ? jsonLine(simulator, flags) : plainLines(simulator, flags));
+  await signalled;
   await simulator.close();
 }
 

@@ -3,7 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { CloudState } from "./cloud-state.ts";
-import { faultSchema } from "./fault-schema.ts";
+import type { FaultSpec } from "./fault-schema.ts";
 import { credentialSchema } from "./options.ts";
 import { outsideActionSchema } from "./outside-actions.ts";
 import { serverPatchSchema, serverSpecSchema } from "./server-record.ts";
@@ -48,7 +48,8 @@ export function createAdmin(methods: Methods, state: CloudState) {
 
   app.get("/faults", (c) => c.json({ faults: methods.faults.list() }));
   app.post("/faults", async (c) => {
-    const specs = await read(c, z.union([z.array(faultSchema), faultSchema]));
+    // Checked by `set` itself, which names the field and its place in a list.
+    const specs = (await readJson(c)) as FaultSpec | FaultSpec[];
     return c.json({ ids: methods.faults.set(specs) }, 201);
   });
   app.delete("/faults", (c) => {
@@ -102,6 +103,7 @@ export function createAdmin(methods: Methods, state: CloudState) {
   app.onError((error, c) => {
     if (error instanceof z.ZodError) return c.json({ problems: problemsOf(error) }, 400);
     if (error instanceof RangeError) return c.json({ problems: [problem(error)] }, 409);
+    if (error instanceof NotJson) return c.json({ problems: [problem(error, "")] }, 400);
     if (error instanceof UnknownServer) return c.json({ problems: [problem(error)] }, 404);
     throw error;
   });
@@ -118,6 +120,7 @@ export function createAdmin(methods: Methods, state: CloudState) {
 }
 
 class UnknownServer extends Error {}
+class NotJson extends Error {}
 
 const clockSchema = z.strictObject({ skewMs: z.number().int() });
 
@@ -128,16 +131,18 @@ const imageSchema = z.strictObject({
   supportFcInject: z.enum(["true", "false"]).nullable().default(null),
 });
 
-/** An absent body counts as `{}`. */
 async function read<T extends z.ZodType>(c: Context, schema: T): Promise<z.output<T>> {
+  return schema.parse(await readJson(c));
+}
+
+/** An absent body counts as `{}`. */
+async function readJson(c: Context): Promise<unknown> {
   const text = await c.req.text();
-  let json: unknown;
   try {
-    json = text === "" ? {} : JSON.parse(text);
+    return text === "" ? {} : JSON.parse(text);
   } catch {
-    throw new z.ZodError([{ code: "custom", path: [], message: "not valid JSON", input: text }]);
+    throw new NotJson("not valid JSON");
   }
-  return schema.parse(json);
 }
 
 function summary(server: SimulatedServer) {
@@ -149,6 +154,6 @@ function problemsOf(error: z.ZodError) {
   return error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
 }
 
-function problem(error: Error) {
-  return { path: "id", message: error.message };
+function problem(error: Error, path = "id") {
+  return { path, message: error.message };
 }

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   type Effects,
   type Fault,
@@ -24,6 +25,8 @@ export interface Faults {
   list(): readonly ActiveFault[];
 }
 
+const faultsSchema = z.array(faultSchema);
+
 /** The faults of one simulator. Several that match one call add up; of two that say the same thing the later wins. */
 export function createFaults() {
   const active = new Map<string, { fault: Fault; matched: number; applied: number }>();
@@ -31,9 +34,8 @@ export function createFaults() {
 
   const faults: Faults = {
     set(spec) {
-      const specs: readonly FaultSpec[] = Array.isArray(spec) ? spec : [spec];
       // Parsed together first: either all are switched on or none.
-      const parsed = specs.map((one) => faultSchema.parse(one));
+      const parsed = Array.isArray(spec) ? faultsSchema.parse(spec) : [faultSchema.parse(spec)];
       return parsed.map((fault) => {
         lastId += 1;
         const id = `fault-${lastId}`;
