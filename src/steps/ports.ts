@@ -41,6 +41,19 @@ export type Signing =
   | { readonly kind: "signed"; readonly request: SignedReinstall }
   | ({ readonly kind: "unavailable" } & Unavailable);
 
+/** What the image service says of the image that a reinstall will need again (ECS API notes §3.6). */
+export type ImageLook =
+  | {
+      readonly kind: "seen";
+      /** Only an active image can be used. */
+      readonly active: boolean;
+      readonly status: string;
+      /** `unsupported`: keys, passwords and `user_data` will not be injected. */
+      readonly injection: "supported" | "unsupported";
+    }
+  | { readonly kind: "gone" }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
 /** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
 export interface CloudApi {
   /** May be repeated freely. */
@@ -61,6 +74,8 @@ export interface CloudApi {
     body: OsReinstall,
     signal: AbortSignal,
   ): Promise<Signing>;
+  /** May be repeated freely. Absent: no image service is configured. */
+  image?(project: ProjectId, imageId: string, signal: AbortSignal): Promise<ImageLook>;
 }
 
 // ---------------------------------------------------------------- the store (Redis)

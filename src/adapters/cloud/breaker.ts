@@ -1,0 +1,84 @@
+/*
+ * Own code, not cockatiel: its breaker reads `Date.now()`, so a clock that jumps opens or closes it and no
+ * test can step it; it knows results as exceptions, and we return them; it does not say how long it stays open.
+ */
+
+export type BreakerState = "closed" | "open" | "half-open";
+
+/** Leave to send one request; `leave` must be called exactly once, with what came of it. */
+export interface Pass<Result> {
+  readonly kind: "go";
+  leave(result: Result): void;
+}
+
+export type Entry<Result> = Pass<Result> | { readonly kind: "wait"; readonly ms: number };
+
+/** `neither`: says nothing about it (we aborted, or never sent). */
+export type EndpointResult = "alive" | "down" | "neither";
+
+export interface EndpointBreaker {
+  enter(): Entry<EndpointResult>;
+  /** Would `enter` let one through now? Takes no pass. */
+  waitMs(): number;
+  state(): BreakerState;
+}
+
+/** A pause doubles with each probe that fails, up to so many times the first. */
+const MAX_FACTOR = 8;
+/** What the others wait while one request tries a half-open endpoint. */
+const PROBE_WAIT_MS = 1_000;
+
+/**
+ * Opens after `failures` consecutive signs that an endpoint is down; after a pause lets one request through,
+ * which decides. `nowMs` is monotonic.
+ */
+export function createEndpointBreaker(
+  options: { readonly failures: number; readonly openMs: number },
+  nowMs: () => number,
+): EndpointBreaker {
+  let failures = 0;
+  let openUntilMs: number | null = null;
+  let factor = 1;
+  let probing = false;
+
+  function opened(): void {
+    openUntilMs = nowMs() + options.openMs * factor;
+    factor = Math.min(factor * 2, MAX_FACTOR);
+  }
+
+  function waitMs(): number {
+    if (openUntilMs === null) return 0;
+    const leftMs = openUntilMs - nowMs();
+    if (leftMs > 0) return Math.ceil(leftMs);
+    return probing ? Math.min(PROBE_WAIT_MS, options.openMs) : 0;
+  }
+
+  return {
+    enter() {
+      const ms = waitMs();
+      if (ms > 0) return { kind: "wait", ms };
+      const probe = openUntilMs !== null;
+      if (probe) probing = true;
+      return {
+        kind: "go",
+        leave(result) {
+          if (probe) probing = false;
+          if (result === "alive") {
+            failures = 0;
+            openUntilMs = null;
+            factor = 1;
+          } else if (result === "down") {
+            failures += 1;
+            // A request from before the breaker opened must not lengthen its pause.
+            if (probe || (openUntilMs === null && failures >= options.failures)) opened();
+          }
+        },
+      };
+    },
+    waitMs,
+    state() {
+      if (openUntilMs === null) return "closed";
+      return openUntilMs > nowMs() ? "open" : "half-open";
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import type { ProjectId } from "../../contract/ids.ts";
+import type { Unavailable } from "../../core/observations.ts";
+import type { Clock } from "../../steps/ports.ts";
+import type { Answer } from "./answer.ts";
+import type { Attempted, AttemptFn } from "./attempt.ts";
+import type { AuthBreaker } from "./auth-breaker.ts";
+import type { Authorise, Authorised, PlainRequest } from "./authorise.ts";
+import type { EndpointBreaker } from "./breaker.ts";
+import type { RequestBudget } from "./budget.ts";
+import { isAuthenticationFailure, knownError } from "./error-table.ts";
+import type { Send } from "./exchange.ts";
+import type { Operation } from "./operation.ts";
+
+/** A service of the cloud, and the way to it. */
+export interface Service {
+  readonly origin: URL;
+  readonly endpoint: EndpointBreaker;
+  readonly auth: AuthBreaker;
+}
+
+export interface Call extends Omit<PlainRequest, "origin"> {
+  readonly operation: Operation;
+  readonly service: Service;
+  /** Pooled, or once on its own connection. */
+  readonly send: Send;
+  /** Parts of the body that must not show in any message. */
+  readonly secrets?: readonly string[];
+}
+
+/** `unavailable`: no answer that could be understood came back, or none was asked for. */
+export type Called =
+  | { readonly kind: "answered"; readonly answer: Answer }
+  | ({ readonly kind: "unavailable" } & Unavailable);
+
+export type Prepared =
+  | { readonly kind: "prepared"; readonly authorised: Authorised }
+  | ({ readonly kind: "unavailable" } & Unavailable);
+
+export interface Calls {
+  /** Takes the budget, authenticates, sends, and understands the answer. For requests that may be repeated. */
+  call(call: Call, signal: AbortSignal): Promise<Called>;
+  /** The first half: takes the budget and authenticates. Sends nothing of the request itself. */
+  prepare(call: Call, signal: AbortSignal): Promise<Prepared>;
+  /** The second half, once. */
+  sendOnce(call: Call, authorised: Authorised, signal: AbortSignal): Promise<Attempted>;
+  /** Local clock against the cloud's at the last answer that had a `Date`, ms ahead of ours; null: none yet. */
+  clockOffsetMs(): number | null;
+}
+
+/** A throttled project without a word on how long: everybody pauses this long. */
+const DEFAULT_PENALTY_MS = 5_000;
+
+export interface CallsDeps {
+  readonly attempt: AttemptFn;
+  readonly authorise: Authorise;
+  readonly budget: RequestBudget;
+  readonly clock: Clock;
+}
+
+export function createCalls({ attempt, authorise, budget, clock }: CallsDeps): Calls {
+  let offsetMs: number | null = null;
+
+  async function prepare(call: Call, signal: AbortSignal): Promise<Prepared> {
+    const held = call.service.endpoint.waitMs();
+    if (held > 0) return unavailable("held back: the cloud does not answer", held);
+    const share = await budget.take(call.project, call.operation);
+    if (share.kind === "wait") {
+      return { ...unavailable("the request budget is used up", share.ms), waitsFor: "throttled" };
+    }
+    const authorised = await authorise({ ...call, origin: call.service.origin }, signal);
+    if (authorised.kind === "unavailable") return authorised;
+    const denied = call.service.auth.waitMs(authorised.identity);
+    if (denied > 0)
+      return unavailable("held back: the cloud does not accept our credentials", denied);
+    return { kind: "prepared", authorised };
+  }
+
+  async function sendOnce(
+    call: Call,
+    authorised: Authorised,
+    signal: AbortSignal,
+  ): Promise<Attempted> {
+    const result = await attempt(
+      {
+        operation: call.operation,
+        origin: call.service.origin,
+        request: authorised.http,
+        send: call.send,
+        identity: authorised.identity,
+        secrets: [...authorised.secrets, ...(call.secrets ?? [])],
+        endpoint: call.service.endpoint,
+        auth: call.service.auth,
+      },
+      signal,
+    );
+    if (result.kind === "answered") await learn(call.project, result.answer, authorised);
+    return result;
+  }
+
+  async function learn(project: ProjectId, answer: Answer, { forget }: Authorised): Promise<void> {
+    if (answer.cloudTimeMs !== null) offsetMs = answer.cloudTimeMs - clock.nowMs();
+    if (tokenMayBeDead(answer)) forget?.();
+    if (knownError(answer)?.class === "throttled" || answer.status === 429) {
+      await budget.penalise(project, answer.retryAfterMs ?? DEFAULT_PENALTY_MS);
+    }
+  }
+
+  return {
+    prepare,
+    sendOnce,
+    clockOffsetMs: () => offsetMs,
+    async call(call, signal) {
+      const first = await once(call, signal);
+      // One more try with a fresh token, never two (ECS API notes §6.1). A signature would be no better.
+      const { again, ...called } = first;
+      if (!again) return called;
+      const { again: _again, ...second } = await once(call, signal);
+      return second;
+    },
+  };
+
+  async function once(call: Call, signal: AbortSignal): Promise<Called & { again: boolean }> {
+    const prepared = await prepare(call, signal);
+    if (prepared.kind === "unavailable") return { ...prepared, again: false };
+    const { authorised } = prepared;
+    const result = await sendOnce(call, authorised, signal);
+    if (result.kind !== "answered") return { ...unavailableBecause(result), again: false };
+    const { answer } = result;
+    return {
+      kind: "answered",
+      answer,
+      again: authorised.forget !== undefined && tokenMayBeDead(answer),
+    };
+  }
+}
+
+/** What a request that got no answer waits for. */
+export function unavailableBecause(
+  result: Exclude<Attempted, { kind: "answered" }>,
+): { readonly kind: "unavailable" } & Unavailable {
+  return unavailable(result.message, result.kind === "held" ? result.ms : null);
+}
+
+function unavailable(
+  message: string,
+  retryAfterMs: number | null,
+): { readonly kind: "unavailable" } & Unavailable {
+  return {
+    kind: "unavailable",
+    waitsFor: "cloud-unavailable",
+    cloudCode: null,
+    message,
+    retryAfterMs,
+  };
+}
+
+/** `Common.0018` says either that the token is invalid or that the project is wrong: one new token tells which. */
+function tokenMayBeDead(answer: Answer): boolean {
+  return isAuthenticationFailure(answer) || answer.code === "Common.0018";
+}

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+
+/** Asked at every request, so that a rotated file is seen at once. Never throws (src/config/secret.ts). */
+export type Secret = () => string;
+
+/** How requests are authenticated: exactly one way. */
+export type Credentials =
+  | {
+      readonly kind: "ak-sk";
+      readonly accessKey: Secret;
+      readonly secretKey: Secret;
+      /** Of temporary keys. Empty counts as none. */
+      readonly securityToken?: (() => string | undefined) | undefined;
+    }
+  | {
+      readonly kind: "iam-user";
+      readonly username: Secret;
+      readonly password: Secret;
+      readonly domain: Secret;
+    };
+
+/** One reading of the credentials: all of one request comes from the same reading. */
+export type CredentialValues =
+  | {
+      readonly kind: "ak-sk";
+      readonly accessKey: string;
+      readonly secretKey: string;
+      readonly securityToken: string | null;
+    }
+  | {
+      readonly kind: "iam-user";
+      readonly username: string;
+      readonly password: string;
+      readonly domain: string;
+    };
+
+export function readCredentials(credentials: Credentials): CredentialValues {
+  return credentials.kind === "ak-sk"
+    ? {
+        kind: "ak-sk",
+        accessKey: credentials.accessKey(),
+        secretKey: credentials.secretKey(),
+        securityToken: credentials.securityToken?.() || null,
+      }
+    : {
+        kind: "iam-user",
+        username: credentials.username(),
+        password: credentials.password(),
+        domain: credentials.domain(),
+      };
+}
+
+/** Tells one set of credentials from the next without holding either: new ones start with a clean slate. */
+export function identityOf(values: CredentialValues): string {
+  const parts =
+    values.kind === "ak-sk"
+      ? [values.accessKey, values.secretKey, values.securityToken]
+      : [values.username, values.password, values.domain];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** What must never appear in a message of ours. */
+export function secretsOf(values: CredentialValues): readonly string[] {
+  return values.kind === "ak-sk"
+    ? [values.secretKey, values.accessKey, ...(values.securityToken ? [values.securityToken] : [])]
+    : [values.password];
+}

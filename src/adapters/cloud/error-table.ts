@@ -1,0 +1,92 @@
+import type { Refusal, Unavailable } from "../../core/observations.ts";
+import type { Answer } from "./answer.ts";
+import { CLASS_VERDICTS, type ErrorClass, type Verdicts } from "./error-class.ts";
+import { ERROR_ROWS, type ErrorRow } from "./error-rows.ts";
+
+/** What an answer means, for every call that may get it. */
+export interface KnownError extends Verdicts {
+  /** As the table spells it. */
+  readonly code: string;
+  readonly class: ErrorClass;
+}
+
+/**
+ * The row for an answer's error, by code first and status second: statuses "may not be accurate" (ECS API
+ * notes §5.1). Null: none of the table. An unknown code proves nothing, not even with status 400: nobody
+ * has told us that it is a validation's, and codes of jobs come with 400 too.
+ */
+export function knownError(
+  answer: Pick<Answer, "code" | "fault" | "message" | "status">,
+): KnownError | null {
+  const named = answer.fault !== null && BY_CODE.has(answer.fault) ? answer.fault : answer.code;
+  if (named === null) return null;
+  const code = named.replace(/^APIG\./, "APIGW.");
+  // A wrapped 404 (ECS API notes §5.2, §9).
+  if (WRAPPERS.has(code) && answer.message.includes("itemNotFound"))
+    return find("itemNotFound", 404);
+  return find(code, answer.status);
+}
+
+/** Codes of authentication that failed, whatever the call. */
+export function isAuthenticationFailure(answer: Answer): boolean {
+  return knownError(answer)?.class === "authentication" || answer.status === 401;
+}
+
+/** Did the cloud get as far as knowing who we are? A gateway that throttles or breaks may not have looked. */
+export function provesAuthentication(answer: Answer): boolean {
+  if (isAuthenticationFailure(answer)) return false;
+  if (answer.status >= 200 && answer.status < 300 && answer.json !== null) return true;
+  return /^(Ecs|Pdp)\.|^Common\.(?!0013|0018|1503)/.test(answer.code ?? "");
+}
+
+export function refusalOf(error: KnownError, answer: Answer): Refusal {
+  return {
+    class: error.class,
+    cloudCode: answer.code ?? error.code,
+    httpStatus: answer.status,
+    message: described(answer),
+    nextStep: error.nextStep,
+    retryable: error.retryable,
+  };
+}
+
+/** An answer that gave nothing usable. */
+export function unavailableBy(answer: Answer): Unavailable {
+  const error = knownError(answer);
+  return {
+    waitsFor:
+      error?.class === "throttled" || answer.status === 429 ? "throttled" : "cloud-unavailable",
+    cloudCode: answer.code,
+    message: summary(answer),
+    retryAfterMs: answer.retryAfterMs,
+  };
+}
+
+/** One line for people: status, code, text, request id. */
+export function summary(answer: Answer): string {
+  const code = answer.code === null ? "" : ` ${answer.code}`;
+  return `HTTP ${answer.status}${code}: ${described(answer)}`;
+}
+
+function described(answer: Answer): string {
+  const text = answer.message === "" ? "no message" : answer.message;
+  return answer.requestId === null ? text : `${text} (request ${answer.requestId})`;
+}
+
+/** OpenStack's own answer, wrapped. */
+const WRAPPERS = new Set(["Ecs.1000", "Ecs.1001"]);
+
+const BY_CODE: ReadonlyMap<string, readonly ErrorRow[]> = new Map(
+  ERROR_ROWS.map(({ code }) => [code, ERROR_ROWS.filter((row) => row.code === code)]),
+);
+
+/** A row that is bound to statuses holds for those only; one that is not takes what is left. */
+function find(code: string, status: number): KnownError | null {
+  const rows = BY_CODE.get(code) ?? [];
+  const row =
+    rows.find(({ onlyStatus }) => onlyStatus?.includes(status)) ??
+    rows.find(({ onlyStatus }) => onlyStatus === undefined);
+  return row === undefined
+    ? null
+    : { code: row.code, class: row.class, ...CLASS_VERDICTS[row.class], ...row.differs };
+}

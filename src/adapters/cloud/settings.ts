@@ -1,0 +1,49 @@
+import type { Credentials } from "./credentials.ts";
+
+/** What the cloud adapter needs to know. Durations in milliseconds. */
+export interface CloudSettings {
+  /** Base URLs: scheme, host and port, nothing else. */
+  readonly ecsEndpoint: string;
+  readonly iamEndpoint: string;
+  /** Where images are looked up; without it `image` is not asked. */
+  readonly imsEndpoint?: string | undefined;
+  readonly region: string;
+  readonly credentials: Credentials;
+  /** PEM text: certificates to trust *instead of* Node's own. */
+  readonly caPem?: string | undefined;
+  /** Go through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`). */
+  readonly proxy: boolean;
+  readonly timeouts: Timeouts;
+  /** Longest body of an answer. */
+  readonly maxAnswerBytes: number;
+  /** v1 is not documented for Paris (ECS API notes §1.1). */
+  readonly reinstallApi: "v2" | "v1";
+  readonly breaker: {
+    /** Consecutive failures that open the breaker of an endpoint. */
+    readonly failures: number;
+    /** First pause of an open breaker; doubles up to eight times that. */
+    readonly openMs: number;
+    /** Pause after consecutive authentication failures; at least 5 min against the real cloud (§6.3). */
+    readonly authOpenMs: number;
+    /**
+     * Consecutive authentication failures that open it (default 2). More than five lock the key for all
+     * who use it (§6.3): with more than two replicas on one key, take 1.
+     */
+    readonly authFailures?: number | undefined;
+  };
+  /** Connections kept open for reading, per endpoint. */
+  readonly poolConnections: number;
+  /** Longest pause that a throttling answer may impose (default 30 min). */
+  readonly maxRetryAfterMs?: number | undefined;
+}
+
+export interface Timeouts {
+  /** Name, TCP, proxy and TLS together. */
+  readonly connectMs: number;
+  /** From the request to the head of the answer. */
+  readonly headersMs: number;
+  /** Between two parts of the body. */
+  readonly bodyMs: number;
+  /** The whole of a POST that changes something, connecting included. */
+  readonly postMs: number;
+}
