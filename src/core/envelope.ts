@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CommandId, ProjectId } from "../contract/ids.ts";
 import { Order } from "./order.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { State, withoutBody } from "./state.ts";
+import { State, TRANSITIONS, withoutBody } from "./state.ts";
 
 /** Layout of internal messages. A worker passes on, untouched, what carries another number. */
 export const ENVELOPE_VERSION = 1;
@@ -26,14 +26,25 @@ export const Envelope = z.object({
   token: z.int().nullable(),
   /** How often this message was put back by us rather than by the broker: it may have been delivered before. */
   revived: z.int().min(0),
+  /** How often the broker gave this step up. */
+  deaths: z.int().min(0),
   state: State,
 });
 export type Envelope = z.infer<typeof Envelope>;
 
-/** What every version of an internal message must at least say, so that an unknown one can be told apart from rubbish. */
-export const EnvelopeHead = z.looseObject({
+/** Is this a step of a later version, to be left to a worker that knows it? Its number or its phase is unknown to us. */
+export function isLaterVersion(value: unknown): boolean {
+  const head = EnvelopeHead.safeParse(value);
+  if (!head.success) return false;
+  const { v, state } = head.data;
+  return v !== ENVELOPE_VERSION || !(state.phase in TRANSITIONS);
+}
+
+/** What every version of an internal message at least says. */
+const EnvelopeHead = z.looseObject({
   v: z.int(),
   order: z.looseObject({ commandId: CommandId, projectId: ProjectId }),
+  state: z.looseObject({ phase: z.string() }),
 });
 
 /** The envelope as it may be stored: without the `os-reinstall` body, which may hold `user_data`. */

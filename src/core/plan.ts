@@ -97,7 +97,7 @@ function stateCheck(outlook: Decision): Check {
   return {
     check: "server-state",
     verdict: "fail",
-    detail: typeof message === "string" ? message : String(why ?? outlook.draft.event),
+    detail: [message, why].find((said) => typeof said === "string") ?? outlook.draft.event,
   };
 }
 

@@ -13,8 +13,8 @@ import { type Decision, final } from "../core/decision.ts";
 import type { EventDraft } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
-import type { AdmitAnswer, LockAnswer } from "./ports.ts";
-import { type Arrival, notNow, type StepDeps, type StepResult } from "./step.ts";
+import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports.ts";
+import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 const ACCEPTED: EventDraft = { event: "accepted", data: {} };
 
@@ -24,11 +24,11 @@ export function createAdmit(deps: StepDeps) {
   return async function admit(
     order: Order,
     body: OsReinstall,
-    arrival: Arrival & { readonly doubt: boolean },
+    delivery: CommandDelivery,
     signal: AbortSignal,
   ): Promise<StepResult> {
     await reach("admit:before-claim");
-    const answer = await store.admit(order, arrival);
+    const answer = await store.admit(order, delivery);
     await reach("admit:claimed");
     switch (answer.kind) {
       case "claimed":

@@ -221,6 +221,16 @@ export type FinishAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
   | Exclude<SaveAnswer, { kind: "saved" }>;
 
+/** How a raw command came. */
+export interface CommandDelivery {
+  readonly nonce: string;
+  /** It may have been delivered before: by the broker's word, or because it was put aside by us. */
+  readonly redelivered: boolean;
+  /** The broker itself said so, at its first sight at `arrivedAtMs` or since. */
+  readonly redeliveredByBroker: boolean;
+  readonly arrivedAtMs: number;
+}
+
 /** An answer to a message that was refused before it was admitted. */
 export type RefuseAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
@@ -236,15 +246,7 @@ export interface ReinstallStore {
    * Step 0 in one script: dedup by id and content, superseded, lock. `doubt` in the answer: the command
    * was delivered before, and a store that forgot cannot say whether it was carried out.
    */
-  admit(
-    order: Order,
-    delivery: {
-      readonly nonce: string;
-      readonly redelivered: boolean;
-      /** It was seen redelivered while the store was young: it may have been carried out. */
-      readonly doubt: boolean;
-    },
-  ): Promise<AdmitAnswer>;
+  admit(order: Order, delivery: CommandDelivery): Promise<AdmitAnswer>;
   /** Remembers a refused command by the hash of its bytes, so that a repeat is told the same under the same id. */
   refuse(
     project: ProjectId,
@@ -331,9 +333,76 @@ export type Outgoing =
 export interface Outlet {
   /** True only when the broker has confirmed every one of them, and returned none (a `reply` may be returned: its queue may be gone). */
   publish(messages: readonly Outgoing[], signal: AbortSignal): Promise<"confirmed" | "unconfirmed">;
+  /**
+   * Puts a raw command, byte for byte, aside for a while; it comes back on the work queue as an arrival.
+   * May be repeated: the copies carry the same message id.
+   */
+  republishArrival(
+    raw: Delivery,
+    marks: ArrivalMarks,
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "unconfirmed">;
   /** Is the broker refusing to take messages (alarm), or away? Then nothing dangerous may start. */
   isBlocked(): boolean;
 }
 
+/** What is remembered of a raw command while it waits. `doubt`: the broker said that it was delivered before. */
+export interface ArrivalMarks {
+  readonly delayMs: number;
+  readonly arrivedAtMs: number;
+  readonly doubt: boolean;
+}
+
+/** A message as the broker brought it. `undefined`: that property was not set. */
+export interface Delivery {
+  readonly body: Buffer;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly messageId: string | undefined;
+  readonly type: string | undefined;
+  /** Epoch ms; AMQP itself counts whole seconds. */
+  readonly timestampMs: number | undefined;
+  readonly replyTo: string | undefined;
+  readonly correlationId: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
+  readonly redelivered: boolean;
+}
+
+/** What the broker is told about a delivery: done, or not now. */
+export type Disposition = "ack" | "requeue";
+
 /** A place in the code that a test may arm to kill, stop or fail the worker exactly there. In production: nothing. */
 export type ReachPoint = (label: string) => Promise<void> | void;
+
+// ---------------------------------------------------------------- what people see
+
+/** The diary of the worker: one line for each change of state. Never asked, never waited for. */
+export interface Journal {
+  /** A step was stored and told: where the command stands now. */
+  moved(order: Order, from: string, to: string, events: readonly ProgressEvent[]): void;
+  /** A command, or a refused message, has its final outcome, told to everybody. `from` is its last phase. */
+  ended(from: string, outcome: StoredOutcome, observedAtMs: number | null): void;
+  /** A delivery ended without a word: a copy, a duplicate, somebody else's step. */
+  dropped(commandId: string, phase: string, why: string): void;
+  /** Not now: the same message comes back. */
+  deferred(commandId: string, phase: string, why: string, delayMs: number): void;
+  /** Fields of an understood command that nobody reads. */
+  ignoredFields(commandId: string, count: number): void;
+  /** Something that should not happen; `error` is the cause. */
+  trouble(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+/** Open commands that have not moved for a while (design §6, sweeper). */
+export interface StrandedCommands {
+  /** At most `limit` of one project; empty when another worker sweeps it now, or the store is away. */
+  find(project: ProjectId, olderThanMs: number, limit: number): Promise<readonly Stranded[]>;
+}
+
+export interface Stranded {
+  readonly commandId: CommandId;
+  readonly order: Order | null;
+  /** The envelope of its next step, without a body; null when its first step was never saved. */
+  readonly resume: unknown;
+  readonly outcome: StoredOutcome | null;
+}

@@ -65,7 +65,8 @@ export function createReinstallStore(
           JSON.stringify(order),
           clock.nonce(),
           k.commandPrefix,
-          flag(delivery.doubt),
+          flag(delivery.redeliveredByBroker),
+          delivery.arrivedAtMs,
         ],
         AdmitReply,
       );

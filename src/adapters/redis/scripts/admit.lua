@@ -1,9 +1,9 @@
 -- Step 0: dedup by id and content, superseded, paused, lock; creates the record and claims the step.
 -- KEYS cmd lock token active epoch last paused
--- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix doubt
+-- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix by_broker arrived_at
 local cmd, lock, token, active, epoch_key, last, paused = unpack(KEYS)
 local id, nonce, redelivered, content, wish, server, observed_at = unpack(ARGV, 1, 7)
-local hold_ms, block, dry_run, order, candidate, cmd_prefix, doubt = unpack(ARGV, 8, 14)
+local hold_ms, block, dry_run, order, candidate, cmd_prefix, by_broker, arrived_at = unpack(ARGV, 8, 15)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
@@ -12,7 +12,7 @@ local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
 local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox')
 local mine = '0:' .. nonce
-local base = 1
+local base, doubt = 1, false
 
 if rec[1] then
   if rec[1] ~= content then return reply({ kind = 'id-reused' }) end
@@ -29,6 +29,8 @@ if rec[1] then
   if rec[3] == mine then base = tonumber(rec[4]) end
 else
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
+  -- Delivered before, at a time when the store's memory was not settled: no record proves nothing.
+  doubt = by_broker == '1' and epoch.open_at > tonumber(arrived_at)
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
     'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
@@ -44,4 +46,4 @@ elseif dry_run == '1' then
   if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
   else answer = { kind = 'acquired', token = 0 } end
 else answer = try_lock(lock, token, id, wish, cmd_prefix) end
-return reply({ kind = 'claimed', nonce = nonce, step = 0, sequence = base, epoch = epoch.id, lock = answer, doubt = doubt == '1' })
+return reply({ kind = 'claimed', nonce = nonce, step = 0, sequence = base, epoch = epoch.id, lock = answer, doubt = doubt })

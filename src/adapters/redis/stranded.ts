@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { CommandId } from "../../contract/ids.ts";
+import { Order } from "../../core/order.ts";
+import type { Clock, Stranded, StrandedCommands } from "../../steps/ports.ts";
+import type { RedisClient } from "./client.ts";
+import { keysOf } from "./keys.ts";
+import { StoredOutcome } from "./replies.ts";
+
+/** A worker that dies while it sweeps is followed by the next after this long. */
+const LEASE_MS = 60_000;
+
+/** Open commands that have not moved for a while, read by one worker at a time. */
+export function createStrandedCommands(redis: RedisClient, clock: Clock): StrandedCommands {
+  return {
+    async find(project, olderThanMs, limit) {
+      const k = keysOf(project);
+      try {
+        const leased = await redis.set(k.sweeper, clock.nonce(), "PX", LEASE_MS, "NX");
+        if (leased !== "OK") return [];
+        const [seconds, micros] = await redis.time();
+        const redisNowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+        const ids = await redis.zrange(
+          k.active,
+          0,
+          redisNowMs - olderThanMs,
+          "BYSCORE",
+          "LIMIT",
+          0,
+          limit,
+        );
+        const found = await Promise.all(ids.map((id) => read(redis, k.commandPrefix, id)));
+        const gone = ids.filter((_, index) => found[index] === null);
+        if (gone.length > 0) await redis.zrem(k.active, ...gone);
+        return found.filter((one) => one !== null);
+      } catch {
+        // The store is away: whoever sweeps next finds the same.
+        return [];
+      }
+    },
+  };
+}
+
+const Json = z.string().transform((text, ctx) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    ctx.addIssue({ code: "custom", message: "is not JSON" });
+    return z.NEVER;
+  }
+});
+
+/** Null: no record any more, so nothing is open. */
+async function read(redis: RedisClient, prefix: string, id: string): Promise<Stranded | null> {
+  const [content, order, resume, final] = await redis.hmget(
+    `${prefix}${id}`,
+    "content",
+    "order",
+    "resume",
+    "final",
+  );
+  const commandId = CommandId.safeParse(id);
+  if (content === null || content === undefined || !commandId.success) return null;
+  return {
+    commandId: commandId.data,
+    order: Json.pipe(Order).safeParse(order).data ?? null,
+    resume: Json.safeParse(resume).data ?? null,
+    outcome: Json.pipe(StoredOutcome).safeParse(final).data ?? null,
+  };
+}

@@ -1,0 +1,88 @@
+import { next } from "../core/decision.ts";
+import { final } from "../core/decision.ts";
+import { unresolved } from "../core/decide-reconcile.ts";
+import type { Envelope } from "../core/envelope.ts";
+import { failed } from "../core/events.ts";
+import type { Rules } from "../core/rules.ts";
+import type { State } from "../core/state.ts";
+import type { ClaimAnswer } from "./ports.ts";
+import { conclude, type StepResult } from "./step.ts";
+
+/** A step that the broker gave up this often is not tried again: it ends honestly. */
+export const MAX_DEATHS = 3;
+
+type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+
+/**
+ * Ends, or puts back on its way, a command whose message was lost or given up. Where nothing can have been
+ * sent it has failed and may be repeated; where something may have been, only proof counts.
+ */
+export function bury(
+  envelope: Envelope,
+  claimed: Claimed,
+  why: string,
+  nowMs: number,
+  rules: Rules,
+): StepResult {
+  const { state } = envelope;
+  if (mayHaveBeenSent(state, claimed)) {
+    if (state.phase === "watch" || state.phase === "reconcile") {
+      return conclude(claimed, envelope, unresolved(state, why, null));
+    }
+    return conclude(claimed, envelope, towardsProof(state, claimed, nowMs, rules));
+  }
+  return conclude(
+    claimed,
+    envelope,
+    final(
+      failed({
+        class: "internal",
+        cloudCode: null,
+        message: why,
+        retryable: true,
+        nextStep:
+          "Nothing was sent to the cloud. Send a new command; tell the maintainers of the worker.",
+      }),
+    ),
+  );
+}
+
+function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
+  switch (state.phase) {
+    case "waiting":
+    case "prepare":
+    case "submit":
+      // The absence of an intent proves something only within the store's present memory.
+      return (
+        claimed.attempt.intent !== null ||
+        claimed.foreignEpoch ||
+        claimed.restored !== "no" ||
+        (state.phase === "waiting" && state.doubt === true)
+      );
+    case "joined":
+      return false;
+    case "reconcile":
+    case "watch":
+    case "settle":
+      return true;
+  }
+}
+
+/** Looks for proof without a body: whatever is found, nothing is sent again. */
+function towardsProof(state: State, claimed: Claimed, nowMs: number, rules: Rules) {
+  const intent = claimed.attempt.intent;
+  const before = "before" in state ? state.before : undefined;
+  return next(
+    {
+      phase: "reconcile",
+      tries: "tries" in state ? state.tries : { attempt: claimed.attempt.attempt, spent: 1 },
+      ...(before === undefined ? {} : { before }),
+      fenceAtMs:
+        intent?.signedAtMs === null ? null : (intent?.signedAtMs ?? nowMs) + rules.postFenceMs,
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      sinceMs: nowMs,
+      why: intent === null ? "store-forgot" : "redelivered",
+    },
+    rules.ladderMs[0] ?? 0,
+  );
+}

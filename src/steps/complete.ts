@@ -1,0 +1,252 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { type Next, next } from "../core/decision.ts";
+import type { Envelope } from "../core/envelope.ts";
+import { type FinalDraft, rejected, toProgressEvent } from "../core/events.ts";
+import type { Order } from "../core/order.ts";
+import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
+import {
+  createFinish,
+  type FinishDeps,
+  nextEnvelope,
+  outcomeMessages,
+  repeatMessages,
+  type Stored,
+} from "./finish.ts";
+import type { Disposition, Journal, Outgoing, Outlet, StoredOutcome } from "./ports.ts";
+import type { StepDeps, StepResult } from "./step.ts";
+
+/** What is being worked on, whichever way it came. */
+export interface Work {
+  readonly order: Order;
+  readonly from: string;
+  /** Null for a raw command. */
+  readonly envelope: Envelope | null;
+  readonly body: OsReinstall | undefined;
+  /** Puts the same message aside for a while. */
+  defer(delayMs: number, why: string): Promise<"confirmed" | "unconfirmed">;
+}
+
+export interface CompleteDeps extends FinishDeps, Pick<StepDeps, "rules"> {
+  readonly outlet: Outlet;
+  readonly journal: Journal;
+}
+
+/** Tries to keep the outcome of a POST in the store before it goes on without it. */
+const KEEP_TRIES = 3;
+const KEEP_PAUSE_MS = 200;
+
+/** Store, tell, acknowledge: in that order, for every result of a step. A delivery is acknowledged only when what follows from it is durable. */
+export function createComplete(deps: CompleteDeps) {
+  const { outlet, store, journal, clock, rules, region, reach } = deps;
+  const finish = createFinish(deps);
+
+  async function tell(messages: readonly Outgoing[], signal: AbortSignal): Promise<boolean> {
+    await reach("step:before-publish");
+    const outcome = await outlet.publish(messages, signal);
+    await reach("step:published");
+    return outcome === "confirmed";
+  }
+
+  async function tellOutcome(
+    { order, from }: Work,
+    outcome: StoredOutcome,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    if (!(await tell(messages, signal))) return "requeue";
+    await store.told(order.projectId, order.commandId);
+    journal.ended(from, outcome, order.observedAtMs ?? null);
+    return "ack";
+  }
+
+  async function concluded(
+    work: Work,
+    result: Extract<StepResult, { kind: "conclude" }>,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const stored = await finish.store(work.order, result);
+    return (await settled(work, result, stored, signal)) ?? keep(work, result, signal);
+  }
+
+  /** Null: the store does not have it, and it must not be lost. */
+  async function settled(
+    work: Work,
+    result: Extract<StepResult, { kind: "conclude" }>,
+    stored: Stored,
+    signal: AbortSignal,
+  ): Promise<Disposition | null> {
+    switch (stored.kind) {
+      case "tell":
+        if (stored.ends !== null) return tellOutcome(work, stored.ends, stored.messages, signal);
+        if (!(await tell(stored.messages, signal))) return "requeue";
+        if (result.decision.kind === "next") {
+          journal.moved(
+            work.order,
+            work.from,
+            result.decision.state.phase,
+            stored.messages.flatMap((m) => (m.kind === "event" ? [m.event] : [])),
+          );
+        }
+        return "ack";
+      case "fenced":
+        journal.dropped(work.order.commandId, work.from, "fenced");
+        return "ack";
+      case "forgotten":
+        return result.submitted ? null : again(signal);
+      case "away":
+        return result.submitted ? null : deferred(work, rules.ladderMs[0] ?? 0, "store-away");
+      case "corrupt":
+        return corrupt(work, stored.message, signal);
+    }
+  }
+
+  /**
+   * The POST is out and the store is gone: claim again, which puts the record back; else let the outcome
+   * travel in the message alone. Its events wait until there is a store to number them.
+   */
+  async function keep(
+    work: Work,
+    result: Extract<StepResult, { kind: "conclude" }>,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const { envelope } = work;
+    if (envelope === null) throw new Error("a raw command never submits");
+    for (let tries = 0; tries < KEEP_TRIES && !signal.aborted; tries++) {
+      const nonce = clock.nonce();
+      const claimed = await store.claim(envelope, { nonce, redelivered: true });
+      if (claimed.kind === "claimed") {
+        const stored = await finish.store(work.order, { ...result, claim: claimed.claim });
+        const disposition = await settled(work, result, stored, signal);
+        if (disposition !== null) return disposition;
+      } else if (claimed.kind !== "away") break;
+      await clock.sleep(KEEP_PAUSE_MS, signal);
+    }
+    const decision = unsaved(envelope, result);
+    const nextOne = nextEnvelope(work.order, result.claim, decision, result.token, clock.nowMs());
+    const told = await tell(
+      [{ kind: "step", envelope: nextOne, delayMs: decision.delayMs }],
+      signal,
+    );
+    journal.trouble("outcome of a submission could not be saved; it travels in its message", {
+      commandId: work.order.commandId,
+      phase: decision.state.phase,
+      told,
+    });
+    return told ? "ack" : "requeue";
+  }
+
+  function unsaved(
+    envelope: Envelope,
+    { decision }: Extract<StepResult, { kind: "conclude" }>,
+  ): Next {
+    if (decision.kind === "next") {
+      const { state } = decision;
+      return {
+        ...decision,
+        events: [],
+        state: state.phase === "watch" ? { ...state, announced: false } : state,
+      };
+    }
+    // A sure refusal: nothing was done, so it may come to the line again and be refused again.
+    const { state } = envelope;
+    if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
+    return next(
+      {
+        phase: "waiting",
+        body: state.body,
+        tries: { ...state.tries, attempt: state.tries.attempt + 1 },
+        waitsFor: "store-rebuilding",
+        before: state.before,
+        sinceMs: clock.nowMs(),
+      },
+      rules.ladderMs.at(-1) ?? 0,
+    );
+  }
+
+  async function again(signal: AbortSignal): Promise<Disposition> {
+    await clock.sleep(Math.min(1_000, rules.ladderMs[0] ?? 0), signal);
+    return "requeue";
+  }
+
+  async function deferred(work: Work, delayMs: number, why: string): Promise<Disposition> {
+    journal.deferred(work.order.commandId, work.from, why, delayMs);
+    return (await work.defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
+  }
+
+  /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
+  async function corrupt(work: Work, message: string, signal: AbortSignal): Promise<Disposition> {
+    const { order, envelope } = work;
+    journal.trouble("the store holds what cannot be read", {
+      commandId: order.commandId,
+      serverId: order.serverId,
+      detail: message,
+    });
+    const draft: FinalDraft =
+      envelope === null
+        ? rejected([{ path: "command_id", code: "store-unreadable", message }])
+        : {
+            event: "unresolved",
+            data: {
+              seen: message,
+              why: "store-unreadable",
+              next_step: "Repair or delete the named key, then look at the server.",
+            },
+          };
+    const event = toProgressEvent(
+      region,
+      order,
+      envelope?.sequence ?? 1,
+      draft,
+      envelope?.dueMs ?? order.receivedAtMs,
+      "~unreadable",
+    );
+    const outcome: StoredOutcome = {
+      event,
+      reply: order.replyTo ?? null,
+      dead: { reason: `store-unreadable: ${message}`, body: { order, event } },
+    };
+    if (!(await tell(outcomeMessages(outcome), signal))) return "requeue";
+    journal.ended(work.from, outcome, null);
+    return "ack";
+  }
+
+  return async function complete(
+    work: Work,
+    result: StepResult,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const { order } = work;
+    switch (result.kind) {
+      case "conclude":
+        return concluded(work, result, signal);
+      case "repeat": {
+        const messages = repeatMessages(result.outbox, result.body);
+        if (messages === null) return corrupt(work, "the saved step cannot be read", signal);
+        return (await tell(messages, signal)) ? "ack" : "requeue";
+      }
+      case "finished":
+        if (result.told) {
+          journal.dropped(order.commandId, work.from, "finished");
+          return "ack";
+        }
+        return tellOutcome(work, result.outcome, outcomeMessages(result.outcome), signal);
+      case "duplicate":
+        journal.dropped(order.commandId, work.from, "duplicate");
+        return (await tell(duplicateMessages(region, order, result.view), signal))
+          ? "ack"
+          : "requeue";
+      case "id-reused":
+        journal.dropped(order.commandId, work.from, "id-reused");
+        return (await tell(idReusedMessages(region, order), signal)) ? "ack" : "requeue";
+      case "drop":
+        journal.dropped(order.commandId, work.from, result.why);
+        return "ack";
+      case "defer":
+        return deferred(work, result.delayMs, result.why);
+      case "again":
+        return again(signal);
+      case "corrupt":
+        return corrupt(work, result.message, signal);
+    }
+  };
+}

@@ -1,0 +1,178 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Final, Next } from "../core/decision.ts";
+import {
+  ENVELOPE_VERSION,
+  type Envelope,
+  restoreEnvelope,
+  storedEnvelope,
+} from "../core/envelope.ts";
+import { toProgressEvent } from "../core/events.ts";
+import type { Order } from "../core/order.ts";
+import type {
+  Clock,
+  DiskEvidence,
+  FinishAnswer,
+  Outbox,
+  Outgoing,
+  ReachPoint,
+  ReinstallStore,
+  SaveAnswer,
+  StepClaim,
+  StoredOutcome,
+} from "./ports.ts";
+import type { StepResult } from "./step.ts";
+
+export interface FinishDeps {
+  readonly store: ReinstallStore;
+  readonly evidence: DiskEvidence;
+  readonly clock: Clock;
+  readonly region: string;
+  readonly reach: ReachPoint;
+}
+
+/** What is to be told once a step is stored; or why it is not. */
+export type Stored =
+  | {
+      readonly kind: "tell";
+      readonly messages: readonly Outgoing[];
+      readonly ends: StoredOutcome | null;
+    }
+  | Exclude<SaveAnswer | FinishAnswer, { kind: "saved" } | { kind: "finished" }>;
+
+type Concluded = Extract<StepResult, { kind: "conclude" }>;
+
+/** Saves a step's decision, and so fixes, word for word, what will be told about it. */
+export function createFinish(deps: FinishDeps) {
+  const { store, clock, region, reach } = deps;
+
+  async function saveNext(order: Order, result: Concluded, decision: Next): Promise<Stored> {
+    const { claim } = result;
+    const nowMs = clock.nowMs();
+    const envelope = nextEnvelope(order, claim, decision, result.token, nowMs);
+    const events = decision.events.map((draft, index) =>
+      toProgressEvent(region, order, claim.sequence + index, draft, nowMs),
+    );
+    const outbox: Outbox = {
+      events,
+      next: { envelope: storedEnvelope(envelope), delayMs: decision.delayMs },
+    };
+    const answer = await store.save({
+      order,
+      claim,
+      state: decision.state,
+      nextSequence: envelope.sequence,
+      outbox,
+      intent: decision.intent,
+      lock: decision.lock,
+    });
+    await reach("step:saved");
+    if (answer.kind !== "saved") return answer;
+    return {
+      kind: "tell",
+      ends: null,
+      messages: [
+        ...events.map((event) => ({ kind: "event" as const, event })),
+        { kind: "step", envelope, delayMs: decision.delayMs },
+      ],
+    };
+  }
+
+  async function saveFinal(order: Order, result: Concluded, decision: Final): Promise<Stored> {
+    const { claim } = result;
+    const nowMs = clock.nowMs();
+    const preface = (result.preface ?? []).map((draft, index) =>
+      toProgressEvent(region, order, claim.sequence + index, draft, nowMs),
+    );
+    const event = toProgressEvent(
+      region,
+      order,
+      claim.sequence + preface.length,
+      decision.draft,
+      nowMs,
+    );
+    // A contradiction is counted before the outcome: losing one would leave a false proof in force.
+    if (decision.sample?.disk === "kept") {
+      await deps.evidence.count(decision.sample.volumeType, "kept");
+    }
+    const answer = await store.finish({
+      order,
+      claim,
+      outcome: storedOutcome(order, event, decision),
+      lock: decision.lock,
+      healedAtMs: decision.healedAtMs,
+    });
+    await reach("step:finished");
+    if (answer.kind !== "finished") return answer;
+    if (answer.first && decision.sample?.disk === "replaced") {
+      await deps.evidence.count(decision.sample.volumeType, "replaced");
+    }
+    return {
+      kind: "tell",
+      ends: answer.outcome,
+      messages: [
+        ...preface.map((one) => ({ kind: "event" as const, event: one })),
+        ...outcomeMessages(answer.outcome),
+      ],
+    };
+  }
+
+  return {
+    store(order: Order, result: Concluded): Promise<Stored> {
+      return result.decision.kind === "next"
+        ? saveNext(order, result, result.decision)
+        : saveFinal(order, result, result.decision);
+    },
+  };
+}
+
+/** The message that carries a command into its next step. */
+export function nextEnvelope(
+  order: Order,
+  claim: StepClaim,
+  decision: Pick<Next, "state" | "delayMs" | "events" | "lock">,
+  token: number | null,
+  nowMs: number,
+): Envelope {
+  return {
+    v: ENVELOPE_VERSION,
+    order,
+    step: claim.step + 1,
+    sequence: claim.sequence + decision.events.length,
+    epoch: claim.epoch,
+    dueMs: nowMs + decision.delayMs,
+    token: decision.lock === "release" ? null : token,
+    revived: 0,
+    deaths: 0,
+    state: decision.state,
+  };
+}
+
+/** A final event, its repeat to whoever asked, and its copy for the dead queue. */
+export function outcomeMessages({ event, reply, dead }: StoredOutcome): Outgoing[] {
+  return [
+    { kind: "event", event },
+    ...(reply === null ? [] : [{ kind: "reply" as const, event, ...reply }]),
+    ...(dead === null ? [] : [{ kind: "dead" as const, messageId: `${event.id}/dead`, ...dead }]),
+  ];
+}
+
+/** What a saved step left behind, told again. Null when its message cannot be put together. */
+export function repeatMessages(outbox: Outbox, body: OsReinstall | undefined): Outgoing[] | null {
+  const events = outbox.events.map((event) => ({ kind: "event" as const, event }));
+  if (outbox.next === null) return events;
+  const envelope = restoreEnvelope(outbox.next.envelope, body);
+  return envelope && [...events, { kind: "step", envelope, delayMs: outbox.next.delayMs }];
+}
+
+function storedOutcome(
+  order: Order,
+  event: StoredOutcome["event"],
+  { draft }: Final,
+): StoredOutcome {
+  return {
+    event,
+    reply: order.replyTo ?? null,
+    dead:
+      draft.deadReason === undefined ? null : { reason: draft.deadReason, body: { order, event } },
+  };
+}

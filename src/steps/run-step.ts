@@ -1,0 +1,89 @@
+import type { Envelope } from "../core/envelope.ts";
+import type { State } from "../core/state.ts";
+import { bury, MAX_DEATHS } from "./bury.ts";
+import { createJoin } from "./join.ts";
+import type { ClaimAnswer } from "./ports.ts";
+import { createPrepare } from "./prepare.ts";
+import { createReconcile } from "./reconcile.ts";
+import { createSettle } from "./settle.ts";
+import { type Arrival, notNow, type StepDeps, type StepResult } from "./step.ts";
+import { createSubmit } from "./submit.ts";
+import { createWait } from "./wait.ts";
+import { createWatch } from "./watch.ts";
+
+type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+
+/** Takes one internal message through its step: claim it, then do what its phase asks. */
+export function createRunStep(deps: StepDeps) {
+  const { store, clock, rules, reach } = deps;
+  const runPhase = createPhases(deps);
+  return async function runStep(
+    envelope: Envelope,
+    arrival: Arrival,
+    signal: AbortSignal,
+  ): Promise<StepResult> {
+    await reach("step:before-claim");
+    const answer = await store.claim(envelope, arrival);
+    await reach("step:claimed");
+    switch (answer.kind) {
+      case "claimed":
+        return envelope.deaths >= MAX_DEATHS
+          ? bury(
+              envelope,
+              answer,
+              `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
+              clock.nowMs(),
+              rules,
+            )
+          : await runPhase(envelope, answer, arrival, signal);
+      case "saved":
+        return { kind: "repeat", outbox: answer.outbox, body: bodyOf(envelope.state) };
+      case "finished":
+        return answer;
+      case "stale":
+        return { kind: "drop", why: "stale" };
+      case "away":
+      case "corrupt":
+        return notNow(answer, rules);
+    }
+  };
+}
+
+function createPhases(deps: StepDeps) {
+  const wait = createWait(deps);
+  const join = createJoin(deps);
+  const prepare = createPrepare(deps);
+  const submit = createSubmit(deps);
+  const reconcile = createReconcile(deps);
+  const watch = createWatch(deps);
+  const settle = createSettle(deps);
+  return async (
+    envelope: Envelope,
+    claimed: Claimed,
+    arrival: Arrival,
+    signal: AbortSignal,
+  ): Promise<StepResult> => {
+    const { state } = envelope;
+    switch (state.phase) {
+      case "waiting":
+        return await wait({ ...envelope, state }, claimed, arrival, signal);
+      case "joined":
+        return await join({ ...envelope, state }, claimed, arrival, signal);
+      case "prepare":
+        return await prepare({ ...envelope, state }, claimed, arrival, signal);
+      case "submit":
+        return await submit({ ...envelope, state }, claimed, arrival, signal);
+      case "reconcile":
+        return await reconcile({ ...envelope, state }, claimed, arrival, signal);
+      case "watch":
+        return await watch({ ...envelope, state }, claimed, arrival, signal);
+      case "settle":
+        return await settle({ ...envelope, state }, claimed, arrival, signal);
+    }
+  };
+}
+
+/** The `os-reinstall` body that a message carries, if its phase still needs one. */
+export function bodyOf(state: State) {
+  return "body" in state ? state.body : undefined;
+}

@@ -1,0 +1,115 @@
+import type { ProjectId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { final } from "../core/decision.ts";
+import { type Envelope, restoreEnvelope } from "../core/envelope.ts";
+import { failed } from "../core/events.ts";
+import type { Order } from "../core/order.ts";
+import { bury } from "./bury.ts";
+import type { createComplete, Work } from "./complete.ts";
+import { outcomeMessages } from "./finish.ts";
+import type { Outlet, Stranded, StrandedCommands } from "./ports.ts";
+import type { StepDeps, StepResult } from "./step.ts";
+
+export interface SweepDeps extends StepDeps {
+  readonly outlet: Outlet;
+  readonly stranded: StrandedCommands;
+  readonly complete: ReturnType<typeof createComplete>;
+  readonly projects: readonly ProjectId[];
+  /** A command without a step for this long is taken for lost. */
+  readonly sweepAfterMs: number;
+}
+
+const BATCH = 100;
+const LOST = "its message was lost";
+
+/**
+ * Stands in for a body that is lost with its message. It is never sent: what needs a body cannot go on, and
+ * is ended.
+ */
+const LOST_BODY: OsReinstall = { userid: "lost" };
+
+/**
+ * Puts open commands that nobody moves any more back on their way from their records, or ends them
+ * honestly (design §6). It covers what a broker may lose; a message that turns up later finds its step taken.
+ * Returns how many it touched.
+ */
+export function createSweep(deps: SweepDeps) {
+  const { outlet, stranded, store, clock, rules, complete } = deps;
+
+  async function resume(envelope: Envelope, signal: AbortSignal): Promise<void> {
+    const revived = { ...envelope, revived: envelope.revived + 1, dueMs: clock.nowMs() };
+    await outlet.publish([{ kind: "step", envelope: revived, delayMs: 0 }], signal);
+  }
+
+  async function endLost(envelope: Envelope, signal: AbortSignal): Promise<void> {
+    const answer = await store.claim(envelope, { nonce: clock.nonce(), redelivered: true });
+    if (answer.kind !== "claimed") return;
+    const result = bury(envelope, answer, LOST, clock.nowMs(), rules);
+    await complete(workOf(envelope.order, envelope), result, signal);
+  }
+
+  async function endUnadmitted(order: Order, signal: AbortSignal): Promise<void> {
+    const answer = await store.admit(order, {
+      nonce: clock.nonce(),
+      redelivered: true,
+      redeliveredByBroker: false,
+      arrivedAtMs: order.receivedAtMs,
+    });
+    if (answer.kind !== "claimed") return;
+    const result: StepResult = {
+      kind: "conclude",
+      claim: answer.claim,
+      token: null,
+      decision: final(
+        failed({
+          class: "internal",
+          cloudCode: null,
+          message: LOST,
+          retryable: true,
+          nextStep: "Nothing was sent to the cloud. Send a new command.",
+        }),
+      ),
+    };
+    await complete(workOf(order, null), result, signal);
+  }
+
+  async function sweepOne(one: Stranded, project: ProjectId, signal: AbortSignal) {
+    if (one.outcome !== null) {
+      const told = await outlet.publish(outcomeMessages(one.outcome), signal);
+      if (told === "confirmed") await store.told(project, one.commandId);
+      return;
+    }
+    if (one.resume === null) {
+      if (one.order !== null) await endUnadmitted(one.order, signal);
+      return;
+    }
+    const whole = restoreEnvelope(one.resume, undefined);
+    const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
+    // A long wait that the cloud asked for is no loss.
+    if (envelope === null || envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return;
+    await (whole === null ? endLost(envelope, signal) : resume(whole, signal));
+  }
+
+  return async function sweep(signal: AbortSignal): Promise<number> {
+    let touched = 0;
+    for (const project of deps.projects) {
+      const found = await stranded.find(project, deps.sweepAfterMs, BATCH);
+      for (const one of found) {
+        if (signal.aborted) return touched;
+        await sweepOne(one, project, signal);
+        touched++;
+      }
+    }
+    return touched;
+  };
+
+  function workOf(order: Order, envelope: Envelope | null): Work {
+    return {
+      order,
+      from: "sweep",
+      envelope,
+      body: undefined,
+      defer: async () => "confirmed",
+    };
+  }
+}

@@ -1,0 +1,239 @@
+import type { ProjectId } from "./contract/ids.ts";
+import { rungAtLeast } from "./core/backoff.ts";
+import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
+import { type Intake, readCommand } from "./core/intake.ts";
+import { createAdmit } from "./steps/admit.ts";
+import { createComplete, type Work } from "./steps/complete.ts";
+import type { Delivery, DiskEvidence, Disposition, Journal, Outlet } from "./steps/ports.ts";
+import { createRefuse } from "./steps/refuse.ts";
+import { bodyOf, createRunStep } from "./steps/run-step.ts";
+import type { StepDeps } from "./steps/step.ts";
+
+export interface WorkerDeps extends StepDeps {
+  readonly outlet: Outlet;
+  readonly evidence: DiskEvidence;
+  readonly journal: Journal;
+  readonly region: string;
+  /** The projects this worker may act on; the first is the default. */
+  readonly projects: readonly ProjectId[];
+  readonly commandMaxAgeMs: number;
+  /** Ends waits when the worker must stop now. */
+  readonly signal: AbortSignal;
+}
+
+/** How a raw command stands that was put aside; null for one that comes from the command queue. */
+export interface PutAside {
+  readonly arrivedAtMs: number;
+  readonly doubt: boolean;
+}
+
+/** One worker: a delivery goes in, and what the broker is to be told about it comes out. Holds no state between deliveries. */
+export interface Worker {
+  takeCommand(delivery: Delivery, putAside?: PutAside | null): Promise<Disposition>;
+  takeStep(delivery: Delivery): Promise<Disposition>;
+  /** What the broker gave up on: back on its way, or to an honest end. */
+  takeDead(delivery: Delivery, kind: "command" | "step"): Promise<Disposition>;
+}
+
+/** A message that comes this much before its time is taken all the same: clocks differ, queues are punctual. */
+const EARLY_MS = 1_000;
+
+export function createWorker(deps: WorkerDeps): Worker {
+  const { outlet, clock, rules, journal, signal, projects } = deps;
+  const intakeRules = { projects, commandMaxAgeMs: deps.commandMaxAgeMs };
+  const admit = createAdmit(deps);
+  const runStep = createRunStep(deps);
+  const complete = createComplete(deps);
+  const refuse = createRefuse(deps);
+
+  async function takeCommand(
+    delivery: Delivery,
+    putAside: PutAside | null = null,
+  ): Promise<Disposition> {
+    const arrivedAtMs = putAside?.arrivedAtMs ?? clock.nowMs();
+    const redeliveredByBroker = delivery.redelivered || putAside?.doubt === true;
+    const defer: Work["defer"] = (delayMs) =>
+      outlet.republishArrival(
+        delivery,
+        { delayMs, arrivedAtMs, doubt: redeliveredByBroker },
+        signal,
+      );
+    const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
+    if (intake.kind === "refused") return turnAway(intake, defer);
+    const { order, body } = intake;
+    if (intake.unknownFields > 0) journal.ignoredFields(order.commandId, intake.unknownFields);
+    const result = await admit(
+      order,
+      body,
+      {
+        nonce: clock.nonce(),
+        redelivered: delivery.redelivered || putAside !== null,
+        redeliveredByBroker,
+        arrivedAtMs,
+      },
+      signal,
+    );
+    return complete({ order, body, from: "admit", envelope: null, defer }, result, signal);
+  }
+
+  async function turnAway(
+    intake: Extract<Intake, { kind: "refused" }>,
+    defer: Work["defer"],
+  ): Promise<Disposition> {
+    const refused = await refuse(intake);
+    if (refused.kind === "defer") {
+      const delayMs = rungAtLeast(rules.ladderMs[0] ?? 0, rules.ladderMs);
+      journal.deferred(intake.subject.commandId, "refused", refused.why, delayMs);
+      return (await defer(delayMs, refused.why)) === "confirmed" ? "ack" : "requeue";
+    }
+    if ((await outlet.publish(refused.messages, signal)) !== "confirmed") return "requeue";
+    const { projectId, commandId } = intake.subject;
+    if (projectId !== null && projects.includes(projectId)) {
+      await deps.store.told(projectId, commandId);
+    }
+    journal.ended("refused", refused.outcome, null);
+    return "ack";
+  }
+
+  async function takeStep(delivery: Delivery): Promise<Disposition> {
+    const read = readEnvelope(delivery.body);
+    if (read.kind !== "envelope") return setAside(delivery, read);
+    const { envelope } = read;
+    const { order, state } = envelope;
+    const earlyMs = envelope.dueMs - clock.nowMs();
+    const shelve = (delayMs: number, shelved: Envelope) =>
+      outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
+    if (earlyMs > Math.min(EARLY_MS, (rules.ladderMs[0] ?? 0) / 2)) {
+      const waited = await shelve(rungAtMost(earlyMs, rules.ladderMs), envelope);
+      return waited === "confirmed" ? "ack" : "requeue";
+    }
+    const work: Work = {
+      order,
+      from: state.phase,
+      envelope,
+      body: bodyOf(state),
+      // It may have been claimed by a call whose answer was lost: the copy says so, and may take over.
+      defer: (delayMs) => shelve(delayMs, { ...envelope, revived: envelope.revived + 1 }),
+    };
+    const arrival = { nonce: clock.nonce(), redelivered: delivery.redelivered };
+    return complete(work, await runStep(envelope, arrival, signal), signal);
+  }
+
+  /** A message of a later version waits for a worker that knows it; rubbish goes to the dead queue. */
+  async function setAside(
+    delivery: Delivery,
+    read: { readonly kind: "later-version" } | { readonly kind: "rubbish"; readonly why: string },
+  ): Promise<Disposition> {
+    if (read.kind === "later-version") {
+      journal.trouble("a step of a later version is left to a later worker", {
+        messageId: delivery.messageId,
+      });
+      await clock.sleep(rules.ladderMs[0] ?? 0, signal);
+      return "requeue";
+    }
+    journal.trouble("an internal message cannot be read", {
+      messageId: delivery.messageId,
+      detail: read.why,
+    });
+    const dead = {
+      kind: "dead" as const,
+      messageId: `${delivery.messageId ?? "unnamed"}/dead`,
+      reason: `internal message cannot be read: ${read.why}`,
+      body: { bytes: delivery.body.byteLength, message_id: delivery.messageId ?? null },
+    };
+    return (await outlet.publish([dead], signal)) === "confirmed" ? "ack" : "requeue";
+  }
+
+  async function takeDead(delivery: Delivery, kind: "command" | "step"): Promise<Disposition> {
+    if (kind === "command") return buryCommand(delivery);
+    const read = readEnvelope(delivery.body);
+    if (read.kind !== "envelope") return setAside(delivery, read);
+    const { envelope } = read;
+    const revived: Envelope = {
+      ...envelope,
+      revived: envelope.revived + 1,
+      deaths: envelope.deaths + 1,
+      dueMs: clock.nowMs(),
+    };
+    journal.trouble("the broker gave up on a step", {
+      commandId: envelope.order.commandId,
+      phase: envelope.state.phase,
+      deaths: revived.deaths,
+    });
+    const told = await outlet.publish(
+      [
+        {
+          kind: "dead",
+          messageId: `${envelope.order.commandId}/step/${envelope.step}/dead/${revived.deaths}`,
+          reason: `the broker gave up on the step ${envelope.state.phase}`,
+          body: storedEnvelope(envelope),
+        },
+        { kind: "step", envelope: revived, delayMs: rules.ladderMs[0] ?? 0 },
+      ],
+      signal,
+    );
+    return told === "confirmed" ? "ack" : "requeue";
+  }
+
+  /** A raw command that came back again and again: it is answered without being carried out. */
+  async function buryCommand(delivery: Delivery): Promise<Disposition> {
+    const intake = readCommand({ ...delivery, ...traceOf(delivery) }, clock.nowMs(), intakeRules);
+    const refused: Extract<Intake, { kind: "refused" }> =
+      intake.kind === "refused"
+        ? intake
+        : {
+            kind: "refused",
+            subject: intake.order,
+            contentHash: intake.order.contentHash,
+            problems: [
+              {
+                path: "",
+                code: "undeliverable",
+                message: "was delivered too often without being taken; nothing was done",
+              },
+            ],
+            copy: { order: intake.order },
+          };
+    return turnAway(refused, (delayMs) =>
+      outlet.republishArrival(
+        delivery,
+        { delayMs, arrivedAtMs: clock.nowMs(), doubt: true },
+        signal,
+      ),
+    );
+  }
+
+  return { takeCommand, takeStep, takeDead };
+}
+
+type ReadEnvelope =
+  | { readonly kind: "envelope"; readonly envelope: Envelope }
+  | { readonly kind: "later-version" }
+  | { readonly kind: "rubbish"; readonly why: string };
+
+function readEnvelope(body: Buffer): ReadEnvelope {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString("utf8"));
+  } catch {
+    return { kind: "rubbish", why: "not JSON" };
+  }
+  const parsed = Envelope.safeParse(value);
+  if (parsed.success) return { kind: "envelope", envelope: parsed.data };
+  if (isLaterVersion(value)) return { kind: "later-version" };
+  const issue = parsed.error.issues[0];
+  return { kind: "rubbish", why: `${issue?.path.join(".")}: ${issue?.code}` };
+}
+
+function traceOf({ headers }: Delivery) {
+  const text = (name: string) => {
+    const value = headers[name];
+    return typeof value === "string" && value.length <= 512 ? value : undefined;
+  };
+  return { traceparent: text("traceparent"), tracestate: text("tracestate") };
+}
+
+/** For a wait in hops: never past the due time by more than the smallest rung. */
+function rungAtMost(ms: number, ladderMs: readonly number[]): number {
+  return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
+}
