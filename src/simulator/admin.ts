@@ -8,12 +8,10 @@ import { credentialSchema } from "./options.ts";
 import { outsideActionSchema } from "./outside-actions.ts";
 import { serverPatchSchema, serverSpecSchema } from "./server-record.ts";
 import { serverV1 } from "./server-view.ts";
-import type { SimulatedServer, Simulator } from "./simulator.ts";
-
-type Methods = Omit<Simulator, "url" | "port" | "close">;
+import type { InProcess, SimulatedServer } from "./simulator.ts";
 
 /** The admin API under `/_sim/`: the in-process methods over JSON, without credentials. */
-export function createAdmin(methods: Methods, state: CloudState) {
+export function createAdmin(methods: InProcess, state: CloudState) {
   const app = new Hono().basePath("/_sim");
 
   app.get("/health", (c) => {

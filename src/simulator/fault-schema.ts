@@ -32,8 +32,11 @@ export const runFaultSchema = z.strictObject({
       atFraction: fraction.default(0.5),
       /** System disk afterwards: the old one, a new one, or none. Only for reinstalls. */
       disk: z.enum(["kept", "replaced", "lost"]).default("kept"),
-      /** State afterwards: `ERROR` with a `fault`, `SHUTOFF`, or what it was before the call. */
-      server: z.enum(["error", "shutoff", "unchanged"]).default("shutoff"),
+      /**
+       * State afterwards: `ERROR` with a `fault`, `SHUTOFF`, or what it was before the call. A failed reinstall leaves
+       * `shutoff` unless told otherwise, a failed stop or start `unchanged`.
+       */
+      server: z.enum(["error", "shutoff", "unchanged"]).optional(),
     })
     .optional(),
   /** The job says `SUCCESS` from this part on, while the work goes on. */

@@ -86,19 +86,22 @@ export function clearTask(server: ServerRecord): void {
   server.statusShown = null;
 }
 
-/** Leaves the server in the state that a failure is told to leave it in. */
+/** Leaves the server in the state that the fault names, or else in `usual`. */
 export function leaveFailed(
-  server: ServerRecord,
-  job: JobRecord,
-  before: ServerRecord["vmState"],
-  nowMs: number,
+  state: CloudState,
+  { server, job }: Pick<OperationSpec, "server" | "job">,
+  { before, usual }: { before: ServerRecord["vmState"]; usual: "shutoff" | "unchanged" },
 ): void {
   const { fail } = job.run;
   clearTask(server);
-  switch (fail?.server ?? "shutoff") {
+  switch (fail?.server ?? usual) {
     case "error":
       server.vmState = "error";
-      server.fault = { code: 500, message: fail?.reason ?? "Simulated failure", createdMs: nowMs };
+      server.fault = {
+        code: 500,
+        message: fail?.reason ?? "Simulated failure",
+        createdMs: state.cloudNowMs(),
+      };
       return;
     case "shutoff":
       server.vmState = "stopped";

@@ -54,7 +54,7 @@ function runPower(
       server.vmState = order.kind === "stop" ? "stopped" : "active";
       if (order.kind === "start") server.launchedMs = state.cloudNowMs();
     },
-    fail: () => leaveFailed(server, job, before, state.cloudNowMs()),
+    fail: () => leaveFailed(state, { server, job }, { before, usual: "unchanged" }),
     ended(end) {
       server.giveUpSoftStop = null;
       state.ledger.append({

@@ -53,7 +53,7 @@ export function startReinstall(
     fail() {
       const disk = run.fail?.disk ?? "kept";
       replaceSystemDisk(server, { kept: oldDiskId, replaced: newDiskId, lost: null }[disk]);
-      leaveFailed(server, job, before, state.cloudNowMs());
+      leaveFailed(state, { server, job }, { before, usual: "shutoff" });
       server.reinstallFailed = true;
     },
     ended(end) {

@@ -3,31 +3,29 @@ import { type CloudAnswer, errorAnswer, jsonAnswer } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
 import { type Call, jsonOf, path, type Route } from "./route.ts";
 import { sameSignature } from "./signature.ts";
-import { createStrikes } from "./strikes.ts";
-import type { TokenRecord } from "./token-access.ts";
-
-interface Tokens {
-  issue(projectId: string | null): { readonly text: string; readonly token: TokenRecord };
-}
+import type { createTokenAccess, TokenRecord } from "./token-access.ts";
 
 /** Getting a token and finding a project id: ECS API reference notes §6.1 and §6.4. */
-export function iamRoutes(state: CloudState, tokens: Tokens): Route[] {
-  const { settings, schedule } = state;
-  const strikes = createStrikes(settings, schedule);
+export function iamRoutes(
+  state: CloudState,
+  tokens: ReturnType<typeof createTokenAccess>,
+): Route[] {
+  const { settings } = state;
+  const { logIns } = tokens;
 
   function logIn(call: Call): CloudAnswer {
     const parsed = authBody.safeParse(jsonOf(call.request.body));
     if (!parsed.success) return call.refuse({ code: "400", message: "Invalid request body." });
     const { identity, scope } = parsed.data.auth;
     const { user } = identity.password;
-    if (strikes.isLocked(user.name)) return call.refuse({ code: "IAM.0061" });
+    if (logIns.isLocked(user.name)) return call.refuse({ code: "IAM.0061" });
     const { name, password, domain } = settings.iamUser;
     const known = user.name === name && user.domain.name === domain;
     if (!known || !sameSignature(user.password, password)) {
-      strikes.failed(user.name);
+      logIns.failed(user.name);
       return call.refuse({ code: "IAM.0062" });
     }
-    strikes.succeeded(user.name);
+    logIns.succeeded(user.name);
     // With a project and a domain the project wins (§6.1).
     const wanted = scope?.project;
     const project = settings.projects.find(

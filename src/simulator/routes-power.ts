@@ -67,6 +67,10 @@ export function powerRoutes(state: CloudState): Route[] {
   ];
 }
 
+function distinctIds(servers: readonly { readonly id: string }[]): readonly string[] {
+  return [...new Set(servers.map((one) => one.id))];
+}
+
 interface BatchWish {
   readonly order: PowerOrder;
   readonly serverIds: readonly string[];
@@ -88,12 +92,12 @@ function readBatch(body: Uint8Array): BatchWish | undefined {
   const stop = stopBody.safeParse(json);
   if (stop.success) {
     const { type, servers } = stop.data["os-stop"];
-    return { order: { kind: "stop", type }, serverIds: servers.map((one) => one.id) };
+    return { order: { kind: "stop", type }, serverIds: distinctIds(servers) };
   }
   const start = startBody.safeParse(json);
   if (!start.success) return undefined;
   const { servers } = start.data["os-start"];
-  return { order: { kind: "start" }, serverIds: servers.map((one) => one.id) };
+  return { order: { kind: "start" }, serverIds: distinctIds(servers) };
 }
 
 function readNative(body: Uint8Array): PowerOrder | undefined {

@@ -22,9 +22,14 @@ export function createSchedule(clock: Clock) {
 
     /** Steps of one instant run in the order in which they were scheduled. */
     at(atMs: number, run: () => void): void {
-      let index = due.length;
-      while (index > 0 && (due[index - 1]?.atMs ?? 0) > atMs) index -= 1;
-      due.splice(index, 0, { atMs, run });
+      let low = 0;
+      let high = due.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((due[middle]?.atMs ?? 0) <= atMs) low = middle + 1;
+        else high = middle;
+      }
+      due.splice(low, 0, { atMs, run });
     },
 
     /** Runs every step whose instant has come, in order, including steps that these steps schedule. */

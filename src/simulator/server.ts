@@ -18,7 +18,7 @@ import { reinstallRoutes } from "./routes-reinstall.ts";
 import { serverRoutes } from "./routes-servers.ts";
 import { createSchedule } from "./schedule.ts";
 import { serverHandle } from "./server-handle.ts";
-import type { Simulator } from "./simulator.ts";
+import type { InProcess, Simulator } from "./simulator.ts";
 import { createTokenAccess } from "./token-access.ts";
 
 /**
@@ -35,7 +35,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { take, ...faults } = createFaults();
   const calls = createCallCounter();
   const closing = new AbortController();
-  const connections = new Map<number, Socket>();
+  const connections = new Map<string, Socket>();
 
   const exchange = createExchange({
     state,
@@ -43,11 +43,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     countCall: (operation, serverId) => calls.count(operation, serverId),
     route: createGateway({ state, routes: allRoutes(state, tokens), keys, tokens }),
     // Below TLS: only the TCP connection itself can be reset.
-    connectionOf: (socket) => connections.get(socket.remotePort ?? 0) ?? socket,
+    connectionOf: (socket) => connections.get(peerOf(socket)) ?? socket,
     signal: closing.signal,
   });
 
-  const methods: Omit<Simulator, "url" | "port" | "close"> = {
+  const methods: InProcess = {
     addServer(spec = {}) {
       schedule.catchUp();
       return serverHandle(state, state.addServer(spec));
@@ -99,13 +99,21 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     });
   });
   server.on("connection", (socket: Socket) => {
-    const port = socket.remotePort ?? 0;
-    connections.set(port, socket);
+    const peer = peerOf(socket);
+    connections.set(peer, socket);
     socket.on("error", () => {});
     socket.once("close", () => {
-      if (connections.get(port) === socket) connections.delete(port);
+      if (connections.get(peer) === socket) connections.delete(peer);
     });
   });
+  async function stopListening(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const socket of connections.values()) socket.destroy();
+    await closed;
+  }
+
   await listen(server, settings);
   const { port } = server.address() as AddressInfo;
   const scheme = settings.tls === undefined ? "http" : "https";
@@ -115,15 +123,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     ...methods,
     port,
     url: `${scheme}://${host}:${port}`,
+    goAway: stopListening,
+    comeBack: async () => await listen(server, { ...settings, port }),
     async close() {
       closing.abort();
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      for (const socket of connections.values()) socket.destroy();
-      await closed;
+      await stopListening();
     },
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** The largest header block that the real gateway takes (ECS API reference notes §5.3). */

@@ -61,8 +61,16 @@ export interface Simulator {
   /** How far the cloud's clock is ahead of the real one; running jobs are not touched by it. */
   setClockSkew(skewMs: number): void;
 
+  /** Refuses connections, and ends those that are open, until `comeBack`: an API that is away. Its state stays. */
+  goAway(): Promise<void>;
+  /** Listens again on the same port. */
+  comeBack(): Promise<void>;
+
   /** Back to the start: no servers, jobs, faults, ledger, tokens; the credentials and skew of the options. */
   reset(): void;
   /** Ends at once, open connections included. May be called twice. */
   close(): Promise<void>;
 }
+
+/** What needs no network: the admin API offers the same. */
+export type InProcess = Omit<Simulator, "url" | "port" | "goAway" | "comeBack" | "close">;

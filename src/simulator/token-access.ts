@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Refusal } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
+import { createStrikes } from "./strikes.ts";
 
 export interface TokenRecord {
   /** null: a global token, useless for ECS (ECS API reference notes §6.1). */
@@ -15,9 +16,13 @@ export type TokenVerdict =
 
 /** The tokens that IAM gave out. A new one does not invalidate the older ones (ECS API reference notes §6.1). */
 export function createTokenAccess(state: CloudState) {
+  const logIns = createStrikes(state.settings, state.schedule);
   const tokens = new Map<string, TokenRecord & { revoked: boolean }>();
 
   return {
+    /** Wrong passwords, by user. */
+    logIns,
+
     issue(projectId: string | null): { readonly text: string; readonly token: TokenRecord } {
       // Real ones are long, too: a header of some 2 KB must pass.
       const text = `MII${randomBytes(1_500).toString("base64url")}`;
@@ -41,6 +46,7 @@ export function createTokenAccess(state: CloudState) {
 
     clear(): void {
       tokens.clear();
+      logIns.clear();
     },
   };
 }

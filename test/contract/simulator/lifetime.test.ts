@@ -30,6 +30,18 @@ describe("a simulator", () => {
     expect(simulator.ledger().entries).toEqual([]);
   });
 
+  it("goes away and comes back with all that it knows", async () => {
+    const simulator = await startSimulator();
+    const server = simulator.addServer();
+    const { server: show } = cloudClient(simulator);
+    await simulator.goAway();
+    await expect(show(server.id)).rejects.toThrow(/ECONNREFUSED/);
+    await simulator.comeBack();
+    expect((await show(server.id)).status).toBe(200);
+    await simulator.goAway();
+    await simulator.close();
+  });
+
   it("refuses bad options by name", async () => {
     await expect(startSimulator({ port: 70_000 })).rejects.toThrow(/port/);
     await expect(startSimulator({ colour: "red" } as object)).rejects.toThrow(/colour/);

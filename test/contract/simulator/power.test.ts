@@ -84,6 +84,22 @@ describe("a stop", () => {
     expect(await job(hard)).toMatchObject({ status: "SUCCESS" });
   });
 
+  it("that fails leaves the server as it was", async () => {
+    simulator.faults.set({ operation: "stop", run: { fail: { code: "Ecs.0226" } } });
+    const server = simulator.addServer();
+    const { job_id } = (await stop(server.id)).json;
+    clock.advance(4_000);
+    expect(await job(job_id)).toMatchObject({ status: "FAIL", error_code: "Ecs.0226" });
+    expect(server).toMatchObject({ status: "ACTIVE", taskState: null });
+  });
+
+  it("that names a server twice stops it once", async () => {
+    const { id } = simulator.addServer();
+    const { job_id } = (await action({ "os-stop": { servers: [{ id }, { id }] } })).json;
+    clock.advance(4_000);
+    expect(await job(job_id)).toMatchObject({ status: "SUCCESS", entities: { sub_jobs_total: 1 } });
+  });
+
   it("of several servers is all or nothing, and names the one in the way", async () => {
     const [one, two] = [simulator.addServer(), simulator.addServer({ state: "SHUTOFF" })];
     const answer = await action({ "os-stop": { servers: [{ id: one.id }, { id: two.id }] } });
