@@ -39,6 +39,8 @@ function windowRules({ amqp, cloud, protocol, shutdown }: Settings): (Broken | n
   const windowMs = Math.max(protocol.signatureWindowMs, CLOUD_SIGNATURE_WINDOW_MS);
   const fenceMs = windowMs + protocol.maxClockOffsetMs + postMs;
   const holdMs = longestDelayMs(protocol) + 3 * amqp.heartbeatSeconds * 1000;
+  // The fence, and the quiet time after it (core/rules.ts).
+  const provenMs = Math.ceil((protocol.postFenceMs * 4) / 3);
   const dedupMs = protocol.commandMaxAgeMs + protocol.postFenceMs + DAY_MS;
   return [
     atLeast(
@@ -75,8 +77,8 @@ function windowRules({ amqp, cloud, protocol, shutdown }: Settings): (Broken | n
         ),
     atLeast(
       ["protocol.jobDeadlineMs", protocol.jobDeadlineMs],
-      protocol.postFenceMs + longestDelayMs(protocol),
-      `POST_FENCE_MS (${protocol.postFenceMs}) + the longest of POLL_INTERVALS_MS (${longestDelayMs(protocol)}), or an unknown outcome is never proven`,
+      provenMs + longestDelayMs(protocol),
+      `POST_FENCE_MS (${protocol.postFenceMs}) and a third, when a request in doubt is proven dead, + the longest of POLL_INTERVALS_MS (${longestDelayMs(protocol)}), or an unknown outcome is never proven`,
       ["protocol.postFenceMs", "protocol.pollIntervalsMs"],
     ),
     atMost(

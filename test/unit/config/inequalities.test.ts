@@ -21,8 +21,8 @@ describe("start-up inequalities", () => {
     ["DEDUP_TTL_MS", "173880000", "173879999", "must be at least 173880000"],
     // 60 000 + 3 x 10 000
     ["REBUILD_HOLD_MS", "90000", "89999", "must be at least 90000"],
-    // 1 080 000 + 60 000
-    ["JOB_DEADLINE_MS", "1140000", "1139999", "must be at least 1140000"],
+    // 1 080 000 + 360 000 + 60 000
+    ["JOB_DEADLINE_MS", "1500000", "1499999", "must be at least 1500000"],
     ["SWEEP_AFTER_MS", "599999", "600000", "must be less than 600000"],
     ["SWEEP_AFTER_MS", "120000", "119999", "must be at least 120000"],
     ["SOFT_STOP_MS", "600000", "600001", "must be at most 600000"],

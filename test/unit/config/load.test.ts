@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";
+import { secretsOf } from "../../../src/config/secrets-of.ts";
 import { formatProblems } from "../../../src/config/problem.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
@@ -326,6 +327,22 @@ describe("TLS files", () => {
 });
 
 describe("secrets", () => {
+  it("are all known to the logger, names of users and certificates are not", () => {
+    const ca = file("ca.pem", "-----BEGIN CERTIFICATE-----");
+    const secrets = secretsOf(
+      config({
+        AMQP_URL: "amqps://me:p%40ss@broker",
+        AMQP_TLS_CA_FILE: ca,
+        AMQP_TLS_PASSPHRASE: "phrase",
+        REDIS_URL: "redis://me:redis-pass@host",
+        ECS_CA_FILE: ca,
+      }),
+    );
+    expect(secrets.map((secret) => secret()).sort()).toEqual(
+      ["AK", SECRET, "p%40ss", "p@ss", "phrase", "redis-pass"].sort(),
+    );
+  });
+
   it("are masked in what is printed, inside URLs too", () => {
     const text = JSON.stringify(
       maskedConfig(
