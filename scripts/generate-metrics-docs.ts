@@ -1,0 +1,37 @@
+// Writes docs/metrics.md: `npx tsx scripts/generate-metrics-docs.ts`. A unit test compares.
+import { writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { CATALOGUE } from "../src/observe/instruments.ts";
+
+const HEAD = `# Metrics
+
+\`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/instruments.ts\` by
+\`scripts/generate-metrics-docs.ts\`: change that, then run it.
+
+Labels come from closed lists; a project, server or command is found in the log, never in a label. Each worker
+counts what it did itself: sum over them. The gauges about all workers (\`open_commands\`, \`locks\`, \`locks_overdue\`,
+\`oldest_lock_age_seconds\`, \`evidence_samples\`) say the same thing in each: take the maximum.
+
+| metric | type | labels | says |
+|---|---|---|---|
+`;
+
+const FOOT = `
+Besides these: memory, CPU, event loop and garbage collection of the process, as prom-client names them
+(\`process_…\`, \`nodejs_…\`).
+`;
+
+/** The whole page. */
+export function metricsDocs(): string {
+  const rows = Object.values(CATALOGUE).map(({ name, kind, labels, help }) => {
+    const cells = Object.entries<readonly string[] | null>(labels).map(([label, values]) =>
+      values === null ? `\`${label}\`` : `\`${label}\`: ${values.join(", ")}`,
+    );
+    return `| \`${name}\` | ${kind} | ${cells.join("; ")} | ${help} |\n`;
+  });
+  return HEAD + rows.join("") + FOOT;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(new URL("../docs/metrics.md", import.meta.url), metricsDocs());
+}

@@ -1,0 +1,66 @@
+import type { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+
+/** One thing that the worker needs. `degraded` works, but somebody should look. */
+export interface DependencyHealth {
+  readonly name: string;
+  readonly state: "up" | "degraded" | "down" | "starting" | "stopping";
+  /** Epoch ms of the last change of state. */
+  readonly sinceMs: number;
+  /** For people; holds no secret. */
+  readonly detail: string | null;
+}
+
+export interface HealthSource {
+  /** False only when nothing but a restart helps. A dependency that is away is no such thing. */
+  isAlive(): boolean;
+  /** Ready means that every one of these is up or degraded. Answers from memory. */
+  dependencies(): readonly DependencyHealth[];
+}
+
+/** A command as the store knows it. Holds nothing of the command's body. */
+export interface CommandStatus {
+  readonly commandId: string;
+  readonly projectId: string;
+  readonly serverId: string | null;
+  readonly phase: string;
+  readonly sequence: number;
+  readonly updatedAtMs: number;
+  /** The final event's name; null while the command is open. */
+  readonly outcome: string | null;
+  readonly jobId: string | null;
+}
+
+/** What holds a server (contract §4). */
+export interface ServerLock {
+  readonly owner: string;
+  /** Fencing number. */
+  readonly token: number;
+  readonly operation: string;
+  readonly sinceMs: number;
+  readonly phase: string;
+}
+
+export interface ServerStatus {
+  readonly lock: ServerLock | null;
+  /** Commands that wait for the server, the oldest first. */
+  readonly waiting: readonly { readonly commandId: string; readonly sinceMs: number }[];
+}
+
+export type Found<View> =
+  | { readonly kind: "found"; readonly view: View }
+  | { readonly kind: "absent" }
+  /** The store is away: nothing can be said. */
+  | { readonly kind: "unavailable" };
+
+/** Read-only looks into the store, for people. None rejects for what the store does. */
+export interface CommandViews {
+  /** Looks in every project that the worker may act on. */
+  commandById(id: CommandId): Promise<Found<CommandStatus>>;
+  /** `absent`: not a project that the worker may act on. A server that nothing holds is found, without a lock. */
+  serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerStatus>>;
+}
+
+export interface MetricsPage {
+  page(): Promise<string>;
+  readonly contentType: string;
+}

@@ -1,0 +1,216 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
+import { TRANSITIONS } from "../core/state.ts";
+import {
+  BREAKERS,
+  CLOUD_OPERATIONS,
+  CLOUD_OUTCOMES,
+  DELIVERY_ENDS,
+  DEPENDENCIES,
+  DISK_SAMPLES,
+  DUPLICATE_KINDS,
+  EPOCH_CAUSES,
+  PUBLICATION_KINDS,
+  PUBLISH_RESULTS,
+  QUEUE_ROLES,
+  RECONCILE_EVIDENCE,
+  STEP_OUTCOMES,
+  SUBMISSION_KINDS,
+  SWEEP_RESULTS,
+} from "./labels.ts";
+
+/** Label names with their values; `null`: a closed table elsewhere has them. */
+type Labels = Readonly<Record<string, readonly string[] | null>>;
+
+interface Spec<Kind extends string, L extends Labels> {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly help: string;
+  readonly labels: L;
+  readonly buckets?: readonly number[];
+}
+
+/** A call to Redis, RabbitMQ or the cloud; 20 s is the POST time-out. */
+const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30];
+/** A reinstall takes 1 to 2 minutes (ECS API notes §2.5); the default deadline is 45. */
+const REINSTALL_BUCKETS = [15, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 2700, 5400];
+const PHASE_BUCKETS = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 2700, 10_800];
+
+const PHASES = Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[];
+
+/** Every metric of the worker: what docs/metrics.md and the registry are made from. */
+export const CATALOGUE = {
+  commands: counter("commands_total", "Commands that have their outcome.", {
+    outcome: FINAL_EVENTS,
+  }),
+  failures: counter("failures_total", "Commands that failed, by class of error.", { class: null }),
+  unresolved: counter(
+    "unresolved_total",
+    "Commands that ended unresolved: a person must look, and free the lock.",
+    {},
+  ),
+  duration: histogram(
+    "duration_seconds",
+    "From the accepted POST to the end of the cloud's job, for reinstalls that succeeded.",
+    {},
+    REINSTALL_BUCKETS,
+  ),
+  recovery: histogram(
+    "recovery_seconds",
+    "From the fault that the emitter saw to the reinstalled server.",
+    {},
+    REINSTALL_BUCKETS,
+  ),
+  phaseSeconds: histogram(
+    "phase_seconds",
+    "Time that a command spent in a phase.",
+    { phase: PHASES },
+    PHASE_BUCKETS,
+  ),
+  steps: counter("steps_total", "Steps taken, and what they came to.", {
+    phase: PHASES,
+    result: STEP_OUTCOMES,
+  }),
+  stepSeconds: histogram(
+    "step_seconds",
+    "Duration of a step, from its delivery to its end.",
+    { phase: PHASES },
+    CALL_BUCKETS,
+  ),
+  waits: counter("waits_total", "Times that a command was told to wait.", {
+    reason: WaitReason.options,
+  }),
+  duplicates: counter("duplicates_total", "Second copies of commands and steps.", {
+    kind: DUPLICATE_KINDS,
+  }),
+  unknownFields: counter(
+    "unknown_fields_total",
+    "Fields of commands that the worker does not know, and ignored.",
+    {},
+  ),
+
+  deliveries: counter("deliveries_total", "Deliveries settled, by what the broker was told.", {
+    queue: QUEUE_ROLES,
+    disposition: DELIVERY_ENDS,
+  }),
+  redeliveries: counter("redeliveries_total", "Deliveries that came again.", {
+    queue: QUEUE_ROLES,
+  }),
+  inFlight: gauge("in_flight", "Deliveries in hand.", { queue: QUEUE_ROLES }),
+  publishes: counter("publishes_total", "Attempts to publish a message.", {
+    kind: PUBLICATION_KINDS,
+    result: PUBLISH_RESULTS,
+  }),
+  confirmSeconds: histogram(
+    "publish_confirm_seconds",
+    "From a publish to the broker's confirm.",
+    {},
+    CALL_BUCKETS,
+  ),
+  events: counter("events_total", "Progress events that the broker confirmed.", {
+    event: EventName.options,
+  }),
+  deadLetters: counter("dead_letters_total", "Sanitised copies put into the dead queue.", {
+    reason: null,
+  }),
+
+  requests: counter("cloud_requests_total", "Requests to the cloud.", {
+    operation: CLOUD_OPERATIONS,
+    outcome: CLOUD_OUTCOMES,
+  }),
+  requestSeconds: histogram(
+    "cloud_request_seconds",
+    "Duration of a request to the cloud.",
+    { operation: CLOUD_OPERATIONS },
+    CALL_BUCKETS,
+  ),
+  cloudErrors: counter("cloud_errors_total", "Errors that the cloud answered with.", {
+    operation: CLOUD_OPERATIONS,
+    code: null,
+  }),
+  throttled: counter("throttled_total", "Requests that the cloud throttled.", {
+    operation: CLOUD_OPERATIONS,
+  }),
+  attempts: counter("attempts_total", "Reinstall POSTs, by what may be done after each.", {
+    result: SUBMISSION_KINDS,
+  }),
+  reconciliations: counter(
+    "reconciliations_total",
+    "Doubtful submissions that were settled, by the evidence.",
+    { evidence: RECONCILE_EVIDENCE },
+  ),
+  evidence: gauge(
+    "evidence_samples",
+    "Ordinary successes that showed whether a reinstall replaces the system disk.",
+    { disk: DISK_SAMPLES },
+  ),
+  breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
+  clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
+
+  openCommands: gauge("open_commands", "Commands without an outcome, of all workers.", {}),
+  locks: gauge("locks", "Servers that are locked, of all workers.", {}),
+  overdueLocks: gauge("locks_overdue", "Locks past their deadline: each waits for a person.", {}),
+  oldestLock: gauge("oldest_lock_age_seconds", "Age of the oldest lock.", {}),
+  swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
+    result: SWEEP_RESULTS,
+  }),
+  epochs: counter("epoch_changes_total", "Times that the memory of Redis was new.", {
+    cause: EPOCH_CAUSES,
+  }),
+
+  up: gauge("dependency_up", "1 when the dependency answers.", { dependency: DEPENDENCIES }),
+  reconnects: counter("reconnects_total", "Connections that were made again.", {
+    dependency: DEPENDENCIES,
+  }),
+  build: gauge("build_info", "Always 1: what is running.", { version: null, node: null }),
+} as const;
+
+type Instrument<S> =
+  S extends Spec<infer Kind, infer L>
+    ? Kind extends "counter"
+      ? Counter<keyof L & string>
+      : Kind extends "gauge"
+        ? Gauge<keyof L & string>
+        : Histogram<keyof L & string>
+    : never;
+export type Instruments = {
+  readonly [Key in keyof typeof CATALOGUE]: Instrument<(typeof CATALOGUE)[Key]>;
+};
+
+/** The metrics of the catalogue on a registry. Counters with one closed label begin at 0, so that their first increase is seen. */
+export function createInstruments(registry: Registry): Instruments {
+  const entries = Object.entries(CATALOGUE).map(([key, spec]) => [key, create(spec, registry)]);
+  return Object.fromEntries(entries) as Instruments;
+}
+
+function create(spec: Spec<string, Labels>, registry: Registry): Counter | Gauge | Histogram {
+  const { name, help } = spec;
+  const labelNames = Object.keys(spec.labels);
+  const common = { name, help, labelNames, registers: [registry] };
+  if (spec.kind === "gauge") return new Gauge(common);
+  if (spec.kind === "histogram")
+    return new Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
+  const made = new Counter(common);
+  const [[label, values] = [], ...more] = Object.entries(spec.labels);
+  if (label !== undefined && more.length === 0) {
+    for (const value of values ?? []) made.inc({ [label]: value }, 0);
+  }
+  return made;
+}
+
+function counter<const L extends Labels>(name: string, help: string, labels: L) {
+  return { kind: "counter", name: `ecs_reinstall_${name}`, help, labels } as const;
+}
+
+function gauge<const L extends Labels>(name: string, help: string, labels: L) {
+  return { kind: "gauge", name: `ecs_reinstall_${name}`, help, labels } as const;
+}
+
+function histogram<const L extends Labels>(
+  name: string,
+  help: string,
+  labels: L,
+  buckets: readonly number[],
+) {
+  return { kind: "histogram", name: `ecs_reinstall_${name}`, help, labels, buckets } as const;
+}

@@ -1,0 +1,118 @@
+import type { EventName, FinalEventName } from "../contract/event.ts";
+import { FINAL_EVENTS } from "../contract/event.ts";
+import type { ProgressEvent } from "../contract/event.ts";
+import type { Clock, Journal } from "../steps/ports.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** The diary on the logger and the metrics: one line for each change of state, one count for each fact. */
+export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): Journal {
+  return {
+    moved(order, from, to, events) {
+      for (const { data } of events) {
+        metrics.event(data.event);
+        if (data.event === "waiting") metrics.waits(data["waits_for"] as never);
+      }
+      // A poll that found nothing new is no change of state.
+      const level = from === to && events.length === 0 ? "trace" : from === to ? "debug" : "info";
+      logger[level](
+        {
+          commandId: order.commandId,
+          projectId: order.projectId,
+          serverId: order.serverId,
+          from,
+          phase: to,
+          ...detailsOf(events),
+        },
+        "command moved",
+      );
+    },
+
+    ended(from, outcome, observedAtMs) {
+      const { data } = outcome.event;
+      metrics.event(data.event);
+      countEnd(metrics, data.event, data, observedAtMs, clock.nowMs());
+      if (outcome.dead !== null) metrics.deadLetter(outcome.dead.reason.split(":")[0] ?? "other");
+      const level = data.event === "unresolved" ? "error" : "info";
+      logger[level](
+        {
+          commandId: data.command_id,
+          projectId: data.project_id,
+          serverId: data.server_id,
+          from,
+          outcome: data.event,
+          ...detailsOf([outcome.event]),
+        },
+        "command ended",
+      );
+    },
+
+    dropped(commandId, phase, why) {
+      if (why === "duplicate") metrics.duplicate("command");
+      if (why === "stale" || why === "fenced" || why === "finished") metrics.duplicate("step");
+      logger.info({ commandId, phase, why }, "delivery dropped");
+    },
+
+    deferred(commandId, phase, why, delayMs) {
+      logger.warn({ commandId, phase, why, delayMs }, "delivery put aside");
+    },
+
+    ignoredFields(commandId, count) {
+      metrics.unknownFields(count);
+      logger.warn({ commandId, count }, "command has fields that nobody reads");
+    },
+
+    trouble(message, fields) {
+      logger.error(fields, message);
+    },
+  };
+}
+
+/** Members of an event that help who reads the log, beside the ids that every line has. */
+const TOLD = [
+  "job_id",
+  "job_status",
+  "waits_for",
+  "holder",
+  "leader",
+  "detail",
+  "class",
+  "cloud_code",
+  "message",
+  "evidence",
+  "verified",
+  "duration_seconds",
+  "why",
+  "seen",
+  "problems",
+] as const;
+
+function detailsOf(events: readonly ProgressEvent[]): Record<string, unknown> {
+  const told = events.flatMap(({ data }) =>
+    TOLD.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]] as const])),
+  );
+  return {
+    ...(events.length === 0 ? {} : { events: events.map(({ data }) => data.event) }),
+    ...Object.fromEntries(told),
+  };
+}
+
+function countEnd(
+  metrics: Metrics,
+  name: EventName,
+  data: Readonly<Record<string, unknown>>,
+  observedAtMs: number | null,
+  nowMs: number,
+): void {
+  const outcome: FinalEventName | undefined = FINAL_EVENTS.find((known) => known === name);
+  if (outcome === undefined) return;
+  metrics.commandEnded(outcome);
+  if (outcome === "failed") metrics.commandFailed(String(data["class"]));
+  if (outcome !== "succeeded" || data["leader"] !== undefined) return;
+  const duration = data["duration_seconds"];
+  metrics.reinstalled({
+    duration: typeof duration === "number" ? duration : null,
+    recovery: observedAtMs === null ? null : (nowMs - observedAtMs) / 1000,
+  });
+  if (data["evidence"] === "system-disk-replaced") metrics.reconciled("system-disk-replaced");
+}

@@ -1,0 +1,88 @@
+/*
+ * Values of labels. Closed lists: each value is a time series for ever. What has its list in the contract or
+ * the core (events, phases, wait reasons) is not repeated here.
+ */
+
+/** Our queues by what they are for; their names can be configured. */
+export const QUEUE_ROLES = ["commands", "work", "work-dead"] as const;
+export type QueueRole = (typeof QUEUE_ROLES)[number];
+
+/** What the broker was told about a delivery; `lost`: nothing, its channel was gone. */
+export const DELIVERY_ENDS = ["ack", "retry", "requeue", "dead-letter", "lost"] as const;
+export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];
+
+/** A copy of a command with an id that we know; a copy of a step that somebody else has. */
+export const DUPLICATE_KINDS = ["command", "step"] as const;
+export type DuplicateKind = (typeof DUPLICATE_KINDS)[number];
+
+/** What a step came to; `error`: the catch-all had it. */
+export const STEP_OUTCOMES = [
+  "next",
+  "final",
+  "repeat",
+  "finished",
+  "duplicate",
+  "id-reused",
+  "stale",
+  "fenced",
+  "handed-over",
+  "store-away",
+  "store-rebuilding",
+  "not-due",
+  "again",
+  "corrupt",
+  "unconfirmed",
+  "error",
+] as const;
+export type StepOutcome = (typeof STEP_OUTCOMES)[number];
+
+export const PUBLICATION_KINDS = ["step", "event", "reply", "dead", "arrival"] as const;
+export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
+
+export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed"] as const;
+export type PublishResult = (typeof PUBLISH_RESULTS)[number];
+
+export const CLOUD_OPERATIONS = ["look", "job", "stop", "reinstall", "token", "image"] as const;
+export type CloudOperation = (typeof CLOUD_OPERATIONS)[number];
+
+export const CLOUD_OUTCOMES = [
+  "ok",
+  "refused",
+  "throttled",
+  "unauthenticated",
+  "error",
+  "not-sent",
+  "no-answer",
+] as const;
+export type CloudOutcome = (typeof CLOUD_OUTCOMES)[number];
+
+/** What became of one reinstall POST (steps/ports.ts, `Submission`). */
+export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "unknown"] as const;
+export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];
+
+/** How a doubt was settled (design §5). */
+export const RECONCILE_EVIDENCE = [
+  "system-disk-replaced",
+  "not-executed",
+  "server-error",
+  "server-gone",
+  "deadline",
+] as const;
+export type ReconcileEvidence = (typeof RECONCILE_EVIDENCE)[number];
+
+export const DISK_SAMPLES = ["replaced", "kept"] as const;
+
+export const BREAKERS = ["ecs", "iam", "ims", "auth"] as const;
+export type Breaker = (typeof BREAKERS)[number];
+export type BreakerState = "closed" | "half-open" | "open";
+
+/** A sweeper put a command back on its way, ended it, or found that it moves after all. */
+export const SWEEP_RESULTS = ["revived", "ended", "moving"] as const;
+export type SweepResult = (typeof SWEEP_RESULTS)[number];
+
+/** Why the memory of Redis is new (design §6). */
+export const EPOCH_CAUSES = ["first", "emptied", "restarted"] as const;
+export type EpochCause = (typeof EPOCH_CAUSES)[number];
+
+export const DEPENDENCIES = ["rabbitmq", "redis", "cloud"] as const;
+export type Dependency = (typeof DEPENDENCIES)[number];

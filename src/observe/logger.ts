@@ -1,0 +1,46 @@
+import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from "pino";
+import { createScrubber, type SecretSource, withoutSecretFields } from "./scrub.ts";
+
+export type Logger = PinoLogger;
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Values that no line may hold, wherever in it. */
+  readonly secrets?: readonly SecretSource[];
+  /** Fields of every line, besides `service`. */
+  readonly base?: Readonly<Record<string, string | number>>;
+  /** Standard output when left out, written before the call returns: the last line of a crash is there. */
+  readonly destination?: DestinationStream;
+}
+
+/**
+ * The logger of the process: one JSON object a line. Two nets keep secrets out (P6): fields are dropped by
+ * their name, at any depth, and the finished line is searched for known values and for what looks like a
+ * password in a URL, so that error messages and stacks are covered too.
+ */
+export function createLogger({
+  level,
+  secrets = [],
+  base = {},
+  destination,
+}: LoggerOptions): Logger {
+  const scrub = createScrubber(secrets);
+  const clean = (fields: object) =>
+    withoutSecretFields(fields, (error) => ({ ...stdSerializers.errWithCause(error) })) as Record<
+      string,
+      unknown
+    >;
+  return pino(
+    {
+      level,
+      base: { service: "ecs-reinstall-worker", ...base },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: clean },
+      // Errors are plain by then: pino's own would take the plain object for an error of type "Object".
+      serializers: { err: (plain: unknown) => plain },
+      hooks: { streamWrite: scrub },
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}

@@ -1,0 +1,191 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
+import type { Phase } from "../core/state.ts";
+import { createInstruments } from "./instruments.ts";
+import type {
+  Breaker,
+  BreakerState,
+  CloudOperation,
+  CloudOutcome,
+  DeliveryEnd,
+  Dependency,
+  DuplicateKind,
+  EpochCause,
+  PublicationKind,
+  PublishResult,
+  QueueRole,
+  ReconcileEvidence,
+  StepOutcome,
+  SubmissionKind,
+  SweepResult,
+} from "./labels.ts";
+
+export interface MetricsOptions {
+  /** Version of the worker, for `build_info`. */
+  readonly version: string;
+  /** Memory, CPU, event loop and garbage collection of the process; `false` keeps a test's page small. */
+  readonly processMetrics?: boolean;
+}
+
+/** Everything that is counted. Each method is one fact; labels come from closed unions, so that no id becomes a time series. */
+export interface Metrics {
+  /** A command has its outcome. Counted where it is stored, so a repeat does not count again. */
+  commandEnded(outcome: FinalEventName): void;
+  /** A command failed; `errorClass` is one of the error table's. */
+  commandFailed(errorClass: string): void;
+  /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter told. */
+  reinstalled(seconds: {
+    readonly duration: number | null;
+    readonly recovery: number | null;
+  }): void;
+  /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
+  phaseEnded(phase: Phase, seconds: number): void;
+  stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
+  waits(reason: WaitReason): void;
+  duplicate(kind: DuplicateKind): void;
+  /** Fields of a command that nobody knows. */
+  unknownFields(count: number): void;
+
+  /** A delivery came; call the function that is returned once, with how it was settled. */
+  delivery(queue: QueueRole, redelivered: boolean): (end: DeliveryEnd) => void;
+  published(kind: PublicationKind, result: PublishResult, confirmSeconds?: number): void;
+  /** An event is confirmed by the broker. */
+  event(name: EventName): void;
+  /** A copy went to the dead queue; `reason` from a closed set. */
+  deadLetter(reason: string): void;
+
+  /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other`; null: no error. */
+  cloudRequest(request: {
+    readonly operation: CloudOperation;
+    readonly outcome: CloudOutcome;
+    readonly cloudCode: string | null;
+    readonly seconds: number;
+  }): void;
+  submission(kind: SubmissionKind): void;
+  reconciled(evidence: ReconcileEvidence): void;
+  /** The samples that "same disk proves it" rests on, of all regions and volume types that this worker saw. */
+  evidenceSamples(samples: { readonly replaced: number; readonly kept: number }): void;
+  breaker(name: Breaker, state: BreakerState): void;
+  /** Our clock minus the cloud's. */
+  clockOffset(seconds: number): void;
+
+  /** What the store holds of all projects, as the sweeper last saw it. */
+  store(seen: {
+    readonly openCommands: number;
+    readonly locks: number;
+    /** Locks past their deadline: each waits for a person. */
+    readonly overdueLocks: number;
+    readonly oldestLockSeconds: number;
+  }): void;
+  swept(result: SweepResult): void;
+  epochChanged(cause: EpochCause): void;
+  dependency(name: Dependency, up: boolean): void;
+  reconnected(name: Dependency): void;
+
+  /** The page for Prometheus. */
+  page(): Promise<string>;
+  readonly contentType: string;
+  readonly registry: Registry;
+}
+
+/** Metrics on a registry of their own: several in one process do not meet. */
+export function createMetrics({ version, processMetrics = true }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const m = createInstruments(registry);
+  m.build.set({ version, node: process.version }, 1);
+  const errorClass = bounded();
+  const cloudCode = bounded();
+  const deadReason = bounded();
+  if (processMetrics) addProcessMetrics(registry);
+
+  return {
+    registry,
+    contentType: registry.contentType,
+    page: () => registry.metrics(),
+
+    commandEnded(outcome) {
+      m.commands.inc({ outcome });
+      if (outcome === "unresolved") m.unresolved.inc();
+    },
+    commandFailed: (name) => m.failures.inc({ class: errorClass(name) }),
+    reinstalled(seconds) {
+      if (seconds.duration !== null) m.duration.observe(seconds.duration);
+      if (seconds.recovery !== null) m.recovery.observe(Math.max(0, seconds.recovery));
+    },
+    phaseEnded: (phase, seconds) => m.phaseSeconds.observe({ phase }, Math.max(0, seconds)),
+    stepEnded(phase, result, seconds) {
+      m.steps.inc({ phase, result });
+      m.stepSeconds.observe({ phase }, seconds);
+    },
+    waits: (reason) => m.waits.inc({ reason }),
+    duplicate: (kind) => m.duplicates.inc({ kind }),
+    unknownFields: (count) => m.unknownFields.inc(count),
+
+    delivery(queue, redelivered) {
+      m.inFlight.inc({ queue });
+      if (redelivered) m.redeliveries.inc({ queue });
+      return (disposition) => {
+        m.inFlight.dec({ queue });
+        m.deliveries.inc({ queue, disposition });
+      };
+    },
+    published(kind, result, confirmSeconds) {
+      m.publishes.inc({ kind, result });
+      if (confirmSeconds !== undefined) m.confirmSeconds.observe(confirmSeconds);
+    },
+    event: (event) => m.events.inc({ event }),
+    deadLetter: (reason) => m.deadLetters.inc({ reason: deadReason(reason) }),
+
+    cloudRequest(request) {
+      const { operation, outcome } = request;
+      m.requests.inc({ operation, outcome });
+      m.requestSeconds.observe({ operation }, request.seconds);
+      if (outcome === "throttled") m.throttled.inc({ operation });
+      if (request.cloudCode !== null) {
+        m.cloudErrors.inc({ operation, code: cloudCode(request.cloudCode) });
+      }
+    },
+    submission: (result) => m.attempts.inc({ result }),
+    reconciled: (proof) => m.reconciliations.inc({ evidence: proof }),
+    evidenceSamples({ replaced, kept }) {
+      m.evidence.set({ disk: "replaced" }, replaced);
+      m.evidence.set({ disk: "kept" }, kept);
+    },
+    breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),
+    clockOffset: (seconds) => m.clockOffset.set(seconds),
+
+    store(seen) {
+      m.openCommands.set(seen.openCommands);
+      m.locks.set(seen.locks);
+      m.overdueLocks.set(seen.overdueLocks);
+      m.oldestLock.set(seen.oldestLockSeconds);
+    },
+    swept: (result) => m.swept.inc({ result }),
+    epochChanged: (cause) => m.epochs.inc({ cause }),
+    dependency: (name, isUp) => m.up.set({ dependency: name }, isUp ? 1 : 0),
+    reconnected: (name) => m.reconnects.inc({ dependency: name }),
+  };
+}
+
+const BREAKER_VALUES = { closed: 0, "half-open": 1, open: 2 } as const satisfies Record<
+  BreakerState,
+  number
+>;
+
+/** A label that comes from a table elsewhere: a table that grows wild is cut off rather than stored for ever. */
+function bounded(most = 200): (value: string) => string {
+  const seen = new Set<string>();
+  return (value) => {
+    if (!seen.has(value) && seen.size >= most) return "other";
+    seen.add(value);
+    return value;
+  };
+}
+
+/** prom-client's own, without three gauges that call themselves `_total`, which is for counters. */
+function addProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const misnamed of ["handles", "requests", "resources"]) {
+    registry.removeSingleMetric(`nodejs_active_${misnamed}_total`);
+  }
+}

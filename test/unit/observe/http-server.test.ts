@@ -1,0 +1,317 @@
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import type {
+  CommandStatus,
+  CommandViews,
+  DependencyHealth,
+  Found,
+} from "../../../src/observe/http-ports.ts";
+import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
+const COMMAND: CommandStatus = {
+  commandId: "heal:web-01",
+  projectId: PROJECT,
+  serverId: SERVER,
+  phase: "watch",
+  sequence: 4,
+  updatedAtMs: 0,
+  outcome: null,
+  jobId: "job-1",
+};
+
+const open: HttpServer[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.stop()));
+});
+
+interface World {
+  dependencies?: DependencyHealth[];
+  alive?: boolean;
+  views?: Partial<CommandViews>;
+  metrics?: () => Promise<string>;
+  errors?: unknown[];
+}
+
+function build(world: World = {}, port = 0): HttpServer {
+  const server = createHttpServer({
+    host: "127.0.0.1",
+    port,
+    metrics: {
+      contentType: "text/plain; version=0.0.4; charset=utf-8",
+      page: world.metrics ?? (() => Promise.resolve("up 1\n")),
+    },
+    health: {
+      isAlive: () => world.alive ?? true,
+      dependencies: () => world.dependencies ?? [],
+    },
+    views: {
+      commandById: () => Promise.resolve({ kind: "absent" }),
+      serverStatus: () => Promise.resolve({ kind: "absent" }),
+      ...world.views,
+    },
+    onError: (error) => world.errors?.push(error),
+  });
+  open.push(server);
+  return server;
+}
+
+async function serve(world: World = {}) {
+  const server = build(world);
+  await server.start();
+  const base = `http://127.0.0.1:${server.address()?.port}`;
+  return {
+    server,
+    base,
+    get: async (path: string, init: RequestInit = {}) => {
+      const response = await fetch(base + path, init);
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: () => JSON.parse(text),
+      };
+    },
+  };
+}
+
+const found =
+  <View>(view: View): (() => Promise<Found<View>>) =>
+  () =>
+    Promise.resolve({ kind: "found", view });
+
+describe("health", () => {
+  it("gives the metrics page as the registry types it", async () => {
+    const { get } = await serve();
+    const page = await get("/metrics");
+    expect([page.status, page.text]).toEqual([200, "up 1\n"]);
+    expect(page.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  });
+
+  it("is alive whatever its dependencies do", async () => {
+    const down = { name: "redis", state: "down", sinceMs: 0, detail: null } as const;
+    const { get } = await serve({ dependencies: [down] });
+    expect((await get("/livez")).status).toBe(200);
+    const dead = await serve({ alive: false });
+    expect((await dead.get("/livez")).status).toBe(503);
+  });
+
+  it("is ready when every dependency works, and names each with state and since when", async () => {
+    const rabbit = { name: "rabbitmq", state: "up", sinceMs: 0, detail: null } as const;
+    const redis = {
+      name: "redis",
+      state: "degraded",
+      sinceMs: 1000,
+      detail: "AOF is off",
+    } as const;
+    const { get } = await serve({ dependencies: [rabbit, redis] });
+    const ready = await get("/readyz");
+    expect(ready.status).toBe(200);
+    expect(ready.json()).toEqual({
+      status: "ready",
+      dependencies: [
+        { name: "rabbitmq", state: "up", since: "1970-01-01T00:00:00.000Z", detail: null },
+        {
+          name: "redis",
+          state: "degraded",
+          since: "1970-01-01T00:00:01.000Z",
+          detail: "AOF is off",
+        },
+      ],
+    });
+  });
+
+  it.each(["down", "starting", "stopping"] as const)(
+    "is not ready while one is %s",
+    async (state) => {
+      const { get } = await serve({
+        dependencies: [{ name: "redis", state, sinceMs: 0, detail: null }],
+      });
+      const answer = await get("/readyz");
+      expect([answer.status, answer.json().status]).toEqual([503, "not ready"]);
+    },
+  );
+});
+
+describe("looks into the store", () => {
+  it("show a command", async () => {
+    const { get } = await serve({ views: { commandById: found(COMMAND) } });
+    expect((await get("/v1/commands/heal:web-01")).json()).toEqual({
+      command_id: "heal:web-01",
+      project_id: PROJECT,
+      server_id: SERVER,
+      phase: "watch",
+      sequence: 4,
+      updated_at: "1970-01-01T00:00:00.000Z",
+      outcome: null,
+      job_id: "job-1",
+    });
+  });
+
+  it("show what holds a server and what waits for it, ids in lower case", async () => {
+    const asked: string[] = [];
+    const lock = { owner: "a", token: 7, operation: "os-reinstall", sinceMs: 0, phase: "watch" };
+    const { get } = await serve({
+      views: {
+        serverStatus: (project, server) => {
+          asked.push(project, server);
+          return found({ lock, waiting: [{ commandId: "b", sinceMs: 1000 }] })();
+        },
+      },
+    });
+    const answer = await get(`/v1/servers/${PROJECT.toUpperCase()}/${SERVER.toUpperCase()}`);
+    expect(asked).toEqual([PROJECT, SERVER]);
+    expect(answer.json()).toEqual({
+      project_id: PROJECT,
+      server_id: SERVER,
+      lock: {
+        owner: "a",
+        token: 7,
+        operation: "os-reinstall",
+        since: "1970-01-01T00:00:00.000Z",
+        phase: "watch",
+      },
+      waiting: [{ command_id: "b", since: "1970-01-01T00:00:01.000Z" }],
+    });
+  });
+
+  it("show a server that nothing holds", async () => {
+    const { get } = await serve({ views: { serverStatus: found({ lock: null, waiting: [] }) } });
+    expect((await get(`/v1/servers/${PROJECT}/${SERVER}`)).json()).toMatchObject({ lock: null });
+  });
+
+  it.each([
+    [
+      `/v1/commands/${"x".repeat(129)}`,
+      "the command id must be 1-128 characters of A-Z a-z 0-9 . _ : -",
+    ],
+    ["/v1/commands/a%20b", "the command id must be 1-128 characters of A-Z a-z 0-9 . _ : -"],
+    ["/v1/commands/%E0%A4%A", "the command id must be 1-128 characters of A-Z a-z 0-9 . _ : -"],
+    [`/v1/servers/abc/${SERVER}`, "the project id must be 32 hex digits"],
+    [`/v1/servers/${PROJECT}/web-01`, "the server id must be a UUID"],
+  ])("refuse %s with the rule", async (path, message) => {
+    const { get } = await serve();
+    const answer = await get(path);
+    expect([answer.status, answer.json()]).toEqual([400, { error: "bad-request", message }]);
+  });
+
+  it("say that a command is not known, and that the store is away", async () => {
+    const { get } = await serve();
+    expect((await get("/v1/commands/a")).status).toBe(404);
+    const away = await serve({
+      views: { commandById: () => Promise.resolve({ kind: "unavailable" }) },
+    });
+    const answer = await away.get("/v1/commands/a");
+    expect([answer.status, answer.json().error]).toEqual([503, "store-away"]);
+  });
+});
+
+describe("every answer", () => {
+  it("has security headers, errors too", async () => {
+    const { get } = await serve();
+    for (const path of ["/livez", "/nowhere", "/v1/commands/a%20b"]) {
+      const { headers } = await get(path);
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+    }
+  });
+
+  it("is JSON with 404 for another path", async () => {
+    const { get } = await serve();
+    const answer = await get("/v2/other");
+    expect([answer.status, answer.json().error]).toEqual([404, "not-found"]);
+  });
+
+  it.each(["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])(
+    "is 405 with Allow for %s",
+    async (method) => {
+      const { get } = await serve();
+      for (const path of [
+        "/metrics",
+        "/livez",
+        "/readyz",
+        "/v1/commands/a",
+        `/v1/servers/${PROJECT}/${SERVER}`,
+      ]) {
+        const answer = await get(path, { method });
+        expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+      }
+    },
+  );
+
+  it("has no body for HEAD", async () => {
+    const { get } = await serve();
+    const answer = await get("/livez", { method: "HEAD" });
+    expect([answer.status, answer.text]).toEqual([200, ""]);
+  });
+
+  it("tells nothing of an error but that there was one", async () => {
+    const errors: unknown[] = [];
+    const { get } = await serve({ metrics: () => Promise.reject(new Error("geheim")), errors });
+    const answer = await get("/metrics");
+    expect([answer.status, answer.json()]).toEqual([
+      500,
+      { error: "internal", message: "see the log" },
+    ]);
+    expect(errors).toHaveLength(1);
+  });
+
+  it("is 431 for a head that is too large", async () => {
+    const { get } = await serve();
+    expect((await get("/livez", { headers: { "x-large": "x".repeat(9000) } })).status).toBe(431);
+  });
+});
+
+describe("starting and stopping", () => {
+  it("says that the port is taken", async () => {
+    const { server } = await serve();
+    const port = server.address()?.port ?? 0;
+    await expect(build({}, port).start()).rejects.toThrow(
+      `the port is taken: nothing can listen on 127.0.0.1:${port}; set HTTP_PORT`,
+    );
+  });
+
+  it("may be stopped first, twice, and while it starts", async () => {
+    const never = build();
+    await never.stop();
+    await never.start();
+    expect(never.address()).toBeNull();
+    const soon = build();
+    const starting = soon.start();
+    await Promise.all([soon.stop(), soon.stop(), starting]);
+    expect(soon.address()).toBeNull();
+  });
+
+  it("ends keep-alive connections when it stops", async () => {
+    const { server, base } = await serve();
+    const agent = new Agent({ keepAlive: true });
+    let gone = false;
+    await new Promise<void>((resolve) => {
+      request(`${base}/livez`, { agent }, (response) => {
+        response.socket.once("close", () => {
+          gone = true;
+        });
+        response.resume().once("end", resolve);
+      }).end();
+    });
+    await server.stop();
+    await eventually(() => expect(gone).toBe(true));
+    agent.destroy();
+  });
+
+  it("cuts whoever never finishes a request", async () => {
+    const { server } = await serve();
+    const socket = connect(server.address()?.port ?? 0, "127.0.0.1");
+    await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+    socket.write("GET /livez HTTP/1.1\r\n");
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.on("error", () => undefined);
+    await server.stop();
+    await closed;
+  });
+});

@@ -1,0 +1,136 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { metricsDocs } from "../../../scripts/generate-metrics-docs.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
+
+function build() {
+  const metrics = createMetrics({ version: "1.2.3", processMetrics: false });
+  return { metrics, lines: async () => (await metrics.page()).split("\n") };
+}
+
+describe("the catalogue", () => {
+  it("is what docs/metrics.md says", () => {
+    const page = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+    expect(page, "run: npx tsx scripts/generate-metrics-docs.ts").toBe(metricsDocs());
+  });
+
+  it("keeps to the conventions of Prometheus, process metrics included", () => {
+    const { registry } = createMetrics({ version: "1" });
+    for (const { name, type, help } of registry.getMetricsAsArray().map(described)) {
+      expect(name).toMatch(/^(ecs_reinstall|process|nodejs)_[a-z][a-z0-9_]*$/);
+      expect(name.endsWith("_total"), name).toBe(type === "counter");
+      expect(name).not.toMatch(/_(ms|milliseconds|minutes|count|sum|bucket)$/);
+      if (type === "histogram") expect(name).toMatch(/_seconds$/);
+      expect(help, name).not.toBe("");
+    }
+  });
+
+  it("begins counters of one closed label at 0, so that their first increase is seen", async () => {
+    const { lines } = build();
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_commands_total{outcome="failed"} 0',
+        'ecs_reinstall_waits_total{reason="clock-skew"} 0',
+        "ecs_reinstall_unresolved_total 0",
+        `ecs_reinstall_build_info{version="1.2.3",node="${process.version}"} 1`,
+      ]),
+    );
+  });
+});
+
+describe("what is counted", () => {
+  it("an unresolved command twice: as an outcome, and for the alert", async () => {
+    const { metrics, lines } = build();
+    metrics.commandEnded("unresolved");
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_commands_total{outcome="unresolved"} 1',
+        "ecs_reinstall_unresolved_total 1",
+      ]),
+    );
+  });
+
+  it("a delivery from its arrival to its end", async () => {
+    const { metrics, lines } = build();
+    const end = metrics.delivery("work", true);
+    expect(await lines()).toContain('ecs_reinstall_in_flight{queue="work"} 1');
+    end("ack");
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_in_flight{queue="work"} 0',
+        'ecs_reinstall_redeliveries_total{queue="work"} 1',
+        'ecs_reinstall_deliveries_total{queue="work",disposition="ack"} 1',
+      ]),
+    );
+  });
+
+  it("a throttled request with its code and duration", async () => {
+    const { metrics, lines } = build();
+    metrics.cloudRequest({
+      operation: "look",
+      outcome: "throttled",
+      cloudCode: "APIGW.0308",
+      seconds: 0.2,
+    });
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_cloud_requests_total{operation="look",outcome="throttled"} 1',
+        'ecs_reinstall_throttled_total{operation="look"} 1',
+        'ecs_reinstall_cloud_errors_total{operation="look",code="APIGW.0308"} 1',
+        'ecs_reinstall_cloud_request_seconds_sum{operation="look"} 0.2',
+      ]),
+    );
+  });
+
+  it("a fault seen in the future as healed at once", async () => {
+    const { metrics, lines } = build();
+    metrics.reinstalled({ duration: 60, recovery: -5 });
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        "ecs_reinstall_duration_seconds_sum 60",
+        "ecs_reinstall_recovery_seconds_sum 0",
+        "ecs_reinstall_recovery_seconds_count 1",
+      ]),
+    );
+  });
+
+  it("codes of a table that grows wild as other", async () => {
+    const { metrics, lines } = build();
+    for (let code = 0; code < 300; code += 1) {
+      const cloudCode = `Wild.${code}`;
+      metrics.cloudRequest({ operation: "job", outcome: "error", cloudCode, seconds: 0 });
+    }
+    const series = (await lines()).filter((line) => line.startsWith("ecs_reinstall_cloud_errors"));
+    expect(series).toHaveLength(201);
+    expect(series).toContain('ecs_reinstall_cloud_errors_total{operation="job",code="other"} 100');
+  });
+
+  it("nothing of another registry in the process", async () => {
+    const first = build();
+    first.metrics.duplicate("command");
+    expect(await build().lines()).toContain('ecs_reinstall_duplicates_total{kind="command"} 0');
+  });
+
+  it("breakers, dependencies and the store as they are now", async () => {
+    const { metrics, lines } = build();
+    metrics.breaker("auth", "open");
+    metrics.dependency("redis", false);
+    metrics.store({ openCommands: 3, locks: 2, overdueLocks: 1, oldestLockSeconds: 90 });
+    metrics.evidenceSamples({ replaced: 4, kept: 0 });
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_breaker_state{breaker="auth"} 2',
+        'ecs_reinstall_dependency_up{dependency="redis"} 0',
+        "ecs_reinstall_locks_overdue 1",
+        "ecs_reinstall_oldest_lock_age_seconds 90",
+        'ecs_reinstall_evidence_samples{disk="replaced"} 4',
+      ]),
+    );
+  });
+});
+
+/** prom-client types a metric without what it says about itself. */
+function described(metric: unknown): { name: string; type: string; help: string } {
+  const { name, help } = metric as { name: string; help: string };
+  return { name, help, type: (metric as object).constructor.name.toLowerCase() };
+}
