@@ -5,7 +5,7 @@ import type { Settings } from "./schema.ts";
 import { fixedSecret, type SecretSource } from "./secret.ts";
 import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
 
-type Frozen<T> = T extends (...args: never[]) => unknown
+type Frozen<T> = T extends string | ((...args: never[]) => unknown)
   ? T
   : T extends readonly (infer Item)[]
     ? readonly Frozen<Item>[]

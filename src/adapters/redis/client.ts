@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 
 /** Where Redis is and how patiently it is asked. Times in milliseconds. */
@@ -8,9 +7,9 @@ export interface RedisSettings {
   readonly password?: (() => string) | undefined;
   readonly tls?:
     | {
-        readonly caFile?: string | undefined;
-        readonly certFile?: string | undefined;
-        readonly keyFile?: string | undefined;
+        readonly caPem?: (() => string) | undefined;
+        readonly certPem?: (() => string) | undefined;
+        readonly keyPem?: (() => string) | undefined;
         readonly servername?: string | undefined;
       }
     | undefined;
@@ -76,9 +75,9 @@ export function createRedisClient(settings: RedisSettings): RedisClient {
 function tlsOptions({ tls, url }: RedisSettings) {
   if (tls === undefined) return url.startsWith("rediss:") ? {} : undefined;
   return {
-    ...(tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) }),
-    ...(tls.certFile === undefined ? {} : { cert: readFileSync(tls.certFile) }),
-    ...(tls.keyFile === undefined ? {} : { key: readFileSync(tls.keyFile) }),
+    ...(tls.caPem === undefined ? {} : { ca: tls.caPem() }),
+    ...(tls.certPem === undefined ? {} : { cert: tls.certPem() }),
+    ...(tls.keyPem === undefined ? {} : { key: tls.keyPem() }),
     ...(tls.servername === undefined ? {} : { servername: tls.servername }),
   };
 }

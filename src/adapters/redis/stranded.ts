@@ -19,11 +19,10 @@ export function createStrandedCommands(redis: RedisClient, clock: Clock): Strand
         if (leased !== "OK") return [];
         const [seconds, micros] = await redis.time();
         const redisNowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-        const ids = await redis.zrange(
+        const ids = await redis.zrangebyscore(
           k.active,
           0,
           redisNowMs - olderThanMs,
-          "BYSCORE",
           "LIMIT",
           0,
           limit,

@@ -1,0 +1,94 @@
+import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { CommandStatus, CommandViews, Found, ServerStatus } from "../../observe/http-ports.ts";
+import type { RedisClient } from "./client.ts";
+import { keysOf } from "./keys.ts";
+
+const MAX_WAITERS = 100;
+
+/** Read-only looks into the store, for people (contract §5). */
+export function createCommandViews(
+  redis: RedisClient,
+  projects: readonly ProjectId[],
+): CommandViews {
+  return {
+    commandById: (id) =>
+      guarded(async () => {
+        for (const project of projects) {
+          const view = await readCommand(redis, project, id);
+          if (view !== null) return { kind: "found", view };
+        }
+        return { kind: "absent" };
+      }),
+    serverStatus: (project, server) =>
+      guarded(async () =>
+        projects.includes(project)
+          ? { kind: "found", view: await readServer(redis, project, server) }
+          : { kind: "absent" },
+      ),
+  };
+}
+
+async function readCommand(
+  redis: RedisClient,
+  projectId: ProjectId,
+  commandId: CommandId,
+): Promise<CommandStatus | null> {
+  const record = await redis.hgetall(keysOf(projectId).command(commandId));
+  if (record["content"] === undefined) return null;
+  return {
+    commandId,
+    projectId,
+    serverId: textOrNull(record["server"]),
+    phase: record["phase"] ?? "unknown",
+    sequence: Number(record["seq"] ?? 0),
+    updatedAtMs: Number(record["updated"] ?? 0),
+    outcome: textOrNull(record["outcome"]),
+    jobId: textOrNull(record["job"]),
+  };
+}
+
+async function readServer(
+  redis: RedisClient,
+  project: ProjectId,
+  server: ServerId,
+): Promise<ServerStatus> {
+  const k = keysOf(project);
+  const lock = await redis.hgetall(k.lock(server));
+  const waiters = (await redis.call(
+    "ZRANGE",
+    k.waiters(server),
+    "0",
+    String(MAX_WAITERS - 1),
+    "WITHSCORES",
+  )) as string[];
+  const waiting = [];
+  for (let i = 0; i + 1 < waiters.length; i += 2) {
+    waiting.push({ commandId: waiters[i] ?? "", sinceMs: Number(waiters[i + 1]) });
+  }
+  return {
+    lock:
+      lock["owner"] === undefined
+        ? null
+        : {
+            owner: lock["owner"],
+            token: Number(lock["token"] ?? 0),
+            operation: lock["operation"] ?? "unknown",
+            sinceMs: Number(lock["since"] ?? 0),
+            phase: lock["phase"] ?? "unknown",
+          },
+    waiting,
+  };
+}
+
+async function guarded<View>(look: () => Promise<Found<View>>): Promise<Found<View>> {
+  try {
+    return await look();
+  } catch {
+    // Whatever Redis says, a person is told that nothing can be said now; readiness has the reason.
+    return { kind: "unavailable" };
+  }
+}
+
+function textOrNull(value: string | undefined): string | null {
+  return value === undefined || value === "" ? null : value;
+}

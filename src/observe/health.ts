@@ -1,0 +1,36 @@
+import type { DependencyHealth, HealthSource } from "./http-ports.ts";
+
+/** How one dependency is right now; asked whenever somebody wants to know. */
+export interface Probe {
+  readonly name: string;
+  readonly check: () => {
+    readonly state: DependencyHealth["state"];
+    readonly detail: string | null;
+  };
+}
+
+/** Health from probes, with the instant since when each is as it is. Answers from memory. */
+export function createHealth(
+  probes: readonly Probe[],
+  nowMs: () => number,
+): HealthSource & { allUp(): boolean } {
+  const seen = new Map<string, DependencyHealth>();
+
+  function dependencies(): DependencyHealth[] {
+    return probes.map(({ name, check }) => {
+      const { state, detail } = check();
+      const before = seen.get(name);
+      const health: DependencyHealth =
+        before?.state === state ? { ...before, detail } : { name, state, sinceMs: nowMs(), detail };
+      seen.set(name, health);
+      return health;
+    });
+  }
+
+  return {
+    // Everything this process needs comes back by itself; what does not ends it by an exception.
+    isAlive: () => true,
+    dependencies,
+    allUp: () => dependencies().every(({ state }) => state === "up" || state === "degraded"),
+  };
+}
