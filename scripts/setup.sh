@@ -11,6 +11,9 @@ fail() {
   exit 1
 }
 
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+
 main() {
   check_node
   install_node_packages
@@ -30,7 +33,12 @@ install_node_packages() {
   if [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ]; then return; fi
   say "installing Node.js packages (npm ci, about half a minute)"
   # --include=dev: the tests need them even where NODE_ENV=production is set.
-  quietly npm ci --include=dev --no-audit --no-fund --loglevel=error
+  local flags=(--include=dev --no-audit --no-fund --loglevel=error)
+  if quietly npm ci "${flags[@]}" 2>"$LOG"; then return; fi
+  # A lock file made behind a mirror without other platforms' packages is refused: see scripts/complete-lock.mjs.
+  grep -q 'from lock file' "$LOG" || { cat "$LOG" >&2; fail "npm ci failed, see above"; }
+  say "npm ci refuses package-lock.json as incomplete; trying npm install, which leaves the file as it is"
+  quietly npm install --no-save "${flags[@]}" || fail "npm install failed, see above"
 }
 
 # The tests and the demo start private instances; nothing here runs as a service.

@@ -17,10 +17,11 @@ const exitCode = await vitest([
   `--outputFile.json=${reportFile}`,
   ...process.argv.slice(2),
 ]);
-const { passed, failed, skipped } = tally(report(), exitCode);
+const found = report();
+const { passed, failed, skipped } = tally(found, exitCode);
 rmSync(folder, { recursive: true, force: true });
 
-if (passed + failed === 0) console.log("No test ran.");
+if (!found?.numTotalTests) console.log("No test ran.");
 const counts = [`${passed} passed`, `${failed} failed`];
 if (skipped > 0) counts.push(`${skipped} skipped`);
 console.log(counts.join(", "));

@@ -43,6 +43,8 @@ export async function ensureDebianRoot(suite = "trixie"): Promise<DebianRoot> {
     return { kind: "ready", path };
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
+    // Somebody else may have been faster.
+    if (existsSync(join(path, SERVER))) return { kind: "ready", path };
     return unavailable(`mmdebstrap failed: ${String(error)}`);
   }
 }

@@ -36,7 +36,7 @@ export async function debugArgs(): Promise<readonly string[]> {
   return (await majorVersion(redisBackend())) >= 7 ? ["--enable-debug-command", "yes"] : [];
 }
 
-/** Removes the data of a stopped server, and leaves its ACL file. */
+/** Removes the data of a stopped server, and leaves its ACL file and certificates. */
 export async function removeData(dataDir: string): Promise<void> {
   const isData = (name: string) => name.startsWith("appendonly") || name.endsWith(".rdb");
   for (const name of (await readdir(dataDir)).filter(isData)) {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { ownedDirectory } from "./child-process.ts";
@@ -132,8 +132,13 @@ async function serverArgs(
   args.push("--maxmemory-policy", "noeviction", ...(await debugArgs()));
   if (tls !== undefined) {
     args.push("--tls-port", `${port}`, "--tls-auth-clients", "optional");
-    args.push("--tls-cert-file", tls.certFile, "--tls-key-file", tls.keyFile);
-    args.push("--tls-ca-cert-file", tls.caFile);
+    // Copies, for a container sees only the data folder.
+    const seen = (name: string) => join(dataDir, name);
+    await copyFile(tls.certFile, seen("server.crt"));
+    await copyFile(tls.keyFile, seen("server.key"));
+    await copyFile(tls.caFile, seen("ca.crt"));
+    args.push("--tls-cert-file", seen("server.crt"), "--tls-key-file", seen("server.key"));
+    args.push("--tls-ca-cert-file", seen("ca.crt"));
   }
   if (acl !== undefined) {
     const aclFile = join(dataDir, "users.acl");
