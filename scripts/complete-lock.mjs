@@ -1,6 +1,6 @@
-// Adds to package-lock.json the other platforms' binaries that npm left out because its registry mirror does not have
-// them. Without these entries `npm ci` refuses the file on every machine. Run it after each `npm install` made behind
-// such a mirror; a file that is complete stays as it is.
+// Adds to package-lock.json the other platforms' binaries that npm left out because its registry does not offer
+// them. Without these entries `npm ci` refuses the file on every machine. Run it after each `npm install` made with
+// such a registry; a file that is complete stays as it is.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const file = new URL("../package-lock.json", import.meta.url);

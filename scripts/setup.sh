@@ -35,7 +35,7 @@ install_node_packages() {
   # --include=dev: the tests need them even where NODE_ENV=production is set.
   local flags=(--include=dev --no-audit --no-fund --loglevel=error)
   if quietly npm ci "${flags[@]}" 2>"$LOG"; then return; fi
-  # A lock file made behind a mirror without other platforms' packages is refused: see scripts/complete-lock.mjs.
+  # A lock file made with a registry without other platforms' packages is refused: see scripts/complete-lock.mjs.
   grep -q 'from lock file' "$LOG" || { cat "$LOG" >&2; fail "npm ci failed, see above"; }
   say "npm ci refuses package-lock.json as incomplete; trying npm install, which leaves the file as it is"
   quietly npm install --no-save "${flags[@]}" || fail "npm install failed, see above"
