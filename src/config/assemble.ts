@@ -70,7 +70,8 @@ export function assemble(settings: Settings, report: Report): Config | null {
   };
 }
 
-function assembleAmqp(settings: Settings["amqp"], report: Report): Config["amqp"] {
+/** The broker's room alone: for programs that only send and listen. */
+export function assembleAmqp(settings: Settings["amqp"], report: Report): Config["amqp"] {
   const { urlsFile: _read, tls, ...amqp } = settings;
   const { passphrase, passphraseFile, ...files } = tls;
   const usesTls = amqp.urls.some((url) => url.startsWith("amqps:"));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 import type { z } from "zod";
-import { assemble, type Config } from "./assemble.ts";
+import { assemble, assembleAmqp, type Config } from "./assemble.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
@@ -19,15 +19,46 @@ export function loadConfig(
   env: Environment = process.env,
   heapBytes: number = getHeapStatistics().heap_size_limit,
 ): LoadedConfig {
+  const { settings, problems, report } = check(env);
+  if (settings === null) return { kind: "invalid", problems };
+  const config = assemble(settings, report);
+  for (const broken of brokenInequalities(settings, heapBytes)) report(broken);
+  if (config === null || problems.length > 0) return { kind: "invalid", problems };
+  return { kind: "ok", config: deepFrozen(config) };
+}
+
+/** The broker's room alone, for programs that only send commands and read events: they need no credentials of the cloud. */
+export function loadAmqp(
+  env: Environment = process.env,
+):
+  | { readonly kind: "ok"; readonly amqp: Config["amqp"] }
+  | { readonly kind: "invalid"; readonly problems: readonly Problem[] } {
+  const { settings, problems, report } = check(env);
+  const amqp = settings === null ? null : assembleAmqp(settings.amqp, report);
+  const ours = problems.filter(({ path }) => path === "config" || overlaps(path, "amqp"));
+  if (amqp === null || ours.length > 0) return { kind: "invalid", problems: ours };
+  return { kind: "ok", amqp: deepFrozen(amqp) };
+}
+
+interface Checked {
+  /** Null: the sources could not even be read. */
+  readonly settings: Settings | null;
+  /** Grows with what is reported. */
+  readonly problems: Problem[];
+  readonly report: Report;
+}
+
+function check(env: Environment): Checked {
+  const problems: Problem[] = [];
   let sources: Sources;
   try {
     sources = readSources(env);
   } catch (error) {
     // The first line alone: a YAML error goes on with a piece of the file.
     const [message = ""] = String(error instanceof Error ? error.message : error).split("\n");
-    return { kind: "invalid", problems: [{ path: "config", variable: null, message }] };
+    problems.push({ path: "config", variable: null, message });
+    return { settings: null, problems, report: () => undefined };
   }
-  const problems: Problem[] = [];
   const add = (path: string, message: string) => {
     problems.push({ path, variable: variableOf(path, sources.variables), message });
   };
@@ -38,10 +69,7 @@ export function loadConfig(
     // A rule about a value that was replaced says nothing.
     if (!involves.some((one) => wrong.some((bad) => overlaps(one, bad)))) add(path, message);
   };
-  const config = assemble(settings, report);
-  for (const broken of brokenInequalities(settings, heapBytes)) report(broken);
-  if (config === null || problems.length > 0) return { kind: "invalid", problems };
-  return { kind: "ok", config: deepFrozen(config) };
+  return { settings, problems, report };
 }
 
 /** What the schema makes of the sources. Settings that it refuses are reported, and their defaults stand in for them. */

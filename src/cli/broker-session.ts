@@ -1,0 +1,172 @@
+import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import type { Config } from "../config/assemble.ts";
+import { maskedUrl } from "../config/masked.ts";
+import { ProgressEvent } from "../contract/event.ts";
+import type { ServerId } from "../contract/ids.ts";
+import { CliFailure } from "./io.ts";
+
+/** One short conversation with the broker: listen, publish one command, leave. */
+export interface BrokerSession {
+  /**
+   * Listens, on a queue of its own, to the events about a server and to replies. To be called before
+   * `publish`, so that no event is missed. Gives the queue's name, for `reply_to`.
+   */
+  follow(server: ServerId, onEvent: (event: ProgressEvent) => void): Promise<string>;
+  /** Resolves when the broker has confirmed it; fails when no queue takes it. */
+  publish(command: {
+    readonly id: string;
+    readonly body: Buffer;
+    readonly replyTo?: string;
+  }): Promise<void>;
+  /** Rejects when the connection ends before `close` is called. */
+  readonly lost: Promise<never>;
+  close(): Promise<void>;
+}
+
+const ROUTING_KEY = "reinstall";
+
+/** Connects to the first broker of AMQP_URL that answers. */
+export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSession> {
+  const model = await connectToAny(amqp);
+  const channel = await model.createConfirmChannel();
+  let closing = false;
+  let broken: Error | null = null;
+  const lost = new Promise<never>((_resolve, reject) => {
+    const end = (error: Error) => {
+      broken ??= error;
+      if (!closing) reject(new CliFailure(`the broker ended the connection: ${broken.message}`));
+    };
+    for (const emitter of [model, channel]) {
+      emitter.on("error", end);
+      emitter.on("close", () => end(new Error("closed")));
+    }
+  });
+  // Whoever waits for it hears of it; until then it is nobody's unhandled rejection.
+  lost.catch(() => undefined);
+
+  return {
+    lost,
+    async follow(server, onEvent) {
+      const { queue } = await within(channel.assertQueue("", { exclusive: true }), amqp, lost);
+      const { eventsExchange } = amqp.names;
+      await within(channel.bindQueue(queue, eventsExchange, `*.${server}.*`), amqp, lost);
+      const consume = channel.consume(
+        queue,
+        (message) => {
+          const event = ProgressEvent.safeParse(parsed(message?.content));
+          if (event.success) onEvent(event.data);
+        },
+        { noAck: true, exclusive: true },
+      );
+      await within(consume, amqp, lost);
+      return queue;
+    },
+    async publish({ id, body, replyTo }) {
+      const { commandsExchange } = amqp.names;
+      let returned = false;
+      channel.once("return", () => {
+        returned = true;
+      });
+      const confirmed = confirmedPublish(channel, commandsExchange, body, {
+        messageId: id,
+        persistent: true,
+        mandatory: true,
+        contentType: "application/json",
+        timestamp: Math.floor(Date.now() / 1000),
+        appId: "ecs-reinstall-cli",
+        ...(replyTo !== undefined && { replyTo, correlationId: id }),
+      });
+      await within(confirmed, amqp, lost);
+      // The return comes before the confirm, which is an ack all the same.
+      if (returned) {
+        throw new CliFailure(
+          `no queue is bound to exchange ${commandsExchange} (AMQP_COMMANDS_EXCHANGE): start a worker first`,
+        );
+      }
+    },
+    async close() {
+      closing = true;
+      await model.close().catch(() => undefined);
+    },
+  };
+}
+
+async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
+  const failures: string[] = [];
+  for (const url of amqp.urls) {
+    try {
+      return await connect(withHeartbeat(url, amqp.heartbeatSeconds), socketOptions(amqp));
+    } catch (error) {
+      failures.push(`${withoutUser(url)}: ${reason(error)}`);
+    }
+  }
+  throw new CliFailure(`cannot reach a broker of AMQP_URL: ${failures.join("; ")}`);
+}
+
+function socketOptions({ tls, connectTimeoutMs }: Config["amqp"]) {
+  return {
+    timeout: connectTimeoutMs,
+    noDelay: true,
+    clientProperties: { connection_name: "ecs-reinstall-cli" },
+    ...(tls.caPem && { ca: tls.caPem() }),
+    ...(tls.certPem && { cert: tls.certPem() }),
+    ...(tls.keyPem && { key: tls.keyPem() }),
+    ...(tls.passphrase && { passphrase: tls.passphrase() }),
+    ...(tls.servername !== undefined && { servername: tls.servername }),
+  };
+}
+
+function confirmedPublish(
+  channel: ConfirmChannel,
+  exchange: string,
+  body: Buffer,
+  options: Parameters<ConfirmChannel["publish"]>[3],
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.publish(exchange, ROUTING_KEY, body, options, (error: unknown) => {
+      if (error === null || error === undefined) resolve();
+      else reject(new CliFailure("the broker refused the command: it is not queued"));
+    });
+  });
+}
+
+/** amqplib waits for ever, and a channel that is closed never answers. */
+async function within<T>(work: Promise<T>, amqp: Config["amqp"], lost: Promise<never>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const message = `the broker did not answer within ${amqp.rpcTimeoutMs} ms (AMQP_RPC_TIMEOUT_MS)`;
+    timer = setTimeout(() => reject(new CliFailure(message)), amqp.rpcTimeoutMs);
+  });
+  try {
+    return await Promise.race([work, late, lost]);
+  } catch (error) {
+    if (error instanceof CliFailure) throw error;
+    throw new CliFailure(`the broker said no: ${reason(error)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function withHeartbeat(url: string, seconds: number): string {
+  const parsedUrl = new URL(url);
+  parsedUrl.searchParams.set("heartbeat", String(seconds));
+  return parsedUrl.href;
+}
+
+function withoutUser(url: string): string {
+  return maskedUrl(url).replace(/\/\/[^/@]*@/, "//");
+}
+
+/** Of an AggregateError (IPv4 and IPv6 both failed) the message is empty, its code is not. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || (error as NodeJS.ErrnoException).code || error.name;
+}
+
+function parsed(content: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(content?.toString("utf8") ?? "");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { openBrokerSession } from "./broker-session.ts";
+import { runCli } from "./program.ts";
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  openBroker: openBrokerSession,
+  fetch: (url) => fetch(url, { signal: AbortSignal.timeout(10_000) }),
+});

@@ -1,0 +1,28 @@
+import type { Config } from "../config/assemble.ts";
+import type { Environment } from "../config/sources.ts";
+import type { BrokerSession } from "./broker-session.ts";
+
+/** What the commands touch of the outside world; tests bring their own. */
+export interface CliIo {
+  readonly env: Environment;
+  out(text: string): void;
+  err(text: string): void;
+  openBroker(amqp: Config["amqp"]): Promise<BrokerSession>;
+  fetch(url: string): Promise<Response>;
+}
+
+export const EXIT_OK = 0;
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+/** EX_CONFIG of sysexits.h. */
+export const EXIT_CONFIG = 78;
+
+/** Ends the program with one line for a person (none when it is empty) and an exit code. */
+export class CliFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT_FAILURE) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

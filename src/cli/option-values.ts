@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { InvalidArgumentError } from "commander";
+import type { z } from "zod";
+
+/*
+ * Parsers for commander: what they throw becomes one line that names the option.
+ */
+
+/** A value that a schema of the contract takes. */
+export function matching(schema: z.ZodType<string>) {
+  return (text: string): string => {
+    const result = schema.safeParse(text);
+    if (result.success) return result.data;
+    throw new InvalidArgumentError(`It ${result.error.issues[0]?.message ?? "is malformed"}.`);
+  };
+}
+
+/** The content of a file, as base64. */
+export function base64File(path: string): string {
+  return content(path).toString("base64");
+}
+
+/** The content of a file, which is JSON. */
+export function jsonFile(path: string): unknown {
+  const text = content(path).toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError("It is no JSON.");
+  }
+}
+
+export function seconds(text: string): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number of seconds from 1 to 999999.");
+}
+
+function content(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InvalidArgumentError(`It cannot be read (${code ?? "unknown error"}).`);
+  }
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { configCommand } from "./config-check.ts";
+import { CliFailure, type CliIo, EXIT_OK, EXIT_USAGE } from "./io.ts";
+import { serverCommand, statusCommand } from "./look-up.ts";
+import { sendCommand } from "./send.ts";
+import { simulateCommand } from "./simulate.ts";
+import { workerCommand } from "./worker.ts";
+
+/** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration. */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    await createProgram(io).parseAsync([...args], { from: "user" });
+    return EXIT_OK;
+  } catch (error) {
+    // Commander has said it already; its code is 0 for --help and --version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    if (!(error instanceof CliFailure)) throw error;
+    if (error.message !== "") io.err(`error: ${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+function createProgram(io: CliIo): Command {
+  const program = new Command("ecs-reinstall")
+    .description("reinstalls Huawei Cloud ECS servers by commands from RabbitMQ")
+    .version(versionOfPackage())
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
+  const ours = [
+    workerCommand(),
+    configCommand(io),
+    sendCommand(io),
+    statusCommand(io),
+    serverCommand(io),
+  ];
+  for (const command of ours) {
+    for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  return program.addCommand(simulateCommand());
+}
+
+function versionOfPackage(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}

@@ -1,0 +1,335 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BrokerSession } from "../../../src/cli/broker-session.ts";
+import { CliFailure } from "../../../src/cli/io.ts";
+import { runCli } from "../../../src/cli/program.ts";
+import type { ProgressEvent } from "../../../src/contract/event.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
+const SEND = ["send", "--server", SERVER, "--userid", "u1", "--keyname", "k1", "--id", "c-1"];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "cli-"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+interface Sent {
+  readonly id: string;
+  readonly body: unknown;
+  readonly replyTo: string | undefined;
+}
+
+interface World {
+  env?: Record<string, string>;
+  /** Told as soon as the command is published. */
+  events?: ProgressEvent[];
+  publishFails?: Error;
+  lost?: Promise<never>;
+  fetch?: (url: string) => Promise<Response>;
+}
+
+/** One command line, with a broker and a web that only exist here. */
+async function run(args: string[], world: World = {}) {
+  const sent: Sent[] = [];
+  const asked: string[] = [];
+  let out = "";
+  let err = "";
+  let closed = 0;
+  let told: (event: ProgressEvent) => void = () => undefined;
+  const session: BrokerSession = {
+    lost: world.lost ?? new Promise<never>(() => undefined),
+    follow: (_server, onEvent) => {
+      told = onEvent;
+      return Promise.resolve("reply-queue");
+    },
+    publish: ({ id, body, replyTo }) => {
+      if (world.publishFails) return Promise.reject(world.publishFails);
+      sent.push({ id, body: JSON.parse(body.toString()), replyTo });
+      queueMicrotask(() => world.events?.forEach(told));
+      return Promise.resolve();
+    },
+    close: () => {
+      closed += 1;
+      return Promise.resolve();
+    },
+  };
+  const code = await runCli(args, {
+    env: world.env ?? {},
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    openBroker: () => Promise.resolve(session),
+    fetch: (url) => {
+      asked.push(url);
+      return world.fetch?.(url) ?? Promise.reject(new Error("ECONNREFUSED"));
+    },
+  });
+  return { code, out, err, sent, asked, closed };
+}
+
+function event(name: ProgressEvent["data"]["event"], data: object = {}, id = "c-1"): ProgressEvent {
+  const sequence = 1;
+  return {
+    specversion: "1.0",
+    id: `${id}/${name}`,
+    source: "/ecs-reinstall-worker/eu-west-0/p",
+    type: `ecs.reinstall.${name}.v1`,
+    time: "2026-11-23T14:20:00.000Z",
+    datacontenttype: "application/json",
+    data: { command_id: id, project_id: null, server_id: null, event: name, sequence, ...data },
+  };
+}
+
+describe("the command line", () => {
+  it("explains itself", async () => {
+    const help = await run(["--help"]);
+    expect(help.code).toBe(0);
+    for (const name of ["worker", "simulate", "config", "send", "status", "server"]) {
+      expect(help.out).toMatch(new RegExp(`^  ${name} `, "m"));
+    }
+    expect((await run(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each([
+    [[], ""],
+    [["sned"], "error: unknown command 'sned'"],
+    [["send", "--sever", SERVER], "error: unknown option '--sever'"],
+    [
+      ["send", "--server", "web-01"],
+      "'--server <id>' argument 'web-01' is invalid. It must be a UUID.",
+    ],
+    [
+      ["send", "--project", "x"],
+      "'--project <id>' argument 'x' is invalid. It must be 32 hex digits.",
+    ],
+    [["send", "--on-busy", "shout"], "Allowed choices are join, wait, reject."],
+    [["send", "--user-data", "/nowhere"], "It cannot be read (ENOENT)."],
+    [["send", "--timeout", "0"], "'--timeout <seconds>' argument '0' is invalid."],
+    [["send"], "error: --server is missing\n"],
+    [
+      ["send", "--server", SERVER],
+      "error: --keyname, --userid, --user-data must name at least one",
+    ],
+    [["send", "--server", SERVER, "--keyname", "k"], "error: --userid is needed with keyname"],
+    [[...SEND, "--observed-at", "yesterday"], "error: --observed-at must be an ISO 8601 instant"],
+    [[...SEND, "--reason", "x".repeat(1001)], "error: --reason "],
+    [["status"], "error: missing required argument 'command-id'"],
+    [["status", "a b"], "must be 1-128 characters"],
+    [["server", SERVER], "error: --project is missing, and ECS_PROJECTS names none"],
+    [["server", SERVER, "--project", PROJECT, "--url", "ftp://x"], "error: --url must be"],
+  ])("answers wrong usage %j with one line and exit 2", async (args, message) => {
+    const { code, err, sent } = await run(args);
+    expect([code, sent]).toEqual([2, []]);
+    expect(err).toContain(message);
+    if (args.length > 0) expect(err.trimEnd().split("\n").length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("config check", () => {
+  const env = { ECS_PROJECTS: PROJECT, ECS_ACCESS_KEY: "AKAKAK", ECS_SECRET_KEY: "SKSKSK" };
+
+  it("prints the effective configuration without secrets", async () => {
+    const { code, out } = await run(["config", "check"], {
+      env: { ...env, AMQP_URL: "amqp://me:geheim@broker", HTTP_PORT: "9000" },
+    });
+    expect(code).toBe(0);
+    expect(out).toMatch(/port: 9000/);
+    expect(out).toMatch(/secretKey: '\*\*\*'/);
+    expect(out).not.toMatch(/geheim|SKSKSK|AKAKAK/);
+  });
+
+  it("prints all problems and exits 78", async () => {
+    const { code, err } = await run(["config", "check"], {
+      env: { ...env, PREFETCH: "0", LOG_LEVEL: "x" },
+    });
+    expect(code).toBe(78);
+    expect(err).toMatch(
+      /^The configuration is wrong \(2 problems\):\n {2}PREFETCH .*\n {2}LOG_LEVEL /,
+    );
+  });
+});
+
+describe("send", () => {
+  it("publishes the command that the options make, and prints its id", async () => {
+    const script = file("user-data.sh", "#!/bin/bash\n");
+    const api = ["--user-data", script, "--mode", "withStopServer"];
+    const people = ["--reason", "kernel panic", "--source", "me"];
+    const rules = ["--on-busy", "wait", "--dry-run", "--observed-at", "2026-11-23T14:20:00Z"];
+    const args = [...SEND, "--project", PROJECT.toUpperCase(), ...api, ...people, ...rules];
+    const { code, out, sent, closed } = await run(args);
+    expect([code, out, closed]).toEqual([0, "c-1\n", 1]);
+    expect(sent).toEqual([
+      {
+        id: "c-1",
+        replyTo: undefined,
+        body: {
+          command_id: "c-1",
+          project_id: PROJECT,
+          server_id: SERVER,
+          "os-reinstall": {
+            keyname: "k1",
+            userid: "u1",
+            mode: "withStopServer",
+            metadata: { user_data: "IyEvYmluL2Jhc2gK" },
+          },
+          on_busy: "wait",
+          observed_at: "2026-11-23T14:20:00Z",
+          source: "me",
+          reason: "kernel panic",
+          dry_run: true,
+        },
+      },
+    ]);
+  });
+
+  it("makes up an id, another one each time", async () => {
+    const args = ["send", "--server", SERVER, "--userid", "u"];
+    const ids = [(await run(args)).sent[0]?.id, (await run(args)).sent[0]?.id];
+    expect(ids[0]).toMatch(/^cli-[0-9a-f-]{36}$/);
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  it("publishes a whole body from a file, as it stands", async () => {
+    const body = { server_id: SERVER, "os-reinstall": { userid: "u" }, more: 1 };
+    const path = file("body.json", JSON.stringify(body));
+    const { sent } = await run(["send", "--file", path, "--id", "c-2"]);
+    expect(sent[0]?.body).toEqual({ ...body, command_id: "c-2" });
+  });
+
+  it.each([
+    ["{", "It is no JSON."],
+    ["[]", "error: --file must hold one JSON object"],
+    ["{}", "error: --file: server_id is missing"],
+    [JSON.stringify({ server_id: SERVER, "os-reinstall": { adminpass: "geheim" } }), "is refused"],
+  ])("refuses the file %s", async (content, message) => {
+    const { code, err, sent } = await run(["send", "--file", file("bad.json", content)]);
+    expect([code, sent]).toEqual([2, []]);
+    expect(err).toContain(message);
+    expect(err).not.toContain("geheim");
+  });
+
+  it("takes a file or options, not both", async () => {
+    const path = file("both.json", "{}");
+    const { code, err } = await run(["send", "--file", path, "--server", SERVER]);
+    expect([code, err]).toEqual([
+      2,
+      "error: option '--file <file>' cannot be used with option '--server <id>'\n",
+    ]);
+  });
+
+  it("says what the broker says, exits 1 and leaves", async () => {
+    const publishFails = new CliFailure("no queue is bound to exchange x");
+    const { code, err, closed } = await run(SEND, { publishFails });
+    expect([code, err, closed]).toEqual([1, "error: no queue is bound to exchange x\n", 1]);
+  });
+
+  it("names what is wrong with the broker's settings, and nothing else", async () => {
+    const { code, err } = await run(SEND, {
+      env: { AMQP_URL: "http://x", PREFETCH: "0", LOG_LEVEL: "x" },
+    });
+    expect(code).toBe(78);
+    expect(err).toMatch(/2 problems.*\n {2}AMQP_URL .*\n {2}PREFETCH /);
+  });
+});
+
+describe("send --wait", () => {
+  it.each([
+    ["succeeded", 0],
+    ["planned", 0],
+    ["failed", 1],
+    ["rejected", 1],
+    ["unresolved", 1],
+    ["superseded", 1],
+  ] as const)("prints every event once until %s, and exits %i", async (final, exit) => {
+    const events = [
+      event("accepted"),
+      event("accepted", {}, "somebody-else"),
+      event("submitted", { job_id: "job-1" }),
+      event(final, { message: "m" }),
+      event(final, { message: "m" }),
+    ];
+    const { code, out, sent, closed } = await run([...SEND, "--wait"], { events });
+    expect([code, closed, sent[0]?.replyTo]).toEqual([exit, 1, "reply-queue"]);
+    expect(out.split("\n").filter((line) => line.startsWith("2026"))).toEqual([
+      "2026-11-23T14:20:00.000Z accepted",
+      "2026-11-23T14:20:00.000Z submitted job_id=job-1",
+      `2026-11-23T14:20:00.000Z ${final} message=m`,
+    ]);
+  });
+
+  it("prints events as JSON, one a line and nothing else", async () => {
+    const events = [event("succeeded")];
+    const { out } = await run([...SEND, "--wait", "--json"], { events });
+    expect(JSON.parse(out)).toEqual(events[0]);
+  });
+
+  it("goes on after a duplicate whose original is still open, and ends with one that is done", async () => {
+    const open = event("duplicate", { original: { phase: "watch", outcome: null } });
+    const both = await run([...SEND, "--wait"], { events: [open, event("failed")] });
+    expect(both.code).toBe(1);
+    const done = event("duplicate", { original: { phase: "done", outcome: "succeeded" } });
+    expect((await run([...SEND, "--wait"], { events: [done] })).code).toBe(0);
+  });
+
+  it("gives up after --timeout and says how to ask later", async () => {
+    const { code, err } = await run([...SEND, "--wait", "--timeout", "1"]);
+    expect([code, err]).toEqual([
+      1,
+      "error: no end within 1 s (--timeout); it goes on: ecs-reinstall status c-1\n",
+    ]);
+  });
+
+  it("ends when the connection is lost", async () => {
+    const lost = Promise.reject(new CliFailure("the broker ended the connection: closed"));
+    const { code, err } = await run([...SEND, "--wait"], { lost });
+    expect([code, err]).toEqual([1, "error: the broker ended the connection: closed\n"]);
+  });
+});
+
+describe("looking things up", () => {
+  const answers = (status: number, body: unknown) => () =>
+    Promise.resolve(new Response(JSON.stringify(body), { status }));
+
+  it("shows a command, asked on this machine's port", async () => {
+    const { code, out, asked } = await run(["status", "heal:web-01"], {
+      env: { HTTP_PORT: "9000" },
+      fetch: answers(200, { phase: "watch" }),
+    });
+    expect([code, asked]).toEqual([0, ["http://127.0.0.1:9000/v1/commands/heal%3Aweb-01"]]);
+    expect(JSON.parse(out)).toEqual({ phase: "watch" });
+  });
+
+  it("shows a server of the default project, asked where --url says", async () => {
+    const { asked } = await run(["server", SERVER, "--url", "http://worker:8080/"], {
+      env: { ECS_PROJECTS: `${PROJECT},x` },
+      fetch: answers(200, {}),
+    });
+    expect(asked).toEqual([`http://worker:8080/v1/servers/${PROJECT}/${SERVER}`]);
+  });
+
+  it("says what the worker says, and that none answers", async () => {
+    const message = "no such command is known";
+    const unknown = await run(["status", "a"], { fetch: answers(404, { message }) });
+    expect([unknown.code, unknown.err]).toEqual([1, "error: no such command is known\n"]);
+    const nobody = await run(["status", "a"]);
+    expect([nobody.code, nobody.err]).toEqual([
+      1,
+      "error: no worker answers at http://127.0.0.1:8080 (--url)\n",
+    ]);
+  });
+});
