@@ -1,16 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { afterAll } from "vitest";
 import { runningProcesses } from "./child-process.ts";
 import { eventually } from "./eventually.ts";
 import { reaperPid } from "./reaper.ts";
 
-/*
- * As a setup file of a vitest project: fails each test file that leaves a socket, a server, a private service or any
- * other child process behind. Hooks run last in, first out, and this one is the first: the file's own come before.
+/**
+ * `afterAll(expectNoLeftovers)` at the top of a test file, where it runs after the file's other hooks: waits a moment
+ * for what is just closing, then throws with a list of the sockets, servers, private services and other child
+ * processes that are still there.
  */
-afterAll(expectNoLeftovers);
-
-/** Waits a moment for what is just closing, then throws with a list of what is still open. */
 export async function expectNoLeftovers(): Promise<void> {
   await eventually(
     () => {
