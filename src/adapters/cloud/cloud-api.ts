@@ -49,13 +49,22 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const { breaker, timeouts, maxAnswerBytes, poolConnections, maxRetryAfterMs } = settings;
   const monotonicMs = () => clock.monotonicMs();
 
-  const connect = createConnect({
+  const connecting = {
     connectMs: timeouts.connectMs,
     caPem: settings.caPem,
     proxyEnvironment: settings.proxy ? environment : undefined,
+  };
+  const http = createHttpClient({
+    connect: createConnect(connecting),
+    timeouts,
+    maxAnswerBytes,
+    poolConnections,
   });
-  const http = createHttpClient({ connect, timeouts, maxAnswerBytes, poolConnections });
-  const postOnce = createPostOnce({ connect, totalMs: timeouts.postMs, maxAnswerBytes });
+  const postOnce = createPostOnce({
+    connect: createConnect({ ...connecting, resettable: true }),
+    totalMs: timeouts.postMs,
+    maxAnswerBytes,
+  });
 
   const authOptions = { failures: breaker.authFailures ?? 2, openMs: breaker.authOpenMs };
   // Two: a password that IAM takes must not make the refusals of its tokens look single.

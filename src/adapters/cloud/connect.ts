@@ -1,8 +1,10 @@
 import { isIP, connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { Client } from "undici";
 import { deadline } from "./deadline.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
+import { wireOver } from "./wire.ts";
 
 /** An open connection to an origin, TLS included. Nothing of a request has gone over it. */
 export interface Connection {
@@ -15,6 +17,8 @@ export interface Connection {
 export interface ConnectOptions {
   readonly connectMs: number;
   readonly caPem?: string | undefined;
+  /** `raw` may be reset at any moment, under TLS too. */
+  readonly resettable?: boolean;
   /** Where the proxy is looked up; absent: go directly. */
   readonly proxyEnvironment?: Environment | undefined;
 }
@@ -46,18 +50,19 @@ export function createConnect(options: ConnectOptions): Connect {
     try {
       const proxy =
         options.proxyEnvironment === undefined ? null : proxyFor(origin, options.proxyEnvironment);
+      const over = options.resettable === true ? wireOver : (socket: Socket) => socket;
       const raw = await openTcp(proxy ?? origin, opened, enter, limit.signal);
       let stream = raw;
       if (proxy !== null) {
         enter("proxy");
         if (proxy.protocol === "https:") {
-          stream = await openTls(proxy, stream, opened, options.caPem, limit.signal);
+          stream = await openTls(proxy, over(stream), opened, options.caPem, limit.signal);
         }
         stream = await openTunnel(origin, proxy, stream, limit.signal);
       }
       if (origin.protocol === "https:") {
         enter("tls");
-        stream = await openTls(origin, stream, opened, options.caPem, limit.signal);
+        stream = await openTls(origin, over(stream), opened, options.caPem, limit.signal);
       }
       return { stream, raw };
     } catch (error) {
@@ -95,7 +100,7 @@ async function openTcp(
 
 async function openTls(
   target: URL,
-  over: Socket,
+  over: Duplex,
   opened: Socket[],
   caPem: string | undefined,
   signal: AbortSignal,

@@ -6,6 +6,7 @@ import { type Exchange, exchange, type HttpRequest, type Send } from "./exchange
 import { MAX_HEADER_BYTES } from "./http.ts";
 
 export interface PostOnceOptions {
+  /** Of resettable connections. */
   readonly connect: Connect;
   /** Connecting, writing and reading together. */
   readonly totalMs: number;

@@ -1,0 +1,60 @@
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/error-class.ts";
+import { ERROR_ROWS } from "../src/adapters/cloud/error-rows.ts";
+
+/** Where the page is kept; a test compares it with {@link renderErrors}. */
+export const ERRORS_PAGE = fileURLToPath(new URL("../docs/errors.md", import.meta.url));
+
+/** docs/errors.md, made from the table that the worker itself uses. */
+export function renderErrors(): string {
+  return `${[INTRODUCTION, classes(), codes()].join("\n\n")}\n`;
+}
+
+const INTRODUCTION = `# Errors of the cloud
+
+Made by \`npx tsx scripts/generate-errors.ts\` from \`src/adapters/cloud/error-class.ts\` and \`error-rows.ts\`; do not edit.
+
+What an error means depends on the call that got it. Codes come first, HTTP statuses second: the vendor says that
+statuses "may not be accurate" (ECS API notes §5.1).
+
+- **submit** is the reinstall POST. *refused*: proven rejected, the command fails. *later*: proven rejected for now, the command waits.
+  *unknown*: it may have been carried out, or may still be; it is never sent again before the opposite is proven.
+  Everything that is not in this table is *unknown*: a code nobody has told us of (with status 400 too: codes of jobs
+  come with 400), a status without a readable body, 2xx without a job id. A non-empty \`job_id\` in a 2xx is always *accepted*.
+- **look** reads the server, **job** the job; *unavailable* and *throttled* say nothing about either. **stop** may be repeated: *refused* with
+  "retryable" means to look again.
+- **retryable** is what the \`failed\` event says: the same command may succeed later without anybody changing anything.
+
+\`APIG.\` is read as \`APIGW.\`. \`Ecs.1000\` and \`Ecs.1001\` with \`itemNotFound\` in their text count as \`itemNotFound\`.
+401 of any kind counts towards the authentication breaker; 429 of any kind slows its project down.`;
+
+function classes(): string {
+  const rows = ERROR_CLASSES.map((name) => {
+    const { submit, look, job, stop, retryable, nextStep } = CLASS_VERDICTS[name];
+    return [name, submit, look, job, stop, retryable ? "yes" : "no", nextStep];
+  });
+  const head = ["class", "submit", "look", "job", "stop", "retryable", "what to do next"];
+  return `## Classes\n\n${table(head, rows)}`;
+}
+
+function codes(): string {
+  const rows = ERROR_ROWS.map(({ code, http, meaning, class: name, onlyStatus, differs }) => [
+    `\`${code}\``,
+    onlyStatus === undefined ? http : `only ${http}`,
+    meaning,
+    name,
+    differs?.submit ?? CLASS_VERDICTS[name].submit,
+  ]);
+  return `## Codes\n\n${table(["code", "HTTP", "meaning", "class", "submit"], rows)}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  writeFileSync(ERRORS_PAGE, renderErrors());
+}
