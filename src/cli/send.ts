@@ -86,14 +86,14 @@ async function publishAndWait(
   });
   await session.publish({ ...command, replyTo });
   if (json !== true) io.out(`${command.id} is queued\n`);
+  const later = `it goes on: ecs-reinstall status ${command.id}`;
+  const lost = session.lost.catch((error: Error) => {
+    throw new CliFailure(`${error.message}; ${later}`);
+  });
   const late = cancellable(timeout, () => end("late"));
   try {
-    const ending = await Promise.race([ended, session.lost]);
-    if (ending === "late") {
-      throw new CliFailure(
-        `no end within ${timeout} s (--timeout); it goes on: ecs-reinstall status ${command.id}`,
-      );
-    }
+    const ending = await Promise.race([ended, lost]);
+    if (ending === "late") throw new CliFailure(`no end within ${timeout} s (--timeout); ${later}`);
     // The last event has said why.
     if (ending === "not-done") throw new CliFailure("");
   } finally {

@@ -59,7 +59,6 @@ export function assemble(settings: Settings, report: Report): Config | null {
   checkEndpoints(settings, report);
   if (credentials === null) return null;
   return {
-    ...rest,
     amqp: amqpConfig,
     redis: redisConfig,
     cloud: { ...cloud, credentials, ...(caPem && { caPem }) },
@@ -67,6 +66,7 @@ export function assemble(settings: Settings, report: Report): Config | null {
       ...protocol,
       rebuildHoldMs: protocol.rebuildHoldMs ?? derivedRebuildHoldMs(settings),
     },
+    ...rest,
   };
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Load, Util } from "config/lib/util.js";
+import { load as parseYaml } from "js-yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type Tree = Record<string, unknown>;
@@ -26,8 +27,7 @@ export function readSources(env: Environment): Sources {
   const load = new Load({
     configDir: folders.join(delimiter),
     nodeEnv: (env["NODE_ENV"] || "development").split(","),
-    // Empty: a machine's name picks no file.
-    hostName: "",
+    ...COMMON,
   });
   Util.loadFileConfigs(load);
   const variables = new Map<string, string>();
@@ -35,10 +35,22 @@ export function readSources(env: Environment): Sources {
     collect(names, [], variables);
     return overlay(names, env);
   });
-  const defaults = new Load({ configDir: own, nodeEnv: [], hostName: "" });
+  const defaults = new Load({ configDir: own, nodeEnv: [], ...COMMON });
   defaults.loadFile(join(own, "default.yaml"));
   return { merged: load.config, defaults: defaults.config, variables };
 }
+
+/*
+ * A parser of our own: the library's looks for js-yaml from the working directory, which may be anywhere, and
+ * takes .js and .ts too, which are code and no configuration. Its types describe another shape than it has.
+ */
+const YAML_ONLY = {
+  parse: (_file: string, text: string) => parseYaml(text),
+  getFilesOrder: () => ["yaml"],
+} as unknown as NonNullable<ConstructorParameters<typeof Load>[0]>["parser"] & object;
+
+/** Empty host: a machine's name picks no file. */
+const COMMON = { hostName: "", parser: YAML_ONLY };
 
 /** `config/` beside package.json, from src/config and from dist/config. */
 export function ownFolder(): string {

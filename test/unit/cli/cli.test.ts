@@ -297,7 +297,10 @@ describe("send --wait", () => {
   it("ends when the connection is lost", async () => {
     const lost = Promise.reject(new CliFailure("the broker ended the connection: closed"));
     const { code, err } = await run([...SEND, "--wait"], { lost });
-    expect([code, err]).toEqual([1, "error: the broker ended the connection: closed\n"]);
+    expect([code, err]).toEqual([
+      1,
+      "error: the broker ended the connection: closed; it goes on: ecs-reinstall status c-1\n",
+    ]);
   });
 });
 

@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";
@@ -69,16 +71,19 @@ describe("defaults", () => {
     ).toHaveProperty("rebuildHoldMs", 71_000);
   });
 
-  it("are found from any working directory, and nothing of them can be changed", () => {
-    const before = process.cwd();
-    process.chdir(folder);
-    try {
-      const frozen = config();
-      expect(Object.isFrozen(frozen.protocol.pollIntervalsMs)).toBe(true);
-      expect(Object.isFrozen(frozen.cloud.credentials)).toBe(true);
-    } finally {
-      process.chdir(before);
-    }
+  it("are found by a process that was started anywhere, without a word of the library", () => {
+    const cli = fileURLToPath(new URL("../../../src/cli/ecs-reinstall.ts", import.meta.url));
+    const args = ["--import", import.meta.resolve("tsx"), cli, "config", "check"];
+    const env = { ...ENOUGH, PATH: process.env["PATH"] };
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, env });
+    expect([status, stderr.toString()]).toEqual([0, ""]);
+    expect(stdout.toString()).toContain("pollIntervalsMs:");
+  });
+
+  it("are frozen, all the way down", () => {
+    const frozen = config();
+    expect(Object.isFrozen(frozen.protocol.pollIntervalsMs)).toBe(true);
+    expect(Object.isFrozen(frozen.cloud.credentials)).toBe(true);
   });
 });
 
@@ -117,6 +122,11 @@ describe("environment", () => {
       HTTP_PORT: "9001",
     });
     expect([amqp.prefetch, http.port, log.level]).toEqual([3, 9001, "debug"]);
+  });
+
+  it("runs no code that lies beside the files", () => {
+    file("default.js", "throw new Error('run')");
+    expect(config({ NODE_CONFIG_DIR: folder }).http.port).toBe(8080);
   });
 
   it("takes NODE_ENV=production without further settings", () => {
