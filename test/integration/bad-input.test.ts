@@ -1,0 +1,272 @@
+import type { Options } from "amqplib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+
+const DEAD = "ecs.reinstall.dead";
+const SECRET = "planted-secret-7f3a";
+const SECRET_BASE64 = Buffer.from(SECRET).toString("base64");
+
+let services: SharedServices;
+let stage: Stage;
+
+beforeAll(async () => {
+  services = await sharedServices();
+  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  await stage.addWorker();
+});
+
+afterAll(async () => {
+  await stage?.close();
+  await services?.close();
+});
+
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
+const BODY = { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" };
+const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+
+interface Case {
+  readonly name: string;
+  /** Fields laid over a valid command, or the whole message. */
+  readonly over?: Readonly<Record<string, unknown>>;
+  readonly raw?: string | Buffer;
+  readonly properties?: Options.Publish;
+  readonly path: string;
+  readonly code: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "another content type",
+    properties: { contentType: "text/plain" },
+    path: "content_type",
+    code: "unsupported",
+  },
+  {
+    name: "no content type",
+    properties: { contentType: "" },
+    path: "content_type",
+    code: "unsupported",
+  },
+  {
+    name: "a compressed body",
+    properties: { contentEncoding: "gzip" },
+    path: "content_encoding",
+    code: "unsupported",
+  },
+  {
+    name: "another charset",
+    properties: { contentType: "application/json; charset=latin1" },
+    path: "content_type",
+    code: "unsupported",
+  },
+  {
+    name: "bytes that are not UTF-8",
+    raw: Buffer.from([0x7b, 0xff, 0xfe, 0x7d]),
+    path: "",
+    code: "not-utf8",
+  },
+  { name: "no JSON", raw: "reinstall please", path: "", code: "not-json" },
+  { name: "nothing", raw: "", path: "", code: "not-json" },
+  { name: "more than 128 KiB", over: { reason: "x".repeat(140_000) }, path: "", code: "too_big" },
+  { name: "a deep body", raw: nested(5_000), path: "", code: "too-deep" },
+  {
+    name: "a __proto__ key",
+    raw: `{"__proto__":{"dry_run":true}}`,
+    path: "__proto__",
+    code: "forbidden-key",
+  },
+  { name: "a list", raw: "[]", path: "", code: "invalid_type" },
+  { name: "no server", over: { server_id: undefined }, path: "server_id", code: "missing" },
+  {
+    name: "a server id that is no UUID",
+    over: { server_id: "web-01" },
+    path: "server_id",
+    code: "invalid_format",
+  },
+  {
+    name: "another project",
+    over: { project_id: "f".repeat(32) },
+    path: "project_id",
+    code: "not-allowed",
+  },
+  {
+    name: "a project id that is none",
+    over: { project_id: "paris" },
+    path: "project_id",
+    code: "invalid_format",
+  },
+  { name: "a number as source", over: { source: 7 }, path: "source", code: "invalid_type" },
+  { name: "a long reason", over: { reason: "x".repeat(1_001) }, path: "reason", code: "too_big" },
+  {
+    name: "an unknown on_busy",
+    over: { on_busy: "steal" },
+    path: "on_busy",
+    code: "invalid_value",
+  },
+  {
+    name: "an instant without a zone",
+    over: { expires_at: "2026-11-23T15:00:00" },
+    path: "expires_at",
+    code: "invalid_format",
+  },
+  {
+    name: "a dry_run that is a word",
+    over: { dry_run: "yes" },
+    path: "dry_run",
+    code: "invalid_type",
+  },
+  {
+    name: "no os-reinstall",
+    over: { "os-reinstall": undefined },
+    path: "os-reinstall",
+    code: "missing",
+  },
+  {
+    name: "an empty os-reinstall",
+    over: { "os-reinstall": {} },
+    path: "os-reinstall",
+    code: "no-login",
+  },
+  {
+    name: "a key without its owner",
+    over: { "os-reinstall": { keyname: "k" } },
+    path: "os-reinstall.userid",
+    code: "keyname-needs-userid",
+  },
+  {
+    name: "a password",
+    over: { "os-reinstall": { ...BODY, adminpass: SECRET } },
+    path: "os-reinstall.adminpass",
+    code: "adminpass-refused",
+  },
+  {
+    name: "an unknown mode",
+    over: { "os-reinstall": { ...BODY, mode: "now" } },
+    path: "os-reinstall.mode",
+    code: "invalid_value",
+  },
+  {
+    name: "user_data that is not base64",
+    over: { "os-reinstall": { ...BODY, metadata: { user_data: `#!${SECRET}` } } },
+    path: "os-reinstall.metadata.user_data",
+    code: "invalid_format",
+  },
+  {
+    name: "user_data of 32 769 bytes",
+    over: {
+      "os-reinstall": {
+        ...BODY,
+        metadata: { user_data: Buffer.alloc(32_769, "a").toString("base64") },
+      },
+    },
+    path: "os-reinstall.metadata.user_data",
+    code: "user-data-too-large",
+  },
+  {
+    name: "a key id without encryption",
+    over: { "os-reinstall": { ...BODY, metadata: { __system__cmkid: "0".repeat(36) } } },
+    path: "os-reinstall.metadata.__system__cmkid",
+    code: "cmkid-needs-encrypted",
+  },
+];
+
+describe("a malformed command", () => {
+  it.each(CASES)(
+    "with $name is rejected with the path and the rule, and goes to the dead queue once",
+    async (one) => {
+      const id = commandId("bad");
+      const command = { command_id: id, server_id: SERVER, "os-reinstall": BODY, ...one.over };
+      const before = stage.emitter.heard().length;
+      await stage.emitter.send(one.raw ?? command, { ...one.properties });
+      const heard = await eventually(
+        () =>
+          stage.emitter
+            .heard()
+            .slice(before)
+            .find(({ event }) => event.data.event === "rejected") ?? false,
+      );
+      expect(heard.event.data["problems"]).toContainEqual(
+        expect.objectContaining({
+          path: one.path,
+          code: one.code,
+          message: expect.stringMatching(/\w/),
+        }),
+      );
+      if (one.raw === undefined && one.code !== "too_big")
+        expect(heard.event.data.command_id).toBe(id);
+      expect(heard.event.id).toBe(`${heard.event.data.command_id}/${heard.event.data.sequence}`);
+      const dead = await eventually(async () => {
+        const found = await stage.emitter.drain(DEAD);
+        return found.length > 0 ? found : false;
+      });
+      expect(dead).toHaveLength(1);
+      expect(dead[0]?.headers["x-reason"]).toContain(one.code);
+      expect(JSON.stringify([dead, heard.text])).not.toContain(SECRET);
+    },
+  );
+
+  it("without a command id is rejected, with an AMQP message id it is a command", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const command = { server_id: server.id, "os-reinstall": BODY };
+    const before = stage.emitter.heard().length;
+    await stage.emitter.send(command);
+    const rejected = await eventually(
+      () =>
+        stage.emitter
+          .heard()
+          .slice(before)
+          .find(({ event }) => event.data.event === "rejected") ?? false,
+    );
+    expect(rejected.event.data["problems"]).toMatchObject([
+      { path: "command_id", code: "missing" },
+    ]);
+    await stage.emitter.drain(DEAD);
+    const id = commandId("by-message-id");
+    await stage.emitter.send(command, { messageId: id });
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  });
+
+  it("never holds up the commands behind it", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("behind");
+    for (let i = 0; i < 50; i++) await stage.emitter.send(`not json ${i}`);
+    await stage.emitter.send(stage.command(id, server.id));
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    await eventually(async () => (await stage.emitter.drain(DEAD)).length === 0);
+  });
+});
+
+describe("a secret", () => {
+  it("of a good command is nowhere but in the call to the cloud", async () => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const id = commandId("secret");
+    await stage.emitter.send(
+      stage.command(id, server.id, {
+        "os-reinstall": { ...BODY, metadata: { user_data: SECRET_BASE64 } },
+      }),
+    );
+    await stage.emitter.event(id, "submitted");
+    const { Redis } = await import("ioredis");
+    const redis = new Redis(services.redis.url);
+    const stored: string[] = [];
+    for (const key of await redis.keys("*")) {
+      const type = await redis.type(key);
+      if (type === "hash") stored.push(JSON.stringify(await redis.hgetall(key)));
+    }
+    redis.disconnect();
+    await stage.emitter.outcome(id);
+    const metrics = await (await fetch(`${stage.workers[0]?.httpUrl}/metrics`)).text();
+    const said = [
+      ...stored,
+      ...stage.emitter.heard().map(({ text }) => text),
+      ...stage.workers.map((worker) => worker.output()),
+      metrics,
+    ].join("\n");
+    expect(said).not.toContain(SECRET);
+    expect(said).not.toContain(SECRET_BASE64);
+    expect(stored.join("")).toContain(id);
+  });
+});

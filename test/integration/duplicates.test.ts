@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+
+let services: SharedServices;
+let stage: Stage;
+
+beforeAll(async () => {
+  services = await sharedServices();
+  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  await stage.addWorker();
+  await stage.addWorker();
+});
+
+afterAll(async () => {
+  await stage?.close();
+  await services?.close();
+});
+
+it("reinstalls each of 100 servers once for 200 commands with 50 % duplicates at two workers", async () => {
+  const servers = Array.from({ length: 100 }, () =>
+    stage.simulator.addServer({ state: "SHUTOFF" }),
+  );
+  const commands = servers.map((server, index) => ({
+    id: `bulk-${index}`,
+    serverId: server.id,
+  }));
+  const doubled = [...commands, ...commands].sort(
+    (a, b) => (a.serverId < b.serverId ? -1 : 1) || a.id.localeCompare(b.id),
+  );
+  await Promise.all(
+    doubled.map(({ id, serverId }) => stage.emitter.send(stage.command(id, serverId))),
+  );
+  await Promise.all(commands.map(({ id }) => stage.emitter.outcome(id, 60_000)));
+  expect(servers.map(({ id }) => stage.reinstalls(id))).toEqual(servers.map(() => 1));
+  await eventually(
+    () => stage.emitter.heard().filter(({ key }) => key === "duplicate").length >= 100,
+  );
+  await stage.audit(commands.map(({ id }) => id));
+});
+
+it("answers a duplicate with the original's state, also long after", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("twice");
+  await stage.emitter.send(stage.command(id, server.id));
+  await stage.emitter.outcome(id);
+  await stage.emitter.send(stage.command(id, server.id));
+  const duplicate = await stage.emitter.event(id, "duplicate");
+  expect(duplicate.data["original"]).toMatchObject({ outcome: "succeeded" });
+  const heard = stage.emitter.heard(id).find(({ event }) => event.data.event === "duplicate");
+  expect(heard?.key).toBe("duplicate");
+  expect(stage.reinstalls(server.id)).toBe(1);
+});
+
+it("rejects the same id with another content and leaves the first untouched", async () => {
+  const [one, two] = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
+  const id = commandId("reused");
+  await stage.emitter.send(stage.command(id, one?.id ?? ""));
+  await stage.emitter.event(id, "accepted");
+  await stage.emitter.send(stage.command(id, two?.id ?? ""));
+  const rejected = await stage.emitter.event(id, "rejected");
+  expect(rejected.data["problems"]).toMatchObject([{ path: "command_id", code: "id-reused" }]);
+  await stage.emitter.event(id, "succeeded");
+  expect(stage.reinstalls(one?.id ?? "")).toBe(1);
+  expect(stage.reinstalls(two?.id ?? "")).toBe(0);
+  await stage.audit([id]);
+});

@@ -1,0 +1,20 @@
+// The built worker with fail points: places in its code where a test wants it killed, stopped or failing.
+// Production has no such thing: `main` is given a `reach` here, and nowhere else.
+import { main } from "../../dist/main.js";
+
+const armed = JSON.parse(process.env.FAIL_POINTS ?? "[]").map((point) => ({
+  nth: 1,
+  ...point,
+  seen: 0,
+}));
+
+await main({
+  reach(label) {
+    for (const point of armed) {
+      if (point.label !== label || ++point.seen !== point.nth) continue;
+      if (point.action === "kill") process.kill(process.pid, "SIGKILL");
+      if (point.action === "stop") process.kill(process.pid, "SIGSTOP");
+      if (point.action === "throw") throw new Error(`fail point ${label}`);
+    }
+  },
+});

@@ -1,0 +1,98 @@
+import { Redis } from "ioredis";
+import { FINAL_EVENTS } from "../../src/contract/event.ts";
+import type { Simulator } from "../../src/simulator/simulator.ts";
+import type { HeardEvent } from "./emitter.ts";
+import type { RabbitMqManagement } from "./rabbitmq-management.ts";
+
+export interface AuditInput {
+  readonly heard: readonly HeardEvent[];
+  readonly simulator: Pick<Simulator, "ledger">;
+  /** Every command id that reached the queue and was understood. */
+  readonly commands: readonly string[];
+}
+
+/**
+ * The same audit at the end of every test, over recorded history: what must hold at any time. Judges by the
+ * cloud's ledger and by what was heard, never by the worker's own logs. Returns what is wrong, in words.
+ */
+export function auditHistory({ heard, simulator, commands }: AuditInput): string[] {
+  const wrong: string[] = [];
+  const texts = new Map<string, string>();
+  const lastNumber = new Map<string, number>();
+  const finals = new Map<string, string>();
+
+  for (const { event, text } of heard) {
+    const { command_id: id, sequence, event: name } = event.data;
+    if (name === "duplicate") continue;
+    const key = `${event.source} ${event.id}`;
+    const before = texts.get(key);
+    if (before !== undefined) {
+      if (before !== text) wrong.push(`P8: ${event.id} names two contents`);
+      continue;
+    }
+    texts.set(key, text);
+    // Answers to a misuse of an id have ids of their own and are no part of its story.
+    if (event.id !== `${id}/${sequence}`) continue;
+    if (sequence <= (lastNumber.get(id) ?? 0)) wrong.push(`P8: ${event.id} goes back`);
+    lastNumber.set(id, sequence);
+    const final = finals.get(id);
+    if (final !== undefined) wrong.push(`P8: ${event.id} (${name}) follows the final ${final}`);
+    if (FINAL_EVENTS.some((one) => one === name)) finals.set(id, `${event.id} (${name})`);
+  }
+
+  for (const [server, counts] of Object.entries(simulator.ledger().servers)) {
+    if (counts.maxConcurrent > 1) wrong.push(`P2: ${server} had ${counts.maxConcurrent} at once`);
+    const allowed = succeededOrOpen(heard, server);
+    if (counts.reinstallsExecuted > allowed) {
+      wrong.push(
+        `P1: ${server} was reinstalled ${counts.reinstallsExecuted} times for ${allowed} commands that may have`,
+      );
+    }
+  }
+  for (const id of commands) {
+    if (!finals.has(id)) wrong.push(`P3: ${id} has no final outcome`);
+  }
+  return wrong;
+}
+
+/** Commands of a server that may have reinstalled it: those that were submitted or cannot say. Joiners add none. */
+function succeededOrOpen(heard: readonly HeardEvent[], server: string): number {
+  const able = new Set<string>();
+  for (const { event } of heard) {
+    const { data } = event;
+    if (data.server_id !== server || data["leader"] !== undefined) continue;
+    const ran =
+      data.event === "succeeded" ||
+      data.event === "unresolved" ||
+      (data.event === "failed" && ["job-failed", "server-broken"].includes(String(data["class"])));
+    if (ran) able.add(data.command_id);
+  }
+  return able.size;
+}
+
+/** When everything is at rest: no message is left in any queue of ours but `dead`, and every lock has a reason. */
+export async function auditRest(
+  rabbitMq: Pick<RabbitMqManagement, "queueDepths">,
+  redisUrl: string,
+  unresolved: readonly string[] = [],
+): Promise<string[]> {
+  const wrong: string[] = [];
+  const depths = await rabbitMq.queueDepths();
+  for (const [queue, messages] of Object.entries(depths)) {
+    const ours = queue.startsWith("ecs.reinstall.") && queue !== "ecs.reinstall.dead";
+    if (ours && messages > 0) wrong.push(`P9: ${queue} keeps ${messages} messages`);
+  }
+  const redis = new Redis(redisUrl, { lazyConnect: true });
+  try {
+    await redis.connect();
+    for (const key of await redis.keys("ecs:*:lock:*")) {
+      const owner = await redis.hget(key, "owner");
+      if (owner === null || !unresolved.includes(owner)) {
+        wrong.push(`P9: ${key} is held by ${owner} for no reason`);
+      }
+    }
+  } finally {
+    redis.disconnect();
+  }
+  return wrong;
+}

@@ -1,0 +1,117 @@
+import { randomBytes } from "node:crypto";
+import amqp, { type ChannelModel, type ConfirmChannel, type Options } from "amqplib";
+import type { ProgressEvent } from "../../src/contract/event.ts";
+import { FINAL_EVENTS } from "../../src/contract/event.ts";
+import { eventually } from "./eventually.ts";
+
+/** An event as it came: with its routing key and the exact bytes. */
+export interface HeardEvent {
+  readonly key: string;
+  readonly text: string;
+  readonly event: ProgressEvent;
+  readonly heardAtMs: number;
+}
+
+/** Another service: publishes commands and listens to everything the worker says. */
+export interface Emitter {
+  /** An object is sent as JSON; text and bytes as they are. Resolves when the broker has confirmed it. */
+  send(command: unknown, properties?: Options.Publish): Promise<void>;
+  heard(commandId?: string): readonly HeardEvent[];
+  /** Names of one command's events in the order of their numbers, repeats left out. */
+  story(commandId: string): readonly string[];
+  /** Waits for the final event of a command. */
+  outcome(commandId: string, timeoutMs?: number): Promise<ProgressEvent>;
+  /** Waits for any event of a command. */
+  event(commandId: string, name: string, timeoutMs?: number): Promise<ProgressEvent>;
+  /** Takes every message out of a queue. */
+  drain(queue: string): Promise<{ body: string; headers: Record<string, unknown> }[]>;
+  readonly channel: ConfirmChannel;
+  close(): Promise<void>;
+}
+
+/** A random but valid command id with a name to recognise it by. */
+export function commandId(name: string): string {
+  return `${name}-${randomBytes(3).toString("hex")}`;
+}
+
+/** Connects and listens. The events exchange is declared, so that nothing is missed from the first worker on. */
+export async function startEmitter(amqpUrl: string): Promise<Emitter> {
+  const connection: ChannelModel = await amqp.connect(amqpUrl);
+  connection.on("error", () => undefined);
+  const channel = await connection.createConfirmChannel();
+  channel.on("error", () => undefined);
+  await channel.assertExchange("ecs.reinstall.events", "topic", { durable: true });
+  const { queue } = await channel.assertQueue("", { exclusive: true });
+  await channel.bindQueue(queue, "ecs.reinstall.events", "#");
+  const all: HeardEvent[] = [];
+  await channel.consume(
+    queue,
+    (message) => {
+      if (message === null) return;
+      const text = message.content.toString("utf8");
+      all.push({
+        key: message.fields.routingKey,
+        text,
+        event: JSON.parse(text) as ProgressEvent,
+        heardAtMs: Date.now(),
+      });
+    },
+    { noAck: true },
+  );
+
+  const heard = (id?: string) =>
+    id === undefined ? all : all.filter(({ event }) => event.data.command_id === id);
+  const find = (id: string, wanted: (name: string) => boolean) =>
+    heard(id).find(({ event }) => wanted(event.data.event))?.event;
+
+  return {
+    channel,
+    heard,
+    send(command, properties = {}) {
+      const body =
+        command instanceof Uint8Array
+          ? Buffer.from(command)
+          : Buffer.from(typeof command === "string" ? command : JSON.stringify(command));
+      return new Promise((resolve, reject) => {
+        channel.publish(
+          "ecs.reinstall.commands",
+          "reinstall",
+          body,
+          { contentType: "application/json", persistent: true, mandatory: true, ...properties },
+          (error: unknown) =>
+            error === null ? resolve() : reject(new Error("not confirmed", { cause: error })),
+        );
+      });
+    },
+    story: (id) => {
+      const events = new Map(heard(id).map(({ event }) => [event.id, event]));
+      return [...events.values()]
+        .sort((a, b) => a.data.sequence - b.data.sequence)
+        .map(({ data }) => data.event);
+    },
+    outcome: (id, timeoutMs = 30_000) =>
+      eventually(() => find(id, (name) => FINAL_EVENTS.some((one) => one === name)) ?? false, {
+        what: `the outcome of ${id} (heard: ${heard(id).map((h) => h.event.data.event)})`,
+        timeoutMs,
+      }),
+    event: (id, name, timeoutMs = 30_000) =>
+      eventually(() => find(id, (one) => one === name) ?? false, {
+        what: `the event ${name} of ${id}`,
+        timeoutMs,
+      }),
+    async drain(name) {
+      const found = [];
+      for (;;) {
+        const message = await channel.get(name, { noAck: true });
+        if (message === false) return found;
+        found.push({
+          body: message.content.toString("utf8"),
+          headers: message.properties.headers ?? {},
+        });
+      }
+    },
+    async close() {
+      await connection.close();
+    },
+  };
+}

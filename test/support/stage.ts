@@ -1,0 +1,126 @@
+import { expect } from "vitest";
+import type { SimulatorOptions } from "../../src/simulator/options.ts";
+import {
+  DEFAULT_ACCESS_KEY,
+  DEFAULT_PROJECT_ID,
+  DEFAULT_SECRET_KEY,
+} from "../../src/simulator/defaults.ts";
+import { startSimulator } from "../../src/simulator/server.ts";
+import type { Simulator } from "../../src/simulator/simulator.ts";
+import { auditHistory, auditRest } from "./audit.ts";
+import { type Emitter, startEmitter } from "./emitter.ts";
+import { eventually } from "./eventually.ts";
+import type { RabbitMqManagement } from "./rabbitmq-management.ts";
+import { type FailPoint, startWorker, type WorkerProcess } from "./worker-process.ts";
+
+export interface StageOptions {
+  readonly rabbitMq: Pick<RabbitMqManagement, "queueDepths"> & { readonly url: string };
+  readonly redisUrl: string;
+  /** What the workers connect to, when a proxy stands between. */
+  readonly through?: { readonly amqp?: string; readonly redis?: string; readonly cloud?: string };
+  readonly simulator?: Partial<SimulatorOptions>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A worker's whole world on this machine: broker and Redis given, cloud simulated, another service that sends and listens. */
+export interface Stage {
+  readonly simulator: Simulator;
+  readonly emitter: Emitter;
+  readonly workers: readonly WorkerProcess[];
+  /** Starts one more worker and waits until it is ready. */
+  addWorker(
+    failPoints?: readonly FailPoint[],
+    env?: Readonly<Record<string, string>>,
+  ): Promise<WorkerProcess>;
+  /** The same without waiting: for a worker that dies or waits at its start. */
+  spawnWorker(
+    failPoints?: readonly FailPoint[],
+    env?: Readonly<Record<string, string>>,
+  ): Promise<WorkerProcess>;
+  /** A valid command for a server. */
+  command(id: string, serverId: string, more?: Readonly<Record<string, unknown>>): object;
+  /** How often the cloud really reinstalled this server. */
+  reinstalls(serverId: string): number;
+  /** Everything that must hold, at rest; fails the test with what does not. */
+  audit(commands: readonly string[], unresolved?: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Everything in a hundredth of its real time, the signature window included. */
+export const FAST: Readonly<Record<string, string>> = {
+  UNSAFE_TEST_WINDOWS: "true",
+  POLL_INTERVALS_MS: "100,200,500,1000",
+  POST_FENCE_MS: "6000",
+  JOB_DEADLINE_MS: "60000",
+  REBUILD_HOLD_MS: "1500",
+};
+
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const simulator = await startSimulator({
+    jobDurationMs: 1_000,
+    stopDurationMs: 200,
+    signatureWindowMs: 4_000,
+    ...options.simulator,
+  });
+  const emitter = await startEmitter(options.rabbitMq.url);
+  const workers: WorkerProcess[] = [];
+  const cloudUrl = options.through?.cloud ?? simulator.url;
+
+  const spawnWorker: Stage["spawnWorker"] = async (failPoints = [], env = {}) => {
+    const worker = await startWorker(
+      {
+        ...FAST,
+        AMQP_URL: options.through?.amqp ?? options.rabbitMq.url,
+        REDIS_URL: options.through?.redis ?? options.redisUrl,
+        ECS_ENDPOINT: cloudUrl,
+        IAM_ENDPOINT: cloudUrl,
+        ECS_PROJECTS: DEFAULT_PROJECT_ID,
+        ECS_ACCESS_KEY: DEFAULT_ACCESS_KEY,
+        ECS_SECRET_KEY: DEFAULT_SECRET_KEY,
+        ...options.env,
+        ...env,
+      },
+      failPoints,
+    );
+    workers.push(worker);
+    return worker;
+  };
+
+  return {
+    simulator,
+    emitter,
+    workers,
+    spawnWorker,
+    async addWorker(failPoints, env) {
+      const worker = await spawnWorker(failPoints, env);
+      await worker.ready();
+      return worker;
+    },
+    command: (id, serverId, more = {}) => ({
+      command_id: id,
+      project_id: DEFAULT_PROJECT_ID,
+      server_id: serverId,
+      "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
+      ...more,
+    }),
+    reinstalls: (serverId) => simulator.ledger().servers[serverId]?.reinstallsExecuted ?? 0,
+    async audit(commands, unresolved = []) {
+      const heard = emitter.heard();
+      await eventually(
+        async () => {
+          const wrong = [
+            ...auditHistory({ heard, simulator, commands }),
+            ...(await auditRest(options.rabbitMq, options.redisUrl, unresolved)),
+          ];
+          expect(wrong).toEqual([]);
+        },
+        { what: "a clean audit", timeoutMs: 15_000, intervalMs: 250 },
+      );
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.kill()));
+      await emitter.close();
+      await simulator.close();
+    },
+  };
+}
