@@ -5,6 +5,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import type { Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
+import { afterSettling } from "../core/success.ts";
 import type { ClaimAnswer } from "./ports.ts";
 import { conclude, type StepResult } from "./step.ts";
 
@@ -25,6 +26,10 @@ export function bury(
   rules: Rules,
 ): StepResult {
   const { state } = envelope;
+  // The success is known: only its settling time is given up.
+  if (state.phase === "settle") {
+    return conclude(claimed, envelope, afterSettling(state, Math.max(nowMs, state.untilMs)));
+  }
   if (mayHaveBeenSent(state, claimed)) {
     if (state.phase === "watch" || state.phase === "reconcile") {
       return conclude(claimed, envelope, unresolved(state, why, null));
