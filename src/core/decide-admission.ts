@@ -142,7 +142,8 @@ export function waitFor(
       ...(doubt ? { doubt } : {}),
       sinceMs,
     },
-    more.atLeastMs ? rungAtLeast(delayMs, rules.ladderMs) : delayMs,
+    // Past the longest rung the due time holds the message back.
+    more.atLeastMs ? Math.max(delayMs, rungAtLeast(delayMs, rules.ladderMs)) : delayMs,
     same ? [] : [event],
   );
 }
