@@ -144,9 +144,11 @@ async function takeAttempt(
   }
   if (intent !== null && intent.attempt >= state.tries.attempt) {
     const before = { ...state.before, systemDiskId: intent.diskId };
+    // The number in doubt may be higher than the message's own: the next one must be higher still.
+    const tries = { ...state.tries, attempt: held };
     return reconcile(
       towardsReconcile(
-        { ...state, before },
+        { ...state, before, tries },
         intent.signedAtMs,
         clock.nowMs(),
         rules,
