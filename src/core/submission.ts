@@ -29,12 +29,14 @@ export function lastLook(
   if (cancelRequested) return cancelled();
   if (nowMs >= order.expiresAtMs) return expired(order);
   const candidate = candidateOf(order, current);
+  const { before } = current;
   switch (look.kind) {
     case "absent":
     case "refused":
       return final(failed(look.refusal));
     case "unreadable":
       return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
+        before,
         detail: look.message,
         atLeastMs: look.retryAfterMs,
       });
@@ -42,12 +44,13 @@ export function lastLook(
       break;
   }
   const { server } = look;
-  const replaced = diskMismatch(current.before.systemDiskId, server);
+  const replaced = diskMismatch(before.systemDiskId, server);
   if (replaced !== null) return final(replaced);
   if (server.cloudTimeMs !== null) {
     const offsetMs = Math.abs(server.cloudTimeMs - nowMs);
     if (offsetMs > rules.maxClockOffsetMs) {
       return waitFor(candidate, "clock-skew", nowMs, rules, random, {
+        before,
         detail: `this worker's clock and the cloud's differ by ${Math.round(offsetMs / 1000)} s`,
       });
     }
@@ -60,10 +63,12 @@ export function lastLook(
       return rules.stopBy === "cloud"
         ? null
         : waitFor(candidate, "server-unstable", nowMs, rules, random, {
+            before,
             detail: "the server was started again before it could be reinstalled",
           });
     case "unstable":
       return waitFor(candidate, "server-unstable", nowMs, rules, random, {
+        before,
         detail: fitness.detail,
       });
     case "unfit":
@@ -89,14 +94,16 @@ export function afterSubmission(
 ): Decision {
   const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
   const candidate = { ...candidateOf(order, current), tries };
+  const { before } = current;
   switch (outcome.kind) {
     case "accepted":
       return afterAcceptance(current, outcome.jobId, nowMs, rules, true);
     case "refused":
-      return { ...final(failed(outcome.refusal)) };
+      return final(failed(outcome.refusal));
     case "later":
       return clearing(
         waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+          before,
           detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
           atLeastMs:
             outcome.retryAfterMs ??
@@ -108,6 +115,7 @@ export function afterSubmission(
     case "not-sent":
       return clearing(
         waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+          before,
           detail: outcome.message,
           atLeastMs: outcome.retryAfterMs,
         }),
