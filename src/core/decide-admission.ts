@@ -16,6 +16,8 @@ export interface Candidate {
   readonly tries: Tries;
   /** Null for a command that has just arrived. */
   readonly waiting: In<"waiting"> | null;
+  /** It may have been carried out, in a memory that the store has lost: nothing else may be said of it without proof. */
+  readonly doubt?: boolean;
 }
 
 /** Another command holds the server: share its result, queue up, or give up (contract §2 `on_busy`). */
@@ -26,9 +28,9 @@ export function afterBusy(
   rules: Rules,
   random: number,
 ): Decision {
-  const { order } = candidate;
-  if (nowMs >= order.expiresAtMs) return expired(order);
-  if (order.onBusy === "reject") {
+  const { order, doubt = false } = candidate;
+  if (nowMs >= order.expiresAtMs) return tooLate(candidate);
+  if (order.onBusy === "reject" && !doubt) {
     return final(
       rejected([
         {
@@ -39,7 +41,7 @@ export function afterBusy(
       ]),
     );
   }
-  if (order.onBusy === "join" && busy.sameWish) {
+  if (order.onBusy === "join" && busy.sameWish && !doubt) {
     return next(
       { phase: "joined", leader: busy.holder, sinceMs: nowMs },
       delayForAge(0, rules.ladderMs, random),
@@ -106,16 +108,16 @@ export function waitFor(
     readonly holder?: CommandId;
     readonly detail?: string;
     readonly before?: Before | undefined;
-    readonly doubt?: boolean;
     readonly atLeastMs?: number | null;
   } = {},
 ): Decision {
-  const { body, tries, waiting, order } = candidate;
-  if (nowMs >= order.expiresAtMs) return expired(order);
+  const { body, tries, waiting, order, doubt = false } = candidate;
+  // The store gives locks again before long, and then the server can be asked for proof.
+  const proofIsNear = doubt && waitsFor === "store-rebuilding";
+  if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate);
   const same = waiting?.waitsFor === waitsFor && waiting.holder === more.holder;
   const sinceMs = same ? waiting.sinceMs : nowMs;
   const before = more.before ?? waiting?.before;
-  const doubt = more.doubt ?? waiting?.doubt ?? false;
   const delayMs = Math.max(
     more.atLeastMs ?? 0,
     // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
@@ -231,6 +233,23 @@ export function expired(order: Order): Decision {
     event: "expired",
     data: { expires_at: new Date(order.expiresAtMs).toISOString() },
   });
+}
+
+/** The time is over before the doubt could be cleared: it is not known that nothing was done. */
+function tooLate({ order, waiting, doubt = false }: Candidate): Decision {
+  if (!doubt) return expired(order);
+  return final(
+    {
+      event: "unresolved",
+      data: {
+        seen: "the command's time was over before the server could be looked at for proof",
+        why: "store-forgot",
+        system_disk_before: waiting?.before?.systemDiskId ?? order.expectedSystemDisk ?? null,
+        next_step: "Look at the server: compare its system disk with system_disk_before.",
+      },
+    },
+    { lock: "keep" },
+  );
 }
 
 /** `cancelled`: nothing was done, because a person said so. */

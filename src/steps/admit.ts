@@ -61,7 +61,8 @@ async function decideClaimed(
   { claim, lock, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
   signal: AbortSignal,
 ): Promise<StepResult> {
-  const candidate: Candidate = { order, body, tries: { attempt: 1, spent: 0 }, waiting: null };
+  const tries = { attempt: 1, spent: 0 };
+  const candidate: Candidate = { order, body, tries, waiting: null, doubt };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);

@@ -8,8 +8,8 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
   const { cloud, clock, rules, reach } = deps;
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
-    const candidate = { order, body: state.body, tries: state.tries, waiting: null };
     const doubt = claimed.foreignEpoch && claimed.restored === "absent";
+    const candidate = { order, body: state.body, tries: state.tries, waiting: null, doubt };
     if (claimed.lock !== "held") {
       // The server was given to another command while the store had no memory of this one.
       const decision = waitFor(
@@ -18,7 +18,7 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
         clock.nowMs(),
         rules,
         clock.random(),
-        { before: state.before, doubt },
+        { before: state.before },
       );
       return conclude(claimed, envelope, decision);
     }

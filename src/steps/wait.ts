@@ -7,20 +7,16 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
   const { store, clock, rules } = deps;
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
-    const candidate = { order, body: state.body, tries: state.tries, waiting: state };
-    if (claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
-    if (clock.nowMs() >= order.expiresAtMs) return conclude(claimed, envelope, expired(order));
     // A record that had to be put back from an older message cannot say what became of this command since.
     const doubt = state.doubt === true || (claimed.foreignEpoch && claimed.restored === "absent");
+    const candidate = { order, body: state.body, tries: state.tries, waiting: state, doubt };
+    // "Nothing was done" is said only where it is known.
+    if (!doubt && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
+    if (!doubt && clock.nowMs() >= order.expiresAtMs) {
+      return conclude(claimed, envelope, expired(order));
+    }
     if (claimed.claim.rebuildingUntilMs !== null) {
-      const decision = waitFor(
-        candidate,
-        "store-rebuilding",
-        clock.nowMs(),
-        rules,
-        clock.random(),
-        { doubt },
-      );
+      const decision = waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, clock.random());
       return conclude(claimed, envelope, decision);
     }
     const lock = await store.acquire(order, claimed.claim);
@@ -38,16 +34,8 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
       }
       default: {
         const decision = await afterLock(deps, candidate, lock, signal);
-        return conclude(claimed, envelope, keepDoubt(decision, doubt));
+        return conclude(claimed, envelope, decision);
       }
     }
   };
-}
-
-function keepDoubt<D extends Awaited<ReturnType<typeof afterLock>>>(
-  decision: D,
-  doubt: boolean,
-): D {
-  if (!doubt || decision.kind !== "next" || decision.state.phase !== "waiting") return decision;
-  return { ...decision, state: { ...decision.state, doubt } };
 }
