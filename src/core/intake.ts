@@ -104,7 +104,9 @@ function toOrder(
     ...rest,
     contentHash: contentHash(command),
     wishHash: wishHash(command),
-    expiresAtMs: expiresAtMs ?? (raw.timestampMs ?? arrivedAtMs) + rules.commandMaxAgeMs,
+    // Nothing is sent after it arrives: a timestamp in other units than seconds would make it live for ever.
+    expiresAtMs:
+      expiresAtMs ?? Math.min(raw.timestampMs ?? arrivedAtMs, arrivedAtMs) + rules.commandMaxAgeMs,
     receivedAtMs: arrivedAtMs,
     ...addressing(raw),
   };
