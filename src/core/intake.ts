@@ -61,7 +61,7 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
   }
   if (text.kind === "unreadable") return refuse(raw, undefined, [text.problem], rules);
   const opened: Opened = media.cloudEvent ? openCloudEvent(text.value) : { fields: text.value };
-  if ("problems" in opened) return refuse(raw, text.value, opened.problems, rules);
+  if ("problems" in opened) return refuse(raw, text.value, opened.problems, rules, opened.id);
   const { fields, id } = opened;
 
   const parsed = CommandBody.safeParse(fields, { reportInput: true });
@@ -189,11 +189,14 @@ function mediaType(raw: RawCommand): Media {
   return { kind: "supported", cloudEvent: type === "application/cloudevents+json" };
 }
 
-type Opened = { fields: unknown; id?: CommandId } | { problems: Problem[] };
+type Opened = { fields: unknown; id?: CommandId } | { problems: Problem[]; id?: CommandId };
 
 function openCloudEvent(value: unknown): Opened {
   const parsed = CommandCloudEvent.safeParse(value, { reportInput: true });
-  if (!parsed.success) return { problems: problemsOf(parsed.error, "") };
+  if (!parsed.success) {
+    const id = CommandId.safeParse(isRecord(value) ? value["id"] : undefined);
+    return { problems: problemsOf(parsed.error, ""), ...(id.success ? { id: id.data } : {}) };
+  }
   return { fields: parsed.data.data, id: parsed.data.id };
 }
 
