@@ -54,13 +54,9 @@ async function readServer(
 ): Promise<ServerStatus> {
   const k = keysOf(project);
   const lock = await redis.hgetall(k.lock(server));
-  const waiters = (await redis.call(
-    "ZRANGE",
-    k.waiters(server),
-    "0",
-    String(MAX_WAITERS - 1),
-    "WITHSCORES",
-  )) as string[];
+  // RESP3 answers pairs, RESP2 one flat list.
+  const answer = await redis.call("ZRANGE", k.waiters(server), 0, MAX_WAITERS - 1, "WITHSCORES");
+  const waiters = [answer].flat(2).map(String);
   const waiting = [];
   for (let i = 0; i + 1 < waiters.length; i += 2) {
     waiting.push({ commandId: waiters[i] ?? "", sinceMs: Number(waiters[i + 1]) });
