@@ -15,6 +15,7 @@ import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config/assemble.ts";
+import { secretsOf } from "./config/secrets-of.ts";
 import type { Rules } from "./core/rules.ts";
 import { createHealth } from "./observe/health.ts";
 import { createHttpServer } from "./observe/http-server.ts";
@@ -295,19 +296,6 @@ function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
       ...(servername && { servername }),
     },
   };
-}
-
-function secretsOf({ cloud, redis, amqp }: Config) {
-  const { credentials } = cloud;
-  const ofCloud =
-    credentials.kind === "ak-sk"
-      ? [credentials.secretKey, ...(credentials.securityToken ? [credentials.securityToken] : [])]
-      : [credentials.password];
-  return [
-    ...ofCloud,
-    ...(redis.password ? [redis.password] : []),
-    ...(amqp.tls.passphrase ? [amqp.tls.passphrase] : []),
-  ];
 }
 
 function versionOfPackage(): string {
