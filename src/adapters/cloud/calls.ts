@@ -53,25 +53,28 @@ const DEFAULT_PENALTY_MS = 5_000;
 export interface CallsDeps {
   readonly attempt: AttemptFn;
   readonly authorise: Authorise;
+  /** Of the credentials as they are now. */
+  readonly identity: () => string;
   readonly budget: RequestBudget;
   readonly clock: Clock;
 }
 
-export function createCalls({ attempt, authorise, budget, clock }: CallsDeps): Calls {
+export function createCalls({ attempt, authorise, identity, budget, clock }: CallsDeps): Calls {
   let offsetMs: number | null = null;
 
   async function prepare(call: Call, signal: AbortSignal): Promise<Prepared> {
     const held = call.service.endpoint.waitMs();
     if (held > 0) return unavailable("held back: the cloud does not answer", held);
+    // Asked before a token is fetched: one that nobody may use is not worth a request.
+    const denied = call.service.auth.waitMs(identity());
+    if (denied > 0)
+      return unavailable("held back: the cloud does not accept our credentials", denied);
     const share = await budget.take(call.project, call.operation);
     if (share.kind === "wait") {
       return { ...unavailable("the request budget is used up", share.ms), waitsFor: "throttled" };
     }
     const authorised = await authorise({ ...call, origin: call.service.origin }, signal);
     if (authorised.kind === "unavailable") return authorised;
-    const denied = call.service.auth.waitMs(authorised.identity);
-    if (denied > 0)
-      return unavailable("held back: the cloud does not accept our credentials", denied);
     return { kind: "prepared", authorised };
   }
 

@@ -6,6 +6,7 @@ import { type BreakerState, createEndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
 import { createCalls, type Service } from "./calls.ts";
 import { createConnect } from "./connect.ts";
+import { identityOf, readCredentials } from "./credentials.ts";
 import { createHttpClient } from "./http.ts";
 import { createImage } from "./images.ts";
 import { createJob } from "./jobs.ts";
@@ -81,7 +82,8 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     iamEndpoint: new URL(settings.iamEndpoint),
   });
   const authorise = createAuthorise(settings.credentials, tokens, clock);
-  const calls = createCalls({ attempt, authorise, budget, clock });
+  const identity = () => identityOf(readCredentials(settings.credentials));
+  const calls = createCalls({ attempt, authorise, identity, budget, clock });
 
   const reading = { calls, service: ecs, send: http.send };
   const posting = { calls, service: ecs, send: postOnce };

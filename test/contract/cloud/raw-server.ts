@@ -1,5 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 
 /** One connection that a {@link RawServer} took, with everything that came over it. */
@@ -80,6 +79,20 @@ export async function startRawServer(options: RawOptions = {}): Promise<RawServe
 export function answerText(status: string, body: string, headers: readonly string[] = []): string {
   const length = Buffer.byteLength(body);
   return [`HTTP/1.1 ${status}`, `Content-Length: ${length}`, ...headers, "", body].join("\r\n");
+}
+
+/** A proxy: takes every CONNECT and passes bytes on to one port. */
+export function tunnelTo(port: number): RawOptions {
+  return {
+    onRequest: (socket) => {
+      const onward = connect(port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.pipe(onward).pipe(socket);
+      });
+      onward.on("error", () => socket.destroy());
+      socket.on("close", () => onward.destroy());
+    },
+  };
 }
 
 function isWhole(request: string): boolean {

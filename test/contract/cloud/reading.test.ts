@@ -1,7 +1,13 @@
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../../support/free-port.ts";
-import { answerText, type RawOptions, type RawServer, startRawServer } from "./raw-server.ts";
+import {
+  answerText,
+  type RawOptions,
+  type RawServer,
+  startRawServer,
+  tunnelTo,
+} from "./raw-server.ts";
 import {
   ACCESS_KEY,
   cloudAt,
@@ -157,7 +163,7 @@ describe("reading over the pool", () => {
 describe("the proxy of the environment", () => {
   it("carries reads and the POST through a tunnel", async () => {
     const origin = await start(answering(answerText("200 OK", '{"job_id":"j-1"}')));
-    const proxy = await startProxy(origin.port);
+    const proxy = await start(tunnelTo(origin.port));
     const { api } = cloud(origin.url, {
       proxy: true,
       environment: { http_proxy: `http://user:pass@127.0.0.1:${proxy.port}` },
@@ -227,19 +233,4 @@ function cloud(...args: Parameters<typeof cloudAt>): Setup {
 async function setUp(options: RawOptions): Promise<Setup & { readonly server: RawServer }> {
   const server = await start(options);
   return { server, ...cloud(server.url) };
-}
-
-/** Takes every CONNECT and passes bytes on to one port. */
-async function startProxy(port: number): Promise<RawServer> {
-  const { connect } = await import("node:net");
-  return start({
-    onRequest: (socket) => {
-      const onward = connect(port, "127.0.0.1", () => {
-        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-        socket.pipe(onward).pipe(socket);
-      });
-      onward.on("error", () => socket.destroy());
-      socket.on("close", () => onward.destroy());
-    },
-  });
 }
