@@ -12,8 +12,8 @@ import { TopologyKeeper } from "./topology-keeper.ts";
 export interface BrokerCallbacks {
   readonly onEvent: OnAmqpEvent;
   /**
-   * The topology is there for the first time since start. Nothing is consumed before it resolves, so it must not
-   * take longer than a question to the broker may.
+   * The topology is there for the first time since start. Nothing is consumed before it resolves, or before the time
+   * of a question to the broker has passed.
    */
   readonly onTopology?: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
   /** An event that nobody has bound a queue for. */
@@ -29,7 +29,7 @@ export interface BrokerHandlers {
 }
 
 export interface BrokerStatus {
-  /** Consuming everywhere, and messages can be published. */
+  /** Consuming everywhere, messages can be published, and nothing is known to be missing. */
   readonly ready: boolean;
   readonly blocked: boolean;
   readonly connections: readonly ConnectionStatus[];
@@ -93,18 +93,20 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     const connections = [consuming.status(), publishing.status()];
     const seen = consumers.map((consumer) => consumer.status());
     const blocked = publisher.isBlocked();
+    const consumingAll = seen.length > 0 && seen.every((consumer) => consumer.consuming);
+    const topologyProblem = keeper.problem;
     const errors = [
-      keeper.problem?.message,
+      topologyProblem?.message,
       ...connections.map(({ lastError }) => lastError),
       ...seen.map(({ lastError }) => lastError),
       publisher.lastError,
     ];
     return {
-      ready: !blocked && seen.length > 0 && seen.every((consumer) => consumer.consuming),
+      ready: consumingAll && !blocked && topologyProblem === null,
       blocked,
       connections,
       consumers: seen,
-      topologyProblem: keeper.problem,
+      topologyProblem,
       lastError: errors.find((error) => typeof error === "string") ?? null,
     };
   }

@@ -61,8 +61,8 @@ export class ChannelSupervisor<C extends Channel> {
   }
 
   /** Gives this channel up for a new one; nothing happens when it has been given up already. */
-  replace(channel: C, why: Error): void {
-    if (this.#current?.channel === channel) this.#current.lose(why);
+  replace(channel: C, why: string): void {
+    if (this.#current?.channel === channel) this.#current.lose(new ReplacedError(why));
   }
 
   /** May come first, or twice. The connection must be stopped after its channels. */
@@ -74,13 +74,19 @@ export class ChannelSupervisor<C extends Channel> {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; failures += 1) {
+    const { reconnect } = this.#settings;
+    let failures = 0;
+    while (!signal.aborted) {
       const startedMs = performance.now();
       const why = await this.#channelOnce(signal);
       if (signal.aborted) return;
       this.#report(why);
-      if (performance.now() - startedMs > LONG_LIFE_MS) failures = 0;
-      await pause(backoffMs(failures, this.#settings.reconnect), signal);
+      const livedMs = performance.now() - startedMs;
+      // A channel that we gave up ourselves did work: others wait for its successor.
+      if (why instanceof ReplacedError || livedMs > LONG_LIFE_MS) failures = 0;
+      const delayMs = backoffMs(failures, reconnect) - (why instanceof ReplacedError ? livedMs : 0);
+      if (delayMs > 0) await pause(delayMs, signal);
+      failures += 1;
     }
   }
 
@@ -167,6 +173,10 @@ export class ChannelSupervisor<C extends Channel> {
     const fields = { channel: this.#plan.name, error: why.message };
     this.#onEvent(known ? "debug" : "warn", "channel is away", fields);
   }
+}
+
+class ReplacedError extends Error {
+  override readonly name = "ReplacedError";
 }
 
 const LONG_LIFE_MS = 30_000;

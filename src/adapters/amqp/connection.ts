@@ -25,8 +25,6 @@ interface Opened extends LiveConnection {
   blockedBy: string | undefined;
   /** Resolves when it has ended, with the reason. */
   readonly ended: Promise<Error>;
-  /** Destroys the socket, whatever state it is in. */
-  cut(): void;
 }
 
 /*
@@ -41,6 +39,8 @@ export class SupervisedConnection {
   readonly #settings: AmqpSettings;
   readonly #onEvent: OnAmqpEvent;
   readonly #stopping = new AbortController();
+  /** One for each socket that may still be open. */
+  readonly #sockets = new Set<AbortController>();
   #live: Opened | undefined;
   #lastError: string | null = null;
   #running: Promise<void> | undefined;
@@ -67,8 +67,9 @@ export class SupervisedConnection {
     const live = this.#live;
     if (live !== undefined) {
       await within(live.model.close(), CLOSE_TIMEOUT_MS, "connection.close").catch(() => undefined);
-      live.cut();
     }
+    for (const socket of this.#sockets) socket.abort();
+    this.#sockets.clear();
     await this.#running;
   }
 
@@ -90,7 +91,7 @@ export class SupervisedConnection {
     for (let turn = 0; !signal.aborted; turn += 1) {
       const url = urls[turn % urls.length] ?? "";
       const startedMs = performance.now();
-      const why = await this.#liveOnce(url, signal);
+      const why = await this.#liveOnce(url);
       if (signal.aborted) return;
       this.#lastError = why.message;
       const livedMs = performance.now() - startedMs;
@@ -105,10 +106,10 @@ export class SupervisedConnection {
   }
 
   /** From the attempt to the end of what came of it. */
-  async #liveOnce(url: string, signal: AbortSignal): Promise<Error> {
+  async #liveOnce(url: string): Promise<Error> {
     let opened: Opened;
     try {
-      opened = await this.#open(url, signal);
+      opened = await this.#open(url);
     } catch (error) {
       return asError(error);
     }
@@ -119,38 +120,36 @@ export class SupervisedConnection {
       node: opened.node,
     });
     this.changed.ring();
-    // Stopped while it opened: nobody has seen this connection yet.
-    if (signal.aborted) opened.cut();
     const why = await opened.ended;
     this.#live = undefined;
     this.changed.ring();
     return why;
   }
 
-  async #open(url: string, signal: AbortSignal): Promise<Opened> {
-    const { connectTimeoutMs, rpcTimeoutMs } = this.#settings;
+  async #open(url: string): Promise<Opened> {
+    const { connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds } = this.#settings;
     const socket = new AbortController();
-    const cut = () => socket.abort();
-    signal.addEventListener("abort", cut, { once: true });
+    this.#sockets.add(socket);
+    const cut = () => {
+      socket.abort();
+      this.#sockets.delete(socket);
+    };
     try {
-      const model = await within(
-        connect(
-          withHeartbeat(url, this.#settings.heartbeatSeconds),
-          socketOptions(this.name, this.#settings, socket.signal),
-        ),
-        connectTimeoutMs,
-        `connecting to ${nodeOf(url)}`,
+      const options = socketOptions(this.name, this.#settings, socket.signal);
+      const connecting = connect(withHeartbeat(url, heartbeatSeconds), options);
+      const what = `connecting to ${nodeOf(url)}`;
+      const opened = this.#watch(
+        await within(connecting, connectTimeoutMs, what),
+        nodeOf(url),
+        cut,
       );
-      const opened = this.#watch(model, nodeOf(url), cut);
       // A connection that was closed before anybody could listen looks open: only an answer proves that it lives.
-      const probe = await within(model.createChannel(), rpcTimeoutMs, "channel.open");
+      const probe = await within(opened.model.createChannel(), rpcTimeoutMs, "channel.open");
       await within(probe.close(), rpcTimeoutMs, "channel.close");
       return opened;
     } catch (error) {
       cut();
       throw error;
-    } finally {
-      signal.removeEventListener("abort", cut);
     }
   }
 
@@ -166,7 +165,6 @@ export class SupervisedConnection {
       ended: new Promise((resolve) => {
         end = resolve;
       }),
-      cut,
     };
     model.on("error", (error) => {
       lastError = error;

@@ -21,7 +21,7 @@ export interface Delivery {
   readonly deliveryCount: number;
 }
 
-/** What the broker is told about a delivery: done, not now, or never again. */
+/** What the broker is told about a delivery: done, not now (again after a pause that grows), or never again. */
 export type Disposition = "ack" | "requeue" | "dead-letter";
 
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;

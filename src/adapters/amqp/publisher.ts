@@ -131,10 +131,10 @@ export class Publisher {
         return outcome;
       case "nacked":
         // A 3.10 channel whose first publish met a lost leader says no to everything that follows.
-        this.#supervisor.replace(lane.channel, new Error("the broker refused a message"));
+        this.#supervisor.replace(lane.channel, "the broker refused a message");
         return "refused";
       case "silent":
-        this.#supervisor.replace(lane.channel, new Error("no confirm in time"));
+        this.#supervisor.replace(lane.channel, "no confirm in time");
         return "unconfirmed";
       case "lost":
         return "unconfirmed";

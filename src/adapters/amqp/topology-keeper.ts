@@ -12,7 +12,7 @@ export interface TopologyKeeperOptions {
   readonly connection: SupervisedConnection;
   readonly settings: AmqpSettings;
   readonly onEvent: OnAmqpEvent;
-  /** Called once, before anything is consumed, with what the first success found. */
+  /** Called once, before anything is consumed, with what the first success found. Waited for as long as for the broker. */
   readonly onFirstReady: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
 }
 
@@ -27,15 +27,18 @@ export class TopologyKeeper {
     | undefined;
   #asking: Promise<TopologyOutcome> | undefined;
   #told = false;
-  #problem: TopologyProblem | null = null;
+  /** Said once, not with every attempt. */
+  #complaint: string | null = null;
 
   constructor(options: TopologyKeeperOptions) {
     this.#options = options;
   }
 
-  /** What a person has to see to; null: nothing known. */
+  /** What a person has to see to. Null: nothing known, or not asked for so long that it may be mended. */
   get problem(): TopologyProblem | null {
-    return this.#problem;
+    const known = this.#known;
+    if (known?.outcome.kind !== "refused" || performance.now() >= known.untilMs) return null;
+    return known.outcome.problem;
   }
 
   /** Resolves when everything is there; rejects when it is not, or nobody can say. */
@@ -67,19 +70,20 @@ export class TopologyKeeper {
     };
     const outcome = await establishTopology(openChannel, settings);
     if (outcome.kind === "refused") {
-      if (this.#problem?.message !== outcome.problem.message)
+      if (this.#complaint !== outcome.problem.message)
         onEvent("error", "broker topology is not usable", { ...outcome.problem });
-      this.#problem = outcome.problem;
+      this.#complaint = outcome.problem.message;
       this.#known = { on, outcome, untilMs: performance.now() + settings.reconnect.maxMs };
       return outcome;
     }
-    this.#problem = null;
+    this.#complaint = null;
     const { createdFresh } = outcome;
     onEvent("info", "broker topology is ready", { createdFresh, declared: settings.declare });
     if (!this.#told) {
       this.#told = true;
       try {
-        await onFirstReady({ createdFresh });
+        const listening = Promise.resolve(onFirstReady({ createdFresh }));
+        await within(listening, settings.rpcTimeoutMs, "topology listener");
       } catch (error) {
         onEvent("error", "topology listener failed", { error: asError(error).message });
       }

@@ -1,0 +1,307 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
+import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
+import type { Outgoing } from "../../../src/steps/ports.ts";
+import { eventually } from "../../support/eventually.ts";
+import { expectNoLeftovers } from "../../support/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import type { Vhost } from "../../support/rabbitmq-management.ts";
+import {
+  anEnvelope,
+  anEvent,
+  NEVER,
+  openObserver,
+  PROJECT,
+  type RunningBroker,
+  SERVER,
+  startBroker,
+  testSettings,
+  untilReady,
+  RABBITMQ,
+} from "./rig.ts";
+
+let rabbit: PrivateRabbitMq;
+let vhost: Vhost;
+let settings: AmqpSettings;
+let running: RunningBroker;
+let observer: Awaited<ReturnType<typeof openObserver>>;
+
+beforeAll(async () => {
+  rabbit = await startRabbitMq(RABBITMQ);
+});
+afterAll(async () => {
+  await rabbit.stop();
+  await expectNoLeftovers();
+});
+beforeEach(async () => {
+  vhost = await rabbit.newVhost();
+  settings = testSettings(vhost.url);
+  running = startBroker(settings);
+  observer = await openObserver(vhost.url);
+  await untilReady(running);
+});
+afterEach(async () => {
+  await observer.close();
+  await running.stop();
+  await vhost.remove();
+});
+
+const publish = (...messages: Outgoing[]) => running.broker.outlet.publish(messages, NEVER);
+const step = (commandId: string, delayMs: number): Outgoing => ({
+  kind: "step",
+  envelope: anEnvelope(commandId),
+  delayMs,
+});
+const commandsSeen = () =>
+  running.seen.work.map(({ body }) => JSON.parse(body.toString()).order.commandId);
+
+describe("a step", () => {
+  test("without a delay is on the work queue at once, complete", async () => {
+    const envelope = anEnvelope("c1", { step: 7 });
+    expect(await publish({ kind: "step", envelope, delayMs: 0 })).toBe("confirmed");
+    await eventually(() => running.seen.work.length === 1);
+    const [delivery] = running.seen.work;
+    expect(JSON.parse(delivery?.body.toString() ?? "")).toEqual(envelope);
+    expect(delivery).toMatchObject({
+      queue: "ecs.reinstall.work",
+      type: "ecs.reinstall.step.v1",
+      contentType: "application/json",
+      messageId: "c1/step/7",
+      redelivered: false,
+      deliveryCount: 0,
+    });
+  });
+
+  test("comes back after its delay, the shorter one first", async () => {
+    const startedMs = performance.now();
+    expect(await publish(step("long", 800), step("short", 150), step("now", 0))).toBe("confirmed");
+    await eventually(() => running.seen.work.length === 2);
+    expect(performance.now() - startedMs).toBeGreaterThan(195);
+    await eventually(() => running.seen.work.length === 3);
+    expect(performance.now() - startedMs).toBeGreaterThan(795);
+    expect(commandsSeen()).toEqual(["now", "short", "long"]);
+  });
+
+  test("goes round the ladder many times without being lost or copied", async () => {
+    const rounds = 25;
+    const commands = Array.from({ length: 8 }, (_, index) => `c${index}`);
+    await Promise.all(commands.map((command) => publish(step(command, 1))));
+    let answered = 0;
+    await eventually(
+      async () => {
+        const fresh = running.seen.work.slice(answered, commands.length * rounds);
+        answered += fresh.length;
+        await Promise.all(
+          fresh.map(({ body }) =>
+            publish(step(JSON.parse(body.toString()).order.commandId as string, 1)),
+          ),
+        );
+        return answered >= commands.length * rounds;
+      },
+      { timeoutMs: 25_000, intervalMs: 20 },
+    );
+    for (const command of commands)
+      expect(
+        commandsSeen()
+          .slice(0, commands.length * rounds)
+          .filter((seen) => seen === command),
+      ).toHaveLength(rounds);
+    expect(running.seen.workDead).toEqual([]);
+  });
+
+  test("whose delay queue was deleted: it is declared again and the step is not lost", async () => {
+    await observer.channel.deleteQueue("ecs.reinstall.delay.400");
+    expect(await publish(step("c1", 400))).toBe("confirmed");
+    await eventually(() => running.seen.work.length === 1);
+  });
+
+  test("is unconfirmed when the queue stays away", async () => {
+    const looking = startBroker({ ...settings, declare: false });
+    await untilReady(looking);
+    await observer.channel.deleteQueue("ecs.reinstall.delay.800");
+    const messages = [step("c1", 800), step("after", 0)];
+    expect(await looking.broker.outlet.publish(messages, NEVER)).toBe("unconfirmed");
+    expect(looking.log.has("queue is missing")).toBe(true);
+    // Nothing is sent before what went before it is safe.
+    expect(await publish(step("marker", 0))).toBe("confirmed");
+    await eventually(() => [...running.seen.work, ...looking.seen.work].length > 0);
+    const seen = [...running.seen.work, ...looking.seen.work];
+    expect(seen.map(({ messageId }) => messageId)).toEqual(["marker/step/1"]);
+    await looking.stop();
+  });
+});
+
+describe("an event", () => {
+  test("is published as a structured CloudEvent under its own id", async () => {
+    await observer.channel.assertQueue("listener", { durable: false, exclusive: true });
+    await observer.channel.bindQueue("listener", "ecs.reinstall.events", `${PROJECT}.#`);
+    const seen = await observer.collect("listener");
+    const event = anEvent("c1/3");
+    expect(await publish({ kind: "event", event })).toBe("confirmed");
+    await eventually(() => seen.length === 1);
+    expect(JSON.parse(seen[0]?.content.toString() ?? "")).toEqual(event);
+    expect(seen[0]).toMatchObject({
+      fields: { routingKey: `${PROJECT}.${SERVER}.accepted` },
+      properties: {
+        contentType: "application/cloudevents+json",
+        messageId: "c1/3",
+        timestamp: Date.parse(event.time) / 1_000,
+        deliveryMode: 2,
+      },
+    });
+    expect(running.unroutable).toEqual([]);
+  });
+
+  test("that nobody has bound a queue for counts as published, and is counted", async () => {
+    expect(await publish({ kind: "event", event: anEvent("c1/1") }, step("c1", 0))).toBe(
+      "confirmed",
+    );
+    expect(running.unroutable).toEqual(["c1/1"]);
+    await eventually(() => running.seen.work.length === 1);
+  });
+
+  test("that a listener's queue refuses is unconfirmed: final events are not lost", async () => {
+    await observer.channel.assertQueue("full", {
+      arguments: { "x-max-length": 0, "x-overflow": "reject-publish" },
+    });
+    await observer.channel.bindQueue("full", "ecs.reinstall.events", "#");
+    expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("unconfirmed");
+    await observer.channel.deleteQueue("full");
+    expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("confirmed");
+  });
+
+  test("for an exchange that was deleted: it is declared again", async () => {
+    await observer.channel.deleteExchange("ecs.reinstall.events");
+    expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("confirmed");
+    expect(running.unroutable).toEqual(["c1/1"]);
+  });
+});
+
+describe("a reply", () => {
+  const reply = (queue: string): Outgoing => ({
+    kind: "reply",
+    event: anEvent("c1/9"),
+    queue,
+    correlationId: "corr",
+  });
+
+  test("reaches the asker's queue with their correlation id", async () => {
+    await observer.channel.assertQueue("asker", { durable: false, exclusive: true });
+    const seen = await observer.collect("asker");
+    expect(await publish(reply("asker"))).toBe("confirmed");
+    await eventually(() => seen.length === 1);
+    expect(seen[0]?.properties).toMatchObject({ correlationId: "corr", messageId: "c1/9" });
+  });
+
+  test("reaches an asker without a queue (direct reply-to)", async () => {
+    const seen: unknown[] = [];
+    const asker = await openObserver(vhost.url);
+    await asker.channel.consume("amq.rabbitmq.reply-to", (message) => seen.push(message), {
+      noAck: true,
+    });
+    await asker.channel.assertQueue("question", { durable: false, exclusive: true });
+    const asked = await asker.collect("question");
+    await asker.send("question", "?", { replyTo: "amq.rabbitmq.reply-to" });
+    await eventually(() => asked.length === 1);
+    expect(await publish(reply(String(asked[0]?.properties.replyTo)))).toBe("confirmed");
+    await eventually(() => seen.length === 1);
+    await asker.close();
+    expect(await publish(reply(String(asked[0]?.properties.replyTo)))).toBe("confirmed");
+  });
+
+  test("to a queue that is gone or full holds nothing up", async () => {
+    await observer.channel.assertQueue("full", {
+      arguments: { "x-max-length": 0, "x-overflow": "reject-publish" },
+    });
+    expect(await publish(reply("gone"), reply("full"), step("c1", 0))).toBe("confirmed");
+    expect(running.log.has("reply was refused")).toBe(true);
+    await eventually(() => running.seen.work.length === 1);
+  });
+
+  test("is not sent into our own queues", async () => {
+    expect(await publish(reply("ecs.reinstall.work"), step("c1", 0))).toBe("confirmed");
+    await eventually(() => running.seen.work.length > 0);
+    expect(commandsSeen()).toEqual(["c1"]);
+  });
+});
+
+test("a dead letter carries its reason beside the body", async () => {
+  const seen = await observer.collect("ecs.reinstall.dead");
+  const body = { command_id: "c1" };
+  expect(await publish({ kind: "dead", messageId: "c1", reason: "rejected", body })).toBe(
+    "confirmed",
+  );
+  await eventually(() => seen.length === 1);
+  expect(JSON.parse(seen[0]?.content.toString() ?? "")).toEqual(body);
+  expect(seen[0]?.properties).toMatchObject({
+    messageId: "c1",
+    type: "ecs.reinstall.dead.v1",
+    headers: { "x-reason": "rejected" },
+  });
+});
+
+describe("a raw command that is put aside", () => {
+  const raw = async (): Promise<Delivery> => {
+    observer.channel.publish("ecs.reinstall.commands", "reinstall", Buffer.from([0xff, 0, 0x7b]), {
+      contentType: "application/json",
+      contentEncoding: "odd",
+      messageId: "id",
+      correlationId: "corr",
+      replyTo: "asker",
+      timestamp: 1_700_000_000,
+      userId: "guest",
+      expiration: "60000",
+      type: "theirs",
+      headers: { traceparent: "00-a-b-01", deep: { list: [1, "two", true, null] } },
+    });
+    await eventually(() => running.seen.commands.length === 1);
+    const delivery = running.seen.commands[0];
+    if (delivery === undefined) throw new Error("no command");
+    return delivery;
+  };
+
+  test("comes back on the work queue byte for byte, with what is remembered of it", async () => {
+    const { outlet } = running.broker;
+    const marks = { delayMs: 100, arrivedAtMs: 1_700_000_001_234, doubt: true };
+    expect(await outlet.republishArrival(await raw(), marks, NEVER)).toBe("confirmed");
+    await eventually(() => running.seen.work.length === 1);
+    const first = running.seen.work[0];
+    expect(first?.body).toEqual(Buffer.from([0xff, 0, 0x7b]));
+    expect(first).toMatchObject({
+      type: "ecs.reinstall.arrival.v1",
+      contentType: "application/json",
+      contentEncoding: "odd",
+      messageId: "id",
+      correlationId: "corr",
+      replyTo: "asker",
+      timestampMs: 1_700_000_000_000,
+      headers: {
+        traceparent: "00-a-b-01",
+        deep: { list: [1, "two", true, null] },
+        "x-ecs-arrived-at": 1_700_000_001_234,
+        "x-ecs-doubt": true,
+      },
+    });
+    // And again: what the broker noted about the first round does not travel along.
+    if (first === undefined) throw new Error("it did not come back");
+    expect(await outlet.republishArrival(first, { ...marks, doubt: false }, NEVER)).toBe(
+      "confirmed",
+    );
+    await eventually(() => running.seen.work.length === 2);
+    const deaths = running.seen.work.map(({ headers }) => headers["x-death"]);
+    expect(deaths).toEqual([
+      [expect.objectContaining({ count: 1, queue: "ecs.reinstall.delay.200" })],
+      [expect.objectContaining({ count: 1, queue: "ecs.reinstall.delay.200" })],
+    ]);
+    expect(running.seen.work[1]?.headers["x-ecs-doubt"]).toBe(false);
+  });
+});
+
+test("a publish without messages is confirmed", async () => {
+  expect(await publish()).toBe("confirmed");
+});
+
+test("an aborted signal leaves the rest unsent", async () => {
+  const { outlet } = running.broker;
+  expect(await outlet.publish([step("c1", 0)], AbortSignal.abort())).toBe("unconfirmed");
+});

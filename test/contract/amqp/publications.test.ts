@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
+import {
+  arrivalPublication,
+  isOurs,
+  publicationOf,
+  rungFor,
+} from "../../../src/adapters/amqp/publications.ts";
+import { backoffMs } from "../../../src/adapters/amqp/backoff.ts";
+import { anEnvelope, anEvent, PROJECT, SERVER, testSettings } from "./rig.ts";
+
+const settings = testSettings("amqp://unused", { delaysMs: [2_000, 5_000, 60_000] });
+
+const raw: Delivery = {
+  queue: "ecs.reinstall.commands",
+  body: Buffer.from("{}"),
+  bytes: 2,
+  contentType: undefined,
+  contentEncoding: undefined,
+  messageId: undefined,
+  type: undefined,
+  timestampMs: undefined,
+  replyTo: undefined,
+  correlationId: undefined,
+  headers: {},
+  redelivered: false,
+  deliveryCount: 0,
+};
+const marks = { delayMs: 1, arrivedAtMs: 5, doubt: false };
+
+test.each([
+  [0, "ecs.reinstall.work"],
+  [-1, "ecs.reinstall.work"],
+  [1, "ecs.reinstall.delay.2000"],
+  [2_000, "ecs.reinstall.delay.2000"],
+  [2_001, "ecs.reinstall.delay.5000"],
+  [60_000, "ecs.reinstall.delay.60000"],
+  [3_600_000, "ecs.reinstall.delay.60000"],
+])("a wait of %i ms goes to %s", (delayMs, queue) => {
+  expect(rungFor(settings, delayMs)).toBe(queue);
+});
+
+test.each([
+  [0, "c1/step/4"],
+  [2, "c1/step/4/revived/2"],
+])("a step revived %i times has the message id %s", (revived, messageId) => {
+  const envelope = anEnvelope("c1", { step: 4, revived });
+  const publication = publicationOf(settings, { kind: "step", envelope, delayMs: 0 });
+  expect(publication.properties.messageId).toBe(messageId);
+  expect(publication.properties.type).toBe("ecs.reinstall.step.v1");
+  expect(JSON.parse(publication.body.toString())).toEqual(envelope);
+});
+
+describe("an event's routing key", () => {
+  test("names project, server and event", () => {
+    const publication = publicationOf(settings, { kind: "event", event: anEvent("c1/1") });
+    expect(publication.routingKey).toBe(`${PROJECT}.${SERVER}.accepted`);
+  });
+
+  test("has dashes for what is not known", () => {
+    const data = { ...anEvent("c1/1").data, project_id: null, server_id: null };
+    const event = anEvent("c1/1", { data });
+    expect(publicationOf(settings, { kind: "event", event }).routingKey).toBe("-.-.accepted");
+  });
+
+  test("is the caller's when there is one", () => {
+    const message = { kind: "event", event: anEvent("c1/1"), routingKey: "duplicate" } as const;
+    expect(publicationOf(settings, message).routingKey).toBe("duplicate");
+  });
+});
+
+describe("headers of a command that is put aside", () => {
+  const kept = (headers: Record<string, unknown>) =>
+    arrivalPublication(settings, { ...raw, headers }, marks).properties.headers;
+  const own = { "x-ecs-arrived-at": 5, "x-ecs-doubt": false };
+
+  test("keep the emitter's and lose the broker's", () => {
+    const broker = {
+      "x-death": [{}],
+      "x-first-death-queue": "q",
+      "x-last-death-reason": "expired",
+      "x-delivery-count": 3,
+      "x-ecs-publish": "7",
+    };
+    expect(kept({ traceparent: "t", mine: 1, ...broker })).toEqual({
+      traceparent: "t",
+      mine: 1,
+      ...own,
+    });
+  });
+
+  test("never name further queues", () => {
+    expect(kept({ CC: ["ecs.reinstall.dead"], BCC: ["x"] })).toEqual(own);
+  });
+
+  test("are cut down to the trace when they are too many for AMQP", () => {
+    expect(kept({ tracestate: "s", fat: "x".repeat(100_000) })).toEqual({
+      tracestate: "s",
+      ...own,
+    });
+  });
+});
+
+test.each([
+  ["ecs.reinstall.work", true],
+  ["ecs.reinstall.work.dead", true],
+  ["ecs.reinstall.delay.7", true],
+  ["ecs.reinstall.commands", true],
+  ["ecs.reinstall.dead", true],
+  ["amq.rabbitmq.reply-to.abc", false],
+  ["healer.answers", false],
+])("%s is a queue of ours: %s", (queue, ours) => {
+  expect(isOurs(settings, queue)).toBe(ours);
+});
+
+test.each([
+  [0, 100, 200],
+  [1, 200, 400],
+  [4, 1_600, 3_200],
+  [7, 7_500, 15_000],
+  [1_000, 7_500, 15_000],
+])("attempt %i waits between %i and %i ms", (attempt, least, most) => {
+  const bounds = { initialMs: 200, maxMs: 15_000 };
+  expect(backoffMs(attempt, bounds, () => 0)).toBe(least);
+  expect(backoffMs(attempt, bounds, () => 1)).toBe(most);
+});
