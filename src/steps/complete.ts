@@ -1,4 +1,5 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { delayForAge } from "../core/backoff.ts";
 import { type Next, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { type FinalDraft, rejected, toProgressEvent } from "../core/events.ts";
@@ -168,7 +169,10 @@ export function createComplete(deps: CompleteDeps) {
     return "requeue";
   }
 
-  async function deferred(work: Work, delayMs: number, why: string): Promise<Disposition> {
+  /** The longer it has been going on, the longer the wait: an outage must not turn into a storm of our own. */
+  async function deferred(work: Work, atLeastMs: number, why: string): Promise<Disposition> {
+    const ageMs = clock.nowMs() - (work.envelope?.dueMs ?? work.order.receivedAtMs);
+    const delayMs = Math.max(atLeastMs, delayForAge(ageMs, rules.ladderMs, clock.random()));
     journal.deferred(work.order.commandId, work.from, why, delayMs);
     return (await work.defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
   }
