@@ -1,0 +1,109 @@
+{{- define "ecs.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "ecs.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains (include "ecs.name" .) .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "ecs.name" .) | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* A name with something behind it, still at most 63 characters: (list $ "suffix") */}}
+{{- define "ecs.suffixed" -}}
+{{- $suffix := printf "-%s" (index . 1) }}
+{{- printf "%s%s" (include "ecs.fullname" (index . 0) | trunc (int (sub 63 (len $suffix))) | trimSuffix "-") $suffix }}
+{{- end }}
+
+{{- define "ecs.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "ecs.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* The test pod has the labels above too: the component keeps it out of the Deployment's, the Service's and the policies' reach. */}}
+{{- define "ecs.workerLabels" -}}
+{{ include "ecs.selectorLabels" . }}
+app.kubernetes.io/component: worker
+{{- end }}
+
+{{- define "ecs.version" -}}
+{{- .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "ecs.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "ecs.selectorLabels" . }}
+app.kubernetes.io/version: {{ include "ecs.version" . | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "ecs.image" -}}
+{{- $image := .Values.image }}
+{{- $name := $image.repository }}
+{{- with $image.registry }}{{ $name = printf "%s/%s" (trimSuffix "/" .) $name }}{{ end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $name $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $name ($image.tag | default .Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+
+{{- define "ecs.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "ecs.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* A number from a values file is a float64 by now, and would be printed as 6.048e+08. */}}
+{{- define "ecs.text" -}}
+{{- if kindIs "float64" . }}{{ . | int64 }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{/* Of the worker's SHUTDOWN_GRACE_MS, in seconds, rounded up. */}}
+{{- define "ecs.graceSeconds" -}}
+{{- $ms := get .Values.config "SHUTDOWN_GRACE_MS" | default 25000 | toString | float64 }}
+{{- divf $ms 1000 | ceil | int }}
+{{- end }}
+
+{{- define "ecs.terminationGracePeriodSeconds" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}
+{{- add (include "ecs.graceSeconds" . | int) 10 }}
+{{- else }}
+{{- .Values.terminationGracePeriodSeconds | int }}
+{{- end }}
+{{- end }}
+
+{{/* The most workers that may run at the same time, the new ones of a rollout included. */}}
+{{- define "ecs.mostReplicas" -}}
+{{- $most := .Values.keda.enabled | ternary .Values.keda.maxReplicaCount .Values.replicaCount | int }}
+{{- $rolling := .Values.updateStrategy.rollingUpdate | default dict }}
+{{- $surge := get $rolling "maxSurge" | default 0 | toString }}
+{{- if hasSuffix "%" $surge }}
+{{- add $most (divf (mulf $most (trimSuffix "%" $surge | float64)) 100 | ceil | int) }}
+{{- else }}
+{{- add $most ($surge | float64 | int) }}
+{{- end }}
+{{- end }}
+
+{{/* Queue that KEDA looks at. */}}
+{{- define "ecs.commandsQueue" -}}
+{{- get .Values.config "AMQP_COMMANDS_QUEUE" | default "ecs.reinstall.commands" }}
+{{- end }}
+
+{{/* What selects this release's time series: the monitors make `job` of the release's name. */}}
+{{- define "ecs.seriesSelector" -}}
+{{- .Values.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace .Release.Name) }}
+{{- end }}
+
+{{/* Where secrets are mounted. */}}
+{{- define "ecs.secretsFolder" -}}
+/run/secrets/ecs-reinstall-worker
+{{- end }}

@@ -1,0 +1,65 @@
+{{/* Environment of the worker. Secrets come as files, and only their paths stand here. */}}
+{{- define "ecs.env" -}}
+- name: HTTP_PORT
+  value: {{ .Values.http.port | int | quote }}
+- name: REDIS_URL
+  value: {{ .Values.redis.url | quote }}
+- name: ECS_REGION
+  value: {{ .Values.cloud.region | quote }}
+- name: ECS_PROJECTS
+  value: {{ join "," .Values.cloud.projects | quote }}
+{{- with .Values.cloud.ecsEndpoint }}
+- name: ECS_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.cloud.iamEndpoint }}
+- name: IAM_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- /* Five refused requests in a row lock the access key, whoever sends them (config/default.yaml). */}}
+{{- if and (gt (include "ecs.mostReplicas" . | int) 2) (not (hasKey .Values.config "ECS_AUTH_BREAKER_FAILURES")) }}
+- name: ECS_AUTH_BREAKER_FAILURES
+  value: "1"
+{{- end }}
+{{- range $name, $value := .Values.config }}
+- name: {{ $name }}
+  value: {{ include "ecs.text" $value | quote }}
+{{- end }}
+{{- range include "ecs.secretFiles" . | fromJsonArray }}
+- name: {{ .env }}
+  value: {{ printf "%s/%s" (include "ecs.secretsFolder" $) .path }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* One volume with every secret: Kubernetes swaps all of its files at once. */}}
+{{- define "ecs.secretsVolume" -}}
+name: secrets
+projected:
+  # Read by the group, which is fsGroup.
+  defaultMode: 0440
+  sources:
+    {{- range include "ecs.secretFiles" . | fromJsonArray }}
+    - {{ empty .configMap | ternary "secret" "configMap" }}:
+        name: {{ .configMap | default .secret }}
+        items:
+          - key: {{ .key }}
+            path: {{ .path }}
+    {{- end }}
+{{- end }}
+
+{{/* Spread over nodes and zones; the pods to count are filled in where the values leave them out. */}}
+{{- define "ecs.topologySpreadConstraints" -}}
+{{- $constraints := list }}
+{{- range .Values.topologySpreadConstraints }}
+{{- $constraint := deepCopy . }}
+{{- if not (hasKey $constraint "labelSelector") }}
+{{- $_ := set $constraint "labelSelector" (dict "matchLabels" (include "ecs.workerLabels" $ | fromYaml)) }}
+{{- if not (hasKey $constraint "matchLabelKeys") }}{{ $_ := set $constraint "matchLabelKeys" (list "pod-template-hash") }}{{ end }}
+{{- end }}
+{{- $constraints = append $constraints $constraint }}
+{{- end }}
+{{- toYaml $constraints }}
+{{- end }}

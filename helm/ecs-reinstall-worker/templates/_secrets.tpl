@@ -1,0 +1,66 @@
+{{/*
+Every secret of the worker as a list of {env, path, secret, key}: the variable that names the file, the file below the
+secrets' folder, and where it comes from. Made once; volume, environment and the chart's own Secret follow from it.
+*/}}
+{{- define "ecs.secretFiles" -}}
+{{- $own := include "ecs.fullname" . }}
+{{- $files := list }}
+{{- with .Values.amqp }}
+{{- $files = append $files (dict "env" "AMQP_URL_FILE" "path" "amqp/url" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "amqp-url" .urlKey)) }}
+{{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .tls "prefix" "AMQP_TLS" "folder" "amqp") | fromJsonArray) }}
+{{- end }}
+{{- with .Values.redis }}
+{{- if or .existingSecret .password }}
+{{- $files = append $files (dict "env" "REDIS_PASSWORD_FILE" "path" "redis/password" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "redis-password" .passwordKey)) }}
+{{- end }}
+{{- if and .existingSecret .sentinelPasswordKey }}
+{{- $files = append $files (dict "env" "REDIS_SENTINEL_PASSWORD_FILE" "path" "redis/sentinel-password" "secret" .existingSecret "key" .sentinelPasswordKey) }}
+{{- end }}
+{{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .tls "prefix" "REDIS_TLS" "folder" "redis") | fromJsonArray) }}
+{{- end }}
+{{- with .Values.cloud.credentials }}
+{{- if eq .kind "iam-user" }}
+{{- $files = append $files (dict "env" "IAM_USERNAME_FILE" "path" "cloud/username" "secret" .existingSecret "key" .keys.username) }}
+{{- $files = append $files (dict "env" "IAM_PASSWORD_FILE" "path" "cloud/password" "secret" .existingSecret "key" .keys.password) }}
+{{- $files = append $files (dict "env" "IAM_DOMAIN_FILE" "path" "cloud/domain" "secret" .existingSecret "key" .keys.domain) }}
+{{- else }}
+{{- $files = append $files (dict "env" "ECS_ACCESS_KEY_FILE" "path" "cloud/access-key" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "access-key" .keys.accessKey)) }}
+{{- $files = append $files (dict "env" "ECS_SECRET_KEY_FILE" "path" "cloud/secret-key" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "secret-key" .keys.secretKey)) }}
+{{- if and .existingSecret .keys.securityToken }}
+{{- $files = append $files (dict "env" "ECS_SECURITY_TOKEN_FILE" "path" "cloud/security-token" "secret" .existingSecret "key" .keys.securityToken) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.cloud.ca }}
+{{- $files = append $files (dict "env" "ECS_CA_FILE" "path" "cloud/ca.crt" "secret" .secret "configMap" .configMap "key" (.key | default "ca.crt")) }}
+{{- end }}
+{{- toJson $files }}
+{{- end }}
+
+{{/* CA, certificate and key of one room, as ecs.secretFiles wants them: {tls, prefix, folder}. */}}
+{{- define "ecs.tlsFiles" -}}
+{{- $files := list }}
+{{- $secret := .tls.existingSecret }}
+{{- if $secret }}
+{{- range $kind := list "ca" "cert" "key" }}
+{{- with get $.tls (printf "%sKey" $kind) }}
+{{- $files = append $files (dict "env" (printf "%s_%s_FILE" $.prefix (upper $kind)) "path" (printf "%s/tls-%s.pem" $.folder $kind) "secret" $secret "key" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $files }}
+{{- end }}
+
+{{/* What was given in the values themselves, as a map of the chart's own Secret: empty when all secrets exist already. */}}
+{{- define "ecs.ownSecret" -}}
+{{- $own := dict }}
+{{- if not .Values.amqp.existingSecret }}{{ $_ := set $own "amqp-url" .Values.amqp.url }}{{ end }}
+{{- if and .Values.redis.password (not .Values.redis.existingSecret) }}{{ $_ := set $own "redis-password" .Values.redis.password }}{{ end }}
+{{- with .Values.cloud.credentials }}
+{{- if and (eq .kind "ak-sk") (not .existingSecret) }}
+{{- $_ := set $own "access-key" .accessKey }}
+{{- $_ := set $own "secret-key" .secretKey }}
+{{- end }}
+{{- end }}
+{{- toJson $own }}
+{{- end }}
