@@ -19,11 +19,11 @@ Made by \`npx tsx scripts/generate-errors.ts\` from \`src/adapters/cloud/error-c
 What an error means depends on the call that got it. Codes come first, HTTP statuses second: the vendor says that
 statuses "may not be accurate" (ECS API notes §5.1).
 
-- **submit** is the reinstall POST. *refused*: proven rejected, the command fails. *later*: proven rejected for now, the command waits.
-  *unknown*: it may have been carried out, or may still be; it is never sent again before the opposite is proven.
-  Everything that is not in this table is *unknown*: a code nobody has told us of (with status 400 too: codes of jobs
-  come with 400), a status without a readable body, 2xx without a job id. A non-empty \`job_id\` in a 2xx is always *accepted*.
-- **look** reads the server, **job** the job; *unavailable* and *throttled* say nothing about either. **stop** may be repeated: *refused* with
+- **submit** is the reinstall POST. _refused_: proven rejected, the command fails. _later_: proven rejected for now, the command waits.
+  _unknown_: it may have been carried out, or may still be; it is never sent again before the opposite is proven.
+  Everything that is not in this table is _unknown_: a code nobody has told us of (with status 400 too: codes of jobs
+  come with 400), a status without a readable body, 2xx without a job id. A non-empty \`job_id\` in a 2xx is always _accepted_.
+- **look** reads the server, **job** the job; _unavailable_ and _throttled_ say nothing about either. **stop** may be repeated: _refused_ with
   "retryable" means to look again.
 - **retryable** is what the \`failed\` event says: the same command may succeed later without anybody changing anything.
 
@@ -50,9 +50,14 @@ function codes(): string {
   return `## Codes\n\n${table(["code", "HTTP", "meaning", "class", "submit"], rows)}`;
 }
 
+/** Padded the way the formatter pads: it formats this page too. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  const widths = head.map((_title, i) =>
+    Math.max(3, ...[head, ...rows].map((cells) => cells[i]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
