@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { openBrokerSession } from "./broker-session.ts";
+import { openStoreSession } from "./store-session.ts";
 import { runCli } from "./program.ts";
 
 process.exitCode = await runCli(process.argv.slice(2), {
@@ -7,5 +8,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   openBroker: openBrokerSession,
+  openStore: openStoreSession,
   fetch: (url) => fetch(url, { signal: AbortSignal.timeout(10_000) }),
 });

@@ -1,6 +1,7 @@
 import type { Config } from "../config/assemble.ts";
 import type { Environment } from "../config/sources.ts";
 import type { BrokerSession } from "./broker-session.ts";
+import type { StoreSession } from "./store-session.ts";
 
 /** What the commands touch of the outside world; tests bring their own. */
 export interface CliIo {
@@ -8,6 +9,7 @@ export interface CliIo {
   out(text: string): void;
   err(text: string): void;
   openBroker(amqp: Config["amqp"]): Promise<BrokerSession>;
+  openStore(env: Environment): Promise<StoreSession>;
   fetch(url: string): Promise<Response>;
 }
 

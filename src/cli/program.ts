@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { configCommand } from "./config-check.ts";
 import { CliFailure, type CliIo, EXIT_OK, EXIT_USAGE } from "./io.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
+import { cancelCommand, pauseCommand, resumeCommand, unlockCommand } from "./operate.ts";
 import { sendCommand } from "./send.ts";
 import { simulateCommand } from "./simulate.ts";
 import { workerCommand } from "./worker.ts";
@@ -33,6 +34,10 @@ function createProgram(io: CliIo): Command {
     sendCommand(io),
     statusCommand(io),
     serverCommand(io),
+    cancelCommand(io),
+    pauseCommand(io),
+    resumeCommand(io),
+    unlockCommand(io),
   ];
   for (const command of ours) {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);

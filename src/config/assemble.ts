@@ -82,7 +82,7 @@ export function assembleAmqp(settings: Settings["amqp"], report: Report): Config
   return { ...amqp, tls: { ...files, ...pems, ...(secret && { passphrase: secret }) } };
 }
 
-function assembleRedis(settings: Settings["redis"], report: Report): Config["redis"] {
+export function assembleRedis(settings: Settings["redis"], report: Report): Config["redis"] {
   const { url, username, password, passwordFile, tls, sentinel, cluster, ...redis } = settings;
   const parsed = new URL(url);
   const usesTls = parsed.protocol === "rediss:";

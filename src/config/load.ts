@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 import type { z } from "zod";
-import { assemble, assembleAmqp, type Config } from "./assemble.ts";
+import { assemble, assembleAmqp, assembleRedis, type Config } from "./assemble.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
@@ -38,6 +38,19 @@ export function loadAmqp(
   const ours = problems.filter(({ path }) => path === "config" || overlaps(path, "amqp"));
   if (amqp === null || ours.length > 0) return { kind: "invalid", problems: ours };
   return { kind: "ok", amqp: deepFrozen(amqp) };
+}
+
+/** Redis's room alone, for tools that operators run: they need neither broker nor cloud. */
+export function loadRedis(
+  env: Environment = process.env,
+):
+  | { readonly kind: "ok"; readonly redis: Config["redis"] }
+  | { readonly kind: "invalid"; readonly problems: readonly Problem[] } {
+  const { settings, problems, report } = check(env);
+  const redis = settings === null ? null : assembleRedis(settings.redis, report);
+  const ours = problems.filter(({ path }) => path === "config" || overlaps(path, "redis"));
+  if (redis === null || ours.length > 0) return { kind: "invalid", problems: ours };
+  return { kind: "ok", redis: deepFrozen(redis) };
 }
 
 interface Checked {

@@ -15,6 +15,8 @@ const SCRIPTS = [
   "refuse",
   "told",
   "open-epoch",
+  "cancel",
+  "unlock",
 ] as const;
 export type ScriptName = (typeof SCRIPTS)[number];
 

@@ -74,6 +74,7 @@ async function run(args: string[], world: World = {}) {
       err += text;
     },
     openBroker: () => Promise.resolve(session),
+    openStore: () => Promise.reject(new Error("no store here")),
     fetch: (url) => {
       asked.push(url);
       return world.fetch?.(url) ?? Promise.reject(new Error("ECONNREFUSED"));

@@ -1,0 +1,119 @@
+import { Command } from "commander";
+import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
+import { matching } from "./option-values.ts";
+import type { StoreSession } from "./store-session.ts";
+
+interface ProjectFlag {
+  readonly project?: string;
+}
+
+const PROJECT = [
+  "--project <id>",
+  "the project (else the first of ECS_PROJECTS)",
+  matching(ProjectId),
+] as const;
+
+/** `ecs-reinstall cancel COMMAND_ID`: end a command before it is submitted. */
+export function cancelCommand(io: CliIo): Command {
+  return new Command("cancel")
+    .description("end a command that has not been submitted yet")
+    .argument("<command-id>", "its id", matching(CommandId))
+    .option(...PROJECT)
+    .action((id: string, flags: ProjectFlag) =>
+      atDesk(io, async ({ desk }) => {
+        const answer = await desk.cancel(projectOf(flags, io), CommandId.parse(id));
+        switch (answer.kind) {
+          case "requested":
+            return `${id} ends at its next step (it is ${answer.phase} now)`;
+          case "too-late":
+            throw new CliFailure(
+              `${id} is ${answer.phase} already: a reinstall cannot be called back`,
+            );
+          case "ended":
+            throw new CliFailure(`${id} has ended: ${answer.outcome}`);
+          case "unheard-of":
+            throw new CliFailure(`no command ${id} in this project`);
+          case "away":
+          case "corrupt":
+            throw new CliFailure(answer.message);
+        }
+      }),
+    );
+}
+
+/** `ecs-reinstall pause`: no new reinstalls in a project until `resume`. */
+export function pauseCommand(io: CliIo): Command {
+  return new Command("pause")
+    .description("start no new reinstall in a project; what is submitted goes on")
+    .option(...PROJECT)
+    .option("--reason <text>", "why, for people", "paused by an operator")
+    .action((flags: ProjectFlag & { reason: string }) =>
+      atDesk(io, async ({ desk }) => {
+        const project = projectOf(flags, io);
+        await desk.pause(project, flags.reason);
+        return `reinstalls in ${project} are paused; waiting commands still expire`;
+      }),
+    );
+}
+
+/** `ecs-reinstall resume`: the end of a pause. */
+export function resumeCommand(io: CliIo): Command {
+  return new Command("resume")
+    .description("end a pause")
+    .option(...PROJECT)
+    .action((flags: ProjectFlag) =>
+      atDesk(io, async ({ desk }) => {
+        const project = projectOf(flags, io);
+        return (await desk.resume(project))
+          ? `reinstalls in ${project} go on`
+          : `reinstalls in ${project} were not paused`;
+      }),
+    );
+}
+
+/** `ecs-reinstall unlock SERVER_ID --owner COMMAND_ID`: after a person has looked at the server. */
+export function unlockCommand(io: CliIo): Command {
+  return new Command("unlock")
+    .description("free a server that an unresolved command left locked: look at it first")
+    .argument("<server-id>", "the server", matching(ServerId))
+    .requiredOption("--owner <id>", "the command that holds it", matching(CommandId))
+    .option(...PROJECT)
+    .action((server: string, flags: ProjectFlag & { owner: string }) =>
+      atDesk(io, async ({ desk }) => {
+        const owner = CommandId.parse(flags.owner);
+        const answer = await desk.unlock(projectOf(flags, io), ServerId.parse(server), owner);
+        switch (answer.kind) {
+          case "freed":
+            return `${server} is free`;
+          case "not-locked":
+            return `${server} was not locked`;
+          case "held-by-another":
+            throw new CliFailure(`${server} is held by ${answer.owner}, not by ${owner}`);
+          case "still-open":
+            throw new CliFailure(
+              `${owner} is still on its way: its lock is not for people to free`,
+            );
+          case "away":
+          case "corrupt":
+            throw new CliFailure(answer.message);
+        }
+      }),
+    );
+}
+
+async function atDesk(io: CliIo, work: (session: StoreSession) => Promise<string>): Promise<void> {
+  const session = await io.openStore(io.env);
+  try {
+    io.out(`${await work(session)}\n`);
+  } finally {
+    session.close();
+  }
+}
+
+function projectOf(flags: ProjectFlag, io: CliIo): ProjectId {
+  const first = (io.env["ECS_PROJECTS"] ?? "").split(",")[0]?.trim();
+  const project = ProjectId.safeParse(flags.project ?? first);
+  if (project.success) return project.data;
+  throw new CliFailure("--project is missing, and ECS_PROJECTS names none", EXIT_USAGE);
+}

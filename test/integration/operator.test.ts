@@ -1,0 +1,67 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { run } from "../support/child-process.ts";
+import { commandId } from "../support/emitter.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+
+let services: SharedServices;
+let stage: Stage;
+
+beforeAll(async () => {
+  services = await sharedServices();
+  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  await stage.addWorker();
+});
+
+afterAll(async () => {
+  await stage?.close();
+  await services?.close();
+});
+
+const BIN = fileURLToPath(new URL("../../dist/cli/ecs-reinstall.js", import.meta.url));
+
+/** The command line as an operator types it. */
+function cli(projectId: string, ...args: string[]): Promise<string> {
+  return run(process.execPath, [BIN, ...args], {
+    env: { PATH: process.env["PATH"], REDIS_URL: services.redis.url, ECS_PROJECTS: projectId },
+  });
+}
+
+it("cancel ends a command that waits, and comes too late for one that is submitted", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 8_000 });
+  const [first, second] = [commandId("runs"), commandId("waits")];
+  await stage.emitter.send(stage.command(first, server.id));
+  await stage.emitter.event(first, "submitted");
+  await stage.emitter.send(stage.command(second, server.id, { on_busy: "wait" }));
+  await stage.emitter.event(second, "waiting");
+  await expect(cli(server.projectId, "cancel", first)).rejects.toThrow("cannot be called back");
+  expect(await cli(server.projectId, "cancel", second)).toContain("ends at its next step");
+  expect((await stage.emitter.outcome(second)).data.event).toBe("cancelled");
+  expect((await stage.emitter.outcome(first)).data.event).toBe("succeeded");
+  expect(stage.reinstalls(server.id)).toBe(1);
+  await stage.audit([first, second]);
+});
+
+it("pause lets nothing start, resume lets it go on", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("paused");
+  await cli(server.projectId, "pause", "--reason", "maintenance");
+  await stage.emitter.send(stage.command(id, server.id));
+  expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({ waits_for: "paused" });
+  expect(stage.simulator.calls(server.id).reinstall).toBe(0);
+  expect(await cli(server.projectId, "resume")).toContain("go on");
+  expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+});
+
+it("unlock frees what an unresolved command left, and never an open command's lock", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 8_000 });
+  const open = commandId("open");
+  await stage.emitter.send(stage.command(open, server.id));
+  await stage.emitter.event(open, "submitted");
+  const unlock = (owner: string) => cli(server.projectId, "unlock", server.id, "--owner", owner);
+  await expect(unlock(open)).rejects.toThrow("still on its way");
+  await expect(unlock("somebody-else")).rejects.toThrow("is held by");
+  await stage.emitter.outcome(open);
+  expect(await unlock(open)).toContain("was not locked");
+});
