@@ -17,6 +17,7 @@ test: setup ## build, check and all tests; ARGS="test/unit" picks some
 	@node scripts/test.mjs $(ARGS)
 
 demo: setup ## a whole reinstall on this machine, cloud included; KEEP=1 leaves it running
+	@echo "demo: building the worker (some seconds)"
 	@npm run --silent demo -- $(if $(KEEP),--keep)
 
 bench: setup ## measure the worker's throughput
