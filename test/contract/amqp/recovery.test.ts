@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Disposition } from "../../../src/adapters/amqp/delivery.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -20,15 +18,13 @@ import {
   RABBITMQ,
 } from "./rig.ts";
 
-let certificates: Certificates;
 let rabbit: PrivateRabbitMq;
 let proxy: FlakyProxy;
 let settings: AmqpSettings;
 let running: RunningBroker | undefined;
 
 beforeAll(async () => {
-  certificates = await makeCertificates();
-  rabbit = await startRabbitMq({ ...RABBITMQ, tls: certificates.server });
+  rabbit = await startRabbitMq(RABBITMQ);
   proxy = await startFlakyProxy(rabbit.port);
 });
 afterAll(async () => {
@@ -36,7 +32,6 @@ afterAll(async () => {
   await eventually(() => proxy.open === 0);
   await proxy.close();
   await rabbit.stop();
-  await certificates.remove();
   await expectNoLeftovers();
 });
 beforeEach(async () => {
@@ -294,34 +289,6 @@ async function startCutter(targetPort: number) {
     close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
-
-describe("TLS", () => {
-  const tls = () => ({ caPem: readFileSync(certificates.server.caFile, "utf8") });
-
-  test("with our authority it connects", async () => {
-    running = startBroker({ ...settings, urls: [String(rabbit.tlsUrl)], tls: tls() });
-    await untilReady(running);
-    await expectWorking();
-  });
-
-  test("without it it says why, and goes on trying", async () => {
-    running = startBroker({ ...settings, urls: [String(rabbit.tlsUrl)] });
-    const { broker } = running;
-    await eventually(() => /certificate/.test(broker.status().lastError ?? ""));
-  });
-
-  test("a handshake that never ends is given up in time", async () => {
-    const tlsProxy = await startFlakyProxy(Number(new URL(String(rabbit.tlsUrl)).port));
-    await tlsProxy.set({ kind: "black-hole" });
-    running = startBroker({ ...settings, urls: [tlsProxy.via(String(rabbit.tlsUrl))], tls: tls() });
-    const { broker } = running;
-    await eventually(() => /no answer within/.test(broker.status().lastError ?? ""));
-    await tlsProxy.set({ kind: "pass" });
-    await untilReady(running);
-    await running.stop();
-    await tlsProxy.close();
-  });
-});
 
 test("a wrong password is said without the password", async () => {
   const url = rabbit.urlFor({ user: "guest", password: "hunter2" });
