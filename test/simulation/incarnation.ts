@@ -1,0 +1,254 @@
+import { createSweeper } from "../../src/sweeper.ts";
+import { createComplete } from "../../src/steps/complete.ts";
+import { Envelope } from "../../src/core/envelope.ts";
+import type { Clock, Disposition, Journal } from "../../src/steps/ports.ts";
+import { createSweep } from "../../src/steps/sweep.ts";
+import { createWorker, type Worker, type WorkerDeps } from "../../src/worker.ts";
+import { ProjectId } from "../../src/contract/ids.ts";
+import type { Connection, Message } from "../support/in-memory/broker.ts";
+import { createMemoryOutlet, deliveryOf } from "../support/in-memory/outlet.ts";
+import {
+  createMemoryEvidence,
+  createMemoryStore,
+  createMemoryStranded,
+} from "../support/in-memory/store.ts";
+import { createCloudPort } from "./cloud-port.ts";
+import type { DeliveryContext } from "./mutation.ts";
+import { publishTransport, storeTransport } from "./network.ts";
+import { SimulatedProcess } from "./process.ts";
+import {
+  COMMAND_MAX_AGE_MS,
+  EVIDENCE_MIN_SAMPLES,
+  REBUILD_HOLD_MS,
+  SWEEP_AFTER_MS,
+  SWEEP_INTERVAL_MS,
+} from "./rules.ts";
+import { PROJECT } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+const THROWN_PAUSE_MS = 1_000;
+const QUIET: Journal = {
+  moved() {},
+  ended() {},
+  dropped() {},
+  deferred() {},
+  ignoredFields() {},
+  trouble() {},
+};
+
+/** One life of one worker: the real worker and sweeper, on ports that lead through the simulated network. */
+export class Incarnation {
+  readonly process: SimulatedProcess;
+  inHand = 0;
+  readonly #world: World;
+  readonly #hardStop = new AbortController();
+  readonly #sweeper: ReturnType<typeof createSweeper>;
+  #connection: Connection | null = null;
+  #stopping = false;
+  #nonces = 0;
+
+  constructor(world: World, name: string, skewMs: number) {
+    this.#world = world;
+    this.process = new SimulatedProcess(name, skewMs, world.time);
+    this.#sweeper = this.#createSweeper();
+    this.#sweeper.start();
+    this.connect();
+  }
+
+  get connected(): boolean {
+    return this.#connection?.open === true;
+  }
+
+  connect(): void {
+    const { broker, scenario } = this.#world;
+    if (!this.process.alive || this.#stopping || !broker.up || this.connected) return;
+    const connection = broker.connect(scenario.prefetch, (message) =>
+      this.process.after(this.#world.latency(), () => void this.#take(message, connection)),
+    );
+    this.#connection = connection;
+  }
+
+  /** The broker's side of the connection ends; the client comes back by itself. */
+  disconnect(): void {
+    this.#connection?.close();
+    this.reconnect();
+  }
+
+  reconnect(): void {
+    this.process.after(this.#world.random.wild(100, 5_000), () => {
+      if (this.#world.broker.up) this.connect();
+      else this.reconnect();
+    });
+  }
+
+  /** SIGKILL. The broker may hear of it at once, or by missed heartbeats. */
+  crash(): void {
+    this.process.kill();
+    const heardMs = this.#world.random.chance(0.7) ? 0 : this.#world.heartbeatLoss();
+    this.#world.time.after(heardMs, () => this.#connection?.close());
+  }
+
+  /** SIGSTOP, and SIGCONT later. */
+  pause(durationMs: number): void {
+    if (this.process.paused) return;
+    this.process.pause(durationMs);
+    const silentMs = this.#world.heartbeatLoss();
+    if (silentMs < durationMs) {
+      const connection = this.#connection;
+      this.#world.time.after(silentMs, () => connection?.close());
+      this.#world.time.after(durationMs + 1, () => this.reconnect());
+    }
+  }
+
+  /** SIGTERM: takes nothing more, ends what is in hand, or leaves it after the grace time. */
+  terminate(graceMs: number): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#connection?.cancel();
+    this.#sweeper.stop();
+    this.process.after(graceMs, () => this.#hardStop.abort());
+    this.process.after(graceMs + 2_000, () => this.crash());
+  }
+
+  async #take(message: Message, connection: Connection): Promise<void> {
+    const { about, label } = message.content;
+    this.inHand += 1;
+    this.#world.trace(
+      `${this.process.name}       takes #${message.id} ${about} ${label}${message.redelivered ? " (redelivered)" : ""}`,
+    );
+    const settle = (disposition: Disposition) => {
+      this.#world.boundary(this.process, "ack");
+      this.process.after(this.#world.latency(), () => {
+        const done = connection.settle(message, disposition);
+        this.#world.trace(
+          `${this.process.name}       ${disposition}s #${message.id}${done ? "" : " in vain"}`,
+        );
+      });
+    };
+    const ackFirst = this.#world.mutation?.ackFirst === true;
+    if (ackFirst) settle("ack");
+    const disposition = await this.#handle(message);
+    this.inHand -= 1;
+    if (!ackFirst) settle(disposition);
+  }
+
+  async #handle(message: Message): Promise<Disposition> {
+    const { content } = message;
+    const envelope =
+      content.kind === "step" ? Envelope.parse(JSON.parse(content.body.toString("utf8"))) : null;
+    const worker = createWorker(this.#deps({ about: content.about, envelope }));
+    try {
+      return await dispatch(worker, message);
+    } catch (error) {
+      this.#world.monitor.threw(error);
+      await this.#clock().sleep(THROWN_PAUSE_MS, this.#hardStop.signal);
+      return "requeue";
+    }
+  }
+
+  #deps(context: DeliveryContext): WorkerDeps {
+    const world = this.#world;
+    const { process } = this;
+    const { mutation } = world;
+    const transport = storeTransport(world, process, context.about);
+    const deps: WorkerDeps = {
+      cloud: createCloudPort(world, process, context),
+      store: createMemoryStore({
+        memory: world.memory,
+        nonce: () => this.#nonce(),
+        rebuildHoldMs: mutation?.rebuildHoldMs ?? REBUILD_HOLD_MS,
+        transport,
+        ...(mutation?.switches === undefined ? {} : { switches: mutation.switches }),
+      }),
+      evidence: createMemoryEvidence(world.memory, EVIDENCE_MIN_SAMPLES, transport),
+      clock: this.#clock(),
+      rules: { ...world.scenario.rules, ...mutation?.rules },
+      reach: (label) => this.#reach(label),
+      outlet: createMemoryOutlet({
+        broker: world.broker,
+        ladderMs: world.scenario.rules.ladderMs,
+        transport: publishTransport(world, process),
+        isBlocked: () => world.isBlocked(process),
+        onEvent: (event) => world.published(event, process.name),
+        onReply: (event) => world.monitor.kept(JSON.stringify(event), "a reply"),
+        onDead: (id, reason, body) =>
+          world.monitor.kept(`${reason} ${JSON.stringify(body)}`, `dead letter ${id}`),
+      }),
+      journal: QUIET,
+      region: "sim",
+      projects: [ProjectId.parse(PROJECT)],
+      commandMaxAgeMs: COMMAND_MAX_AGE_MS,
+      signal: this.#hardStop.signal,
+    };
+    return mutation?.deps?.(deps, context) ?? deps;
+  }
+
+  #createSweeper() {
+    const world = this.#world;
+    const deps = this.#deps({ about: "sweep", envelope: null });
+    return createSweeper({
+      sweep: createSweep({
+        ...deps,
+        stranded: createMemoryStranded(
+          world.memory,
+          storeTransport(world, this.process, "sweeper"),
+        ),
+        complete: createComplete(deps),
+        sweepAfterMs: SWEEP_AFTER_MS,
+      }),
+      isSteady: () => world.broker.up && world.storeUp,
+      intervalMs: SWEEP_INTERVAL_MS,
+      steadyMs: SWEEP_AFTER_MS,
+      clock: deps.clock,
+      onSwept: () => {},
+      onError: (error) => world.monitor.threw(error),
+    });
+  }
+
+  /** Nothing happens at most places; where it does, the process stays there or goes on later. */
+  #reach(label: string): Promise<void> | void {
+    const { process } = this;
+    this.#world.boundary(process, label);
+    if (!process.alive) return new Promise<void>(() => {});
+    if (!process.paused) return;
+    return new Promise((resolve) =>
+      process.inside(() => {
+        this.#world.resumed(process, label, null);
+        resolve();
+      }),
+    );
+  }
+
+  #clock(): Clock {
+    const world = this.#world;
+    return {
+      nowMs: () => this.process.nowMs(),
+      monotonicMs: () => world.time.nowMs,
+      random: () => world.random.next(),
+      nonce: () => this.#nonce(),
+      sleep: (ms, signal) =>
+        new Promise((resolve) => {
+          const done = () => {
+            world.resumed(this.process, "sleep", null);
+            resolve();
+          };
+          if (signal.aborted) return done();
+          this.process.after(ms, done);
+          signal.addEventListener("abort", done, { once: true });
+        }),
+    };
+  }
+
+  #nonce(): string {
+    return `${this.process.name}-${(this.#nonces += 1)}`;
+  }
+}
+
+/** As `app.ts` hands deliveries to the worker. */
+function dispatch(worker: Worker, message: Message): Promise<Disposition> {
+  const delivery = deliveryOf(message);
+  if (message.diedAs !== null) return worker.takeDead(delivery, message.diedAs);
+  const { content } = message;
+  if (content.kind === "step") return worker.takeStep(delivery);
+  return worker.takeCommand(delivery, content.marks ?? null);
+}

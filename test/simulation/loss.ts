@@ -1,0 +1,55 @@
+import type { CommandRecord } from "../support/in-memory/memory.ts";
+import { REBUILD_HOLD_MS } from "./rules.ts";
+import type { World } from "./world.ts";
+
+/**
+ * What a loss of the store's memory makes impossible to promise (design §6): a finished command that is
+ * forgotten is new to whoever brings it again, and a lock whose message does not come back within the hold is lost.
+ */
+export class Loss {
+  happened = false;
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Runs the loss, and works out what nobody can know any more. */
+  suffer(lose: () => void): void {
+    const world = this.#world;
+    const before = world.project.records;
+    const locks = world.project.locks;
+    lose();
+    this.happened = true;
+    const after = world.project.records;
+    for (const [id, record] of before) this.#compare(id, record, after.get(id));
+    for (const [serverId, { owner }] of locks) {
+      if (world.project.locks.get(serverId)?.owner !== owner) this.#mayComeBack(serverId, owner);
+    }
+  }
+
+  #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
+    if (was.final === undefined || is?.final !== undefined) return;
+    const track = this.#world.monitor.track(id);
+    track.forgotten = true;
+    const { scenario, broker, time } = this.#world;
+    void time;
+    const untouched = broker.untouched().some((content) => content.about === id);
+    const toCome = this.#world.emissionsLeft > 0 && scenario.emissions.some((one) => one.id === id);
+    if (untouched || toCome) track.reborn = true;
+  }
+
+  /** Relaxed only if nobody put the lock back before it could be given to others. */
+  #mayComeBack(serverId: string, owner: string): void {
+    const world = this.#world;
+    world.time.after(REBUILD_HOLD_MS, () => {
+      if (world.project.locks.get(serverId)?.owner === owner) return;
+      if (world.project.records.get(owner)?.final !== undefined) return;
+      if (world.broker.contents().every((content) => content.about !== owner)) return;
+      world.trace(`---      ${owner} did not put back the lock of ${serverId} within the hold`);
+      world.monitor.relaxedServers.add(serverId);
+      const track = world.monitor.track(owner);
+      if (world.project.records.get(owner) === undefined) track.reborn = true;
+    });
+  }
+}

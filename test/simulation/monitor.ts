@@ -1,0 +1,202 @@
+import type { ProgressEvent } from "../../src/contract/event.ts";
+import type { Message } from "../support/in-memory/broker.ts";
+import type { Execution } from "../support/in-memory/cloud.ts";
+import { checkOutcome, type Observed } from "./outcome.ts";
+import { type Emission, SECRET } from "./scenario.ts";
+
+export type PromiseName = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9" | "bug";
+
+export interface Violation {
+  readonly promise: PromiseName;
+  readonly text: string;
+}
+
+/** What is known of one command id from the outside. */
+export interface Track {
+  readonly contents: Set<string>;
+  readonly serverIds: Set<string>;
+  highest: number;
+  /** Final events, by id. */
+  readonly finals: Map<string, ProgressEvent>;
+  readonly reuses: Set<string>;
+  /** The store forgot that it was finished while copies were about: it may be carried out anew (design §6). */
+  forgotten: boolean;
+  /** …and as a new command, for a copy that nobody had touched was there. */
+  reborn: boolean;
+}
+
+/** Watches everything that leaves the workers, against what the cloud really did. Promises are those of design §2. */
+export class Monitor {
+  violation: Violation | null = null;
+  checks = 0;
+  readonly tracks = new Map<string, Track>();
+  readonly #observed: Observed;
+  readonly #contents = new Map<string, string>();
+  /** Servers whose operation was forgotten and did not come back within the hold. */
+  readonly relaxedServers = new Set<string>();
+
+  constructor(observed: Observed) {
+    this.#observed = observed;
+  }
+
+  fail(promise: PromiseName, text: string): void {
+    this.violation ??= { promise, text };
+  }
+
+  track(id: string): Track {
+    let track = this.tracks.get(id);
+    if (track === undefined) {
+      track = {
+        contents: new Set(),
+        serverIds: new Set(),
+        highest: 0,
+        finals: new Map(),
+        reuses: new Set(),
+        forgotten: false,
+        reborn: false,
+      };
+      this.tracks.set(id, track);
+    }
+    return track;
+  }
+
+  emitted({ id, body, serverId }: Emission): void {
+    const track = this.track(id);
+    track.contents.add(body.toString("utf8"));
+    track.serverIds.add(serverId);
+  }
+
+  /** P6: nothing that is seen or kept holds `user_data`. */
+  kept(text: string, where: string): void {
+    this.checks += 1;
+    if (text.includes(SECRET)) this.fail("P6", `user_data in ${where}`);
+  }
+
+  event(event: ProgressEvent): void {
+    const text = JSON.stringify(event);
+    this.kept(text, `event ${event.id}`);
+    this.checks += 1;
+    const name = event.id.slice(0, event.id.lastIndexOf("/"));
+    const [id = "", suffix] = name.split("~");
+    const track = this.track(id);
+    const seen = this.#contents.get(event.id);
+    if (seen !== undefined && seen !== text && !track.forgotten) {
+      this.fail("P8", `event ${event.id} has two contents: ${seen} and ${text}`);
+    }
+    this.#contents.set(event.id, text);
+    if (suffix === "unreadable") this.fail("bug", `the store was called unreadable: ${text}`);
+    if (suffix !== undefined) {
+      if (event.data.event === "rejected") track.reuses.add(event.id);
+      return;
+    }
+    if (seen === undefined) this.#newEvent(track, event, text);
+  }
+
+  #newEvent(track: Track, event: ProgressEvent, text: string): void {
+    const { sequence } = event.data;
+    if (!track.forgotten) {
+      if (sequence <= track.highest) {
+        this.fail("P8", `event ${event.id} comes after number ${track.highest}`);
+      }
+      if (track.finals.size > 0 && FINAL.has(event.data.event)) {
+        const [first] = track.finals.keys();
+        this.fail("P3", `a second final outcome, ${event.id} after ${first}: ${text}`);
+      }
+      if (track.finals.size > 0) this.fail("P8", `${event.id} follows the final event: ${text}`);
+    }
+    track.highest = Math.max(track.highest, sequence);
+    if (!FINAL.has(event.data.event)) return;
+    track.finals.set(event.id, event);
+    const problem = track.forgotten ? null : checkOutcome(event, this.#observed);
+    if (problem !== null) this.fail("P5", `${event.id} ${problem}: ${text}`);
+  }
+
+  /** P4, P9: whoever takes a message away leaves something behind. */
+  acked({ content }: Message): void {
+    this.checks += 1;
+    const track = this.track(content.about);
+    if (track.finals.size > 0 || this.#observed.messagesAbout(content.about) > 0) return;
+    // Of a command whose id belongs to another content.
+    if (track.contents.size > 1 && track.reuses.size > 0) return;
+    this.fail("P4", `${content.about} ${content.label} was acknowledged and nothing follows`);
+  }
+
+  executed(execution: Execution, overlapping: readonly Execution[]): void {
+    this.checks += 1;
+    const { commandId, serverId, jobId } = execution;
+    if (commandId === null) return;
+    const track = this.track(commandId);
+    const all = this.#observed.ledger.filter((one) => one.commandId === commandId);
+    if (all.length > 1 && !track.reborn) {
+      this.fail("P1", `${commandId} was carried out ${all.length} times, the last as ${jobId}`);
+    }
+    const other = overlapping.find((one) => one.commandId !== null);
+    if (other !== undefined && !this.relaxedServers.has(serverId) && !track.reborn) {
+      this.fail("P2", `${commandId} runs on ${serverId} together with ${other.commandId}`);
+    }
+    const final = [...track.finals.values()].find((one) => one.data.event !== "unresolved");
+    if (final !== undefined && !track.forgotten) {
+      this.fail("P5", `${commandId} was carried out after its final event ${final.id}`);
+    }
+  }
+
+  /** The worker lets go of a POST. P2, P7. */
+  posted(post: {
+    readonly id: string;
+    readonly serverId: string;
+    readonly clockOffMs: number;
+    readonly allowedMs: number;
+    readonly brokerBlocked: boolean;
+    readonly diskBefore: string;
+    readonly diskAtLook: string | null;
+  }): void {
+    this.checks += 1;
+    const { id, serverId } = post;
+    const owner = this.#observed.locks.get(serverId)?.owner;
+    const relaxed = this.relaxedServers.has(serverId);
+    if (owner !== undefined && owner !== id && !relaxed) {
+      this.fail("P2", `${id} sends a POST while ${owner} holds ${serverId}`);
+    }
+    if (Math.abs(post.clockOffMs) > post.allowedMs + 1) {
+      this.fail("P7", `${id} sends a POST with a clock that is ${post.clockOffMs} ms off`);
+    }
+    if (post.brokerBlocked) this.fail("P7", `${id} sends a POST while the broker takes nothing`);
+    if (post.diskAtLook !== post.diskBefore) {
+      this.fail("P1", `${id} sends a POST to another disk than it was meant for`);
+    }
+  }
+
+  threw(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.fail("bug", `a step threw: ${text}`);
+  }
+
+  /** P3, P9: at rest every command has exactly one outcome, every lock a reason. */
+  atRest(storeForgot: boolean): void {
+    for (const [id, track] of this.tracks) {
+      this.checks += 1;
+      if (track.finals.size === 0) this.fail("P3", `${id} never got an outcome`);
+      const others = track.contents.size - 1;
+      if (!storeForgot && track.reuses.size < others) {
+        this.fail("P3", `${id} was used for ${others + 1} contents; not all were answered`);
+      }
+    }
+    for (const [serverId, { owner }] of this.#observed.locks) {
+      const finals = [...(this.tracks.get(owner)?.finals.values() ?? [])];
+      if (!finals.some((one) => one.data.event === "unresolved")) {
+        this.fail("P9", `${serverId} stays locked by ${owner}, which is not unresolved`);
+      }
+    }
+  }
+}
+
+const FINAL: ReadonlySet<string> = new Set([
+  "succeeded",
+  "failed",
+  "unresolved",
+  "rejected",
+  "superseded",
+  "expired",
+  "cancelled",
+  "planned",
+]);

@@ -1,0 +1,28 @@
+import type { Rules } from "../../src/core/rules.ts";
+import type { WorkerDeps } from "../../src/worker.ts";
+import type { Envelope } from "../../src/core/envelope.ts";
+import type { StoreSwitches } from "../support/in-memory/switches.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** What one delivery is about, for ports that must know. */
+export interface DeliveryContext {
+  readonly about: string;
+  /** Null: a raw command, or the sweeper. */
+  readonly envelope: Envelope | null;
+}
+
+/** A protocol broken on purpose: by its settings, its store or its ports; never in production code. */
+export interface Mutation {
+  readonly name: string;
+  readonly what: string;
+  readonly switches?: StoreSwitches;
+  readonly rules?: Partial<Rules>;
+  readonly rebuildHoldMs?: number;
+  /** Replaces ports of one delivery's worker. */
+  readonly deps?: (deps: WorkerDeps, context: DeliveryContext) => WorkerDeps;
+  /** The request takes its signature when it leaves, however late. */
+  readonly signAtSend?: true;
+  readonly ackFirst?: true;
+  /** Narrows the scenarios to the kind where it shows. */
+  readonly scenario?: (scenario: Scenario) => Scenario;
+}

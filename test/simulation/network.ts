@@ -1,0 +1,111 @@
+import type { StoreAway } from "../../src/steps/ports.ts";
+import type { PublishTransport } from "../support/in-memory/outlet.ts";
+import type { StoreTransport } from "../support/in-memory/store.ts";
+import type { SimulatedProcess } from "./process.ts";
+import { STORE_TIMEOUT_MS } from "./rules.ts";
+import type { World } from "./world.ts";
+
+/** Sends the answer back to the process, `delayMs` later. */
+export type Reply<T> = (value: T, delayMs: number) => void;
+
+const AWAY: StoreAway = { kind: "away", message: "simulated" };
+const CONFIRM_TIMEOUT_MS = 10_000;
+
+/**
+ * One request of a process: a place where it may die or be stopped before it is sent, and another before the
+ * answer is read. What the network does in between goes on without the process.
+ */
+export function request<T>(
+  world: World,
+  process: SimulatedProcess,
+  label: string,
+  network: (reply: Reply<T>) => void,
+): Promise<T> {
+  return new Promise((resolve) => {
+    world.boundary(process, label);
+    process.inside(() =>
+      network((value, delayMs) =>
+        world.time.after(delayMs, () =>
+          process.inside(() => {
+            world.boundary(process, `${label} answered`);
+            process.inside(() => {
+              world.resumed(process, label, value);
+              resolve(value);
+            });
+          }),
+        ),
+      ),
+    );
+  });
+}
+
+/** Redis: a lost request, a lost reply, a command that is carried out after its time-out, or nothing there at all. */
+export function storeTransport(
+  world: World,
+  process: SimulatedProcess,
+  about: string,
+): StoreTransport {
+  return <T>(label: string, effect: () => T) =>
+    request<T | StoreAway>(world, process, label, (reply) => {
+      const { time, random, dice } = world;
+      const there = world.latency();
+      const carryOut = () => {
+        if (!world.storeUp) return AWAY;
+        const answer = effect();
+        world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
+        return answer;
+      };
+      if (dice.call("store-lost-request", label)) return reply(AWAY, STORE_TIMEOUT_MS);
+      if (dice.call("store-lost-reply", label)) {
+        time.after(there, carryOut);
+        return reply(AWAY, STORE_TIMEOUT_MS);
+      }
+      if (dice.call("store-late", label)) {
+        time.after(STORE_TIMEOUT_MS + random.wild(10, 60_000), carryOut);
+        return reply(AWAY, STORE_TIMEOUT_MS);
+      }
+      time.after(there, () => reply(carryOut(), world.latency()));
+    });
+}
+
+/** The broker: a message lost, taken twice, or taken without a word. */
+export function publishTransport(world: World, process: SimulatedProcess): PublishTransport {
+  return (label, accept, signal) =>
+    request<"confirmed" | "unconfirmed">(world, process, label, (reply) => {
+      const { time, dice } = world;
+      if (signal.aborted) return reply("unconfirmed", 0);
+      const take = () => {
+        if (!world.broker.up) return false;
+        accept();
+        return true;
+      };
+      const there = world.latency();
+      if (dice.call("publish-lost", label)) return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
+      if (dice.call("publish-lost-confirm", label)) {
+        time.after(there, take);
+        return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
+      }
+      if (dice.call("publish-twice", label)) time.after(there + world.latency(), take);
+      time.after(there, () => {
+        if (take()) reply("confirmed", world.latency());
+        else reply("unconfirmed", CONFIRM_TIMEOUT_MS);
+      });
+    });
+}
+
+/** An answer in a few words, for the trace. */
+export function brief(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  const { kind, lock, attempt, restored, takenOver, foreignEpoch, doubt, waitsFor, message } =
+    value as Record<string, unknown>;
+  const parts: unknown[] = [kind];
+  if (lock !== undefined) parts.push(`lock ${brief(lock)}`);
+  if (restored !== undefined && restored !== "no") parts.push(`restored ${String(restored)}`);
+  if (takenOver === true) parts.push("taken-over");
+  if (foreignEpoch === true) parts.push("foreign-epoch");
+  if (doubt === true) parts.push("doubt");
+  if (typeof attempt === "number") parts.push(`attempt ${attempt}`);
+  if (waitsFor !== undefined) parts.push(String(waitsFor));
+  if (typeof message === "string") parts.push(`"${message}"`);
+  return parts.join(" ");
+}

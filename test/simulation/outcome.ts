@@ -1,0 +1,43 @@
+import type { ProgressEvent } from "../../src/contract/event.ts";
+import type { Execution } from "../support/in-memory/cloud.ts";
+import type { LockRecord } from "../support/in-memory/memory.ts";
+
+/** What the monitor may look at. */
+export interface Observed {
+  readonly nowMs: number;
+  readonly ledger: readonly Execution[];
+  readonly locks: ReadonlyMap<string, LockRecord>;
+  /** Unsettled messages about a command. */
+  messagesAbout(id: string): number;
+  diskChanges(serverId: string): number;
+}
+
+/** Classes of `failed` that do not say that nothing was done. */
+export const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set([
+  "job-failed",
+  "server-broken",
+  "not-found",
+]);
+
+/** P5: is this final event true, as far as the ledger knows? Null: yes. */
+export function checkOutcome({ data }: ProgressEvent, observed: Observed): string | null {
+  const id = data.command_id;
+  const leader = data["leader"];
+  const ids = typeof leader === "string" ? [id, leader] : [id];
+  const mine = observed.ledger.filter((one) => one.commandId === id);
+  const runs = observed.ledger.filter((one) => ids.includes(one.commandId ?? ""));
+  switch (data.event) {
+    case "unresolved":
+      return null;
+    case "succeeded": {
+      const worked = runs.some((one) => one.course.end === "success");
+      const replaced = observed.diskChanges(String(data.server_id)) > 0;
+      if (data["evidence"] === "job") return worked ? null : "and no job of its own succeeded";
+      return worked || replaced ? null : "and its disk was never replaced";
+    }
+    case "failed":
+      return mine.length === 0 || MAY_HAVE_RUN.has(data["class"]) ? null : "although it was run";
+    default:
+      return mine.length === 0 ? null : "although it was run";
+  }
+}

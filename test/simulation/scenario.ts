@@ -1,0 +1,159 @@
+import { ServerId } from "../../src/contract/ids.ts";
+import type { Rules } from "../../src/core/rules.ts";
+import type { ServerPlan } from "../support/in-memory/cloud.ts";
+import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults.ts";
+import { Random } from "./random.ts";
+import { RULES } from "./rules.ts";
+
+export const PROJECT = "0123456789abcdef0123456789abcdef";
+/** Stands for `user_data`: it must never be seen outside the messages that carry it. */
+export const SECRET = "c2VjcmV0LXVzZXItZGF0YS1vZi10aGUtc2ltdWxhdGlvbg==";
+
+/** One publish of a command by an emitter. */
+export interface Emission {
+  readonly atMs: number;
+  readonly id: string;
+  readonly serverId: ServerId;
+  readonly body: Buffer;
+  readonly replyTo: string | undefined;
+}
+
+export interface CloudTraits {
+  readonly lax: boolean;
+  readonly keepsDisk: boolean;
+  readonly failShare: number;
+  readonly stuckShare: number;
+  readonly strangeJobs: boolean;
+}
+
+/** Everything that a seed decides before the first event. */
+export interface Scenario {
+  readonly seed: number;
+  readonly workers: number;
+  readonly prefetch: number;
+  readonly rules: Rules;
+  readonly servers: readonly ServerPlan[];
+  readonly cloud: CloudTraits;
+  /** Samples the evidence starts with: untested, trusted or contradicted. */
+  readonly samples: { readonly replaced: number; readonly kept: number };
+  readonly emissions: readonly Emission[];
+  readonly rates: FaultRates;
+  readonly focus: readonly string[];
+  readonly focusFactor: number;
+  readonly faultsForMs: number;
+  /** Clocks of workers are off by up to this. */
+  readonly skewMs: number;
+  readonly slowNetwork: boolean;
+  readonly deliveryLimit: { readonly commands: number; readonly work: number };
+}
+
+export function scenarioOf(seed: number): Scenario {
+  const random = new Random(seed);
+  const keepsDisk = random.chance(0.15);
+  const servers = serversOf(random);
+  const rates = ratesOf(random);
+  return {
+    seed,
+    workers: random.chance(0.15) ? 1 : random.chance(0.6) ? 2 : 3,
+    prefetch: random.pick([1, 2, 4]),
+    rules: {
+      ...RULES,
+      settleMs: random.chance(0.2) ? 20_000 : 0,
+      stopBy: random.chance(0.15) ? "cloud" : "worker",
+    },
+    servers,
+    cloud: {
+      lax: random.chance(0.5),
+      keepsDisk,
+      failShare: random.pick([0, 0.1, 0.4]),
+      stuckShare: random.pick([0, 0, 0.1]),
+      strangeJobs: random.chance(0.3),
+    },
+    samples: samplesOf(random, keepsDisk),
+    emissions: emissionsOf(random, servers),
+    rates,
+    focus: random.chance(0.7) ? [random.pick(FOCUS_LABELS), random.pick(FOCUS_LABELS)] : [],
+    focusFactor: random.pick([5, 15, 40]),
+    faultsForMs: random.wild(60_000, 1_200_000),
+    skewMs: random.pick([0, 3_000, 15_000, 15_000, 120_000]),
+    slowNetwork: random.chance(0.25),
+    deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },
+  };
+}
+
+function serversOf(random: Random): ServerPlan[] {
+  const count = random.chance(0.7) ? 1 : 2;
+  return Array.from({ length: count }, (_, index) => ({
+    id: ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-00000000000${index}`),
+    status: random.pick(["ACTIVE", "SHUTOFF", "SHUTOFF", "ERROR"] as const),
+    view: random.chance(0.4) ? ("hidden" as const) : ("shown" as const),
+    softStopWorks: random.chance(0.8),
+  }));
+}
+
+/** What the evidence says agrees with how the cloud really is: it was earned by watching it. */
+function samplesOf(random: Random, keepsDisk: boolean): Scenario["samples"] {
+  if (keepsDisk) return random.chance(0.5) ? { replaced: 0, kept: 0 } : { replaced: 0, kept: 2 };
+  return random.chance(0.7) ? { replaced: 5, kept: 0 } : { replaced: random.below(3), kept: 0 };
+}
+
+/** Some kinds of faults, not all: a storm of everything hides what one of them does. */
+function ratesOf(random: Random): FaultRates {
+  const rates: Partial<Record<Fault, number>> = {};
+  if (random.chance(0.04)) return rates;
+  const share = random.pick([0.1, 0.25, 0.5]);
+  for (const fault of FAULTS) {
+    if (!random.chance(share)) continue;
+    const perCall = fault.startsWith("send-") || fault.startsWith("hand-over");
+    rates[fault] = random.pick(perCall ? [0.1, 0.3, 0.6] : [0.001, 0.005, 0.02]);
+  }
+  return rates;
+}
+
+function emissionsOf(random: Random, servers: readonly ServerPlan[]): Emission[] {
+  const count = random.pick([1, 1, 2, 2, 3, 4]);
+  const emissions: Emission[] = [];
+  for (let index = 0; index < count; index++) {
+    const atMs = random.chance(0.6) ? random.between(0, 5_000) : random.wild(1_000, 600_000);
+    const one = emissionOf(random, servers, `cmd-${index + 1}`, atMs);
+    emissions.push(one);
+    while (random.chance(0.2)) {
+      emissions.push({ ...one, atMs: atMs + random.wild(100, 300_000) });
+    }
+    if (random.chance(0.06)) {
+      emissions.push(emissionOf(random, servers, one.id, atMs + random.wild(100, 100_000)));
+    }
+  }
+  return emissions;
+}
+
+function emissionOf(
+  random: Random,
+  servers: readonly ServerPlan[],
+  id: string,
+  atMs: number,
+): Emission {
+  const { id: serverId } = random.pick(servers);
+  const invalid = random.chance(0.04);
+  const body = {
+    command_id: id,
+    project_id: PROJECT,
+    server_id: serverId,
+    "os-reinstall": {
+      userid: random.pick(["user-a", "user-a", "user-b"]),
+      metadata: { user_data: SECRET },
+      ...(random.chance(0.3) ? { mode: "withStopServer" } : {}),
+      ...(invalid ? { adminpass: SECRET } : {}),
+    },
+    on_busy: random.pick(["join", "join", "wait", "wait", "reject"]),
+    ...(random.chance(0.05) ? { dry_run: true } : {}),
+    reason: "simulated",
+  };
+  return {
+    atMs,
+    id,
+    serverId,
+    body: Buffer.from(JSON.stringify(body)),
+    replyTo: random.chance(0.2) ? "replies" : undefined,
+  };
+}

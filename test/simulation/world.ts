@@ -1,0 +1,251 @@
+import type { ProgressEvent } from "../../src/contract/event.ts";
+import { ProjectId } from "../../src/contract/ids.ts";
+import { type Content, MemoryBroker } from "../support/in-memory/broker.ts";
+import { type Course, MemoryCloud } from "../support/in-memory/cloud.ts";
+import { type ProjectMemory, StoreMemory } from "../support/in-memory/memory.ts";
+import { BEGINNING_MS, VirtualTime } from "../support/in-memory/virtual-time.ts";
+import { Dice } from "./dice.ts";
+import { Incarnation } from "./incarnation.ts";
+import { inflict } from "./inflict.ts";
+import { Loss } from "./loss.ts";
+import { Monitor } from "./monitor.ts";
+import type { Mutation } from "./mutation.ts";
+import { brief } from "./network.ts";
+import type { SimulatedProcess } from "./process.ts";
+import { Random } from "./random.ts";
+import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS } from "./rules.ts";
+import { type Emission, PROJECT, type Scenario } from "./scenario.ts";
+
+export interface WorldOptions {
+  readonly scenario: Scenario;
+  readonly mutation?: Mutation | undefined;
+  readonly onTrace?: ((line: string) => void) | undefined;
+}
+
+/** Everything there is in one run: workers, broker, store, cloud, time and chance. */
+export class World {
+  readonly scenario: Scenario;
+  readonly mutation: Mutation | undefined;
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly dice: Dice;
+  readonly memory: StoreMemory;
+  readonly broker: MemoryBroker;
+  readonly cloud: MemoryCloud;
+  readonly monitor: Monitor;
+  readonly loss: Loss;
+  readonly incarnations: Incarnation[] = [];
+  storeUp = true;
+  /** POSTs on their way. */
+  inFlight = 0;
+  /** Since the last event some worker was given an answer: its promises must run. */
+  dirty = false;
+  emissionsLeft: number;
+  readonly #onTrace: ((line: string) => void) | undefined;
+  readonly #blocked = new Map<string, number>();
+  #names = 0;
+
+  constructor({ scenario, mutation, onTrace }: WorldOptions) {
+    this.scenario = mutation?.scenario?.(scenario) ?? scenario;
+    this.mutation = mutation;
+    this.#onTrace = onTrace;
+    const random = new Random(scenario.seed + 0.5 * 2 ** 32);
+    this.random = random;
+    this.time = new VirtualTime(() => random.next());
+    this.dice = new Dice(this.scenario, random);
+    this.memory = new StoreMemory({
+      nowMs: () => Math.floor(this.time.nowMs),
+      historyMs: this.scenario.rates["store-forget"] === undefined ? 0 : 1_500,
+      onKept: (text) => this.monitor.kept(text, "the store"),
+    });
+    this.broker = this.#createBroker();
+    this.cloud = this.#createCloud();
+    this.monitor = new Monitor(this.#observed());
+    this.loss = new Loss(this);
+    this.#prepareStore();
+    this.emissionsLeft = this.scenario.emissions.length;
+    for (const emission of this.scenario.emissions) this.#emit(emission, emission.atMs);
+    for (let i = 0; i < this.scenario.workers; i++) this.start();
+    this.time.after(this.scenario.faultsForMs, () => this.#endFaults());
+  }
+
+  get project(): ProjectMemory {
+    return this.memory.of(ProjectId.parse(PROJECT));
+  }
+
+  /** Clocks further off than this must keep a worker from sending. */
+  get allowedSkewMs(): number {
+    return RULES.maxClockOffsetMs;
+  }
+
+  latency(): number {
+    return this.scenario.slowNetwork ? this.random.wild(1, 5_000) : this.random.wild(1, 50);
+  }
+
+  /** How long the broker takes to miss a silent worker. */
+  heartbeatLoss(): number {
+    return this.random.between(2, 3) * HEARTBEAT_MS;
+  }
+
+  start(): void {
+    if (this.dice.over && this.incarnations.some((one) => one.process.alive)) return;
+    const name = `w${(this.#names += 1)}`;
+    const { skewMs } = this.scenario;
+    const skew = this.dice.over ? 0 : Math.round(this.random.between(-skewMs, skewMs));
+    this.trace(`${name}       starts${skew === 0 ? "" : `, its clock ${skew} ms off`}`);
+    this.incarnations.push(new Incarnation(this, name, skew));
+  }
+
+  /** A place where a fault may happen. */
+  boundary(process: SimulatedProcess, label: string): void {
+    if (!process.alive) return;
+    const fault = this.dice.boundary(label);
+    if (fault === null) return;
+    this.trace(`FAULT    ${fault} at ${process.name} "${label}"`);
+    inflict(this, fault, process);
+  }
+
+  resumed(process: SimulatedProcess, label: string, value: unknown): void {
+    this.dirty = true;
+    if (this.#onTrace !== undefined && value !== null) {
+      this.trace(`${process.name}       ${label} = ${brief(value)}`);
+    }
+  }
+
+  isBlocked(process: SimulatedProcess): boolean {
+    return !this.broker.up || (this.#blocked.get(process.name) ?? 0) > this.time.nowMs;
+  }
+
+  block(process: SimulatedProcess, durationMs: number): void {
+    this.#blocked.set(process.name, this.time.nowMs + durationMs);
+  }
+
+  published(event: ProgressEvent, by: string): void {
+    const { data } = event;
+    const why = data["class"] ?? data["waits_for"] ?? data["evidence"] ?? data["why"] ?? "";
+    this.trace(`event    ${event.id} ${data.event} ${String(why)} (by ${by})`);
+    this.monitor.event(event);
+  }
+
+  trace(text: string): void {
+    if (this.#onTrace === undefined) return;
+    const seconds = ((this.time.nowMs - BEGINNING_MS) / 1000).toFixed(3).padStart(10);
+    this.#onTrace(`${seconds}  ${text}`);
+  }
+
+  /** Nothing is on its way and nobody has anything in hand. */
+  isIdle(): boolean {
+    if (!this.dice.over || this.inFlight > 0 || this.emissionsLeft > 0) return false;
+    return this.broker.isEmpty();
+  }
+
+  #emit(emission: Emission, delayMs: number): void {
+    this.time.after(delayMs, () => {
+      if (!this.broker.up) return this.#emit(emission, 1_000);
+      this.emissionsLeft -= 1;
+      this.monitor.emitted(emission);
+      const content: Content = {
+        about: emission.id,
+        kind: "command",
+        body: emission.body,
+        messageId: emission.id,
+        replyTo: emission.replyTo,
+        label: "command",
+      };
+      this.broker.put("commands", content);
+    });
+  }
+
+  #endFaults(): void {
+    this.dice.over = true;
+    this.trace("---      the faults are over");
+    this.storeUp = true;
+    this.project.paused = false;
+    this.#blocked.clear();
+    if (!this.broker.up) this.broker.setUp(true);
+    for (const one of this.incarnations) one.process.wake();
+    for (const one of this.incarnations) if (!one.connected) one.reconnect();
+    // A fresh worker with a right clock, in case all others are dead or misled.
+    this.#names += 1;
+    this.incarnations.push(new Incarnation(this, `w${this.#names}`, 0));
+  }
+
+  #prepareStore(): void {
+    const { replaced, kept } = this.scenario.samples;
+    this.memory.evidence.set("sas:replaced", replaced);
+    this.memory.evidence.set("sas:kept", kept);
+    // As a first installation leaves it: open at once.
+    const since = this.memory.nowMs() - 60_000;
+    this.project.epoch = { id: "first", run: this.memory.run, since, openAt: since };
+  }
+
+  #createBroker(): MemoryBroker {
+    const { random, dice, time, scenario } = this;
+    return new MemoryBroker({
+      time,
+      choose: (n) => random.below(n),
+      deliveryLimit: scenario.deliveryLimit,
+      handOver: () => ({
+        lateMs: dice.call("hand-over-late", "hand-over") ? random.wild(1_000, 180_000) : 0,
+        copyLateMs: dice.call("hand-over-copy", "hand-over") ? random.wild(1, 20_000) : null,
+      }),
+      onAcked: (message) => this.monitor.acked(message),
+      onTrace: (text) => this.trace(text),
+    });
+  }
+
+  #createCloud(): MemoryCloud {
+    const { random, time, scenario } = this;
+    return new MemoryCloud({
+      time,
+      signatureWindowMs: SIGNATURE_WINDOW_MS,
+      lax: scenario.cloud.lax,
+      keepsDisk: scenario.cloud.keepsDisk,
+      volumeType: "sas",
+      plans: scenario.servers,
+      courseOf: () => this.#course(),
+      stopMs: () => random.between(3_000, 30_000),
+      onExecuted: (execution, overlapping) => this.monitor.executed(execution, overlapping),
+      onTrace: (text) => this.trace(text),
+    });
+  }
+
+  #course(): Course {
+    const { random, scenario } = this;
+    const { failShare, stuckShare, strangeJobs } = scenario.cloud;
+    const hidden = scenario.servers.some((one) => one.view === "hidden");
+    const stuck = !hidden && random.chance(stuckShare);
+    return {
+      durationMs: stuck ? null : random.between(10_000, 90_000),
+      end: random.chance(failShare)
+        ? random.pick(["fail-error", "fail-old-disk", "fail-no-disk"])
+        : "success",
+      // Where nothing shows that it runs, only a SUCCESS that is early by less than two polls can be seen through.
+      earlyMs: random.chance(0.3) ? random.between(0, hidden ? 3_000 : 20_000) : 0,
+      visibleAfterMs: random.chance(0.2) ? random.between(0, 10_000) : 0,
+      vanishesAfterMs: strangeJobs && random.chance(0.3) ? random.between(5_000, 60_000) : null,
+      foreign: strangeJobs && random.chance(0.1),
+    };
+  }
+
+  #observed() {
+    const { memory, cloud, broker } = this;
+    const project = () => this.project;
+    const { time } = this;
+    return {
+      get nowMs() {
+        return time.nowMs;
+      },
+      ledger: cloud.ledger,
+      get locks() {
+        return project().locks;
+      },
+      memory,
+      messagesAbout: (id: string) => broker.contents().filter((c) => c.about === id).length,
+      diskChanges: (serverId: string) =>
+        this.scenario.servers
+          .filter((one) => one.id === serverId)
+          .reduce((sum, one) => sum + cloud.server(one.id).diskChanges, 0),
+    };
+  }
+}

@@ -1,0 +1,150 @@
+import type { ProjectId } from "../../../src/contract/ids.ts";
+
+/** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
+export interface CommandRecord {
+  readonly content: string;
+  readonly wish: string;
+  readonly server: string;
+  readonly order: string;
+  readonly step: number;
+  readonly attempt: number;
+  readonly phase: string;
+  readonly created: number;
+  readonly updated: number;
+  readonly seq: number;
+  readonly claim: string;
+  readonly claimBase: number;
+  readonly attemptClaim?: string;
+  readonly outbox?: string;
+  readonly resume?: string;
+  readonly outcome?: string;
+  readonly final?: string;
+  readonly told?: boolean;
+  readonly job?: string;
+  readonly cancel?: boolean;
+  readonly intent?: {
+    readonly attempt: number;
+    readonly signedAtMs: number | null;
+    readonly disk: string;
+    readonly claim: string;
+  };
+}
+
+export interface LockRecord {
+  readonly owner: string;
+  readonly token: number;
+  readonly since: number;
+  readonly phase: string;
+}
+
+interface Epoch {
+  readonly id: string;
+  readonly run: string;
+  readonly since: number;
+  readonly openAt: number;
+}
+
+/** Everything of one project. Values are replaced, never changed, so that a shallow copy is a snapshot. */
+export class ProjectMemory {
+  records = new Map<string, CommandRecord>();
+  locks = new Map<string, LockRecord>();
+  active = new Map<string, number>();
+  last = new Map<string, number>();
+  token = 0;
+  epoch: Epoch | null = null;
+  paused = false;
+  sweeperUntilMs = 0;
+  /** Keys that hold something foreign: `cmd:<id>`, `lock:<server>`, `epoch`. */
+  foreign = new Set<string>();
+
+  copy(): ProjectMemory {
+    const copy = new ProjectMemory();
+    copy.records = new Map(this.records);
+    copy.locks = new Map(this.locks);
+    copy.active = new Map(this.active);
+    copy.last = new Map(this.last);
+    copy.token = this.token;
+    copy.epoch = this.epoch;
+    copy.paused = this.paused;
+    copy.sweeperUntilMs = this.sweeperUntilMs;
+    copy.foreign = new Set(this.foreign);
+    return copy;
+  }
+}
+
+export interface MemoryOptions {
+  readonly nowMs: () => number;
+  /** How far back `forgetSince` can go; 0: nothing is kept. */
+  readonly historyMs?: number;
+  /** Told of every text that is kept. */
+  readonly onKept?: (text: string) => void;
+}
+
+/** What Redis holds: the state behind the in-memory store, evidence and stranded commands. */
+export class StoreMemory {
+  readonly nowMs: () => number;
+  readonly onKept: (text: string) => void;
+  projects = new Map<ProjectId, ProjectMemory>();
+  evidence = new Map<string, number>();
+  #run = 1;
+  readonly #historyMs: number;
+  #history: { atMs: number; projects: StoreMemory["projects"]; evidence: StoreMemory["evidence"] }[] =
+    [];
+
+  constructor({ nowMs, historyMs = 0, onKept = () => {} }: MemoryOptions) {
+    this.nowMs = nowMs;
+    this.onKept = onKept;
+    this.#historyMs = historyMs;
+  }
+
+  get run(): string {
+    return `run-${this.#run}`;
+  }
+
+  of(project: ProjectId): ProjectMemory {
+    let memory = this.projects.get(project);
+    if (memory === undefined) {
+      memory = new ProjectMemory();
+      this.projects.set(project, memory);
+    }
+    return memory;
+  }
+
+  /** Called before each change: what `forgetSince` goes back to. */
+  remember(): void {
+    if (this.#historyMs === 0) return;
+    const now = this.nowMs();
+    this.#history.push({ atMs: now, ...this.#copy() });
+    while ((this.#history[1]?.atMs ?? now) < now - this.#historyMs) this.#history.shift();
+  }
+
+  /** FLUSHALL: the process lives on. */
+  flushAll(): void {
+    this.#history = [];
+    this.projects = new Map();
+    this.evidence = new Map();
+  }
+
+  /** A restart, or a failover, with everything there. */
+  restart(): void {
+    this.#run += 1;
+    this.#history = [];
+  }
+
+  /** A restart or failover that lost what was written since. */
+  forgetSince(ms: number): void {
+    const kept = this.#history.find(({ atMs }) => atMs >= ms);
+    if (kept !== undefined) {
+      this.projects = kept.projects;
+      this.evidence = kept.evidence;
+    }
+    this.restart();
+  }
+
+  #copy() {
+    return {
+      projects: new Map([...this.projects].map(([id, memory]) => [id, memory.copy()])),
+      evidence: new Map(this.evidence),
+    };
+  }
+}

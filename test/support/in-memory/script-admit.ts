@@ -1,0 +1,169 @@
+import type { CommandId, JobId, ProjectId } from "../../../src/contract/ids.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type {
+  AdmitAnswer,
+  CommandDelivery,
+  LockAnswer,
+  Outbox,
+  RefuseAnswer,
+  StoredOutcome,
+} from "../../../src/steps/ports.ts";
+import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import {
+  claimed,
+  corrupt,
+  ensureEpoch,
+  foreignKey,
+  healedSince,
+  lockOf,
+  script,
+  type ScriptContext,
+  tryLock,
+} from "./scripts.ts";
+
+/** `admit.lua`. */
+export function admit(ctx: ScriptContext, order: Order, delivery: CommandDelivery): AdmitAnswer {
+  return script(ctx, order.projectId, (m): AdmitAnswer => {
+    const id = order.commandId;
+    const foreign = foreignKey(m, { command: id, server: order.serverId, epoch: true });
+    if (foreign !== undefined) return corrupt(foreign);
+    const epoch = ensureEpoch(m, ctx);
+    const now = ctx.memory.nowMs();
+    const mine = `0:${delivery.nonce}`;
+    const known = ctx.switches.ignoreDuplicates ? undefined : m.records.get(id);
+    let record: CommandRecord;
+    let base = 1;
+    let doubt = false;
+    if (known === undefined) {
+      if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
+      doubt = delivery.redeliveredByBroker && epoch.openAt > delivery.arrivedAtMs;
+      record = newRecord(order, now);
+      ctx.memory.onKept(record.order);
+    } else {
+      const answer = answerKnown(known, order, delivery.redelivered, mine);
+      if (answer !== null) return answer;
+      base = known.claim === mine ? known.claimBase : known.seq;
+      record = known;
+    }
+    claimed(m, id, record, mine, base, ctx);
+    return {
+      kind: "claimed",
+      doubt,
+      lock: lockAnswer(ctx, m, order),
+      claim: {
+        nonce: delivery.nonce,
+        step: 0,
+        sequence: base,
+        epoch: epoch.id,
+        rebuildingUntilMs: null,
+      },
+    };
+  });
+}
+
+function lockAnswer(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
+  const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
+  if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
+  if (m.paused) return { kind: "paused" };
+  if (!order.dryRun) return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
+  const owner = lockOf(m, order.serverId, ctx)?.owner;
+  return owner === undefined
+    ? { kind: "acquired", token: 0 }
+    : { kind: "busy", holder: owner as CommandId, sameWish: false };
+}
+
+/** Null: known, and ours to go on with. */
+function answerKnown(
+  record: CommandRecord,
+  order: Order,
+  redelivered: boolean,
+  mine: string,
+): AdmitAnswer | null {
+  if (record.content !== order.contentHash) return { kind: "id-reused" };
+  if (!redelivered && record.claim !== mine) return duplicateOf(record);
+  if (record.final !== undefined) {
+    const outcome = JSON.parse(record.final) as StoredOutcome;
+    return { kind: "finished", outcome, told: record.told === true };
+  }
+  if (record.step > 0) return { kind: "handed-over" };
+  if (record.step < 0) return null;
+  if (record.outbox === undefined) return unreadable("admit");
+  return { kind: "saved", outbox: JSON.parse(record.outbox) as Outbox };
+}
+
+function duplicateOf(record: CommandRecord): AdmitAnswer {
+  return {
+    kind: "duplicate",
+    view: {
+      phase: record.phase,
+      sequence: record.seq,
+      updatedAtMs: record.updated,
+      outcome: record.outcome ?? null,
+      jobId: (record.job as JobId | undefined) ?? null,
+    },
+  };
+}
+
+export function unreadable(name: string) {
+  return { kind: "corrupt" as const, message: `script ${name} found what it cannot read` };
+}
+
+function newRecord(order: Order, now: number): CommandRecord {
+  return {
+    content: order.contentHash,
+    wish: order.wishHash,
+    server: order.serverId,
+    order: JSON.stringify(order),
+    step: -1,
+    attempt: 1,
+    phase: "admit",
+    created: now,
+    updated: now,
+    seq: 1,
+    claim: "",
+    claimBase: 1,
+  };
+}
+
+/** `refuse.lua`. */
+export function refuse(
+  ctx: ScriptContext,
+  project: ProjectId,
+  id: CommandId,
+  content: string,
+  outcome: StoredOutcome,
+): RefuseAnswer {
+  return script(ctx, project, (m): RefuseAnswer => {
+    const foreign = foreignKey(m, { command: id });
+    if (foreign !== undefined) return corrupt(foreign);
+    const epoch = ensureEpoch(m, ctx);
+    const known = m.records.get(id);
+    if (known !== undefined) {
+      if (known.content !== content || known.final === undefined) return { kind: "id-reused" };
+      const stored = JSON.parse(known.final) as StoredOutcome;
+      return { kind: "finished", outcome: stored, first: false };
+    }
+    const now = ctx.memory.nowMs();
+    if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
+    const final = JSON.stringify(outcome);
+    ctx.memory.onKept(final);
+    m.records.set(id, {
+      content,
+      wish: "",
+      server: "",
+      order: "",
+      step: 0,
+      attempt: 1,
+      phase: "done",
+      created: now,
+      updated: now,
+      seq: 2,
+      claim: "0:refused",
+      claimBase: 1,
+      outcome: outcome.event.data.event,
+      final,
+    });
+    m.active.set(id, now);
+    return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
+  });
+}

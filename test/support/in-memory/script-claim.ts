@@ -1,0 +1,143 @@
+import type { DiskId, JobId } from "../../../src/contract/ids.ts";
+import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
+import type { ClaimAnswer, Outbox, StoredOutcome } from "../../../src/steps/ports.ts";
+import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import { unreadable } from "./script-admit.ts";
+import {
+  claimed,
+  corrupt,
+  ensureEpoch,
+  foreignKey,
+  freshSequence,
+  lockOf,
+  script,
+  type ScriptContext,
+} from "./scripts.ts";
+
+type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+
+/** `claim.lua`. */
+export function claim(
+  ctx: ScriptContext,
+  envelope: Envelope,
+  delivery: { readonly nonce: string; readonly redelivered: boolean },
+): ClaimAnswer {
+  const { order, step } = envelope;
+  return script(ctx, order.projectId, (m): ClaimAnswer => {
+    const id = order.commandId;
+    const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
+    if (foreignAt !== undefined) return corrupt(foreignAt);
+    const epoch = ensureEpoch(m, ctx);
+    const now = ctx.memory.nowMs();
+    const mine = `${step}:${delivery.nonce}`;
+    const redelivered = delivery.redelivered || envelope.revived > 0;
+    const known = m.records.get(id);
+    const standing = standingOf(ctx, known, envelope, redelivered, mine);
+    if (!("restored" in standing)) return standing;
+    const { restored, takenOver } = standing;
+
+    const foreign = envelope.epoch !== epoch.id;
+    let base = Math.max(known?.seq ?? 1, envelope.sequence);
+    if (known?.claim === mine) base = known.claimBase;
+    else if (foreign || restored !== "no") base = freshSequence(base, now);
+
+    const record =
+      restored === "no" && known !== undefined ? known : putBack(ctx, known, envelope, now);
+    claimed(m, id, record, mine, base, ctx);
+    const held = holdLock(ctx, m, envelope, now);
+    const { intent } = record;
+    return {
+      kind: "claimed",
+      claim: {
+        nonce: delivery.nonce,
+        step,
+        sequence: base,
+        epoch: epoch.id,
+        rebuildingUntilMs: now < epoch.openAt ? epoch.openAt : null,
+      },
+      attempt: {
+        attempt: record.attempt,
+        intent:
+          intent === undefined
+            ? null
+            : {
+                attempt: intent.attempt,
+                signedAtMs: intent.signedAtMs,
+                diskId: intent.disk as DiskId,
+              },
+        jobId: (record.job as JobId | undefined) ?? null,
+      },
+      takenOver,
+      restored: ctx.switches.trustAbsence ? "no" : restored,
+      foreignEpoch: !ctx.switches.trustAbsence && foreign,
+      lock: held,
+      cancelRequested: record.cancel === true,
+    };
+  });
+}
+
+function standingOf(
+  ctx: ScriptContext,
+  known: CommandRecord | undefined,
+  { order, step }: Envelope,
+  redelivered: boolean,
+  mine: string,
+): Exclude<ClaimAnswer, Claimed> | Pick<Claimed, "restored" | "takenOver"> {
+  if (known === undefined) return { restored: "absent", takenOver: false };
+  if (known.content !== order.contentHash) {
+    return { kind: "corrupt", message: `cmd:${order.commandId}: another command has this id` };
+  }
+  if (known.final !== undefined) {
+    const outcome = JSON.parse(known.final) as StoredOutcome;
+    return { kind: "finished", outcome, told: known.told === true };
+  }
+  if (known.step === step && redelivered) {
+    if (known.outbox === undefined) return unreadable("claim");
+    return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
+  }
+  if (known.step >= step) return { kind: "stale" };
+  if (known.step < step - 1) return { restored: "behind", takenOver: false };
+  const another = known.claim !== mine && known.claim.startsWith(`${step}:`);
+  if (!another || ctx.switches.ignoreClaims) return { restored: "no", takenOver: false };
+  return redelivered ? { restored: "no", takenOver: true } : { kind: "stale" };
+}
+
+/** The record as the message tells it; what is known beside that stays. */
+function putBack(
+  ctx: ScriptContext,
+  known: CommandRecord | undefined,
+  envelope: Envelope,
+  now: number,
+): CommandRecord {
+  const { order, state } = envelope;
+  const attempt = "tries" in state ? state.tries.attempt : 1;
+  const resume = JSON.stringify(storedEnvelope(envelope));
+  ctx.memory.onKept(resume);
+  const { outbox: _gone, ...rest } = known ?? { seq: 1, claim: "", claimBase: 1, updated: now };
+  return {
+    created: now,
+    ...rest,
+    content: order.contentHash,
+    wish: order.wishHash,
+    server: order.serverId,
+    order: JSON.stringify(order),
+    step: envelope.step - 1,
+    attempt: Math.max(known?.attempt ?? 1, attempt),
+    phase: state.phase,
+    resume,
+  };
+}
+
+function holdLock(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  { order, token, state }: Envelope,
+  now: number,
+): Claimed["lock"] {
+  if (token === null) return "none";
+  const lock = lockOf(m, order.serverId, ctx);
+  if (lock !== null) return lock.owner === order.commandId ? "held" : "lost";
+  m.locks.set(order.serverId, { owner: order.commandId, token, since: now, phase: state.phase });
+  m.token = Math.max(m.token, token);
+  return "held";
+}

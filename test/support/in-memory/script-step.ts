@@ -1,0 +1,193 @@
+import type { CommandId, DiskId, ProjectId } from "../../../src/contract/ids.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type {
+  FinishAnswer,
+  LockAnswer,
+  SaveAnswer,
+  StepClaim,
+  StepFinish,
+  StepSave,
+  StoreCorrupt,
+  StoredOutcome,
+} from "../../../src/steps/ports.ts";
+import {
+  corrupt,
+  ensureEpoch,
+  FENCED,
+  FORGOTTEN,
+  foreignKey,
+  freeLock,
+  healedSince,
+  lockOf,
+  markLock,
+  SAVED,
+  script,
+  type ScriptContext,
+  tryLock,
+} from "./scripts.ts";
+
+type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
+
+const textOf = (claim: StepClaim) => `${claim.step}:${claim.nonce}`;
+
+/** `acquire.lua`. */
+export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): LockAnswer | Refusal {
+  return script(ctx, order.projectId, (m): LockAnswer | Refusal => {
+    const foreign = foreignKey(m, { server: order.serverId });
+    if (foreign !== undefined) return corrupt(foreign);
+    const epoch = ensureEpoch(m, ctx);
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    if (record.claim !== textOf(claim)) return FENCED;
+    const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
+    if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
+    const owner = lockOf(m, order.serverId, ctx)?.owner;
+    if (owner !== order.commandId && ctx.memory.nowMs() < epoch.openAt) {
+      return { kind: "rebuilding", untilMs: epoch.openAt };
+    }
+    if (m.paused) return { kind: "paused" };
+    return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
+  });
+}
+
+/** `take-attempt.lua`. */
+export function takeAttempt(
+  ctx: ScriptContext,
+  order: Order,
+  claim: StepClaim,
+  held: number,
+): { kind: "taken"; attempt: number } | Refusal {
+  return script(ctx, order.projectId, (m) => {
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    if (record.claim !== textOf(claim)) return FENCED;
+    if (record.attempt === held + 1 && record.attemptClaim === textOf(claim)) {
+      return { kind: "taken" as const, attempt: record.attempt };
+    }
+    if (record.attempt !== held) return FENCED;
+    m.records.set(order.commandId, { ...record, attempt: held + 1, attemptClaim: textOf(claim) });
+    return { kind: "taken" as const, attempt: held + 1 };
+  });
+}
+
+export interface Intent {
+  readonly attempt: number;
+  readonly token: number;
+  readonly signedAtMs: number | null;
+  readonly diskId: DiskId;
+}
+
+/** `intent.lua`. */
+export function recordIntent(
+  ctx: ScriptContext,
+  order: Order,
+  claim: StepClaim,
+  intent: Intent,
+): typeof SAVED | Refusal {
+  const { switches } = ctx;
+  return script(ctx, order.projectId, (m) => {
+    const foreign = foreignKey(m, { command: order.commandId, server: order.serverId });
+    if (foreign !== undefined) return corrupt(foreign);
+    const epoch = ensureEpoch(m, ctx);
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    const lock = lockOf(m, order.serverId, ctx);
+    const unasked = switches.ignoreAttempt ?? switches.ignoreClaims ?? false;
+    const ours = unasked || record.claim === textOf(claim);
+    const current = unasked || record.attempt === intent.attempt;
+    if (!ours || !current || record.final !== undefined) return FENCED;
+    if (epoch.id !== claim.epoch || ctx.memory.nowMs() < epoch.openAt) return FORGOTTEN;
+    if (lock?.owner !== order.commandId || lock.token !== intent.token) return FORGOTTEN;
+    const found = record.intent;
+    if (found?.attempt === intent.attempt && !unasked) {
+      const same = found.claim === textOf(claim) && found.signedAtMs === intent.signedAtMs;
+      return same ? SAVED : FENCED;
+    }
+    if (switches.forgetIntent) return SAVED;
+    m.records.set(order.commandId, {
+      ...record,
+      updated: ctx.memory.nowMs(),
+      intent: {
+        attempt: intent.attempt,
+        signedAtMs: intent.signedAtMs,
+        disk: intent.diskId,
+        claim: textOf(claim),
+      },
+    });
+    return SAVED;
+  });
+}
+
+/** `save.lua`. */
+export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
+  const { order, claim, state } = step;
+  return script(ctx, order.projectId, (m): SaveAnswer => {
+    const foreign = foreignKey(m, { server: order.serverId });
+    if (foreign !== undefined) return corrupt(foreign);
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    const ours = ctx.switches.ignoreClaims || record.claim === textOf(claim);
+    if (!ours || record.final !== undefined) return FENCED;
+    if (record.step === claim.step) return SAVED;
+    const now = ctx.memory.nowMs();
+    const attempt = "tries" in state ? state.tries.attempt : 1;
+    const outbox = JSON.stringify(step.outbox);
+    ctx.memory.onKept(outbox);
+    const { intent, ...rest } = record;
+    m.records.set(order.commandId, {
+      ...rest,
+      ...(intent === undefined || step.intent === "clear" ? {} : { intent }),
+      step: claim.step,
+      phase: state.phase,
+      attempt: Math.max(record.attempt, attempt),
+      seq: step.nextSequence,
+      outbox,
+      resume: JSON.stringify(step.outbox.next?.envelope ?? null),
+      updated: now,
+      ...(state.phase === "watch" ? { job: state.jobId } : {}),
+    });
+    m.active.set(order.commandId, now);
+    if (step.lock === "release") freeLock(m, order.serverId, order.commandId);
+    else markLock(m, order.serverId, order.commandId, state.phase);
+    return SAVED;
+  });
+}
+
+/** `finish.lua`. */
+export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
+  const { order, claim, outcome } = step;
+  return script(ctx, order.projectId, (m): FinishAnswer => {
+    const foreign = foreignKey(m, { server: order.serverId });
+    if (foreign !== undefined) return corrupt(foreign);
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    if (record.final !== undefined && !ctx.switches.finishAgain) {
+      const stored = JSON.parse(record.final) as StoredOutcome;
+      return { kind: "finished", outcome: stored, first: record.claim === textOf(claim) };
+    }
+    const ours = ctx.switches.ignoreClaims ?? ctx.switches.finishAgain;
+    if (!ours && record.claim !== textOf(claim)) return FENCED;
+    const now = ctx.memory.nowMs();
+    const final = JSON.stringify(outcome);
+    ctx.memory.onKept(final);
+    const name = outcome.event.data.event;
+    const { outbox: _outbox, resume: _resume, ...rest } = record;
+    const done = { step: claim.step, phase: "done", outcome: name, final, updated: now };
+    m.records.set(order.commandId, { ...rest, ...done });
+    m.active.set(order.commandId, now);
+    if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
+    else markLock(m, order.serverId, order.commandId, name);
+    if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
+    return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
+  });
+}
+
+/** `told.lua`. */
+export function told(ctx: ScriptContext, project: ProjectId, id: CommandId): typeof SAVED {
+  return script(ctx, project, (m) => {
+    const record = m.records.get(id);
+    if (record !== undefined) m.records.set(id, { ...record, told: true });
+    m.active.delete(id);
+    return SAVED;
+  });
+}

@@ -1,0 +1,122 @@
+import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
+import type { LockAnswer } from "../../../src/steps/ports.ts";
+import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
+import type { StoreSwitches } from "./switches.ts";
+
+/** What every script is called with. */
+export interface ScriptContext {
+  readonly memory: StoreMemory;
+  readonly switches: StoreSwitches;
+  readonly holdMs: number;
+  /** Id of the next epoch, should one begin now. */
+  readonly candidate: string;
+}
+
+export interface EpochNow {
+  readonly id: string;
+  readonly openAt: number;
+}
+
+export const FORGOTTEN = { kind: "forgotten" } as const;
+export const FENCED = { kind: "fenced" } as const;
+export const SAVED = { kind: "saved" } as const;
+
+export function corrupt(key: string) {
+  return { kind: "corrupt" as const, message: `${key}: is not a hash` };
+}
+
+/** The first of these keys that holds something foreign. */
+export function foreignKey(
+  m: ProjectMemory,
+  keys: { command?: CommandId; server?: ServerId; epoch?: true },
+): string | undefined {
+  return [
+    keys.command === undefined ? "" : `cmd:${keys.command}`,
+    keys.server === undefined ? "" : `lock:${keys.server}`,
+    keys.epoch ? "epoch" : "",
+  ].find((key) => m.foreign.has(key));
+}
+
+export function ensureEpoch(m: ProjectMemory, ctx: ScriptContext): EpochNow {
+  const { memory, switches, candidate, holdMs } = ctx;
+  const seen = m.epoch;
+  if (seen !== null && (seen.run === memory.run || switches.ignoreRunId)) return seen;
+  const now = memory.nowMs();
+  m.epoch = { id: candidate, run: memory.run, since: now, openAt: now + holdMs };
+  return m.epoch;
+}
+
+export function lockOf(m: ProjectMemory, server: string, ctx: ScriptContext): LockRecord | null {
+  const lock = m.locks.get(server) ?? null;
+  const ttlMs = ctx.switches.lockTtlMs;
+  if (lock === null || ttlMs === undefined) return lock;
+  return ctx.memory.nowMs() - lock.since < ttlMs ? lock : null;
+}
+
+export function tryLock(
+  m: ProjectMemory,
+  server: string,
+  id: string,
+  wish: string,
+  ctx: ScriptContext,
+): LockAnswer {
+  const lock = lockOf(m, server, ctx);
+  if (lock?.owner === id) return { kind: "acquired", token: lock.token };
+  if (lock !== null) {
+    const sameWish = m.records.get(lock.owner)?.wish === wish;
+    return { kind: "busy", holder: lock.owner as CommandId, sameWish };
+  }
+  m.token += 1;
+  m.locks.set(server, { owner: id, token: m.token, since: ctx.memory.nowMs(), phase: "admit" });
+  return { kind: "acquired", token: m.token };
+}
+
+export function healedSince(
+  m: ProjectMemory,
+  server: string,
+  observedAtMs: number | undefined,
+): number | null {
+  const at = m.last.get(server) ?? 0;
+  return observedAtMs !== undefined && at > observedAtMs ? at : null;
+}
+
+export function freeLock(m: ProjectMemory, server: string, id: string): void {
+  if (m.locks.get(server)?.owner === id) m.locks.delete(server);
+}
+
+/** Renames the lock's phase, as far as it is ours. */
+export function markLock(m: ProjectMemory, server: string, id: string, phase: string): void {
+  const lock = m.locks.get(server);
+  if (lock?.owner === id) m.locks.set(server, { ...lock, phase });
+}
+
+/** Event numbers after a loss of memory: milliseconds since 2024 outrun those from before. */
+export function freshSequence(atLeast: number, nowMs: number): number {
+  return Math.max(atLeast, nowMs - 1_704_067_200_000);
+}
+
+export function claimed(
+  m: ProjectMemory,
+  id: CommandId,
+  record: CommandRecord,
+  claim: string,
+  base: number,
+  ctx: ScriptContext,
+): void {
+  const now = ctx.memory.nowMs();
+  const block = ctx.switches.reuseSequence ? 0 : SEQUENCE_BLOCK;
+  const seq = base + block;
+  m.records.set(id, { ...record, claim, claimBase: base, seq, updated: now });
+  m.active.set(id, now);
+}
+
+/** Runs one script: one change of the memory, all or nothing. */
+export function script<T>(
+  ctx: ScriptContext,
+  project: ProjectId,
+  body: (m: ProjectMemory) => T,
+): T {
+  ctx.memory.remember();
+  return body(ctx.memory.of(project));
+}

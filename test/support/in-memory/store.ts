@@ -1,0 +1,136 @@
+import type { ProjectId } from "../../../src/contract/ids.ts";
+import { Order } from "../../../src/core/order.ts";
+import type {
+  DiskEvidence,
+  ReinstallStore,
+  StoreAway,
+  StoredOutcome,
+  Stranded,
+  StrandedCommands,
+} from "../../../src/steps/ports.ts";
+import type { CommandRecord, StoreMemory } from "./memory.ts";
+import { admit, refuse } from "./script-admit.ts";
+import { claim } from "./script-claim.ts";
+import { acquire, finish, recordIntent, save, takeAttempt, told } from "./script-step.ts";
+import type { ScriptContext } from "./scripts.ts";
+import type { StoreSwitches } from "./switches.ts";
+
+/** How a call reaches the memory: at once, or with the delays and failures of a network. */
+export type StoreTransport = <T>(label: string, effect: () => T) => Promise<T | StoreAway>;
+
+export const atOnce: StoreTransport = async (_label, effect) => effect();
+
+export interface MemoryStoreOptions {
+  readonly memory: StoreMemory;
+  readonly nonce: () => string;
+  readonly rebuildHoldMs: number;
+  readonly transport?: StoreTransport;
+  readonly switches?: StoreSwitches;
+}
+
+/** The store of the steps in memory: the Lua scripts, written again. The contract tests hold the two together. */
+export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
+  const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
+  const run = <T>(label: string, body: (ctx: ScriptContext) => T): Promise<T | StoreAway> => {
+    const ctx: ScriptContext = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
+    return transport(label, () => body(ctx));
+  };
+  return {
+    admit: (order, delivery) => run("admit", (ctx) => admit(ctx, order, delivery)),
+    refuse: (project, id, hash, outcome) =>
+      run("refuse", (ctx) => refuse(ctx, project, id, hash, outcome)),
+    claim: (envelope, delivery) => run("claim", (ctx) => claim(ctx, envelope, delivery)),
+    acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
+    takeAttempt: (order, held, attempt) =>
+      run("take-attempt", (ctx) => takeAttempt(ctx, order, held, attempt)),
+    async recordIntent(order, held, intent) {
+      const once = () => run("intent", (ctx) => recordIntent(ctx, order, held, intent));
+      const answer = await once();
+      return answer.kind === "away" ? await once() : answer;
+    },
+    save: (step) => run("save", (ctx) => save(ctx, step)),
+    finish: (step) => run("finish", (ctx) => finish(ctx, step)),
+    async told(project, id) {
+      await run("told", (ctx) => told(ctx, project, id));
+    },
+    outcomeOf: (project, id) =>
+      run("outcome-of", () => {
+        const record = memory.of(project).records.get(id);
+        if (record === undefined) return { kind: "unheard-of" as const };
+        if (record.final === undefined) return { kind: "open" as const };
+        const outcome = JSON.parse(record.final) as StoredOutcome;
+        return { kind: "finished" as const, outcome };
+      }),
+  };
+}
+
+/** What reinstalls taught about disks. */
+export function createMemoryEvidence(
+  memory: StoreMemory,
+  minSamples: number,
+  transport: StoreTransport = atOnce,
+): DiskEvidence {
+  const key = (type: string | null, disk: "replaced" | "kept") => `${type ?? "untyped"}:${disk}`;
+  return {
+    async trust(type) {
+      const answer = await transport("trust", () => ({
+        kind: "counts" as const,
+        replaced: memory.evidence.get(key(type, "replaced")) ?? 0,
+        kept: memory.evidence.get(key(type, "kept")) ?? 0,
+      }));
+      if (answer.kind === "away") return "untested";
+      if (answer.kept > 0) return "contradicted";
+      return answer.replaced >= minSamples ? "trusted" : "untested";
+    },
+    async count(type, disk) {
+      await transport("count", () => {
+        memory.remember();
+        memory.evidence.set(key(type, disk), (memory.evidence.get(key(type, disk)) ?? 0) + 1);
+        return { kind: "saved" as const };
+      });
+    },
+  };
+}
+
+const LEASE_MS = 60_000;
+
+/** Open commands that have not moved for a while. */
+export function createMemoryStranded(
+  memory: StoreMemory,
+  transport: StoreTransport = atOnce,
+): StrandedCommands {
+  function lookFor(project: ProjectId, olderThanMs: number, limit: number): Stranded[] {
+    const m = memory.of(project);
+    const now = memory.nowMs();
+    if (m.sweeperUntilMs > now) return [];
+    memory.remember();
+    m.sweeperUntilMs = now + LEASE_MS;
+    const old = [...m.active].filter(([, at]) => at <= now - olderThanMs);
+    const ids = old.sort(([, a], [, b]) => a - b).slice(0, limit);
+    const found: Stranded[] = [];
+    for (const [id] of ids) {
+      const record = m.records.get(id);
+      if (record === undefined) m.active.delete(id);
+      else found.push(strandedFrom(id, record));
+    }
+    return found;
+  }
+  return {
+    async find(project, olderThanMs, limit) {
+      const answer = await transport("find-stranded", () => ({
+        kind: "found" as const,
+        found: lookFor(project, olderThanMs, limit),
+      }));
+      return answer.kind === "away" ? [] : answer.found;
+    },
+  };
+}
+
+function strandedFrom(id: string, record: CommandRecord): Stranded {
+  return {
+    commandId: id as Stranded["commandId"],
+    order: record.order === "" ? null : (Order.safeParse(JSON.parse(record.order)).data ?? null),
+    resume: record.resume === undefined ? null : (JSON.parse(record.resume) as unknown),
+    outcome: record.final === undefined ? null : (JSON.parse(record.final) as StoredOutcome),
+  };
+}

@@ -1,0 +1,21 @@
+/** Ways to break the store on purpose: for mutants, that show what the simulation catches. All off by default. */
+export interface StoreSwitches {
+  /** An emptied store is noticed, a restarted one is not. */
+  readonly ignoreRunId?: true;
+  /** The lock is free for others after this long. */
+  readonly lockTtlMs?: number;
+  /** Copies may claim, and nobody asks at the gate whose claim it is. */
+  readonly ignoreClaims?: true;
+  /** The gate does not ask for the attempt, nor for who took it. */
+  readonly ignoreAttempt?: true;
+  /** The gate says yes and keeps nothing. */
+  readonly forgetIntent?: true;
+  /** A command that is known is admitted again. */
+  readonly ignoreDuplicates?: true;
+  /** A second `finish` replaces the first. */
+  readonly finishAgain?: true;
+  /** Every claim starts at the same event number. */
+  readonly reuseSequence?: true;
+  /** What is not remembered never was. */
+  readonly trustAbsence?: true;
+}
