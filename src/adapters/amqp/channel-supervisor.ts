@@ -2,7 +2,7 @@ import type { Channel, ChannelModel } from "amqplib";
 import { backoffMs } from "./backoff.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { aborted, asError, manyMayListen, pause, within } from "./waiting.ts";
+import { asError, manyMayListen, pause, within } from "./waiting.ts";
 
 export interface ChannelPlan<C extends Channel> {
   /** For logs. */
@@ -92,6 +92,15 @@ export class ChannelSupervisor<C extends Channel> {
 
   /** From waiting for a connection to the end of one channel. */
   async #channelOnce(signal: AbortSignal): Promise<Error> {
+    const stop = listenForStop(signal);
+    try {
+      return await this.#channelUntil(stop.stopped, signal);
+    } finally {
+      stop.forget();
+    }
+  }
+
+  async #channelUntil(stopped: Promise<Error>, signal: AbortSignal): Promise<Error> {
     // Opening a channel on a blocked connection would hang, and leave one more half-open channel each time.
     const ready = () =>
       this.#connection.live !== undefined && this.#connection.live.blockedBy === undefined;
@@ -100,12 +109,12 @@ export class ChannelSupervisor<C extends Channel> {
     if (model === undefined) return new Error("connection lost");
     let channel: C;
     try {
-      channel = await this.#open(model, signal);
+      channel = await this.#open(model, stopped);
     } catch (error) {
       return asError(error);
     }
     const { lost, lose } = watch(channel);
-    const failure = await Promise.race([this.#setUp(channel, lose), lost, stopped(signal)]);
+    const failure = await Promise.race([this.#setUp(channel, lose), lost, stopped]);
     if (failure !== undefined) {
       this.#discard(channel, failure);
       return failure;
@@ -119,11 +128,11 @@ export class ChannelSupervisor<C extends Channel> {
     return why;
   }
 
-  async #open(model: ChannelModel, signal: AbortSignal): Promise<C> {
+  async #open(model: ChannelModel, stopped: Promise<Error>): Promise<C> {
     const opening = this.#plan.open(model);
     try {
       const inTime = within(opening, this.#settings.rpcTimeoutMs, "channel.open");
-      const opened = await Promise.race([inTime, stopped(signal)]);
+      const opened = await Promise.race([inTime, stopped]);
       if (opened instanceof Error) throw opened;
       return opened;
     } catch (error) {
@@ -182,9 +191,15 @@ class ReplacedError extends Error {
 const LONG_LIFE_MS = 30_000;
 const STOP_TIMEOUT_MS = 1_000;
 
-async function stopped(signal: AbortSignal): Promise<Error> {
-  await aborted(signal);
-  return new Error("stopped");
+/** Forgotten after each channel: a worker that runs for months goes through many. */
+function listenForStop(signal: AbortSignal) {
+  let stop: (why: Error) => void = () => undefined;
+  const stopped = new Promise<Error>((resolve) => {
+    stop = resolve;
+  });
+  const onAbort = () => stop(new Error("stopped"));
+  signal.addEventListener("abort", onAbort);
+  return { stopped, forget: () => signal.removeEventListener("abort", onAbort) };
 }
 
 function watch(channel: Channel): {
