@@ -1,0 +1,110 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { delayForAge, rungAtLeast } from "../../../src/core/backoff.ts";
+import { CALM, LADDER, MINUTE, SECOND } from "./builders.ts";
+
+const anyLadder = fc
+  .uniqueArray(fc.integer({ min: 1, max: 600_000 }), { minLength: 1, maxLength: 8 })
+  .map((rungs) => rungs.toSorted((a, b) => a - b));
+const anyAge = fc.integer({ min: -MINUTE, max: 90_000_000 });
+const anyChance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe("the delay for an age", () => {
+  it.each([
+    [-SECOND, 2_000],
+    [0, 2_000],
+    [5 * SECOND, 2_000],
+    [20 * SECOND, 2_000],
+    [29_999, 2_000],
+    [30 * SECOND, 5_000],
+    [45 * SECOND, 5_000],
+    [MINUTE, 10_000],
+    [90 * SECOND, 10_000],
+    [3 * MINUTE, 30_000],
+    [6 * MINUTE, 60_000],
+    [24 * 60 * MINUTE, 60_000],
+  ])("at %i ms is %i ms", (ageMs, delayMs) => {
+    expect(delayForAge(ageMs, LADDER, CALM)).toBe(delayMs);
+  });
+
+  it.each([
+    [0, 2_000],
+    [45 * SECOND, 2_000],
+    [6 * MINUTE, 30_000],
+  ])("at %i ms is sometimes the rung below, %i ms", (ageMs, delayMs) => {
+    expect(delayForAge(ageMs, LADDER, 0.19)).toBe(delayMs);
+    expect(delayForAge(ageMs, LADDER, 0)).toBe(delayMs);
+  });
+
+  it("is 0 without a ladder", () => {
+    expect(delayForAge(MINUTE, [], CALM)).toBe(0);
+  });
+
+  it("is always a rung of the ladder", () => {
+    fc.assert(
+      fc.property(anyAge, anyLadder, anyChance, (ageMs, ladder, random) => {
+        expect(ladder).toContain(delayForAge(ageMs, ladder, random));
+      }),
+    );
+  });
+
+  it("never shrinks as the age grows", () => {
+    fc.assert(
+      fc.property(anyAge, anyAge, anyLadder, anyChance, (a, b, ladder, random) => {
+        const younger = delayForAge(Math.min(a, b), ladder, random);
+        expect(delayForAge(Math.max(a, b), ladder, random)).toBeGreaterThanOrEqual(younger);
+      }),
+    );
+  });
+
+  it("is never more than a sixth of the age, once that is a rung", () => {
+    fc.assert(
+      fc.property(anyAge, anyLadder, anyChance, (ageMs, ladder, random) => {
+        const smallest = ladder[0] ?? 0;
+        fc.pre(ageMs / 6 >= smallest);
+        expect(delayForAge(ageMs, ladder, random)).toBeLessThanOrEqual(ageMs / 6);
+      }),
+    );
+  });
+
+  it("with jitter is the rung itself or the one below", () => {
+    fc.assert(
+      fc.property(anyAge, anyLadder, anyChance, (ageMs, ladder, random) => {
+        const calm = ladder.indexOf(delayForAge(ageMs, ladder, CALM));
+        const jittered = ladder.indexOf(delayForAge(ageMs, ladder, random));
+        expect([calm, Math.max(0, calm - 1)]).toContain(jittered);
+      }),
+    );
+  });
+});
+
+describe("the smallest rung that is long enough", () => {
+  it.each([
+    [-1, 2_000],
+    [0, 2_000],
+    [2_000, 2_000],
+    [2_001, 5_000],
+    [30_000, 30_000],
+    [60_000, 60_000],
+    [60_001, 60_000],
+    [Number.POSITIVE_INFINITY, 60_000],
+  ])("for %d ms is %i ms", (ms, rung) => {
+    expect(rungAtLeast(ms, LADDER)).toBe(rung);
+  });
+
+  it("is 0 without a ladder", () => {
+    expect(rungAtLeast(5, [])).toBe(0);
+  });
+
+  it("is a rung, never shrinks, and is too short only at the top", () => {
+    fc.assert(
+      fc.property(anyAge, anyAge, anyLadder, (a, b, ladder) => {
+        const [low, high] = [Math.min(a, b), Math.max(a, b)];
+        const rung = rungAtLeast(high, ladder);
+        expect(ladder).toContain(rung);
+        expect(rung).toBeGreaterThanOrEqual(rungAtLeast(low, ladder));
+        expect(rung >= high || rung === ladder.at(-1)).toBe(true);
+      }),
+    );
+  });
+});

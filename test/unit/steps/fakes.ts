@@ -1,0 +1,356 @@
+import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Rules } from "../../../src/core/rules.ts";
+import type {
+  ArrivalMarks,
+  ClaimAnswer,
+  Clock,
+  CommandDelivery,
+  CloudApi,
+  Delivery,
+  DiskEvidence,
+  JobLook,
+  Journal,
+  Look,
+  Outgoing,
+  Outlet,
+  ReinstallStore,
+  Signing,
+  StepClaim,
+  StepFinish,
+  StepSave,
+  StopOutcome,
+  Submission,
+} from "../../../src/steps/ports.ts";
+import type { WorkerDeps } from "../../../src/worker.ts";
+import { HOUR, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
+
+export interface FakeClock extends Clock {
+  /** Lets time pass, for both clocks. */
+  pass(ms: number): void;
+  /** Sets the wall clock alone, as a jump does. */
+  jumpTo(nowMs: number): void;
+  readonly slept: number[];
+}
+
+/** Stands still until it is told to go on; sleeping is passing. */
+export function fakeClock(): FakeClock {
+  let now = NOW;
+  let monotonic = 5_000;
+  let nonces = 0;
+  const slept: number[] = [];
+  const pass = (ms: number) => {
+    now += ms;
+    monotonic += ms;
+  };
+  return {
+    nowMs: () => now,
+    monotonicMs: () => monotonic,
+    random: () => 0.9,
+    nonce: () => `nonce-${++nonces}`,
+    async sleep(ms, signal) {
+      if (signal.aborted) return;
+      slept.push(ms);
+      pass(ms);
+    },
+    pass,
+    jumpTo: (ms) => {
+      now = ms;
+    },
+    slept,
+  };
+}
+
+export const CLAIM: StepClaim = {
+  nonce: "nonce-1",
+  step: 3,
+  sequence: 20,
+  epoch: "epoch-1",
+  rebuildingUntilMs: null,
+};
+
+export type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+
+/** A step that is ours, with nothing special about it. */
+export function claimed(changed: Partial<Claimed> = {}): Claimed {
+  return {
+    kind: "claimed",
+    claim: CLAIM,
+    attempt: { attempt: 1, intent: null, jobId: null },
+    takenOver: false,
+    restored: "no",
+    foreignEpoch: false,
+    lock: "held",
+    cancelRequested: false,
+    ...changed,
+  };
+}
+
+type Store = ReinstallStore;
+/** What the fakes answer; a function where the answer depends on the moment. */
+export interface Answers {
+  look: () => Look;
+  job: () => JobLook;
+  stop: () => StopOutcome;
+  signing: () => Signing;
+  submission: () => Submission | Promise<Submission>;
+  admit: () => Awaited<ReturnType<Store["admit"]>>;
+  refuse: () => Awaited<ReturnType<Store["refuse"]>>;
+  claim: () => ClaimAnswer;
+  acquire: () => Awaited<ReturnType<Store["acquire"]>>;
+  takeAttempt: () => Awaited<ReturnType<Store["takeAttempt"]>>;
+  recordIntent: () => Awaited<ReturnType<Store["recordIntent"]>>;
+  save: () => Awaited<ReturnType<Store["save"]>>;
+  /** Null: keeps what it is given. */
+  finish: () => Awaited<ReturnType<Store["finish"]>> | null;
+  outcomeOf: () => Awaited<ReturnType<Store["outcomeOf"]>>;
+  trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
+  publish: () => "confirmed" | "unconfirmed";
+  isBlocked: () => boolean;
+}
+
+export const AWAY = { kind: "away", message: "Redis does not answer" } as const;
+
+export interface World {
+  readonly deps: WorkerDeps & { readonly clock: FakeClock };
+  readonly clock: FakeClock;
+  readonly answers: Answers;
+  /** Every call of a port, in order. */
+  readonly calls: string[];
+  readonly stopping: AbortController;
+  readonly signal: AbortSignal;
+  readonly sent: unknown[];
+  readonly admitted: CommandDelivery[];
+  readonly claims: { envelope: Envelope; nonce: string; redelivered: boolean }[];
+  readonly intents: unknown[];
+  readonly saves: StepSave[];
+  readonly finishes: StepFinish[];
+  readonly published: Outgoing[];
+  readonly putAside: ArrivalMarks[];
+  readonly counted: [string | null, string][];
+  readonly diary: string[];
+  readonly reached: string[];
+  /** Called at every labelled point: a test makes the world change there. */
+  onReach: (label: string) => void | Promise<void>;
+}
+
+/** A whole world of small fakes in which everything goes well, until a test changes an answer. */
+export function createWorld(rules: Partial<Rules> = {}): World {
+  const clock = fakeClock();
+  const stopping = new AbortController();
+  const calls: string[] = [];
+  const world = {
+    clock,
+    calls,
+    stopping,
+    signal: stopping.signal,
+    sent: [],
+    admitted: [],
+    claims: [],
+    intents: [],
+    saves: [],
+    finishes: [],
+    published: [],
+    putAside: [],
+    counted: [],
+    diary: [],
+    reached: [],
+    onReach: () => {},
+  } as unknown as World;
+  const answers: Answers = {
+    look: () => seen(),
+    job: () => RUNNING,
+    stop: () => ({ kind: "accepted", jobId: null }),
+    signing: () => signed(world),
+    submission: () => ({ kind: "unknown", message: "not set by the test" }),
+    admit: () => ({
+      kind: "claimed",
+      claim: { ...CLAIM, step: 0, sequence: 1 },
+      lock: { kind: "acquired", token: 7 },
+      doubt: false,
+    }),
+    refuse: () => AWAY,
+    claim: () => claimed(),
+    acquire: () => ({ kind: "acquired", token: 7 }),
+    takeAttempt: () => ({ kind: "taken", attempt: 2 }),
+    recordIntent: () => ({ kind: "saved" }),
+    save: () => ({ kind: "saved" }),
+    finish: () => null,
+    outcomeOf: () => ({ kind: "open" }),
+    trust: () => "trusted",
+    publish: () => "confirmed",
+    isBlocked: () => false,
+  };
+  const deps = {
+    cloud: fakeCloud(world, calls),
+    store: fakeStore(world, calls),
+    evidence: {
+      trust: async (volumeType) => {
+        calls.push(`evidence.trust ${volumeType}`);
+        return answers.trust();
+      },
+      count: async (volumeType, disk) => {
+        calls.push(`evidence.count ${disk}`);
+        world.counted.push([volumeType, disk]);
+      },
+    } satisfies DiskEvidence,
+    outlet: fakeOutlet(world, calls),
+    journal: fakeJournal(world.diary),
+    clock,
+    rules: { ...RULES, ...rules },
+    region: "eu-west-0",
+    projects: [PROJECT],
+    commandMaxAgeMs: 24 * HOUR,
+    signal: stopping.signal,
+    reach: async (label: string) => {
+      world.reached.push(label);
+      await world.onReach(label);
+    },
+  };
+  return Object.assign(world, { answers, deps });
+}
+
+function signed(world: World): Signing {
+  const signedAtMs = world.clock.nowMs();
+  let used = false;
+  return {
+    kind: "signed",
+    request: {
+      signedAtMs,
+      send: async () => {
+        world.calls.push("send");
+        if (used) throw new Error("a signed request is sent once");
+        used = true;
+        world.sent.push({ signedAtMs });
+        return world.answers.submission();
+      },
+    },
+  };
+}
+
+function fakeCloud(world: World, calls: string[]): CloudApi {
+  return {
+    look: async () => {
+      calls.push("look");
+      return world.answers.look();
+    },
+    job: async (_project, _server, job) => {
+      calls.push(`job ${job}`);
+      return world.answers.job();
+    },
+    stop: async (_project, _server, type) => {
+      calls.push(`stop ${type}`);
+      return world.answers.stop();
+    },
+    sign: async (_project, _server, body) => {
+      calls.push(`sign ${JSON.stringify(body)}`);
+      return world.answers.signing();
+    },
+  };
+}
+
+function fakeStore(world: World, calls: string[]): ReinstallStore {
+  return {
+    admit: async (_order, delivery) => {
+      calls.push("store.admit");
+      world.admitted.push(delivery);
+      return world.answers.admit();
+    },
+    refuse: async () => {
+      calls.push("store.refuse");
+      return world.answers.refuse();
+    },
+    claim: async (envelope, { nonce, redelivered }) => {
+      calls.push("store.claim");
+      world.claims.push({ envelope, nonce, redelivered });
+      return world.answers.claim();
+    },
+    acquire: async () => {
+      calls.push("store.acquire");
+      return world.answers.acquire();
+    },
+    takeAttempt: async (_order, _claim, held) => {
+      calls.push(`store.takeAttempt ${held}`);
+      return world.answers.takeAttempt();
+    },
+    recordIntent: async (_order, _claim, intent) => {
+      calls.push("store.recordIntent");
+      world.intents.push(intent);
+      return world.answers.recordIntent();
+    },
+    save: async (step) => {
+      calls.push("store.save");
+      world.saves.push(step);
+      return world.answers.save();
+    },
+    finish: async (step) => {
+      calls.push("store.finish");
+      world.finishes.push(step);
+      return world.answers.finish() ?? { kind: "finished", outcome: step.outcome, first: true };
+    },
+    told: async () => {
+      calls.push("store.told");
+    },
+    outcomeOf: async (_project, command) => {
+      calls.push(`store.outcomeOf ${command}`);
+      return world.answers.outcomeOf();
+    },
+  };
+}
+
+function fakeOutlet(world: World, calls: string[]): Outlet {
+  return {
+    publish: async (messages) => {
+      calls.push(`publish ${messages.map(nameOfMessage).join(" ")}`);
+      const outcome = world.answers.publish();
+      if (outcome === "confirmed") world.published.push(...messages);
+      return outcome;
+    },
+    republishArrival: async (_raw, marks) => {
+      calls.push("republishArrival");
+      world.putAside.push(marks);
+      return world.answers.publish();
+    },
+    isBlocked: () => world.answers.isBlocked(),
+  };
+}
+
+export function nameOfMessage(message: Outgoing): string {
+  switch (message.kind) {
+    case "step":
+      return `step:${message.envelope.state.phase}`;
+    case "event":
+    case "reply":
+      return `${message.kind}:${message.event.data.event}`;
+    case "dead":
+      return "dead";
+  }
+}
+
+function fakeJournal(diary: string[]): Journal {
+  return {
+    moved: (_order, from, to, events) =>
+      void diary.push(`moved ${from} ${to} [${events.map((e) => e.data.event).join(" ")}]`),
+    ended: (from, outcome) => void diary.push(`ended ${from} ${outcome.event.data.event}`),
+    dropped: (_id, phase, why) => void diary.push(`dropped ${phase} ${why}`),
+    deferred: (_id, phase, why, delayMs) => void diary.push(`deferred ${phase} ${why} ${delayMs}`),
+    ignoredFields: (_id, count) => void diary.push(`ignored ${count}`),
+    trouble: (message) => void diary.push(`trouble ${message}`),
+  };
+}
+
+/** A delivery as the broker brings it. */
+export function delivery(body: unknown, changed: Partial<Delivery> = {}): Delivery {
+  return {
+    body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+    contentType: "application/json",
+    contentEncoding: undefined,
+    messageId: undefined,
+    type: undefined,
+    timestampMs: undefined,
+    replyTo: undefined,
+    correlationId: undefined,
+    headers: {},
+    redelivered: false,
+    ...changed,
+  };
+}
