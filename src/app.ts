@@ -1,10 +1,11 @@
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { type Broker, createBroker } from "./adapters/amqp/broker.ts";
 import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
 import type { Delivery as AmqpDelivery } from "./adapters/amqp/delivery.ts";
 import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import { createCloudApi } from "./adapters/cloud/cloud-api.ts";
-import { UNLIMITED } from "./adapters/cloud/budget.ts";
+import { createRedisBudget } from "./adapters/redis/budget.ts";
 import { createRedisClient, type RedisClient } from "./adapters/redis/client.ts";
 import { durabilityProblems } from "./adapters/redis/durability.ts";
 import { openFirstEpoch } from "./adapters/redis/epoch.ts";
@@ -52,6 +53,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const metrics = createMetrics({ version: versionOfPackage() });
   const clock = systemClock;
   const hardStop = new AbortController();
+  // One signal for everything in hand: more than ten listeners are no leak.
+  setMaxListeners(0, hardStop.signal);
   const projects = cloudConfig.projects;
   const rules: Rules = { ...protocol, ladderMs: protocol.pollIntervalsMs };
   const fatal = withResolvers();
@@ -74,7 +77,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     { ...cloudConfig, caPem: cloudConfig.caPem?.() },
     {
       clock,
-      budget: UNLIMITED,
+      budget: createRedisBudget({ redis, clock, ...cloudConfig.budget }),
       onRequest: (request) => metrics.cloudRequest(request),
     },
   );

@@ -50,6 +50,9 @@ export interface Calls {
 /** A throttled project without a word on how long: everybody pauses this long. */
 const DEFAULT_PENALTY_MS = 5_000;
 
+/** So long a step waits for the request budget; far below every limit on a step. */
+const BUDGET_PATIENCE_MS = 2_000;
+
 export interface CallsDeps {
   readonly attempt: AttemptFn;
   readonly authorise: Authorise;
@@ -62,6 +65,17 @@ export interface CallsDeps {
 export function createCalls({ attempt, authorise, identity, budget, clock }: CallsDeps): Calls {
   let offsetMs: number | null = null;
 
+  /** A short wait costs less than a message that goes round the delay ladder. */
+  async function takeShare(call: Call, signal: AbortSignal) {
+    const untilMs = clock.monotonicMs() + BUDGET_PATIENCE_MS;
+    for (;;) {
+      const share = await budget.take(call.project, call.operation);
+      if (share.kind === "granted" || signal.aborted) return share;
+      if (clock.monotonicMs() + share.ms > untilMs) return share;
+      await clock.sleep(share.ms * (1 + clock.random() / 4), signal);
+    }
+  }
+
   async function prepare(call: Call, signal: AbortSignal): Promise<Prepared> {
     const held = call.service.endpoint.waitMs();
     if (held > 0) return unavailable("held back: the cloud does not answer", held);
@@ -69,7 +83,7 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
     const denied = call.service.auth.waitMs(identity());
     if (denied > 0)
       return unavailable("held back: the cloud does not accept our credentials", denied);
-    const share = await budget.take(call.project, call.operation);
+    const share = await takeShare(call, signal);
     if (share.kind === "wait") {
       return { ...unavailable("the request budget is used up", share.ms), waitsFor: "throttled" };
     }
