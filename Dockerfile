@@ -3,16 +3,17 @@ ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
+ENV NPM_CONFIG_AUDIT=false NPM_CONFIG_FUND=false NPM_CONFIG_LOGLEVEL=error NPM_CONFIG_UPDATE_NOTIFIER=false
 COPY package.json package-lock.json ./
 # The secret is for those behind a registry of their own: --secret id=npmrc,src=$HOME/.npmrc. It stays out of the image.
 RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
-    npm ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+    npm ci --include=dev --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/copy-assets.mjs scripts/
 COPY src src
 RUN npm run build \
  && chmod 755 dist/cli/ecs-reinstall.js \
- && npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && npm prune --omit=dev --ignore-scripts \
  # What only an editor or a debugger reads.
  && find dist node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && rm -f node_modules/.package-lock.json

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# Builds the image, looks into it, and runs it read-only and as nobody against a RabbitMQ, a Redis and a simulated cloud
+# of its own. With a Docker engine, or on Debian as root with `apt-get install buildah podman runc mmdebstrap`. Where the
+# base image cannot be pulled, a stand-in is made of Debian packages and the npm package of Node.js. Where nothing can
+# build an image, the Dockerfile's steps are done in a folder and the built tree is started instead. It says which.
+#   scripts/check-image.sh [--tree] [--node 20|22|24]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ROOT=$PWD
+IMAGE=localhost/ecs-reinstall-worker:check
+BASE=$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)
+MODE=""
+while [ $# -gt 0 ]; do
+  case $1 in
+    --tree) MODE=tree ;;
+    --node) BASE=node:${2:?}-bookworm-slim; shift ;;
+    *) printf 'usage: %s [--tree] [--node 20|22|24]\n' "$0" >&2; exit 2 ;;
+  esac
+  shift
+done
+NODE_MAJOR=$(printf '%s' "$BASE" | sed -E 's/^[^:]*:([0-9]+).*/\1/')
+
+say() { printf 'check-image: %s\n' "$*"; }
+fail() { printf 'check-image: %s\n' "$*" >&2; exit 1; }
+
+WORK=$(mktemp -d)
+cleanup() {
+  if [ -n "${CONTAINERS_STORAGE_CONF:-}" ]; then
+    podman rm -a -f >/dev/null 2>&1 || true
+    buildah rm -a >/dev/null 2>&1 || true
+    podman rmi -a -f >/dev/null 2>&1 || true
+  fi
+  rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+main() {
+  [ -d node_modules ] || fail "no node_modules: run scripts/setup.sh first"
+  choose_engine
+  case $ENGINE in
+    tree) build_tree; run --tree "$WORK/tree" ;;
+    *) build_image; measure_image; run --engine "$ENGINE" --image "$IMAGE" ;;
+  esac
+  say "all fine (${ENGINE}${STAND_IN:+, stand-in base})"
+}
+
+STAND_IN=""
+choose_engine() {
+  if [ "$MODE" = tree ]; then
+    ENGINE=tree
+  elif command -v docker >/dev/null 2>&1 && docker info >/dev/null 2>&1; then
+    ENGINE=docker
+  elif command -v buildah >/dev/null 2>&1 && command -v podman >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    ENGINE=podman
+    own_storage
+    provide_base
+  else
+    ENGINE=tree
+    say "no Docker engine and no buildah with podman (as root): no image is built. Its steps are done in a folder, and the built tree is started; the image's user, layers and labels are not checked"
+  fi
+}
+
+# Nothing of this is seen by, or left to, the machine's own containers.
+own_storage() {
+  mkdir -p "$WORK/oci"
+  cat > "$WORK/oci/storage.conf" <<CONF
+[storage]
+driver="overlay"
+graphroot="$WORK/oci/store"
+runroot="$WORK/oci/run"
+CONF
+  local runtime=crun
+  command -v runc >/dev/null 2>&1 && runtime=runc
+  cat > "$WORK/oci/containers.conf" <<CONF
+[engine]
+cgroup_manager="cgroupfs"
+events_logger="file"
+runtime="$runtime"
+[containers]
+default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
+netns="host"
+log_driver="k8s-file"
+CONF
+  export CONTAINERS_STORAGE_CONF=$WORK/oci/storage.conf CONTAINERS_CONF=$WORK/oci/containers.conf
+  export BUILDAH_ISOLATION=chroot
+}
+
+provide_base() {
+  if timeout 120 buildah pull -q "docker.io/library/$BASE" >/dev/null 2>&1; then
+    BASE=docker.io/library/$BASE
+    return
+  fi
+  command -v mmdebstrap >/dev/null 2>&1 ||
+    fail "$BASE cannot be pulled, and no stand-in can be made without mmdebstrap (apt-get install mmdebstrap)"
+  say "$BASE cannot be pulled: a stand-in is made of Debian bookworm and the npm package of Node.js $NODE_MAJOR"
+  STAND_IN=yes
+  local root=$WORK/base mirror container
+  mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+  [ -n "$mirror" ] || mirror=$(awk '/^deb /{for (i = 2; i <= NF; i++) if ($i ~ /^http/) {print $i; exit}}' /etc/apt/sources.list)
+  mmdebstrap -q --variant=essential --include=ca-certificates,libstdc++6 bookworm "$WORK/base.tar" "deb $mirror bookworm main"
+  mkdir -p "$root" && tar -xf "$WORK/base.tar" -C "$root" --exclude='./dev/*' && rm "$WORK/base.tar"
+  rm -rf "$root"/var/cache/apt/archives/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/*
+  # In the place of the official image's own layer: node, npm, the user.
+  (cd "$WORK" && npm pack --silent "node-linux-$(node -p process.arch)@^$NODE_MAJOR" >/dev/null) ||
+    fail "the npm package of Node.js $NODE_MAJOR could not be had"
+  tar -xzf "$WORK"/node-linux-*.tgz -C "$WORK" package/bin/node && rm "$WORK"/node-linux-*.tgz
+  install -D "$WORK/package/bin/node" "$root/usr/local/bin/node"
+  mkdir -p "$root/usr/local/lib/node_modules" "$root/home/node"
+  cp -a "$(npm root -g 2>/dev/null)/npm" "$root/usr/local/lib/node_modules/"
+  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
+  printf 'node:x:1000:1000::/home/node:/bin/bash\n' >> "$root/etc/passwd"
+  printf 'node:x:1000:\n' >> "$root/etc/group"
+  # The build's npm trusts what this machine trusts.
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+  mkdir -p "$root/usr/local/etc" && printf 'cafile=/etc/ssl/certs/ca-certificates.crt\n' > "$root/usr/local/etc/npmrc"
+  container=$(buildah from scratch)
+  buildah add -q "$container" "$root" / >/dev/null
+  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd node "$container"
+  BASE=localhost/$BASE
+  buildah commit -q --rm "$container" "$BASE" >/dev/null
+  rm -rf "$root"
+}
+
+build_image() {
+  printf 'registry=%s\n' "$(npm config get registry 2>/dev/null)" > "$WORK/npmrc"
+  local version revision args
+  version=$(node -p 'require("./package.json").version')
+  revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  args=(--build-arg "NODE_IMAGE=$BASE" --build-arg "VERSION=$version" --build-arg "REVISION=$revision"
+    --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)" --secret "id=npmrc,src=$WORK/npmrc" -t "$IMAGE")
+  say "building on $BASE"
+  local started=$SECONDS
+  case $ENGINE in
+    docker) DOCKER_BUILDKIT=1 docker build -q "${args[@]}" . >/dev/null ;;
+    podman) buildah bud -q --pull-never --network host --format docker "${args[@]}" . >/dev/null ;;
+  esac
+  say "built in $((SECONDS - started)) s"
+}
+
+measure_image() {
+  local whole base
+  whole=$("$ENGINE" image inspect --format '{{.Size}}' "$IMAGE")
+  base=$("$ENGINE" image inspect --format '{{.Size}}' "$BASE")
+  say "size: $((whole / 1000000)) MB, of which the base has $((base / 1000000)) MB: ours is $(((whole - base) / 1000)) kB"
+}
+
+# The Dockerfile's steps, by hand.
+build_tree() {
+  local tree=$WORK/tree
+  mkdir -p "$tree/scripts"
+  cp package.json package-lock.json tsconfig.json tsconfig.build.json "$tree/"
+  cp -R src config "$tree/"
+  rm -f "$tree"/config/local*
+  cp scripts/copy-assets.mjs "$tree/scripts/"
+  say "building in a folder"
+  (
+    cd "$tree"
+    npm ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    npm run --silent build
+    npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    find dist node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+    rm -rf src scripts tsconfig.json tsconfig.build.json package-lock.json node_modules/.package-lock.json
+  )
+  chmod -R go+rX "$WORK"
+  say "size of the tree: $(du -sk "$tree" | cut -f1) kB"
+}
+
+run() {
+  say "running it against services of its own"
+  "$ROOT/node_modules/.bin/tsx" test/chart/run-image.ts "$@" || fail "the built worker does not run as it should, see above"
+}
+
+main
