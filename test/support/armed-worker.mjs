@@ -6,14 +6,25 @@ const armed = JSON.parse(process.env.FAIL_POINTS ?? "[]").map((point) => ({
   nth: 1,
   ...point,
   seen: 0,
+  // A point that comes after another one sleeps until that one was reached.
+  awake: point.after === undefined,
 }));
 
 await main({
   reach(label) {
     for (const point of armed) {
+      if (!point.awake) {
+        point.awake = point.after === label;
+        continue;
+      }
       if (point.label !== label || ++point.seen !== point.nth) continue;
       if (point.action === "kill") process.kill(process.pid, "SIGKILL");
       if (point.action === "stop") process.kill(process.pid, "SIGSTOP");
+      // Nothing else runs meanwhile: no heartbeat, no timer, no reply is read.
+      if (point.action === "block") {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, point.blockMs);
+      }
+      if (point.action === "reject") void Promise.reject(new Error(`fail point ${label}`));
       if (point.action === "throw") throw new Error(`fail point ${label}`);
     }
   },

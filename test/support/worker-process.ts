@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OwnedProcess, ownedDirectory, spawnOwned } from "./child-process.ts";
@@ -9,7 +10,11 @@ import { freePort } from "./free-port.ts";
 export interface FailPoint {
   readonly label: string;
   readonly nth?: number;
-  readonly action: "kill" | "stop" | "throw";
+  /** Counts only from when this label was reached: the final event's publish follows `step:finished`. */
+  readonly after?: string;
+  /** `reject`: a promise that nobody handles. `block`: the event loop stands still for `blockMs`. */
+  readonly action: "kill" | "stop" | "throw" | "reject" | "block";
+  readonly blockMs?: number;
 }
 
 /** The built worker as a process of its own. */
@@ -24,6 +29,10 @@ export interface WorkerProcess {
   ready(): Promise<void>;
   /** SIGTERM, and its exit: rejects when it did not end in time. */
   stop(graceMs?: number): Promise<string | undefined>;
+  /** Waits until it has ended by itself, or by a fail point; answers how. */
+  ended(timeoutMs?: number): Promise<string>;
+  /** Waits until a fail point has stopped it (SIGSTOP). */
+  stopped(timeoutMs?: number): Promise<void>;
   kill(): Promise<void>;
 }
 
@@ -67,15 +76,39 @@ export async function startWorker(
           }
         }),
     async ready() {
-      await eventually(async () => (await fetch(`${httpUrl}/readyz`)).ok, {
-        what: `readiness of the worker ${child.pid}`,
-        timeoutMs: 20_000,
-      });
+      const ended = await eventually(
+        async () => child.ending ?? ((await fetch(`${httpUrl}/readyz`)).ok ? null : false),
+        { what: `readiness of the worker ${child.pid}`, timeoutMs: 30_000 },
+      );
+      if (ended === null) return;
+      throw new Error(`the worker ${child.pid} ended while it started: ${ended}\n${output()}`);
     },
     async stop(graceMs = 30_000) {
       await child.terminate(graceMs);
       return child.ending;
     },
+    ended: (timeoutMs = 30_000) =>
+      eventually(() => child.ending ?? false, {
+        what: `the end of the worker ${child.pid}`,
+        timeoutMs,
+        intervalMs: 5,
+      }),
+    async stopped(timeoutMs = 30_000) {
+      await eventually(() => isStopped(child.pid), {
+        what: `the worker ${child.pid} standing still`,
+        timeoutMs,
+        intervalMs: 10,
+      });
+    },
     kill: () => child.kill(),
   };
+}
+
+/** By the process state of /proc, or of ps where there is none. */
+function isStopped(pid: number): boolean {
+  if (existsSync("/proc/self/stat")) {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
+  }
+  return execFileSync("ps", ["-o", "state=", "-p", `${pid}`], { encoding: "utf8" }).startsWith("T");
 }

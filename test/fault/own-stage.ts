@@ -1,0 +1,137 @@
+import { Redis } from "ioredis";
+import { expect } from "vitest";
+import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
+import type { ServerSpec } from "../../src/simulator/server-record.ts";
+import { commandId } from "../support/emitter.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
+import { openStage, type Stage, type StageOptions } from "../support/stage.ts";
+
+/** For faults of the worker and of the cloud: the run's broker and Redis, a vhost and a database of its own. */
+export async function onSharedServices(
+  options: Omit<StageOptions, "rabbitMq" | "redisUrl">,
+  play: (stage: Stage, services: SharedServices) => Promise<void>,
+): Promise<void> {
+  const services = await sharedServices();
+  try {
+    const { rabbitMq, redis } = services;
+    await onStage({ ...options, rabbitMq, redisUrl: redis.url }, (stage) => play(stage, services));
+  } finally {
+    await services.close();
+  }
+}
+
+/** The same for a group of tests: opened in `beforeAll`, closed in `afterAll`. */
+export async function openOnSharedServices(
+  options: Omit<StageOptions, "rabbitMq" | "redisUrl">,
+): Promise<Stage & { readonly services: SharedServices }> {
+  const services = await sharedServices();
+  const { rabbitMq, redis } = services;
+  const stage = await openStage({ ...options, rabbitMq, redisUrl: redis.url });
+  return {
+    ...stage,
+    services,
+    async close() {
+      await stage.close();
+      await services.close();
+    },
+  };
+}
+
+/** Opens a stage, plays, closes it, whatever happens. A failure tells what the workers said last. */
+export async function onStage(
+  options: StageOptions,
+  play: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const stage = await openStage(options);
+  try {
+    await play(stage);
+  } catch (error) {
+    for (const worker of stage.workers) {
+      const tail = worker.output().trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+      console.error(`worker ${worker.pid} (${worker.process.ending ?? "running"}):\n${tail}`);
+    }
+    console.error(JSON.stringify(stage.simulator.ledger().entries.slice(-TAIL_LINES)));
+    throw error;
+  } finally {
+    await stage.close();
+  }
+}
+
+const TAIL_LINES = Number(process.env["FAULT_TAIL"] ?? 12);
+
+/** Three plain reinstalls: enough for "same disk" to be proof (EVIDENCE_MIN_SAMPLES). Needs a worker. */
+export async function earnTrust(stage: Stage): Promise<readonly string[]> {
+  const ids = [1, 2, 3].map((n) => commandId(`plain-${n}`));
+  await Promise.all(
+    ids.map((id) =>
+      stage.emitter.send(stage.command(id, stage.simulator.addServer({ state: "SHUTOFF" }).id)),
+    ),
+  );
+  await Promise.all(ids.map((id) => stage.emitter.outcome(id)));
+  return ids;
+}
+
+/** The lock of a server as Redis has it; empty when there is none. */
+export async function lockOf(
+  redisUrl: string,
+  serverId: string,
+): Promise<Readonly<Record<string, string>>> {
+  return onRedis(redisUrl, (redis) =>
+    redis.hgetall(`ecs:{${DEFAULT_PROJECT_ID}}:lock:${serverId}`),
+  );
+}
+
+export async function onRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 1 });
+  redis.on("error", () => undefined);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** POSTs that reached the cloud for this server, carried out or not. */
+export function posts(stage: Stage, serverId: string): number {
+  return stage.simulator.ledger().servers[serverId]?.reinstallsRequested ?? 0;
+}
+
+/** Commands, one for each of so many fresh servers. */
+export interface Fleet {
+  readonly ids: readonly string[];
+  readonly serverIds: readonly string[];
+}
+
+/** Sends one command for each of `count` new servers. */
+export async function sendFleet(
+  stage: Stage,
+  count: number,
+  {
+    server = {},
+    command = {},
+  }: { readonly server?: ServerSpec; readonly command?: Readonly<Record<string, unknown>> } = {},
+): Promise<Fleet> {
+  const serverIds = Array.from(
+    { length: count },
+    () => stage.simulator.addServer({ state: "SHUTOFF", ...server }).id,
+  );
+  const ids = serverIds.map((_, index) => commandId(`fleet-${index}`));
+  await Promise.all(
+    serverIds.map((serverId, index) =>
+      stage.emitter.send(stage.command(ids[index] ?? "", serverId, command)),
+    ),
+  );
+  return { ids, serverIds };
+}
+
+/** Waits until every command has heard an event. */
+export async function allHeard(stage: Stage, { ids }: Fleet, name: string): Promise<void> {
+  await Promise.all(ids.map((id) => stage.emitter.event(id, name, 60_000)));
+}
+
+/** Every command has succeeded, and every server was reinstalled once. */
+export async function allOnce(stage: Stage, { ids, serverIds }: Fleet): Promise<void> {
+  const outcomes = await Promise.all(ids.map((id) => stage.emitter.outcome(id, 90_000)));
+  expect(outcomes.map(({ data }) => data.event)).toEqual(ids.map(() => "succeeded"));
+  expect(serverIds.map((id) => stage.reinstalls(id))).toEqual(serverIds.map(() => 1));
+}
