@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { setUpLines } from "./set-up-lines.ts";
 import { seconds } from "./seconds.ts";
@@ -10,6 +11,7 @@ import { createStage } from "./stage.ts";
 const EXIT_FAILED = 1;
 /** As a shell says it: ended by SIGINT. */
 const EXIT_INTERRUPTED = 130;
+const CURTAIN_MS = 300;
 
 const out = process.stdout;
 const paint = paintFor(out);
@@ -31,15 +33,21 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 // Whoever read us is gone (`make demo | head`): nobody is left to play for.
 out.on("error", () => interrupt.abort());
 
+/** The verdict, once there is one. */
+let passed: boolean | null = null;
 const stage = createStage(setUpLines(out, paint));
 process.exitCode = await run();
 process.exit();
 
 async function run(): Promise<number> {
+  const performing = perform();
   try {
-    const ending = await Promise.race([perform(), interrupted]);
+    const ending = await Promise.race([performing, interrupted]);
     if (ending !== "interrupted") return ending;
-    say(`\n${paint("yellow", "Interrupted.")}`);
+    // What is on the screen is put away first; a broker that is just starting is not waited for.
+    await Promise.race([performing.catch(() => undefined), sleep(CURTAIN_MS)]);
+    if (passed !== null) return passed ? 0 : EXIT_FAILED;
+    say(paint("yellow", "Interrupted."));
     return EXIT_INTERRUPTED;
   } catch (error) {
     say(paint("red", `The demo could not be played: ${messageOf(error)}`));
@@ -57,7 +65,7 @@ async function perform(): Promise<number> {
   const services = await stage.open();
   const ending = await show(services, { stream: out, paint, signal: interrupt.signal });
   const tookMs = performance.now() - startedMs;
-  const passed = await report(services, ending, { stream: out, paint, tookMs });
+  passed = await report(services, ending, { stream: out, paint, tookMs });
   if (keep) await stayUp(services, say, interrupted);
   return passed ? 0 : EXIT_FAILED;
 }

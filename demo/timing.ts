@@ -25,4 +25,7 @@ export const WORKER_TIMES: Readonly<Record<string, string>> = {
   JOB_DEADLINE_MS: "60000",
   SOFT_STOP_MS: "2000",
   STOP_DEADLINE_MS: "20000",
+  // Ten jobs looked at three times a second: more than a real cloud would be asked.
+  ECS_REQUESTS_PER_SECOND: "100",
+  ECS_REQUEST_BURST: "200",
 };
