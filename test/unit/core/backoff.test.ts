@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { delayForAge, rungAtLeast } from "../../../src/core/backoff.ts";
 import { CALM, LADDER, MINUTE, SECOND } from "./builders.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type RawCommand, readCommand } from "../../../src/core/intake.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";
@@ -89,12 +89,13 @@ function breaks(value: Record<string, unknown>, messageId: string | undefined): 
   const id = (v: unknown) => typeof v === "string" && /^[\w.:-]{1,128}$/.test(v);
   const time = (v: unknown) =>
     typeof v === "string" && /T.*Z$/.test(v) && !Number.isNaN(Date.parse(v));
+  const asText = (v: unknown) => (typeof v === "string" ? v : "");
   const body = value["os-reinstall"];
   if (!(absent(value["command_id"]) ? id(messageId) : id(value["command_id"]))) return true;
   const project = value["project_id"];
-  if (!absent(project) && String(project).toLowerCase() !== PROJECT) return true;
+  if (!absent(project) && JSON.stringify(project).toLowerCase() !== `"${PROJECT}"`) return true;
   if (
-    !/^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(String(value["server_id"]))
+    !/^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(asText(value["server_id"]))
   )
     return true;
   if (!absent(value["expected_system_disk"]) && !text(value["expected_system_disk"], 128, 1))
