@@ -281,7 +281,7 @@ describe("a field that breaks its rule is named, with the rule", () => {
     ],
     [
       "no padding",
-      metadata({ user_data: "IyEvYmluL3No" + "Cg" }),
+      metadata({ user_data: "IyEvYmluL3NoCg" }),
       "os-reinstall.metadata.user_data: invalid_format",
     ],
     [

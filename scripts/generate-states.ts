@@ -1,0 +1,67 @@
+// Writes docs/states.md: `npx tsx scripts/generate-states.ts`. A unit test compares.
+import { writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { FINAL_EVENTS } from "../src/contract/event.ts";
+import { TRANSITIONS } from "../src/core/state.ts";
+
+type From = keyof typeof TRANSITIONS;
+
+/** What each phase does, in a line (design §3). */
+const DOES: Readonly<Record<From, string>> = {
+  admit: "the raw command: dedup, lock, first look at the server",
+  waiting: "admit again, after a while",
+  joined: "read the outcome of the command that was joined",
+  prepare: "stop the server, and wait until it is stopped",
+  submit: "the dangerous line: look, sign, record the intent, POST once",
+  reconcile: "nobody answered the POST: look for proof",
+  watch: "ask once how the job is",
+  settle: "keep the lock for a while after success",
+};
+
+const HEAD = `# States of a command
+
+Made from \`TRANSITIONS\` in \`src/core/state.ts\` by \`scripts/generate-states.ts\`: change that, then run it. A test
+visits every cell, and lets no decision leave the table.
+
+A phase is what the command's message asks of the worker that takes it; a final event ends the command. One way to
+an end is not in the table: where the store holds what nobody can read, a raw command is \`rejected\`, and any other
+is \`unresolved\`.
+
+`;
+
+/** The whole page. */
+export function statesDocs(): string {
+  return `${HEAD}${diagram()}\n${table()}`;
+}
+
+/** Steps only, ends left out: each phase names its own in the table. */
+function diagram(): string {
+  const arrows = entries().flatMap(([from, to]) =>
+    to.filter((next) => !isFinal(next)).map((next) => `    ${from} --> ${next}\n`),
+  );
+  const ends = entries()
+    .filter(([, to]) => to.some(isFinal))
+    .map(([from]) => `    ${from} --> [*]\n`);
+  return `\`\`\`mermaid\nstateDiagram-v2\n    [*] --> admit\n${[...arrows, ...ends].join("")}\`\`\`\n`;
+}
+
+function table(): string {
+  const rows = entries().map(([from, to]) => {
+    const cell = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(", ");
+    const phases = to.filter((next) => !isFinal(next));
+    return `| \`${from}\` | ${DOES[from]} | ${cell(phases)} | ${cell(to.filter(isFinal))} |\n`;
+  });
+  return `| phase | what its step does | leads to | ends as |\n|---|---|---|---|\n${rows.join("")}`;
+}
+
+function entries() {
+  return Object.entries(TRANSITIONS) as [From, readonly string[]][];
+}
+
+function isFinal(name: string): boolean {
+  return FINAL_EVENTS.some((event) => event === name);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(new URL("../docs/states.md", import.meta.url), statesDocs());
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import type { Look } from "../../../src/core/observations.ts";
+import { type LockSeen, plannedFrom } from "../../../src/core/plan.ts";
+import type { Rules } from "../../../src/core/rules.ts";
+import {
+  ABSENT,
+  asFinal,
+  candidate,
+  DISK,
+  LEADER,
+  NEW_DISK,
+  NOW,
+  order,
+  REFUSED,
+  RULES,
+  seen,
+  UNREADABLE,
+} from "./builders.ts";
+
+const FREE: LockSeen = { kind: "acquired" };
+type Planned = {
+  checks: { check: string; verdict: string; detail?: string }[];
+  would: string;
+  system_disk: string | null;
+};
+
+function plan(
+  look: Look,
+  lock: LockSeen = FREE,
+  changed: Parameters<typeof order>[0] = {},
+  rules: Partial<Rules> = {},
+): Planned {
+  const dry = candidate({ order: order({ dryRun: true, ...changed }) });
+  const decision = asFinal(plannedFrom(dry, lock, look, NOW, { ...RULES, ...rules }), "planned");
+  expect(decision).toMatchObject({ lock: "free", healedAtMs: null, sample: null });
+  return decision.draft.data as unknown as Planned;
+}
+
+/** The checks that did not pass, as `check: verdict: detail`. */
+const doubts = ({ checks }: Planned) =>
+  checks
+    .filter(({ verdict }) => verdict !== "pass")
+    .map(({ check, verdict, detail }) => `${check}: ${verdict}: ${detail}`);
+
+describe("a dry run", () => {
+  it("goes through every check, and says what would be done", () => {
+    const planned = plan(seen());
+    expect(planned.checks.map(({ check }) => check)).toEqual([
+      "command",
+      "not-expired",
+      "server-free",
+      "not-superseded",
+      "server-exists",
+      "server-state",
+    ]);
+    expect(doubts(planned)).toEqual([]);
+    expect(planned).toMatchObject({ would: "reinstall", system_disk: DISK });
+  });
+
+  it("would stop a running server first, unless the cloud does that", () => {
+    expect(plan(seen({ status: "ACTIVE" })).would).toBe("stop-then-reinstall");
+    expect(plan(seen({ status: "ACTIVE" }), FREE, {}, { stopBy: "cloud" }).would).toBe("reinstall");
+  });
+
+  it.each<[LockSeen, string[]]>([
+    [{ kind: "busy", holder: LEADER }, [`server-free: wait: held by ${LEADER}`]],
+    [{ kind: "paused" }, ["server-free: wait: reinstalls are paused"]],
+    [{ kind: "rebuilding" }, ["server-free: wait: the store is being rebuilt"]],
+    [
+      { kind: "superseded", healedAtMs: NOW },
+      ["not-superseded: fail: healed at 2026-11-23T15:00:00.000Z"],
+    ],
+  ])("would do nothing now with the lock %j", (lock, expected) => {
+    const planned = plan(seen(), lock);
+    expect(doubts(planned)).toEqual(expected);
+    expect(planned.would).toBe("nothing-now");
+  });
+
+  it.each<[string, Look, string[]]>([
+    [
+      "absent",
+      ABSENT,
+      ["server-exists: fail: the quota is used up", "server-state: fail: the quota is used up"],
+    ],
+    [
+      "refused",
+      REFUSED,
+      ["server-exists: fail: the quota is used up", "server-state: fail: the quota is used up"],
+    ],
+    [
+      "unreadable",
+      UNREADABLE,
+      ["server-exists: unknown: no answer within 10 s", "server-state: wait: cloud-unavailable"],
+    ],
+    ["busy", seen({ taskState: "rebooting" }), ["server-state: wait: server-unstable"]],
+    ["locked", seen({ locked: true }), ["server-state: fail: the server is locked"]],
+  ])("would do nothing now with a server that is %s", (_, look, expected) => {
+    const planned = plan(look);
+    expect(doubts(planned)).toEqual(expected);
+    expect(planned.would).toBe("nothing-now");
+  });
+
+  it("would do nothing too late", () => {
+    expect(doubts(plan(seen(), FREE, { expiresAtMs: NOW }))).toEqual([
+      "not-expired: fail: 2026-11-23T15:00:00.000Z",
+      "server-state: fail: expired",
+    ]);
+  });
+
+  it("would do nothing with another disk, nor with a running server that nobody asked to stop", () => {
+    const other = plan(seen(), FREE, { expectedSystemDisk: NEW_DISK });
+    expect(doubts(other)).toEqual(["server-state: fail: system-disk-changed"]);
+    const running = plan(seen({ status: "ACTIVE" }), FREE, {}, { stopRunning: "when-asked" });
+    expect(doubts(running)).toEqual(["server-state: fail: rejected"]);
+  });
+
+  it("sees no disk where it sees no server", () => {
+    expect(plan(UNREADABLE).system_disk).toBeNull();
+  });
+});

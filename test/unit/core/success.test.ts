@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { afterSettling, succeed } from "../../../src/core/success.ts";
+import { asFinal, asNext, JOB, MINUTE, NOW, RULES, state } from "./builders.ts";
+
+const { success } = state("settle");
+
+describe("a success", () => {
+  it("is told at once where nothing settles", () => {
+    const decision = asFinal(succeed({ ...success, jobId: JOB }, NOW, RULES), "succeeded");
+    expect(decision).toEqual({
+      kind: "final",
+      draft: {
+        event: "succeeded",
+        data: { job_id: JOB, duration_seconds: 93.5, verified: true, evidence: "job" },
+      },
+      lock: "free",
+      healedAtMs: NOW,
+      sample: { volumeType: "SSD", disk: "replaced" },
+    });
+  });
+
+  it("waits for the settling time, with the lock", () => {
+    const decision = asNext(succeed(success, NOW, { ...RULES, settleMs: MINUTE }), "settle");
+    expect(decision).toMatchObject({ delayMs: MINUTE, lock: "keep", events: [] });
+    expect(decision.state).toEqual({ phase: "settle", untilMs: NOW + MINUTE, success });
+  });
+
+  it("is told when it has settled, not before", () => {
+    const early = asNext(afterSettling(state("settle"), NOW + MINUTE - 1), "settle");
+    expect(early).toMatchObject({ delayMs: 1, state: state("settle") });
+    const decision = asFinal(afterSettling(state("settle"), NOW + MINUTE), "succeeded");
+    expect(decision.healedAtMs).toBe(NOW + MINUTE);
+  });
+
+  it.each(["replaced", "kept"] as const)("teaches that the disk was %s", (disk) => {
+    const decision = succeed({ ...success, disk, volumeType: undefined }, NOW, RULES);
+    expect(asFinal(decision, "succeeded").sample).toEqual({ volumeType: null, disk });
+  });
+
+  it("teaches nothing where the disk was not seen, and names no job it does not know", () => {
+    const decision = asFinal(succeed({ ...success, disk: "unseen" }, NOW, RULES), "succeeded");
+    expect(decision.sample).toBeNull();
+    expect(decision.draft.data["job_id"]).toBeNull();
+  });
+});

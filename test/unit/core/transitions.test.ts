@@ -1,0 +1,495 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FINAL_EVENTS } from "../../../src/contract/event.ts";
+import { DiskId } from "../../../src/contract/ids.ts";
+import {
+  afterAdmissionLook,
+  afterBusy,
+  cancelled,
+  expired,
+  inDoubt,
+  superseded,
+  waitFor,
+} from "../../../src/core/decide-admission.ts";
+import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
+import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
+import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
+import { afterPoll } from "../../../src/core/decide-watch.ts";
+import { type Decision, final } from "../../../src/core/decision.ts";
+import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
+import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
+import { plannedFrom } from "../../../src/core/plan.ts";
+import type { Rules } from "../../../src/core/rules.ts";
+import { TRANSITIONS } from "../../../src/core/state.ts";
+import { afterSubmission, lastLook } from "../../../src/core/submission.ts";
+import { afterSettling } from "../../../src/core/success.ts";
+import { bury } from "../../../src/steps/bury.ts";
+import { claimed } from "../steps/fakes.ts";
+import {
+  ABSENT,
+  BEFORE,
+  BODY,
+  CALM,
+  candidate,
+  DISK,
+  envelope,
+  finalEvent,
+  HOUR,
+  JOB,
+  LEADER,
+  MINUTE,
+  NEW_DISK,
+  NOW,
+  nameOf,
+  order,
+  REFUSED,
+  RULES,
+  RUNNING,
+  refusal,
+  SERVER,
+  STATES,
+  seen,
+  state,
+  UNREADABLE,
+} from "./builders.ts";
+
+type From = keyof typeof TRANSITIONS;
+type To<F extends From> = (typeof TRANSITIONS)[F][number];
+
+const LATE = order({ expiresAtMs: NOW });
+const REJECT = order({ onBusy: "reject" });
+const WHEN_ASKED: Rules = { ...RULES, stopRunning: "when-asked" };
+const DEADLINE = NOW + 45 * MINUTE;
+const PROOF = NOW + 24 * MINUTE;
+const ACTIVE = seen({ status: "ACTIVE" });
+const OTHER_DISK = seen({ systemDiskId: NEW_DISK });
+const BUSY = seen({ taskState: "rebooting" });
+const waiting = (changed: Parameters<typeof candidate>[0] = {}) =>
+  candidate({ waiting: STATES.waiting, ...changed });
+
+const admission = (c: ReturnType<typeof candidate>, look: Look, rules = RULES) =>
+  afterAdmissionLook(c, look, NOW, rules, CALM);
+const busy = (c: ReturnType<typeof candidate>, sameWish = true) =>
+  afterBusy(c, { holder: LEADER, sameWish }, NOW, RULES, CALM);
+const lookToPrepare = (look: Look, o = order(), cancel = false) =>
+  afterPrepareLook(o, STATES.prepare, look, NOW, RULES, CALM, cancel) as Decision;
+const toLine = (look: Look, o = order(), cancel = false, rules = RULES) =>
+  lastLook(o, STATES.submit, look, NOW, rules, CALM, cancel) as Decision;
+const posted = (outcome: Submission) =>
+  afterSubmission(order(), STATES.submit, outcome, NOW, NOW, RULES, CALM);
+const reconciled = (look: Look, at = PROOF, rules = RULES) =>
+  afterReconcileLook(order(), STATES.reconcile, look, "trusted", "held", at, rules, CALM);
+const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES) =>
+  afterPoll(STATES.watch, job, look, at, rules, CALM);
+const joined = (event: string) =>
+  afterLeaderLook(
+    order(),
+    STATES.joined,
+    { kind: "finished", event: finalEvent(event) },
+    false,
+    false,
+    NOW,
+    RULES,
+    CALM,
+  );
+const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
+const SETTLING: Rules = { ...RULES, settleMs: MINUTE };
+
+/** A witness for every cell: the compiler asks for each one that the table has, and for no other. */
+const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } } = {
+  admit: {
+    prepare: () => admission(candidate(), ACTIVE),
+    submit: () => admission(candidate(), seen()),
+    joined: () => busy(candidate()),
+    waiting: () => admission(candidate(), BUSY),
+    reconcile: () => inDoubt(candidate(), NOW, RULES),
+    failed: () => admission(candidate(), ABSENT),
+    unresolved: () => busy(candidate({ order: LATE, doubt: true })),
+    rejected: () => busy(candidate({ order: REJECT })),
+    superseded: () =>
+      admission(candidate({ order: order({ expectedSystemDisk: DISK }) }), OTHER_DISK),
+    expired: () => admission(candidate({ order: LATE }), seen()),
+    planned: () => plannedFrom(candidate(), { kind: "acquired" }, seen(), NOW, RULES),
+  },
+  waiting: {
+    waiting: () => busy(waiting(), false),
+    joined: () => busy(waiting()),
+    prepare: () => admission(waiting(), ACTIVE),
+    submit: () => admission(waiting(), seen()),
+    reconcile: () => inDoubt(waiting(), NOW, RULES),
+    failed: () => admission(waiting(), REFUSED),
+    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "paused", NOW, RULES, CALM),
+    rejected: () => admission(waiting(), ACTIVE, WHEN_ASKED),
+    superseded: () => final(superseded("healed-since", {})),
+    expired: () => expired(order()),
+    cancelled: () => cancelled(),
+  },
+  joined: {
+    joined: () =>
+      afterLeaderLook(order(), STATES.joined, { kind: "open" }, false, false, NOW, RULES, CALM),
+    succeeded: () => joined("succeeded"),
+    failed: () => joined("failed"),
+    unresolved: () => joined("unresolved"),
+    rejected: () => joined("rejected"),
+    superseded: () => joined("superseded"),
+    expired: () => joined("expired"),
+    cancelled: () => joined("cancelled"),
+    planned: () => joined("planned"),
+  },
+  prepare: {
+    prepare: () => lookToPrepare(BUSY),
+    submit: () => lookToPrepare(seen()),
+    // As the step does when the lock is lost, and when the store has forgotten.
+    waiting: () => waitFor(candidate(), "store-rebuilding", NOW, RULES, CALM, { before: BEFORE }),
+    reconcile: () => inDoubt(waiting(), NOW, RULES),
+    failed: () => lookToPrepare(ABSENT),
+    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "paused", NOW, RULES, CALM),
+    superseded: () => lookToPrepare(OTHER_DISK),
+    expired: () => lookToPrepare(seen(), LATE),
+    cancelled: () => lookToPrepare(seen(), order(), true),
+  },
+  submit: {
+    watch: () => posted({ kind: "accepted", jobId: JOB }),
+    reconcile: () => posted({ kind: "unknown", message: "reset" }),
+    waiting: () => posted({ ...UNREADABLE, kind: "not-sent" }),
+    failed: () => posted({ kind: "refused", refusal: refusal() }),
+    rejected: () => toLine(ACTIVE, order(), false, WHEN_ASKED),
+    superseded: () => toLine(OTHER_DISK),
+    expired: () => toLine(seen(), LATE),
+    cancelled: () => toLine(seen(), order(), true),
+  },
+  reconcile: {
+    reconcile: () => reconciled(seen(), NOW),
+    prepare: () => reconciled(ACTIVE),
+    submit: () => reconciled(seen()),
+    settle: () => reconciled(OTHER_DISK, NOW, SETTLING),
+    succeeded: () => reconciled(OTHER_DISK, NOW),
+    failed: () => reconciled(ABSENT, NOW),
+    unresolved: () => reconciled(UNREADABLE, DEADLINE),
+    rejected: () => reconciled(ACTIVE, PROOF, WHEN_ASKED),
+  },
+  watch: {
+    watch: () => polled(RUNNING),
+    settle: () => polled(SUCCESS, OTHER_DISK, NOW, SETTLING),
+    reconcile: () => polled({ kind: "foreign", serverId: SERVER }),
+    succeeded: () => polled(SUCCESS, OTHER_DISK),
+    failed: () => polled({ kind: "failed", cloudCode: "Ecs.0202", message: "no disk" }),
+    unresolved: () => polled(RUNNING, null, DEADLINE),
+  },
+  settle: {
+    settle: () => afterSettling(STATES.settle, NOW),
+    succeeded: () => afterSettling(STATES.settle, NOW + MINUTE),
+  },
+};
+
+describe.each(Object.entries(CELLS))("%s", (_, cells) => {
+  it.each(Object.entries(cells))("can lead to %s", (to, decide) => {
+    expect(nameOf(decide())).toBe(to);
+  });
+});
+
+const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const instant = fc.integer({ min: NOW - HOUR, max: NOW + 3 * HOUR });
+const anyOrder = fc
+  .record(
+    {
+      onBusy: fc.constantFrom("join" as const, "wait" as const, "reject" as const),
+      expectedSystemDisk: fc.constantFrom(DISK, NEW_DISK),
+      expiresAtMs: instant,
+    },
+    { requiredKeys: ["onBusy", "expiresAtMs"] },
+  )
+  .map((changed) => order(changed));
+const anyRules: fc.Arbitrary<Rules> = fc
+  .record({
+    settleMs: fc.constantFrom(0, MINUTE),
+    maxSubmissions: fc.integer({ min: 1, max: 3 }),
+    stopRunning: fc.constantFrom("always" as const, "when-asked" as const),
+    stopBy: fc.constantFrom("worker" as const, "cloud" as const),
+    postFenceMs: fc.integer({ min: 1, max: HOUR }),
+    jobDeadlineMs: fc.integer({ min: 1, max: HOUR }),
+  })
+  .map((changed) => ({ ...RULES, ...changed }));
+const anyWait = fc.option(fc.integer({ min: 0, max: HOUR }), { nil: null });
+const anyUnreadable = fc
+  .record({
+    waitsFor: fc.constantFrom("throttled" as const, "cloud-unavailable" as const),
+    retryAfterMs: anyWait,
+  })
+  .map((changed) => ({ ...UNREADABLE, ...changed }));
+const anyLook: fc.Arbitrary<Look> = fc.oneof(
+  fc.constantFrom<Look>(ABSENT, REFUSED),
+  anyUnreadable,
+  fc
+    .record({
+      status: fc.constantFrom("ACTIVE", "SHUTOFF", "ERROR", "REBUILD", "PAUSED", "UNKNOWN"),
+      taskState: fc.constantFrom(null, null, null, "powering-off"),
+      systemDiskId: fc.constantFrom(DISK, DISK, NEW_DISK, null),
+      volumeType: fc.constantFrom("SSD", null),
+      locked: fc.constantFrom(false, false, false, true),
+      frozen: fc.constantFrom(false, false, false, true),
+      cloudTimeMs: fc.option(instant, { nil: null }),
+    })
+    .map((changed) => seen(changed)),
+);
+const anyJob: fc.Arbitrary<JobLook> = fc.oneof(
+  anyUnreadable,
+  fc.constantFrom<JobLook>(
+    RUNNING,
+    { kind: "missing", cloudCode: "Common.0011" },
+    { kind: "foreign", serverId: SERVER },
+    { kind: "failed", cloudCode: "Ecs.0202", message: "no disk" },
+  ),
+  fc.option(instant, { nil: null }).map((endedAtMs) => ({ kind: "succeeded" as const, endedAtMs })),
+);
+const anyRefusal = fc.boolean().map((retryable) => refusal({ retryable }));
+const anyStop: fc.Arbitrary<StopOutcome> = fc.oneof(
+  fc.constantFrom(JOB, null).map((jobId) => ({ kind: "accepted" as const, jobId })),
+  anyRefusal.map((no) => ({ kind: "refused" as const, refusal: no })),
+  anyUnreadable,
+);
+const anySubmission: fc.Arbitrary<Submission> = fc.oneof(
+  fc.constantFrom<Submission>(
+    { kind: "accepted", jobId: JOB },
+    { kind: "unknown", message: "reset" },
+  ),
+  anyRefusal.map((no) => ({ kind: "refused" as const, refusal: no })),
+  anyUnreadable.map((it) => ({ ...it, kind: "not-sent" as const })),
+  fc.record({
+    kind: fc.constant("later" as const),
+    waitsFor: fc.constantFrom("server-unstable" as const, "throttled" as const),
+    refusal: anyRefusal,
+    retryAfterMs: anyWait,
+  }),
+);
+const anyTries = fc.record({
+  attempt: fc.integer({ min: 1, max: 9 }),
+  spent: fc.integer({ min: 0, max: 4 }),
+});
+const anyBody = fc.constantFrom(BODY, { ...BODY, mode: "withStopServer" as const });
+const anyBefore = fc.constantFrom(BEFORE, { ...BEFORE, systemDiskId: DiskId.parse("third") });
+const anyWaiting = fc
+  .record(
+    {
+      sinceMs: instant,
+      before: anyBefore,
+      waitsFor: fc.constantFrom("paused" as const, "server-busy" as const),
+    },
+    { requiredKeys: ["sinceMs", "waitsFor"] },
+  )
+  .map((changed) => state("waiting", changed));
+const anyCandidate = fc.record({
+  order: anyOrder,
+  body: anyBody,
+  tries: anyTries,
+  doubt: fc.boolean(),
+});
+const anyReconcile = fc
+  .record(
+    {
+      body: fc.constantFrom(BODY, undefined),
+      tries: anyTries,
+      before: fc.constantFrom(BEFORE, undefined),
+      fenceAtMs: fc.option(instant, { nil: null }),
+      deadlineMs: instant,
+      accepted: fc.constantFrom({ jobId: JOB, atMs: NOW }, undefined),
+    },
+    { requiredKeys: [] },
+  )
+  .map((changed) => state("reconcile", changed));
+const anyWatch = fc
+  .record({
+    tries: anyTries,
+    acceptedAtMs: instant,
+    deadlineMs: instant,
+    announced: fc.boolean(),
+    successes: fc.integer({ min: 0, max: 4 }),
+    missing: fc.integer({ min: 0, max: 4 }),
+  })
+  .map((changed) => state("watch", changed));
+const anyPrepare = fc
+  .record(
+    {
+      sinceMs: instant,
+      stop: fc.record({
+        type: fc.constantFrom("SOFT" as const, "HARD" as const),
+        askedAtMs: instant,
+      }),
+    },
+    { requiredKeys: ["sinceMs"] },
+  )
+  .map((changed) => state("prepare", changed));
+
+/** A decision function with any arguments at all, and the phase it decides for. */
+const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
+  admit: fc
+    .tuple(anyCandidate, anyLook, instant, anyRules, chance, fc.nat(4))
+    .map(([c, look, now, rules, random, which]) => {
+      const fresh = { ...c, waiting: null };
+      if (which === 0)
+        return afterBusy(fresh, { holder: LEADER, sameWish: true }, now, rules, random);
+      if (which === 1) return waitFor(fresh, "paused", now, rules, random);
+      if (which === 2) return plannedFrom(fresh, { kind: "acquired" }, look, now, rules);
+      if (which === 3) return inDoubt(fresh, now, rules);
+      return afterAdmissionLook(fresh, look, now, rules, random);
+    }),
+  waiting: fc
+    .tuple(anyCandidate, anyWaiting, anyLook, instant, anyRules, chance, fc.nat(4))
+    .map(([c, before, look, now, rules, random, which]) => {
+      const old = { ...c, waiting: before };
+      if (which === 0)
+        return afterBusy(old, { holder: LEADER, sameWish: false }, now, rules, random);
+      if (which === 1) return waitFor(old, "store-rebuilding", now, rules, random);
+      if (which === 2) return inDoubt(old, now, rules);
+      return afterAdmissionLook(old, look, now, rules, random);
+    }),
+  joined: fc
+    .tuple(
+      fc.oneof(
+        fc.constantFrom({ kind: "open" }, { kind: "unheard-of" }, { kind: "unreadable" } as const),
+        fc.constantFrom(...FINAL_EVENTS).map((event) => ({
+          kind: "finished" as const,
+          event: finalEvent(event),
+        })),
+      ),
+      fc.boolean(),
+      fc.boolean(),
+      instant,
+      chance,
+    )
+    .map(([leader, rebuilding, cancel, now, random]) =>
+      afterLeaderLook(order(), STATES.joined, leader, rebuilding, cancel, now, RULES, random),
+    ),
+  prepare: fc
+    .tuple(anyOrder, anyPrepare, anyLook, anyStop, instant, anyRules, chance, fc.boolean())
+    .map(([o, current, look, stop, now, rules, random, cancel]) => {
+      const found = afterPrepareLook(o, current, look, now, rules, random, cancel);
+      return found.kind === "stop" ? afterStop(current, found.type, stop, now, rules) : found;
+    }),
+  submit: fc
+    .tuple(
+      anyOrder,
+      anyTries,
+      anyBody,
+      anyLook,
+      anySubmission,
+      instant,
+      anyRules,
+      chance,
+      fc.boolean(),
+    )
+    .map(([o, tries, body, look, outcome, now, rules, random, cancel]) => {
+      const current = state("submit", { tries, body });
+      return (
+        lastLook(o, current, look, now, rules, random, cancel) ??
+        afterSubmission(o, current, outcome, now, now, rules, random)
+      );
+    }),
+  reconcile: fc
+    .tuple(
+      anyOrder,
+      anyReconcile,
+      anyLook,
+      fc.constantFrom("trusted" as const, "trusted" as const, "untested" as const),
+      fc.constantFrom("held" as const, "held" as const, "lost" as const, "none" as const),
+      instant,
+      anyRules,
+      chance,
+    )
+    .map((args) => afterReconcileLook(...args)),
+  watch: fc
+    .tuple(anyWatch, anyJob, fc.option(anyLook, { nil: null }), instant, anyRules, chance)
+    .map((args) => afterPoll(...args)),
+  settle: fc
+    .tuple(instant, instant)
+    .map(([untilMs, now]) => afterSettling(state("settle", { untilMs }), now)),
+};
+const PHASES = Object.keys(ANY) as From[];
+
+describe.each(PHASES)("whatever is seen in %s", (from) => {
+  const legal: readonly string[] = TRANSITIONS[from];
+  const check = (judge: (decision: Decision) => void) =>
+    fc.assert(fc.property(ANY[from], judge), { numRuns: 400 });
+
+  it("the decision stays within the table", () => {
+    check((decision) => {
+      expect(legal).toContain(nameOf(decision));
+    });
+  });
+
+  it("a lock is kept for good where nobody knows, and only there", () => {
+    check((decision) => {
+      if (decision.kind !== "final") return;
+      // A command that joined holds no lock of its own.
+      const keeps = decision.draft.event === "unresolved" && from !== "joined";
+      expect(decision.lock).toBe(keeps ? "keep" : "free");
+      expect(decision.healedAtMs !== null).toBe(
+        decision.draft.event === "succeeded" && from !== "joined",
+      );
+    });
+  });
+
+  it("no delay is negative, and no step tells more than its block of numbers holds", () => {
+    check((decision) => {
+      if (decision.kind !== "next") return;
+      expect(decision.delayMs).toBeGreaterThanOrEqual(0);
+      // One for `accepted`, which admitting puts before the rest.
+      expect(decision.events.length).toBeLessThan(SEQUENCE_BLOCK - 1);
+    });
+  });
+
+  it("no event holds the body", () => {
+    check((decision) => {
+      const told = decision.kind === "next" ? decision.events : [decision.draft];
+      expect(JSON.stringify(told)).not.toContain(BODY.userid);
+    });
+  });
+});
+
+it("an intent is cleared only on the way to another attempt, with a higher number", () => {
+  const tries = { attempt: 5, spent: 1 };
+  const before = state("reconcile", { tries });
+  const anyStep = fc.oneof(
+    fc
+      .tuple(anySubmission, chance)
+      .map(([outcome, random]) =>
+        afterSubmission(order(), state("submit", { tries }), outcome, NOW, NOW, RULES, random),
+      ),
+    fc
+      .tuple(anyLook, instant, chance)
+      .map(([look, at, random]) =>
+        afterReconcileLook(order(), before, look, "trusted", "held", at, RULES, random),
+      ),
+  );
+  fc.assert(
+    fc.property(anyStep, (decision) => {
+      if (decision.kind !== "next" || !("tries" in decision.state)) return;
+      expect(decision.state.tries.attempt).toBe(decision.intent === "clear" ? 6 : 5);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe("what the broker gave up on", () => {
+  const anyClaim = fc
+    .record({
+      restored: fc.constantFrom("no" as const, "behind" as const, "absent" as const),
+      foreignEpoch: fc.boolean(),
+      intent: fc.constantFrom(null, { attempt: 1, signedAtMs: NOW, diskId: DISK }),
+    })
+    .map(({ intent, ...changed }) =>
+      claimed({ ...changed, attempt: { attempt: 1, intent, jobId: null } }),
+    );
+
+  it.each(Object.values(STATES))("ends, or goes on, within the table: $phase", (current) => {
+    const legal: readonly string[] = TRANSITIONS[current.phase];
+    fc.assert(
+      fc.property(anyClaim, fc.boolean(), (claim, doubt) => {
+        const buried = current.phase === "waiting" ? { ...current, doubt } : current;
+        const result = bury(envelope(buried), claim, "gave up", NOW, RULES);
+        if (result.kind !== "conclude") throw new Error(result.kind);
+        expect(legal).toContain(nameOf(result.decision));
+      }),
+    );
+  });
+});
