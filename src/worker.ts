@@ -104,7 +104,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     const shelve = (delayMs: number, shelved: Envelope) =>
       outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
     if (earlyMs > Math.min(EARLY_MS, (rules.ladderMs[0] ?? 0) / 2)) {
-      const waited = await shelve(rungAtMost(earlyMs, rules.ladderMs), envelope);
+      const waited = await shelve(
+        rungAtMost(earlyMs, rules.ladderMs),
+        // The broker's mark goes with the delivery; without it the copy would look like somebody else's step.
+        delivery.redelivered ? { ...envelope, revived: envelope.revived + 1 } : envelope,
+      );
       return waited === "confirmed" ? "ack" : "requeue";
     }
     const work: Work = {
