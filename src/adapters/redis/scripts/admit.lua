@@ -23,7 +23,8 @@ if rec[1] then
   end
   if rec[5] then return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' }) end
   local step = tonumber(rec[2])
-  if step > 0 then return reply({ kind = 'handed-over' }) end
+  -- A record that was put back from the next step's message has no outbox: that message is on its way.
+  if step > 0 or (step == 0 and not rec[12]) then return reply({ kind = 'handed-over' }) end
   if step == 0 then return reply({ kind = 'saved', outbox = rec[12] }) end
   base = tonumber(rec[8])
   if rec[3] == mine then base = tonumber(rec[4]) end

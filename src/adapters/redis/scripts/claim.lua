@@ -23,7 +23,8 @@ elseif rec[5] then
   return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' })
 else
   local saved = tonumber(rec[2])
-  if saved == step and redelivered == '1' then return reply({ kind = 'saved', outbox = rec[10] }) end
+  -- Put back from the next step's message, the record has no outbox: that message is on its way.
+  if saved == step and redelivered == '1' and rec[10] then return reply({ kind = 'saved', outbox = rec[10] }) end
   if saved >= step then return reply({ kind = 'stale' }) end
   if saved < step - 1 then restored = 'behind' end
   if restored == 'no' and rec[3] and rec[3] ~= mine and string.find(rec[3], step .. ':', 1, true) == 1 then
