@@ -32,6 +32,7 @@ else
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
   -- Delivered before, at a time when the store's memory was not settled: no record proves nothing.
   doubt = by_broker == '1' and epoch.open_at > tonumber(arrived_at)
+  if doubt then base = fresh_sequence(base) end
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
     'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
