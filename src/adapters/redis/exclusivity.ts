@@ -140,6 +140,7 @@ export function createReinstallStore(
         [
           order.commandId,
           claimText(claim),
+          claim.epoch,
           order.wishHash,
           order.observedAtMs ?? "",
           hold,
@@ -153,8 +154,8 @@ export function createReinstallStore(
     takeAttempt(order, claim, held) {
       return scripts.run(
         "take-attempt",
-        [commandKey(order)],
-        [claimText(claim), held],
+        [commandKey(order), keysOf(order.projectId).epoch],
+        [claimText(claim), claim.epoch, held],
         TakeAttemptReply,
       );
     },
@@ -190,10 +191,17 @@ export function createReinstallStore(
       const k = keysOf(order.projectId);
       return scripts.run(
         "save",
-        [k.command(order.commandId), k.lock(order.serverId), k.active, k.waiters(order.serverId)],
+        [
+          k.command(order.commandId),
+          k.lock(order.serverId),
+          k.active,
+          k.waiters(order.serverId),
+          k.epoch,
+        ],
         [
           order.commandId,
           claimText(claim),
+          claim.epoch,
           claim.step,
           state.phase,
           "tries" in state ? state.tries.attempt : 1,
@@ -220,10 +228,12 @@ export function createReinstallStore(
           k.active,
           k.last(order.serverId),
           k.waiters(order.serverId),
+          k.epoch,
         ],
         [
           order.commandId,
           claimText(claim),
+          claim.epoch,
           claim.step,
           outcome.event.data.event,
           JSON.stringify(outcome),

@@ -9,7 +9,8 @@ local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local rec = redis.call('HMGET', cmd, 'claim', 'attempt', 'outcome', 'intent_attempt', 'intent_signed', 'intent_claim')
 if not rec[1] then return reply({ kind = 'forgotten' }) end
 local holder = redis.call('HMGET', lock, 'owner', 'token')
-if rec[1] ~= claim or rec[2] ~= attempt or rec[3] then return reply({ kind = 'fenced' }) end
+if rec[1] ~= claim then return claim_lost(epoch_key, claim_epoch) end
+if rec[2] ~= attempt or rec[3] then return reply({ kind = 'fenced' }) end
 -- Nobody else has the step, but the ground it was claimed on is gone: claim again.
 if epoch.id ~= claim_epoch or now_ms() < epoch.open_at or holder[1] ~= id or holder[2] ~= token then
   return reply({ kind = 'forgotten' })

@@ -39,6 +39,15 @@ local function ensure_epoch(key, candidate, hold_ms)
   return { id = candidate, since = now, open_at = now + hold_ms }
 end
 
+-- A claim that is not there any more: taken by another delivery, or forgotten together with the memory that it
+-- was made in. Only the first means that somebody else goes on.
+local function claim_lost(epoch_key, claim_epoch)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local seen = redis.call('HMGET', epoch_key, 'id', 'run')
+  if seen[1] == claim_epoch and seen[2] == run then return reply({ kind = 'fenced' }) end
+  return reply({ kind = 'forgotten' })
+end
+
 -- Gives the server's lock to a command: the same answer when asked again by its owner.
 local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
   local owner = redis.call('HGET', lock_key, 'owner')

@@ -1,12 +1,13 @@
 -- Saves what a step has come to, and what follows from it.
--- KEYS cmd lock active waiters
--- ARGV id claim step phase attempt next_seq outbox resume clear_intent release_lock job waits
-local cmd, lock, active, waiters = unpack(KEYS)
-local id, claim, step, phase, attempt, next_seq, outbox, resume, clear_intent, release_lock, job, waits = unpack(ARGV)
+-- KEYS cmd lock active waiters epoch
+-- ARGV id claim claim_epoch step phase attempt next_seq outbox resume clear_intent release_lock job waits
+local cmd, lock, active, waiters, epoch_key = unpack(KEYS)
+local id, claim, claim_epoch, step, phase, attempt, next_seq, outbox, resume, clear_intent, release_lock, job, waits = unpack(ARGV)
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 local rec = redis.call('HMGET', cmd, 'claim', 'step', 'outcome', 'attempt')
 if not rec[1] then return reply({ kind = 'forgotten' }) end
-if rec[1] ~= claim or rec[3] then return reply({ kind = 'fenced' }) end
+if rec[3] then return reply({ kind = 'fenced' }) end
+if rec[1] ~= claim then return claim_lost(epoch_key, claim_epoch) end
 if rec[2] == step then return reply({ kind = 'saved' }) end
 local now = now_ms()
 redis.call('HSET', cmd, 'step', step, 'phase', phase, 'attempt', math.max(tonumber(attempt), tonumber(rec[4] or '1')), 'seq', next_seq, 'outbox', outbox,
