@@ -97,7 +97,7 @@ export function createFinish(deps: FinishDeps) {
     const answer = await store.finish({
       order,
       claim,
-      outcome: storedOutcome(order, event, decision),
+      outcome: storedOutcome(order, preface, event, decision),
       lock: decision.lock,
       healedAtMs: decision.healedAtMs,
     });
@@ -109,10 +109,7 @@ export function createFinish(deps: FinishDeps) {
     return {
       kind: "tell",
       ends: answer.outcome,
-      messages: [
-        ...preface.map((one) => ({ kind: "event" as const, event: one })),
-        ...outcomeMessages(answer.outcome),
-      ],
+      messages: outcomeMessages(answer.outcome),
     };
   }
 
@@ -147,9 +144,10 @@ export function nextEnvelope(
   };
 }
 
-/** A final event, its repeat to whoever asked, and its copy for the dead queue. */
-export function outcomeMessages({ event, reply, dead }: StoredOutcome): Outgoing[] {
+/** A final event after what must come before it, its repeat to whoever asked, and its copy for the dead queue. */
+export function outcomeMessages({ preface = [], event, reply, dead }: StoredOutcome): Outgoing[] {
   return [
+    ...preface.map((one) => ({ kind: "event" as const, event: one })),
     { kind: "event", event },
     ...(reply === null ? [] : [{ kind: "reply" as const, event, ...reply }]),
     ...(dead === null ? [] : [{ kind: "dead" as const, messageId: `${event.id}/dead`, ...dead }]),
@@ -166,10 +164,12 @@ export function repeatMessages(outbox: Outbox, body: OsReinstall | undefined): O
 
 function storedOutcome(
   order: Order,
+  preface: readonly StoredOutcome["event"][],
   event: StoredOutcome["event"],
   { draft }: Final,
 ): StoredOutcome {
   return {
+    ...(preface.length === 0 ? {} : { preface }),
     event,
     reply: order.replyTo ?? null,
     dead:

@@ -112,6 +112,8 @@ export interface Outbox {
 
 /** A final outcome as it is stored: what a repeat of it says, and what joiners are told. */
 export interface StoredOutcome {
+  /** Told before it, for nothing may follow it. */
+  readonly preface?: readonly ProgressEvent[] | undefined;
   readonly event: ProgressEvent;
   readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;
   /** A sanitised copy for the dead queue, when this outcome deserves one. */

@@ -18,6 +18,7 @@ function stored<T extends z.ZodType>(shape: T) {
 }
 
 export const StoredOutcome = z.object({
+  preface: z.array(ProgressEvent).optional(),
   event: ProgressEvent,
   reply: z.object({ queue: z.string(), correlationId: z.string().optional() }).nullable(),
   dead: z.object({ reason: z.string(), body: z.unknown() }).nullable(),
