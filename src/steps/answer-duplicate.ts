@@ -34,8 +34,11 @@ export function duplicateMessages(region: string, order: Order, view: CommandVie
   return [{ kind: "reply", event, ...order.replyTo }];
 }
 
-/** The id is known with another content: that one goes on untouched, this one is rejected. */
-export function idReusedMessages(region: string, order: Order): Outgoing[] {
+/**
+ * The id is known with another content: that one goes on untouched, this one is rejected. The time is the
+ * store's, for a repeat must not say another under the same id.
+ */
+export function idReusedMessages(region: string, order: Order, sinceMs: number): Outgoing[] {
   const draft = rejected([
     {
       path: "command_id",
@@ -44,14 +47,7 @@ export function idReusedMessages(region: string, order: Order): Outgoing[] {
     },
   ]);
   return outcomeMessages({
-    event: toProgressEvent(
-      region,
-      order,
-      1,
-      draft,
-      order.receivedAtMs,
-      reuseSuffix(order.contentHash),
-    ),
+    event: toProgressEvent(region, order, 1, draft, sinceMs, reuseSuffix(order.contentHash)),
     reply: order.replyTo ?? null,
     dead: { reason: "rejected: command_id: id-reused", body: { order } },
   });

@@ -241,7 +241,9 @@ export function createComplete(deps: CompleteDeps) {
           : "requeue";
       case "id-reused":
         journal.dropped(order.commandId, work.from, "id-reused");
-        return (await tell(idReusedMessages(region, order), signal)) ? "ack" : "requeue";
+        return (await tell(idReusedMessages(region, order, result.sinceMs), signal))
+          ? "ack"
+          : "requeue";
       case "drop":
         journal.dropped(order.commandId, work.from, result.why);
         return "ack";

@@ -150,7 +150,8 @@ export type AdmitAnswer =
   /** Redelivered, and long on its way: nothing to do. */
   | { readonly kind: "handed-over" }
   | { readonly kind: "duplicate"; readonly view: CommandView }
-  | { readonly kind: "id-reused" }
+  /** Another content has this id, since then. */
+  | { readonly kind: "id-reused"; readonly sinceMs: number }
   | { readonly kind: "rebuilding"; readonly untilMs: number }
   | StoreAway
   | StoreCorrupt;
@@ -236,8 +237,8 @@ export interface CommandDelivery {
 /** An answer to a message that was refused before it was admitted. */
 export type RefuseAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
-  /** The id belongs to another command: that one's record stays untouched. */
-  | { readonly kind: "id-reused" }
+  /** The id belongs to another command, since then: that one's record stays untouched. */
+  | { readonly kind: "id-reused"; readonly sinceMs: number }
   | { readonly kind: "rebuilding"; readonly untilMs: number }
   | StoreAway
   | StoreCorrupt;

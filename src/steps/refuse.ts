@@ -25,8 +25,8 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
   return async function refuse(intake: Extract<Intake, { kind: "refused" }>): Promise<Refused> {
     const { subject, problems, contentHash, copy } = intake;
     const reason = problems.map((p) => `${p.path || "message"}: ${p.code}`).join(", ");
-    const outcome = (idSuffix: string): StoredOutcome => ({
-      event: toProgressEvent(region, subject, 1, rejected(problems), clock.nowMs(), idSuffix),
+    const outcome = (idSuffix: string, atMs = clock.nowMs()): StoredOutcome => ({
+      event: toProgressEvent(region, subject, 1, rejected(problems), atMs, idSuffix),
       reply: subject.replyTo ?? null,
       dead: { reason: `rejected: ${reason}`, body: { problems, ...withCopy(copy) } },
     });
@@ -43,6 +43,7 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
       case "finished":
         return told(answer.outcome);
       case "id-reused":
+        return told(outcome(reuseSuffix(contentHash), answer.sinceMs));
       case "corrupt":
         return told(outcome(reuseSuffix(contentHash)));
       case "rebuilding":

@@ -54,7 +54,7 @@ export type StepResult =
   /** The command has its outcome: tell it again, unless it is known to be told. */
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
   | { readonly kind: "duplicate"; readonly view: CommandView }
-  | { readonly kind: "id-reused" }
+  | { readonly kind: "id-reused"; readonly sinceMs: number }
   /** Somebody else has it: acknowledge, publish nothing. */
   | { readonly kind: "drop"; readonly why: "stale" | "fenced" | "handed-over" }
   /** Not now: the same message comes back after a while. */

@@ -71,7 +71,7 @@ export const AdmitReply = z.discriminatedUnion("kind", [
       jobId: z.string().nullable(),
     }),
   }),
-  z.object({ kind: z.literal("id-reused") }),
+  z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
   Rebuilding,
 ]);
 
@@ -119,6 +119,6 @@ export const FinishReply = z.discriminatedUnion("kind", [
 
 export const RefuseReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("finished"), outcome: stored(StoredOutcome), first: z.boolean() }),
-  z.object({ kind: z.literal("id-reused") }),
+  z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
   Rebuilding,
 ]);

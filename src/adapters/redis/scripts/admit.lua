@@ -10,12 +10,12 @@ if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash')
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox')
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created')
 local mine = '0:' .. nonce
 local base, doubt = 1, false
 
 if rec[1] then
-  if rec[1] ~= content then return reply({ kind = 'id-reused' }) end
+  if rec[1] ~= content then return reply({ kind = 'id-reused', sinceMs = tonumber(rec[13]) }) end
   if redelivered == '0' and rec[3] ~= mine then
     return reply({ kind = 'duplicate', view = {
       phase = rec[9], sequence = tonumber(rec[8]), updatedAtMs = tonumber(rec[10]),

@@ -4,9 +4,9 @@ local cmd, active, epoch_key = unpack(KEYS)
 local id, content, outcome, final, ttl_ms, hold_ms, candidate = unpack(ARGV)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
-local rec = redis.call('HMGET', cmd, 'content', 'final', 'outcome', 'told')
+local rec = redis.call('HMGET', cmd, 'content', 'final', 'outcome', 'created')
 if rec[1] then
-  if rec[1] ~= content or not rec[3] then return reply({ kind = 'id-reused' }) end
+  if rec[1] ~= content or not rec[3] then return reply({ kind = 'id-reused', sinceMs = tonumber(rec[4]) }) end
   return reply({ kind = 'finished', outcome = rec[2], first = false })
 end
 local now = now_ms()
