@@ -50,14 +50,12 @@ export function createWorker(deps: WorkerDeps): Worker {
     delivery: Delivery,
     putAside: PutAside | null = null,
   ): Promise<Disposition> {
-    const arrivedAtMs = putAside?.arrivedAtMs ?? clock.nowMs();
-    const redeliveredByBroker = delivery.redelivered || putAside?.doubt === true;
-    const defer: Work["defer"] = (delayMs) =>
-      outlet.republishArrival(
-        delivery,
-        { delayMs, arrivedAtMs, doubt: redeliveredByBroker },
-        signal,
-      );
+    const { arrivedAtMs, redeliveredByBroker: doubt } = came;
+    const defer: Work["defer"] = (delayMs, _why, cameBeforeMs = Number.POSITIVE_INFINITY) => {
+      // What came while the store was being rebuilt stays older than that, whatever our clock says.
+      const marks = { delayMs, arrivedAtMs: Math.min(arrivedAtMs, cameBeforeMs - 1), doubt };
+      return outlet.republishArrival(delivery, marks, signal);
+    };
     const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
     const { order, body } = intake;

@@ -55,6 +55,7 @@ export function createAdmit(deps: StepDeps) {
 }
 
 async function decideClaimed(
+          cameBeforeMs: answer.untilMs,
   deps: StepDeps,
   order: Order,
   body: OsReinstall,

@@ -24,7 +24,7 @@ export interface Work {
   readonly envelope: Envelope | null;
   readonly body: OsReinstall | undefined;
   /** Puts the same message aside for a while. */
-  defer(delayMs: number, why: string): Promise<"confirmed" | "unconfirmed">;
+  defer(delayMs: number, why: string, cameBeforeMs?: number): Promise<"confirmed" | "unconfirmed">;
 }
 
 export interface CompleteDeps extends FinishDeps, Pick<StepDeps, "rules"> {
@@ -170,11 +170,16 @@ export function createComplete(deps: CompleteDeps) {
   }
 
   /** The longer it has been going on, the longer the wait: an outage must not turn into a storm of our own. */
-  async function deferred(work: Work, atLeastMs: number, why: string): Promise<Disposition> {
+  async function deferred(
+    work: Work,
+    atLeastMs: number,
+    why: string,
+    cameBeforeMs?: number,
+  ): Promise<Disposition> {
     const ageMs = clock.nowMs() - (work.envelope?.dueMs ?? work.order.receivedAtMs);
     const delayMs = Math.max(atLeastMs, delayForAge(ageMs, rules.ladderMs, clock.random()));
     journal.deferred(work.order.commandId, work.from, why, delayMs);
-    return (await work.defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
+    return (await work.defer(delayMs, why, cameBeforeMs)) === "confirmed" ? "ack" : "requeue";
   }
 
   /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
@@ -248,7 +253,7 @@ export function createComplete(deps: CompleteDeps) {
         journal.dropped(order.commandId, work.from, result.why);
         return "ack";
       case "defer":
-        return deferred(work, result.delayMs, result.why);
+        return deferred(work, result.delayMs, result.why, result.cameBeforeMs);
       case "again":
         return again(signal);
       case "corrupt":

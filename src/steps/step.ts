@@ -62,6 +62,8 @@ export type StepResult =
       readonly kind: "defer";
       readonly delayMs: number;
       readonly why: "store-away" | "store-rebuilding" | "not-due";
+      /** It came before this, by the store's clock: ours may be wrong. */
+      readonly cameBeforeMs?: number;
     }
   /** The ground has moved under this step: let the broker deliver it again. */
   | { readonly kind: "again" }
