@@ -2,9 +2,16 @@ import type { ProjectId } from "./contract/ids.ts";
 import { rungAtLeast } from "./core/backoff.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
 import { type Intake, readCommand } from "./core/intake.ts";
-import { createAdmit } from "./steps/admit.ts";
+import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
-import type { Delivery, DiskEvidence, Disposition, Journal, Outlet } from "./steps/ports.ts";
+import type {
+  CommandDelivery,
+  Delivery,
+  DiskEvidence,
+  Disposition,
+  Journal,
+  Outlet,
+} from "./steps/ports.ts";
 import { createRefuse } from "./steps/refuse.ts";
 import { bodyOf, createRunStep } from "./steps/run-step.ts";
 import type { StepDeps } from "./steps/step.ts";
@@ -42,13 +49,23 @@ export function createWorker(deps: WorkerDeps): Worker {
   const { outlet, clock, rules, journal, signal, projects } = deps;
   const intakeRules = { projects, commandMaxAgeMs: deps.commandMaxAgeMs };
   const admit = createAdmit(deps);
+  const admitUndeliverable = createAdmitUndeliverable(deps);
   const runStep = createRunStep(deps);
   const complete = createComplete(deps);
   const refuse = createRefuse(deps);
 
-  async function takeCommand(
+  function takeCommand(delivery: Delivery, putAside: PutAside | null = null) {
+    return takeRaw(admit, delivery, {
+      arrivedAtMs: putAside?.arrivedAtMs ?? clock.nowMs(),
+      redelivered: delivery.redelivered || putAside !== null,
+      redeliveredByBroker: delivery.redelivered || putAside?.doubt === true,
+    });
+  }
+
+  async function takeRaw(
+    step: typeof admit,
     delivery: Delivery,
-    putAside: PutAside | null = null,
+    came: Omit<CommandDelivery, "nonce">,
   ): Promise<Disposition> {
     const { arrivedAtMs, redeliveredByBroker: doubt } = came;
     const defer: Work["defer"] = (delayMs, _why, cameBeforeMs = Number.POSITIVE_INFINITY) => {
@@ -60,17 +77,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (intake.kind === "refused") return turnAway(intake, defer);
     const { order, body } = intake;
     if (intake.unknownFields > 0) journal.ignoredFields(order.commandId, intake.unknownFields);
-    const result = await admit(
-      order,
-      body,
-      {
-        nonce: clock.nonce(),
-        redelivered: delivery.redelivered || putAside !== null,
-        redeliveredByBroker,
-        arrivedAtMs,
-      },
-      signal,
-    );
+    const result = await step(order, body, { nonce: clock.nonce(), ...came }, signal);
     return complete({ order, body, from: "admit", envelope: null, defer }, result, signal);
   }
 
@@ -147,7 +154,13 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   async function takeDead(delivery: Delivery, kind: "command" | "step"): Promise<Disposition> {
-    if (kind === "command") return buryCommand(delivery);
+    if (kind === "command") {
+      return takeRaw(admitUndeliverable, delivery, {
+        arrivedAtMs: clock.nowMs(),
+        redelivered: true,
+        redeliveredByBroker: true,
+      });
+    }
     const read = readEnvelope(delivery.body);
     if (read.kind !== "envelope") return setAside(delivery, read);
     const { envelope } = read;
@@ -175,34 +188,6 @@ export function createWorker(deps: WorkerDeps): Worker {
       signal,
     );
     return told === "confirmed" ? "ack" : "requeue";
-  }
-
-  /** A raw command that came back again and again: it is answered without being carried out. */
-  async function buryCommand(delivery: Delivery): Promise<Disposition> {
-    const intake = readCommand({ ...delivery, ...traceOf(delivery) }, clock.nowMs(), intakeRules);
-    const refused: Extract<Intake, { kind: "refused" }> =
-      intake.kind === "refused"
-        ? intake
-        : {
-            kind: "refused",
-            subject: intake.order,
-            contentHash: intake.order.contentHash,
-            problems: [
-              {
-                path: "",
-                code: "undeliverable",
-                message: "was delivered too often without being taken; nothing was done",
-              },
-            ],
-            copy: { order: intake.order },
-          };
-    return turnAway(refused, (delayMs) =>
-      outlet.republishArrival(
-        delivery,
-        { delayMs, arrivedAtMs: clock.nowMs(), doubt: true },
-        signal,
-      ),
-    );
   }
 
   return { takeCommand, takeStep, takeDead };

@@ -10,7 +10,7 @@ import {
   waitFor,
 } from "../core/decide-admission.ts";
 import { type Decision, final } from "../core/decision.ts";
-import type { EventDraft } from "../core/events.ts";
+import { type EventDraft, rejected } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
 import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports.ts";
@@ -18,8 +18,17 @@ import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 const ACCEPTED: EventDraft = { event: "accepted", data: {} };
 
+/** What to do with a command that is ours now. */
+type DecideClaimed = (
+  deps: StepDeps,
+  order: Order,
+  body: OsReinstall,
+  claimed: Extract<AdmitAnswer, { kind: "claimed" }>,
+  signal: AbortSignal,
+) => Promise<StepResult>;
+
 /** Step 0: a command that was understood becomes ours, in one script, and gets its first look at the server. */
-export function createAdmit(deps: StepDeps) {
+export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaimed) {
   const { store, rules, reach } = deps;
   return async function admit(
     order: Order,
@@ -32,7 +41,7 @@ export function createAdmit(deps: StepDeps) {
     await reach("admit:claimed");
     switch (answer.kind) {
       case "claimed":
-        return await decideClaimed(deps, order, body, answer, signal);
+        return await decide(deps, order, body, answer, signal);
       case "saved":
         return { kind: "repeat", outbox: answer.outbox, body };
       case "finished":
@@ -46,6 +55,7 @@ export function createAdmit(deps: StepDeps) {
           kind: "defer",
           delayMs: rungAtLeast(answer.untilMs - deps.clock.nowMs(), rules.ladderMs),
           why: "store-rebuilding",
+          cameBeforeMs: answer.untilMs,
         };
       case "away":
       case "corrupt":
@@ -55,7 +65,6 @@ export function createAdmit(deps: StepDeps) {
 }
 
 async function decideClaimed(
-          cameBeforeMs: answer.untilMs,
   deps: StepDeps,
   order: Order,
   body: OsReinstall,
@@ -83,6 +92,28 @@ async function decideClaimed(
       : { decision, preface: decision.draft.event === "failed" ? [ACCEPTED] : [] }),
   };
 }
+
+/**
+ * Step 0 for a command that the broker gave up on: it is carried no further, unless it was on its way before
+ * or may have been.
+ */
+export function createAdmitUndeliverable(deps: StepDeps) {
+  return createAdmit(deps, async (_deps, order, body, { claim, lock, doubt }) => {
+    const candidate: Candidate = { order, body, tries: { attempt: 1, spent: 0 }, waiting: null };
+    const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
+    const decision =
+      doubt && token !== null
+        ? inDoubt(candidate, deps.clock.nowMs(), deps.rules)
+        : final(rejected([UNDELIVERABLE], `rejected: ${UNDELIVERABLE.code}`));
+    return { kind: "conclude", claim, token, decision };
+  });
+}
+
+const UNDELIVERABLE = {
+  path: "",
+  code: "undeliverable",
+  message: "was delivered too often without being taken; nothing was done",
+};
 
 /** The server's lock has answered: look, line up, or end. For new commands and for waiting ones. */
 export async function afterLock(
