@@ -26,6 +26,8 @@ import {
 import { PROJECT } from "./scenario.ts";
 import type { World } from "./world.ts";
 
+/** Begins the nonces of what the sweeper claims. */
+export const SWEEPER_MARK = "sweeper-";
 const THROWN_PAUSE_MS = 1_000;
 const QUIET: Journal = {
   moved() {},
@@ -161,7 +163,7 @@ export class Incarnation {
         ...(mutation?.switches === undefined ? {} : { switches: mutation.switches }),
       }),
       evidence: createMemoryEvidence(world.memory, EVIDENCE_MIN_SAMPLES, transport),
-      clock: this.#clock(),
+      clock: this.#clock(context.about === "sweep" ? SWEEPER_MARK : ""),
       rules: { ...world.scenario.rules, ...mutation?.rules },
       reach: (label) => this.#reach(label),
       outlet: createMemoryOutlet({
@@ -219,13 +221,13 @@ export class Incarnation {
     );
   }
 
-  #clock(): Clock {
+  #clock(mark = ""): Clock {
     const world = this.#world;
     return {
       nowMs: () => this.process.nowMs(),
       monotonicMs: () => world.time.nowMs,
       random: () => world.random.next(),
-      nonce: () => this.#nonce(),
+      nonce: () => mark + this.#nonce(),
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           const done = () => {

@@ -7,6 +7,8 @@ export interface Observed {
   readonly nowMs: number;
   readonly ledger: readonly Execution[];
   readonly locks: ReadonlyMap<string, LockRecord>;
+  /** Has the sweeper taken this command up? It comes by again if it dies over it. */
+  isSwept(id: string): boolean;
   /** Unsettled messages about a command. */
   messagesAbout(id: string): number;
   diskChanges(serverId: string): number;
@@ -19,12 +21,17 @@ export const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set([
   "not-found",
 ]);
 
+/** A reinstall that failed before it touched the disk, and is over, was none: nothing tells it from one that never was. */
+export function leavesTrace({ outcome, course }: Execution): boolean {
+  return outcome !== "failed" || course.end !== "fail-old-disk";
+}
+
 /** P5: is this final event true, as far as the ledger knows? Null: yes. */
 export function checkOutcome({ data }: ProgressEvent, observed: Observed): string | null {
   const id = data.command_id;
   const leader = data["leader"];
   const ids = typeof leader === "string" ? [id, leader] : [id];
-  const mine = observed.ledger.filter((one) => one.commandId === id);
+  const mine = observed.ledger.filter((one) => one.commandId === id && leavesTrace(one));
   const runs = observed.ledger.filter((one) => ids.includes(one.commandId ?? ""));
   switch (data.event) {
     case "unresolved":

@@ -51,7 +51,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     if (stillSinceMs !== null && time.nowMs - stillSinceMs >= STILL_MS) break;
   }
   if (monitor.violation === null) monitor.atRest(world.loss.happened);
-  if (monitor.violation !== null) world.trace(`BROKEN   ${monitor.violation.promise}: ${monitor.violation.text}`);
+  if (monitor.violation !== null)
+    world.trace(`BROKEN   ${monitor.violation.promise}: ${monitor.violation.text}`);
   return {
     seed,
     violation: monitor.violation,

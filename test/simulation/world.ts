@@ -5,7 +5,7 @@ import { type Course, MemoryCloud } from "../support/in-memory/cloud.ts";
 import { type ProjectMemory, StoreMemory } from "../support/in-memory/memory.ts";
 import { BEGINNING_MS, VirtualTime } from "../support/in-memory/virtual-time.ts";
 import { Dice } from "./dice.ts";
-import { Incarnation } from "./incarnation.ts";
+import { Incarnation, SWEEPER_MARK } from "./incarnation.ts";
 import { inflict } from "./inflict.ts";
 import { Loss } from "./loss.ts";
 import { Monitor } from "./monitor.ts";
@@ -60,7 +60,7 @@ export class World {
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();
-    this.monitor = new Monitor(this.#observed());
+    this.monitor = new Monitor(this.#observed(), () => this.loss.happened);
     this.loss = new Loss(this);
     this.#prepareStore();
     this.emissionsLeft = this.scenario.emissions.length;
@@ -241,6 +241,7 @@ export class World {
         return project().locks;
       },
       memory,
+      isSwept: (id: string) => this.project.records.get(id)?.claim.includes(SWEEPER_MARK) === true,
       messagesAbout: (id: string) => broker.contents().filter((c) => c.about === id).length,
       diskChanges: (serverId: string) =>
         this.scenario.servers

@@ -30,7 +30,11 @@ interface Server extends Omit<ServerPlan, "status"> {
   exists: boolean;
   locked: boolean;
   /** What runs on it now. */
-  doing: { readonly what: "reinstall" | "stop"; readonly startMs: number; diskShown: boolean } | null;
+  doing: {
+    readonly what: "reinstall" | "stop";
+    readonly startMs: number;
+    diskShown: boolean;
+  } | null;
 }
 
 /** A reinstall that the cloud carried out: one line of the ledger. */
@@ -102,7 +106,8 @@ export class MemoryCloud {
   look(id: ServerId): Look {
     const server = this.server(id);
     if (!server.exists) return { kind: "absent", refusal: refusal("not-found") };
-    const shown = server.doing !== null && (server.view === "shown" || server.doing.what === "stop");
+    const shown =
+      server.doing !== null && (server.view === "shown" || server.doing.what === "stop");
     const task = server.doing?.what === "stop" ? "powering-off" : "rebuilding";
     return {
       kind: "seen",

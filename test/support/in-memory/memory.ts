@@ -88,8 +88,11 @@ export class StoreMemory {
   evidence = new Map<string, number>();
   #run = 1;
   readonly #historyMs: number;
-  #history: { atMs: number; projects: StoreMemory["projects"]; evidence: StoreMemory["evidence"] }[] =
-    [];
+  #history: {
+    atMs: number;
+    projects: StoreMemory["projects"];
+    evidence: StoreMemory["evidence"];
+  }[] = [];
 
   constructor({ nowMs, historyMs = 0, onKept = () => {} }: MemoryOptions) {
     this.nowMs = nowMs;

@@ -14,6 +14,7 @@ import {
   corrupt,
   ensureEpoch,
   foreignKey,
+  freshSequence,
   healedSince,
   lockOf,
   script,
@@ -37,6 +38,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     if (known === undefined) {
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
       doubt = delivery.redeliveredByBroker && epoch.openAt > delivery.arrivedAtMs;
+      if (doubt) base = freshSequence(base, now);
       record = newRecord(order, now);
       ctx.memory.onKept(record.order);
     } else {
@@ -79,15 +81,16 @@ function answerKnown(
   redelivered: boolean,
   mine: string,
 ): AdmitAnswer | null {
-  if (record.content !== order.contentHash) return { kind: "id-reused" };
+  if (record.content !== order.contentHash) {
+    return { kind: "id-reused", sinceMs: record.created };
+  }
   if (!redelivered && record.claim !== mine) return duplicateOf(record);
   if (record.final !== undefined) {
     const outcome = JSON.parse(record.final) as StoredOutcome;
     return { kind: "finished", outcome, told: record.told === true };
   }
-  if (record.step > 0) return { kind: "handed-over" };
   if (record.step < 0) return null;
-  if (record.outbox === undefined) return unreadable("admit");
+  if (record.step > 0 || record.outbox === undefined) return { kind: "handed-over" };
   return { kind: "saved", outbox: JSON.parse(record.outbox) as Outbox };
 }
 
@@ -102,10 +105,6 @@ function duplicateOf(record: CommandRecord): AdmitAnswer {
       jobId: (record.job as JobId | undefined) ?? null,
     },
   };
-}
-
-export function unreadable(name: string) {
-  return { kind: "corrupt" as const, message: `script ${name} found what it cannot read` };
 }
 
 function newRecord(order: Order, now: number): CommandRecord {
@@ -139,7 +138,9 @@ export function refuse(
     const epoch = ensureEpoch(m, ctx);
     const known = m.records.get(id);
     if (known !== undefined) {
-      if (known.content !== content || known.final === undefined) return { kind: "id-reused" };
+      if (known.content !== content || known.final === undefined) {
+        return { kind: "id-reused", sinceMs: known.created };
+      }
       const stored = JSON.parse(known.final) as StoredOutcome;
       return { kind: "finished", outcome: stored, first: false };
     }

@@ -2,7 +2,6 @@ import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import type { ClaimAnswer, Outbox, StoredOutcome } from "../../../src/steps/ports.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
-import { unreadable } from "./script-admit.ts";
 import {
   claimed,
   corrupt,
@@ -91,8 +90,7 @@ function standingOf(
     const outcome = JSON.parse(known.final) as StoredOutcome;
     return { kind: "finished", outcome, told: known.told === true };
   }
-  if (known.step === step && redelivered) {
-    if (known.outbox === undefined) return unreadable("claim");
+  if (known.step === step && redelivered && known.outbox !== undefined) {
     return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
   }
   if (known.step >= step) return { kind: "stale" };

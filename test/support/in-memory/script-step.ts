@@ -11,6 +11,7 @@ import type {
   StoredOutcome,
 } from "../../../src/steps/ports.ts";
 import {
+  claimLost,
   corrupt,
   ensureEpoch,
   FENCED,
@@ -38,7 +39,7 @@ export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): Loc
     const epoch = ensureEpoch(m, ctx);
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
-    if (record.claim !== textOf(claim)) return FENCED;
+    if (record.claim !== textOf(claim)) return claimLost(m, claim, ctx);
     const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
     if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
     const owner = lockOf(m, order.serverId, ctx)?.owner;
@@ -60,7 +61,7 @@ export function takeAttempt(
   return script(ctx, order.projectId, (m) => {
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
-    if (record.claim !== textOf(claim)) return FENCED;
+    if (record.claim !== textOf(claim)) return claimLost(m, claim, ctx);
     if (record.attempt === held + 1 && record.attemptClaim === textOf(claim)) {
       return { kind: "taken" as const, attempt: record.attempt };
     }
@@ -95,7 +96,8 @@ export function recordIntent(
     const unasked = switches.ignoreAttempt ?? switches.ignoreClaims ?? false;
     const ours = unasked || record.claim === textOf(claim);
     const current = unasked || record.attempt === intent.attempt;
-    if (!ours || !current || record.final !== undefined) return FENCED;
+    if (!ours) return claimLost(m, claim, ctx);
+    if (!current || record.final !== undefined) return FENCED;
     if (epoch.id !== claim.epoch || ctx.memory.nowMs() < epoch.openAt) return FORGOTTEN;
     if (lock?.owner !== order.commandId || lock.token !== intent.token) return FORGOTTEN;
     const found = record.intent;
@@ -127,7 +129,8 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
     const ours = ctx.switches.ignoreClaims || record.claim === textOf(claim);
-    if (!ours || record.final !== undefined) return FENCED;
+    if (record.final !== undefined) return FENCED;
+    if (!ours) return claimLost(m, claim, ctx);
     if (record.step === claim.step) return SAVED;
     const now = ctx.memory.nowMs();
     const attempt = "tries" in state ? state.tries.attempt : 1;
@@ -166,7 +169,7 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
       return { kind: "finished", outcome: stored, first: record.claim === textOf(claim) };
     }
     const ours = ctx.switches.ignoreClaims ?? ctx.switches.finishAgain;
-    if (!ours && record.claim !== textOf(claim)) return FENCED;
+    if (!ours && record.claim !== textOf(claim)) return claimLost(m, claim, ctx);
     const now = ctx.memory.nowMs();
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);

@@ -1,6 +1,6 @@
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
-import type { LockAnswer } from "../../../src/steps/ports.ts";
+import type { LockAnswer, StepClaim } from "../../../src/steps/ports.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
 
@@ -45,6 +45,12 @@ export function ensureEpoch(m: ProjectMemory, ctx: ScriptContext): EpochNow {
   const now = memory.nowMs();
   m.epoch = { id: candidate, run: memory.run, since: now, openAt: now + holdMs };
   return m.epoch;
+}
+
+/** Taken by another delivery, or forgotten together with the memory that it was made in. */
+export function claimLost(m: ProjectMemory, claim: StepClaim, ctx: ScriptContext) {
+  const same = m.epoch?.id === claim.epoch && m.epoch.run === ctx.memory.run;
+  return same ? FENCED : FORGOTTEN;
 }
 
 export function lockOf(m: ProjectMemory, server: string, ctx: ScriptContext): LockRecord | null {

@@ -1,0 +1,184 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { RIGS, HOLD_MS, type StoreRig } from "./rig.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  order,
+  outcome,
+  PROJECT,
+  REDELIVERED,
+  SERVER,
+} from "./samples.ts";
+
+describe.each(RIGS)("admission %s", (_name, rigs) => {
+  const fresh = rigs();
+  let rig: StoreRig;
+  const a = order("cmd-a");
+  const b = order("cmd-b");
+
+  beforeEach(async () => {
+    rig = await fresh();
+  });
+
+  it("gives a new command its server's lock and the first event numbers", async () => {
+    const answer = await rig.store.admit(a, delivery("n1"));
+    expect(answer).toMatchObject({
+      kind: "claimed",
+      doubt: false,
+      lock: { kind: "acquired", token: 1 },
+      claim: { nonce: "n1", step: 0, sequence: 1, rebuildingUntilMs: null },
+    });
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+  });
+
+  it("answers the same delivery the same twice", async () => {
+    const first = await rig.store.admit(a, delivery("n1"));
+    expect(await rig.store.admit(a, delivery("n1"))).toEqual(first);
+  });
+
+  it("gives a redelivery fresh numbers and the same lock", async () => {
+    await rig.store.admit(a, delivery("n1"));
+    expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toMatchObject({
+      kind: "claimed",
+      lock: { kind: "acquired", token: 1 },
+      claim: { sequence: 17 },
+    });
+  });
+
+  it("tells a second copy that it is a duplicate, and of what", async () => {
+    await admitted(rig.store, a);
+    expect(await rig.store.admit(a, delivery("n2"))).toMatchObject({
+      kind: "duplicate",
+      view: { phase: "submit", sequence: 2, outcome: null, jobId: null },
+    });
+  });
+
+  it("tells a redelivery that was saved what follows from it", async () => {
+    const { saving } = await admitted(rig.store, a);
+    expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toEqual({
+      kind: "saved",
+      outbox: saving.outbox,
+    });
+  });
+
+  it("tells a redelivery that went on that it is handed over", async () => {
+    const { next } = await admitted(rig.store, a);
+    const { claim } = claimed(await rig.store.claim(next, { nonce: "s1", redelivered: false }));
+    const outbox = { events: [], next: null };
+    const saving = { order: a, claim, state: next.state, nextSequence: 9, outbox } as const;
+    await rig.store.save({ ...saving, intent: "keep", lock: "keep" });
+    expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toEqual({ kind: "handed-over" });
+  });
+
+  it("tells a redelivery of a finished command its outcome, and whether it was told", async () => {
+    const { claim } = claimed(await rig.store.admit(a, delivery("n1")));
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
+    const again = () => rig.store.admit(a, delivery("n2", REDELIVERED));
+    expect(await again()).toEqual({ kind: "finished", outcome: done, told: false });
+    await rig.store.told(PROJECT, a.commandId);
+    expect(await again()).toEqual({ kind: "finished", outcome: done, told: true });
+  });
+
+  it("refuses the id with another content, since the same instant each time", async () => {
+    await rig.store.admit(a, delivery("n1"));
+    const other = { ...a, contentHash: "another" };
+    const first = await rig.store.admit(other, delivery("n2"));
+    expect(first).toMatchObject({ kind: "id-reused", sinceMs: expect.any(Number) });
+    expect(await rig.store.admit(other, delivery("n3", REDELIVERED))).toEqual(first);
+  });
+
+  it("tells the second command who holds the server and whether it wishes the same", async () => {
+    await rig.store.admit(a, delivery("n1"));
+    expect(await rig.store.admit(b, delivery("n2"))).toMatchObject({
+      lock: { kind: "busy", holder: "cmd-a", sameWish: true },
+    });
+    expect(await rig.store.admit(order("cmd-c", { wishHash: "x" }), delivery("n3"))).toMatchObject({
+      lock: { kind: "busy", sameWish: false },
+    });
+  });
+
+  it("lets a dry run look at the lock without taking it", async () => {
+    const dry = order("cmd-dry", { dryRun: true });
+    expect(await rig.store.admit(dry, delivery("n1"))).toMatchObject({
+      lock: { kind: "acquired" },
+    });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+  });
+
+  it("supersedes what was seen before the last success", async () => {
+    const { claim } = claimed(await rig.store.admit(a, delivery("n1")));
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: 5_000 });
+    const old = order("cmd-old", { observedAtMs: 4_999 });
+    expect(await rig.store.admit(old, delivery("n2"))).toMatchObject({
+      lock: { kind: "superseded", healedAtMs: 5_000 },
+    });
+    const later = order("cmd-later", { observedAtMs: 5_000 });
+    expect(await rig.store.admit(later, delivery("n3"))).toMatchObject({
+      lock: { kind: "acquired" },
+    });
+  });
+
+  it("gives no lock while reinstalls are paused", async () => {
+    await rig.setPaused();
+    expect(await rig.store.admit(a, delivery("n1"))).toMatchObject({ lock: { kind: "paused" } });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+  });
+
+  it("admits nobody while its memory is young", async () => {
+    const store = rig.withHold(HOLD_MS);
+    expect(await store.admit(a, delivery("n1"))).toMatchObject({
+      kind: "rebuilding",
+      untilMs: expect.any(Number),
+    });
+  });
+
+  it("doubts a redelivery that came before its memory was settled, and numbers it afresh", async () => {
+    const before = delivery("n1", { ...REDELIVERED, arrivedAtMs: Date.now() - 60_000 });
+    const answer = claimed(await rig.store.admit(a, before));
+    expect(answer.doubt).toBe(true);
+    expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+  });
+
+  it.each([{ command: a.commandId }, { server: SERVER }, "epoch" as const])(
+    "says which key it cannot read: %j",
+    async (key) => {
+      await rig.breakKey(key);
+      expect(await rig.store.admit(a, delivery("n1"))).toMatchObject({ kind: "corrupt" });
+    },
+  );
+
+  it("remembers what it refused, and says it again", async () => {
+    const said = outcome(a, 1);
+    const first = await rig.store.refuse(PROJECT, a.commandId, "bytes", said);
+    expect(first).toEqual({ kind: "finished", outcome: said, first: true });
+    const other = outcome(a, 2);
+    expect(await rig.store.refuse(PROJECT, a.commandId, "bytes", other)).toEqual({
+      kind: "finished",
+      outcome: said,
+      first: false,
+    });
+    expect(await rig.store.refuse(PROJECT, a.commandId, "others", other)).toMatchObject({
+      kind: "id-reused",
+    });
+  });
+
+  it("refuses under the id of an open command as reused, and leaves that one alone", async () => {
+    const { next } = await admitted(rig.store, a);
+    expect(
+      await rig.store.refuse(PROJECT, a.commandId, a.contentHash, outcome(a, 1)),
+    ).toMatchObject({ kind: "id-reused" });
+    expect(await rig.store.claim(next, { nonce: "s1", redelivered: false })).toMatchObject({
+      kind: "claimed",
+    });
+  });
+
+  it("refuses nothing for good while its memory is young", async () => {
+    const store = rig.withHold(HOLD_MS);
+    expect(await store.refuse(PROJECT, a.commandId, "bytes", outcome(a, 1))).toMatchObject({
+      kind: "rebuilding",
+    });
+  });
+});

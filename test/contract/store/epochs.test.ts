@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  DISK,
+  event,
+  order,
+  outcome,
+  REDELIVERED,
+  SERVER,
+  SUBMIT,
+} from "./samples.ts";
+
+const FIRST = { nonce: "s1", redelivered: false };
+const COPY = { nonce: "s2", redelivered: false };
+const AGAIN = { nonce: "s3", redelivered: true };
+
+describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
+  const fresh = rigs();
+  let rig: StoreRig;
+  const a = order("cmd-a");
+  const b = order("cmd-b");
+
+  beforeEach(async () => {
+    rig = await fresh();
+  });
+
+  it("puts record and lock back from the message after it was emptied", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const answer = claimed(await rig.store.claim(next, FIRST));
+    expect(answer).toMatchObject({
+      restored: "absent",
+      foreignEpoch: true,
+      lock: "held",
+      takenOver: false,
+    });
+    expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+    expect(await rig.store.admit(b, delivery("n2"))).toMatchObject({
+      lock: { kind: "busy", holder: "cmd-a" },
+    });
+  });
+
+  it("gives no new lock while its memory is young, and says until when", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const store = rig.withHold(HOLD_MS);
+    const answer = claimed(await store.claim({ ...next, token: null }, FIRST));
+    expect(answer.claim.rebuildingUntilMs).toBeGreaterThan(Date.now());
+    expect(await store.acquire(a, answer.claim)).toMatchObject({ kind: "rebuilding" });
+    expect(await store.admit(b, delivery("n2"))).toMatchObject({ kind: "rebuilding" });
+  });
+
+  it("notices another run of the server although everything is there", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.restart();
+    expect(await rig.withHold(HOLD_MS).claim(next, FIRST)).toMatchObject({
+      restored: "no",
+      foreignEpoch: true,
+      lock: "held",
+      claim: { rebuildingUntilMs: expect.any(Number) },
+    });
+  });
+
+  it("keeps one epoch as long as it remembers", async () => {
+    const first = claimed(await rig.store.admit(a, delivery("n1")));
+    const second = claimed(await rig.store.admit(b, delivery("n2")));
+    expect(second.claim.epoch).toBe(first.claim.epoch);
+  });
+
+  it("records no intent on ground that has moved", async () => {
+    const { next } = await admitted(rig.store, a);
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    await rig.restart();
+    const intent = { attempt: 1, token: 1, signedAtMs: 1, diskId: DISK };
+    expect(await rig.store.recordIntent(a, claim, intent)).toEqual({ kind: "forgotten" });
+  });
+
+  it("says forgotten, not fenced, to a claim that is gone with the memory", async () => {
+    const { next } = await admitted(rig.store, a);
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    await rig.flushAll();
+    // Somebody brings the message before: the record is there again, with another claim.
+    const other = claimed(await rig.store.admit(a, delivery("n9", REDELIVERED)));
+    expect(other.claim.step).toBe(0);
+    const forgotten = { kind: "forgotten" };
+    const outbox = { events: [event(a, 5, "waiting")], next: null };
+    const saving = { order: a, claim, state: SUBMIT, nextSequence: 6, outbox } as const;
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    expect(await rig.store.save({ ...saving, intent: "keep", lock: "keep" })).toEqual(forgotten);
+    expect(await rig.store.acquire(a, claim)).toEqual(forgotten);
+    expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(forgotten);
+    expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toEqual(forgotten);
+  });
+
+  it("says forgotten when there is no record at all", async () => {
+    const { next } = await admitted(rig.store, a);
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    await rig.flushAll();
+    const forgotten = { kind: "forgotten" };
+    expect(await rig.store.acquire(a, claim)).toEqual(forgotten);
+    expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(forgotten);
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toEqual(forgotten);
+  });
+
+  it("takes the later of two messages for what happened last", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    await rig.store.claim(next, FIRST);
+    const later = { ...next, step: 4, sequence: 40 };
+    expect(await rig.store.claim(later, COPY)).toMatchObject({
+      restored: "behind",
+      claim: { step: 4 },
+    });
+    expect(await rig.store.claim(next, AGAIN)).toEqual({ kind: "stale" });
+  });
+
+  it("drops an earlier message once a later one has put the record back", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    await rig.store.claim({ ...next, step: 2 }, FIRST);
+    expect(await rig.store.claim(next, AGAIN)).toEqual({ kind: "stale" });
+  });
+
+  it("has a raw command handed over once its first step has put the record back", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    await rig.store.claim(next, FIRST);
+    expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toEqual({ kind: "handed-over" });
+  });
+
+  it("tells a command whose lock went to another that it is lost", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    await rig.store.admit(b, delivery("n2"));
+    expect(await rig.store.claim(next, FIRST)).toMatchObject({ restored: "absent", lock: "lost" });
+  });
+
+  it("never gives a token twice, even to one that only messages remember", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const { claim } = claimed(await rig.store.claim({ ...next, token: 7 }, FIRST));
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    await rig.store.finish({ ...finishing, healedAtMs: null });
+    expect(await rig.store.admit(b, delivery("n2"))).toMatchObject({
+      lock: { kind: "acquired", token: 8 },
+    });
+  });
+});

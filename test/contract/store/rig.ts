@@ -1,0 +1,132 @@
+import { afterAll, beforeAll } from "vitest";
+import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
+import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import { createDiskEvidence } from "../../../src/adapters/redis/evidence.ts";
+import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
+import { createStrandedCommands } from "../../../src/adapters/redis/stranded.ts";
+import { systemClock } from "../../../src/clock.ts";
+import type { DiskEvidence, ReinstallStore, StrandedCommands } from "../../../src/steps/ports.ts";
+import { eventually } from "../../support/eventually.ts";
+import { StoreMemory } from "../../support/in-memory/memory.ts";
+import {
+  createMemoryEvidence,
+  createMemoryStore,
+  createMemoryStranded,
+} from "../../support/in-memory/store.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { PROJECT } from "./samples.ts";
+
+/** A store under test, and what its surroundings may do to it. */
+export interface StoreRig {
+  readonly store: ReinstallStore;
+  readonly evidence: DiskEvidence;
+  readonly stranded: StrandedCommands;
+  /** The same memory with another hold; 0: a new epoch is open at once. */
+  withHold(holdMs: number): ReinstallStore;
+  flushAll(): Promise<void>;
+  /** Another run of the server with everything there. */
+  restart(): Promise<void>;
+  /** Something foreign at one of our keys. */
+  breakKey(key: { command: CommandId } | { server: ServerId } | "epoch"): Promise<void>;
+  lockOwner(server: ServerId): Promise<string | null>;
+  setPaused(): Promise<void>;
+  requestCancel(command: CommandId): Promise<void>;
+}
+
+export const HOLD_MS = 60_000;
+const MIN_SAMPLES = 3;
+
+/** The in-memory store and the real one, on a Redis of its own: each test starts empty. */
+export const RIGS = [
+  ["in memory", memoryRigs],
+  ["on Redis", redisRigs],
+] as const;
+
+function memoryRigs(): () => Promise<StoreRig> {
+  return async () => {
+    const memory = new StoreMemory({ nowMs: () => Date.now() });
+    const nonce = () => systemClock.nonce();
+    const withHold = (rebuildHoldMs: number) => createMemoryStore({ memory, nonce, rebuildHoldMs });
+    return {
+      store: withHold(0),
+      evidence: createMemoryEvidence(memory, MIN_SAMPLES),
+      stranded: createMemoryStranded(memory),
+      withHold,
+      flushAll: async () => memory.flushAll(),
+      restart: async () => memory.restart(),
+      async breakKey(key) {
+        const { foreign } = memory.of(PROJECT);
+        if (key === "epoch") foreign.add("epoch");
+        else if ("command" in key) foreign.add(`cmd:${key.command}`);
+        else foreign.add(`lock:${key.server}`);
+      },
+      lockOwner: async (server) => memory.of(PROJECT).locks.get(server)?.owner ?? null,
+      async setPaused() {
+        memory.of(PROJECT).paused = true;
+      },
+      async requestCancel(command) {
+        const { records } = memory.of(PROJECT);
+        const record = records.get(command);
+        if (record !== undefined) records.set(command, { ...record, cancel: true });
+      },
+    };
+  };
+}
+
+function redisRigs(): () => Promise<StoreRig> {
+  let redis: PrivateRedis;
+  let client: RedisClient;
+  beforeAll(async () => {
+    redis = await startRedis({ appendOnly: true, extraArgs: ["--appendfsync", "always"] });
+    client = createRedisClient({
+      url: redis.url,
+      commandTimeoutMs: 2_000,
+      connectTimeoutMs: 2_000,
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await redis.stop();
+  });
+  return async () => {
+    await redis.flushAll();
+    const k = keysOf(PROJECT);
+    const withHold = (rebuildHoldMs: number) =>
+      createReinstallStore(
+        client,
+        createScriptRunner(client),
+        { rebuildHoldMs, dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000 },
+        systemClock,
+      );
+    return {
+      store: withHold(0),
+      evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
+      stranded: createStrandedCommands(client, systemClock),
+      withHold,
+      flushAll: () => redis.flushAll(),
+      async restart() {
+        await redis.kill();
+        await redis.start();
+        await eventually(async () => void (await client.ping()), { what: "Redis is back" });
+      },
+      async breakKey(key) {
+        const name =
+          key === "epoch"
+            ? k.epoch
+            : "command" in key
+              ? k.command(key.command)
+              : k.lock(key.server);
+        await redis.command("SET", name, "foreign");
+      },
+      async lockOwner(server) {
+        return client.hget(k.lock(server), "owner");
+      },
+      setPaused: async () => void (await redis.command("SET", k.paused, "1")),
+      requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
+    };
+  };
+}

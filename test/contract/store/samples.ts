@@ -1,0 +1,113 @@
+import type { ProgressEvent } from "../../../src/contract/event.ts";
+import { CommandId, DiskId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
+import { toProgressEvent } from "../../../src/core/events.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { State } from "../../../src/core/state.ts";
+import type {
+  AdmitAnswer,
+  ClaimAnswer,
+  CommandDelivery,
+  ReinstallStore,
+  StepClaim,
+  StoredOutcome,
+} from "../../../src/steps/ports.ts";
+
+export const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
+export const SERVER = ServerId.parse("4f4b3dfa-eb70-47cf-a60a-998a53bd598a");
+export const DISK = DiskId.parse("disk-1");
+
+export function order(id: string, more: Partial<Order> = {}): Order {
+  return {
+    commandId: CommandId.parse(id),
+    projectId: PROJECT,
+    serverId: SERVER,
+    contentHash: `content of ${id}`,
+    wishHash: "wish",
+    onBusy: "wait",
+    dryRun: false,
+    expiresAtMs: Date.now() + 3_600_000,
+    receivedAtMs: Date.now(),
+    ...more,
+  };
+}
+
+export function delivery(nonce: string, more: Partial<CommandDelivery> = {}): CommandDelivery {
+  return {
+    nonce,
+    redelivered: false,
+    redeliveredByBroker: false,
+    arrivedAtMs: Date.now(),
+    ...more,
+  };
+}
+
+export const REDELIVERED = { redelivered: true, redeliveredByBroker: true } as const;
+
+export const SUBMIT: State = {
+  phase: "submit",
+  body: { userid: "user" },
+  tries: { attempt: 1, spent: 0 },
+  before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+};
+
+export function envelope(
+  of: Order,
+  { claim, token }: { claim: StepClaim; token: number | null },
+  more: Partial<Envelope> = {},
+): Envelope {
+  return {
+    v: ENVELOPE_VERSION,
+    order: of,
+    step: claim.step + 1,
+    sequence: claim.sequence + 1,
+    epoch: claim.epoch,
+    dueMs: Date.now(),
+    token,
+    revived: 0,
+    deaths: 0,
+    state: SUBMIT,
+    ...more,
+  };
+}
+
+export function event(of: Order, sequence: number, name: "succeeded" | "waiting"): ProgressEvent {
+  return toProgressEvent("test", of, sequence, { event: name, data: {} }, 1_800_000_000_000);
+}
+
+export function outcome(of: Order, sequence = 2): StoredOutcome {
+  return { event: event(of, sequence, "succeeded"), reply: null, dead: null };
+}
+
+export type Claimed<A> = Extract<A, { kind: "claimed" }>;
+
+/** The answer, which must be `claimed`. */
+export function claimed<A extends AdmitAnswer | ClaimAnswer>(answer: A): Claimed<A> {
+  if (answer.kind !== "claimed") throw new Error(`not claimed: ${JSON.stringify(answer)}`);
+  return answer as Claimed<A>;
+}
+
+/** Admits a command and saves its first step, so that `next` is its `submit` message. */
+export async function admitted(
+  store: ReinstallStore,
+  of: Order,
+  nonce = `first of ${of.commandId}`,
+) {
+  const { claim, lock } = claimed(await store.admit(of, delivery(nonce)));
+  const token = lock.kind === "acquired" ? lock.token : null;
+  const next = envelope(of, { claim, token });
+  const saving = {
+    order: of,
+    claim,
+    state: next.state,
+    nextSequence: next.sequence,
+    outbox: {
+      events: [event(of, claim.sequence, "waiting")],
+      next: { envelope: storedEnvelope(next), delayMs: 0 },
+    },
+    intent: "keep",
+    lock: "keep",
+  } as const;
+  const saved = await store.save(saving);
+  return { claim, lock, token, next, saving, saved };
+}

@@ -1,0 +1,316 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { DiskId } from "../../../src/contract/ids.ts";
+import type { StepClaim } from "../../../src/steps/ports.ts";
+import { RIGS, type StoreRig } from "./rig.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  DISK,
+  envelope,
+  event,
+  order,
+  outcome,
+  PROJECT,
+  SERVER,
+  SUBMIT,
+} from "./samples.ts";
+
+const FIRST = { nonce: "s1", redelivered: false };
+const COPY = { nonce: "s2", redelivered: false };
+const AGAIN = { nonce: "s3", redelivered: true };
+const SIGNED = 1_800_000_000_000;
+
+describe.each(RIGS)("steps %s", (_name, rigs) => {
+  const fresh = rigs();
+  let rig: StoreRig;
+  const a = order("cmd-a");
+
+  beforeEach(async () => {
+    rig = await fresh();
+  });
+
+  async function submitting() {
+    const { next } = await admitted(rig.store, a);
+    const answer = claimed(await rig.store.claim(next, FIRST));
+    return { next, claim: answer.claim, answer };
+  }
+
+  function saving(claim: StepClaim, sequence = claim.sequence) {
+    const outbox = { events: [event(a, sequence, "waiting")], next: null };
+    const step = { order: a, claim, state: SUBMIT, nextSequence: sequence + 1, outbox };
+    return { ...step, intent: "keep", lock: "keep" } as const;
+  }
+
+  const intent = (attempt = 1, signedAtMs: number | null = SIGNED) => ({
+    attempt,
+    token: 1,
+    signedAtMs,
+    diskId: DISK,
+  });
+
+  it("gives a step to its first delivery, with the lock and the attempt as they are", async () => {
+    const { answer } = await submitting();
+    expect(answer).toMatchObject({
+      claim: { nonce: "s1", step: 1, sequence: 2, rebuildingUntilMs: null },
+      attempt: { attempt: 1, intent: null, jobId: null },
+      takenOver: false,
+      restored: "no",
+      foreignEpoch: false,
+      lock: "held",
+      cancelRequested: false,
+    });
+  });
+
+  it("answers the same claim the same twice", async () => {
+    const { next, answer } = await submitting();
+    expect(await rig.store.claim(next, FIRST)).toEqual(answer);
+  });
+
+  it("drops an unmarked copy of a step that somebody has", async () => {
+    const { next } = await submitting();
+    expect(await rig.store.claim(next, COPY)).toEqual({ kind: "stale" });
+  });
+
+  it("lets a redelivery take a step over, with event numbers of its own", async () => {
+    const { next } = await submitting();
+    expect(await rig.store.claim(next, AGAIN)).toMatchObject({
+      takenOver: true,
+      claim: { sequence: 18 },
+    });
+  });
+
+  it("lets a message that was put back take a step over", async () => {
+    const { next } = await submitting();
+    expect(await rig.store.claim({ ...next, revived: 1 }, COPY)).toMatchObject({
+      takenOver: true,
+    });
+  });
+
+  it("saves once, and says so again", async () => {
+    const { claim } = await submitting();
+    expect(await rig.store.save(saving(claim))).toEqual({ kind: "saved" });
+    expect(await rig.store.save(saving(claim))).toEqual({ kind: "saved" });
+  });
+
+  it("tells a redelivery of a saved step what follows, and drops an unmarked copy", async () => {
+    const { next, claim } = await submitting();
+    await rig.store.save(saving(claim));
+    const outbox = saving(claim).outbox;
+    expect(await rig.store.claim(next, AGAIN)).toEqual({ kind: "saved", outbox });
+    expect(await rig.store.claim(next, COPY)).toEqual({ kind: "stale" });
+  });
+
+  it("fences whoever lost its claim out of everything", async () => {
+    const { next, claim } = await submitting();
+    await rig.store.claim(next, AGAIN);
+    const fenced = { kind: "fenced" };
+    expect(await rig.store.save(saving(claim))).toEqual(fenced);
+    expect(await rig.store.acquire(a, claim)).toEqual(fenced);
+    expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(fenced);
+    expect(await rig.store.recordIntent(a, claim, intent())).toEqual(fenced);
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toEqual(fenced);
+  });
+
+  it("gives the lock back with a save that releases it, and again when asked", async () => {
+    const { claim, next } = await submitting();
+    await rig.store.save({ ...saving(claim), lock: "release" });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+    const waiting = { ...next, step: 2, token: null };
+    const second = claimed(await rig.store.claim(waiting, FIRST));
+    expect(second.lock).toBe("none");
+    expect(await rig.store.acquire(a, second.claim)).toEqual({ kind: "acquired", token: 2 });
+    expect(await rig.store.acquire(a, second.claim)).toEqual({ kind: "acquired", token: 2 });
+  });
+
+  it("takes the next attempt once per claim", async () => {
+    const { claim } = await submitting();
+    const taken = { kind: "taken", attempt: 2 };
+    expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(taken);
+    expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(taken);
+    expect(await rig.store.takeAttempt(a, claim, 5)).toEqual({ kind: "fenced" });
+  });
+
+  it("records an intent, says so again, and shows it to the next claim", async () => {
+    const { claim, next } = await submitting();
+    expect(await rig.store.recordIntent(a, claim, intent())).toEqual({ kind: "saved" });
+    expect(await rig.store.recordIntent(a, claim, intent())).toEqual({ kind: "saved" });
+    expect(await rig.store.claim(next, AGAIN)).toMatchObject({
+      attempt: { attempt: 1, intent: { attempt: 1, signedAtMs: SIGNED, diskId: DISK } },
+    });
+  });
+
+  it("records no second intent for one attempt", async () => {
+    const { claim } = await submitting();
+    await rig.store.recordIntent(a, claim, intent());
+    expect(await rig.store.recordIntent(a, claim, intent(1, SIGNED + 1))).toEqual({
+      kind: "fenced",
+    });
+  });
+
+  it("records an intent without expiry", async () => {
+    const { claim, next } = await submitting();
+    expect(await rig.store.recordIntent(a, claim, intent(1, null))).toEqual({ kind: "saved" });
+    expect(await rig.store.recordIntent(a, claim, intent(1, null))).toEqual({ kind: "saved" });
+    expect(await rig.store.claim(next, AGAIN)).toMatchObject({
+      attempt: { intent: { signedAtMs: null } },
+    });
+  });
+
+  it("records an intent of the present attempt and token only", async () => {
+    const { claim } = await submitting();
+    await rig.store.takeAttempt(a, claim, 1);
+    expect(await rig.store.recordIntent(a, claim, intent(1))).toEqual({ kind: "fenced" });
+    expect(await rig.store.recordIntent(a, claim, { ...intent(2), token: 7 })).toEqual({
+      kind: "forgotten",
+    });
+    expect(await rig.store.recordIntent(a, claim, intent(2))).toEqual({ kind: "saved" });
+  });
+
+  it("clears an intent that is proven not to have been carried out", async () => {
+    const { claim, next } = await submitting();
+    await rig.store.recordIntent(a, claim, intent());
+    await rig.store.save({ ...saving(claim), intent: "clear" });
+    const second = await rig.store.claim({ ...next, step: 2 }, FIRST);
+    expect(second).toMatchObject({ attempt: { intent: null } });
+  });
+
+  it("finishes once: a second outcome gives back the first, and the lock is free", async () => {
+    const { claim, next } = await submitting();
+    const first = {
+      order: a,
+      claim,
+      outcome: outcome(a, 2),
+      lock: "free",
+      healedAtMs: null,
+    } as const;
+    expect(await rig.store.finish(first)).toEqual({
+      kind: "finished",
+      outcome: outcome(a, 2),
+      first: true,
+    });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+    const again = await rig.store.finish({ ...first, outcome: outcome(a, 3) });
+    expect(again).toMatchObject({ kind: "finished", outcome: outcome(a, 2) });
+    expect(await rig.store.claim(next, AGAIN)).toEqual({
+      kind: "finished",
+      outcome: outcome(a, 2),
+      told: false,
+    });
+    expect(await rig.store.save(saving(claim))).toEqual({ kind: "fenced" });
+  });
+
+  it("keeps what comes before the final event, and whom to reply to", async () => {
+    const { claim } = await submitting();
+    const full = {
+      ...outcome(a, 3),
+      preface: [event(a, 2, "waiting")],
+      reply: { queue: "answers", correlationId: "7" },
+      dead: { reason: "why", body: { what: 1 } },
+    };
+    await rig.store.finish({ order: a, claim, outcome: full, lock: "free", healedAtMs: null });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({
+      kind: "finished",
+      outcome: full,
+    });
+  });
+
+  it("keeps the lock of an outcome that nobody can know, and frees none of another", async () => {
+    const { claim } = await submitting();
+    const keep = { order: a, claim, outcome: outcome(a), lock: "keep", healedAtMs: null } as const;
+    await rig.store.finish(keep);
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+    const b = order("cmd-b");
+    const second = claimed(await rig.store.admit(b, delivery("n2")));
+    await rig.store.finish({
+      order: b,
+      claim: second.claim,
+      outcome: outcome(b),
+      lock: "free",
+      healedAtMs: null,
+    });
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+  });
+
+  it("tells joiners how a command stands", async () => {
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({ kind: "unheard-of" });
+    const { claim } = await submitting();
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({ kind: "open" });
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({
+      kind: "finished",
+      outcome: done,
+    });
+  });
+
+  it("passes on that a person cancelled", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.requestCancel(a.commandId);
+    expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequested: true });
+  });
+
+  it("cannot claim a step of another command under the same id", async () => {
+    const { next } = await submitting();
+    const other = { ...next, order: { ...a, contentHash: "another" } };
+    expect(await rig.store.claim(other, COPY)).toMatchObject({ kind: "corrupt" });
+  });
+
+  it("says which key it cannot read", async () => {
+    const { next, claim } = await submitting();
+    await rig.breakKey({ server: SERVER });
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    expect(await rig.store.claim(next, AGAIN)).toMatchObject({ kind: "corrupt" });
+    expect(await rig.store.acquire(a, claim)).toMatchObject({ kind: "corrupt" });
+    expect(await rig.store.recordIntent(a, claim, intent())).toMatchObject({ kind: "corrupt" });
+    expect(await rig.store.save(saving(claim))).toMatchObject({ kind: "corrupt" });
+    expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toMatchObject({
+      kind: "corrupt",
+    });
+  });
+
+  it("counts what reinstalls taught about disks: enough and none against it", async () => {
+    expect(await rig.evidence.trust("sas")).toBe("untested");
+    for (let i = 0; i < 3; i++) await rig.evidence.count("sas", "replaced");
+    expect(await rig.evidence.trust("sas")).toBe("trusted");
+    expect(await rig.evidence.trust(null)).toBe("untested");
+    await rig.evidence.count("sas", "kept");
+    expect(await rig.evidence.trust("sas")).toBe("contradicted");
+  });
+
+  it("finds open commands that do not move, one sweeper at a time", async () => {
+    const { next } = await admitted(rig.store, a);
+    const found = await rig.stranded.find(PROJECT, -1_000, 10);
+    expect(found).toMatchObject([{ commandId: "cmd-a", order: a, outcome: null }]);
+    const { body: _body, ...state } = SUBMIT as typeof SUBMIT & { body: unknown };
+    expect(found[0]?.resume).toEqual({ ...next, state });
+    expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
+  });
+
+  it("finds no command that moved lately, nor one whose outcome was told", async () => {
+    await admitted(rig.store, a);
+    expect(await rig.stranded.find(PROJECT, 60_000, 10)).toEqual([]);
+    rig = await fresh();
+    const { claim } = await submitting();
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
+    await rig.store.told(PROJECT, a.commandId);
+    expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
+  });
+
+  it("finds an outcome that was never told", async () => {
+    const { claim } = await submitting();
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
+    expect(await rig.stranded.find(PROJECT, -1_000, 10)).toMatchObject([{ outcome: done }]);
+  });
+
+  it("puts an attempt's disk where the next claim finds it", async () => {
+    const { claim, next } = await submitting();
+    const disk = DiskId.parse("another disk");
+    await rig.store.recordIntent(a, claim, { ...intent(), diskId: disk });
+    const again = await rig.store.claim(envelope(a, { claim, token: 1 }, { ...next }), AGAIN);
+    expect(again).toMatchObject({ attempt: { intent: { diskId: disk } } });
+  });
+});
