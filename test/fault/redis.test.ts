@@ -1,0 +1,423 @@
+import { expect, it } from "vitest";
+import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
+import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
+import { startFlakyProxy } from "../support/flaky-proxy.ts";
+import { type PrivateRedis, type RedisOptions, startRedis } from "../support/redis.ts";
+import { startReplica, startWatchedRedis } from "../support/redis-failover.ts";
+import { sharedServices } from "../support/services.ts";
+import type { Stage, StageOptions } from "../support/stage.ts";
+import { allHeard, allOnce, earnTrust, onRedis, onStage, posts, sendFleet } from "./own-stage.ts";
+
+const ENV = { REDIS_COMMAND_TIMEOUT_MS: "500", ECS_POST_TIMEOUT_MS: "3000" };
+const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:`;
+/** Jobs that outlast the fault. */
+const LONG = { server: { jobDurationMs: 4_000 } };
+
+async function onPrivateRedis(
+  play: (stage: Stage, redis: PrivateRedis) => Promise<void>,
+  options: RedisOptions & Partial<Pick<StageOptions, "env">> = {},
+  through: (redis: PrivateRedis) => string = (redis) => redis.url,
+): Promise<void> {
+  const { env = {}, ...redisOptions } = options;
+  const redis = await startRedis({ appendOnly: true, ...redisOptions });
+  const services = await sharedServices();
+  try {
+    await onStage(
+      {
+        rabbitMq: services.rabbitMq,
+        redisUrl: redis.url,
+        through: { redis: through(redis) },
+        env: { ...ENV, ...env },
+      },
+      (stage) => play(stage, redis),
+    );
+  } finally {
+    await services.close();
+    await redis.stop();
+  }
+}
+
+const readiness = async (stage: Stage) =>
+  (await fetch(`${stage.workers[0]?.httpUrl}/readyz`)).status;
+const dependencies = async (stage: Stage) => {
+  const body = (await (await fetch(`${stage.workers[0]?.httpUrl}/readyz`)).json()) as {
+    readonly dependencies: readonly { readonly name: string; readonly state: string }[];
+  };
+  return Object.fromEntries(body.dependencies.map(({ name, state }) => [name, state]));
+};
+const liveness = async (stage: Stage) => (await fetch(`${stage.workers[0]?.httpUrl}/livez`)).status;
+
+it.concurrent("away at the start: waits, alive and not ready; then works, and no attempt was spent", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    await redis.kill();
+    await stage.spawnWorker();
+    await eventually(async () => (await dependencies(stage))["rabbitmq"] === "up", {
+      timeoutMs: 30_000,
+    });
+    const fleet = await sendFleet(stage, 3);
+    expect(await readiness(stage)).toBe(503);
+    // The commands were taken, and put aside.
+    await eventually(() => (stage.workers[0]?.output() ?? "").includes("store-away"), {
+      timeoutMs: 30_000,
+    });
+    expect(await liveness(stage)).toBe(200);
+    await redis.start();
+    await allOnce(stage, fleet);
+    for (const id of fleet.ids) {
+      expect((await stage.emitter.event(id, "submitted")).data["attempt"]).toBe(1);
+    }
+    await stage.workers[0]?.ready();
+    await stage.audit(fleet.ids);
+  });
+});
+
+it.concurrent("away in the middle, back with its data: nothing is sent meanwhile, everything ends", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    await stage.addWorker();
+    const running = await sendFleet(stage, 5, LONG);
+    await allHeard(stage, running, "submitted");
+    // One POST is on the wire at the moment when Redis goes.
+    stage.simulator.faults.set({ operation: "reinstall", delayBeforeReplyMs: 1_500, times: 1 });
+    const flying = await sendFleet(stage, 1, LONG);
+    await eventually(() => stage.reinstalls(flying.serverIds[0] ?? "") === 1);
+    await redis.kill();
+    const coming = await sendFleet(stage, 5);
+    await eventually(async () => (await readiness(stage)) === 503);
+    await eventually(() => (stage.workers[0]?.output().match(/store-away/g) ?? []).length > 10, {
+      timeoutMs: 30_000,
+    });
+    expect(coming.serverIds.map((id) => posts(stage, id))).toEqual([0, 0, 0, 0, 0]);
+    await redis.start();
+    for (const fleet of [running, flying, coming]) await allOnce(stage, fleet);
+    // Its outcome travelled in its message; it is told as if nothing had happened.
+    expect(stage.emitter.story(flying.ids[0] ?? "")).toContain("submitted");
+    await stage.audit([...running.ids, ...flying.ids, ...coming.ids]);
+  });
+});
+
+it.concurrent.each([
+  ["restarted empty", (redis: PrivateRedis) => redis.restartEmpty()],
+  ["emptied by FLUSHALL", (redis: PrivateRedis) => redis.flushAll()],
+  [
+    "emptied by FLUSHALL twice",
+    async (redis: PrivateRedis) => {
+      await redis.flushAll();
+      await eventually(async () => (await redis.command("DBSIZE")) !== 0);
+      await redis.flushAll();
+    },
+  ],
+  ["told to forget its scripts", (redis: PrivateRedis) => redis.command("SCRIPT", "FLUSH")],
+  ["restarted without its last second", (redis: PrivateRedis) => redis.restartWithoutLast(20)],
+] as const)(
+  "%s while jobs run: in-flight servers are locked again from the broker, nothing is sent twice",
+  async (_name, lose) => {
+    await onPrivateRedis(
+      async (stage, redis) => {
+        await stage.addWorker();
+        await stage.addWorker();
+        const running = await sendFleet(stage, 8, LONG);
+        await allHeard(stage, running, "submitted");
+        const joining = running.serverIds.map((_, index) => commandId(`join-${index}`));
+        const other = { "os-reinstall": { keyname: "another", userid: "someone" } };
+        const waiting = running.serverIds.map((_, index) => commandId(`wait-${index}`));
+        for (const [index, serverId] of running.serverIds.entries()) {
+          await stage.emitter.send(stage.command(joining[index] ?? "", serverId));
+          await stage.emitter.send(stage.command(waiting[index] ?? "", serverId, other));
+        }
+        await Promise.all(joining.map((id) => stage.emitter.event(id, "joined")));
+        await Promise.all(waiting.map((id) => stage.emitter.event(id, "waiting")));
+
+        await lose(redis);
+
+        // Somebody new wants the same servers while nobody remembers who has them.
+        const late = running.serverIds.map((_, index) => commandId(`late-${index}`));
+        for (const [index, serverId] of running.serverIds.entries()) {
+          await stage.emitter.send(
+            stage.command(late[index] ?? "", serverId, { on_busy: "reject" }),
+          );
+        }
+        const outcomes = async (ids: readonly string[]) =>
+          Promise.all(ids.map(async (id) => (await stage.emitter.outcome(id, 90_000)).data.event));
+        expect(await outcomes(running.ids)).toEqual(running.ids.map(() => "succeeded"));
+        const said = [...(await outcomes(joining)), ...(await outcomes(waiting))];
+        for (const one of said) expect(["succeeded", "unresolved"]).toContain(one);
+        await outcomes(late);
+        const ledger = stage.simulator.ledger().servers;
+        for (const id of running.serverIds) expect(ledger[id]?.maxConcurrent).toBe(1);
+        const all = [...running.ids, ...joining, ...waiting, ...late];
+        const unresolved = all.filter((id) => stage.emitter.story(id).includes("unresolved"));
+        console.log(`${_name}: unresolved ${unresolved.length} of ${all.length}`);
+        await stage.audit(all, unresolved);
+      },
+      { env: { JOB_DEADLINE_MS: "15000" } },
+    );
+  },
+);
+
+it.concurrent("emptied while idle: the next command waits for the hold, then is carried out", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    await stage.addWorker();
+    const first = await sendFleet(stage, 1);
+    await allOnce(stage, first);
+    await redis.flushAll();
+    const flushedAtMs = Date.now();
+    const second = await sendFleet(stage, 2);
+    await allOnce(stage, second);
+    const submitted = await stage.emitter.event(second.ids[0] ?? "", "submitted");
+    expect(Date.parse(submitted.time) - flushedAtMs).toBeGreaterThanOrEqual(1_400);
+
+    // A finished command that Redis has forgotten is new; what it says about the server protects it.
+    const [id = ""] = first.ids;
+    const [serverId = ""] = first.serverIds;
+    const guards = {
+      disk: { expected_system_disk: "11111111-2222-4333-8444-555555555555" },
+      age: { expires_at: new Date(Date.now() - 1_000).toISOString() },
+    };
+    for (const [name, guard] of Object.entries(guards)) {
+      await stage.emitter.send(stage.command(`${id}-${name}`, serverId, guard));
+    }
+    expect((await stage.emitter.outcome(`${id}-disk`)).data.event).toBe("superseded");
+    expect((await stage.emitter.outcome(`${id}-age`)).data.event).toBe("expired");
+    expect(stage.reinstalls(serverId)).toBe(1);
+    await stage.audit([...first.ids, ...second.ids, `${id}-disk`, `${id}-age`]);
+  });
+});
+
+it.concurrent("emptied between intent and POST: the one POST counts, its job is followed", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    const worker = await stage.addWorker([{ label: "submit:intent-recorded", action: "stop" }]);
+    const fleet = await sendFleet(stage, 1);
+    await worker.stopped();
+    await redis.flushAll();
+    worker.process.signal("SIGCONT");
+    await allOnce(stage, fleet);
+    expect(posts(stage, fleet.serverIds[0] ?? "")).toBe(1);
+    await stage.audit(fleet.ids);
+  });
+});
+
+it.concurrent.each(["submit:attempt-claimed", "submit:signed"])(
+  "emptied at %s: no POST on the strength of a missing intent, only on proof",
+  async (label) => {
+    await onPrivateRedis(async (stage, redis) => {
+      const worker = await stage.addWorker([{ label, action: "stop" }]);
+      const fleet = await sendFleet(stage, 1);
+      await worker.stopped();
+      await redis.flushAll();
+      const flushedAtMs = Date.now();
+      worker.process.signal("SIGCONT");
+      // The evidence was forgotten as well: it is earned again.
+      const plain = await earnTrust(stage);
+      await allOnce(stage, fleet);
+      const submitted = await stage.emitter.event(fleet.ids[0] ?? "", "submitted");
+      expect(Date.parse(submitted.time) - flushedAtMs).toBeGreaterThan(6_000);
+      await stage.audit([...plain, ...fleet.ids]);
+    });
+  },
+);
+
+it.concurrent("the intent is lost with the last second, and its worker too: nobody sends again before the fence", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    const worker = await stage.addWorker([
+      { label: "submit:intent-recorded", nth: 4, action: "stop" },
+    ]);
+    const plain = await earnTrust(stage);
+    const fleet = await sendFleet(stage, 1);
+    await worker.stopped();
+    // The last write is the intent.
+    await redis.restartWithoutLast(1);
+    await worker.kill();
+    const killedAtMs = Date.now();
+    await stage.addWorker();
+    await allOnce(stage, fleet);
+    const submitted = await stage.emitter.event(fleet.ids[0] ?? "", "submitted");
+    expect(Date.parse(submitted.time) - killedAtMs).toBeGreaterThan(6_000);
+    await stage.audit([...plain, ...fleet.ids]);
+  });
+});
+
+it.concurrent.each([
+  [
+    "out of memory",
+    (redis: PrivateRedis) => redis.configSet("maxmemory", "1"),
+    (redis: PrivateRedis) => redis.configSet("maxmemory", "0"),
+  ],
+  [
+    "read-only",
+    (redis: PrivateRedis) => redis.command("REPLICAOF", "127.0.0.1", 1),
+    (redis: PrivateRedis) => redis.command("REPLICAOF", "NO", "ONE"),
+  ],
+  [
+    "silent for longer than the time-out",
+    (redis: PrivateRedis) => redis.pause(),
+    (redis: PrivateRedis) => redis.resume(),
+  ],
+  [
+    "without the right to run scripts (NOPERM)",
+    (redis: PrivateRedis) => redis.command("ACL", "SETUSER", "default", "-@scripting"),
+    (redis: PrivateRedis) => redis.command("ACL", "SETUSER", "default", "+@scripting"),
+  ],
+] as const)("%s for a while: no POST, then on where it was", async (_name, breakIt, mendIt) => {
+  await onPrivateRedis(async (stage, redis) => {
+    await stage.addWorker();
+    const running = await sendFleet(stage, 4, LONG);
+    await allHeard(stage, running, "submitted");
+    await breakIt(redis);
+    const coming = await sendFleet(stage, 4);
+    await eventually(() => (stage.workers[0]?.output().match(/store-away/g) ?? []).length > 10, {
+      timeoutMs: 30_000,
+    });
+    expect(coming.serverIds.map((id) => posts(stage, id))).toEqual([0, 0, 0, 0]);
+    await mendIt(redis);
+    await allOnce(stage, running);
+    await allOnce(stage, coming);
+    await stage.audit([...running.ids, ...coming.ids]);
+  });
+});
+
+it.concurrent("every reply lost after execution, for two seconds in a burst: nothing runs twice with effect", async () => {
+  const redis = await startRedis({ appendOnly: true });
+  const proxy = await startFlakyProxy(redis.port);
+  const services = await sharedServices();
+  try {
+    await onStage(
+      {
+        rabbitMq: services.rabbitMq,
+        redisUrl: redis.url,
+        through: { redis: proxy.via(redis.url) },
+        env: ENV,
+      },
+      async (stage) => {
+        await stage.addWorker();
+        const fleet = await sendFleet(stage, 20);
+        await eventually(() => stage.reinstalls(fleet.serverIds[0] ?? "") === 1);
+        for (let round = 0; round < 3; round++) {
+          const before = proxy.bytes.up;
+          await proxy.set({ kind: "drop-replies" });
+          // Something was asked, and done, that nobody heard of.
+          await eventually(() => proxy.bytes.up > before + 500);
+          await proxy.set({ kind: "reset" });
+          await proxy.set({ kind: "pass" });
+        }
+        await allOnce(stage, fleet);
+        await stage.audit(fleet.ids);
+      },
+    );
+  } finally {
+    await proxy.close();
+    await services.close();
+    await redis.stop();
+  }
+});
+
+it.concurrent("a foreign value at a key of ours ends that command with a reason; the others go on", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    await stage.addWorker();
+    const [byLock, byRecord] = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
+    const ids = ["by-lock", "by-record"].map(commandId) as [string, string];
+    await onRedis(redis.url, async (client) => {
+      await client.set(`${KEY}lock:${byLock?.id}`, "somebody else's");
+      await client.set(`${KEY}cmd:${ids[1]}`, "somebody else's");
+    });
+    await stage.emitter.send(stage.command(ids[0], byLock?.id ?? ""));
+    await stage.emitter.send(stage.command(ids[1], byRecord?.id ?? ""));
+    const fine = await sendFleet(stage, 3);
+    for (const id of ids) {
+      const { data } = await stage.emitter.event(id, "rejected");
+      expect(data["problems"]).toMatchObject([{ code: "store-unreadable" }]);
+    }
+    await allOnce(stage, fine);
+    expect(posts(stage, byLock?.id ?? "") + posts(stage, byRecord?.id ?? "")).toBe(0);
+    await onRedis(redis.url, (client) => client.del(`${KEY}lock:${byLock?.id}`));
+    await stage.audit(fine.ids);
+  });
+});
+
+it.concurrent("a lock of another service is waited for by name, never taken", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    await stage.addWorker();
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const lock = `${KEY}lock:${server.id}`;
+    await onRedis(redis.url, (client) =>
+      client.hset(lock, { owner: "nightly-backup", token: 1, operation: "snapshot", since: 1 }),
+    );
+    const [waits, rejected] = ["waits", "rejected"].map(commandId) as [string, string];
+    await stage.emitter.send(stage.command(waits, server.id));
+    await stage.emitter.send(stage.command(rejected, server.id, { on_busy: "reject" }));
+    expect((await stage.emitter.event(waits, "waiting")).data).toMatchObject({
+      waits_for: "server-busy",
+      holder: "nightly-backup",
+    });
+    expect((await stage.emitter.outcome(rejected)).data.event).toBe("rejected");
+    expect(posts(stage, server.id)).toBe(0);
+    await onRedis(redis.url, (client) => client.del(lock));
+    expect((await stage.emitter.outcome(waits)).data.event).toBe("succeeded");
+    await stage.audit([waits, rejected]);
+  });
+});
+
+it.concurrent("too few replicas have the intent: no POST until one does", async () => {
+  const master = await startRedis({ extraArgs: ["--repl-diskless-sync-delay", "0"] });
+  const replica = await startReplica(master);
+  const services = await sharedServices();
+  try {
+    await onStage(
+      {
+        rabbitMq: services.rabbitMq,
+        redisUrl: master.url,
+        env: { ...ENV, REDIS_WAIT_REPLICAS: "1", REDIS_WAIT_TIMEOUT_MS: "200" },
+      },
+      async (stage) => {
+        await stage.addWorker();
+        await replica.pause();
+        const fleet = await sendFleet(stage, 2);
+        await eventually(() => (stage.workers[0]?.output().match(/store-away/g) ?? []).length > 1);
+        expect(fleet.serverIds.map((id) => posts(stage, id))).toEqual([0, 0]);
+        await replica.resume();
+        // The intent of the first try is on record: only proof leads to the next one.
+        const plain = await earnTrust(stage);
+        await allOnce(stage, fleet);
+        await stage.audit([...plain, ...fleet.ids]);
+      },
+    );
+  } finally {
+    await services.close();
+    await replica.stop();
+    await master.stop();
+  }
+});
+
+it.concurrent("a failover by Sentinel: the new primary is found, and nothing in flight is repeated", async () => {
+  const watched = await startWatchedRedis();
+  const services = await sharedServices();
+  try {
+    await onStage(
+      {
+        rabbitMq: services.rabbitMq,
+        // The one that is there in the end.
+        redisUrl: watched.replica.url,
+        env: {
+          ...ENV,
+          REDIS_SENTINEL_HOSTS: watched.sentinels
+            .map(({ host, port }) => `${host}:${port}`)
+            .join(","),
+          REDIS_SENTINEL_NAME: watched.masterName,
+        },
+      },
+      async (stage) => {
+        await stage.addWorker();
+        const running = await sendFleet(stage, 5, { server: { jobDurationMs: 6_000 } });
+        await allHeard(stage, running, "submitted");
+        await watched.master.kill();
+        const coming = await sendFleet(stage, 5);
+        await allOnce(stage, running);
+        await allOnce(stage, coming);
+        await stage.audit([...running.ids, ...coming.ids]);
+      },
+    );
+  } finally {
+    await services.close();
+    await watched.stop();
+  }
+});
