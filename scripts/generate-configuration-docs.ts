@@ -38,6 +38,7 @@ const ROOM_TITLES: Record<string, string> = {
   http: "HTTP",
   shutdown: "Shutdown",
   log: "Log",
+  tracing: "Tracing",
 };
 
 /** The whole page. Throws when a setting has no comment or no variable. */

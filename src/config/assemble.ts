@@ -3,6 +3,7 @@ import type { Address } from "./fields.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
 import { fixedSecret, type SecretSource } from "./secret.ts";
+import { assembleTracing, type TracingConfig } from "./tracing.ts";
 import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
 
 type Frozen<T> = T extends string | ((...args: never[]) => unknown)
@@ -43,7 +44,8 @@ export type Config = Frozen<{
   http: Settings["http"];
   shutdown: Settings["shutdown"];
   log: Settings["log"];
-  tracing: Settings["tracing"];
+  /** Null: no tracing. */
+  tracing: TracingConfig | null;
 }>;
 
 /**
@@ -51,10 +53,11 @@ export type Config = Frozen<{
  * are broken go to `report`; null when there is no configuration without them.
  */
 export function assemble(settings: Settings, report: Report): Config | null {
-  const { amqp, redis, cloud, protocol, ...rest } = settings;
+  const { amqp, redis, cloud, protocol, tracing, ...rest } = settings;
   const amqpConfig = assembleAmqp(amqp, report);
   const redisConfig = assembleRedis(redis, report);
   const credentials = credentialsOf(cloud.credentials, report);
+  const tracingConfig = assembleTracing(tracing, report);
   const caPem = pemOf("cloud.caFile", cloud.caFile, report);
   checkEndpoints(settings, report);
   if (credentials === null) return null;
@@ -66,6 +69,7 @@ export function assemble(settings: Settings, report: Report): Config | null {
       ...protocol,
       rebuildHoldMs: protocol.rebuildHoldMs ?? derivedRebuildHoldMs(settings),
     },
+    tracing: tracingConfig,
     ...rest,
   };
 }

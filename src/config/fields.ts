@@ -33,6 +33,14 @@ export function whole(unit: string, min: number, max: number) {
     .meta({ unit, accepts: `${min} to ${max}` } satisfies FieldMeta);
 }
 
+/** A number from 0 to 1. */
+export function fraction() {
+  const error = rule("must be a number from 0 to 1");
+  return z
+    .preprocess(fromDecimal, z.number({ error }).min(0, { error }).max(1, { error }))
+    .meta({ accepts: "0 to 1" } satisfies FieldMeta);
+}
+
 export function bool() {
   return z
     .union([z.boolean(), z.stringbool()], { error: rule("must be true or false") })
@@ -123,6 +131,20 @@ export function endpoint() {
     .meta({ accepts: "`https://host`" } satisfies FieldMeta);
 }
 
+/** URL that paths are put after: scheme, host, port and perhaps a path. Given back without the closing slash. */
+export function baseUrl() {
+  const message = "must be an https:// or http:// URL, without query or user";
+  return z
+    .string({ error: rule(message) })
+    .refine((value) => {
+      if (!isUrl(value, ["https:", "http:"])) return false;
+      const { username, password, search, hash } = new URL(value);
+      return [username, password, search, hash].every((part) => part === "");
+    }, message)
+    .transform((value) => new URL(value).href.replace(/\/$/, ""))
+    .meta({ accepts: "`https://host/path`, `http://host/path`" } satisfies FieldMeta);
+}
+
 /** `host`, `host:port` or `[ipv6]:port`. */
 export function address(defaultPort: number) {
   const message = "must be host:port";
@@ -151,6 +173,14 @@ function rule(message: string) {
 
 function fromDigits(value: unknown): unknown {
   return typeof value === "string" && /^\s*-?\d{1,15}\s*$/.test(value) ? Number(value) : value;
+}
+
+function fromDecimal(value: unknown): unknown {
+  return typeof value === "string" &&
+    /^\s*\d{0,15}(\.\d{1,15})?\s*$/.test(value) &&
+    /\d/.test(value)
+    ? Number(value)
+    : value;
 }
 
 function fromCommas(value: unknown): unknown {

@@ -3,10 +3,12 @@ import { ProjectId } from "../contract/ids.ts";
 import {
   address,
   amqpName,
+  baseUrl,
   bool,
   brokerUrl,
   endpoint,
   filePath,
+  fraction,
   list,
   oneOf,
   redisUrl,
@@ -168,6 +170,12 @@ export const Settings = z.strictObject({
   log: z.strictObject({
     level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
   }),
-  tracing: z.strictObject({}),
+  tracing: z.strictObject({
+    endpoint: baseUrl().exactOptional(),
+    headers: secret().exactOptional(),
+    serviceName: text(),
+    resourceAttributes: text().exactOptional(),
+    sampleRatio: fraction(),
+  }),
 });
 export type Settings = z.infer<typeof Settings>;
