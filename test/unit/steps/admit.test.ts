@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import type { Order } from "../../../src/core/order.ts";
+import { createAdmit } from "../../../src/steps/admit.ts";
+import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports.ts";
+import {
+  ABSENT,
+  asFinal,
+  asNext,
+  BODY,
+  finalEvent,
+  LEADER,
+  MINUTE,
+  NOW,
+  order,
+  seen,
+  UNREADABLE,
+} from "../core/builders.ts";
+import { AWAY, CLAIM, createWorld, type World } from "./fakes.ts";
+
+const DELIVERY = {
+  nonce: "nonce-1",
+  redelivered: false,
+  redeliveredByBroker: false,
+  arrivedAtMs: NOW,
+};
+const FREE: LockAnswer = { kind: "acquired", token: 7 };
+const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
+
+function withLock(lock: LockAnswer, doubt = false): World {
+  const world = createWorld();
+  const claim = { ...CLAIM, step: 0, sequence: 1 };
+  world.answers.admit = () => ({ kind: "claimed", claim, lock, doubt });
+  return world;
+}
+
+const admit = (world: World, changed: Partial<Order> = {}) =>
+  createAdmit(world.deps)(order(changed), BODY, DELIVERY, world.signal);
+
+async function decided(world: World, changed: Partial<Order> = {}) {
+  const result = await admit(world, changed);
+  if (result.kind !== "conclude") throw new Error(`expected a conclusion, got ${result.kind}`);
+  return result;
+}
+
+describe("a new command", () => {
+  it("is claimed before its server is looked at", async () => {
+    const world = withLock(FREE);
+    await admit(world);
+    expect(world.calls).toEqual(["store.admit", "look"]);
+    expect(world.reached).toEqual(["admit:before-claim", "admit:claimed", "admit:looked"]);
+    expect(world.admitted).toEqual([DELIVERY]);
+  });
+
+  it("is accepted, and goes to the line with its lock", async () => {
+    const { decision, token } = await decided(withLock(FREE));
+    expect(token).toBe(7);
+    expect(asNext(decision, "submit").events.map((e) => e.event)).toEqual(["accepted"]);
+  });
+
+  it("is accepted before it waits", async () => {
+    const world = withLock(FREE);
+    world.answers.look = () => UNREADABLE;
+    const { events } = asNext((await decided(world)).decision, "waiting");
+    expect(events.map((e) => e.event)).toEqual(["accepted", "waiting"]);
+  });
+
+  it("is accepted before it fails", async () => {
+    const world = withLock(FREE);
+    world.answers.look = () => ABSENT;
+    const { decision, preface } = await decided(world);
+    asFinal(decision, "failed");
+    expect(preface?.map((e) => e.event)).toEqual(["accepted"]);
+  });
+
+  it.each<[string, LockAnswer, Partial<Order>]>([
+    ["rejected", HELD, { onBusy: "reject" }],
+    ["superseded", { kind: "superseded", healedAtMs: NOW }, {}],
+    ["expired", FREE, { expiresAtMs: NOW }],
+  ])("is not accepted when it is %s", async (event, lock, changed) => {
+    const world = withLock(lock);
+    const { decision, preface } = await decided(world, changed);
+    asFinal(decision, event);
+    expect(preface).toEqual([]);
+    // None of these needs a look at the server.
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+
+  it("says when the server was healed", async () => {
+    const { decision } = await decided(withLock({ kind: "superseded", healedAtMs: NOW }));
+    expect(asFinal(decision, "superseded").draft.data).toEqual({
+      why: "healed-since",
+      healed_at: "2026-11-23T15:00:00.000Z",
+    });
+  });
+
+  it.each<[string, LockAnswer]>([
+    ["joined", HELD],
+    ["waiting", { ...HELD, sameWish: false }],
+    ["waiting", { kind: "paused" }],
+    ["waiting", { kind: "rebuilding", untilMs: NOW + MINUTE }],
+  ])("is %s without a lock, and leaves the server alone (%j)", async (phase, lock) => {
+    const world = withLock(lock);
+    const { decision, token } = await decided(world);
+    expect(asNext(decision, phase as "waiting").events[0]?.event).toBe("accepted");
+    expect(token).toBeNull();
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+});
+
+describe("a command that may have been carried out before", () => {
+  it("looks for proof before anything else when it has the lock", async () => {
+    const world = withLock(FREE, true);
+    const { decision, token } = await decided(world);
+    expect(asNext(decision, "reconcile").state.why).toBe("store-forgot");
+    expect(token).toBe(7);
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+
+  it.each<LockAnswer>([HELD, { ...HELD, sameWish: false }, { kind: "paused" }])(
+    "keeps its doubt while it waits for the lock: %j",
+    async (lock) => {
+      const { decision } = await decided(withLock(lock, true));
+      expect(asNext(decision, "waiting").state.doubt).toBe(true);
+    },
+  );
+});
+
+describe("a dry run", () => {
+  it("is planned, and takes no lock", async () => {
+    const world = withLock(FREE);
+    const { decision, token, preface } = await decided(world, { dryRun: true });
+    expect(asFinal(decision, "planned").draft.data).toMatchObject({ would: "reinstall" });
+    expect(token).toBeNull();
+    expect(preface).toBeUndefined();
+    expect(world.calls).toEqual(["store.admit", "look"]);
+  });
+
+  it("goes through its checks on a busy server too", async () => {
+    const world = withLock(HELD);
+    world.answers.look = () => seen({ status: "ACTIVE" });
+    const { decision } = await decided(world, { dryRun: true });
+    expect(asFinal(decision, "planned").draft.data).toMatchObject({ would: "nothing-now" });
+  });
+});
+
+describe("a command that the store knows, or cannot take now", () => {
+  const outcome = { event: finalEvent("failed"), reply: null, dead: null };
+  const outbox = { events: [], next: null };
+  const view = { phase: "watch", sequence: 9, updatedAtMs: NOW, outcome: null, jobId: null };
+
+  it.each<[string, AdmitAnswer, object]>([
+    ["saved: told again", { kind: "saved", outbox }, { kind: "repeat", outbox, body: BODY }],
+    [
+      "finished: told again",
+      { kind: "finished", outcome, told: false },
+      { kind: "finished", outcome, told: false },
+    ],
+    ["a duplicate", { kind: "duplicate", view }, { kind: "duplicate", view }],
+    ["on its way", { kind: "handed-over" }, { kind: "drop", why: "handed-over" }],
+    ["away", AWAY, { kind: "defer", delayMs: 2_000, why: "store-away" }],
+    ["unreadable", { kind: "corrupt", message: "m" }, { kind: "corrupt", message: "m" }],
+  ])("is answered without a look at the server: %s", async (_, answer, expected) => {
+    const world = createWorld();
+    world.answers.admit = () => answer;
+    expect(await admit(world)).toEqual(expected);
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+
+  it("is told apart from another command of the same id", async () => {
+    const world = createWorld();
+    world.answers.admit = () => ({ kind: "id-reused", sinceMs: NOW });
+    expect(await admit(world)).toMatchObject({ kind: "id-reused" });
+  });
+
+  it.each([
+    [1, 2_000],
+    [9_000, 10_000],
+    [100_000, 60_000],
+  ])("waits for a store that is young for %i ms more", async (left, delayMs) => {
+    const world = createWorld();
+    world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left });
+    expect(await admit(world)).toMatchObject({ kind: "defer", delayMs, why: "store-rebuilding" });
+  });
+});

@@ -1,0 +1,382 @@
+import { describe, expect, it } from "vitest";
+import { createJoin } from "../../../src/steps/join.ts";
+import type { LockAnswer } from "../../../src/steps/ports.ts";
+import { createPrepare } from "../../../src/steps/prepare.ts";
+import { createReconcile } from "../../../src/steps/reconcile.ts";
+import { createSettle } from "../../../src/steps/settle.ts";
+import { conclude, notNow, type StepResult } from "../../../src/steps/step.ts";
+import { createWait } from "../../../src/steps/wait.ts";
+import { createWatch } from "../../../src/steps/watch.ts";
+import {
+  asFinal,
+  asNext,
+  BEFORE,
+  envelope,
+  finalEvent,
+  JOB,
+  LEADER,
+  MINUTE,
+  NEW_DISK,
+  NOW,
+  order,
+  refusal,
+  RULES,
+  SECOND,
+  seen,
+  STATES,
+  state,
+} from "../core/builders.ts";
+import { AWAY, CLAIM, type Claimed, claimed, createWorld, type World } from "./fakes.ts";
+
+const ARRIVAL = { nonce: "nonce-1", redelivered: false };
+const YOUNG = { claim: { ...CLAIM, rebuildingUntilMs: NOW + MINUTE } };
+/** The record was put back from a message of an earlier memory of the store. */
+const FORGOTTEN = { foreignEpoch: true, restored: "absent" } as const;
+const LATE = { order: order({ expiresAtMs: NOW }) };
+
+function concluded(result: StepResult) {
+  if (result.kind !== "conclude") throw new Error(`expected a conclusion, got ${result.kind}`);
+  return result;
+}
+
+describe("waiting", () => {
+  const wait = async (
+    world: World,
+    claim: Partial<Claimed> = {},
+    changed: Parameters<typeof envelope>[1] = {},
+    current = STATES.waiting,
+  ) =>
+    createWait(world.deps)(
+      envelope(current, { token: null, ...changed }),
+      claimed({ lock: "none", ...claim }),
+      ARRIVAL,
+      world.signal,
+    );
+  const withLock = (lock: LockAnswer) => {
+    const world = createWorld();
+    world.answers.acquire = () => lock;
+    return world;
+  };
+
+  it("asks for the lock, then looks, and goes on with the new token", async () => {
+    const world = withLock({ kind: "acquired", token: 12 });
+    const { decision, token } = concluded(await wait(world));
+    asNext(decision, "submit");
+    expect(token).toBe(12);
+    expect(world.calls).toEqual(["store.acquire", "look"]);
+  });
+
+  it("goes on waiting for a server that is busy", async () => {
+    const world = withLock({ kind: "busy", holder: LEADER, sameWish: false });
+    const { decision, token } = concluded(await wait(world));
+    const next = asNext(decision, "waiting");
+    expect(next.events).toEqual([]);
+    expect(next.state).not.toHaveProperty("doubt");
+    expect(token).toBeNull();
+    expect(world.calls).toEqual(["store.acquire"]);
+  });
+
+  it("keeps a lock that it holds while reinstalls are paused", async () => {
+    const world = withLock({ kind: "paused" });
+    const { decision, token } = concluded(await wait(world, { lock: "held" }, { token: 7 }));
+    expect(asNext(decision, "waiting").state.waitsFor).toBe("paused");
+    expect(token).toBe(7);
+  });
+
+  it("asks for nothing while the store is young", async () => {
+    const world = createWorld();
+    const { decision } = concluded(await wait(world, YOUNG));
+    expect(asNext(decision, "waiting").state.waitsFor).toBe("store-rebuilding");
+    expect(world.calls).toEqual([]);
+  });
+
+  it.each([
+    ["fenced", { kind: "fenced" }, { kind: "drop", why: "fenced" }],
+    ["forgotten", { kind: "forgotten" }, { kind: "again" }],
+    ["away", AWAY, { kind: "defer", delayMs: 2_000, why: "store-away" }],
+    ["corrupt", { kind: "corrupt", message: "m" }, { kind: "corrupt", message: "m" }],
+  ] as const)("stops when the lock's answer is %s", async (_, answer, expected) => {
+    const world = createWorld();
+    world.answers.acquire = () => answer;
+    expect(await wait(world)).toEqual(expected);
+  });
+
+  it("ends when it is cancelled, or too late, without asking anybody", async () => {
+    const world = createWorld();
+    asFinal(concluded(await wait(world, { cancelRequested: true })).decision, "cancelled");
+    asFinal(concluded(await wait(world, {}, LATE)).decision, "expired");
+    expect(world.calls).toEqual([]);
+  });
+
+  describe("in doubt", () => {
+    const doubting = state("waiting", { doubt: true, before: BEFORE });
+
+    it.each([
+      ["its message says so", {}, doubting],
+      ["the store forgot it", FORGOTTEN, state("waiting", { before: BEFORE })],
+    ])("looks for proof once it has the lock: %s", async (_, claim, current) => {
+      const world = createWorld();
+      const { decision, token } = concluded(await wait(world, claim, {}, current));
+      expect(asNext(decision, "reconcile").state).toMatchObject({
+        before: BEFORE,
+        why: "store-forgot",
+      });
+      expect(token).toBe(7);
+      expect(world.calls).toEqual(["store.acquire"]);
+    });
+
+    it("is not there for a record that is merely behind, or of another memory", async () => {
+      for (const claim of [
+        { foreignEpoch: true },
+        { restored: "absent" },
+        { restored: "behind" },
+      ]) {
+        const world = createWorld();
+        asNext(concluded(await wait(world, claim as Partial<Claimed>)).decision, "submit");
+      }
+    });
+
+    it.each<LockAnswer>([
+      { kind: "busy", holder: LEADER, sameWish: true },
+      { kind: "paused" },
+      { kind: "rebuilding", untilMs: NOW + MINUTE },
+    ])("keeps its doubt while it waits: %j", async (lock) => {
+      const { decision } = concluded(await wait(withLock(lock), {}, {}, doubting));
+      expect(asNext(decision, "waiting").state.doubt).toBe(true);
+      const young = concluded(await wait(withLock(lock), { ...FORGOTTEN, ...YOUNG }));
+      expect(asNext(young.decision, "waiting").state.doubt).toBe(true);
+    });
+
+    it("is neither cancelled nor expired: nobody knows that nothing was done", async () => {
+      const world = createWorld();
+      const cancelled = await wait(world, { cancelRequested: true }, {}, doubting);
+      asNext(concluded(cancelled).decision, "reconcile");
+      asNext(concluded(await wait(world, {}, LATE, doubting)).decision, "reconcile");
+    });
+
+    it("is left unresolved when it is too late and the server is busy", async () => {
+      const busy = withLock({ kind: "busy", holder: LEADER, sameWish: true });
+      asFinal(concluded(await wait(busy, {}, LATE, doubting)).decision, "unresolved");
+    });
+  });
+});
+
+describe("joined", () => {
+  const join = async (world: World, claim: Partial<Claimed> = {}) =>
+    createJoin(world.deps)(
+      envelope(STATES.joined, { token: null }),
+      claimed({ lock: "none", ...claim }),
+      ARRIVAL,
+      world.signal,
+    );
+
+  it("reads the leader's outcome, and ends as it did", async () => {
+    const world = createWorld();
+    const outcome = { event: finalEvent("succeeded", { job_id: JOB }), reply: null, dead: null };
+    world.answers.outcomeOf = () => ({ kind: "finished", outcome });
+    const { decision } = concluded(await join(world));
+    expect(asFinal(decision, "succeeded").draft.data).toEqual({ job_id: JOB, leader: LEADER });
+    expect(world.calls).toEqual([`store.outcomeOf ${LEADER}`]);
+  });
+
+  it("waits while the leader is under way, and while the store is away", async () => {
+    const world = createWorld();
+    asNext(concluded(await join(world)).decision, "joined");
+    world.answers.outcomeOf = () => AWAY;
+    expect(await join(world)).toMatchObject({ kind: "defer", why: "store-away" });
+  });
+
+  it.each([{ kind: "unheard-of" }, { kind: "corrupt", message: "m" }] as const)(
+    "is unresolved when the leader's outcome is lost: %j",
+    async (answer) => {
+      const world = createWorld();
+      world.answers.outcomeOf = () => answer;
+      asFinal(concluded(await join(world)).decision, "unresolved");
+      asNext(concluded(await join(world, YOUNG)).decision, "joined");
+    },
+  );
+
+  it("is cancelled when a person says so", async () => {
+    const result = await join(createWorld(), { cancelRequested: true });
+    asFinal(concluded(result).decision, "cancelled");
+  });
+});
+
+describe("prepare", () => {
+  const prepare = async (
+    world: World,
+    claim: Partial<Claimed> = {},
+    current = STATES.prepare,
+    changed: Parameters<typeof envelope>[1] = {},
+  ) => createPrepare(world.deps)(envelope(current, changed), claimed(claim), ARRIVAL, world.signal);
+  const running = () => {
+    const world = createWorld();
+    world.answers.look = () => seen({ status: "ACTIVE" });
+    return world;
+  };
+
+  it("looks, then asks for a soft stop, and tells it", async () => {
+    const world = running();
+    const { decision, token } = concluded(await prepare(world));
+    expect(world.calls).toEqual(["look", "stop SOFT"]);
+    expect(asNext(decision, "prepare").events.map((e) => e.event)).toEqual(["stopping"]);
+    expect(token).toBe(7);
+  });
+
+  it("asks for a hard stop when the soft one took too long", async () => {
+    const world = running();
+    const stop = { type: "SOFT" as const, askedAtMs: NOW - 2 * MINUTE };
+    await prepare(world, {}, state("prepare", { stop }));
+    expect(world.calls).toEqual(["look", "stop HARD"]);
+  });
+
+  it("asks for nothing once the server is stopped", async () => {
+    const world = createWorld();
+    asNext(concluded(await prepare(world)).decision, "submit");
+    expect(world.calls).toEqual(["look"]);
+  });
+
+  it("ends when the stop is refused for good", async () => {
+    const world = running();
+    world.answers.stop = () => ({ kind: "refused", refusal: refusal() });
+    asFinal(concluded(await prepare(world)).decision, "failed");
+  });
+
+  it.each(["lost", "none"] as const)(
+    "gives up its place when the lock is %s, and touches nothing",
+    async (lock) => {
+      const world = running();
+      const { decision, token } = concluded(await prepare(world, { lock }));
+      const next = asNext(decision, "waiting");
+      expect(next.state).toMatchObject({
+        waitsFor: "store-rebuilding",
+        before: STATES.prepare.before,
+      });
+      expect(next.state).not.toHaveProperty("doubt");
+      expect(token).toBeNull();
+      expect(world.calls).toEqual([]);
+    },
+  );
+
+  it("keeps its doubt when it gives up its place", async () => {
+    const { decision } = concluded(await prepare(running(), { ...FORGOTTEN, lock: "lost" }));
+    expect(asNext(decision, "waiting").state.doubt).toBe(true);
+  });
+
+  it("looks for proof when the store forgot it: it may have gone on since", async () => {
+    const world = running();
+    const { decision } = concluded(await prepare(world, FORGOTTEN));
+    expect(asNext(decision, "reconcile").state).toMatchObject({
+      before: STATES.prepare.before,
+      why: "store-forgot",
+    });
+    expect(world.calls).toEqual([]);
+  });
+
+  it("stops nothing while the store is young", async () => {
+    const world = running();
+    const { decision } = concluded(await prepare(world, YOUNG));
+    expect(asNext(decision, "prepare")).toMatchObject({ delayMs: 60_000, state: STATES.prepare });
+    expect(world.calls).toEqual([]);
+  });
+
+  it("stops nothing that a person has cancelled, or too late", async () => {
+    const world = running();
+    const cancelled = await prepare(world, { cancelRequested: true });
+    asFinal(concluded(cancelled).decision, "cancelled");
+    asFinal(concluded(await prepare(world, {}, STATES.prepare, LATE)).decision, "expired");
+    expect(world.calls).toEqual(["look", "look"]);
+  });
+});
+
+describe("reconcile", () => {
+  const AT_PROOF = 24 * MINUTE;
+  const reconcile = async (world: World, claim: Partial<Claimed> = {}) =>
+    createReconcile(world.deps)(envelope(STATES.reconcile), claimed(claim), ARRIVAL, world.signal);
+
+  it("looks, asks how far the disk can be trusted for its volume type, and sends nothing", async () => {
+    const world = createWorld();
+    asNext(concluded(await reconcile(world)).decision, "reconcile");
+    expect(world.calls).toEqual(["look", "evidence.trust SSD"]);
+  });
+
+  it("goes on to the next attempt on proof, with its lock", async () => {
+    const world = createWorld();
+    world.clock.pass(AT_PROOF);
+    const { decision, token } = concluded(await reconcile(world));
+    expect(asNext(decision, "submit").state.tries.attempt).toBe(2);
+    expect(token).toBe(7);
+  });
+
+  it("trusts nothing while the store is young", async () => {
+    const world = createWorld();
+    world.clock.pass(AT_PROOF);
+    asNext(concluded(await reconcile(world, YOUNG)).decision, "reconcile");
+    expect(world.calls).toEqual(["look"]);
+  });
+
+  it("does not try again without the lock", async () => {
+    const world = createWorld();
+    world.clock.pass(AT_PROOF);
+    const { decision, token } = concluded(await reconcile(world, { lock: "lost" }));
+    expect(asFinal(decision, "failed").draft.data).toMatchObject({ class: "not-executed" });
+    expect(token).toBeNull();
+  });
+
+  it("does not try again where the disk proves nothing", async () => {
+    const world = createWorld();
+    world.answers.trust = () => "untested";
+    world.clock.pass(AT_PROOF);
+    asNext(concluded(await reconcile(world)).decision, "reconcile");
+  });
+});
+
+describe("watch", () => {
+  const watch = async (world: World) =>
+    createWatch(world.deps)(envelope(STATES.watch), claimed(), ARRIVAL, world.signal);
+
+  it("asks the job, and not the server, while it runs", async () => {
+    const world = createWorld();
+    asNext(concluded(await watch(world)).decision, "watch");
+    expect(world.calls).toEqual([`job ${JOB}`]);
+  });
+
+  it("asks the server too when the job says SUCCESS", async () => {
+    const world = createWorld();
+    world.answers.job = () => ({ kind: "succeeded", endedAtMs: NOW });
+    asNext(concluded(await watch(world)).decision, "watch");
+    world.answers.look = () => seen({ systemDiskId: NEW_DISK });
+    asFinal(concluded(await watch(world)).decision, "succeeded");
+    expect(world.calls).toEqual([`job ${JOB}`, "look", `job ${JOB}`, "look"]);
+  });
+});
+
+describe("settle", () => {
+  it("asks nobody, and ends when its time has come", async () => {
+    const world = createWorld();
+    const settle = async () =>
+      createSettle(world.deps)(envelope(STATES.settle), claimed(), ARRIVAL, world.signal);
+    expect(asNext(concluded(await settle()).decision, "settle").delayMs).toBe(MINUTE);
+    world.clock.pass(MINUTE);
+    asFinal(concluded(await settle()).decision, "succeeded");
+    expect(world.calls).toEqual([]);
+  });
+});
+
+describe("a conclusion", () => {
+  const decision = asNext({ kind: "next", state: STATES.watch } as never, "watch");
+
+  it.each([
+    ["held", 7],
+    ["lost", null],
+    ["none", null],
+  ] as const)("carries the token on only where the lock is %s", (lock, token) => {
+    const result = conclude(claimed({ lock }), envelope(STATES.watch), decision);
+    expect(concluded(result).token).toBe(token);
+  });
+
+  it("waits the first rung for a store that is away", () => {
+    const rules = { ...RULES, ladderMs: [3 * SECOND] };
+    expect(notNow(AWAY, rules)).toEqual({ kind: "defer", delayMs: 3_000, why: "store-away" });
+  });
+});
