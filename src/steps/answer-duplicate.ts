@@ -28,7 +28,7 @@ export function duplicateMessages(region: string, order: Order, view: CommandVie
       },
     },
     view.updatedAtMs,
-    `~duplicate-${view.phase}`,
+    `~duplicate-${view.phase}-${view.updatedAtMs}`,
   );
   if (order.replyTo === undefined) return [{ kind: "event", event, routingKey: DUPLICATE_KEY }];
   return [{ kind: "reply", event, ...order.replyTo }];
