@@ -98,13 +98,12 @@ async function decideClaimed(
  * or may have been.
  */
 export function createAdmitUndeliverable(deps: StepDeps) {
-  return createAdmit(deps, async (_deps, order, body, { claim, lock, doubt }) => {
-    const candidate: Candidate = { order, body, tries: { attempt: 1, spent: 0 }, waiting: null };
+  return createAdmit(deps, async (_deps, order, body, claimed, signal) => {
+    // Whoever holds the lock: "nothing was done" is not said where it is not known.
+    if (claimed.doubt && !order.dryRun) return decideClaimed(deps, order, body, claimed, signal);
+    const { claim, lock } = claimed;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
-    const decision =
-      doubt && token !== null
-        ? inDoubt(candidate, deps.clock.nowMs(), deps.rules)
-        : final(rejected([UNDELIVERABLE], `rejected: ${UNDELIVERABLE.code}`));
+    const decision = final(rejected([UNDELIVERABLE], `rejected: ${UNDELIVERABLE.code}`));
     return { kind: "conclude", claim, token, decision };
   });
 }
