@@ -90,8 +90,7 @@ export function createComplete(deps: CompleteDeps) {
         }
         return "ack";
       case "fenced":
-        journal.dropped(work.order.commandId, work.from, "fenced");
-        return "ack";
+        return fenced(work);
       case "forgotten":
         return result.submitted ? null : again(signal);
       case "away":
@@ -182,6 +181,14 @@ export function createComplete(deps: CompleteDeps) {
     return (await work.defer(delayMs, why, cameBeforeMs)) === "confirmed" ? "ack" : "requeue";
   }
 
+  /**
+   * Another delivery has the step, and tells it. But that one may be nobody's any more, its process cut off from the
+   * broker: so this message comes back when it must have been told, and tells it again if it was not.
+   */
+  function fenced(work: Work): Promise<Disposition> {
+    return deferred(work, rules.ladderMs.at(-1) ?? 0, "fenced");
+  }
+
   /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
   async function corrupt(work: Work, message: string, signal: AbortSignal): Promise<Disposition> {
     const { order, envelope } = work;
@@ -250,6 +257,7 @@ export function createComplete(deps: CompleteDeps) {
           ? "ack"
           : "requeue";
       case "drop":
+        if (result.why === "fenced") return fenced(work);
         journal.dropped(order.commandId, work.from, result.why);
         return "ack";
       case "defer":
