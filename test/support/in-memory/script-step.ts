@@ -189,8 +189,8 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
 export function told(ctx: ScriptContext, project: ProjectId, id: CommandId): typeof SAVED {
   return script(ctx, project, (m) => {
     const record = m.records.get(id);
-    if (record !== undefined) m.records.set(id, { ...record, told: true });
-    m.active.delete(id);
+    if (record === undefined || record.final !== undefined) m.active.delete(id);
+    if (record?.final !== undefined) m.records.set(id, { ...record, told: true });
     return SAVED;
   });
 }
