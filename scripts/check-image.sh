@@ -25,7 +25,8 @@ fail() { printf 'check-image: %s\n' "$*" >&2; exit 1; }
 
 WORK=$(mktemp -d)
 cleanup() {
-  if [ -n "${CONTAINERS_STORAGE_CONF:-}" ]; then
+  # Never those of somebody else.
+  if [ -d "$WORK/oci" ]; then
     podman rm -a -f >/dev/null 2>&1 || true
     buildah rm -a >/dev/null 2>&1 || true
     podman rmi -a -f >/dev/null 2>&1 || true

@@ -22,7 +22,7 @@ describe.each(CASES)("installed with %s-values.yaml", (name) => {
 
   it("renders what it rendered before", async () => {
     await expect(forReading(await template("helm4", name))).toMatchFileSnapshot(
-      `snapshots/${name}.yaml`,
+      `snapshots/${name}.yaml.snap`,
     );
   });
 

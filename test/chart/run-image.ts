@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
@@ -93,6 +93,7 @@ async function works(services: Services): Promise<void> {
     const aliveMs = performance.now() - beganMs;
     await answers(`${web}/readyz`);
     say(`alive ${ms(aliveMs)} and ready ${ms(performance.now() - beganMs)} after the start`);
+    await helmTestPasses(web);
     await reinstallsOneServer(services, web);
     const askedMs = performance.now();
     const code = await worker.terminate();
@@ -138,6 +139,21 @@ async function answers(url: string): Promise<void> {
     timeoutMs: 30_000,
     intervalMs: 10,
   });
+}
+
+/** What `helm test` runs in a pod of its own. */
+async function helmTestPasses(web: string): Promise<void> {
+  const script = join(import.meta.dirname, "../../helm/ecs-reinstall-worker/files/test.mjs");
+  const args = ["--input-type=module", "--eval", await readFile(script, "utf8")];
+  const settings = { WORKER: web, READY_TIMEOUT_SECONDS: "10" };
+  if (tree === undefined) {
+    const env = Object.entries(settings).map(([name, value]) => `--env=${name}=${value}`);
+    const pod = ["run", "--rm", "--network=host", ...HARDENED, ...env, "--entrypoint=node", image];
+    await run(engine, [...pod, ...args]);
+  } else {
+    await run(process.execPath, args, { env: { ...process.env, ...settings } });
+  }
+  say("the chart's own test passes");
 }
 
 async function reinstallsOneServer({ rabbitMq, simulator }: Services, web: string): Promise<void> {

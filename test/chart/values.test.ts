@@ -52,7 +52,7 @@ describe("the values schema", () => {
 
 /** Files and settings that have a value of their own, and secrets. */
 const SET_BY_THE_CHART =
-  /^(HTTP_PORT|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_URL(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?PASSWORD(_FILE)?|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
+  /^(HTTP_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_URL(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?PASSWORD(_FILE)?|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
 
 describe("values that do not fit together", () => {
   it.each([
@@ -95,9 +95,12 @@ describe("a value", () => {
     },
   );
 
-  it("that is a large number is written out", async () => {
+  it("that is a large number or a fraction is written out", async () => {
     const deployment = only(await documents("full"), "Deployment");
-    expect(environmentOf(deployment)["DEDUP_TTL_MS"]).toBe("1209600000");
+    expect(environmentOf(deployment)).toMatchObject({
+      DEDUP_TTL_MS: "1209600000",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+    });
   });
 });
 

@@ -64,7 +64,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* A number from a values file is a float64 by now, and would be printed as 6.048e+08. */}}
 {{- define "ecs.text" -}}
-{{- if kindIs "float64" . }}{{ . | int64 }}{{ else }}{{ . }}{{ end }}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ . | int64 }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
 {{/* Of the worker's SHUTDOWN_GRACE_MS, in seconds, rounded up. */}}
