@@ -18,6 +18,38 @@ export function delayForAge(ageMs: number, ladderMs: readonly number[], random: 
   return ladderMs[jittered] ?? 0;
 }
 
+/** A job's age, and how long apart its polls are from then on. */
+const POLL_PLAN: readonly (readonly [fromAgeMs: number, everyMs: number])[] = [
+  [0, 10_000],
+  [40_000, 5_000],
+  [100_000, 10_000],
+  [300_000, 30_000],
+  [900_000, 60_000],
+];
+
+/**
+ * The next delay for a job that is being followed. A reinstall takes 45 s at the least and one to two minutes as a
+ * rule (ECS API notes §2.5): few polls before that, for jobs that fail early; close ones while it is likely to end;
+ * fewer again for the stragglers. Never longer than the job is old, so that short ladders and short jobs fit too.
+ *
+ * | job of      | 45 s  | 1 min | 90 s  | 2 min | 3 min | 6 min  |
+ * |-------------|-------|-------|-------|-------|-------|--------|
+ * | polls       | 9     | 13    | 20    | 24    | 31    | 46     |
+ * | seen after  | 2.3 s | 2.4 s | 2.3 s | 4.8 s | 4.7 s | 11.5 s |
+ *
+ * A poll every 10 s makes 5, 6, 9, 12, 18, 36 and sees the end after 5 s on average.
+ */
+export function pollDelay(ageMs: number, ladderMs: readonly number[], random: number): number {
+  const planned = POLL_PLAN.findLast(([fromAgeMs]) => fromAgeMs <= ageMs)?.[1] ?? 0;
+  const wanted = Math.min(planned, ageMs);
+  const index = Math.max(
+    0,
+    ladderMs.findLastIndex((rung) => rung <= wanted),
+  );
+  const jittered = random < 0.2 ? Math.max(0, index - 1) : index;
+  return ladderMs[jittered] ?? 0;
+}
+
 /** The smallest rung that is at least `ms`; the largest when none is (the message's due time covers the rest). */
 export function rungAtLeast(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.find((rung) => rung >= ms) ?? ladderMs.at(-1) ?? 0;

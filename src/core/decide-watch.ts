@@ -1,4 +1,4 @@
-import { delayForAge } from "./backoff.ts";
+import { pollDelay } from "./backoff.ts";
 import { unresolved } from "./decide-reconcile.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
@@ -29,7 +29,7 @@ export function afterPoll(
   const ageMs = nowMs - current.acceptedAtMs;
   const told = announcement(current);
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
-    next({ ...current, announced: true, ...changed }, delayForAge(ageMs, rules.ladderMs, random), [
+    next({ ...current, announced: true, ...changed }, pollDelay(ageMs, rules.ladderMs, random), [
       ...told,
       ...events,
     ]);

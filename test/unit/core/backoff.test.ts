@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { delayForAge, rungAtLeast } from "../../../src/core/backoff.ts";
+import { delayForAge, pollDelay, rungAtLeast } from "../../../src/core/backoff.ts";
 import { CALM, LADDER, MINUTE, SECOND } from "./builders.ts";
 
 const anyLadder = fc
@@ -104,6 +104,38 @@ describe("the smallest rung that is long enough", () => {
         expect(ladder).toContain(rung);
         expect(rung).toBeGreaterThanOrEqual(rungAtLeast(low, ladder));
         expect(rung >= high || rung === ladder.at(-1)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the delay of a poll", () => {
+  /** How often a job of this length is asked, and how late its end is seen, without jitter. */
+  function follow(jobMs: number): { polls: number; lateMs: number } {
+    let polls = 1;
+    let ageMs = LADDER[0] ?? 0;
+    while (ageMs < jobMs) {
+      ageMs += pollDelay(ageMs, LADDER, CALM);
+      polls++;
+    }
+    return { polls, lateMs: ageMs - jobMs };
+  }
+
+  it.each([45, 60, 90, 120, 180, 240, 360])(
+    "follows a job of %i s with fewer than 50 polls and sees its end within a tenth of its time",
+    (seconds) => {
+      const { polls, lateMs } = follow(seconds * SECOND);
+      expect(polls).toBeLessThan(50);
+      expect(lateMs).toBeLessThanOrEqual(Math.max(5 * SECOND, seconds * 100));
+    },
+  );
+
+  it("is a rung of the ladder, and no longer than the job is old unless that is the smallest", () => {
+    fc.assert(
+      fc.property(anyAge, anyLadder, anyChance, (ageMs, ladder, random) => {
+        const delay = pollDelay(ageMs, ladder, random);
+        expect(ladder).toContain(delay);
+        expect(delay).toBeLessThanOrEqual(Math.max(ageMs, ladder[0] ?? 0));
       }),
     );
   });
