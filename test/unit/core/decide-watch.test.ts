@@ -45,7 +45,7 @@ function after(job: JobLook, { at = NOW + 2 * MINUTE, look = null, changed, rule
 describe("a job that runs", () => {
   it("is asked again, and told", () => {
     const decision = asNext(after(RUNNING, { at: NOW + 12_345 }), "watch");
-    expect(decision).toMatchObject({ delayMs: 2_000, intent: "keep", lock: "keep" });
+    expect(decision).toMatchObject({ delayMs: 10_000, intent: "keep", lock: "keep" });
     expect(decision.events).toEqual([
       {
         event: "progress",
