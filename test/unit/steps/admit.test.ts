@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Order } from "../../../src/core/order.ts";
-import { createAdmit } from "../../../src/steps/admit.ts";
+import { createAdmit, createAdmitUndeliverable } from "../../../src/steps/admit.ts";
 import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports.ts";
 import {
   ABSENT,
@@ -180,5 +180,46 @@ describe("a command that the store knows, or cannot take now", () => {
     const world = createWorld();
     world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left });
     expect(await admit(world)).toMatchObject({ kind: "defer", delayMs, why: "store-rebuilding" });
+  });
+});
+
+describe("a command that the broker gave up on", () => {
+  async function undeliverable(lock: LockAnswer, doubt = false, changed: Partial<Order> = {}) {
+    const world = withLock(lock, doubt);
+    const step = createAdmitUndeliverable(world.deps);
+    const result = await step(order(changed), BODY, DELIVERY, world.signal);
+    if (result.kind !== "conclude") throw new Error(result.kind);
+    return { ...result, world };
+  }
+
+  it("is rejected from its own record, with a copy for the dead queue", async () => {
+    const { decision, world, preface } = await undeliverable(FREE);
+    const { draft, lock } = asFinal(decision, "rejected");
+    expect(draft).toMatchObject({
+      data: { problems: [{ path: "", code: "undeliverable" }] },
+      deadReason: "rejected: undeliverable",
+    });
+    expect(lock).toBe("free");
+    expect(preface).toBeUndefined();
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+
+  it("looks for proof where it may have been carried out", async () => {
+    const { decision, token } = await undeliverable(FREE, true);
+    asNext(decision, "reconcile");
+    expect(token).toBe(7);
+  });
+
+  it.each<LockAnswer>([HELD, { kind: "paused" }])(
+    "keeps its doubt while somebody else has the lock: %j",
+    async (lock) => {
+      const { decision, token } = await undeliverable(lock, true);
+      expect(asNext(decision, "waiting").state.doubt).toBe(true);
+      expect(token).toBeNull();
+    },
+  );
+
+  it("is in no doubt about a dry run", async () => {
+    asFinal((await undeliverable(FREE, true, { dryRun: true })).decision, "rejected");
   });
 });

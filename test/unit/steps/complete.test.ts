@@ -411,6 +411,20 @@ describe("a delivery that is somebody else's business", () => {
     expect(world.diary).toEqual([`dropped submit ${why}`]);
   });
 
+  it("comes back late when it was fenced off: whoever has the step may never tell it", async () => {
+    const world = createWorld();
+    expect(await complete(world, { kind: "drop", why: "fenced" })).toBe("ack");
+    expect(world.calls).toEqual(["defer 60000 fenced"]);
+    expect(await complete(unconfirmed(), { kind: "drop", why: "fenced" })).toBe("requeue");
+  });
+
+  it("comes back ever later the longer that goes on", async () => {
+    const world = createWorld();
+    world.clock.pass(6 * 60_000);
+    await complete(world, { kind: "defer", delayMs: 2_000, why: "store-away" });
+    expect(world.calls).toEqual(["defer 60000 store-away"]);
+  });
+
   const view = { phase: "watch", sequence: 9, updatedAtMs: NOW, outcome: null, jobId: JOB };
 
   it("is answered when it is a duplicate, and acknowledged when the answer is safe", async () => {

@@ -1,0 +1,287 @@
+import { describe, expect, it } from "vitest";
+import type { Delivery } from "../../src/steps/ports.ts";
+import { createWorker } from "../../src/worker.ts";
+import {
+  BODY,
+  COMMAND,
+  envelope,
+  FOREIGN_PROJECT,
+  JOB,
+  MINUTE,
+  NOW,
+  SECOND,
+  SERVER,
+  STATES,
+} from "./core/builders.ts";
+import { AWAY, createWorld, delivery, nameOfMessage, type World } from "./steps/fakes.ts";
+
+const COMMAND_FIELDS = { command_id: COMMAND, server_id: SERVER, "os-reinstall": BODY };
+const take = (world: World, value: unknown = COMMAND_FIELDS, changed: Partial<Delivery> = {}) =>
+  createWorker(world.deps).takeCommand(delivery(value, changed));
+const takeStep = (world: World, value: unknown, changed: Partial<Delivery> = {}) =>
+  createWorker(world.deps).takeStep(delivery(value, changed));
+const names = (world: World) => world.published.map(nameOfMessage);
+const envelopes = (world: World) =>
+  world.published.flatMap((m) => (m.kind === "step" ? [m.envelope] : []));
+
+describe("a command that is understood", () => {
+  it("is admitted, looked at, saved, told, and only then acknowledged", async () => {
+    const world = createWorld();
+    expect(await take(world)).toBe("ack");
+    expect(world.calls).toEqual([
+      "store.admit",
+      "look",
+      "store.save",
+      "publish event:accepted step:submit",
+    ]);
+    expect(envelopes(world)).toMatchObject([{ step: 1, sequence: 2, token: 7 }]);
+  });
+
+  it("stays in the queue while that is not confirmed", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "unconfirmed";
+    expect(await take(world)).toBe("requeue");
+  });
+
+  it("is admitted as the broker brought it", async () => {
+    const world = createWorld();
+    await take(world, COMMAND_FIELDS, { redelivered: true });
+    expect(world.admitted).toEqual([
+      { nonce: "nonce-1", redelivered: true, redeliveredByBroker: true, arrivedAtMs: NOW },
+    ]);
+  });
+
+  it("has its unknown fields counted", async () => {
+    const world = createWorld();
+    await take(world, { ...COMMAND_FIELDS, ttl: 5 });
+    expect(world.diary[0]).toBe("ignored 1");
+  });
+
+  it("hands its trace on, as far as it is a short text", async () => {
+    const world = createWorld();
+    await take(world, COMMAND_FIELDS, { headers: { traceparent: "00-aa-bb-01", tracestate: 5 } });
+    expect(envelopes(world)[0]?.order.trace).toEqual({ traceparent: "00-aa-bb-01" });
+    const long = createWorld();
+    await take(long, COMMAND_FIELDS, { headers: { traceparent: "x".repeat(513) } });
+    expect(envelopes(long)[0]?.order).not.toHaveProperty("trace");
+  });
+
+  it("waits for a store that is away, as it came", async () => {
+    const world = createWorld();
+    world.answers.admit = () => AWAY;
+    expect(await take(world)).toBe("ack");
+    expect(world.putAside).toEqual([{ delayMs: 2_000, arrivedAtMs: NOW, doubt: false }]);
+    world.answers.publish = () => "unconfirmed";
+    expect(await take(world)).toBe("requeue");
+  });
+
+  it("keeps its first arrival and the broker's mark when it was put aside", async () => {
+    const world = createWorld();
+    const arrivedAtMs = NOW - MINUTE;
+    await createWorker(world.deps).takeCommand(delivery(COMMAND_FIELDS), {
+      arrivedAtMs,
+      doubt: true,
+    });
+    expect(world.admitted).toEqual([
+      { nonce: "nonce-1", redelivered: true, redeliveredByBroker: true, arrivedAtMs },
+    ]);
+    const calm = createWorld();
+    await createWorker(calm.deps).takeCommand(delivery(COMMAND_FIELDS), {
+      arrivedAtMs,
+      doubt: false,
+    });
+    expect(calm.admitted).toMatchObject([{ redelivered: true, redeliveredByBroker: false }]);
+  });
+
+  it("puts the mark on what it puts aside", async () => {
+    const world = createWorld();
+    world.answers.admit = () => AWAY;
+    await take(world, COMMAND_FIELDS, { redelivered: true });
+    expect(world.putAside).toMatchObject([{ doubt: true }]);
+  });
+});
+
+describe("a command that is refused", () => {
+  it("is told once it is stored, and then known to be told", async () => {
+    const world = createWorld();
+    const outcome = {
+      event: { ...STATES, data: { event: "rejected" } } as never,
+      reply: null,
+      dead: null,
+    };
+    world.answers.refuse = () => ({ kind: "finished", outcome, first: true });
+    expect(await take(world, { ...COMMAND_FIELDS, on_busy: "steal" })).toBe("ack");
+    expect(world.calls).toEqual(["store.refuse", "publish event:rejected", "store.told"]);
+    expect(world.diary).toEqual(["ended refused rejected"]);
+  });
+
+  it("is told without a record where its project is not ours", async () => {
+    const world = createWorld();
+    await take(world, { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT });
+    expect(world.calls).toEqual(["publish event:rejected dead"]);
+  });
+
+  it("stays in the queue while that is not confirmed", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "unconfirmed";
+    const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
+    expect(await take(world, foreign)).toBe("requeue");
+    expect(world.diary).toEqual([]);
+  });
+
+  it("waits for a store that is away", async () => {
+    const world = createWorld();
+    expect(await take(world, "rubbish")).toBe("ack");
+    expect(world.putAside).toHaveLength(1);
+    expect(world.published).toEqual([]);
+    world.answers.publish = () => "unconfirmed";
+    expect(await take(world, "rubbish")).toBe("requeue");
+  });
+});
+
+describe("a step", () => {
+  it("is claimed, done, saved, told, and only then acknowledged", async () => {
+    const world = createWorld();
+    expect(await takeStep(world, envelope(STATES.watch))).toBe("ack");
+    expect(world.calls).toEqual([
+      "store.claim",
+      `job ${JOB}`,
+      "store.save",
+      "publish event:progress step:watch",
+    ]);
+  });
+
+  it("tells the store how it came", async () => {
+    const world = createWorld();
+    await takeStep(world, envelope(STATES.watch), { redelivered: true });
+    expect(world.claims).toMatchObject([{ nonce: "nonce-1", redelivered: true }]);
+  });
+
+  it("is taken up to a second early", async () => {
+    const world = createWorld();
+    await takeStep(world, envelope(STATES.watch, { dueMs: NOW + SECOND }));
+    expect(world.calls[0]).toBe("store.claim");
+  });
+
+  it.each([
+    [SECOND + 1, 2_000],
+    [7_000, 5_000],
+    [90_000, 60_000],
+  ])(
+    "that comes %i ms early is put back for %i ms, unclaimed and unchanged",
+    async (early, delayMs) => {
+      const world = createWorld();
+      const sent = envelope(STATES.watch, { dueMs: NOW + early });
+      expect(await takeStep(world, sent)).toBe("ack");
+      expect(world.published).toEqual([{ kind: "step", envelope: sent, delayMs }]);
+      expect(world.claims).toEqual([]);
+    },
+  );
+
+  it("that comes early and redelivered keeps the broker's mark", async () => {
+    const world = createWorld();
+    const sent = envelope(STATES.watch, { dueMs: NOW + MINUTE });
+    await takeStep(world, sent, { redelivered: true });
+    expect(envelopes(world)).toEqual([{ ...sent, revived: 1 }]);
+  });
+
+  it("that comes early stays where it is while it cannot be put back", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "unconfirmed";
+    expect(await takeStep(world, envelope(STATES.watch, { dueMs: NOW + MINUTE }))).toBe("requeue");
+  });
+
+  it("that is put aside says that it may have been claimed", async () => {
+    const world = createWorld();
+    world.answers.claim = () => AWAY;
+    expect(await takeStep(world, envelope(STATES.submit))).toBe("ack");
+    expect(envelopes(world)).toEqual([envelope(STATES.submit, { revived: 1 })]);
+  });
+
+  it("of a later version is left to a later worker", async () => {
+    const world = createWorld();
+    expect(await takeStep(world, { ...envelope(STATES.watch), v: 2 })).toBe("requeue");
+    expect(await takeStep(world, { ...envelope(STATES.watch), state: { phase: "verify" } })).toBe(
+      "requeue",
+    );
+    expect(world.clock.slept).toEqual([2_000, 2_000]);
+    expect(world.calls).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["no JSON", Buffer.from("{"), "not JSON"],
+    ["no envelope", { v: 1 }, "order: invalid_type"],
+    ["a broken envelope", { ...envelope(STATES.watch), step: 0 }, "step: too_small"],
+  ])(
+    "that is %s goes to the dead queue, with the reason and without its bytes",
+    async (_, value, why) => {
+      const world = createWorld();
+      expect(await takeStep(world, value, { messageId: "m-1" })).toBe("ack");
+      expect(world.published).toMatchObject([
+        {
+          kind: "dead",
+          messageId: "m-1/dead",
+          reason: `internal message cannot be read: ${why}`,
+          body: { message_id: "m-1" },
+        },
+      ]);
+      world.answers.publish = () => "unconfirmed";
+      expect(await takeStep(world, value)).toBe("requeue");
+    },
+  );
+});
+
+describe("what the broker gave up on", () => {
+  const takeDead = (world: World, value: unknown, kind: "command" | "step") =>
+    createWorker(world.deps).takeDead(delivery(value), kind);
+
+  it("a step goes on its way again, after a copy without its body", async () => {
+    const world = createWorld();
+    const body = { ...BODY, metadata: { user_data: "UExBTlRFRA==" } };
+    const sent = envelope({ ...STATES.submit, body }, { deaths: 1, dueMs: NOW - MINUTE });
+    expect(await takeDead(world, sent, "step")).toBe("ack");
+    expect(names(world)).toEqual(["dead", "step:submit"]);
+    expect(JSON.stringify(world.published[0])).not.toContain("UExBTlRFRA==");
+    expect(world.published[0]).toMatchObject({ messageId: `${COMMAND}/step/3/dead/2` });
+    expect(world.published[1]).toEqual({
+      kind: "step",
+      envelope: { ...sent, deaths: 2, revived: 1, dueMs: NOW },
+      delayMs: 2_000,
+    });
+  });
+
+  it("a step stays where it is while that is not confirmed", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "unconfirmed";
+    expect(await takeDead(world, envelope(STATES.watch), "step")).toBe("requeue");
+  });
+
+  it("a step that cannot be read is told from one of a later version", async () => {
+    const world = createWorld();
+    expect(await takeDead(world, { ...envelope(STATES.watch), v: 2 }, "step")).toBe("requeue");
+    expect(await takeDead(world, "rubbish", "step")).toBe("ack");
+    expect(names(world)).toEqual(["dead"]);
+  });
+
+  it("a command is answered, and not carried out", async () => {
+    const world = createWorld();
+    expect(await takeDead(world, COMMAND_FIELDS, "command")).toBe("ack");
+    expect(world.admitted).toMatchObject([{ redelivered: true, redeliveredByBroker: true }]);
+    expect(names(world)).toEqual(["event:rejected", "dead"]);
+    expect(world.calls).not.toContain("look");
+  });
+
+  it("a command that is on its way is left alone", async () => {
+    const world = createWorld();
+    world.answers.admit = () => ({ kind: "handed-over" });
+    expect(await takeDead(world, COMMAND_FIELDS, "command")).toBe("ack");
+    expect(world.published).toEqual([]);
+  });
+
+  it("a command that breaks a rule is refused like any other", async () => {
+    const world = createWorld();
+    const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
+    expect(await takeDead(world, foreign, "command")).toBe("ack");
+    expect(names(world)).toEqual(["event:rejected", "dead"]);
+  });
+});
