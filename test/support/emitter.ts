@@ -34,8 +34,11 @@ export function commandId(name: string): string {
   return `${name}-${randomBytes(3).toString("hex")}`;
 }
 
-/** Connects and listens. The events exchange is declared, so that nothing is missed from the first worker on. */
-export async function startEmitter(amqpUrl: string): Promise<Emitter> {
+/**
+ * Connects and listens. The events exchange is declared, so that nothing is missed from the first worker on. Commands
+ * go out as the user of `sendUrl`, who may be allowed nothing else.
+ */
+export async function startEmitter(amqpUrl: string, sendUrl = amqpUrl): Promise<Emitter> {
   const connection: ChannelModel = await amqp.connect(amqpUrl);
   connection.on("error", () => undefined);
   const channel = await connection.createConfirmChannel();
@@ -43,6 +46,10 @@ export async function startEmitter(amqpUrl: string): Promise<Emitter> {
   await channel.assertExchange("ecs.reinstall.events", "topic", { durable: true });
   const { queue } = await channel.assertQueue("", { exclusive: true });
   await channel.bindQueue(queue, "ecs.reinstall.events", "#");
+  const sending = await amqp.connect(sendUrl);
+  sending.on("error", () => undefined);
+  const out = await sending.createConfirmChannel();
+  out.on("error", () => undefined);
   const all: HeardEvent[] = [];
   await channel.consume(
     queue,
@@ -73,7 +80,7 @@ export async function startEmitter(amqpUrl: string): Promise<Emitter> {
           ? Buffer.from(command)
           : Buffer.from(typeof command === "string" ? command : JSON.stringify(command));
       return new Promise((resolve, reject) => {
-        channel.publish(
+        out.publish(
           "ecs.reinstall.commands",
           "reinstall",
           body,
@@ -111,6 +118,7 @@ export async function startEmitter(amqpUrl: string): Promise<Emitter> {
       }
     },
     async close() {
+      await sending.close();
       await connection.close();
     },
   };

@@ -3,6 +3,13 @@ import { Redis } from "ioredis";
 import { inject } from "vitest";
 // The type of what is injected is declared there.
 import type { SharedAddresses } from "./global-setup.ts";
+import {
+  makeRabbitMqUser,
+  makeRedisUser,
+  removeRabbitMqUser,
+  removeRedisUser,
+  type StageUsers,
+} from "./documented-users.ts";
 import { type RabbitMqManagement, rabbitMqManagement } from "./rabbitmq-management.ts";
 
 export interface SharedServices {
@@ -12,6 +19,8 @@ export interface SharedServices {
     readonly url: string;
     readonly vhost: string;
     readonly managementUrl: string;
+    /** Made when first asked for: a stage on these services runs with no more than the documented rights. */
+    users(): Promise<StageUsers>;
   };
   readonly redis: {
     /** With a logical database of its own, unless the Redis was given in the environment. */
@@ -37,21 +46,45 @@ export async function sharedServices(): Promise<SharedServices> {
   const { rabbitMqUrl, rabbitMqManagementUrl } = addresses;
   const vhost = await rabbitMqManagement(rabbitMqUrl, rabbitMqManagementUrl).newVhost();
   const redisUrl = await ownDatabase(addresses);
+  const own = { ...rabbitMqManagement(vhost.url, rabbitMqManagementUrl), vhost: vhost.name };
+  let users: Promise<StageUsers> | undefined;
   let closed = false;
   return {
     rabbitMq: {
-      ...rabbitMqManagement(vhost.url, rabbitMqManagementUrl),
+      ...own,
       url: vhost.url,
-      vhost: vhost.name,
       managementUrl: rabbitMqManagementUrl,
+      users: () => (users ??= makeUsers(own, redisUrl, addresses)),
     },
     redis: { url: redisUrl, keyPrefix: `t-${randomBytes(4).toString("hex")}:` },
     async close() {
       if (closed) return;
       closed = true;
+      const made = await users;
+      if (made !== undefined) {
+        for (const url of [made.worker, made.emitter]) await removeRabbitMqUser(own, url);
+        for (const url of made.workerRedis.values()) await removeRedisUser(redisUrl, url);
+      }
       await vhost.remove();
       if (addresses.redisDatabases > 0) await onRedis(redisUrl, (redis) => redis.flushdb());
     },
+  };
+}
+
+async function makeUsers(
+  rabbitMq: RabbitMqManagement & { readonly vhost: string },
+  redisUrl: string,
+  { redisDatabases }: SharedAddresses,
+): Promise<StageUsers> {
+  return {
+    worker: await makeRabbitMqUser(rabbitMq, "ecs-worker"),
+    emitter: await makeRabbitMqUser(rabbitMq, "ecs-emitter"),
+    // Somebody else's Redis keeps the users that it has.
+    workerRedis: new Map(
+      redisDatabases === 0
+        ? []
+        : [[redisUrl, await makeRedisUser(redisUrl, "ecs-worker", ["+select"])]],
+    ),
   };
 }
 

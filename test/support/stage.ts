@@ -8,13 +8,18 @@ import {
 import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import { auditHistory, auditRest } from "./audit.ts";
+import type { StageUsers } from "./documented-users.ts";
 import { type Emitter, startEmitter } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
 import { type FailPoint, startWorker, type WorkerProcess } from "./worker-process.ts";
 
 export interface StageOptions {
-  readonly rabbitMq: Pick<RabbitMqManagement, "queueDepths"> & { readonly url: string };
+  readonly rabbitMq: Pick<RabbitMqManagement, "queueDepths"> & {
+    readonly url: string;
+    /** Whom workers and emitter log in as; without it as who may do everything. */
+    users?(): Promise<StageUsers>;
+  };
   readonly redisUrl: string;
   /** What the workers connect to, when a proxy stands between. */
   readonly through?: { readonly amqp?: string; readonly redis?: string; readonly cloud?: string };
@@ -62,7 +67,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     signatureWindowMs: 4_000,
     ...options.simulator,
   });
-  const emitter = await startEmitter(options.rabbitMq.url);
+  const users = await options.rabbitMq.users?.();
+  const emitter = await startEmitter(options.rabbitMq.url, users?.emitter);
   const workers: WorkerProcess[] = [];
   const cloudUrl = options.through?.cloud ?? simulator.url;
 
@@ -70,8 +76,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const worker = await startWorker(
       {
         ...FAST,
-        AMQP_URL: options.through?.amqp ?? options.rabbitMq.url,
-        REDIS_URL: options.through?.redis ?? options.redisUrl,
+        AMQP_URL: options.through?.amqp ?? users?.worker ?? options.rabbitMq.url,
+        REDIS_URL:
+          options.through?.redis ?? users?.workerRedis.get(options.redisUrl) ?? options.redisUrl,
         ECS_ENDPOINT: cloudUrl,
         IAM_ENDPOINT: cloudUrl,
         ECS_PROJECTS: DEFAULT_PROJECT_ID,

@@ -1,0 +1,234 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../../support/child-process.ts";
+import {
+  documentedRedisRules,
+  makeRabbitMqUser,
+  makeRedisUser,
+  removeRabbitMqUser,
+} from "../../support/documented-users.ts";
+import { commandId } from "../../support/emitter.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type SharedServices, sharedServices } from "../../support/services.ts";
+import { openStage, type Stage } from "../../support/stage.ts";
+import { declareBeforehand, onChannel, onRedis } from "./ground.ts";
+
+/** Of the flows and of nobody else: its counters say which commands the documented users really used. */
+let redis: PrivateRedis;
+let workerRedis: string;
+let operatorRedis: string;
+let neighbourRedis: string;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  workerRedis = await makeRedisUser(redis.url, "ecs-worker");
+  operatorRedis = await makeRedisUser(redis.url, "ecs-operator");
+  neighbourRedis = await makeRedisUser(redis.url, "ecs-neighbour");
+});
+afterAll(() => redis?.stop());
+
+describe.each([
+  ["declares its queues", "ecs-worker", "true"],
+  ["finds its queues there", "ecs-worker-no-declare", "false"],
+])("with exactly the documented rights a worker that %s", (_what, user, declares) => {
+  let services: SharedServices;
+  let stage: Stage;
+  const made: string[] = [];
+
+  beforeAll(async () => {
+    services = await sharedServices();
+    const { rabbitMq } = services;
+    if (declares === "false") await declareBeforehand(rabbitMq.url);
+    const worker = await makeRabbitMqUser(rabbitMq, user);
+    const emitter = await makeRabbitMqUser(rabbitMq, "ecs-emitter");
+    made.push(worker, emitter);
+    stage = await openStage({
+      rabbitMq: {
+        ...rabbitMq,
+        users: async () => ({ worker, emitter, workerRedis: new Map([[redis.url, workerRedis]]) }),
+      },
+      redisUrl: redis.url,
+      env: { AMQP_DECLARE: declares, SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "2000" },
+    });
+    await stage.addWorker();
+  });
+
+  afterAll(async () => {
+    await stage?.close();
+    for (const url of made) await removeRabbitMqUser(services.rabbitMq, url);
+    await services?.close();
+  });
+
+  it("reinstalls, stops first, joins, queues, and knows a duplicate", async () => {
+    const one = stage.simulator.addServer({ state: "SHUTOFF" });
+    const two = stage.simulator.addServer({ state: "ACTIVE" });
+    const [plain, running] = [commandId("plain"), commandId("running")];
+    const [joins, waits] = [commandId("joins"), commandId("waits")];
+    // A budget that lost its end: the limiter of requests gives it a new one.
+    await redis.command("SET", `ecs:{${one.projectId}}:budget`, "1");
+    await stage.emitter.send(stage.command(plain, one.id));
+    await stage.emitter.send(stage.command(running, two.id));
+    await stage.emitter.event(plain, "submitted");
+    await stage.emitter.send(stage.command(joins, one.id));
+    await stage.emitter.send(stage.command(plain, one.id));
+    await stage.emitter.send(stage.command(waits, one.id, { on_busy: "wait" }));
+    await stage.emitter.event(plain, "duplicate");
+    await stage.emitter.event(joins, "joined");
+    await stage.emitter.event(running, "stopping");
+    const all = [plain, running, joins, waits];
+    const outcomes = await Promise.all(all.map((id) => stage.emitter.outcome(id)));
+    expect(outcomes.map(({ data }) => data.event)).toEqual(all.map(() => "succeeded"));
+    expect([one, two].map(({ id }) => stage.reinstalls(id))).toEqual([2, 1]);
+    await stage.audit(all);
+  });
+
+  it("hands its work over to the next worker", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("handed-over");
+    await stage.emitter.send(stage.command(id, server.id));
+    await stage.emitter.event(id, "submitted");
+    await stage.workers.at(-1)?.kill();
+    await stage.addWorker();
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    expect(stage.reinstalls(server.id)).toBe(1);
+  });
+
+  it("is told a fault's time, holds back for a throttling cloud, and shows where a command stands", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const [first, late] = [commandId("heals"), commandId("late")];
+    const seenAt = new Date().toISOString();
+    stage.simulator.faults.set({
+      operation: "server",
+      serverId: server.id,
+      times: 1,
+      error: "APIGW.0308",
+      retryAfterSeconds: 1,
+    });
+    await stage.emitter.send(stage.command(first, server.id));
+    await stage.emitter.event(first, "waiting");
+    await stage.emitter.outcome(first);
+    await stage.emitter.send(stage.command(late, server.id, { observed_at: seenAt }));
+    expect((await stage.emitter.outcome(late)).data.event).toBe("superseded");
+    const { httpUrl } = stage.workers.at(-1) ?? {};
+    for (const path of [`commands/${first}`, `servers/${server.projectId}/${server.id}`]) {
+      expect((await fetch(`${httpUrl}/v1/${path}`)).status).toBe(200);
+    }
+  });
+
+  it("puts what it cannot understand into the dead queue, for the one who may read it", async () => {
+    await stage.emitter.send("not json");
+    const reader = await makeRabbitMqUser(services.rabbitMq, "ecs-dead-reader");
+    made.push(reader);
+    await onChannel(reader, async (channel) => {
+      const dead = await eventually(() => channel.get("ecs.reinstall.dead", { noAck: true }));
+      expect(dead.properties.headers?.["x-reason"]).toContain("not-json");
+    });
+  });
+
+  it("answers the emitter at its own queue, and lets a listener hear", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("replied");
+    const [sender, listener] = await Promise.all(
+      ["ecs-emitter-replies", "ecs-listener"].map((one) =>
+        makeRabbitMqUser(services.rabbitMq, one),
+      ),
+    );
+    made.push(sender ?? "", listener ?? "");
+    await onChannel(listener ?? "", async (ears) => {
+      await ears.assertQueue("ecs-listener.events", { exclusive: true });
+      await ears.bindQueue("ecs-listener.events", "ecs.reinstall.events", `*.${server.id}.*`);
+      await onChannel(sender ?? "", async (channel) => {
+        const { queue } = await channel.assertQueue("ecs-emitter-replies.1", { exclusive: true });
+        const body = Buffer.from(JSON.stringify(stage.command(id, server.id)));
+        channel.publish("ecs.reinstall.commands", "reinstall", body, {
+          contentType: "application/json",
+          replyTo: queue,
+          correlationId: "c-1",
+        });
+        const reply = await eventually(() => channel.get(queue, { noAck: true }), {
+          timeoutMs: 20_000,
+        });
+        expect(reply.properties.correlationId).toBe("c-1");
+        expect(JSON.parse(reply.content.toString())).toMatchObject({ data: { command_id: id } });
+      });
+      expect(await ears.get("ecs-listener.events", { noAck: true })).not.toBe(false);
+    });
+  });
+
+  it("obeys an operator who may do only what operators do", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const [held, paused] = [commandId("held"), commandId("paused")];
+    const operate = (...args: string[]) =>
+      cli({ REDIS_URL: operatorRedis, ECS_PROJECTS: server.projectId }, ...args);
+    expect(await operate("pause", "--reason", "maintenance")).toContain("are paused");
+    await stage.emitter.send(stage.command(paused, server.id));
+    await stage.emitter.event(paused, "waiting");
+    await stage.emitter.send(stage.command(held, server.id));
+    await stage.emitter.event(held, "waiting");
+    expect(await operate("cancel", held)).toContain("ends at its next step");
+    expect(await operate("resume")).toContain("go on");
+    expect((await stage.emitter.outcome(held)).data.event).toBe("cancelled");
+    expect((await stage.emitter.outcome(paused)).data.event).toBe("succeeded");
+    // As a command leaves it that ended unresolved and was forgotten since.
+    const lock = `ecs:{${server.projectId}}:lock:${server.id}`;
+    await redis.command("HSET", lock, "owner", "long-ago", "token", "1");
+    expect(await operate("unlock", server.id, "--owner", "long-ago")).toContain("is free");
+  });
+
+  it("puts back what Redis forgot", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("forgotten");
+    await stage.emitter.send(stage.command(id, server.id));
+    await stage.emitter.event(id, "submitted");
+    await redis.flushAll();
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    expect(stage.reinstalls(server.id)).toBe(1);
+  });
+
+  it("waits for another service that takes the lock by the README's scripts", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("behind");
+    const lock = `ecs:{${server.projectId}}:lock:${server.id}`;
+    const token = `ecs:{${server.projectId}}:token`;
+    const [take = "", free = ""] = scriptsOfReadme();
+    await onRedis(neighbourRedis, async (neighbour) => {
+      expect(await neighbour.eval(take, 2, lock, token, "resize-42", "resize")).toBeGreaterThan(0);
+      await stage.emitter.send(stage.command(id, server.id));
+      expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({
+        holder: "resize-42",
+      });
+      expect(await neighbour.eval(free, 1, lock, "resize-42")).toBe(1);
+    });
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  });
+});
+
+describe("the documented Redis rights", () => {
+  it("are all that was needed, and none of the worker's went unused", async () => {
+    const denied = (await redis.command("ACL", "LOG")) as unknown[];
+    expect(denied).toEqual([]);
+    const granted = documentedRedisRules("ecs-worker")
+      .filter((rule) => rule.startsWith("+"))
+      .map((rule) => rule.slice(1));
+    const used = await usedCommands();
+    expect(granted.filter((command) => !used.has(command))).toEqual([]);
+  });
+});
+
+/** Every command that was carried out on the Redis of these tests, inside scripts too. */
+async function usedCommands(): Promise<ReadonlySet<string>> {
+  const stats = String(await redis.command("INFO", "commandstats"));
+  return new Set([...stats.matchAll(/^cmdstat_([^:]+):/gm)].map(([, name]) => name ?? ""));
+}
+
+function cli(env: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
+  const bin = fileURLToPath(new URL("../../../dist/cli/ecs-reinstall.js", import.meta.url));
+  return run(process.execPath, [bin, ...args], { env: { PATH: process.env["PATH"], ...env } });
+}
+
+function scriptsOfReadme(): readonly string[] {
+  const text = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+  return [...text.matchAll(/<<'LUA'\n([\s\S]*?)\nLUA/g)].map(([, script]) => script ?? "");
+}
