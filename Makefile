@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Nothing stays running after any of these, except a demo with KEEP=1.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench clean
+.PHONY: help setup check test demo bench image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: setup ## a whole reinstall on this machine, cloud included; KEEP=1 leaves 
 
 bench: setup ## measure the worker's throughput
 	@npm run --silent bench
+
+image: setup ## build the container image and run it read-only (needs buildah, podman and root)
+	@scripts/check-image.sh
 
 clean: ## remove what was built
 	rm -rf dist coverage .cache

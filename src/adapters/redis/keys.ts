@@ -9,6 +9,7 @@ export function keysOf(project: ProjectId) {
     command: (id: CommandId) => `${prefix}cmd:${id}`,
     /** Public: other services honour and take it (contract §4). */
     lock: (server: ServerId) => `${prefix}lock:${server}`,
+    lockPrefix: `${prefix}lock:`,
     waiters: (server: ServerId) => `${prefix}waiters:${server}`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     token: `${prefix}token`,

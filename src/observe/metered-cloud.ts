@@ -1,0 +1,25 @@
+import type { CloudApi } from "../steps/ports.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** The cloud as it is, counting what became of each reinstall POST. */
+export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics): Api {
+  return {
+    ...cloud,
+    async sign(...request) {
+      const signing = await cloud.sign(...request);
+      if (signing.kind !== "signed") return signing;
+      const signed = signing.request;
+      return {
+        ...signing,
+        request: {
+          signedAtMs: signed.signedAtMs,
+          async send(signal) {
+            const outcome = await signed.send(signal);
+            metrics.submission(outcome.kind);
+            return outcome;
+          },
+        },
+      };
+    },
+  };
+}

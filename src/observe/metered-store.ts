@@ -1,0 +1,128 @@
+import type { Phase, State } from "../core/state.ts";
+import type { ClaimAnswer, Clock, ReinstallStore, StepClaim } from "../steps/ports.ts";
+import type { StepOutcome } from "./labels.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** What a claimed step began with, to be measured when it is saved. */
+interface Begun {
+  readonly phase: Phase | "admit";
+  readonly startedMs: number;
+  /** When the command came into this phase, epoch ms; null: the state does not say. */
+  readonly enteredMs: number | null;
+}
+
+/** The store as it is, counting steps and phases by what is claimed and saved. */
+export function meteredStore(
+  store: ReinstallStore,
+  metrics: Metrics,
+  clock: Clock,
+): ReinstallStore {
+  // Keyed by the claim itself: a step that is never saved is forgotten with it.
+  const begun = new WeakMap<StepClaim, Begun>();
+  const epochs = new Map<string, string>();
+
+  function begin(claim: StepClaim, phase: Begun["phase"], enteredMs: number | null): void {
+    begun.set(claim, { phase, startedMs: clock.monotonicMs(), enteredMs });
+  }
+
+  function end(claim: StepClaim, outcome: StepOutcome, leaves: boolean): void {
+    const begin = begun.get(claim);
+    if (begin === undefined) return;
+    const { phase, startedMs, enteredMs } = begin;
+    metrics.stepEnded(phase, outcome, (clock.monotonicMs() - startedMs) / 1000);
+    if (leaves && phase !== "admit" && enteredMs !== null) {
+      metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
+    }
+  }
+
+  function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {
+    const before = epochs.get(project);
+    epochs.set(project, epoch);
+    if (before === epoch) return;
+    metrics.epochChanged(before === undefined ? "first" : emptied ? "emptied" : "restarted");
+  }
+
+  return {
+    ...store,
+    async admit(order, delivery) {
+      const answer = await store.admit(order, delivery);
+      if (answer.kind === "claimed") {
+        noticeEpoch(order.projectId, answer.claim, false);
+        begin(answer.claim, "admit", null);
+      } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
+      else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
+      return answer;
+    },
+    async claim(envelope, delivery) {
+      const answer = await store.claim(envelope, delivery);
+      const { phase } = envelope.state;
+      if (answer.kind === "claimed") {
+        noticeEpoch(envelope.order.projectId, answer.claim, answer.restored === "absent");
+        begin(answer.claim, phase, enteredMs(envelope.state));
+      } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
+      return answer;
+    },
+    async save(step) {
+      const answer = await store.save(step);
+      const from = begun.get(step.claim)?.phase;
+      end(step.claim, stored(answer.kind, "next"), from !== step.state.phase);
+      return answer;
+    },
+    async finish(step) {
+      const answer = await store.finish(step);
+      end(step.claim, stored(answer.kind, "final"), answer.kind === "finished");
+      return answer;
+    },
+  };
+}
+
+function enteredMs(state: State): number | null {
+  switch (state.phase) {
+    case "waiting":
+    case "joined":
+    case "prepare":
+    case "reconcile":
+      return state.sinceMs;
+    case "submit":
+      return state.before.atMs;
+    case "watch":
+      return state.acceptedAtMs;
+    case "settle":
+      return null;
+  }
+}
+
+type Unclaimed =
+  | Exclude<ClaimAnswer["kind"], "claimed">
+  | "handed-over"
+  | "duplicate"
+  | "id-reused";
+
+function unclaimed(kind: Unclaimed): StepOutcome {
+  switch (kind) {
+    case "saved":
+      return "repeat";
+    case "away":
+      return "store-away";
+    default:
+      return kind;
+  }
+}
+
+function stored(
+  kind: "saved" | "finished" | "fenced" | "forgotten" | "away" | "corrupt",
+  done: "next" | "final",
+): StepOutcome {
+  switch (kind) {
+    case "saved":
+    case "finished":
+      return done;
+    case "forgotten":
+      return "again";
+    case "away":
+      return "store-away";
+    case "fenced":
+    case "corrupt":
+      return kind;
+  }
+}
