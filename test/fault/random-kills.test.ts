@@ -36,7 +36,9 @@ it(`200 commands in flight, workers killed at random moments and replaced (seed 
       intervalMs: 200,
     });
 
-    const reinstalls = [...stopped.serverIds, ...running.serverIds].map(stage.reinstalls);
+    const reinstalls = [...stopped.serverIds, ...running.serverIds].map((id) =>
+      stage.reinstalls(id),
+    );
     const unresolved = ids.filter((id) => stage.emitter.story(id).includes("unresolved"));
     const byDisk = stage.emitter
       .heard()

@@ -98,7 +98,9 @@ export async function startEmitter(amqpUrl: string, sendUrl = amqpUrl): Promise<
     },
     outcome: (id, timeoutMs = 30_000) =>
       eventually(() => find(id, (name) => FINAL_EVENTS.some((one) => one === name)) ?? false, {
-        what: `the outcome of ${id} (heard: ${heard(id).map((h) => h.event.data.event)})`,
+        what: `the outcome of ${id} (heard: ${heard(id)
+          .map((h) => h.event.data.event)
+          .join(", ")})`,
         timeoutMs,
       }),
     event: (id, name, timeoutMs = 30_000) =>
