@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import amqp, { type ChannelModel, type ConfirmChannel, type Options } from "amqplib";
 import type { ProgressEvent } from "../../src/contract/event.ts";
-import { FINAL_EVENTS } from "../../src/contract/event.ts";
-import { eventually } from "./eventually.ts";
+import { createHeardEvents } from "./heard-events.ts";
 
 /** An event as it came: with its routing key and the exact bytes. */
 export interface HeardEvent {
@@ -50,30 +49,18 @@ export async function startEmitter(amqpUrl: string, sendUrl = amqpUrl): Promise<
   sending.on("error", () => undefined);
   const out = await sending.createConfirmChannel();
   out.on("error", () => undefined);
-  const all: HeardEvent[] = [];
+  const events = createHeardEvents();
   await channel.consume(
     queue,
     (message) => {
-      if (message === null) return;
-      const text = message.content.toString("utf8");
-      all.push({
-        key: message.fields.routingKey,
-        text,
-        event: JSON.parse(text) as ProgressEvent,
-        heardAtMs: Date.now(),
-      });
+      if (message !== null) events.take(message);
     },
     { noAck: true },
   );
 
-  const heard = (id?: string) =>
-    id === undefined ? all : all.filter(({ event }) => event.data.command_id === id);
-  const find = (id: string, wanted: (name: string) => boolean) =>
-    heard(id).find(({ event }) => wanted(event.data.event))?.event;
-
   return {
+    ...events.asked,
     channel,
-    heard,
     send(command, properties = {}) {
       const body =
         command instanceof Uint8Array
@@ -90,24 +77,6 @@ export async function startEmitter(amqpUrl: string, sendUrl = amqpUrl): Promise<
         );
       });
     },
-    story: (id) => {
-      const events = new Map(heard(id).map(({ event }) => [event.id, event]));
-      return [...events.values()]
-        .sort((a, b) => a.data.sequence - b.data.sequence)
-        .map(({ data }) => data.event);
-    },
-    outcome: (id, timeoutMs = 30_000) =>
-      eventually(() => find(id, (name) => FINAL_EVENTS.some((one) => one === name)) ?? false, {
-        what: `the outcome of ${id} (heard: ${heard(id)
-          .map((h) => h.event.data.event)
-          .join(", ")})`,
-        timeoutMs,
-      }),
-    event: (id, name, timeoutMs = 30_000) =>
-      eventually(() => find(id, (one) => one === name) ?? false, {
-        what: `the event ${name} of ${id}`,
-        timeoutMs,
-      }),
     async drain(name) {
       const found = [];
       for (;;) {

@@ -21,6 +21,8 @@ export interface StageOptions {
     users?(): Promise<StageUsers>;
   };
   readonly redisUrl: string;
+  /** Instead of one that lives as long as its connection; closed with the stage. */
+  readonly emitter?: Emitter;
   /** What the workers connect to, when a proxy stands between. */
   readonly through?: { readonly amqp?: string; readonly redis?: string; readonly cloud?: string };
   readonly simulator?: Partial<SimulatorOptions>;
@@ -58,6 +60,8 @@ export const FAST: Readonly<Record<string, string>> = {
   POST_FENCE_MS: "6000",
   JOB_DEADLINE_MS: "60000",
   REBUILD_HOLD_MS: "1500",
+  ECS_REQUESTS_PER_SECOND: "1000",
+  ECS_REQUEST_BURST: "1000",
 };
 
 export async function openStage(options: StageOptions): Promise<Stage> {
@@ -68,7 +72,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...options.simulator,
   });
   const users = await options.rabbitMq.users?.();
-  const emitter = await startEmitter(options.rabbitMq.url, users?.emitter);
+  const emitter = options.emitter ?? (await startEmitter(options.rabbitMq.url, users?.emitter));
   const workers: WorkerProcess[] = [];
   const cloudUrl = options.through?.cloud ?? simulator.url;
 

@@ -1,0 +1,50 @@
+import type { ConsumeMessage } from "amqplib";
+import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
+import type { Emitter, HeardEvent } from "./emitter.ts";
+import { eventually } from "./eventually.ts";
+
+/** What a listener has heard so far, and what tests ask about it. */
+export interface HeardEvents {
+  take(message: ConsumeMessage): void;
+  readonly asked: Pick<Emitter, "heard" | "story" | "outcome" | "event">;
+}
+
+export function createHeardEvents(): HeardEvents {
+  const all: HeardEvent[] = [];
+  const heard = (id?: string) =>
+    id === undefined ? all : all.filter(({ event }) => event.data.command_id === id);
+  const find = (id: string, wanted: (name: string) => boolean) =>
+    heard(id).find(({ event }) => wanted(event.data.event))?.event;
+  return {
+    take(message) {
+      const text = message.content.toString("utf8");
+      all.push({
+        key: message.fields.routingKey,
+        text,
+        event: JSON.parse(text) as ProgressEvent,
+        heardAtMs: Date.now(),
+      });
+    },
+    asked: {
+      heard,
+      story: (id) => {
+        const events = new Map(heard(id).map(({ event }) => [event.id, event]));
+        return [...events.values()]
+          .sort((a, b) => a.data.sequence - b.data.sequence)
+          .map(({ data }) => data.event);
+      },
+      outcome: (id, timeoutMs = 30_000) =>
+        eventually(() => find(id, (name) => FINAL_EVENTS.some((one) => one === name)) ?? false, {
+          what: `the outcome of ${id} (heard: ${heard(id)
+            .map((h) => h.event.data.event)
+            .join(", ")})`,
+          timeoutMs,
+        }),
+      event: (id, name, timeoutMs = 30_000) =>
+        eventually(() => find(id, (one) => one === name) ?? false, {
+          what: `the event ${name} of ${id}`,
+          timeoutMs,
+        }),
+    },
+  };
+}
