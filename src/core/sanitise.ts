@@ -5,7 +5,7 @@ const CONTAINERS = new Set(["data", "os-reinstall", "metadata"]);
 
 /** Fields whose values may be kept: what identifies a command and says what it asked for. Everything else is named only. */
 const KEPT = new Set([
-  ...Object.keys(CommandBody.shape).filter((key) => !CONTAINERS.has(key)),
+  ...Object.keys(CommandBody.shape),
   "specversion",
   "id",
   "type",

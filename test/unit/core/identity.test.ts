@@ -32,6 +32,23 @@ describe("the hash of a command's content", () => {
     expect(contentHash({ ...command, ...changed })).not.toBe(contentHash(command));
   });
 
+  it("does not depend on the order of keys, at any depth", () => {
+    const said = {
+      ...command,
+      source: "s",
+      reason: "r",
+      osReinstall: {
+        ...BODY,
+        mode: "withStopServer",
+        metadata: { user_data: "Cg==", BYOL: "true" },
+      },
+    } as const;
+    const reversed = turned(said) as ReinstallCommand;
+    expect(Object.keys(reversed)).toEqual(Object.keys(said).toReversed());
+    expect(contentHash(reversed)).toBe(contentHash(said));
+    expect(wishHash(reversed)).toBe(wishHash(said));
+  });
+
   it("tells a source from a reason of the same words", () => {
     expect(contentHash({ ...command, source: "s" })).not.toBe(
       contentHash({ ...command, reason: "s" }),
@@ -63,3 +80,10 @@ it("SHA-256 is written as lower-case hex", () => {
   expect(sha256("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   expect(sha256(Buffer.from("abc"))).toBe(sha256("abc"));
 });
+
+/** The same object with its keys, and theirs, the other way round. */
+function turned(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).toReversed();
+  return Object.fromEntries(members.map(([key, member]) => [key, turned(member)]));
+}

@@ -520,6 +520,8 @@ describe("a command in a CloudEvent", () => {
   });
 
   it("is answered under its own id, whatever else is wrong", () => {
+    const twoNames = event({ data: command({ command_id: "x" }) });
+    expect(refused(twoNames, CLOUD_EVENT).subject.commandId).toBe(COMMAND);
     const broken = event({ data: undefined, specversion: "0.3" });
     expect(refused(broken, CLOUD_EVENT).subject.commandId).toBe(COMMAND);
     expect(refused(event({ data: {} }), CLOUD_EVENT).subject.commandId).toBe(COMMAND);
