@@ -28,7 +28,7 @@ export function createCloudPort(
       if (isLost) return reply(lost, world.latency());
       time.after(world.latency(), () => {
         const answer = effect();
-        world.trace(`cloud    ${context.about} ${label} -> ${brief(answer)}`);
+        if (world.tracing) world.trace(`cloud    ${context.about} ${label} -> ${brief(answer)}`);
         reply(answer, world.latency());
       });
     });
@@ -89,7 +89,7 @@ export function createCloudPort(
       clockOffMs: process.skewMs,
       allowedMs: world.allowedSkewMs,
       brokerBlocked: world.isBlocked(process),
-      diskBefore: before ?? "?",
+      diskBefore: before ?? diskAtLook,
       diskAtLook,
     });
     return request<Submission>(world, process, "send", (reply) => {

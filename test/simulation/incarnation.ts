@@ -1,6 +1,6 @@
 import { createSweeper } from "../../src/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
-import { Envelope } from "../../src/core/envelope.ts";
+import type { Envelope } from "../../src/core/envelope.ts";
 import type { Clock, Disposition, Journal } from "../../src/steps/ports.ts";
 import { createSweep } from "../../src/steps/sweep.ts";
 import { createWorker, type Worker, type WorkerDeps } from "../../src/worker.ts";
@@ -137,7 +137,7 @@ export class Incarnation {
   async #handle(message: Message): Promise<Disposition> {
     const { content } = message;
     const envelope =
-      content.kind === "step" ? Envelope.parse(JSON.parse(content.body.toString("utf8"))) : null;
+      content.kind === "step" ? (JSON.parse(content.body.toString("utf8")) as Envelope) : null;
     const worker = createWorker(this.#deps({ about: content.about, envelope }));
     try {
       return await dispatch(worker, message);
@@ -235,8 +235,12 @@ export class Incarnation {
             resolve();
           };
           if (signal.aborted) return done();
-          this.process.after(ms, done);
-          signal.addEventListener("abort", done, { once: true });
+          const wake = () => {
+            signal.removeEventListener("abort", wake);
+            done();
+          };
+          this.process.after(ms, wake);
+          signal.addEventListener("abort", wake);
         }),
     };
   }

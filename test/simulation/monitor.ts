@@ -2,14 +2,8 @@ import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
 import { checkOutcome, leavesTrace, type Observed } from "./outcome.ts";
+import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
-
-export type PromiseName = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9" | "bug";
-
-export interface Violation {
-  readonly promise: PromiseName;
-  readonly text: string;
-}
 
 /** What is known of one command id from the outside. */
 export interface Track {
@@ -31,17 +25,25 @@ export class Monitor {
   checks = 0;
   readonly tracks = new Map<string, Track>();
   readonly #observed: Observed;
+  readonly #watched: readonly PromiseName[] | undefined;
   readonly #storeForgot: () => boolean;
   readonly #contents = new Map<string, string>();
   /** Servers whose operation was forgotten and did not come back within the hold. */
   readonly relaxedServers = new Set<string>();
 
-  constructor(observed: Observed, storeForgot: () => boolean) {
+  constructor(
+    observed: Observed,
+    storeForgot: () => boolean,
+    /** For a mutant: the promises that it is to break. */
+    watched: readonly PromiseName[] | undefined,
+  ) {
+    this.#watched = watched;
     this.#observed = observed;
     this.#storeForgot = storeForgot;
   }
 
   fail(promise: PromiseName, text: string): void {
+    if (this.#watched?.includes(promise) === false) return;
     this.violation ??= { promise, text };
   }
 
@@ -154,7 +156,8 @@ export class Monitor {
     readonly clockOffMs: number;
     readonly allowedMs: number;
     readonly brokerBlocked: boolean;
-    readonly diskBefore: string;
+    /** The disk that the command is meant for. */
+    readonly diskBefore: string | null;
     readonly diskAtLook: string | null;
   }): void {
     this.checks += 1;

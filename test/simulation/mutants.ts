@@ -1,9 +1,258 @@
-import type { Mutation } from "./mutation.ts";
+import type { Submission } from "../../src/steps/ports.ts";
+import type { WorkerDeps } from "../../src/worker.ts";
+import type { DeliveryContext, Mutation } from "./mutation.ts";
 
+/** The protocol broken in one place each. The simulation must notice every one of them. */
 export const MUTANTS: readonly Mutation[] = [
   {
     name: "no-intent",
     what: "the POST goes out although no intent is kept",
+    breaks: ["P1"],
     switches: { forgetIntent: true },
   },
+  {
+    name: "no-fence",
+    what: "not carried out is concluded while the request may still arrive",
+    breaks: ["P1", "P5"],
+    rules: { postFenceMs: 0 },
+  },
+  {
+    name: "sign-at-send",
+    what: "the signature is made when the request leaves, not before the intent",
+    breaks: ["P1", "P5"],
+    signAtSend: true,
+  },
+  {
+    name: "no-attempt-cas",
+    what: "the gate before the POST does not ask whose attempt it is",
+    breaks: ["P1"],
+    switches: { ignoreAttempt: true },
+  },
+  {
+    name: "no-disk-check",
+    what: "the last look before the POST does not compare the disk",
+    breaks: ["P1"],
+    deps: blindToTheDisk,
+  },
+  {
+    name: "post-before-message",
+    what: "the POST goes out before its submit message is durable",
+    breaks: ["P1"],
+    deps: postFirst,
+  },
+  {
+    name: "ack-first",
+    what: "a delivery is acknowledged before what follows is published",
+    breaks: ["P4"],
+    ackFirst: true,
+  },
+  {
+    name: "lock-by-time",
+    what: "a lock is free again after 20 s",
+    breaks: ["P2"],
+    switches: { lockTtlMs: 20_000 },
+  },
+  {
+    name: "post-retried",
+    what: "a POST without an answer is sent again",
+    breaks: ["P1"],
+    deps: changeSend(async (send) => {
+      const first = await send();
+      return first.kind === "unknown" ? await send() : first;
+    }),
+  },
+  {
+    name: "claim-ignored",
+    what: "every copy of a step is carried out",
+    breaks: ["P1"],
+    switches: { ignoreClaims: true },
+  },
+  {
+    name: "no-hold",
+    what: "locks are given at once after the store lost its memory",
+    breaks: ["P2"],
+    rebuildHoldMs: 0,
+  },
+  {
+    name: "run-id-ignored",
+    what: "a restarted store is trusted to remember everything",
+    breaks: ["P1"],
+    switches: { ignoreRunId: true },
+  },
+  {
+    name: "untested-evidence",
+    what: "the same disk proves something where nobody has watched one change",
+    breaks: ["P1"],
+    deps: (deps) => ({
+      ...deps,
+      evidence: { ...deps.evidence, trust: async () => "trusted" as const },
+    }),
+  },
+  {
+    name: "no-dedup",
+    what: "a command that is known is admitted again",
+    breaks: ["P1"],
+    switches: { ignoreDuplicates: true },
+  },
+  {
+    name: "final-not-kept",
+    what: "a second finish replaces the first",
+    breaks: ["P3"],
+    switches: { finishAgain: true },
+  },
+  {
+    name: "numbers-not-reserved",
+    what: "two claims of a step number their events alike",
+    breaks: ["P8"],
+    switches: { reuseSequence: true },
+  },
+  {
+    name: "absence-trusted",
+    what: "what a store that forgot does not know is taken for not done",
+    breaks: ["P1"],
+    switches: { trustAbsence: true },
+  },
+  {
+    name: "clock-unchecked",
+    what: "the POST goes out whatever our clock says",
+    breaks: ["P7"],
+    rules: { maxClockOffsetMs: 600_000 },
+  },
+  {
+    name: "unknown-is-no",
+    what: "no answer is taken for not sent",
+    breaks: ["P1"],
+    deps: changeSend(async (send) => {
+      const answer = await send();
+      if (answer.kind !== "unknown") return answer;
+      const { message } = answer;
+      const why = { waitsFor: "cloud-unavailable", cloudCode: null, retryAfterMs: null } as const;
+      return { kind: "not-sent", message, ...why };
+    }),
+  },
+  {
+    name: "body-kept",
+    what: "the store keeps the body with its user_data",
+    breaks: ["P6"],
+    deps: keepBody,
+  },
+  {
+    name: "block-ignored",
+    what: "the POST goes out although the broker takes no messages",
+    breaks: ["P7"],
+    deps: (deps) => ({ ...deps, outlet: { ...deps.outlet, isBlocked: () => false } }),
+  },
+  {
+    name: "confirm-ignored",
+    what: "what is published counts without a confirm",
+    breaks: ["P4"],
+    deps: (deps) => ({
+      ...deps,
+      outlet: {
+        ...deps.outlet,
+        async publish(messages, signal) {
+          await deps.outlet.publish(messages, signal);
+          return "confirmed";
+        },
+      },
+    }),
+  },
+  {
+    name: "doubt-ignored",
+    what: "a redelivered command is new to a store that forgot it",
+    breaks: ["P1"],
+    deps: (deps) => ({
+      ...deps,
+      store: {
+        ...deps.store,
+        async admit(order, delivery) {
+          const answer = await deps.store.admit(order, delivery);
+          return answer.kind === "claimed" ? { ...answer, doubt: false } : answer;
+        },
+      },
+    }),
+  },
 ];
+
+function changeSend(
+  change: (send: () => Promise<Submission>) => Promise<Submission>,
+): NonNullable<Mutation["deps"]> {
+  return (deps) => ({
+    ...deps,
+    cloud: {
+      ...deps.cloud,
+      async sign(project, server, body, signal) {
+        const signing = await deps.cloud.sign(project, server, body, signal);
+        if (signing.kind !== "signed") return signing;
+        const { request } = signing;
+        const send = (sendSignal: AbortSignal) => change(() => request.send(sendSignal));
+        return { ...signing, request: { ...request, send } };
+      },
+    },
+  });
+}
+
+function blindToTheDisk(deps: WorkerDeps, { envelope }: DeliveryContext): WorkerDeps {
+  const state = envelope?.state;
+  if (state?.phase !== "submit") return deps;
+  return {
+    ...deps,
+    cloud: {
+      ...deps.cloud,
+      async look(project, server, signal) {
+        const look = await deps.cloud.look(project, server, signal);
+        if (look.kind !== "seen") return look;
+        return { ...look, server: { ...look.server, systemDiskId: state.before.systemDiskId } };
+      },
+    },
+  };
+}
+
+/** What the POST said, in the memory of each process, for the submit message that comes after it. */
+const SAID = new WeakMap<AbortSignal, Map<string, Submission>>();
+
+function postFirst(deps: WorkerDeps, { about }: DeliveryContext): WorkerDeps {
+  const said = SAID.get(deps.signal) ?? new Map<string, Submission>();
+  SAID.set(deps.signal, said);
+  const { cloud, store } = deps;
+  return {
+    ...deps,
+    cloud: {
+      ...cloud,
+      async sign(project, server, body, signal) {
+        const signing = await cloud.sign(project, server, body, signal);
+        const answer = said.get(about);
+        if (signing.kind !== "signed" || answer === undefined) return signing;
+        said.delete(about);
+        return { ...signing, request: { ...signing.request, send: async () => answer } };
+      },
+    },
+    store: {
+      ...store,
+      async save(step) {
+        const { order, state } = step;
+        if (state.phase === "submit") {
+          const { projectId, serverId } = order;
+          const signing = await cloud.sign(projectId, serverId, state.body, deps.signal);
+          if (signing.kind === "signed") said.set(about, await signing.request.send(deps.signal));
+        }
+        return store.save(step);
+      },
+    },
+  };
+}
+
+function keepBody(deps: WorkerDeps): WorkerDeps {
+  return {
+    ...deps,
+    store: {
+      ...deps.store,
+      save(step) {
+        const { outbox, state } = step;
+        if (outbox.next === null) return deps.store.save(step);
+        const next = { ...outbox.next, envelope: { stored: outbox.next.envelope, state } };
+        return deps.store.save({ ...step, outbox: { ...outbox, next } });
+      },
+    },
+  };
+}

@@ -2,6 +2,7 @@ import type { Rules } from "../../src/core/rules.ts";
 import type { WorkerDeps } from "../../src/worker.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import type { StoreSwitches } from "../support/in-memory/switches.ts";
+import type { PromiseName } from "./promises.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** What one delivery is about, for ports that must know. */
@@ -15,6 +16,8 @@ export interface DeliveryContext {
 export interface Mutation {
   readonly name: string;
   readonly what: string;
+  /** The promises that it must be seen to break; what else breaks is passed over. */
+  readonly breaks: readonly PromiseName[];
   readonly switches?: StoreSwitches;
   readonly rules?: Partial<Rules>;
   readonly rebuildHoldMs?: number;

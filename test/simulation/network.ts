@@ -52,7 +52,7 @@ export function storeTransport(
       const carryOut = () => {
         if (!world.storeUp) return AWAY;
         const answer = effect();
-        world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
+        if (world.tracing) world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
         return answer;
       };
       if (dice.call("store-lost-request", label)) return reply(AWAY, STORE_TIMEOUT_MS);

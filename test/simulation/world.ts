@@ -60,7 +60,7 @@ export class World {
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();
-    this.monitor = new Monitor(this.#observed(), () => this.loss.happened);
+    this.monitor = new Monitor(this.#observed(), () => this.loss.happened, mutation?.breaks);
     this.loss = new Loss(this);
     this.#prepareStore();
     this.emissionsLeft = this.scenario.emissions.length;
@@ -125,6 +125,10 @@ export class World {
     const why = data["class"] ?? data["waits_for"] ?? data["evidence"] ?? data["why"] ?? "";
     this.trace(`event    ${event.id} ${data.event} ${String(why)} (by ${by})`);
     this.monitor.event(event);
+  }
+
+  get tracing(): boolean {
+    return this.#onTrace !== undefined;
   }
 
   trace(text: string): void {

@@ -1,0 +1,7 @@
+/** The promises of design §2; `bug` is what no promise covers, such as a step that throws. */
+export type PromiseName = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "P8" | "P9" | "bug";
+
+export interface Violation {
+  readonly promise: PromiseName;
+  readonly text: string;
+}
