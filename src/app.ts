@@ -1,7 +1,12 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { type Broker, createBroker } from "./adapters/amqp/broker.ts";
-import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
+import {
+  ARRIVAL_TYPE,
+  ARRIVED_AT_HEADER,
+  DOUBT_HEADER,
+  STEP_TYPE,
+} from "./adapters/amqp/publications.ts";
 import type { Delivery as AmqpDelivery } from "./adapters/amqp/delivery.ts";
 import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import { createCloudApi } from "./adapters/cloud/cloud-api.ts";
@@ -24,6 +29,7 @@ import { createJournal } from "./observe/journal.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { createTracing, type Tracing } from "./observe/tracing.ts";
 import { createComplete } from "./steps/complete.ts";
 import type { Disposition, ReachPoint } from "./steps/ports.ts";
 import { createSweep } from "./steps/sweep.ts";
@@ -50,7 +56,9 @@ export interface App {
 export function createApp(config: Config, { reach = () => {} }: AppOptions = {}): App {
   const { protocol, cloud: cloudConfig } = config;
   const logger = createLogger({ level: config.log.level, secrets: secretsOf(config) });
-  const metrics = createMetrics({ version: versionOfPackage() });
+  const version = versionOfPackage();
+  const metrics = createMetrics({ version });
+  const tracing = tracingOf(config, version, logger);
   const clock = systemClock;
   const hardStop = new AbortController();
   // One signal for everything in hand: more than ten listeners are no leak.
@@ -78,26 +86,30 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     {
       clock,
       budget: createRedisBudget({ redis, clock, ...cloudConfig.budget }),
-      onRequest: (request) => metrics.cloudRequest(request),
+      onRequest(request) {
+        metrics.cloudRequest(request);
+        tracing?.cloudRequest(request);
+      },
     },
   );
   const journal = createJournal(logger, metrics, clock);
   const broker: Broker = createBroker(amqpSettings(config), {
     onEvent: (level, message, fields) => logger[level](fields, message),
     onPublished: (kind, outcome) => metrics.published(kind, outcome),
+    around: tracing?.publication,
     // Not waited for: a Redis that is away must not keep the broker's topology waiting.
     onTopology: ({ createdFresh }) => {
       if (createdFresh) void openFirstEpoch(scripts, projects, clock, hardStop.signal);
     },
   });
   const deps = {
-    cloud,
-    store,
-    evidence,
+    cloud: tracing?.cloud(cloud) ?? cloud,
+    store: tracing?.store(store) ?? store,
+    evidence: tracing?.evidence(evidence) ?? evidence,
     clock,
     rules,
     reach,
-    journal,
+    journal: tracing?.journal(journal) ?? journal,
     projects,
     outlet: broker.outlet,
     region: cloudConfig.region,
@@ -152,6 +164,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     httpAddress: () => http.address(),
     async start() {
       await http.start();
+      await tracing?.start();
       // Rejects when the first try fails; the client goes on trying, and its events say so.
       redis.connect().catch(() => undefined);
       broker.start({
@@ -173,6 +186,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       await cloud.close();
       redis.disconnect();
       await http.stop();
+      await tracing?.stop();
       logger.info("worker stopped");
     },
   };
@@ -180,8 +194,9 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   /** The only catch-all: a bug in a step is told, counted, and left to the queue's delivery limit. */
   function guarded(
     queue: QueueRole,
-    take: (delivery: AmqpDelivery) => Promise<Disposition>,
+    untraced: (delivery: AmqpDelivery) => Promise<Disposition>,
   ): (delivery: AmqpDelivery) => Promise<Disposition> {
+    const take = tracing?.delivery(untraced) ?? untraced;
     return async (delivery) => {
       const settled = metrics.delivery(queue, delivery.redelivered);
       try {
@@ -299,6 +314,14 @@ function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
       ...(servername && { servername }),
     },
   };
+}
+
+function tracingOf(config: Config, version: string, logger: Logger): Tracing | null {
+  return createTracing(config.tracing && { ...config.tracing, version }, {
+    stepType: STEP_TYPE,
+    endpoints: config.cloud,
+    onProblem: (message, fields) => logger.warn(fields, message),
+  });
 }
 
 function versionOfPackage(): string {

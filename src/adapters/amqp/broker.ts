@@ -3,7 +3,12 @@ import type { ProgressEvent } from "../../contract/event.ts";
 import { type ConnectionStatus, SupervisedConnection } from "./connection.ts";
 import { type ConsumerStatus, QueueConsumer } from "./consumer.ts";
 import type { DeliveryHandler } from "./delivery.ts";
-import { type AmqpOutlet, createOutlet, type PublicationKind } from "./outlet.ts";
+import {
+  type AmqpOutlet,
+  type AroundPublication,
+  createOutlet,
+  type PublicationKind,
+} from "./outlet.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import type { TopologyProblem } from "./topology-declaration.ts";
@@ -20,6 +25,7 @@ export interface BrokerCallbacks {
   readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Every single attempt to publish, with what came of it. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+  readonly around?: AroundPublication | undefined;
 }
 
 export interface BrokerHandlers {

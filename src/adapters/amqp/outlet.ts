@@ -10,6 +10,13 @@ import { pause, withDeadline } from "./waiting.ts";
 
 export type PublicationKind = Outgoing["kind"] | "arrival";
 
+/** Stands around the publication of one message, all attempts included. May add headers, and gives back what came of it. */
+export type AroundPublication = (
+  message: Outgoing | { readonly kind: "arrival" },
+  publication: Publication,
+  send: (publication: Publication) => Promise<PublishOutcome>,
+) => Promise<PublishOutcome>;
+
 export interface AmqpOutletOptions {
   readonly publisher: Publisher;
   readonly settings: AmqpSettings;
@@ -17,6 +24,7 @@ export interface AmqpOutletOptions {
   /** Nobody has bound a queue for this event: published all the same. */
   readonly onUnroutable?: (event: ProgressEvent) => void;
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+  readonly around?: AroundPublication | undefined;
   /** A queue of ours was not there. */
   readonly onMissing: () => void;
 }
@@ -36,6 +44,8 @@ export interface AmqpOutlet extends Outlet {
 
 export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
   const { publisher, settings, onEvent } = options;
+  const around: AroundPublication =
+    options.around ?? ((_message, publication, send) => send(publication));
 
   /** Again on a fresh channel under the same id: a second copy does no harm, a missing one does. */
   async function publishUntilSure(
@@ -64,7 +74,9 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
       onEvent("warn", "reply to a queue of ours is not sent", { queue: message.queue });
       return true;
     }
-    const outcome = await publishUntilSure(message.kind, publicationOf(settings, message), signal);
+    const outcome = await around(message, publicationOf(settings, message), (publication) =>
+      publishUntilSure(message.kind, publication, signal),
+    );
     switch (outcome) {
       case "confirmed":
         return true;
@@ -96,7 +108,9 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
     async republishArrival(raw, marks, signal) {
       const publication = arrivalPublication(settings, raw, marks);
       return withDeadline(signal, OVERALL * settings.confirmTimeoutMs, async (deadline) => {
-        const outcome = await publishUntilSure("arrival", publication, deadline);
+        const outcome = await around({ kind: "arrival" }, publication, (marked) =>
+          publishUntilSure("arrival", marked, deadline),
+        );
         return outcome === "confirmed" ? "confirmed" : "unconfirmed";
       });
     },

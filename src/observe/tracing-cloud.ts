@@ -1,0 +1,135 @@
+import type { CloudApi, Refusal, SignedReinstall, Unavailable } from "../steps/ports.ts";
+import type { CloudOperation, CloudOutcome } from "./labels.ts";
+import type { Attributes, Span, SpanStart } from "./tracing-spans.ts";
+import type { Tracer } from "./tracing-tracer.ts";
+
+/** What the steps are told of a call, as far as a span tells it. */
+type Answer = { readonly kind: string } & Partial<Unavailable> & {
+    readonly refusal?: Refusal;
+    readonly jobId?: string | null;
+  };
+
+/** A span for each question of the steps to the cloud. The requests it takes, if any, are children of it. */
+export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
+  function asked<T extends { readonly kind: string }>(
+    operation: string,
+    ask: () => Promise<T>,
+  ): Promise<T> {
+    return tracer.within(callSpan(operation), async (span) => {
+      const answer = await ask();
+      describe(span, answer);
+      return answer;
+    });
+  }
+
+  function traced(request: SignedReinstall): SignedReinstall {
+    return {
+      signedAtMs: request.signedAtMs,
+      send: (signal) => asked("reinstall", () => request.send(signal)),
+    };
+  }
+
+  const image = cloud.image?.bind(cloud);
+  return {
+    ...cloud,
+    look: (...args) => asked("look", () => cloud.look(...args)),
+    job: (...args) => asked("job", () => cloud.job(...args)),
+    stop: (...args) => asked("stop", () => cloud.stop(...args)),
+    async sign(...args) {
+      const signing = await asked("sign", () => cloud.sign(...args));
+      return signing.kind === "signed" ? { ...signing, request: traced(signing.request) } : signing;
+    },
+    ...(image === undefined
+      ? {}
+      : { image: (...args: Parameters<typeof image>) => asked("image", () => image(...args)) }),
+  };
+}
+
+function callSpan(operation: string): SpanStart {
+  return { name: `cloud ${operation}`, kind: "internal" };
+}
+
+function describe(span: Span | null, answer: Answer): void {
+  span?.set({
+    "ecs.cloud.answer": answer.kind,
+    "ecs.cloud.code": answer.cloudCode ?? answer.refusal?.cloudCode,
+    "ecs.cloud.error_class": answer.refusal?.class,
+    "ecs.waits_for": answer.waitsFor,
+    "ecs.job_id": answer.jobId,
+  });
+  if (FAILURES.has(answer.kind)) span?.fail(answer.kind);
+}
+
+/** Answers that leave the steps without what they asked for. */
+const FAILURES = new Set(["unreadable", "unavailable", "not-sent", "unknown", "later"]);
+
+/** One request of the adapter, as it tells the metrics of it. */
+export interface TracedRequest {
+  readonly operation: CloudOperation;
+  readonly outcome: CloudOutcome;
+  readonly httpStatus: number | null;
+  readonly cloudCode: string | null;
+  readonly seconds: number;
+}
+
+/** Where requests go: base URLs. */
+export interface CloudEndpoints {
+  readonly ecsEndpoint: string;
+  readonly iamEndpoint: string;
+  readonly imsEndpoint?: string | undefined;
+}
+
+/** A span for a request that is over. */
+export function recordRequest(
+  tracer: Tracer,
+  request: TracedRequest,
+  endpoints: CloudEndpoints,
+): void {
+  const { operation, outcome, httpStatus } = request;
+  const method =
+    operation === "look" || operation === "job" || operation === "image" ? "GET" : "POST";
+  const start: SpanStart = {
+    name: `${method} ${operation}`,
+    kind: "client",
+    attributes: {
+      "http.request.method": method,
+      "http.response.status_code": httpStatus,
+      ...serverOf(operation, endpoints),
+      "ecs.cloud.operation": operation,
+      "ecs.cloud.outcome": outcome,
+      "ecs.cloud.code": request.cloudCode,
+    },
+  };
+  tracer.past(start, request.seconds * 1_000, (span) => {
+    if (outcome !== "ok") span.fail(httpStatus === null ? outcome : String(httpStatus));
+  });
+}
+
+function serverOf(operation: CloudOperation, endpoints: CloudEndpoints): Attributes {
+  const endpoint = endpointOf(operation, endpoints);
+  if (endpoint === undefined) return {};
+  const { hostname, port, protocol } = new URL(endpoint);
+  return {
+    "server.address": hostname,
+    "server.port": port === "" ? DEFAULT_PORTS[protocol] : Number(port),
+  };
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { "https:": 443, "http:": 80 };
+
+function endpointOf(
+  operation: CloudOperation,
+  { ecsEndpoint, iamEndpoint, imsEndpoint }: CloudEndpoints,
+): string | undefined {
+  switch (operation) {
+    case "token":
+      return iamEndpoint;
+    case "image":
+      return imsEndpoint;
+    case "look":
+    case "job":
+    case "stop":
+    case "reinstall":
+      return ecsEndpoint;
+  }
+}

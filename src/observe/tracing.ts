@@ -1,0 +1,150 @@
+import type {
+  CloudApi,
+  DiskEvidence,
+  Disposition,
+  Journal,
+  ReinstallStore,
+} from "../steps/ports.ts";
+import {
+  type CloudEndpoints,
+  recordRequest,
+  tracedCloud,
+  type TracedRequest,
+} from "./tracing-cloud.ts";
+import { type TracedDelivery, tracedDelivery } from "./tracing-delivery.ts";
+import { tracedJournal } from "./tracing-journal.ts";
+import {
+  type TracedMessage,
+  type TracedPublication,
+  tracedPublication,
+} from "./tracing-publication.ts";
+import type { SpanRecorder } from "./tracing-spans.ts";
+import { tracedEvidence, tracedStore } from "./tracing-store.ts";
+import { createTracer } from "./tracing-tracer.ts";
+
+export interface TracingSettings {
+  /** Base URL of the collector, without a closing slash. */
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, () => string>>;
+  readonly serviceName: string;
+  readonly resourceAttributes: Readonly<Record<string, string>>;
+  /** Of the traces that begin here; 0 to 1. */
+  readonly sampleRatio: number;
+  /** Of this program. */
+  readonly version: string;
+}
+
+export interface TracingOptions {
+  /** AMQP `type` of internal messages. */
+  readonly stepType: string;
+  readonly endpoints: CloudEndpoints;
+  /** Told once in a while, not for each span. */
+  readonly onProblem: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Tests record in memory. */
+  readonly recorder?: SpanRecorder;
+}
+
+/**
+ * Traces of what the worker does, wrapped around it from outside: neither steps nor ports know of them. Nothing
+ * here ever fails or waits for the collector: what cannot be exported is dropped.
+ */
+export interface Tracing {
+  /** Loads OpenTelemetry. Never rejects: without it nothing is recorded. */
+  start(): Promise<void>;
+  /** Hands over what is recorded, within a second. */
+  stop(): Promise<void>;
+  delivery<D extends TracedDelivery>(
+    take: (delivery: D) => Promise<Disposition>,
+  ): (delivery: D) => Promise<Disposition>;
+  cloud(cloud: CloudApi): CloudApi;
+  /** One request of the cloud's adapter is over. */
+  cloudRequest(request: TracedRequest): void;
+  store(store: ReinstallStore): ReinstallStore;
+  evidence(evidence: DiskEvidence): DiskEvidence;
+  journal(journal: Journal): Journal;
+  /** Publishes one message. */
+  readonly publication: <P extends TracedPublication, O extends string>(
+    message: TracedMessage,
+    publication: P,
+    send: (publication: P) => Promise<O>,
+  ) => Promise<O>;
+}
+
+/** Null when there are no settings: then nothing is wrapped and OpenTelemetry is not loaded. */
+export function createTracing(
+  settings: TracingSettings | null,
+  options: TracingOptions,
+): Tracing | null {
+  if (settings === null) return null;
+  const { stepType, endpoints, onProblem } = options;
+  let recorder: SpanRecorder | null = options.recorder ?? null;
+  const tracer = createTracer(() => recorder);
+  return {
+    async start() {
+      if (recorder !== null) return;
+      try {
+        const { createOtlpRecorder } = await import("./tracing-opentelemetry.ts");
+        recorder = createOtlpRecorder(settings, createExportWatch(onProblem));
+      } catch (error) {
+        onProblem("tracing could not be started", { err: error });
+      }
+    },
+    async stop() {
+      if (recorder === null) return;
+      const ending = recorder.shutdown();
+      recorder = null;
+      await within(ending, FLUSH_MS);
+    },
+    delivery: (take) => tracedDelivery(tracer, stepType, take),
+    cloud: (cloud) => tracedCloud(cloud, tracer),
+    cloudRequest: (request) => recordRequest(tracer, request, endpoints),
+    store: (store) => tracedStore(store, tracer),
+    evidence: (evidence) => tracedEvidence(evidence, tracer),
+    journal: (journal) => tracedJournal(journal, tracer),
+    publication: (message, publication, send) =>
+      tracedPublication(tracer, message, publication, send),
+  };
+}
+
+/** The first loss is told at once, then the sum of them every minute, then that it works again. */
+export function createExportWatch(
+  onProblem: TracingOptions["onProblem"],
+  nowMs: () => number = () => performance.now(),
+) {
+  let lost = 0;
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let failing = false;
+  return (
+    result:
+      | { readonly kind: "exported"; readonly spans: number }
+      | { readonly kind: "lost"; readonly spans: number; readonly detail: string },
+  ): void => {
+    if (result.kind === "exported") {
+      if (failing) onProblem("traces are exported again", { lost });
+      [failing, lost] = [false, 0];
+      return;
+    }
+    failing = true;
+    lost += result.spans;
+    if (nowMs() - toldAtMs < TELL_EVERY_MS) return;
+    toldAtMs = nowMs();
+    onProblem("traces cannot be exported", { lost, detail: result.detail });
+  };
+}
+
+/** A collector that hangs must not hold the worker's exit up. */
+const FLUSH_MS = 1_000;
+const TELL_EVERY_MS = 60_000;
+
+/** Resolves when it has ended, in whichever way, or when the time is over. */
+function within(ending: Promise<void>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void ending
+      .catch(() => undefined)
+      .finally(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+  });
+}
