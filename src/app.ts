@@ -16,6 +16,7 @@ import { durabilityProblems } from "./adapters/redis/durability.ts";
 import { openFirstEpoch } from "./adapters/redis/epoch.ts";
 import { createDiskEvidence } from "./adapters/redis/evidence.ts";
 import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
+import { createRedisHealth } from "./adapters/redis/health.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
@@ -68,7 +69,10 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const fatal = withResolvers();
 
   const redis = createRedisClient(config.redis);
-  const scripts = createScriptRunner(redis);
+  const redisHealth = createRedisHealth(redis, (refusal) =>
+    logger.error(refusal, "redis refuses what the worker asks"),
+  );
+  const scripts = createScriptRunner(redis, redisHealth);
   const store = createReinstallStore(
     redis,
     scripts,
@@ -121,10 +125,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const health = createHealth(
     [
       { name: "rabbitmq", check: () => brokerHealth(broker) },
-      {
-        name: "redis",
-        check: () => ({ state: redis.status === "ready" ? "up" : "down", detail: redis.status }),
-      },
+      { name: "redis", check: () => redisHealth.check() },
       { name: "cloud", check: () => cloudHealth(cloud.state()) },
     ],
     () => clock.nowMs(),

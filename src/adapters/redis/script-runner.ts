@@ -30,7 +30,13 @@ export interface ScriptRunner {
   ): Promise<T | StoreAway | StoreCorrupt>;
 }
 
-export function createScriptRunner(redis: RedisClient): ScriptRunner {
+/** Told what Redis says to each script. A Redis that says nothing is no news: the connection has that. */
+export interface ScriptWatch {
+  answered(script: ScriptName): void;
+  refused(script: ScriptName, message: string): void;
+}
+
+export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
   const library = new Map(SCRIPTS.map((name) => [name, load(name)]));
   return {
     async run(name, keys, args, shape) {
@@ -40,7 +46,9 @@ export function createScriptRunner(redis: RedisClient): ScriptRunner {
       let text: unknown;
       try {
         text = await evaluate(redis, script, values);
+        watch?.answered(name);
       } catch (cause) {
+        if (isRefusal(cause)) watch?.refused(name, located(messageOf(cause), script));
         return { kind: "away", message: messageOf(cause) };
       }
       const parsed = parseReply(text, shape);
@@ -88,6 +96,18 @@ function parseReply<T>(text: unknown, shape: z.ZodType<T>): T | StoreCorrupt | n
     return { kind: "corrupt", message: String(value.message) };
   }
   return null;
+}
+
+/** Redis answered, and the answer is an error: the one kind of failure that waiting may not mend. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+/** Redis before 7.2 names neither the command nor the key that a script may not have: its line does. */
+function located(message: string, { text }: Script): string {
+  const line = /user_script:(\d+)/.exec(message)?.[1];
+  const code = line === undefined ? undefined : text.split("\n")[Number(line) - 1]?.trim();
+  return code === undefined ? message : `${message} [${code}]`;
 }
 
 function messageOf(error: unknown): string {
