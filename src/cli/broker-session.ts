@@ -107,6 +107,7 @@ function socketOptions({ tls, connectTimeoutMs }: Config["amqp"]) {
   return {
     timeout: connectTimeoutMs,
     noDelay: true,
+    rejectUnauthorized: true,
     clientProperties: { connection_name: "ecs-reinstall-cli" },
     ...(tls.caPem && { ca: tls.caPem() }),
     ...(tls.certPem && { cert: tls.certPem() }),

@@ -203,6 +203,8 @@ function socketOptions(name: string, { tls }: AmqpSettings, signal: AbortSignal)
     noDelay: true,
     keepAlive: true,
     keepAliveDelay: 30_000,
+    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    rejectUnauthorized: true,
     clientProperties: { connection_name: name },
     ...(tls?.caPem === undefined ? {} : { ca: tls.caPem }),
     ...(tls?.certPem === undefined ? {} : { cert: tls.certPem }),
