@@ -15,6 +15,8 @@ export interface RedisOptions {
   readonly extraArgs?: readonly string[];
   /** Speaks TLS only; the URL is then `rediss://localhost:…`. */
   readonly tls?: TlsFiles;
+  /** Turns away clients without a certificate; our own calls show this one. */
+  readonly tlsClient?: TlsFiles;
   /** Lines of an ACL file, and the user that the URL and our own calls use. */
   readonly acl?: {
     readonly lines: readonly string[];
@@ -64,7 +66,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
     args: await serverArgs(options, port, dataDir),
   });
   const url = urlOf(options, port);
-  const command: PrivateRedis["command"] = (name, ...args) => ask(url, options.tls, name, args);
+  const command: PrivateRedis["command"] = (name, ...args) => ask(url, options, name, args);
   const start = async () => {
     if (server.pid !== undefined) throw new Error(`Redis on port ${port} runs already`);
     await server.launch();
@@ -119,7 +121,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
 }
 
 async function serverArgs(
-  { appendOnly = false, extraArgs = [], tls, acl, sentinelOf }: RedisOptions,
+  { appendOnly = false, extraArgs = [], tls, tlsClient, acl, sentinelOf }: RedisOptions,
   port: number,
   dataDir: string,
 ): Promise<readonly string[]> {
@@ -131,7 +133,8 @@ async function serverArgs(
   const args = ["--save", "", "--appendonly", appendOnly ? "yes" : "no"];
   args.push("--maxmemory-policy", "noeviction", ...(await debugArgs()));
   if (tls !== undefined) {
-    args.push("--tls-port", `${port}`, "--tls-auth-clients", "optional");
+    const auth = tlsClient === undefined ? "optional" : "yes";
+    args.push("--tls-port", `${port}`, "--tls-auth-clients", auth);
     // Copies, for a container sees only the data folder.
     const seen = (name: string) => join(dataDir, name);
     await copyFile(tls.certFile, seen("server.crt"));
@@ -171,7 +174,7 @@ function urlOf({ tls, acl }: RedisOptions, port: number): string {
 
 async function ask(
   url: string,
-  tls: TlsFiles | undefined,
+  options: RedisOptions,
   name: string,
   args: readonly (string | number)[],
 ): Promise<unknown> {
@@ -182,7 +185,7 @@ async function ask(
     enableReadyCheck: false,
     connectTimeout: 5_000,
     commandTimeout: 10_000,
-    ...(tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }),
+    ...(await tlsOf(options)),
   });
   // Every failure reaches the caller through the call; without a listener it would be printed as well.
   client.on("error", () => undefined);
@@ -192,4 +195,14 @@ async function ask(
   } finally {
     client.disconnect();
   }
+}
+
+async function tlsOf({ tls, tlsClient }: RedisOptions) {
+  if (tls === undefined) return {};
+  const ca = await readFile(tls.caFile);
+  if (tlsClient === undefined) return { tls: { ca } };
+  const [cert, key] = await Promise.all(
+    [tlsClient.certFile, tlsClient.keyFile].map((f) => readFile(f)),
+  );
+  return { tls: { ca, ...(cert && { cert }), ...(key && { key }) } };
 }

@@ -6,6 +6,7 @@ import {
   type TopologyOutcome,
 } from "../../../src/adapters/amqp/topology-declaration.ts";
 import { FAST } from "../../support/stage.ts";
+import type { WorkerProcess } from "../../support/worker-process.ts";
 
 /** The delay ladder of a stage's workers. */
 const LADDER = (FAST["POLL_INTERVALS_MS"] ?? "").split(",").map(Number);
@@ -57,4 +58,13 @@ export async function onRedis(url: string, use: (client: Redis) => Promise<void>
   } finally {
     client.disconnect();
   }
+}
+
+/** What readiness says of a dependency that is not up; empty while it is. */
+export async function stateOf(worker: WorkerProcess, name: string): Promise<string> {
+  const body = (await (await fetch(`${worker.httpUrl}/readyz`)).json()) as {
+    dependencies: { name: string; state: string; detail: string | null }[];
+  };
+  const found = body.dependencies.find((one) => one.name === name);
+  return found === undefined || found.state === "up" ? "" : String(found.detail);
 }

@@ -10,8 +10,7 @@ import { commandId } from "../../support/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
-import type { WorkerProcess } from "../../support/worker-process.ts";
-import { declareBeforehand, onRedis } from "./ground.ts";
+import { declareBeforehand, onRedis, stateOf } from "./ground.ts";
 
 let services: SharedServices;
 let stage: Stage;
@@ -159,15 +158,6 @@ async function sendOne(): Promise<string> {
   const id = commandId("kept");
   await stage.emitter.send(stage.command(id, server.id));
   return id;
-}
-
-/** What readiness says of a dependency that is not up; empty while it is. */
-async function stateOf(worker: WorkerProcess, name: string): Promise<string> {
-  const body = (await (await fetch(`${worker.httpUrl}/readyz`)).json()) as {
-    dependencies: { name: string; state: string; detail: string | null }[];
-  };
-  const found = body.dependencies.find((one) => one.name === name);
-  return found === undefined || found.state === "up" ? "" : String(found.detail);
 }
 
 const nameOf = (url: string) => decodeURIComponent(new URL(url).username);
