@@ -1,18 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { type Broker, createBroker } from "./adapters/amqp/broker.ts";
-import {
-  ARRIVAL_TYPE,
-  ARRIVED_AT_HEADER,
-  DOUBT_HEADER,
-  STEP_TYPE,
-} from "./adapters/amqp/publications.ts";
-import type { Delivery as AmqpDelivery } from "./adapters/amqp/delivery.ts";
-import type { AmqpSettings } from "./adapters/amqp/settings.ts";
+import { STEP_TYPE } from "./adapters/amqp/publications.ts";
 import { createCloudApi } from "./adapters/cloud/cloud-api.ts";
 import { createRedisBudget } from "./adapters/redis/budget.ts";
-import { createRedisClient, type RedisClient } from "./adapters/redis/client.ts";
-import { durabilityProblems } from "./adapters/redis/durability.ts";
+import { takeCensus } from "./adapters/redis/census.ts";
+import { createRedisClient } from "./adapters/redis/client.ts";
 import { openFirstEpoch } from "./adapters/redis/epoch.ts";
 import { createDiskEvidence } from "./adapters/redis/evidence.ts";
 import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
@@ -20,22 +13,27 @@ import { createRedisHealth } from "./adapters/redis/health.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
+import { watchRedis } from "./adapters/redis/watch.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config/assemble.ts";
 import { secretsOf } from "./config/secrets-of.ts";
-import type { Rules } from "./core/rules.ts";
+import { createDeliveries } from "./deliveries.ts";
+import { createGauges } from "./observe/gauges.ts";
 import { createHealth } from "./observe/health.ts";
 import { createHttpServer } from "./observe/http-server.ts";
 import { createJournal } from "./observe/journal.ts";
-import type { QueueRole } from "./observe/labels.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
-import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { meteredCloud } from "./observe/metered-cloud.ts";
+import { meteredStore } from "./observe/metered-store.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
+import { amqpSettings, cloudSettings, protocolRules, storeRules } from "./settings.ts";
 import { createComplete } from "./steps/complete.ts";
-import type { Disposition, ReachPoint } from "./steps/ports.ts";
+import type { ReachPoint } from "./steps/ports.ts";
 import { createSweep } from "./steps/sweep.ts";
 import { createSweeper } from "./sweeper.ts";
-import { createWorker, type Worker } from "./worker.ts";
+import { createWorker } from "./worker.ts";
 
 export interface AppOptions {
   /** Tests arm places in the code; in production there is nothing to reach. */
@@ -65,7 +63,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   // One signal for everything in hand: more than ten listeners are no leak.
   setMaxListeners(0, hardStop.signal);
   const projects = cloudConfig.projects;
-  const rules: Rules = { ...protocol, ladderMs: protocol.pollIntervalsMs };
+  const rules = protocolRules(config);
   const fatal = withResolvers();
 
   const redis = createRedisClient(config.redis);
@@ -73,29 +71,16 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     logger.error(refusal, "redis refuses what the worker asks"),
   );
   const scripts = createScriptRunner(redis, redisHealth);
-  const store = createReinstallStore(
-    redis,
-    scripts,
-    {
-      rebuildHoldMs: protocol.rebuildHoldMs,
-      dedupTtlMs: protocol.dedupTtlMs,
-      waitReplicas: config.redis.waitReplicas,
-      waitTimeoutMs: config.redis.waitTimeoutMs,
-    },
-    clock,
-  );
+  const store = createReinstallStore(redis, scripts, storeRules(config), clock);
   const evidence = createDiskEvidence(redis, cloudConfig.region, protocol.evidenceMinSamples);
-  const cloud = createCloudApi(
-    { ...cloudConfig, caPem: cloudConfig.caPem?.() },
-    {
-      clock,
-      budget: createRedisBudget({ redis, clock, ...cloudConfig.budget }),
-      onRequest(request) {
-        metrics.cloudRequest(request);
-        tracing?.cloudRequest(request);
-      },
+  const cloud = createCloudApi(cloudSettings(config), {
+    clock,
+    budget: createRedisBudget({ redis, clock, ...cloudConfig.budget }),
+    onRequest(request) {
+      metrics.cloudRequest(request);
+      tracing?.cloudRequest(request);
     },
-  );
+  });
   const journal = createJournal(logger, metrics, clock);
   const broker: Broker = createBroker(amqpSettings(config), {
     onEvent: (level, message, fields) => logger[level](fields, message),
@@ -107,8 +92,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     },
   });
   const deps = {
-    cloud: tracing?.cloud(cloud) ?? cloud,
-    store: tracing?.store(store) ?? store,
+    cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
+    store: meteredStore(tracing?.store(store) ?? store, metrics, clock),
     evidence: tracing?.evidence(evidence) ?? evidence,
     clock,
     rules,
@@ -123,11 +108,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const worker = createWorker(deps);
 
   const health = createHealth(
-    [
-      { name: "rabbitmq", check: () => brokerHealth(broker) },
-      { name: "redis", check: () => redisHealth.check() },
-      { name: "cloud", check: () => cloudHealth(cloud.state()) },
-    ],
+    [brokerProbe(broker), { name: "redis", check: () => redisHealth.check() }, cloudProbe(cloud)],
     () => clock.nowMs(),
   );
   const http = createHttpServer({
@@ -144,6 +125,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       stranded: createStrandedCommands(redis, clock),
       complete: createComplete(deps),
       sweepAfterMs: protocol.sweepAfterMs,
+      onSwept: (result) => metrics.swept(result),
     }),
     isSteady: () => health.allUp(),
     intervalMs: protocol.sweepIntervalMs,
@@ -154,10 +136,18 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     },
     onError: (error) => logger.error({ err: error }, "sweep failed"),
   });
-  const observer = setInterval(() => observe(metrics, health, cloud), 1_000);
-  observer.unref();
-
-  watchRedis(redis, config, logger, fatal.reject);
+  const gauges = createGauges(metrics, {
+    health,
+    cloud,
+    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs, clock.nowMs()),
+    evidence: () => evidence.counts(),
+  });
+  watchRedis(redis, {
+    durability: config.redis.durability,
+    log: (level, message, fields) => logger[level](fields, message),
+    refuse: fatal.reject,
+    onReady: () => void gauges.count(),
+  });
 
   return {
     logger,
@@ -168,11 +158,18 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       await tracing?.start();
       // Rejects when the first try fails; the client goes on trying, and its events say so.
       redis.connect().catch(() => undefined);
-      broker.start({
-        commands: guarded("commands", (delivery) => worker.takeCommand(delivery)),
-        work: guarded("work", (delivery) => takeWork(worker, delivery)),
-        workDead: guarded("work-dead", (delivery) => takeDead(worker, config, delivery)),
-      });
+      broker.start(
+        createDeliveries({
+          worker,
+          metrics,
+          logger,
+          clock,
+          commandsQueue: config.amqp.names.commandsQueue,
+          signal: hardStop.signal,
+          traced: (handler) => tracing?.delivery(handler) ?? handler,
+        }),
+      );
+      gauges.start();
       sweeper.start();
       logger.info({ http: http.address(), projects: projects.length }, "worker started");
     },
@@ -183,7 +180,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       await broker.stop(hardStop.signal);
       clearTimeout(hard);
       hardStop.abort();
-      clearInterval(observer);
+      gauges.stop();
       await cloud.close();
       redis.disconnect();
       await http.stop();
@@ -191,131 +188,10 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       logger.info("worker stopped");
     },
   };
-
-  /** The only catch-all: a bug in a step is told, counted, and left to the queue's delivery limit. */
-  function guarded(
-    queue: QueueRole,
-    untraced: (delivery: AmqpDelivery) => Promise<Disposition>,
-  ): (delivery: AmqpDelivery) => Promise<Disposition> {
-    const take = tracing?.delivery(untraced) ?? untraced;
-    return async (delivery) => {
-      const settled = metrics.delivery(queue, delivery.redelivered);
-      try {
-        const disposition = await take(delivery);
-        settled(disposition);
-        return disposition;
-      } catch (error) {
-        logger.error({ err: error, queue, messageId: delivery.messageId }, "step threw");
-        settled("requeue");
-        await clock.sleep(THROWN_PAUSE_MS, hardStop.signal);
-        return "requeue";
-      }
-    };
-  }
 }
 
 /** Left of the grace time for closing connections after the last step. */
 const CLOSE_MS = 2_000;
-/** A message that makes us throw must not spin. */
-const THROWN_PAUSE_MS = 1_000;
-
-function takeWork(worker: Worker, delivery: AmqpDelivery): Promise<Disposition> {
-  if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(delivery);
-  return worker.takeCommand(delivery, {
-    arrivedAtMs: Number(delivery.headers[ARRIVED_AT_HEADER] ?? Date.now()),
-    doubt: delivery.headers[DOUBT_HEADER] === true,
-  });
-}
-
-/** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
-function takeDead(worker: Worker, config: Config, delivery: AmqpDelivery): Promise<Disposition> {
-  const deaths = delivery.headers["x-death"];
-  const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
-  const command = origin === config.amqp.names.commandsQueue || delivery.type === ARRIVAL_TYPE;
-  return worker.takeDead(delivery, command ? "command" : "step");
-}
-
-function brokerHealth(broker: Broker) {
-  const status = broker.status();
-  if (status.ready) return { state: "up" as const, detail: null };
-  const detail = status.topologyProblem?.message ?? status.lastError;
-  return { state: "down" as const, detail: status.blocked ? `blocked: ${detail ?? ""}` : detail };
-}
-
-function cloudHealth(state: { readonly endpoint: string; readonly auth: string }) {
-  if (state.auth === "open") {
-    return { state: "down" as const, detail: "the cloud refuses our credentials; nothing is sent" };
-  }
-  if (state.endpoint === "open")
-    return { state: "down" as const, detail: "the API does not answer" };
-  return { state: "up" as const, detail: null };
-}
-
-function observe(
-  metrics: Metrics,
-  health: ReturnType<typeof createHealth>,
-  cloud: ReturnType<typeof createCloudApi>,
-): void {
-  for (const { name, state } of health.dependencies()) {
-    if (name === "rabbitmq" || name === "redis" || name === "cloud") {
-      metrics.dependency(name, state === "up" || state === "degraded");
-    }
-  }
-  const { endpoint, auth } = cloud.state();
-  metrics.breaker("ecs", endpoint);
-  metrics.breaker("auth", auth);
-  const offsetMs = cloud.clockOffsetMs();
-  if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
-}
-
-/** Logs the connection's fate, and judges each server it finds by whether it may forget. */
-function watchRedis(
-  redis: RedisClient,
-  config: Config,
-  logger: Logger,
-  refuse: (reason: Error) => void,
-): void {
-  redis.on("error", (error: Error) =>
-    logger.warn({ detail: error.message }, "redis connection failed"),
-  );
-  redis.on("ready", () => {
-    logger.info("redis connected");
-    void judgeDurability(redis, config, logger, refuse);
-  });
-}
-
-async function judgeDurability(
-  redis: RedisClient,
-  config: Config,
-  logger: Logger,
-  refuse: (reason: Error) => void,
-): Promise<void> {
-  try {
-    const problems = await durabilityProblems(redis);
-    for (const problem of problems) logger.warn({ problem }, "redis may forget");
-    if (problems.length > 0 && config.redis.durability === "strict") {
-      refuse(new Error(`REDIS_DURABILITY=strict: ${problems.join("; ")}`));
-    }
-  } catch (error) {
-    logger.warn({ err: error }, "redis durability could not be checked");
-  }
-}
-
-function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
-  const { tls, ...rest } = amqp;
-  const { caPem, certPem, keyPem, passphrase, servername } = tls;
-  return {
-    ...rest,
-    delaysMs: protocol.pollIntervalsMs,
-    tls: {
-      ...(caPem && { caPem: caPem() }),
-      ...(certPem && { certPem: certPem() }),
-      ...(keyPem && { keyPem: keyPem() }),
-      ...(passphrase && { passphrase: passphrase() }),
-      ...(servername && { servername }),
-    },
-  };
-}
 
 function tracingOf(config: Config, version: string, logger: Logger): Tracing | null {
   return createTracing(config.tracing && { ...config.tracing, version }, {

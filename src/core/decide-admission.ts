@@ -5,7 +5,7 @@ import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed, rejected } from "./events.ts";
 import type { Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
-import type { Rules } from "./rules.ts";
+import { fenceOf, type Rules } from "./rules.ts";
 import { describe, fitnessOf } from "./server-fitness.ts";
 import type { Before, In, Tries } from "./state.ts";
 
@@ -167,7 +167,7 @@ export function inDoubt(candidate: Candidate, nowMs: number, rules: Rules): Deci
       body,
       tries,
       ...(before === undefined ? {} : { before }),
-      fenceAtMs: nowMs + rules.postFenceMs,
+      fenceAtMs: fenceOf(undefined, nowMs, rules),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why: "store-forgot",

@@ -6,6 +6,8 @@ export interface Rules {
   readonly jobDeadlineMs: number;
   /** Q: this long after its signing time a request is dead wherever it is. */
   readonly postFenceMs: number;
+  /** Does the cloud refuse a request whose signature is old? False with tokens: then no fence ever passes. */
+  readonly requestsExpire: boolean;
   /** The lock is kept this long after success. */
   readonly settleMs: number;
   /** POSTs that may have reached the cloud, at most, for one command. */
@@ -20,6 +22,19 @@ export interface Rules {
   readonly maxClockOffsetMs: number;
   /** A signature older than this is not sent any more. */
   readonly signatureMaxAgeMs: number;
+}
+
+/**
+ * From when on a request is dead wherever it is; null: never. `signedAtMs` is what its signature says, null for a
+ * token; undefined when that is not known: it may have been signed at any time up to `nowMs`.
+ */
+export function fenceOf(
+  signedAtMs: number | null | undefined,
+  nowMs: number,
+  rules: Rules,
+): number | null {
+  if (signedAtMs === null || !rules.requestsExpire) return null;
+  return (signedAtMs ?? nowMs) + rules.postFenceMs;
 }
 
 /**

@@ -18,6 +18,8 @@ const KEPT = new Set([
 ]);
 
 const MAX_TEXT = 1_000;
+/** A command has a dozen members: thousands of them are somebody's mistake, and no copy needs to grow with it. */
+const MAX_MEMBERS = 50;
 const LEFT_OUT = "(left out)";
 
 /**
@@ -32,7 +34,9 @@ function keepMembers(value: unknown): unknown {
   if (Array.isArray(value)) return `(${value.length} elements left out)`;
   if (typeof value !== "object" || value === null) return LEFT_OUT;
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [key.slice(0, 100), keepMember(key, member)]),
+    Object.entries(value)
+      .slice(0, MAX_MEMBERS)
+      .map(([key, member]) => [key.slice(0, 100), keepMember(key, member)]),
   );
 }
 

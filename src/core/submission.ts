@@ -6,7 +6,7 @@ import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
-import type { Rules } from "./rules.ts";
+import { fenceOf, type Rules } from "./rules.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 
@@ -169,7 +169,7 @@ export function towardsReconcile(
       body: current.body,
       tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
       before: current.before,
-      fenceAtMs: signedAtMs === null ? null : (signedAtMs ?? nowMs) + rules.postFenceMs,
+      fenceAtMs: fenceOf(signedAtMs, nowMs, rules),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why,

@@ -3,7 +3,7 @@ import { final } from "../core/decision.ts";
 import { unresolved } from "../core/decide-reconcile.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
-import type { Rules } from "../core/rules.ts";
+import { fenceOf, type Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { afterSettling } from "../core/success.ts";
 import type { ClaimAnswer } from "./ports.ts";
@@ -82,8 +82,7 @@ function towardsProof(state: State, claimed: Claimed, nowMs: number, rules: Rule
       phase: "reconcile",
       tries: "tries" in state ? state.tries : { attempt: claimed.attempt.attempt, spent: 1 },
       ...(before === undefined ? {} : { before }),
-      fenceAtMs:
-        intent?.signedAtMs === null ? null : (intent?.signedAtMs ?? nowMs) + rules.postFenceMs,
+      fenceAtMs: fenceOf(intent?.signedAtMs, nowMs, rules),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why: intent === null ? "store-forgot" : "redelivered",

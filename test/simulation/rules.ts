@@ -12,6 +12,7 @@ export const RULES: Rules = {
   jobDeadlineMs: 900_000,
   // The window, the clocks, the POST, and 30 s.
   postFenceMs: SIGNATURE_WINDOW_MS + 20_000 + POST_TIMEOUT_MS + 30_000,
+  requestsExpire: true,
   settleMs: 0,
   maxSubmissions: 2,
   softStopMs: 40_000,

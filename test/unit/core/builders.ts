@@ -33,6 +33,7 @@ export const RULES: Rules = {
   ladderMs: LADDER,
   jobDeadlineMs: 45 * MINUTE,
   postFenceMs: 18 * MINUTE,
+  requestsExpire: true,
   settleMs: 0,
   maxSubmissions: 3,
   softStopMs: 2 * MINUTE,

@@ -1,0 +1,69 @@
+import type { BrokerHandlers } from "./adapters/amqp/broker.ts";
+import type { Delivery } from "./adapters/amqp/delivery.ts";
+import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
+import type { QueueRole } from "./observe/labels.ts";
+import type { Logger } from "./observe/logger.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import type { Clock, Disposition } from "./steps/ports.ts";
+import type { Worker } from "./worker.ts";
+
+type Handler = (delivery: Delivery) => Promise<Disposition>;
+
+export interface DeliveriesDeps {
+  readonly worker: Worker;
+  readonly commandsQueue: string;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Wraps each handler; as it is when nobody traces. */
+  readonly traced: (handler: Handler) => Handler;
+}
+
+/** A message that makes us throw must not spin. */
+const THROWN_PAUSE_MS = 1_000;
+
+/** What is done with a delivery of each queue. Has the only catch-all of the process. */
+export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
+  const { worker, metrics, logger, clock, signal, traced } = deps;
+
+  /** A bug in a step is told, counted, and left to the queue's delivery limit. */
+  function guarded(queue: QueueRole, untraced: Handler): Handler {
+    const take = traced(untraced);
+    return async (delivery) => {
+      const settled = metrics.delivery(queue, delivery.redelivered);
+      try {
+        const disposition = await take(delivery);
+        settled(disposition);
+        return disposition;
+      } catch (error) {
+        logger.error({ err: error, queue, messageId: delivery.messageId }, "step threw");
+        settled("requeue");
+        await clock.sleep(THROWN_PAUSE_MS, signal);
+        return "requeue";
+      }
+    };
+  }
+
+  return {
+    commands: guarded("commands", (delivery) => worker.takeCommand(delivery)),
+    work: guarded("work", (delivery) => takeWork(worker, delivery)),
+    workDead: guarded("work-dead", (delivery) => takeDead(worker, deps.commandsQueue, delivery)),
+  };
+}
+
+function takeWork(worker: Worker, delivery: Delivery): Promise<Disposition> {
+  if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(delivery);
+  return worker.takeCommand(delivery, {
+    arrivedAtMs: Number(delivery.headers[ARRIVED_AT_HEADER] ?? Date.now()),
+    doubt: delivery.headers[DOUBT_HEADER] === true,
+  });
+}
+
+/** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
+function takeDead(worker: Worker, commandsQueue: string, delivery: Delivery): Promise<Disposition> {
+  const deaths = delivery.headers["x-death"];
+  const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
+  const command = origin === commandsQueue || delivery.type === ARRIVAL_TYPE;
+  return worker.takeDead(delivery, command ? "command" : "step");
+}

@@ -1,0 +1,72 @@
+import type { CloudState } from "../adapters/cloud/cloud-api.ts";
+import type { Census } from "../adapters/redis/census.ts";
+import type { EvidenceCounts } from "../adapters/redis/evidence.ts";
+import type { HealthSource } from "./http-ports.ts";
+import { DEPENDENCIES } from "./labels.ts";
+import type { Metrics } from "./metrics.ts";
+
+export interface GaugeSources {
+  readonly health: Pick<HealthSource, "dependencies">;
+  readonly cloud: { state(): CloudState; clockOffsetMs(): number | null };
+  /** Both may reject: then the last numbers stand. */
+  readonly census: () => Promise<Census>;
+  readonly evidence: () => Promise<readonly EvidenceCounts[]>;
+}
+
+const LOOK_MS = 1_000;
+/** The store is walked through for its numbers: once a minute is enough for people. */
+const CENSUS_MS = 60_000;
+
+/** Sets what is not counted where it happens: how things stand. */
+export function createGauges(metrics: Metrics, sources: GaugeSources) {
+  const wasUp = new Map<string, boolean>();
+  const timers: NodeJS.Timeout[] = [];
+
+  function look(): void {
+    for (const { name, state } of sources.health.dependencies()) {
+      const dependency = DEPENDENCIES.find((known) => known === name);
+      if (dependency === undefined) continue;
+      const up = state === "up" || state === "degraded";
+      metrics.dependency(dependency, up);
+      if (up && wasUp.get(name) === false && everUp.has(name)) metrics.reconnected(dependency);
+      if (up) everUp.add(name);
+      wasUp.set(name, up);
+    }
+    const { endpoint, auth } = sources.cloud.state();
+    metrics.breaker("ecs", endpoint);
+    metrics.breaker("auth", auth);
+    const offsetMs = sources.cloud.clockOffsetMs();
+    if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
+  }
+  const everUp = new Set<string>();
+
+  async function count(): Promise<void> {
+    try {
+      metrics.store(await sources.census());
+      const samples = await sources.evidence();
+      metrics.evidenceSamples({
+        replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
+        kept: samples.reduce((sum, { kept }) => sum + kept, 0),
+      });
+    } catch {
+      // The store is away: `dependency_up` says so, and the last numbers stand.
+    }
+  }
+
+  return {
+    start(): void {
+      look();
+      void count();
+      timers.push(
+        setInterval(look, LOOK_MS),
+        setInterval(() => void count(), CENSUS_MS),
+      );
+      for (const timer of timers) timer.unref();
+    },
+    /** The store is there (again): its numbers are wanted now. */
+    count,
+    stop(): void {
+      for (const timer of timers.splice(0)) clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { AmqpSettings } from "./adapters/amqp/settings.ts";
+import type { CloudSettings } from "./adapters/cloud/settings.ts";
+import type { StoreRules } from "./adapters/redis/exclusivity.ts";
+import type { Config } from "./config/assemble.ts";
+import type { Rules } from "./core/rules.ts";
+
+/*
+ * The configuration as each room wants it. TLS files and passphrases are read here, once.
+ */
+
+export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
+  const { tls, ...rest } = amqp;
+  const { caPem, certPem, keyPem, passphrase, servername } = tls;
+  return {
+    ...rest,
+    delaysMs: protocol.pollIntervalsMs,
+    tls: {
+      ...(caPem && { caPem: caPem() }),
+      ...(certPem && { certPem: certPem() }),
+      ...(keyPem && { keyPem: keyPem() }),
+      ...(passphrase && { passphrase: passphrase() }),
+      ...(servername && { servername }),
+    },
+  };
+}
+
+export function cloudSettings({ cloud }: Config): CloudSettings {
+  return { ...cloud, caPem: cloud.caPem?.() };
+}
+
+export function storeRules({ protocol, redis }: Config): StoreRules {
+  return {
+    rebuildHoldMs: protocol.rebuildHoldMs,
+    dedupTtlMs: protocol.dedupTtlMs,
+    waitReplicas: redis.waitReplicas,
+    waitTimeoutMs: redis.waitTimeoutMs,
+  };
+}
+
+export function protocolRules({ protocol, cloud }: Config): Rules {
+  return {
+    ...protocol,
+    ladderMs: protocol.pollIntervalsMs,
+    // A token has no date in the request: the cloud takes one however late it comes.
+    requestsExpire: cloud.credentials.kind === "ak-sk",
+  };
+}
