@@ -11,7 +11,7 @@ step = tonumber(step)
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox')
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox', 'restored')
 local mine = step .. ':' .. nonce
 local restored, taken_over = 'no', false
 
@@ -31,6 +31,11 @@ else
     if redelivered == '0' then return reply({ kind = 'stale' }) end
     taken_over = true
   end
+  -- Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.
+  if restored == 'no' and rec[11] then
+    local at, how = string.match(rec[11], '^(%d+):(%a+)$')
+    if tonumber(at) == step then restored = how end
+  end
 end
 
 local foreign = msg_epoch ~= epoch.id
@@ -40,7 +45,7 @@ elseif foreign or restored ~= 'no' then base = fresh_sequence(base) end
 
 if restored ~= 'no' then
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order, 'step', step - 1,
-    'attempt', math.max(tonumber(rec[9] or '1'), tonumber(attempt)), 'phase', phase, 'resume', resume)
+    'attempt', math.max(tonumber(rec[9] or '1'), tonumber(attempt)), 'phase', phase, 'resume', resume, 'restored', step .. ':' .. restored)
   redis.call('HSETNX', cmd, 'created', now)
   redis.call('HDEL', cmd, 'outbox')
 end
