@@ -50,6 +50,10 @@ export function afterReconcileLook(
     return undecided(`${describe(server)}; the disk before is not known`);
   }
   if (server.systemDiskId !== current.before.systemDiskId) {
+    // Another hand may have replaced it, while our request is still on its way: no outcome before that is dead.
+    if (mayStillArrive(current, dead)) {
+      return undecided(`${describe(server)} with another system disk`);
+    }
     return succeed(
       {
         jobId: current.accepted?.jobId,
@@ -113,6 +117,11 @@ function notCarriedOut(
 /** Nothing of that request can arrive any more. Token authentication never says so: null. */
 function isDead(current: In<"reconcile">, clockMs: number): boolean {
   return current.fenceAtMs !== null && clockMs >= current.fenceAtMs;
+}
+
+/** Only what never dies is not waited for: there the disk is all that can ever be known. */
+function mayStillArrive(current: In<"reconcile">, dead: boolean): boolean {
+  return !dead && current.fenceAtMs !== null && current.accepted === undefined;
 }
 
 function quiet(current: In<"reconcile">, clockMs: number, rules: Rules): boolean {
