@@ -8,6 +8,7 @@ import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
 import {
   createFinish,
   type FinishDeps,
+  lacksBody,
   nextEnvelope,
   outcomeMessages,
   repeatMessages,
@@ -237,6 +238,7 @@ export function createComplete(deps: CompleteDeps) {
         return concluded(work, result, signal);
       case "repeat": {
         const messages = repeatMessages(result.outbox, result.body);
+        if (messages === null && lacksBody(result.outbox, result.body)) return fenced(work);
         if (messages === null) return corrupt(work, "the saved step cannot be read", signal);
         return (await tell(messages, signal)) ? "ack" : "requeue";
       }

@@ -162,6 +162,11 @@ export function repeatMessages(outbox: Outbox, body: OsReinstall | undefined): O
   return envelope && [...events, { kind: "step", envelope, delayMs: outbox.next.delayMs }];
 }
 
+/** Can it not be told only because this delivery has no body? Another one has it, or the sweeper ends the command. */
+export function lacksBody(outbox: Outbox, body: OsReinstall | undefined): boolean {
+  return body === undefined && repeatMessages(outbox, { userid: "any" }) !== null;
+}
+
 function storedOutcome(
   order: Order,
   preface: readonly StoredOutcome["event"][],
