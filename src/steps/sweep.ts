@@ -86,8 +86,16 @@ export function createSweep(deps: SweepDeps) {
     const whole = restoreEnvelope(one.resume, undefined);
     const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
     // A long wait that the cloud asked for is no loss.
-    if (envelope === null || envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return;
-    await (whole === null ? endLost(envelope, signal) : resume(whole, signal));
+    if (envelope === null || envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return "moving";
+    // Whoever saved that step may still tell it: what follows must not be told first.
+    const saved = (one.events ?? []).map((event) => ({ kind: "event" as const, event }));
+    if (saved.length > 0 && (await outlet.publish(saved, signal)) !== "confirmed") return "moving";
+    if (whole === null) {
+      await endLost(envelope, signal);
+      return "ended";
+    }
+    await resume(whole, signal);
+    return "revived";
   }
 
   return async function sweep(signal: AbortSignal): Promise<number> {

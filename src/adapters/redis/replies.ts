@@ -24,7 +24,7 @@ export const StoredOutcome = z.object({
   dead: z.object({ reason: z.string(), body: z.unknown() }).nullable(),
 });
 
-const Outbox = z.object({
+export const Outbox = z.object({
   events: z.array(ProgressEvent),
   next: z.object({ envelope: z.unknown(), delayMs: z.number() }).nullable(),
 });

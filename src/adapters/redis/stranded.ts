@@ -4,7 +4,7 @@ import { Order } from "../../core/order.ts";
 import type { Clock, Stranded, StrandedCommands } from "../../steps/ports.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
-import { StoredOutcome } from "./replies.ts";
+import { Outbox, StoredOutcome } from "./replies.ts";
 
 /** A worker that dies while it sweeps is followed by the next after this long. */
 const LEASE_MS = 60_000;
@@ -50,12 +50,13 @@ const Json = z.string().transform((text, ctx) => {
 
 /** Null: no record any more, so nothing is open. */
 async function read(redis: RedisClient, prefix: string, id: string): Promise<Stranded | null> {
-  const [content, order, resume, final] = await redis.hmget(
+  const [content, order, resume, final, outbox] = await redis.hmget(
     `${prefix}${id}`,
     "content",
     "order",
     "resume",
     "final",
+    "outbox",
   );
   const commandId = CommandId.safeParse(id);
   if (content === null || content === undefined || !commandId.success) return null;
@@ -64,5 +65,6 @@ async function read(redis: RedisClient, prefix: string, id: string): Promise<Str
     order: Json.pipe(Order).safeParse(order).data ?? null,
     resume: Json.safeParse(resume).data ?? null,
     outcome: Json.pipe(StoredOutcome).safeParse(final).data ?? null,
+    events: Json.pipe(Outbox).safeParse(outbox).data?.events ?? [],
   };
 }
