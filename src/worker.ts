@@ -77,7 +77,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (intake.kind === "refused") return turnAway(intake, defer);
     const { order, body } = intake;
     if (intake.unknownFields > 0) journal.ignoredFields(order.commandId, intake.unknownFields);
-    const result = await step(order, body, { nonce: clock.nonce(), ...came }, signal);
+    // Published is before arrived: the broker may have held it for longer than the store remembers.
+    const sinceMs = Math.min(arrivedAtMs, delivery.timestampMs ?? arrivedAtMs);
+    const arrival = { ...came, nonce: clock.nonce(), arrivedAtMs: sinceMs };
+    const result = await step(order, body, arrival, signal);
     return complete({ order, body, from: "admit", envelope: null, defer }, result, signal);
   }
 
