@@ -29,11 +29,11 @@ export class Loss {
   }
 
   #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
-    if (was.final === undefined || is?.final !== undefined) return;
     const track = this.#world.monitor.track(id);
+    if (was.step !== is?.step) track.rewound = true;
+    if (was.final === undefined || is?.final !== undefined) return;
     track.forgotten = true;
-    const { scenario, broker, time } = this.#world;
-    void time;
+    const { scenario, broker } = this.#world;
     const untouched = broker.untouched().some((content) => content.about === id);
     const toCome = this.#world.emissionsLeft > 0 && scenario.emissions.some((one) => one.id === id);
     if (untouched || toCome) track.reborn = true;

@@ -154,6 +154,7 @@ export class World {
         body: emission.body,
         messageId: emission.id,
         replyTo: emission.replyTo,
+        timestampMs: Math.floor(this.time.nowMs / 1_000) * 1_000,
         label: "command",
       };
       this.broker.put("commands", content);

@@ -16,6 +16,8 @@ export interface CommandRecord {
   readonly claimBase: number;
   readonly attemptClaim?: string;
   readonly outbox?: string;
+  /** Put back from the message of this step, because there was no record, or an older one. */
+  readonly restored?: { readonly step: number; readonly how: "absent" | "behind" };
   readonly resume?: string;
   readonly outcome?: string;
   readonly final?: string;

@@ -41,7 +41,9 @@ export function claim(
     else if (foreign || restored !== "no") base = freshSequence(base, now);
 
     const record =
-      restored === "no" && known !== undefined ? known : putBack(ctx, known, envelope, now);
+      restored === "no" && known !== undefined
+        ? known
+        : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
     claimed(m, id, record, mine, base, ctx);
     const held = holdLock(ctx, m, envelope, now);
     const { intent } = record;
@@ -95,15 +97,18 @@ function standingOf(
   }
   if (known.step >= step) return { kind: "stale" };
   if (known.step < step - 1) return { restored: "behind", takenOver: false };
+  // Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.
+  const restored = known.restored?.step === step ? known.restored.how : "no";
   const another = known.claim !== mine && known.claim.startsWith(`${step}:`);
-  if (!another || ctx.switches.ignoreClaims) return { restored: "no", takenOver: false };
-  return redelivered ? { restored: "no", takenOver: true } : { kind: "stale" };
+  if (!another || ctx.switches.ignoreClaims) return { restored, takenOver: false };
+  return redelivered ? { restored, takenOver: true } : { kind: "stale" };
 }
 
 /** The record as the message tells it; what is known beside that stays. */
 function putBack(
   ctx: ScriptContext,
   known: CommandRecord | undefined,
+  how: "absent" | "behind",
   envelope: Envelope,
   now: number,
 ): CommandRecord {
@@ -122,6 +127,7 @@ function putBack(
     step: envelope.step - 1,
     attempt: Math.max(known?.attempt ?? 1, attempt),
     phase: state.phase,
+    restored: { step: envelope.step, how },
     resume,
   };
 }

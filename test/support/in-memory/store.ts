@@ -2,6 +2,7 @@ import type { ProjectId } from "../../../src/contract/ids.ts";
 import { Order } from "../../../src/core/order.ts";
 import type {
   DiskEvidence,
+  Outbox,
   ReinstallStore,
   StoreAway,
   StoredOutcome,
@@ -132,5 +133,6 @@ function strandedFrom(id: string, record: CommandRecord): Stranded {
     order: record.order === "" ? null : (Order.safeParse(JSON.parse(record.order)).data ?? null),
     resume: record.resume === undefined ? null : (JSON.parse(record.resume) as unknown),
     outcome: record.final === undefined ? null : (JSON.parse(record.final) as StoredOutcome),
+    events: record.outbox === undefined ? [] : (JSON.parse(record.outbox) as Outbox).events,
   };
 }
