@@ -56,7 +56,17 @@ it("the quiet time after the fence is a third of it: 6 minutes of 18", () => {
 });
 
 describe("a replaced disk", () => {
-  it.each([NOW, FENCE - 1, DEADLINE + 1])("is a success at any time (%i)", (at) => {
+  it.each([NOW, FENCE - 1])("ends nothing while the request may still arrive (%i)", (at) => {
+    asNext(after(seen({ systemDiskId: NEW_DISK }), { at }), "reconcile");
+  });
+
+  it("does not wait for what cannot arrive: an accepted request, or one that never dies", () => {
+    const look = seen({ systemDiskId: NEW_DISK });
+    asFinal(after(look, { at: NOW, changed: ACCEPTED }), "succeeded");
+    asFinal(after(look, { at: NOW, changed: { fenceAtMs: null } }), "succeeded");
+  });
+
+  it.each([FENCE, DEADLINE + 1])("is a success from the fence on (%i)", (at) => {
     const look = seen({ systemDiskId: NEW_DISK });
     const { draft, lock, healedAtMs, sample } = asFinal(after(look, { at }), "succeeded");
     expect(draft.data).toEqual({

@@ -376,9 +376,17 @@ describe("a step that was saved before", () => {
     expect(await complete(unconfirmed(), { kind: "repeat", outbox, body: BODY })).toBe("requeue");
   });
 
+  it("comes back later when only this copy has no body", async () => {
+    const world = createWorld();
+    expect(await complete(world, { kind: "repeat", outbox, body: undefined })).toBe("ack");
+    expect(world.published).toEqual([]);
+    expect(world.diary).toEqual(["deferred submit fenced 60000"]);
+  });
+
   it("ends unresolved when its message cannot be put together", async () => {
     const world = createWorld();
-    await complete(world, { kind: "repeat", outbox, body: undefined });
+    const broken = { ...outbox, next: { envelope: { strange: true }, delayMs: 0 } };
+    await complete(world, { kind: "repeat", outbox: broken, body: undefined });
     expect(world.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
   });
 });
