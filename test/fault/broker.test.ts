@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditHistory } from "../support/audit.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../support/flaky-proxy.ts";
@@ -65,6 +66,8 @@ describe("through a proxy", () => {
           });
         }
         const late = await sendFleet(stage, 2);
+        // TCP loses nothing in the middle of a connection: one that lost something does not go on.
+        if (mode.kind === "drop-replies") await proxy.set({ kind: "reset" });
         await proxy.set({ kind: "pass" });
         for (const fleet of [running, coming, late]) await allOnce(stage, fleet);
         await worker.ready();
@@ -112,7 +115,8 @@ describe("through a proxy", () => {
 });
 
 describe("queues and messages", () => {
-  const SWEEP = { SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "3000" };
+  /** The first sweep comes 10 s after the start: whoever swept holds that right for a minute. */
+  const SWEEP = { SWEEP_INTERVAL_MS: "5000", SWEEP_AFTER_MS: "3000" };
 
   it.concurrent.each(["ecs.reinstall.commands", WORK, "ecs.reinstall.delay.1000"])(
     "%s deleted: declared again, consumed again; what was lost with it is taken up from the records",
@@ -130,7 +134,10 @@ describe("queues and messages", () => {
         const coming = await sendFleet(stage, 3);
         await allOnce(stage, running);
         await allOnce(stage, coming);
-        await stage.audit([...running.ids, ...coming.ids]);
+        const commands = [...running.ids, ...coming.ids];
+        if (queue !== WORK) return stage.audit(commands);
+        // What a delay queue could not hand over it tries again after three minutes; its steps were taken up since.
+        expect(auditHistory({ ...stage, heard: stage.emitter.heard(), commands })).toEqual([]);
       });
     },
   );

@@ -75,6 +75,16 @@ export async function startLastingEmitter(...amqpUrls: readonly string[]): Promi
     if (closed && session !== undefined) quietly(session.connection.close());
   }
 
+  async function sendOver(channel: ConfirmChannel, command: unknown, properties: Options.Publish) {
+    try {
+      await within(publish(channel, command, properties));
+    } catch (error) {
+      // A 3.10 cluster that has lost a leader may refuse everything on a channel for ever: only a new one helps.
+      if (session?.channel === channel) quietly(session.connection.close());
+      throw error;
+    }
+  }
+
   function present(): ConfirmChannel {
     if (session === undefined) throw new Error("the broker is away");
     return session.channel;
@@ -87,7 +97,7 @@ export async function startLastingEmitter(...amqpUrls: readonly string[]): Promi
       return present();
     },
     send: (command, properties = {}) =>
-      eventually(() => within(publish(present(), command, properties)), {
+      eventually(() => sendOver(present(), command, properties), {
         what: "a confirmed command",
         timeoutMs: 60_000,
         intervalMs: PAUSE_MS,

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { startLastingEmitter } from "../support/lasting-emitter.ts";
+import {
+  type PrivateRabbitMq,
+  type RabbitMqCluster,
+  startRabbitMqCluster,
+} from "../support/rabbitmq.ts";
+import { sharedServices } from "../support/services.ts";
+import type { Stage } from "../support/stage.ts";
+import { allHeard, allOnce, onStage, posts, sendFleet } from "./own-stage.ts";
+
+const ENV = {
+  AMQP_HEARTBEAT_SECONDS: "2",
+  AMQP_CONNECT_TIMEOUT_MS: "2000",
+  AMQP_RPC_TIMEOUT_MS: "3000",
+  AMQP_CONFIRM_TIMEOUT_MS: "2000",
+  AMQP_PROBE_INTERVAL_MS: "500",
+  AMQP_RECONNECT_MAX_MS: "1000",
+};
+const LONG = { server: { jobDurationMs: 8_000 } };
+
+let cluster: RabbitMqCluster;
+
+beforeAll(async () => {
+  cluster = await startRabbitMqCluster(3);
+});
+afterAll(async () => {
+  await cluster?.stop();
+});
+
+const alive = () => {
+  const node = cluster.nodes.find(({ pid }) => pid !== undefined);
+  if (node === undefined) throw new Error("no node is left");
+  return node;
+};
+
+/** A vhost of its own for each test, on all three nodes. */
+async function onCluster(play: (stage: Stage, vhost: string) => Promise<void>): Promise<void> {
+  const services = await sharedServices();
+  const { name } = await alive().newVhost();
+  const urls = cluster.nodes.map((node) => node.urlFor({ vhost: name }));
+  try {
+    await onStage(
+      {
+        rabbitMq: { url: urls.join(","), queueDepths: () => alive().queueDepths(name) },
+        redisUrl: services.redis.url,
+        emitter: await startLastingEmitter(...urls),
+        env: ENV,
+      },
+      (stage) => play(stage, name),
+    );
+  } finally {
+    await services.close();
+  }
+}
+
+/** The node that leads a queue now, as the broker tells. */
+async function leaderOf(vhost: string, queue: string): Promise<PrivateRabbitMq> {
+  const { leader } = (await alive().api("GET", `/queues/${vhost}/${queue}`)) as { leader: string };
+  const node = cluster.nodes.find(({ nodeName }) => nodeName === leader);
+  if (node === undefined) throw new Error(`${leader} is none of ours`);
+  return node;
+}
+
+it("loses the leader of its queues, twice: moves on, nothing lost or repeated", async () => {
+  await onCluster(async (stage, vhost) => {
+    await stage.addWorker();
+    await stage.addWorker();
+    for (const queue of ["ecs.reinstall.work", "ecs.reinstall.delay.500"]) {
+      const running = await sendFleet(stage, 10, LONG);
+      await allHeard(stage, running, "submitted");
+      const leader = await leaderOf(vhost, queue);
+      await leader.kill();
+      const coming = await sendFleet(stage, 10);
+      await allOnce(stage, running);
+      await allOnce(stage, coming);
+      await leader.start();
+      await stage.audit([...running.ids, ...coming.ids]);
+    }
+  });
+});
+
+it("loses its majority: no POST until it is back, then on by itself", async () => {
+  await onCluster(async (stage) => {
+    const worker = await stage.addWorker();
+    const running = await sendFleet(stage, 5, LONG);
+    await allHeard(stage, running, "submitted");
+    const [first, second] = cluster.nodes;
+    await Promise.all([first?.kill(), second?.kill()]);
+    await eventually(async () => (await fetch(`${worker.httpUrl}/readyz`)).status === 503, {
+      timeoutMs: 30_000,
+    });
+    const before = stage.simulator.ledger().entries.length;
+    const polls = stage.simulator.calls().reinstall;
+    await Promise.all([first?.start(), second?.start()]);
+    expect(stage.simulator.calls().reinstall).toBe(polls);
+    expect(stage.simulator.ledger().entries.length).toBeGreaterThanOrEqual(before);
+    const coming = await sendFleet(stage, 3);
+    await allOnce(stage, running);
+    await allOnce(stage, coming);
+    expect(running.serverIds.map((id) => posts(stage, id))).toEqual(running.ids.map(() => 1));
+    await stage.audit([...running.ids, ...coming.ids]);
+  });
+});
