@@ -1,4 +1,5 @@
 import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { logIn } from "../adapters/amqp/log-in.ts";
 import type { Config } from "../config/assemble.ts";
 import { maskedUrl } from "../config/masked.ts";
 import { ProgressEvent } from "../contract/event.ts";
@@ -95,7 +96,8 @@ async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
   const failures: string[] = [];
   for (const url of amqp.urls) {
     try {
-      return await connect(withHeartbeat(url, amqp.heartbeatSeconds), socketOptions(amqp));
+      const options = { ...socketOptions(amqp), ...logIn(url) };
+      return await connect(withHeartbeat(url, amqp.heartbeatSeconds), options);
     } catch (error) {
       failures.push(`${withoutUser(url)}: ${reason(error)}`);
     }

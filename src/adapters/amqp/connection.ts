@@ -1,6 +1,7 @@
 import { type ChannelModel, connect } from "amqplib";
 import { backoffMs } from "./backoff.ts";
 import { Bell } from "./bell.ts";
+import { logIn } from "./log-in.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError, manyMayListen, pause, within } from "./waiting.ts";
 
@@ -135,7 +136,10 @@ export class SupervisedConnection {
       this.#sockets.delete(socket);
     };
     try {
-      const options = socketOptions(this.name, this.#settings, socket.signal);
+      const options = {
+        ...socketOptions(this.name, this.#settings, socket.signal),
+        ...logIn(url),
+      };
       const connecting = connect(withHeartbeat(url, heartbeatSeconds), options);
       const what = `connecting to ${nodeOf(url)}`;
       const opened = this.#watch(

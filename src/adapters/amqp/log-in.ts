@@ -1,0 +1,12 @@
+import { unescape } from "node:querystring";
+import { credentials } from "amqplib";
+
+/**
+ * User and password of a broker's URL as the broker knows them. amqplib reads percent signs as Latin-1, which
+ * makes `%C3%A9` two characters and a right password wrong.
+ */
+export function logIn(url: string) {
+  const { username, password } = new URL(url);
+  if (username === "" && password === "") return {};
+  return { credentials: credentials.plain(unescape(username), unescape(password)) };
+}
