@@ -48,7 +48,11 @@ export function inflict(world: World, fault: BoundaryFault, process: SimulatedPr
     case "outsider": {
       const { id } = random.pick(world.scenario.servers);
       const acts = ["start", "stop", "reinstall", "reinstall", "lock", "unlock", "delete"] as const;
-      return cloud.outsider(id, random.pick(acts));
+      const act = random.pick(acts);
+      // Whoever replaces a disk honours the lock: that somebody does not, while our request is on its way, is
+      // beyond what can be told apart (docs/promises.md).
+      const taken = world.project.locks.has(id) || world.inFlight > 0;
+      return cloud.outsider(id, act === "reinstall" && taken ? "stop" : act);
     }
     case "cancel": {
       const [id, record] = random.pick([...world.project.records, ["", null] as const]);

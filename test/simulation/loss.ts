@@ -49,6 +49,7 @@ export class Loss {
       world.trace(`---      ${owner} did not put back the lock of ${serverId} within the hold`);
       world.monitor.relaxedServers.add(serverId);
       const track = world.monitor.track(owner);
+      track.forgotten = true;
       if (world.project.records.get(owner) === undefined) track.reborn = true;
     });
   }

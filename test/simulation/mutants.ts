@@ -1,6 +1,29 @@
+import { ServerId } from "../../src/contract/ids.ts";
 import type { Submission } from "../../src/steps/ports.ts";
 import type { WorkerDeps } from "../../src/worker.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
+import type { ServerPlan } from "../support/in-memory/cloud.ts";
+import { RULES } from "./rules.ts";
+import { type CloudTraits, commandOf, type Scenario } from "./scenario.ts";
+
+/** A cloud that does what it says. */
+const HONEST: CloudTraits = {
+  lax: false,
+  keepsDisk: false,
+  failShare: 0,
+  stuckShare: 0,
+  strangeJobs: false,
+  jobsUpToMs: 90_000,
+};
+
+const STOPPED: ServerPlan = {
+  id: ServerId.parse("4f4b3dfa-eb70-47cf-a60a-000000000000"),
+  status: "SHUTOFF",
+  view: "hidden",
+  softStopWorks: true,
+};
+const wish = (id: string, atMs: number) =>
+  commandOf(id, STOPPED.id, atMs, { userid: `of-${id}` }, { on_busy: "wait" });
 
 /** The protocol broken in one place each. The simulation must notice every one of them. */
 export const MUTANTS: readonly Mutation[] = [
@@ -21,6 +44,15 @@ export const MUTANTS: readonly Mutation[] = [
     what: "the signature is made when the request leaves, not before the intent",
     breaks: ["P1", "P5"],
     signAtSend: true,
+    scenario: narrowed({
+      rates: { pause: 0.03, "send-lost-request": 0.1 },
+      focus: ["send"],
+      focusFactor: 40,
+      faultsForMs: 1_200_000,
+      samples: { replaced: 5, kept: 0 },
+      cloud: { ...HONEST, lax: true },
+      rules: RULES,
+    }),
   },
   {
     name: "no-attempt-cas",
@@ -72,12 +104,28 @@ export const MUTANTS: readonly Mutation[] = [
     what: "locks are given at once after the store lost its memory",
     breaks: ["P2"],
     rebuildHoldMs: 0,
+    scenario: narrowed({
+      rates: { "store-flush": 0.02 },
+      focus: ["publish watch", "job"],
+      focusFactor: 5,
+      faultsForMs: 300_000,
+      cloud: { ...HONEST, lax: true },
+      servers: [STOPPED],
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 500), wish("cmd-3", 900)],
+    }),
   },
   {
     name: "run-id-ignored",
     what: "a restarted store is trusted to remember everything",
     breaks: ["P1"],
     switches: { ignoreRunId: true },
+    scenario: narrowed({
+      rates: { "store-forget": 0.02, crash: 0.01, disconnect: 0.01 },
+      focus: ["send", "submit:"],
+      focusFactor: 15,
+      faultsForMs: 300_000,
+      cloud: { ...HONEST, lax: true },
+    }),
   },
   {
     name: "untested-evidence",
@@ -111,6 +159,15 @@ export const MUTANTS: readonly Mutation[] = [
     what: "what a store that forgot does not know is taken for not done",
     breaks: ["P1"],
     switches: { trustAbsence: true },
+    scenario: narrowed({
+      rates: { "store-flush": 0.005, crash: 0.01, disconnect: 0.01 },
+      focus: ["send", "submit:"],
+      focusFactor: 15,
+      faultsForMs: 300_000,
+      cloud: { ...HONEST, lax: true },
+      servers: [STOPPED],
+      emissions: [wish("cmd-1", 0)],
+    }),
   },
   {
     name: "clock-unchecked",
@@ -159,6 +216,15 @@ export const MUTANTS: readonly Mutation[] = [
   },
   {
     name: "doubt-ignored",
+    scenario: narrowed({
+      rates: { "store-flush": 0.01, pause: 0.01 },
+      focus: ["ack", "told"],
+      focusFactor: 15,
+      faultsForMs: 300_000,
+      cloud: { ...HONEST, jobsUpToMs: 15_000 },
+      servers: [STOPPED],
+      emissions: [wish("cmd-1", 0)],
+    }),
     what: "a redelivered command is new to a store that forgot it",
     breaks: ["P1"],
     deps: (deps) => ({
@@ -173,6 +239,10 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
 ];
+
+function narrowed(to: Partial<Scenario>): NonNullable<Mutation["scenario"]> {
+  return (scenario) => ({ ...scenario, ...to });
+}
 
 function changeSend(
   change: (send: () => Promise<Submission>) => Promise<Submission>,

@@ -24,6 +24,8 @@ export interface CloudTraits {
   readonly failShare: number;
   readonly stuckShare: number;
   readonly strangeJobs: boolean;
+  /** The longest reinstall. */
+  readonly jobsUpToMs: number;
 }
 
 /** Everything that a seed decides before the first event. */
@@ -68,6 +70,7 @@ export function scenarioOf(seed: number): Scenario {
       failShare: random.pick([0, 0.1, 0.4]),
       stuckShare: random.pick([0, 0, 0.1]),
       strangeJobs: random.chance(0.3),
+      jobsUpToMs: 90_000,
     },
     samples: samplesOf(random, keepsDisk),
     emissions: emissionsOf(random, servers),
@@ -135,25 +138,44 @@ function emissionOf(
 ): Emission {
   const { id: serverId } = random.pick(servers);
   const invalid = random.chance(0.04);
+  const userid = random.pick(["user-a", "user-a", "user-b"]);
+  const mode = random.chance(0.3) ? { mode: "withStopServer" } : {};
+  const on_busy = random.pick(["join", "join", "wait", "wait", "reject"]);
+  const dryRun = random.chance(0.05) ? { dry_run: true } : {};
+  const password = invalid ? { adminpass: SECRET } : {};
+  const replyTo = random.chance(0.2) ? "replies" : undefined;
+  return commandOf(
+    id,
+    serverId,
+    atMs,
+    { userid, ...mode, ...password },
+    { on_busy, ...dryRun },
+    replyTo,
+  );
+}
+
+/** One publish of one command. */
+export function commandOf(
+  id: string,
+  serverId: ServerId,
+  atMs: number,
+  osReinstall: object,
+  more: object,
+  replyTo?: string,
+): Emission {
   const body = {
     command_id: id,
     project_id: PROJECT,
     server_id: serverId,
-    "os-reinstall": {
-      userid: random.pick(["user-a", "user-a", "user-b"]),
-      metadata: { user_data: SECRET },
-      ...(random.chance(0.3) ? { mode: "withStopServer" } : {}),
-      ...(invalid ? { adminpass: SECRET } : {}),
-    },
-    on_busy: random.pick(["join", "join", "wait", "wait", "reject"]),
-    ...(random.chance(0.05) ? { dry_run: true } : {}),
+    "os-reinstall": { ...osReinstall, metadata: { user_data: SECRET } },
     reason: "simulated",
+    ...more,
   };
   return {
     atMs,
     id,
     serverId,
     body: Buffer.from(JSON.stringify(body)),
-    replyTo: random.chance(0.2) ? "replies" : undefined,
+    replyTo,
   };
 }

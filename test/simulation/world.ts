@@ -221,7 +221,7 @@ export class World {
     const hidden = scenario.servers.some((one) => one.view === "hidden");
     const stuck = !hidden && random.chance(stuckShare);
     return {
-      durationMs: stuck ? null : random.between(10_000, 90_000),
+      durationMs: stuck ? null : random.between(10_000, scenario.cloud.jobsUpToMs),
       end: random.chance(failShare)
         ? random.pick(["fail-error", "fail-old-disk", "fail-no-disk"])
         : "success",
