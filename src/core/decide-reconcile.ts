@@ -50,8 +50,10 @@ export function afterReconcileLook(
     return undecided(`${describe(server)}; the disk before is not known`);
   }
   if (server.systemDiskId !== current.before.systemDiskId) {
-    // Another hand may have replaced it, while our request is still on its way: no outcome before that is dead.
-    if (mayStillArrive(current, dead)) {
+    // With the lock in our hand it was our request (design §5). Without it another command may have replaced the
+    // disk, while ours is still on its way: no outcome before that is dead.
+    const ours = lock === "held" && current.why !== "store-forgot";
+    if (!ours && mayStillArrive(current, dead)) {
       return undecided(`${describe(server)} with another system disk`);
     }
     return succeed(

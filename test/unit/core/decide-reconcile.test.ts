@@ -56,9 +56,15 @@ it("the quiet time after the fence is a third of it: 6 minutes of 18", () => {
 });
 
 describe("a replaced disk", () => {
-  it.each([NOW, FENCE - 1])("ends nothing while the request may still arrive (%i)", (at) => {
-    asNext(after(seen({ systemDiskId: NEW_DISK }), { at }), "reconcile");
-  });
+  it.each([NOW, FENCE - 1])(
+    "ends nothing while another command may have done it and ours may still arrive (%i)",
+    (at) => {
+      const look = seen({ systemDiskId: NEW_DISK });
+      asNext(after(look, { at, lock: "lost" }), "reconcile");
+      asNext(after(look, { at, lock: "none" }), "reconcile");
+      asNext(after(look, { at, changed: { why: "store-forgot" } }), "reconcile");
+    },
+  );
 
   it("does not wait for what cannot arrive: an accepted request, or one that never dies", () => {
     const look = seen({ systemDiskId: NEW_DISK });
@@ -66,19 +72,22 @@ describe("a replaced disk", () => {
     asFinal(after(look, { at: NOW, changed: { fenceAtMs: null } }), "succeeded");
   });
 
-  it.each([FENCE, DEADLINE + 1])("is a success from the fence on (%i)", (at) => {
-    const look = seen({ systemDiskId: NEW_DISK });
-    const { draft, lock, healedAtMs, sample } = asFinal(after(look, { at }), "succeeded");
-    expect(draft.data).toEqual({
-      job_id: null,
-      duration_seconds: null,
-      verified: true,
-      evidence: "system-disk-replaced",
-    });
-    expect({ lock, healedAtMs }).toEqual({ lock: "free", healedAtMs: at });
-    // What is concluded from the evidence must not feed it.
-    expect(sample).toBeNull();
-  });
+  it.each([NOW, FENCE - 1, FENCE, DEADLINE + 1])(
+    "is a success while we have the lock (%i)",
+    (at) => {
+      const look = seen({ systemDiskId: NEW_DISK });
+      const { draft, lock, healedAtMs, sample } = asFinal(after(look, { at }), "succeeded");
+      expect(draft.data).toEqual({
+        job_id: null,
+        duration_seconds: null,
+        verified: true,
+        evidence: "system-disk-replaced",
+      });
+      expect({ lock, healedAtMs }).toEqual({ lock: "free", healedAtMs: at });
+      // What is concluded from the evidence must not feed it.
+      expect(sample).toBeNull();
+    },
+  );
 
   it.each(["untested", "contradicted"] as const)("is one whatever the trust (%s)", (trust) => {
     asFinal(after(seen({ systemDiskId: NEW_DISK }), { trust }), "succeeded");
