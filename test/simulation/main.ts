@@ -1,3 +1,4 @@
+import { fork } from "node:child_process";
 import { Command } from "commander";
 import { MUTANTS } from "./mutants.ts";
 import { type RunResult, runSeed } from "./run.ts";
@@ -11,6 +12,7 @@ const program = new Command()
   .option("--trace", "print everything that happens")
   .option("--mutant <name>", "break the protocol on purpose")
   .option("--all", "go on after a failing seed")
+  .option("--jobs <n>", "as many processes, each with its share of the seeds", Number, 1)
   .parse();
 
 interface Options {
@@ -20,6 +22,7 @@ interface Options {
   readonly trace?: true;
   readonly mutant?: string;
   readonly all?: true;
+  readonly jobs: number;
 }
 
 const options = program.opts<Options>();
@@ -28,34 +31,54 @@ if (options.mutant !== undefined && mutation === undefined) {
   program.error(`no such mutant; there are: ${MUTANTS.map(({ name }) => name).join(", ")}`);
 }
 
-const from = options.seed ?? options.from;
-const count = options.seed === undefined ? options.seeds : 1;
-const began = performance.now();
-const totals = { events: 0, checks: 0, failed: 0, executions: 0 };
-const outcomes = new Map<string, number>();
-const faults = new Map<string, number>();
-for (let seed = from; seed < from + count; seed++) {
-  const result = await runSeed(seed, {
-    mutation,
-    ...(options.trace ? { onTrace: (line: string) => console.log(line) } : {}),
-  });
-  totals.events += result.events;
-  totals.checks += result.checks;
-  totals.executions += result.executions;
-  add(outcomes, result.outcomes);
-  add(faults, result.faults);
-  if (result.violation === null) continue;
-  totals.failed += 1;
-  await report(result);
-  if (!options.all) break;
+if (options.jobs > 1 && options.seed === undefined) await share();
+else await play(options.seed ?? options.from, options.seed === undefined ? options.seeds : 1);
+
+/** Each process prints its own share. */
+async function share(): Promise<void> {
+  const each = Math.ceil(options.seeds / options.jobs);
+  const passedOn = [
+    ...(options.mutant === undefined ? [] : ["--mutant", options.mutant]),
+    ...(options.all ? ["--all"] : []),
+  ];
+  const codes = await Promise.all(
+    Array.from({ length: options.jobs }, (_, job) => {
+      const share = ["--seeds", `${each}`, "--from", `${options.from + job * each}`, ...passedOn];
+      const child = fork(process.argv[1] ?? "", share);
+      return new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
+    }),
+  );
+  process.exitCode = Math.max(...codes);
 }
-const seconds = (performance.now() - began) / 1000;
-console.log(
-  `${count} seeds, ${totals.failed} failed, ${Math.round(count / seconds)} seeds/s, ${totals.events} events, ${totals.checks} checks, ${totals.executions} reinstalls`,
-);
-console.log(`outcomes: ${listed(outcomes)}`);
-console.log(`faults: ${listed(faults)}`);
-process.exitCode = totals.failed > 0 ? 1 : 0;
+
+async function play(from: number, count: number): Promise<void> {
+  const began = performance.now();
+  const totals = { events: 0, checks: 0, failed: 0, executions: 0 };
+  const outcomes = new Map<string, number>();
+  const faults = new Map<string, number>();
+  for (let seed = from; seed < from + count; seed++) {
+    const result = await runSeed(seed, {
+      mutation,
+      ...(options.trace ? { onTrace: (line: string) => console.log(line) } : {}),
+    });
+    totals.events += result.events;
+    totals.checks += result.checks;
+    totals.executions += result.executions;
+    add(outcomes, result.outcomes);
+    add(faults, result.faults);
+    if (result.violation === null) continue;
+    totals.failed += 1;
+    await report(result);
+    if (!options.all) break;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  console.log(
+    `${count} seeds, ${totals.failed} failed, ${Math.round(count / seconds)} seeds/s, ${totals.events} events, ${totals.checks} checks, ${totals.executions} reinstalls`,
+  );
+  console.log(`outcomes: ${listed(outcomes)}`);
+  console.log(`faults: ${listed(faults)}`);
+  process.exitCode = totals.failed > 0 ? 1 : 0;
+}
 
 async function report({ seed, violation }: RunResult): Promise<void> {
   const lines: string[] = [];

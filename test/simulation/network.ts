@@ -100,12 +100,12 @@ export function brief(value: unknown): string {
     value as Record<string, unknown>;
   const parts: unknown[] = [kind];
   if (lock !== undefined) parts.push(`lock ${brief(lock)}`);
-  if (restored !== undefined && restored !== "no") parts.push(`restored ${String(restored)}`);
+  if (typeof restored === "string" && restored !== "no") parts.push(`restored ${restored}`);
   if (takenOver === true) parts.push("taken-over");
   if (foreignEpoch === true) parts.push("foreign-epoch");
   if (doubt === true) parts.push("doubt");
   if (typeof attempt === "number") parts.push(`attempt ${attempt}`);
-  if (waitsFor !== undefined) parts.push(String(waitsFor));
+  if (typeof waitsFor === "string") parts.push(waitsFor);
   if (typeof message === "string") parts.push(`"${message}"`);
   return parts.join(" ");
 }

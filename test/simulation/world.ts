@@ -122,8 +122,9 @@ export class World {
 
   published(event: ProgressEvent, by: string): void {
     const { data } = event;
-    const why = data["class"] ?? data["waits_for"] ?? data["evidence"] ?? data["why"] ?? "";
-    this.trace(`event    ${event.id} ${data.event} ${String(why)} (by ${by})`);
+    const why = data["class"] ?? data["waits_for"] ?? data["evidence"] ?? data["why"];
+    const told = typeof why === "string" ? `${data.event} ${why}` : data.event;
+    this.trace(`event    ${event.id} ${told} (by ${by})`);
     this.monitor.event(event);
   }
 

@@ -115,7 +115,8 @@ export class MemoryCloud {
         status: server.status,
         taskState: shown ? task : null,
         vmState: "stopped",
-        systemDiskId: shown && server.doing?.diskShown === false ? null : server.disk,
+        systemDiskId:
+          shown && server.doing !== null && !server.doing.diskShown ? null : server.disk,
         volumeType: this.#options.volumeType,
         locked: server.locked,
         frozen: false,
