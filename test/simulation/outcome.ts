@@ -21,9 +21,12 @@ export const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set([
   "not-found",
 ]);
 
-/** A reinstall that failed before it touched the disk, and is over, was none: nothing tells it from one that never was. */
+/**
+ * A reinstall that failed before it touched the disk, and is over, was none: once somebody started the server again,
+ * nothing tells it from one that never was.
+ */
 export function leavesTrace({ outcome, course }: Execution): boolean {
-  return outcome !== "failed" || course.end !== "fail-old-disk";
+  return outcome !== "failed" || course.end === "fail-no-disk";
 }
 
 /** P5: is this final event true, as far as the ledger knows? Null: yes. */
