@@ -84,7 +84,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const journal = createJournal(logger, metrics, clock);
   const broker: Broker = createBroker(amqpSettings(config), {
     onEvent: (level, message, fields) => logger[level](fields, message),
-    onPublished: (kind, outcome) => metrics.published(kind, outcome),
+    onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
     around: tracing?.publication,
     // Not waited for: a Redis that is away must not keep the broker's topology waiting.
     onTopology: ({ createdFresh }) => {
@@ -141,6 +141,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     cloud,
     census: () => takeCensus(redis, projects, protocol.jobDeadlineMs, clock.nowMs()),
     evidence: () => evidence.counts(),
+    onError: (error) => logger.warn({ err: error }, "the store could not be counted"),
   });
   watchRedis(redis, {
     durability: config.redis.durability,

@@ -1,6 +1,7 @@
 import type { BrokerHandlers } from "./adapters/amqp/broker.ts";
 import type { Delivery } from "./adapters/amqp/delivery.ts";
 import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
+import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { Metrics } from "./observe/metrics.ts";
@@ -38,6 +39,7 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
         return disposition;
       } catch (error) {
         logger.error({ err: error, queue, messageId: delivery.messageId }, "step threw");
+        metrics.stepEnded(phaseOf(queue, delivery), "error", 0);
         settled("requeue");
         await clock.sleep(THROWN_PAUSE_MS, signal);
         return "requeue";
@@ -51,6 +53,19 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
     workDead: guarded("work-dead", (delivery) => takeDead(worker, deps.commandsQueue, delivery)),
   };
 }
+
+/** Of a delivery that made us throw: perhaps because of what is in it, so nothing is expected of it. */
+function phaseOf(queue: QueueRole, { body }: Delivery): Phase | "admit" {
+  if (queue === "commands") return "admit";
+  try {
+    const { state } = JSON.parse(body.toString("utf8")) as { state?: { phase?: unknown } };
+    return PHASES.find((phase) => phase === state?.phase) ?? "admit";
+  } catch {
+    return "admit";
+  }
+}
+
+const PHASES = Object.keys(TRANSITIONS) as readonly (Phase | "admit")[];
 
 function takeWork(worker: Worker, delivery: Delivery): Promise<Disposition> {
   if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(delivery);

@@ -143,7 +143,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       await clock.sleep(rules.ladderMs[0] ?? 0, signal);
       return "requeue";
     }
-    journal.trouble("an internal message cannot be read", {
+    journal.gaveUp("unreadable", {
       messageId: delivery.messageId,
       detail: read.why,
     });
@@ -173,7 +173,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       deaths: envelope.deaths + 1,
       dueMs: clock.nowMs(),
     };
-    journal.trouble("the broker gave up on a step", {
+    journal.gaveUp("given-up", {
       commandId: envelope.order.commandId,
       phase: envelope.state.phase,
       deaths: revived.deaths,

@@ -11,6 +11,7 @@ export interface GaugeSources {
   /** Both may reject: then the last numbers stand. */
   readonly census: () => Promise<Census>;
   readonly evidence: () => Promise<readonly EvidenceCounts[]>;
+  readonly onError: (error: unknown) => void;
 }
 
 const LOOK_MS = 1_000;
@@ -20,6 +21,7 @@ const CENSUS_MS = 60_000;
 /** Sets what is not counted where it happens: how things stand. */
 export function createGauges(metrics: Metrics, sources: GaugeSources) {
   const wasUp = new Map<string, boolean>();
+  const everUp = new Set<string>();
   const timers: NodeJS.Timeout[] = [];
 
   function look(): void {
@@ -38,7 +40,6 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     const offsetMs = sources.cloud.clockOffsetMs();
     if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
   }
-  const everUp = new Set<string>();
 
   async function count(): Promise<void> {
     try {
@@ -48,15 +49,15 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
         replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
         kept: samples.reduce((sum, { kept }) => sum + kept, 0),
       });
-    } catch {
-      // The store is away: `dependency_up` says so, and the last numbers stand.
+    } catch (error) {
+      // The last numbers stand.
+      sources.onError(error);
     }
   }
 
   return {
     start(): void {
       look();
-      void count();
       timers.push(
         setInterval(look, LOOK_MS),
         setInterval(() => void count(), CENSUS_MS),

@@ -13,6 +13,9 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
         metrics.event(data.event);
         if (data.event === "waiting") metrics.waits(data["waits_for"] as never);
       }
+      if (from === "reconcile" && (to === "submit" || to === "prepare")) {
+        metrics.reconciled("not-executed");
+      }
       // A poll that found nothing new is no change of state.
       const level = from === to && events.length === 0 ? "trace" : from === to ? "debug" : "info";
       logger[level](
@@ -32,6 +35,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       const { data } = outcome.event;
       metrics.event(data.event);
       countEnd(metrics, data.event, data, observedAtMs, clock.nowMs());
+      if (from === "reconcile") countProof(metrics, data.event, data["class"]);
       if (outcome.dead !== null) metrics.deadLetter(outcome.dead.reason.split(":")[0] ?? "other");
       const level = data.event === "unresolved" ? "error" : "info";
       logger[level](
@@ -48,7 +52,10 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     },
 
     dropped(commandId, phase, why) {
-      if (why === "duplicate") metrics.duplicate("command");
+      if (why === "duplicate") {
+        metrics.duplicate("command");
+        metrics.event("duplicate");
+      }
       if (why === "stale" || why === "fenced" || why === "finished") metrics.duplicate("step");
       logger.info({ commandId, phase, why }, "delivery dropped");
     },
@@ -60,6 +67,11 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     ignoredFields(commandId, count) {
       metrics.unknownFields(count);
       logger.warn({ commandId, count }, "command has fields that nobody reads");
+    },
+
+    gaveUp(reason, fields) {
+      metrics.deadLetter(reason);
+      logger.error({ reason, ...fields }, "internal message copied to the dead queue");
     },
 
     trouble(message, fields) {
@@ -114,5 +126,14 @@ function countEnd(
     duration: typeof duration === "number" ? duration : null,
     recovery: observedAtMs === null ? null : (nowMs - observedAtMs) / 1000,
   });
-  if (data["evidence"] === "system-disk-replaced") metrics.reconciled("system-disk-replaced");
+}
+
+/** How a doubt was settled. */
+function countProof(metrics: Metrics, name: EventName, failureClass: unknown): void {
+  if (name === "succeeded") metrics.reconciled("system-disk-replaced");
+  if (name === "unresolved") metrics.reconciled("deadline");
+  if (name !== "failed") return;
+  if (failureClass === "not-executed") metrics.reconciled("not-executed");
+  else if (failureClass === "server-broken") metrics.reconciled("server-error");
+  else metrics.reconciled("server-gone");
 }

@@ -392,6 +392,8 @@ export interface Journal {
   deferred(commandId: string, phase: string, why: string, delayMs: number): void;
   /** Fields of an understood command that nobody reads. */
   ignoredFields(commandId: string, count: number): void;
+  /** A copy of an internal message goes to the dead queue: the broker gave it up, or nobody can read it. */
+  gaveUp(reason: "given-up" | "unreadable", fields: Readonly<Record<string, unknown>>): void;
   /** Something that should not happen; `error` is the cause. */
   trouble(message: string, fields: Readonly<Record<string, unknown>>): void;
 }

@@ -24,7 +24,7 @@ export interface BrokerCallbacks {
   /** An event that nobody has bound a queue for. */
   readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Every single attempt to publish, with what came of it. */
-  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   readonly around?: AroundPublication | undefined;
 }
 

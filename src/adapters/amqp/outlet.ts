@@ -23,7 +23,8 @@ export interface AmqpOutletOptions {
   readonly onEvent: OnAmqpEvent;
   /** Nobody has bound a queue for this event: published all the same. */
   readonly onUnroutable?: (event: ProgressEvent) => void;
-  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome) => void;
+  /** Each attempt, and how long the broker took to say what came of it. */
+  readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   readonly around?: AroundPublication | undefined;
   /** A queue of ours was not there. */
   readonly onMissing: () => void;
@@ -56,8 +57,9 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
     let outcome: PublishOutcome = "unconfirmed";
     for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt += 1) {
       if (attempt > 0) await pause(backoffMs(attempt, settings.reconnect), signal);
+      const startedMs = performance.now();
       outcome = await publisher.publish(publication, signal);
-      options.onPublished?.(kind, outcome);
+      options.onPublished?.(kind, outcome, (performance.now() - startedMs) / 1000);
       if (outcome === "confirmed") return outcome;
       if (outcome === "returned") {
         if (kind === "event" || kind === "reply") return outcome;

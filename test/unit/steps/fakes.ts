@@ -334,6 +334,7 @@ function fakeJournal(diary: string[]): Journal {
     dropped: (_id, phase, why) => void diary.push(`dropped ${phase} ${why}`),
     deferred: (_id, phase, why, delayMs) => void diary.push(`deferred ${phase} ${why} ${delayMs}`),
     ignoredFields: (_id, count) => void diary.push(`ignored ${count}`),
+    gaveUp: (reason) => void diary.push(`gave up ${reason}`),
     trouble: (message) => void diary.push(`trouble ${message}`),
   };
 }
