@@ -35,6 +35,7 @@ const QUIET: Journal = {
   dropped() {},
   deferred() {},
   ignoredFields() {},
+  gaveUp() {},
   trouble() {},
 };
 
