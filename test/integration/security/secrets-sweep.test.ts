@@ -105,7 +105,10 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
       ...(["ACL", "SETUSER", "swept", "reset", "on", `>${PASSWORDS.redis}`] as const),
       ...documentedRedisRules("ecs-worker"),
     );
-    monitor = await new Redis(redis.url).monitor();
+    const client = new Redis(redis.url);
+    // A connection of its own.
+    monitor = await client.monitor();
+    client.disconnect();
     monitor.on("monitor", (_time: string, args: string[]) => redisHeard.push(args.join(" ")));
     simulator = await startSimulator({
       jobDurationMs: 1_000,
