@@ -10,7 +10,7 @@ if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash')
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created')
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch')
 local mine = '0:' .. nonce
 local base, doubt = 1, false
 
@@ -27,7 +27,9 @@ if rec[1] then
   if step > 0 or (step == 0 and not rec[12]) then return reply({ kind = 'handed-over' }) end
   if step == 0 then return reply({ kind = 'saved', outbox = rec[12] }) end
   base = tonumber(rec[8])
-  if rec[3] == mine then base = tonumber(rec[4]) end
+  if rec[3] == mine then base = tonumber(rec[4])
+  -- Numbers of another memory may have been told and forgotten.
+  elseif rec[14] ~= epoch.id then base = fresh_sequence(base) end
 else
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
   -- Delivered before, at a time when the store's memory was not settled: no record proves nothing.
@@ -36,7 +38,7 @@ else
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
     'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
-redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+redis.call('HSET', cmd, 'claim', mine, 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
 redis.call('ZADD', active, now, id)
 
 local answer
