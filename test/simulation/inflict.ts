@@ -52,7 +52,8 @@ export function inflict(world: World, fault: BoundaryFault, process: SimulatedPr
       // Whoever replaces a disk honours the lock: that somebody does not, while our request is on its way, is
       // beyond what can be told apart (docs/promises.md).
       const taken = world.project.locks.has(id) || world.inFlight > 0;
-      return cloud.outsider(id, act === "reinstall" && taken ? "stop" : act);
+      const polite = !world.scenario.rudeOutsiders;
+      return cloud.outsider(id, act === "reinstall" && taken && polite ? "stop" : act);
     }
     case "cancel": {
       const [id, record] = random.pick([...world.project.records, ["", null] as const]);

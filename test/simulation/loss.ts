@@ -31,6 +31,8 @@ export class Loss {
   #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
     const track = this.#world.monitor.track(id);
     if (was.step !== is?.step) track.rewound = true;
+    const raw = this.#world.broker.contents().filter((one) => one.about === id);
+    if (is === undefined && raw.some(({ kind }) => kind !== "step")) track.renumbered = true;
     if (was.final === undefined || is?.final !== undefined) return;
     track.forgotten = true;
     const { scenario, broker } = this.#world;

@@ -17,6 +17,8 @@ export interface Track {
   forgotten: boolean;
   /** The store forgot a step that was saved and perhaps not told: who saved it tells it when he likes. */
   rewound: boolean;
+  /** Forgotten altogether while another copy of the command was about, which counts from 1 again. */
+  renumbered: boolean;
   /** Finished, forgotten, and a copy that nobody had touched was about: it is a new command. */
   reborn: boolean;
 }
@@ -60,6 +62,7 @@ export class Monitor {
         reuses: new Set(),
         forgotten: false,
         rewound: false,
+        renumbered: false,
         reborn: false,
       };
       this.tracks.set(id, track);
@@ -88,7 +91,8 @@ export class Monitor {
     const track = this.track(id);
     const seen = this.#contents.get(event.id);
     // Since when an id belongs to another content, or how a duplicate's original stands, may be forgotten.
-    const lenient = track.forgotten || (suffix !== undefined && this.#storeForgot());
+    const lenient =
+      track.forgotten || track.renumbered || (suffix !== undefined && this.#storeForgot());
     if (seen !== undefined && seen !== text && !lenient) {
       this.fail("P8", `event ${event.id} has two contents: ${seen} and ${text}`);
     }
@@ -145,7 +149,8 @@ export class Monitor {
       this.fail("P1", `${commandId} was carried out ${all.length} times, the last as ${jobId}`);
     }
     const other = overlapping.find((one) => one.commandId !== null);
-    if (other !== undefined && !this.relaxedServers.has(serverId) && !track.reborn) {
+    const excused = this.relaxedServers.has(serverId) || track.reborn;
+    if (other !== undefined && !excused) {
       this.fail("P2", `${commandId} runs on ${serverId} together with ${other.commandId}`);
     }
     const final = [...track.finals.values()].find((one) => one.data.event !== "unresolved");

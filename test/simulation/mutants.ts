@@ -65,6 +65,7 @@ export const MUTANTS: readonly Mutation[] = [
     what: "the last look before the POST does not compare the disk",
     breaks: ["P1"],
     deps: blindToTheDisk,
+    scenario: narrowed({ rudeOutsiders: true }),
   },
   {
     name: "post-before-message",

@@ -18,6 +18,7 @@ const REGRESSIONS = [
   [10654, "a copy without the body does not end its command"],
   [11659, "a disk that another hand replaced ends nothing before the fence"],
   [13472, "a command that nobody could take for long is doubted by its timestamp"],
+  [37361, "a number that was told and forgotten is not given again"],
   [17485, "the sweeper tells what was saved before it ends a command"],
   [17891, "who takes over a restored step doubts like the one who restored it"],
 ] as const;

@@ -43,6 +43,8 @@ export interface Scenario {
   readonly focus: readonly string[];
   readonly focusFactor: number;
   readonly faultsForMs: number;
+  /** Somebody else reinstalls servers whose lock is held. */
+  readonly rudeOutsiders: boolean;
   /** Clocks of workers are off by up to this. */
   readonly skewMs: number;
   readonly slowNetwork: boolean;
@@ -78,6 +80,7 @@ export function scenarioOf(seed: number): Scenario {
     focus: random.chance(0.7) ? [random.pick(FOCUS_LABELS), random.pick(FOCUS_LABELS)] : [],
     focusFactor: random.pick([5, 15, 40]),
     faultsForMs: random.wild(60_000, 1_200_000),
+    rudeOutsiders: false,
     skewMs: random.pick([0, 3_000, 15_000, 15_000, 120_000]),
     slowNetwork: random.chance(0.25),
     deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },

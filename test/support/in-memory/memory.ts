@@ -14,6 +14,8 @@ export interface CommandRecord {
   readonly seq: number;
   readonly claim: string;
   readonly claimBase: number;
+  /** Of the claim of step 0. */
+  readonly claimEpoch?: string;
   readonly attemptClaim?: string;
   readonly outbox?: string;
   /** Put back from the message of this step, because there was no record, or an older one. */

@@ -45,9 +45,11 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
       base = known.claim === mine ? known.claimBase : known.seq;
+      // Numbers of another memory may have been told and forgotten.
+      if (known.claim !== mine && known.claimEpoch !== epoch.id) base = freshSequence(base, now);
       record = known;
     }
-    claimed(m, id, record, mine, base, ctx);
+    claimed(m, id, { ...record, claimEpoch: epoch.id }, mine, base, ctx);
     return {
       kind: "claimed",
       doubt,
