@@ -17,6 +17,8 @@ export interface SweepDeps extends StepDeps {
   readonly projects: readonly ProjectId[];
   /** A command without a step for this long is taken for lost. */
   readonly sweepAfterMs: number;
+  /** Told what became of each command: put back on its way, ended, or found to move after all. */
+  readonly onSwept?: (result: "revived" | "ended" | "moving") => void;
 }
 
 const BATCH = 100;
@@ -73,15 +75,19 @@ export function createSweep(deps: SweepDeps) {
     await complete(workOf(order, null), result, signal);
   }
 
-  async function sweepOne(one: Stranded, project: ProjectId, signal: AbortSignal) {
+  async function sweepOne(
+    one: Stranded,
+    project: ProjectId,
+    signal: AbortSignal,
+  ): Promise<"revived" | "ended" | "moving"> {
     if (one.outcome !== null) {
       const told = await outlet.publish(outcomeMessages(one.outcome), signal);
       if (told === "confirmed") await store.told(project, one.commandId);
-      return;
+      return "ended";
     }
     if (one.resume === null) {
       if (one.order !== null) await endUnadmitted(one.order, signal);
-      return;
+      return "ended";
     }
     const whole = restoreEnvelope(one.resume, undefined);
     const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
@@ -104,7 +110,9 @@ export function createSweep(deps: SweepDeps) {
       const found = await stranded.find(project, deps.sweepAfterMs, BATCH);
       for (const one of found) {
         if (signal.aborted) return touched;
-        await sweepOne(one, project, signal);
+        // On a line of its own: an optional call does not evaluate its arguments when nobody listens.
+        const result = await sweepOne(one, project, signal);
+        deps.onSwept?.(result);
         touched++;
       }
     }
