@@ -18,7 +18,7 @@ const PAUSE_MS = 200;
 export async function startLastingEmitter(...amqpUrls: readonly string[]): Promise<Emitter> {
   const events = createHeardEvents();
   let session: { readonly connection: ChannelModel; readonly channel: ConfirmChannel } | undefined;
-  let closed = false;
+  const closing = new AbortController();
   let turn = 0;
 
   async function open(): Promise<void> {
@@ -65,14 +65,14 @@ export async function startLastingEmitter(...amqpUrls: readonly string[]): Promi
   }
 
   async function keepOpen(): Promise<void> {
-    while (!closed && session === undefined) {
+    while (!closing.signal.aborted && session === undefined) {
       try {
         await open();
       } catch {
         await sleep(PAUSE_MS);
       }
     }
-    if (closed && session !== undefined) quietly(session.connection.close());
+    if (closing.signal.aborted && session !== undefined) quietly(session.connection.close());
   }
 
   async function sendOver(channel: ConfirmChannel, command: unknown, properties: Options.Publish) {
@@ -112,7 +112,7 @@ export async function startLastingEmitter(...amqpUrls: readonly string[]): Promi
       }
     },
     async close() {
-      closed = true;
+      closing.abort();
       await within(session?.connection.close() ?? Promise.resolve()).catch(() => undefined);
     },
   };
