@@ -130,8 +130,12 @@ export async function allHeard(stage: Stage, { ids }: Fleet, name: string): Prom
 }
 
 /** Every command has succeeded, and every server was reinstalled once. */
-export async function allOnce(stage: Stage, { ids, serverIds }: Fleet): Promise<void> {
-  const outcomes = await Promise.all(ids.map((id) => stage.emitter.outcome(id, 90_000)));
+export async function allOnce(
+  stage: Stage,
+  { ids, serverIds }: Fleet,
+  timeoutMs = 90_000,
+): Promise<void> {
+  const outcomes = await Promise.all(ids.map((id) => stage.emitter.outcome(id, timeoutMs)));
   expect(outcomes.map(({ data }) => data.event)).toEqual(ids.map(() => "succeeded"));
   expect(serverIds.map((id) => stage.reinstalls(id))).toEqual(serverIds.map(() => 1));
 }
