@@ -92,6 +92,9 @@ export interface StoreCorrupt {
   readonly message: string;
 }
 
+/** Begins the nonce of a claim that no message stands behind: any message of that step may take it over. */
+export const SWEEPER = "sweeper:";
+
 /** A step that is ours: until another delivery claims it, only this nonce can save. */
 export interface StepClaim {
   readonly nonce: string;

@@ -7,7 +7,7 @@ import type { Order } from "../core/order.ts";
 import { bury } from "./bury.ts";
 import type { createComplete, Work } from "./complete.ts";
 import { outcomeMessages } from "./finish.ts";
-import type { Outlet, Stranded, StrandedCommands } from "./ports.ts";
+import { type Outlet, type Stranded, type StrandedCommands, SWEEPER } from "./ports.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {
@@ -44,7 +44,8 @@ export function createSweep(deps: SweepDeps) {
   }
 
   async function endLost(envelope: Envelope, signal: AbortSignal): Promise<void> {
-    const answer = await store.claim(envelope, { nonce: clock.nonce(), redelivered: true });
+    const nonce = `${SWEEPER}${clock.nonce()}`;
+    const answer = await store.claim(envelope, { nonce, redelivered: true });
     if (answer.kind !== "claimed") return;
     const result = bury(envelope, answer, LOST, clock.nowMs(), rules);
     await complete(workOf(envelope.order, envelope), result, signal);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId } from "../../../src/contract/ids.ts";
-import type { StepClaim } from "../../../src/steps/ports.ts";
+import { type StepClaim, SWEEPER } from "../../../src/steps/ports.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,
@@ -78,6 +78,12 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
       takenOver: true,
       claim: { sequence: 18 },
     });
+  });
+
+  it("lets any message take a step over from the sweeper", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.store.claim(next, { nonce: `${SWEEPER}s0`, redelivered: true });
+    expect(await rig.store.claim(next, FIRST)).toMatchObject({ takenOver: true });
   });
 
   it("lets a message that was put back take a step over", async () => {
@@ -284,6 +290,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const found = await rig.stranded.find(PROJECT, -1_000, 10);
     expect(found).toMatchObject([{ commandId: "cmd-a", order: a, outcome: null }]);
     const { body: _body, ...state } = SUBMIT as typeof SUBMIT & { body: unknown };
+    expect(found[0]?.events).toEqual([event(a, 1, "waiting")]);
     expect(found[0]?.resume).toEqual({ ...next, state });
     expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
   });

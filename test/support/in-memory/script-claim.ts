@@ -1,6 +1,11 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
-import type { ClaimAnswer, Outbox, StoredOutcome } from "../../../src/steps/ports.ts";
+import {
+  type ClaimAnswer,
+  type Outbox,
+  type StoredOutcome,
+  SWEEPER,
+} from "../../../src/steps/ports.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import {
   claimed,
@@ -38,7 +43,7 @@ export function claim(
     const foreign = envelope.epoch !== epoch.id;
     let base = Math.max(known?.seq ?? 1, envelope.sequence);
     if (known?.claim === mine) base = known.claimBase;
-    else if (foreign || restored !== "no") base = freshSequence(base, now);
+    else if (foreign || restored !== "no") base = freshSequence(base, now, ctx);
 
     const record =
       restored === "no" && known !== undefined
@@ -101,7 +106,8 @@ function standingOf(
   const restored = known.restored?.step === step ? known.restored.how : "no";
   const another = known.claim !== mine && known.claim.startsWith(`${step}:`);
   if (!another || ctx.switches.ignoreClaims) return { restored, takenOver: false };
-  return redelivered ? { restored, takenOver: true } : { kind: "stale" };
+  const swept = known.claim.startsWith(`${step}:${SWEEPER}`);
+  return redelivered || swept ? { restored, takenOver: true } : { kind: "stale" };
 }
 
 /** The record as the message tells it; what is known beside that stays. */

@@ -28,7 +28,9 @@ else
   if saved >= step then return reply({ kind = 'stale' }) end
   if saved < step - 1 then restored = 'behind' end
   if restored == 'no' and rec[3] and rec[3] ~= mine and string.find(rec[3], step .. ':', 1, true) == 1 then
-    if redelivered == '0' then return reply({ kind = 'stale' }) end
+    -- Behind a sweeper's claim there is no message: the one that it missed goes on in its stead.
+    local swept = string.find(rec[3], step .. ':sweeper:', 1, true) == 1
+    if redelivered == '0' and not swept then return reply({ kind = 'stale' }) end
     taken_over = true
   end
   -- Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.
