@@ -103,12 +103,12 @@ export class Monitor {
       if (event.data.event === "rejected") track.reuses.add(event.id);
       return;
     }
-    if (seen === undefined) this.#newEvent(track, event, text);
+    if (seen !== text) this.#newEvent(track, event, text);
   }
 
   #newEvent(track: Track, event: ProgressEvent, text: string): void {
     const { sequence } = event.data;
-    if (!track.forgotten) {
+    if (!track.forgotten && !track.renumbered) {
       if (sequence <= track.highest && !track.rewound) {
         this.fail("P8", `event ${event.id} comes after number ${track.highest}`);
       }

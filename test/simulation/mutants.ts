@@ -150,10 +150,10 @@ export const MUTANTS: readonly Mutation[] = [
     switches: { finishAgain: true },
   },
   {
-    name: "numbers-not-reserved",
-    what: "two claims of a step number their events alike",
+    name: "stale-numbers",
+    what: "after a loss of memory events go on with the numbers that are remembered",
     breaks: ["P8"],
-    switches: { reuseSequence: true },
+    switches: { staleNumbers: true },
   },
   {
     name: "absence-trusted",

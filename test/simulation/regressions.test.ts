@@ -21,6 +21,7 @@ const REGRESSIONS = [
   [37361, "a number that was told and forgotten is not given again"],
   [17485, "the sweeper tells what was saved before it ends a command"],
   [17891, "who takes over a restored step doubts like the one who restored it"],
+  [102253, "a late message takes its step over from the sweeper"],
 ] as const;
 
 describe("a history that once broke a promise", () => {

@@ -38,7 +38,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     if (known === undefined) {
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
       doubt = delivery.redeliveredByBroker && epoch.openAt > delivery.arrivedAtMs;
-      if (doubt) base = freshSequence(base, now);
+      if (doubt) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
       ctx.memory.onKept(record.order);
     } else {
@@ -46,7 +46,8 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       if (answer !== null) return answer;
       base = known.claim === mine ? known.claimBase : known.seq;
       // Numbers of another memory may have been told and forgotten.
-      if (known.claim !== mine && known.claimEpoch !== epoch.id) base = freshSequence(base, now);
+      if (known.claim !== mine && known.claimEpoch !== epoch.id)
+        base = freshSequence(base, now, ctx);
       record = known;
     }
     claimed(m, id, { ...record, claimEpoch: epoch.id }, mine, base, ctx);

@@ -98,7 +98,8 @@ export function markLock(m: ProjectMemory, server: string, id: string, phase: st
 }
 
 /** Event numbers after a loss of memory: milliseconds since 2024 outrun those from before. */
-export function freshSequence(atLeast: number, nowMs: number): number {
+export function freshSequence(atLeast: number, nowMs: number, ctx: ScriptContext): number {
+  if (ctx.switches.staleNumbers) return atLeast;
   return Math.max(atLeast, nowMs - 1_704_067_200_000);
 }
 
@@ -111,8 +112,7 @@ export function claimed(
   ctx: ScriptContext,
 ): void {
   const now = ctx.memory.nowMs();
-  const block = ctx.switches.reuseSequence ? 0 : SEQUENCE_BLOCK;
-  const seq = base + block;
+  const seq = base + SEQUENCE_BLOCK;
   m.records.set(id, { ...record, claim, claimBase: base, seq, updated: now });
   m.active.set(id, now);
 }

@@ -14,8 +14,8 @@ export interface StoreSwitches {
   readonly ignoreDuplicates?: true;
   /** A second `finish` replaces the first. */
   readonly finishAgain?: true;
-  /** Every claim starts at the same event number. */
-  readonly reuseSequence?: true;
+  /** After a loss of memory, events go on with the numbers that are remembered. */
+  readonly staleNumbers?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
 }
