@@ -81,7 +81,8 @@ it("loses the leader of its work queue: moves on, nothing lost or repeated", {
     await allOnce(stage, coming, 200_000);
     const seconds = Math.round((performance.now() - killedMs) / 1_000);
     const wedged = await wedgedDelays(vhost);
-    console.log(`leader lost: all ended after ${seconds} s; delay queues wedged: ${wedged}`);
+    const names = wedged.join(", ");
+    console.log(`leader lost: all ended after ${seconds} s; delay queues wedged: ${names}`);
     for (const queue of wedged) await moveLeader(vhost, queue);
     await leader.start();
     await stage.audit([...running.ids, ...coming.ids]);
