@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
 import { run } from "../../support/child-process.ts";
 import {
   documentedRedisRules,
@@ -18,21 +19,25 @@ import { declareBeforehand, onChannel, onRedis } from "./ground.ts";
 /** Of the flows and of nobody else: its counters say which commands the documented users really used. */
 let redis: PrivateRedis;
 let workerRedis: string;
+/** The same for one project only. */
+let narrowRedis: string;
 let operatorRedis: string;
 let neighbourRedis: string;
 
 beforeAll(async () => {
   redis = await startRedis();
   workerRedis = await makeRedisUser(redis.url, "ecs-worker");
+  const keys = [`~ecs:{${DEFAULT_PROJECT_ID}}:*`, "~ecs:evidence:*"];
+  narrowRedis = await makeRedisUser(redis.url, "ecs-worker", ["resetkeys", ...keys]);
   operatorRedis = await makeRedisUser(redis.url, "ecs-operator");
   neighbourRedis = await makeRedisUser(redis.url, "ecs-neighbour");
 });
 afterAll(() => redis?.stop());
 
 describe.each([
-  ["declares its queues", "ecs-worker", "true"],
-  ["finds its queues there", "ecs-worker-no-declare", "false"],
-])("with exactly the documented rights a worker that %s", (_what, user, declares) => {
+  ["declares its queues", "ecs-worker", "true", () => workerRedis],
+  ["finds its queues there", "ecs-worker-no-declare", "false", () => narrowRedis],
+])("with exactly the documented rights a worker that %s", (_what, user, declares, redisOf) => {
   let services: SharedServices;
   let stage: Stage;
   const made: string[] = [];
@@ -47,7 +52,7 @@ describe.each([
     stage = await openStage({
       rabbitMq: {
         ...rabbitMq,
-        users: async () => ({ worker, emitter, workerRedis: new Map([[redis.url, workerRedis]]) }),
+        users: async () => ({ worker, emitter, workerRedis: new Map([[redis.url, redisOf()]]) }),
       },
       redisUrl: redis.url,
       env: { AMQP_DECLARE: declares, SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "2000" },
