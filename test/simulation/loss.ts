@@ -31,13 +31,14 @@ export class Loss {
   #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
     const track = this.#world.monitor.track(id);
     if (was.step !== is?.step) track.rewound = true;
-    const raw = this.#world.broker.contents().filter((one) => one.about === id);
-    if (is === undefined && raw.some(({ kind }) => kind !== "step")) track.renumbered = true;
+    const { scenario, broker } = this.#world;
+    const toCome = this.#world.emissionsLeft > 0 && scenario.emissions.some((one) => one.id === id);
+    const about = broker.contents().filter((one) => one.about === id);
+    const copies = toCome || about.some(({ kind }) => kind !== "step");
+    if (is === undefined && copies) track.renumbered = true;
     if (was.final === undefined || is?.final !== undefined) return;
     track.forgotten = true;
-    const { scenario, broker } = this.#world;
     const untouched = broker.untouched().some((content) => content.about === id);
-    const toCome = this.#world.emissionsLeft > 0 && scenario.emissions.some((one) => one.id === id);
     if (untouched || toCome) track.reborn = true;
   }
 
