@@ -1,10 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { TRANSITIONS } from "../core/state.ts";
 import {
   BREAKERS,
-  CLOUD_OPERATIONS,
-  CLOUD_OUTCOMES,
   DELIVERY_ENDS,
   DEPENDENCIES,
   DISK_SAMPLES,
@@ -115,21 +114,21 @@ export const CATALOGUE = {
   }),
 
   requests: counter("cloud_requests_total", "Requests to the cloud.", {
-    operation: CLOUD_OPERATIONS,
-    outcome: CLOUD_OUTCOMES,
+    operation: OPERATIONS,
+    outcome: REQUEST_OUTCOMES,
   }),
   requestSeconds: histogram(
     "cloud_request_seconds",
     "Duration of a request to the cloud.",
-    { operation: CLOUD_OPERATIONS },
+    { operation: OPERATIONS },
     CALL_BUCKETS,
   ),
   cloudErrors: counter("cloud_errors_total", "Errors that the cloud answered with.", {
-    operation: CLOUD_OPERATIONS,
+    operation: OPERATIONS,
     code: null,
   }),
   throttled: counter("throttled_total", "Requests that the cloud throttled.", {
-    operation: CLOUD_OPERATIONS,
+    operation: OPERATIONS,
   }),
   attempts: counter("attempts_total", "Reinstall POSTs, by what may be done after each.", {
     result: SUBMISSION_KINDS,

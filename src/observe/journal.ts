@@ -1,6 +1,5 @@
-import type { EventName, FinalEventName } from "../contract/event.ts";
+import type { EventName, FinalEventName, ProgressEvent } from "../contract/event.ts";
 import { FINAL_EVENTS } from "../contract/event.ts";
-import type { ProgressEvent } from "../contract/event.ts";
 import type { Clock, Journal } from "../steps/ports.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";

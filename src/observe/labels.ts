@@ -42,20 +42,6 @@ export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
 export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed"] as const;
 export type PublishResult = (typeof PUBLISH_RESULTS)[number];
 
-export const CLOUD_OPERATIONS = ["look", "job", "stop", "reinstall", "token", "image"] as const;
-export type CloudOperation = (typeof CLOUD_OPERATIONS)[number];
-
-export const CLOUD_OUTCOMES = [
-  "ok",
-  "refused",
-  "throttled",
-  "unauthenticated",
-  "error",
-  "not-sent",
-  "no-answer",
-] as const;
-export type CloudOutcome = (typeof CLOUD_OUTCOMES)[number];
-
 /** What became of one reinstall POST (steps/ports.ts, `Submission`). */
 export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "unknown"] as const;
 export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];

@@ -1,12 +1,11 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
 import type {
   Breaker,
   BreakerState,
-  CloudOperation,
-  CloudOutcome,
   DeliveryEnd,
   Dependency,
   DuplicateKind,
@@ -56,8 +55,8 @@ export interface Metrics {
 
   /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other`; null: no error. */
   cloudRequest(request: {
-    readonly operation: CloudOperation;
-    readonly outcome: CloudOutcome;
+    readonly operation: Operation;
+    readonly outcome: RequestOutcome;
     readonly cloudCode: string | null;
     readonly seconds: number;
   }): void;

@@ -1,5 +1,5 @@
+import type { Operation, RequestOutcome } from "../adapters/cloud/operation.ts";
 import type { CloudApi, Refusal, SignedReinstall, Unavailable } from "../steps/ports.ts";
-import type { CloudOperation, CloudOutcome } from "./labels.ts";
 import type { Attributes, Span, SpanStart } from "./tracing-spans.ts";
 import type { Tracer } from "./tracing-tracer.ts";
 
@@ -65,8 +65,8 @@ const FAILURES = new Set(["unreadable", "unavailable", "not-sent", "unknown", "l
 
 /** One request of the adapter, as it tells the metrics of it. */
 export interface TracedRequest {
-  readonly operation: CloudOperation;
-  readonly outcome: CloudOutcome;
+  readonly operation: Operation;
+  readonly outcome: RequestOutcome;
   readonly httpStatus: number | null;
   readonly cloudCode: string | null;
   readonly seconds: number;
@@ -105,7 +105,7 @@ export function recordRequest(
   });
 }
 
-function serverOf(operation: CloudOperation, endpoints: CloudEndpoints): Attributes {
+function serverOf(operation: Operation, endpoints: CloudEndpoints): Attributes {
   const endpoint = endpointOf(operation, endpoints);
   if (endpoint === undefined) return {};
   const { hostname, port, protocol } = new URL(endpoint);
@@ -118,7 +118,7 @@ function serverOf(operation: CloudOperation, endpoints: CloudEndpoints): Attribu
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "https:": 443, "http:": 80 };
 
 function endpointOf(
-  operation: CloudOperation,
+  operation: Operation,
   { ecsEndpoint, iamEndpoint, imsEndpoint }: CloudEndpoints,
 ): string | undefined {
   switch (operation) {

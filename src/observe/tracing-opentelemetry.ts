@@ -1,10 +1,10 @@
 import { hostname } from "node:os";
 import {
-  type Attributes as OtelAttributes,
   type Context,
   createTraceState,
-  ROOT_CONTEXT,
+  type Attributes as OtelAttributes,
   type SpanContext as OtelContext,
+  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,

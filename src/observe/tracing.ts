@@ -8,8 +8,8 @@ import type {
 import {
   type CloudEndpoints,
   recordRequest,
-  tracedCloud,
   type TracedRequest,
+  tracedCloud,
 } from "./tracing-cloud.ts";
 import { type TracedDelivery, tracedDelivery } from "./tracing-delivery.ts";
 import { tracedJournal } from "./tracing-journal.ts";

@@ -3,7 +3,7 @@ import { backoffMs } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { ChannelSupervisor } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
-import { type Delivery, type DeliveryHandler, deliveryOf, type Disposition } from "./delivery.ts";
+import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError, manyMayListen, pause, within } from "./waiting.ts";
 

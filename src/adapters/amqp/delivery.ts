@@ -1,22 +1,11 @@
 import type { ConsumeMessage } from "amqplib";
+import type { Delivery as PlainDelivery } from "../../steps/ports.ts";
 
-/** A message as the broker brought it. `undefined`: that property was not set. */
-export interface Delivery {
+/** A message as the broker brought it, with what only this room asks of it. */
+export interface Delivery extends PlainDelivery {
   readonly queue: string;
-  readonly body: Buffer;
   /** Of the body. */
   readonly bytes: number;
-  readonly contentType: string | undefined;
-  readonly contentEncoding: string | undefined;
-  readonly messageId: string | undefined;
-  readonly type: string | undefined;
-  /** Epoch ms; AMQP itself counts whole seconds. */
-  readonly timestampMs: number | undefined;
-  readonly replyTo: string | undefined;
-  readonly correlationId: string | undefined;
-  readonly headers: Readonly<Record<string, unknown>>;
-  /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
-  readonly redelivered: boolean;
   /** How often the queue counted it as delivered in vain. */
   readonly deliveryCount: number;
 }

@@ -1,6 +1,6 @@
 import type { Channel } from "amqplib";
-import { type QueuePlan, topologyOf } from "./topology.ts";
 import type { AmqpSettings } from "./settings.ts";
+import { type QueuePlan, topologyOf } from "./topology.ts";
 import { within } from "./waiting.ts";
 
 /** What a person has to see to: asking again changes nothing. */
