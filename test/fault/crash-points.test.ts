@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
+import type { ServerSpec } from "../../src/simulator/server-record.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import type { FailPoint } from "../support/worker-process.ts";
@@ -8,7 +9,7 @@ import { earnTrust, lockOf, onSharedServices, posts } from "./own-stage.ts";
 interface Crash {
   readonly name: string;
   readonly at: Omit<FailPoint, "action">;
-  readonly server?: "SHUTOFF" | "ACTIVE";
+  readonly server?: ServerSpec;
   readonly fault?: Omit<FaultSpec, "operation" | "serverId"> & {
     operation: FaultSpec["operation"];
   };
@@ -55,8 +56,8 @@ const CRASHES: readonly Crash[] = [
     name: "the final event is confirmed, not acked",
     at: { label: "step:published", after: "step:finished" },
   },
-  { name: "the look before a stop", at: { label: "prepare:looked" }, server: "ACTIVE" },
-  { name: "a stop is asked for", at: { label: "prepare:stop-asked" }, server: "ACTIVE" },
+  { name: "the look before a stop", at: { label: "prepare:looked" }, server: { state: "ACTIVE" } },
+  { name: "a stop is asked for", at: { label: "prepare:stop-asked" }, server: { state: "ACTIVE" } },
   {
     name: "a look for proof",
     at: { label: "reconcile:looked" },
@@ -64,17 +65,19 @@ const CRASHES: readonly Crash[] = [
     evidence: "system-disk-replaced",
   },
   {
+    // The job has ended by the first poll: the next step is the wait.
     name: "the wait after success",
-    at: { label: "step:claimed", after: "watch:looked", nth: 4 },
+    at: { label: "step:claimed", after: "watch:looked" },
+    server: { jobDurationMs: 20 },
     env: { SETTLE_MS: "1200" },
   },
 ];
 
 it.concurrent.each(CRASHES)(
   "killed where $name, and another worker carries on to one reinstall",
-  async ({ at, server: state = "SHUTOFF", fault, env = {}, evidence = "job", attempt }) => {
+  async ({ at, server: spec, fault, env = {}, evidence = "job", attempt }) => {
     await onSharedServices({ env }, async (stage) => {
-      const server = stage.simulator.addServer({ state });
+      const server = stage.simulator.addServer({ state: "SHUTOFF", ...spec });
       if (fault !== undefined) stage.simulator.faults.set({ ...fault, serverId: server.id });
       const doomed = await stage.addWorker([{ ...at, action: "kill" }]);
       const id = commandId("crash");
@@ -186,3 +189,38 @@ it.concurrent.each([
     });
   },
 );
+
+it.concurrent("a step that throws is taken again; the process goes on", async () => {
+  await onSharedServices({}, async (stage) => {
+    const worker = await stage.addWorker(
+      ["admit:claimed", "submit:looked", "submit:answered", "watch:polled", "step:finished"].map(
+        (label) => ({ label, action: "throw" }),
+      ),
+    );
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("throws");
+    await stage.emitter.send(stage.command(id, server.id));
+    // Thrown after the POST was answered: nobody kept the job id, the disk tells.
+    expect((await stage.emitter.outcome(id, 60_000)).data).toMatchObject({
+      event: "succeeded",
+      evidence: "system-disk-replaced",
+    });
+    expect([stage.reinstalls(server.id), posts(stage, server.id)]).toEqual([1, 1]);
+    await worker.ready();
+    await stage.audit([id]);
+  });
+});
+
+it.concurrent("a promise that nobody handles ends the process loudly, and another worker carries on", async () => {
+  await onSharedServices({}, async (stage) => {
+    const broken = await stage.addWorker([{ label: "watch:polled", action: "reject" }]);
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("rejects");
+    await stage.emitter.send(stage.command(id, server.id));
+    expect(await broken.ended()).toBe("exit code 1");
+    await stage.spawnWorker();
+    expect((await stage.emitter.outcome(id, 60_000)).data.event).toBe("succeeded");
+    expect(posts(stage, server.id)).toBe(1);
+    await stage.audit([id]);
+  });
+});
