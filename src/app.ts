@@ -122,7 +122,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const sweeper = createSweeper({
     sweep: createSweep({
       ...deps,
-      stranded: createStrandedCommands(redis, clock),
+      stranded: createStrandedCommands(redis, clock, protocol.sweepIntervalMs),
       complete: createComplete(deps),
       sweepAfterMs: protocol.sweepAfterMs,
       onSwept: (result) => metrics.swept(result),

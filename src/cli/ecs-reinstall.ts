@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { openBrokerSession } from "./broker-session.ts";
-import { openStoreSession } from "./store-session.ts";
 import { runCli } from "./program.ts";
+import { openStoreSession } from "./store-session.ts";
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,

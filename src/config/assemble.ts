@@ -3,8 +3,8 @@ import type { Address } from "./fields.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
 import { fixedSecret, type SecretSource } from "./secret.ts";
-import { assembleTracing, type TracingConfig } from "./tracing.ts";
 import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
+import { assembleTracing, type TracingConfig } from "./tracing.ts";
 
 type Frozen<T> = T extends string | ((...args: never[]) => unknown)
   ? T

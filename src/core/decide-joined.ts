@@ -1,4 +1,4 @@
-import { type FinalEventName, FINAL_EVENTS, type ProgressEvent } from "../contract/event.ts";
+import { FINAL_EVENTS, type FinalEventName, type ProgressEvent } from "../contract/event.ts";
 import { delayForAge } from "./backoff.ts";
 import { cancelled } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CommandId, ProjectId } from "../contract/ids.ts";
-import { Order } from "./order.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { Order } from "./order.ts";
 import { State, TRANSITIONS, withoutBody } from "./state.ts";
 
 /** Layout of internal messages. A worker passes on, untouched, what carries another number. */

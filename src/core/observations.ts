@@ -81,3 +81,16 @@ export type Submission =
   /** Not one byte of the request was written. */
   | ({ readonly kind: "not-sent" } & Unavailable)
   | { readonly kind: "unknown"; readonly message: string };
+
+/** What the image service says of the image that a reinstall will need again (ECS API notes §3.6). */
+export type ImageLook =
+  | {
+      readonly kind: "seen";
+      /** Only an active image can be used. */
+      readonly active: boolean;
+      readonly status: string;
+      /** `unsupported`: keys, passwords and `user_data` will not be injected. */
+      readonly injection: "supported" | "unsupported";
+    }
+  | { readonly kind: "gone" }
+  | ({ readonly kind: "unreadable" } & Unavailable);

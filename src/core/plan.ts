@@ -1,6 +1,7 @@
 import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
 import { type Decision, final } from "./decision.ts";
-import type { Look } from "./observations.ts";
+import { imageObjection } from "./image-fitness.ts";
+import type { ImageLook, Look } from "./observations.ts";
 import type { Rules } from "./rules.ts";
 import { describe } from "./server-fitness.ts";
 
@@ -25,6 +26,7 @@ export function plannedFrom(
   look: Look,
   nowMs: number,
   rules: Rules,
+  image: ImageLook | null = null,
 ): Decision {
   const { order } = candidate;
   const notExpired = nowMs < order.expiresAtMs;
@@ -46,8 +48,12 @@ export function plannedFrom(
     },
     serverCheck(look),
     stateCheck(outlook),
+    ...(image === null ? [] : [imageCheck(image)]),
   ];
-  const passed = checks.every((c) => c.verdict === "pass");
+  // An image that cannot be read stops nothing; anything else that is not known does.
+  const passed = checks.every(
+    ({ check, verdict }) => verdict === "pass" || (check === "image" && verdict === "unknown"),
+  );
   return final({
     event: "planned",
     data: {
@@ -99,6 +105,15 @@ function stateCheck(outlook: Decision): Check {
     verdict: "fail",
     detail: [message, why].find((said) => typeof said === "string") ?? outlook.draft.event,
   };
+}
+
+function imageCheck(image: ImageLook): Check {
+  if (image.kind === "unreadable") {
+    return { check: "image", verdict: "unknown", detail: image.message };
+  }
+  const objection = imageObjection(image);
+  if (objection === null) return { check: "image", verdict: "pass" };
+  return { check: "image", verdict: "fail", detail: String(objection.data["message"]) };
 }
 
 function planOf(phase: string): string {

@@ -1,6 +1,6 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { type FinalDraft, failed, rejected } from "./events.ts";
 import type { ServerView } from "./observations.ts";
-import { failed, type FinalDraft, rejected } from "./events.ts";
 import type { Rules } from "./rules.ts";
 
 /** May this server be reinstalled as it stands? */

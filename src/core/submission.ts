@@ -1,9 +1,9 @@
+import type { JobId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
 import { cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
-import type { JobId } from "../contract/ids.ts";
-import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { fenceOf, type Rules } from "./rules.ts";

@@ -12,7 +12,8 @@ export function brokerProbe(broker: Pick<Broker, "status">): Probe {
       const status = broker.status();
       if (status.ready) return { state: "up", detail: null };
       const detail = status.topologyProblem?.message ?? status.lastError;
-      return { state: "down", detail: status.blocked ? `blocked: ${detail ?? ""}` : detail };
+      if (!status.blocked) return { state: "down", detail };
+      return { state: "down", detail: `blocked: ${detail ?? "the broker takes no messages now"}` };
     },
   };
 }

@@ -1,6 +1,6 @@
-import type { Settings } from "./options.ts";
-import { declareSuccess, createJobRecord, type JobRecord, type JobSpec } from "./job-record.ts";
+import { createJobRecord, declareSuccess, type JobRecord, type JobSpec } from "./job-record.ts";
 import { createLedger } from "./ledger.ts";
+import type { Settings } from "./options.ts";
 import type { Schedule } from "./schedule.ts";
 import { createServerRecord, type ServerRecord, type ServerSpec } from "./server-record.ts";
 

@@ -1,6 +1,6 @@
 import { jsonAnswer } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
-import { path, PROJECT, type Route, SERVER } from "./route.ts";
+import { PROJECT, path, type Route, SERVER } from "./route.ts";
 import type { ServerRecord } from "./server-record.ts";
 
 /** The native action log (ECS API reference notes §8.2): what was done to a server, without any job id. */

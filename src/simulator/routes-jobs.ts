@@ -1,7 +1,7 @@
 import { jsonAnswer } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
 import { viewJob } from "./job-view.ts";
-import { path, PROJECT, type Route } from "./route.ts";
+import { PROJECT, path, type Route } from "./route.ts";
 
 /** Querying a job: version 1 even for a v2 reinstall (ECS API reference notes §2.1). */
 export function jobRoutes(state: CloudState): Route[] {

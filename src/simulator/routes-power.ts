@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { jsonAnswer, type CloudAnswer, type Refusal } from "./answers.ts";
+import { type CloudAnswer, jsonAnswer, type Refusal } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
-import { powerRefusal } from "./preconditions.ts";
 import { type PowerOrder, startPowerJob } from "./power-run.ts";
-import { type Call, jsonOf, path, PROJECT, type Route, SERVER } from "./route.ts";
+import { powerRefusal } from "./preconditions.ts";
+import { type Call, jsonOf, PROJECT, path, type Route, SERVER } from "./route.ts";
 import type { ServerRecord } from "./server-record.ts";
 
 /** Stopping and starting: the batch call with a job, and the native call without (ECS API reference notes §4). */

@@ -4,7 +4,7 @@ import type { ReinstallRequest } from "./ledger.ts";
 import { isBusy, reinstallRefusal } from "./preconditions.ts";
 import { readReinstallBody } from "./reinstall-body.ts";
 import { startReinstall } from "./reinstall-run.ts";
-import { type Call, path, PROJECT, type Route, SERVER } from "./route.ts";
+import { type Call, PROJECT, path, type Route, SERVER } from "./route.ts";
 import { systemDiskId } from "./server-record.ts";
 import { parseSdkDate, sha256Hex } from "./signature.ts";
 

@@ -1,6 +1,6 @@
 import { jsonAnswer } from "./answers.ts";
 import type { CloudState } from "./cloud-state.ts";
-import { path, PROJECT, type Route, SERVER } from "./route.ts";
+import { PROJECT, path, type Route, SERVER } from "./route.ts";
 import { serverNative, serverV1 } from "./server-view.ts";
 
 /** Querying a server: ECS API reference notes §3.1. */

@@ -11,9 +11,11 @@ import {
 } from "../core/decide-admission.ts";
 import { type Decision, final } from "../core/decision.ts";
 import { type EventDraft, rejected } from "../core/events.ts";
+import { imageObjection } from "../core/image-fitness.ts";
+import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
-import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports.ts";
+import type { AdmitAnswer, CloudApi, CommandDelivery, LockAnswer } from "./ports.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 const ACCEPTED: EventDraft = { event: "accepted", data: {} };
@@ -76,7 +78,8 @@ async function decideClaimed(
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);
-    const decision = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules);
+    const image = await lookAtImage(deps.cloud, order, look, signal);
+    const decision = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules, image);
     return { kind: "conclude", claim, decision, token };
   }
   const decision =
@@ -138,7 +141,23 @@ export async function afterLock(
       if (clock.nowMs() >= order.expiresAtMs) return expired(order);
       const look = await cloud.look(order.projectId, order.serverId, signal);
       await reach("admit:looked");
-      return afterAdmissionLook(candidate, look, clock.nowMs(), rules, random);
+      const decision = afterAdmissionLook(candidate, look, clock.nowMs(), rules, random);
+      if (decision.kind === "final" || decision.state.phase === "waiting") return decision;
+      const image = await lookAtImage(cloud, order, look, signal);
+      const objection = image === null ? null : imageObjection(image);
+      return objection === null ? decision : final(objection);
     }
   }
+}
+
+/** Null: nobody can be asked, or the server does not say which image it has. */
+async function lookAtImage(
+  cloud: CloudApi,
+  order: Order,
+  look: Look,
+  signal: AbortSignal,
+): Promise<ImageLook | null> {
+  if (cloud.image === undefined || look.kind !== "seen" || look.server.imageId === null)
+    return null;
+  return await cloud.image(order.projectId, look.server.imageId, signal);
 }

@@ -1,6 +1,5 @@
-import { next } from "../core/decision.ts";
-import { final } from "../core/decision.ts";
 import { unresolved } from "../core/decide-reconcile.ts";
+import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import { fenceOf, type Rules } from "../core/rules.ts";

@@ -2,11 +2,19 @@ import type { ProgressEvent } from "../contract/event.ts";
 import type { CommandId, DiskId, JobId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Envelope } from "../core/envelope.ts";
-import type { JobLook, Look, StopOutcome, Submission, Unavailable } from "../core/observations.ts";
+import type {
+  ImageLook,
+  JobLook,
+  Look,
+  StopOutcome,
+  Submission,
+  Unavailable,
+} from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import type { State } from "../core/state.ts";
 
 export type {
+  ImageLook,
   JobLook,
   Look,
   Refusal,
@@ -40,19 +48,6 @@ export interface SignedReinstall {
 export type Signing =
   | { readonly kind: "signed"; readonly request: SignedReinstall }
   | ({ readonly kind: "unavailable" } & Unavailable);
-
-/** What the image service says of the image that a reinstall will need again (ECS API notes §3.6). */
-export type ImageLook =
-  | {
-      readonly kind: "seen";
-      /** Only an active image can be used. */
-      readonly active: boolean;
-      readonly status: string;
-      /** `unsupported`: keys, passwords and `user_data` will not be injected. */
-      readonly injection: "supported" | "unsupported";
-    }
-  | { readonly kind: "gone" }
-  | ({ readonly kind: "unreadable" } & Unavailable);
 
 /** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
 export interface CloudApi {

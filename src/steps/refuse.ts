@@ -1,6 +1,6 @@
+import type { ProjectId } from "../contract/ids.ts";
 import { rejected, toProgressEvent } from "../core/events.ts";
 import type { Intake } from "../core/intake.ts";
-import type { ProjectId } from "../contract/ids.ts";
 import { outcomeMessages } from "./finish.ts";
 import type { Clock, Outgoing, ReinstallStore, StoredOutcome } from "./ports.ts";
 

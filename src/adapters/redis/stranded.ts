@@ -6,16 +6,21 @@ import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import { Outbox, StoredOutcome } from "./replies.ts";
 
-/** A worker that dies while it sweeps is followed by the next after this long. */
-const LEASE_MS = 60_000;
+/** A worker that dies while it sweeps is followed by the next after this long, at the latest. */
+const MAX_LEASE_MS = 60_000;
 
 /** Open commands that have not moved for a while, read by one worker at a time. */
-export function createStrandedCommands(redis: RedisClient, clock: Clock): StrandedCommands {
+export function createStrandedCommands(
+  redis: RedisClient,
+  clock: Clock,
+  sweepIntervalMs: number = MAX_LEASE_MS,
+): StrandedCommands {
+  const leaseMs = Math.min(MAX_LEASE_MS, sweepIntervalMs);
   return {
     async find(project, olderThanMs, limit) {
       const k = keysOf(project);
       try {
-        const leased = await redis.set(k.sweeper, clock.nonce(), "PX", LEASE_MS, "NX");
+        const leased = await redis.set(k.sweeper, clock.nonce(), "PX", leaseMs, "NX");
         if (leased !== "OK") return [];
         const [seconds, micros] = await redis.time();
         const redisNowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
