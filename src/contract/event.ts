@@ -50,6 +50,9 @@ export const EventData = z.looseObject({
   reason: z.string().optional(),
 });
 
+/** Members that the `data` of every event has; what is beside them is what that event adds. */
+export const COMMON_MEMBERS: ReadonlySet<string> = new Set(Object.keys(EventData.shape));
+
 /**
  * A progress event: CloudEvents 1.0, structured JSON (contract §3). `id` is `<command_id>/<sequence>`,
  * so a repeat is recognised; `time` is when it became true. Holds no secret.

@@ -86,9 +86,7 @@ export function afterAdmissionLook(
         case "ready":
           return towardsSubmit(body, tries, server, nowMs);
         case "running":
-          return rules.stopBy === "cloud"
-            ? towardsSubmit(body, tries, server, nowMs)
-            : towardsPrepare(body, tries, server, nowMs);
+          return towardsStopped(body, tries, server, nowMs, rules);
       }
     }
   }
@@ -186,6 +184,19 @@ export function towardsSubmit(
   const before = beforeOf(server, nowMs);
   if (before === undefined) throw new Error("a server without a system disk cannot be submitted");
   return next({ phase: "submit", body, tries, before }, 0);
+}
+
+/** It runs: we stop it first, or leave the stopping to the cloud (`STOP_BY`). */
+export function towardsStopped(
+  body: OsReinstall,
+  tries: Tries,
+  server: ServerView,
+  nowMs: number,
+  rules: Rules,
+): Decision {
+  return rules.stopBy === "cloud"
+    ? towardsSubmit(body, tries, server, nowMs)
+    : towardsPrepare(body, tries, server, nowMs);
 }
 
 /** Stop it first. The event follows when the stop is really asked for. */

@@ -1,4 +1,9 @@
-import { FINAL_EVENTS, type FinalEventName, type ProgressEvent } from "../contract/event.ts";
+import {
+  COMMON_MEMBERS,
+  FINAL_EVENTS,
+  type FinalEventName,
+  type ProgressEvent,
+} from "../contract/event.ts";
 import { delayForAge } from "./backoff.ts";
 import { cancelled } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
@@ -12,17 +17,6 @@ export type Leader =
   | { readonly kind: "open" }
   | { readonly kind: "unheard-of" }
   | { readonly kind: "unreadable" };
-
-/** Members of an event's data that belong to the command it is about, not to its outcome. */
-const OWN_MEMBERS = new Set([
-  "command_id",
-  "project_id",
-  "server_id",
-  "event",
-  "sequence",
-  "source",
-  "reason",
-]);
 
 /** The leader's final event is repeated for the one that joined it (contract §3 `joined`). */
 export function afterLeaderLook(
@@ -58,7 +52,7 @@ export function afterLeaderLook(
       );
     case "finished": {
       const data = Object.fromEntries(
-        Object.entries(leader.event.data).filter(([key]) => !OWN_MEMBERS.has(key)),
+        Object.entries(leader.event.data).filter(([key]) => !COMMON_MEMBERS.has(key)),
       );
       return final({
         event: finalName(leader.event.data.event),

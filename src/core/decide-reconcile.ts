@@ -1,6 +1,6 @@
 import { delayForAge } from "./backoff.ts";
-import { towardsPrepare, towardsSubmit } from "./decide-admission.ts";
-import { type Decision, final, next } from "./decision.ts";
+import { towardsStopped, towardsSubmit } from "./decide-admission.ts";
+import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
@@ -106,13 +106,9 @@ function notCarriedOut(
     case "unstable":
       return next(current, rules.ladderMs[0] ?? 0);
     case "ready":
-      return clearing(towardsSubmit(body, tries, server, nowMs));
+      return clearingIntent(towardsSubmit(body, tries, server, nowMs));
     case "running":
-      return clearing(
-        rules.stopBy === "cloud"
-          ? towardsSubmit(body, tries, server, nowMs)
-          : towardsPrepare(body, tries, server, nowMs),
-      );
+      return clearingIntent(towardsStopped(body, tries, server, nowMs, rules));
   }
 }
 
@@ -165,8 +161,4 @@ export function unresolved(
     },
     { lock: "keep" },
   );
-}
-
-function clearing(decision: Decision): Decision {
-  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
 }

@@ -45,3 +45,8 @@ export function final(
 ): Final {
   return { kind: "final", draft, lock: "free", healedAtMs: null, sample: null, ...more };
 }
+
+/** The same decision, with the intent cleared: it is proven that its request was not carried out. */
+export function clearingIntent(decision: Decision): Decision {
+  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
+}

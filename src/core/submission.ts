@@ -2,7 +2,7 @@ import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
 import { cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
-import { type Decision, final, next } from "./decision.ts";
+import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
@@ -101,7 +101,7 @@ export function afterSubmission(
     case "refused":
       return final(failed(outcome.refusal));
     case "later":
-      return clearing(
+      return clearingIntent(
         waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
           before,
           detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
@@ -113,7 +113,7 @@ export function afterSubmission(
         }),
       );
     case "not-sent":
-      return clearing(
+      return clearingIntent(
         waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
           before,
           detail: outcome.message,
@@ -180,8 +180,4 @@ export function towardsReconcile(
 
 function candidateOf(order: Order, current: In<"submit">) {
   return { order, body: current.body, tries: current.tries, waiting: null };
-}
-
-function clearing(decision: Decision): Decision {
-  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
 }

@@ -1,5 +1,5 @@
 import type { EventName, FinalEventName, ProgressEvent } from "../contract/event.ts";
-import { FINAL_EVENTS } from "../contract/event.ts";
+import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import type { Clock, Journal } from "../steps/ports.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -10,7 +10,8 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     moved(order, from, to, events) {
       for (const { data } of events) {
         metrics.event(data.event);
-        if (data.event === "waiting") metrics.waits(data["waits_for"] as never);
+        const waitsFor = WaitReason.safeParse(data["waits_for"]);
+        if (data.event === "waiting" && waitsFor.success) metrics.waits(waitsFor.data);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
         metrics.reconciled("not-executed");
