@@ -1,3 +1,5 @@
+import { CLOUD_FAULTS } from "../support/in-memory/cloud-port.ts";
+
 /** Faults of a worker process, rolled wherever it talks to somebody. */
 export const PROCESS_FAULTS = ["crash", "pause", "disconnect", "terminate", "block"] as const;
 
@@ -23,16 +25,7 @@ export const CALL_FAULTS = [
   "publish-twice",
   "hand-over-late",
   "hand-over-copy",
-  "look-unreadable",
-  "job-unreadable",
-  "stop-lost",
-  "sign-unavailable",
-  "send-not-sent",
-  "send-lost-reply",
-  "send-lost-request",
-  "send-late",
-  "send-refused",
-  "send-throttled",
+  ...CLOUD_FAULTS,
 ] as const;
 
 export const FAULTS = [...PROCESS_FAULTS, ...WORLD_FAULTS, ...CALL_FAULTS] as const;

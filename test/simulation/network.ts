@@ -1,12 +1,10 @@
 import type { StoreAway } from "../../src/steps/ports.ts";
+import type { Reply } from "../support/in-memory/cloud-port.ts";
 import type { PublishTransport } from "../support/in-memory/outlet.ts";
 import type { StoreTransport } from "../support/in-memory/store.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { STORE_TIMEOUT_MS } from "./rules.ts";
 import type { World } from "./world.ts";
-
-/** Sends the answer back to the process, `delayMs` later. */
-export type Reply<T> = (value: T, delayMs: number) => void;
 
 const AWAY: StoreAway = { kind: "away", message: "simulated" };
 const CONFIRM_TIMEOUT_MS = 10_000;

@@ -1,0 +1,158 @@
+import type { ServerId } from "../../../src/contract/ids.ts";
+import type { CloudApi, Submission, Unavailable } from "../../../src/steps/ports.ts";
+import { type MemoryCloud, refusal } from "./cloud.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What may happen to one call on its way to the cloud and back. */
+export const CLOUD_FAULTS = [
+  "look-unreadable",
+  "job-unreadable",
+  "stop-lost",
+  "sign-unavailable",
+  "send-not-sent",
+  "send-lost-reply",
+  "send-lost-request",
+  "send-late",
+  "send-refused",
+  "send-throttled",
+] as const;
+export type CloudFault = (typeof CLOUD_FAULTS)[number];
+
+/** Sends the answer back to the caller, `delayMs` later. */
+export type Reply<T> = (value: T, delayMs: number) => void;
+
+/** The way between one caller and the cloud, in virtual time. */
+export interface CloudNetwork {
+  /** The caller's own clock. */
+  nowMs(): number;
+  latencyMs(): number;
+  /** Does this fault happen to the call that is made now? */
+  happens(fault: CloudFault): boolean;
+  /** How late a POST arrives that is held up. */
+  heldUpMs(): number;
+  /** How soon the connection of a POST that is lost is found broken: at most the POST's time-out. */
+  brokenMs(): number;
+  readonly postTimeoutMs: number;
+  /** One request of the caller. What `carry` sets off goes on without him. */
+  exchange<T>(label: string, carry: (reply: Reply<T>) => void): Promise<T>;
+  /** What the cloud answered, whoever hears it. */
+  onAnswer?(label: string, answer: unknown): void;
+}
+
+export interface MemoryCloudApiOptions {
+  readonly cloud: MemoryCloud;
+  readonly time: VirtualTime;
+  readonly network: CloudNetwork;
+  /** Whose reinstalls these are, for the ledger. */
+  readonly commandId: string | null;
+  /** The caller lets go of a POST: from here it has a life of its own. */
+  readonly onPosted?: (server: ServerId) => void;
+  /** The POST is on its way, `true`, or will not be any more. */
+  readonly onTravel?: (underway: boolean) => void;
+  readonly onHeldUp?: (ms: number) => void;
+  /** A protocol broken on purpose: the signature is made when the request leaves. */
+  readonly signsWhenSent?: boolean;
+}
+
+const UNAVAILABLE: Unavailable = {
+  waitsFor: "cloud-unavailable",
+  cloudCode: null,
+  message: "simulated",
+  retryAfterMs: null,
+};
+const NO_ANSWER: Submission = { kind: "unknown", message: "simulated" };
+
+/** The in-memory cloud as one caller sees it, through a network that may fail. */
+export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
+  const { cloud, time, network, commandId, onPosted, onHeldUp } = options;
+
+  /** A request that may be repeated: lost on its way, it was not carried out. */
+  function ask<T>(label: string, lost: T, isLost: boolean, effect: () => T): Promise<T> {
+    return network.exchange<T>(label, (reply) => {
+      if (isLost) return reply(lost, network.latencyMs());
+      time.after(network.latencyMs(), () => {
+        const answer = effect();
+        network.onAnswer?.(label, answer);
+        reply(answer, network.latencyMs());
+      });
+    });
+  }
+
+  return {
+    look: (_project, server) =>
+      ask("look", { kind: "unreadable", ...UNAVAILABLE }, network.happens("look-unreadable"), () =>
+        cloud.look(server),
+      ),
+    job: (_project, server, job) =>
+      ask("job", { kind: "unreadable", ...UNAVAILABLE }, network.happens("job-unreadable"), () =>
+        cloud.job(server, job),
+      ),
+    stop: (_project, server, type) =>
+      network.exchange("stop", (reply) => {
+        const there = network.latencyMs();
+        const isLost = network.happens("stop-lost");
+        time.after(there, () => {
+          const answer = cloud.stop(server, type);
+          const heard = isLost ? ({ kind: "unreadable", ...UNAVAILABLE } as const) : answer;
+          reply(heard, network.latencyMs());
+        });
+      }),
+    async sign(_project, server, body) {
+      if (network.happens("sign-unavailable")) return { kind: "unavailable", ...UNAVAILABLE };
+      const signedAtMs = await network.exchange<number>("sign", (reply) =>
+        reply(network.nowMs(), network.latencyMs()),
+      );
+      const mode = body.mode !== undefined;
+      return {
+        kind: "signed",
+        request: { signedAtMs, send: () => send(server, signedAtMs, mode) },
+      };
+    },
+  };
+
+  /** The request leaves the caller once; after that it has a life of its own. */
+  function send(serverId: ServerId, signedAtMs: number, mode: boolean): Promise<Submission> {
+    onPosted?.(serverId);
+    return network.exchange<Submission>("send", (reply) => {
+      const signed = options.signsWhenSent ? network.nowMs() : signedAtMs;
+      const arrive = (): Submission => {
+        options.onTravel?.(false);
+        return cloud.arrive({ commandId, serverId, signedAtMs: signed, mode });
+      };
+      options.onTravel?.(true);
+      travel(reply, arrive);
+    });
+  }
+
+  function travel(reply: Reply<Submission>, arrive: () => Submission): void {
+    const never = (answer: Submission, delayMs: number) => {
+      options.onTravel?.(false);
+      reply(answer, delayMs);
+    };
+    const there = network.latencyMs();
+    if (network.happens("send-not-sent")) {
+      return never({ kind: "not-sent", ...UNAVAILABLE }, there);
+    }
+    if (network.happens("send-refused")) {
+      return never({ kind: "refused", refusal: refusal("quota") }, there);
+    }
+    if (network.happens("send-throttled")) {
+      const later = { kind: "later", waitsFor: "throttled", retryAfterMs: null } as const;
+      return never({ ...later, refusal: refusal("throttled", true) }, there);
+    }
+    if (network.happens("send-lost-request")) return never(NO_ANSWER, network.brokenMs());
+    if (network.happens("send-late")) {
+      const lateMs = network.heldUpMs();
+      onHeldUp?.(lateMs);
+      time.after(lateMs, () => arrive());
+      return reply(NO_ANSWER, Math.min(lateMs, network.postTimeoutMs));
+    }
+    const lostReply = network.happens("send-lost-reply");
+    time.after(there, () => {
+      const answer = arrive();
+      network.onAnswer?.("send", answer);
+      if (lostReply) reply(NO_ANSWER, network.postTimeoutMs);
+      else reply(answer, network.latencyMs());
+    });
+  }
+}
