@@ -27,6 +27,7 @@ export function createCloudPort(
     brokenMs: () => random.between(0, POST_TIMEOUT_MS),
     postTimeoutMs: POST_TIMEOUT_MS,
     exchange: (label, carry) => request(world, process, label, carry),
+    onAbandoned: (label) => world.resumed(process, `${label} abandoned`, null),
     onAnswer(label, answer) {
       if (label === "look") diskAtLook = diskOf(answer as Look);
       if (world.tracing) world.trace(`cloud    ${about} ${label} -> ${brief(answer)}`);

@@ -21,6 +21,7 @@ const STOPPED: ServerPlan = {
   status: "SHUTOFF",
   view: "hidden",
   softStopWorks: true,
+  endsAs: "ACTIVE",
 };
 const wish = (id: string, atMs: number) =>
   commandOf(id, STOPPED.id, atMs, { userid: `of-${id}` }, { on_busy: "wait" });
@@ -89,9 +90,9 @@ export const MUTANTS: readonly Mutation[] = [
     name: "post-retried",
     what: "a POST without an answer is sent again",
     breaks: ["P1"],
-    deps: changeSend(async (send) => {
+    deps: changeSend(async (send, sendAnother) => {
       const first = await send();
-      return first.kind === "unknown" ? await send() : first;
+      return first.kind === "unknown" ? await sendAnother() : first;
     }),
   },
   {
@@ -245,8 +246,12 @@ function narrowed(to: Partial<Scenario>): NonNullable<Mutation["scenario"]> {
   return (scenario) => ({ ...scenario, ...to });
 }
 
+/** `sendAnother`: the same wish, signed anew, for a signed request is sent once. */
 function changeSend(
-  change: (send: () => Promise<Submission>) => Promise<Submission>,
+  change: (
+    send: () => Promise<Submission>,
+    sendAnother: () => Promise<Submission>,
+  ) => Promise<Submission>,
 ): NonNullable<Mutation["deps"]> {
   return (deps) => ({
     ...deps,
@@ -256,7 +261,15 @@ function changeSend(
         const signing = await deps.cloud.sign(project, server, body, signal);
         if (signing.kind !== "signed") return signing;
         const { request } = signing;
-        const send = (sendSignal: AbortSignal) => change(() => request.send(sendSignal));
+        const send = (sendSignal: AbortSignal) =>
+          change(
+            () => request.send(sendSignal),
+            async () => {
+              const another = await deps.cloud.sign(project, server, body, sendSignal);
+              if (another.kind === "signed") return another.request.send(sendSignal);
+              return { kind: "unknown", message: another.message };
+            },
+          );
         return { ...signing, request: { ...request, send } };
       },
     },

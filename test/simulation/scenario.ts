@@ -94,6 +94,7 @@ function serversOf(random: Random): ServerPlan[] {
     status: random.pick(["ACTIVE", "SHUTOFF", "SHUTOFF", "ERROR"] as const),
     view: random.chance(0.4) ? ("hidden" as const) : ("shown" as const),
     softStopWorks: random.chance(0.8),
+    endsAs: "ACTIVE",
   }));
 }
 

@@ -11,13 +11,8 @@ import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { cloudAt, REAL_CLOCK, signal } from "./setup.ts";
+import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS } from "./setup.ts";
 
-const KEYS: Credentials = {
-  kind: "ak-sk",
-  accessKey: () => "SIMULATEDAK000000001",
-  secretKey: () => "simulatedSecretKeySimulatedSecretKey0001",
-};
 const USER: Credentials = {
   kind: "iam-user",
   username: () => "svc-reinstall",

@@ -5,6 +5,7 @@ import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
 import type { Environment } from "../../../src/adapters/cloud/proxy.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
 import { type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../../src/simulator/defaults.ts";
 import type { Clock } from "../../../src/steps/ports.ts";
 
 export const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
@@ -18,6 +19,13 @@ export const KEYS: Credentials = {
   kind: "ak-sk",
   accessKey: () => ACCESS_KEY,
   secretKey: () => SECRET_KEY,
+};
+
+/** Of the simulator's own key. */
+export const SIMULATED_KEYS: Extract<Credentials, { kind: "ak-sk" }> = {
+  kind: "ak-sk",
+  accessKey: () => DEFAULT_ACCESS_KEY,
+  secretKey: () => DEFAULT_SECRET_KEY,
 };
 
 export const REAL_CLOCK: Clock = {

@@ -1,6 +1,6 @@
 import type { ServerId } from "../../../src/contract/ids.ts";
-import type { CloudApi, Submission, Unavailable } from "../../../src/steps/ports.ts";
-import { type MemoryCloud, refusal } from "./cloud.ts";
+import type { CloudApi, StopOutcome, Submission, Unavailable } from "../../../src/steps/ports.ts";
+import { type MemoryCloud, refusal, wholeSeconds } from "./cloud.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** What may happen to one call on its way to the cloud and back. */
@@ -35,6 +35,8 @@ export interface CloudNetwork {
   readonly postTimeoutMs: number;
   /** One request of the caller. What `carry` sets off goes on without him. */
   exchange<T>(label: string, carry: (reply: Reply<T>) => void): Promise<T>;
+  /** The caller was told to stop and waits no longer. */
+  onAbandoned?(label: string): void;
   /** What the cloud answered, whoever hears it. */
   onAnswer?(label: string, answer: unknown): void;
 }
@@ -60,16 +62,44 @@ const UNAVAILABLE: Unavailable = {
   message: "simulated",
   retryAfterMs: null,
 };
+const UNREADABLE = { kind: "unreadable", ...UNAVAILABLE } as const;
+type Unreadable = typeof UNREADABLE;
 const NO_ANSWER: Submission = { kind: "unknown", message: "simulated" };
 
 /** The in-memory cloud as one caller sees it, through a network that may fail. */
 export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   const { cloud, time, network, commandId, onPosted, onHeldUp } = options;
 
+  /** One exchange, for as long as the caller is not told to stop; the request goes on without him. */
+  function exchange<T>(
+    label: string,
+    signal: AbortSignal,
+    abandoned: T,
+    carry: (reply: Reply<T>) => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        network.onAbandoned?.(label);
+        resolve(abandoned);
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      network
+        .exchange(label, carry)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", onAbort));
+    });
+  }
+
   /** A request that may be repeated: lost on its way, it was not carried out. */
-  function ask<T>(label: string, lost: T, isLost: boolean, effect: () => T): Promise<T> {
-    return network.exchange<T>(label, (reply) => {
-      if (isLost) return reply(lost, network.latencyMs());
+  function ask<T>(
+    label: "look" | "job",
+    signal: AbortSignal,
+    effect: () => T,
+  ): Promise<T | Unreadable> {
+    const isLost = network.happens(`${label}-unreadable`);
+    if (signal.aborted) return Promise.resolve(UNREADABLE);
+    return exchange<T | Unreadable>(label, signal, UNREADABLE, (reply) => {
+      if (isLost) return reply(UNREADABLE, network.latencyMs());
       time.after(network.latencyMs(), () => {
         const answer = effect();
         network.onAnswer?.(label, answer);
@@ -79,42 +109,52 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   }
 
   return {
-    look: (_project, server) =>
-      ask("look", { kind: "unreadable", ...UNAVAILABLE }, network.happens("look-unreadable"), () =>
-        cloud.look(server),
-      ),
-    job: (_project, server, job) =>
-      ask("job", { kind: "unreadable", ...UNAVAILABLE }, network.happens("job-unreadable"), () =>
-        cloud.job(server, job),
-      ),
-    stop: (_project, server, type) =>
-      network.exchange("stop", (reply) => {
+    look: (_project, server, signal) => ask("look", signal, () => cloud.look(server)),
+    job: (_project, server, job, signal) => ask("job", signal, () => cloud.job(server, job)),
+    async stop(_project, server, type, signal) {
+      if (signal.aborted) return UNREADABLE;
+      return exchange<StopOutcome>("stop", signal, UNREADABLE, (reply) => {
         const there = network.latencyMs();
         const isLost = network.happens("stop-lost");
         time.after(there, () => {
           const answer = cloud.stop(server, type);
-          const heard = isLost ? ({ kind: "unreadable", ...UNAVAILABLE } as const) : answer;
-          reply(heard, network.latencyMs());
+          reply(isLost ? UNREADABLE : answer, network.latencyMs());
         });
-      }),
+      });
+    },
     async sign(_project, server, body) {
       if (network.happens("sign-unavailable")) return { kind: "unavailable", ...UNAVAILABLE };
-      const signedAtMs = await network.exchange<number>("sign", (reply) =>
+      const nowMs = await network.exchange<number>("sign", (reply) =>
         reply(network.nowMs(), network.latencyMs()),
       );
+      const signedAtMs = wholeSeconds(nowMs);
       const mode = body.mode !== undefined;
+      let used = false;
       return {
         kind: "signed",
-        request: { signedAtMs, send: () => send(server, signedAtMs, mode) },
+        request: {
+          signedAtMs,
+          async send(signal) {
+            if (used) throw new Error("a signed reinstall is sent once");
+            used = true;
+            if (signal.aborted) return { kind: "not-sent", ...UNAVAILABLE };
+            return send(server, signedAtMs, mode, signal);
+          },
+        },
       };
     },
   };
 
   /** The request leaves the caller once; after that it has a life of its own. */
-  function send(serverId: ServerId, signedAtMs: number, mode: boolean): Promise<Submission> {
+  function send(
+    serverId: ServerId,
+    signedAtMs: number,
+    mode: boolean,
+    signal: AbortSignal,
+  ): Promise<Submission> {
     onPosted?.(serverId);
-    return network.exchange<Submission>("send", (reply) => {
-      const signed = options.signsWhenSent ? network.nowMs() : signedAtMs;
+    return exchange<Submission>("send", signal, NO_ANSWER, (reply) => {
+      const signed = options.signsWhenSent ? wholeSeconds(network.nowMs()) : signedAtMs;
       const arrive = (): Submission => {
         options.onTravel?.(false);
         return cloud.arrive({ commandId, serverId, signedAtMs: signed, mode });
@@ -138,7 +178,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     }
     if (network.happens("send-throttled")) {
       const later = { kind: "later", waitsFor: "throttled", retryAfterMs: null } as const;
-      return never({ ...later, refusal: refusal("throttled", true) }, there);
+      return never({ ...later, refusal: refusal("throttled") }, there);
     }
     if (network.happens("send-lost-request")) return never(NO_ANSWER, network.brokenMs());
     if (network.happens("send-late")) {

@@ -6,7 +6,7 @@ import type { VirtualTime } from "./virtual-time.ts";
 export interface Course {
   readonly durationMs: number | null;
   readonly end: "success" | "fail-error" | "fail-old-disk" | "fail-no-disk";
-  /** The job says SUCCESS this long before the server is ready. */
+  /** The job says SUCCESS this long before the server is ready. Not of one that fails: it never takes SUCCESS back. */
   readonly earlyMs: number;
   /** The job is not known before, and not after. */
   readonly visibleAfterMs: number;
@@ -17,24 +17,42 @@ export interface Course {
 
 export interface ServerPlan {
   readonly id: ServerId;
+  /** `ERROR`: its last reinstall failed. */
   readonly status: "ACTIVE" | "SHUTOFF" | "ERROR";
-  /** `hidden`: nothing shows that a reinstall runs. */
+  /** `hidden`: nothing shows that a reinstall runs, and the disk is replaced in the last instant. */
   readonly view: "shown" | "hidden";
+  /** A soft stop that does not work never ends; a hard one may overtake it. */
   readonly softStopWorks: boolean;
+  /** Power state after a reinstall: not documented (ECS API notes §1.6). */
+  readonly endsAs: "ACTIVE" | "SHUTOFF";
 }
 
 interface Server extends Omit<ServerPlan, "status"> {
-  status: string;
+  vm: "active" | "stopped" | "error";
+  /** Attached when nothing runs. */
   disk: DiskId | null;
   diskChanges: number;
   exists: boolean;
   locked: boolean;
-  /** What runs on it now. */
-  doing: {
-    readonly what: "reinstall" | "stop";
-    readonly startMs: number;
-    diskShown: boolean;
-  } | null;
+  /** What runs on it now, whatever it shows: one, or several where the cloud is lax. */
+  readonly running: Set<Operation>;
+}
+
+interface Operation {
+  readonly what: "reinstall" | "soft stop" | "hard stop";
+  readonly startMs: number;
+  /** Null: it never ends. */
+  readonly durationMs: number | null;
+  /** Has a reinstall taken the old disk away? */
+  detached: boolean;
+  /** The disk that it attaches. */
+  readonly newDisk: DiskId | null;
+}
+
+interface StopJob {
+  readonly serverId: ServerId;
+  readonly operation: Operation;
+  overtaken: boolean;
 }
 
 /** A reinstall that the cloud carried out: one line of the ledger. */
@@ -66,69 +84,88 @@ export interface CloudOptions {
   readonly onTrace?: (text: string) => void;
 }
 
-const REFUSAL: Refusal = {
-  class: "conflict",
-  cloudCode: "Ecs.0000",
-  httpStatus: 400,
-  message: "said no",
-  nextStep: "nothing",
-  retryable: true,
-};
+/** Codes and statuses of ECS API notes §5.2 and §5.3, in the classes of the worker. */
+const REFUSALS = {
+  "not-found": ["Ecs.0114", 404, false],
+  "server-locked": ["Ecs.0605", 400, false],
+  "server-busy": ["Ecs.0603", 501, true],
+  "wrong-state": ["Ecs.0100", 400, true],
+  "no-system-disk": ["Ecs.0105", 400, false],
+  quota: ["Ecs.0001", 400, false],
+  throttled: ["Common.0024", 202, true],
+  authentication: ["APIGW.0301", 401, true],
+} as const;
 
-export function refusal(kind: string, retryable = false): Refusal {
-  return { ...REFUSAL, class: kind, message: kind, retryable };
+export function refusal(kind: keyof typeof REFUSALS): Refusal {
+  const [cloudCode, httpStatus, retryable] = REFUSALS[kind];
+  return { class: kind, cloudCode, httpStatus, message: kind, nextStep: "nothing", retryable };
 }
 
-/** A cloud that keeps a ledger of what it really did. */
+/** Parts of a reinstall's duration after which the old disk is taken away and the new one attached. */
+const DETACHED_AT = 0.3;
+const ATTACHED_AT = 0.7;
+const VM = { ACTIVE: "active", SHUTOFF: "stopped", ERROR: "error" } as const;
+const STATUS = { active: "ACTIVE", stopped: "SHUTOFF", error: "ERROR" } as const;
+
+/**
+ * A cloud that keeps a ledger of what it really did. `test/contract/cloud` runs the same cases on it and on the real
+ * port with the simulator. What it leaves out, because no step asks for it or can tell the difference:
+ *
+ * - one way to show a reinstall (`REBUILD`); of the others the worker sees only that the server is not idle. The
+ *   simulator's `plain` view, where a missing disk is all that shows, is not among its servers
+ * - a running server that is reinstalled is stopped at once, not after a while
+ * - reads are not signed, keys are not locked after bad signatures: what the adapter makes of both is its own business
+ * - job statuses before `RUNNING`, sub-jobs, the end of a job's retention, names, images, frozen servers
+ * - outsiders act at once, and only on servers on which nothing runs
+ */
 export class MemoryCloud {
   readonly ledger: Execution[] = [];
   readonly #options: CloudOptions;
   readonly #servers: Map<ServerId, Server>;
+  readonly #stops = new Map<JobId, StopJob>();
   #serial = 0;
 
   constructor(options: CloudOptions) {
     this.#options = options;
     this.#servers = new Map(
-      options.plans.map((plan) => {
-        const disk = this.#newDisk();
-        const fresh = { disk, diskChanges: 0, exists: true, locked: false, doing: null };
-        return [plan.id, { ...plan, ...fresh }];
+      options.plans.map(({ status, ...plan }) => {
+        const fresh = { diskChanges: 0, exists: true, locked: false };
+        const running = new Set<Operation>();
+        return [plan.id, { ...plan, ...fresh, vm: VM[status], disk: this.#newDisk(), running }];
       }),
     );
   }
 
   server(id: ServerId): Readonly<Server> {
-    const server = this.#servers.get(id);
-    if (server === undefined) throw new Error(`no server ${id} in this scenario`);
-    return server;
+    return this.#known(id);
   }
 
   look(id: ServerId): Look {
-    const server = this.server(id);
-    if (!server.exists) return { kind: "absent", refusal: refusal("not-found") };
-    const shown =
-      server.doing !== null && (server.view === "shown" || server.doing.what === "stop");
-    const task = server.doing?.what === "stop" ? "powering-off" : "rebuilding";
+    const server = this.#existing(id);
+    if (server === undefined) return { kind: "absent", refusal: refusal("not-found") };
+    const shown = shownOn(server);
     return {
       kind: "seen",
       server: {
-        status: server.status,
-        taskState: shown ? task : null,
-        vmState: "stopped",
-        systemDiskId:
-          shown && server.doing !== null && !server.doing.diskShown ? null : server.disk,
+        status: shown?.what === "reinstall" ? "REBUILD" : STATUS[server.vm],
+        taskState:
+          shown === undefined ? null : shown.what === "reinstall" ? "rebuilding" : "powering-off",
+        vmState: server.vm,
+        systemDiskId: this.#attached(server, shown),
         volumeType: this.#options.volumeType,
         locked: server.locked,
         frozen: false,
         name: null,
         imageId: null,
-        faultMessage: null,
-        cloudTimeMs: this.#options.time.nowMs,
+        faultMessage: shown === undefined && server.vm === "error" ? "the reinstall failed" : null,
+        cloudTimeMs: wholeSeconds(this.#options.time.nowMs),
       },
     };
   }
 
   job(id: ServerId, jobId: JobId): JobLook {
+    const stop = this.#stops.get(jobId);
+    if (stop !== undefined) return this.#stopJob(id, stop);
     const run = this.ledger.find((one) => one.jobId === jobId);
     const now = this.#options.time.nowMs;
     if (run === undefined) return { kind: "missing", cloudCode: "Common.0011" };
@@ -139,27 +176,48 @@ export class MemoryCloud {
       return { kind: "missing", cloudCode: "Common.0011" };
     }
     if (course.foreign) return { kind: "foreign", serverId: `not-${id}` };
+    if (run.serverId !== id) return { kind: "foreign", serverId: run.serverId };
     if (outcome === "failed") {
-      return { kind: "failed", cloudCode: "Ecs.0314", message: "the reinstall failed" };
+      return { kind: "failed", cloudCode: "Ecs.0202", message: "the reinstall failed" };
     }
-    const said = endMs !== null && course.end === "success" && now >= endMs - course.earlyMs;
-    if (outcome === "succeeded" || said) return { kind: "succeeded", endedAtMs: endMs };
+    const saidMs = endMs === null || course.end !== "success" ? null : endMs - course.earlyMs;
+    if (outcome === "succeeded" || (saidMs !== null && now >= saidMs)) {
+      return { kind: "succeeded", endedAtMs: saidMs === null ? null : Math.floor(saidMs) };
+    }
     return { kind: "running", jobStatus: "RUNNING", subJobs: null };
   }
 
   stop(id: ServerId, type: "SOFT" | "HARD"): StopOutcome {
-    const server = this.#mutable(id);
-    if (!server.exists) return { kind: "refused", refusal: refusal("not-found") };
-    if (server.doing !== null) return { kind: "refused", refusal: refusal("server-busy", true) };
-    if (server.status !== "ACTIVE") return { kind: "accepted", jobId: null };
-    const doing = { what: "stop" as const, startMs: this.#options.time.nowMs, diskShown: true };
-    server.doing = doing;
-    this.#options.time.after(this.#options.stopMs(), () => {
-      if (server.doing !== doing) return;
-      server.doing = null;
-      if (type === "HARD" || server.softStopWorks) server.status = "SHUTOFF";
+    const { time, stopMs } = this.#options;
+    const no = (kind: keyof typeof REFUSALS) =>
+      ({ kind: "refused", refusal: refusal(kind) }) as const;
+    const server = this.#existing(id);
+    if (server === undefined) return no("not-found");
+    if (server.locked) return no("server-locked");
+    const soft = [...server.running].find(({ what }) => what === "soft stop");
+    const overtakes = type === "HARD" && soft !== undefined;
+    if (server.running.size > 0 && !overtakes) return no("server-busy");
+    if (server.vm !== "active") return no("wrong-state");
+    if (overtakes) {
+      server.running.delete(soft);
+      for (const job of this.#stops.values()) job.overtaken ||= job.operation === soft;
+    }
+    const durationMs = stopMs();
+    const hangs = type === "SOFT" && !server.softStopWorks;
+    const operation: Operation = {
+      what: type === "SOFT" ? "soft stop" : "hard stop",
+      startMs: time.nowMs,
+      durationMs: hangs ? null : durationMs,
+      detached: false,
+      newDisk: null,
+    };
+    server.running.add(operation);
+    time.after(durationMs, () => {
+      if (!hangs && server.running.delete(operation)) server.vm = "stopped";
     });
-    return { kind: "accepted", jobId: `stop-${(this.#serial += 1)}` as JobId };
+    const jobId = `stop-${(this.#serial += 1)}` as JobId;
+    this.#stops.set(jobId, { serverId: id, operation, overtaken: false });
+    return { kind: "accepted", jobId };
   }
 
   /** A reinstall request arrives, now, whenever it was sent. */
@@ -170,34 +228,34 @@ export class MemoryCloud {
     readonly mode: boolean;
   }): Submission {
     const { time, signatureWindowMs, lax } = this.#options;
-    const server = this.#mutable(request.serverId);
-    const no = (kind: string, waitsFor: "server-unstable" | "cloud-unavailable") =>
-      ({ kind: "later", waitsFor, refusal: refusal(kind, true), retryAfterMs: null }) as const;
     if (Math.abs(time.nowMs - request.signedAtMs) > signatureWindowMs) {
       this.#options.onTrace?.(`cloud    refuses ${request.commandId}: signature too old`);
-      return no("signature", "cloud-unavailable");
+      return later("authentication", "cloud-unavailable");
     }
-    if (!server.exists) return { kind: "refused", refusal: refusal("not-found") };
+    const server = this.#existing(request.serverId);
+    if (server === undefined) return { kind: "refused", refusal: refusal("not-found") };
     if (server.locked) return { kind: "refused", refusal: refusal("server-locked") };
-    const ready = ["SHUTOFF", "ERROR"].includes(server.status) || request.mode;
-    if (!lax && (server.doing !== null || !ready)) {
-      this.#options.onTrace?.(`cloud    refuses ${request.commandId}: busy or wrong state`);
-      return no("server-busy", "server-unstable");
+    const objection = lax ? null : objectionTo(server, request.mode);
+    if (objection !== null) {
+      this.#options.onTrace?.(`cloud    refuses ${request.commandId}: ${objection}`);
+      return objection === "no-system-disk"
+        ? { kind: "refused", refusal: refusal(objection) }
+        : later(objection, "server-unstable");
     }
     return { kind: "accepted", jobId: this.#execute(server, request) };
   }
 
   /** Somebody else acts on the server, as far as the cloud lets them. */
   outsider(id: ServerId, act: "start" | "stop" | "reinstall" | "delete" | "lock" | "unlock"): void {
-    const server = this.#mutable(id);
-    if (server.doing !== null || !server.exists) return;
+    const server = this.#known(id);
+    if (server.running.size > 0 || !server.exists) return;
     this.#options.onTrace?.(`outsider ${act} ${id}`);
     switch (act) {
       case "start":
-        server.status = "ACTIVE";
+        server.vm = "active";
         return;
       case "stop":
-        server.status = "SHUTOFF";
+        server.vm = "stopped";
         return;
       case "lock":
       case "unlock":
@@ -207,8 +265,8 @@ export class MemoryCloud {
         server.exists = false;
         return;
       case "reinstall":
-        this.#changeDisk(server);
-        server.status = "SHUTOFF";
+        this.#attach(server, this.#newDisk());
+        server.vm = "stopped";
         return;
     }
   }
@@ -222,7 +280,7 @@ export class MemoryCloud {
     server: Server,
     request: { commandId: string | null; serverId: ServerId; signedAtMs: number },
   ): JobId {
-    const { time, courseOf, onExecuted, onTrace } = this.#options;
+    const { time, courseOf, keepsDisk, onExecuted, onTrace } = this.#options;
     const overlapping = this.running(server.id);
     const course = courseOf();
     const startMs = time.nowMs;
@@ -239,53 +297,105 @@ export class MemoryCloud {
     };
     this.ledger.push(execution);
     onTrace?.(`cloud    EXECUTES ${request.commandId} as ${jobId} (${course.end})`);
-    const doing: NonNullable<Server["doing"]> = { what: "reinstall", startMs, diskShown: true };
-    server.doing = doing;
-    if (server.view === "shown") server.status = "REBUILD";
-    else if (server.status === "ACTIVE") server.status = "SHUTOFF";
-    if (course.durationMs !== null) {
-      time.after(course.durationMs * 0.3, () => (doing.diskShown = false));
-      time.after(course.durationMs, () => this.#end(server, execution, doing));
+    const { durationMs } = course;
+    const newDisk = (keepsDisk ? server.disk : null) ?? this.#newDisk();
+    const what = "reinstall";
+    const operation: Operation = { what, startMs, durationMs, detached: false, newDisk };
+    server.running.add(operation);
+    if (server.view === "shown" && server.vm === "active") server.vm = "stopped";
+    if (durationMs !== null) {
+      time.after(durationMs * DETACHED_AT, () => (operation.detached = true));
+      time.after(durationMs, () => this.#end(server, execution, operation));
     }
     onExecuted(execution, overlapping);
     return jobId;
   }
 
-  #end(server: Server, execution: Execution, doing: Server["doing"]): void {
+  #end(server: Server, execution: Execution, operation: Operation): void {
     const { end } = execution.course;
     execution.outcome = end === "success" ? "succeeded" : "failed";
     this.#options.onTrace?.(`cloud    ends ${execution.jobId}: ${end}`);
-    if (server.doing === doing) server.doing = null;
+    server.running.delete(operation);
     switch (end) {
       case "success":
-        if (!this.#options.keepsDisk) this.#changeDisk(server);
-        server.status = "ACTIVE";
+        this.#attach(server, operation.newDisk);
+        server.vm = VM[server.endsAs];
         return;
       case "fail-error":
-        server.status = "ERROR";
+        server.vm = "error";
         return;
       case "fail-old-disk":
-        server.status = "SHUTOFF";
+        server.vm = "stopped";
         return;
       case "fail-no-disk":
-        server.status = "SHUTOFF";
+        server.vm = "stopped";
         server.disk = null;
         return;
     }
   }
 
-  #changeDisk(server: Server): void {
-    server.disk = this.#newDisk();
-    server.diskChanges += 1;
+  #attach(server: Server, disk: DiskId | null): void {
+    if (disk !== server.disk) server.diskChanges += 1;
+    server.disk = disk;
+  }
+
+  /** What a look finds attached while that is shown to run. */
+  #attached(server: Server, shown: Operation | undefined): DiskId | null {
+    if (shown?.detached !== true || shown.durationMs === null) return server.disk;
+    const attachedAtMs = shown.startMs + shown.durationMs * ATTACHED_AT;
+    return this.#options.time.nowMs < attachedAtMs ? null : shown.newDisk;
+  }
+
+  #stopJob(id: ServerId, { serverId, operation, overtaken }: StopJob): JobLook {
+    if (serverId !== id) return { kind: "foreign", serverId };
+    if (overtaken) return { kind: "failed", cloudCode: "Ecs.0100", message: "overtaken" };
+    if (this.#known(serverId).running.has(operation)) {
+      return { kind: "running", jobStatus: "RUNNING", subJobs: null };
+    }
+    const endMs = operation.startMs + (operation.durationMs ?? 0);
+    return { kind: "succeeded", endedAtMs: Math.floor(endMs) };
   }
 
   #newDisk(): DiskId {
     return `disk-${(this.#serial += 1)}` as DiskId;
   }
 
-  #mutable(id: ServerId): Server {
+  #known(id: ServerId): Server {
     const server = this.#servers.get(id);
     if (server === undefined) throw new Error(`no server ${id} in this scenario`);
     return server;
   }
+
+  #existing(id: ServerId): Server | undefined {
+    const server = this.#servers.get(id);
+    return server?.exists === true ? server : undefined;
+  }
+}
+
+/** The operation that the server shows: the one that began last, of those that show. */
+function shownOn({ running, view }: Server): Operation | undefined {
+  return [...running].findLast(({ what }) => what !== "reinstall" || view === "shown");
+}
+
+/** Preconditions of a reinstall, in the order in which they are checked (ECS API notes §1.6). A lax cloud has none of them. */
+function objectionTo(
+  { running, vm, disk }: Server,
+  mode: boolean,
+): "server-busy" | "wrong-state" | "no-system-disk" | null {
+  if (running.size > 0) return "server-busy";
+  // In ERROR only after a failed reinstall, and no other server here is.
+  if (vm === "active" && !mode) return "wrong-state";
+  return disk === null ? "no-system-disk" : null;
+}
+
+function later(
+  kind: keyof typeof REFUSALS,
+  waitsFor: "server-unstable" | "cloud-unavailable",
+): Submission {
+  return { kind: "later", waitsFor, refusal: refusal(kind), retryAfterMs: null };
+}
+
+/** As a `Date` header and an `X-Sdk-Date` tell the time. */
+export function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
 }
