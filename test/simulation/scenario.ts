@@ -56,7 +56,7 @@ export function scenarioOf(seed: number): Scenario {
   const keepsDisk = random.chance(0.15);
   const servers = serversOf(random);
   const rates = ratesOf(random);
-  return {
+  const scenario: Scenario = {
     seed,
     workers: random.chance(0.15) ? 1 : random.chance(0.6) ? 2 : 3,
     prefetch: random.pick([1, 2, 4]),
@@ -85,6 +85,12 @@ export function scenarioOf(seed: number): Scenario {
     slowNetwork: random.chance(0.25),
     deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },
   };
+  return { ...scenario, servers: servers.map((one) => ({ ...one, endsAs: powerAfter(random) })) };
+}
+
+/** Drawn after everything else: seeds in which servers end running are the histories that they were before. */
+function powerAfter(random: Random): ServerPlan["endsAs"] {
+  return random.chance(0.3) ? "SHUTOFF" : "ACTIVE";
 }
 
 function serversOf(random: Random): ServerPlan[] {
@@ -94,7 +100,7 @@ function serversOf(random: Random): ServerPlan[] {
     status: random.pick(["ACTIVE", "SHUTOFF", "SHUTOFF", "ERROR"] as const),
     view: random.chance(0.4) ? ("hidden" as const) : ("shown" as const),
     softStopWorks: random.chance(0.8),
-    endsAs: "ACTIVE",
+    endsAs: "ACTIVE" as const,
   }));
 }
 
