@@ -115,7 +115,8 @@ const STATUS = { active: "ACTIVE", stopped: "SHUTOFF", error: "ERROR" } as const
  *   simulator's `plain` view, where a missing disk is all that shows, is not among its servers
  * - a running server that is reinstalled is stopped at once, not after a while
  * - reads are not signed, keys are not locked after bad signatures: what the adapter makes of both is its own business
- * - job statuses before `RUNNING`, sub-jobs, the end of a job's retention, names, images, frozen servers
+ * - job statuses before `RUNNING`, sub-jobs, the end of a job's retention, names, images, frozen servers.
+ *   Volume types it tells, which the simulator does not: they are not documented for this call
  * - outsiders act at once, and only on servers on which nothing runs
  */
 export class MemoryCloud {
