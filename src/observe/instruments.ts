@@ -123,10 +123,11 @@ export const CATALOGUE = {
     { operation: OPERATIONS },
     CALL_BUCKETS,
   ),
-  cloudErrors: counter("cloud_errors_total", "Errors that the cloud answered with.", {
-    operation: OPERATIONS,
-    code: null,
-  }),
+  cloudErrors: counter(
+    "cloud_errors_total",
+    "Errors that the cloud answered with: a code of docs/errors.md, other for one that is not there, none for an answer without a code.",
+    { operation: OPERATIONS, code: null },
+  ),
   throttled: counter("throttled_total", "Requests that the cloud throttled.", {
     operation: OPERATIONS,
   }),

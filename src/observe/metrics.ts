@@ -53,7 +53,7 @@ export interface Metrics {
   /** A copy went to the dead queue; `reason` from a closed set. */
   deadLetter(reason: string): void;
 
-  /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other`; null: no error. */
+  /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other` or `none`; null: no error. */
   cloudRequest(request: {
     readonly operation: Operation;
     readonly outcome: RequestOutcome;

@@ -108,6 +108,7 @@ const HEALTHY: Series = {
   'publishes_total{kind="step",result="confirmed"}': "0+6x400",
   'cloud_requests_total{operation="look",outcome="ok"}': "0+30x400",
   'cloud_requests_total{operation="look",outcome="throttled"}': "0+1x400",
+  'cloud_errors_total{operation="look",code="APIGW.0308"}': "0+1x400",
   'breaker_state{breaker="ecs"}': "0x400",
   'breaker_state{breaker="auth"}': "0x400",
   clock_offset_seconds: "-1x400",
@@ -164,6 +165,15 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     at: "40m",
     series: { 'cloud_requests_total{operation="job",outcome="no-answer"}': "0+10x100" },
   },
+  // POSTs are few beside looks: the ratio of all requests does not show it.
+  EcsReinstallCloudErrorCode: {
+    at: "40m",
+    series: {
+      'cloud_requests_total{operation="reinstall",outcome="ok"}': "2x100",
+      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1 2 3 4 5x100",
+      'cloud_errors_total{operation="reinstall",code="Ecs.0314"}': "_x25 1 2 3 4 5x100",
+    },
+  },
   EcsReinstallBreakerOpen: {
     at: "30m",
     series: { 'breaker_state{breaker="ecs"}': "0x20 2x100" },
@@ -186,6 +196,62 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
 describe("no worker at all", () => {
   it("is told as nobody taking commands", async () => {
     await promtoolAgrees([test("none", "10m", {}, "EcsReinstallNoConsumers")]);
+  });
+});
+
+describe("errors of the cloud by code", () => {
+  const alert = "EcsReinstallCloudErrorCode";
+  const looks = (outcome: string) => `cloud_requests_total{operation="look",outcome="${outcome}"}`;
+  const coded = (operation: string, code: string) =>
+    `cloud_errors_total{operation="${operation}",code="${code}"}`;
+
+  it("are told once for each operation and code", async () => {
+    const series = {
+      ...HEALTHY,
+      [looks("throttled")]: "0+15x400",
+      [coded("look", "APIGW.0308")]: "0+15x400",
+      'cloud_requests_total{operation="job",outcome="ok"}': "0+4x400",
+      'cloud_requests_total{operation="job",outcome="error"}': "0+6x400",
+      [coded("job", "Common.0025")]: "0+3x400",
+      [coded("job", "none")]: "0+3x400",
+    };
+    await promtoolAgrees([
+      firing("each", "40m", series, alert, [
+        { operation: "look", code: "APIGW.0308" },
+        { operation: "job", code: "Common.0025" },
+        { operation: "job", code: "none" },
+      ]),
+    ]);
+  });
+
+  it("are not told one by one, nor while they are a small part", async () => {
+    const one = {
+      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1x100",
+      [coded("reinstall", "Ecs.0314")]: "_x25 1x100",
+    };
+    const four = {
+      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1 2 3 4x100",
+      [coded("reinstall", "Ecs.0314")]: "_x25 1 2 3 4x100",
+    };
+    // 5 of 31 a minute.
+    const few = { [looks("error")]: "0+5x400", [coded("look", "Ecs.0615")]: "0+5x400" };
+    await promtoolAgrees([
+      firing("one", "40m", { ...HEALTHY, ...one }, alert, []),
+      firing("four", "40m", { ...HEALTHY, ...four }, alert, []),
+      firing("few", "40m", { ...HEALTHY, ...few }, alert, []),
+    ]);
+  });
+
+  it("are over half an hour after the last", async () => {
+    const series = {
+      ...HEALTHY,
+      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1 2 3 4 5x100",
+      [coded("reinstall", "Ecs.0314")]: "_x25 1 2 3 4 5x100",
+    };
+    await promtoolAgrees([
+      firing("soon", "50m", series, alert, [{ operation: "reinstall", code: "Ecs.0314" }]),
+      firing("later", "65m", series, alert, []),
+    ]);
   });
 });
 
@@ -215,6 +281,29 @@ function test(name: string, at: string, series: Series, alert?: string): object 
         ...(alert === undefined
           ? {}
           : { exp_samples: [{ labels: `{alertname="${alert}"}`, value: 1 }] }),
+      },
+    ],
+  };
+}
+
+/** At that time exactly these instances of one alert fire. */
+function firing(
+  name: string,
+  at: string,
+  series: Series,
+  alert: string,
+  instances: readonly Readonly<Record<string, string>>[],
+): object {
+  const labels = [...new Set(instances.flatMap((one) => Object.keys(one)))];
+  const told = (one: Readonly<Record<string, string>>) =>
+    labels.map((label) => `${label}="${one[label]}"`).join(",");
+  return {
+    ...test(name, at, series),
+    promql_expr_test: [
+      {
+        expr: `count by (${labels.join(", ")}) (ALERTS{alertstate="firing",alertname="${alert}"})`,
+        eval_time: at,
+        exp_samples: instances.map((one) => ({ labels: `{${told(one)}}`, value: 1 })),
       },
     ],
   };

@@ -72,11 +72,12 @@ export function createAttempt({ clock, maxRetryAfterMs, onRequest }: AttemptDeps
     const answer = read(result, what.secrets);
     endpoint.leave(endpointResult(answer));
     auth.leave(authResult(answer));
+    const outcome = outcomeOf(answer);
     onRequest({
       operation: what.operation,
-      outcome: outcomeOf(answer),
+      outcome,
       httpStatus: answer.status,
-      cloudCode: answer.code === null ? null : (knownError(answer)?.code ?? "other"),
+      cloudCode: outcome === "ok" ? null : codeOf(answer),
       seconds,
     });
     return { kind: "answered", answer, headers: result.answer.headers };
@@ -110,6 +111,11 @@ function endpointResult(answer: Answer): EndpointResult {
 function authResult(answer: Answer): AuthResult {
   if (isAuthenticationFailure(answer)) return "denied";
   return provesAuthentication(answer) ? "proven" : "neither";
+}
+
+/** Closed, so that it may be a label. */
+function codeOf(answer: Answer): string {
+  return answer.code === null ? "none" : (knownError(answer)?.code ?? "other");
 }
 
 function outcomeOf(answer: Answer): RequestOutcome {

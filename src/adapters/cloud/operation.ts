@@ -24,7 +24,7 @@ export interface RequestInfo {
   readonly operation: Operation;
   readonly outcome: RequestOutcome;
   readonly httpStatus: number | null;
-  /** A code of the error table, else `other`; null: the answer was no error. */
+  /** A code of the error table, else `other`; `none`: an error without a code; null: the answer was no error. */
   readonly cloudCode: string | null;
   readonly seconds: number;
 }

@@ -94,6 +94,24 @@ describe("reading over the pool", () => {
     expect(await api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "seen" });
   });
 
+  it.each([
+    ["a code of the table", "404 Not Found", '{"error":{"code":"Ecs.0114"}}', "Ecs.0114"],
+    ["the gateway's older spelling", "500 Oops", '{"error_code":"APIG.0601"}', "APIGW.0601"],
+    [
+      "a native fault",
+      "404 Not Found",
+      '{"itemNotFound":{"message":"no","code":404}}',
+      "itemNotFound",
+    ],
+    ["a code of no table", "400 Bad Request", '{"error":{"code":"Ecs.9999"}}', "other"],
+    ["no code", "502 Bad Gateway", "<html>Bad Gateway</html>", "none"],
+    ["no code and no body", "401 Unauthorized", "", "none"],
+  ])("tells of %s, from a closed list", async (_name, status, body, cloudCode) => {
+    const { api, requests } = await setUp(answering(answerText(status, body)));
+    await api.look(PROJECT, SERVER, signal());
+    expect(requests).toMatchObject([{ operation: "look", cloudCode }]);
+  });
+
   it("cannot read when nobody listens", async () => {
     const { api, requests } = cloud(`http://127.0.0.1:${await freePort()}`);
     expect(await api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "unreadable" });
