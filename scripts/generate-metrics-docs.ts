@@ -9,8 +9,10 @@ const HEAD = `# Metrics
 \`scripts/generate-metrics-docs.ts\`: change that, then run it.
 
 Labels come from closed lists; a project, server or command is found in the log, never in a label. Each worker
-counts what it did itself: sum over them. The gauges about all workers (\`open_commands\`, \`locks\`, \`locks_overdue\`,
-\`oldest_lock_age_seconds\`, \`evidence_samples\`) say the same thing in each: take the maximum.
+counts what it did itself: sum over them. The gauges about all workers (\`open_commands\`, \`phase_commands\`,
+\`oldest_command_age_seconds\`, \`message_overdue_seconds\`, \`locks\`, \`locks_overdue\`, \`lock_age_seconds\`,
+\`oldest_lock_age_seconds\`, \`evidence_samples\`) say the same thing in each: take the maximum. They are read from Redis
+once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while Redis is away.
 
 | metric | type | labels | says |
 |---|---|---|---|

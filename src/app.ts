@@ -10,6 +10,7 @@ import { openFirstEpoch } from "./adapters/redis/epoch.ts";
 import { createDiskEvidence } from "./adapters/redis/evidence.ts";
 import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
 import { createRedisHealth } from "./adapters/redis/health.ts";
+import { findOverdue } from "./adapters/redis/overdue.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
@@ -139,7 +140,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const gauges = createGauges(metrics, {
     health,
     cloud,
-    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs, clock.nowMs()),
+    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs),
+    overdue: () => findOverdue(redis, projects, protocol.pollIntervalsMs),
     evidence: () => evidence.counts(),
     onError: (error) => logger.warn({ err: error }, "the store could not be counted"),
   });

@@ -24,6 +24,9 @@ export interface DeliveriesDeps {
 /** A message that makes us throw must not spin. */
 const THROWN_PAUSE_MS = 1_000;
 
+const CREDIBLE_AHEAD_MS = 60_000;
+const CREDIBLE_AGE_MS = 30 * 86_400_000;
+
 /** What is done with a delivery of each queue. Has the only catch-all of the process. */
 export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
   const { worker, metrics, logger, clock, signal, traced } = deps;
@@ -33,6 +36,7 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
     const take = traced(untraced);
     return async (delivery) => {
       const settled = metrics.delivery(queue, delivery.redelivered);
+      if (queue === "commands") countWait(delivery);
       try {
         const disposition = await take(delivery);
         settled(disposition);
@@ -45,6 +49,15 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
         return "requeue";
       }
     };
+  }
+
+  /** How long a command lay in its queue: seen at its first delivery, where the emitter says when it was sent. */
+  function countWait({ redelivered, timestampMs }: Delivery): void {
+    if (redelivered || timestampMs === undefined) return;
+    const waitedMs = clock.nowMs() - timestampMs;
+    // A stamp in other units than AMQP's seconds, or of a clock that is not set, says nothing.
+    if (waitedMs < -CREDIBLE_AHEAD_MS || waitedMs > CREDIBLE_AGE_MS) return;
+    metrics.queued(waitedMs / 1000);
   }
 
   return {

@@ -8,15 +8,19 @@ import type { Metrics } from "./metrics.ts";
 export interface GaugeSources {
   readonly health: Pick<HealthSource, "dependencies">;
   readonly cloud: { state(): CloudState; clockOffsetMs(): number | null };
-  /** Both may reject: then the last numbers stand. */
+  /** Each may reject: then the last numbers stand. */
   readonly census: () => Promise<Census>;
   readonly evidence: () => Promise<readonly EvidenceCounts[]>;
+  /** Seconds by the delay of the queue, in ms. */
+  readonly overdue: () => Promise<ReadonlyMap<number, number>>;
   readonly onError: (error: unknown) => void;
 }
 
 const LOOK_MS = 1_000;
 /** The store is walked through for its numbers: once a minute is enough for people. */
 const CENSUS_MS = 60_000;
+/** A message that does not come is told before the sweeper ends commands for it (SWEEP_AFTER_MS). */
+const OVERDUE_MS = 15_000;
 
 /** Sets what is not counted where it happens: how things stand. */
 export function createGauges(metrics: Metrics, sources: GaugeSources) {
@@ -41,14 +45,22 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
   }
 
-  async function count(): Promise<void> {
+  async function census(): Promise<void> {
+    metrics.store(await sources.census());
+    const samples = await sources.evidence();
+    metrics.evidenceSamples({
+      replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
+      kept: samples.reduce((sum, { kept }) => sum + kept, 0),
+    });
+  }
+
+  async function overdue(): Promise<void> {
+    metrics.overdue(await sources.overdue());
+  }
+
+  async function unlessAway(asked: Promise<void>): Promise<void> {
     try {
-      metrics.store(await sources.census());
-      const samples = await sources.evidence();
-      metrics.evidenceSamples({
-        replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
-        kept: samples.reduce((sum, { kept }) => sum + kept, 0),
-      });
+      await asked;
     } catch (error) {
       // The last numbers stand.
       sources.onError(error);
@@ -60,12 +72,15 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
       look();
       timers.push(
         setInterval(look, LOOK_MS),
-        setInterval(() => void count(), CENSUS_MS),
+        setInterval(() => void unlessAway(census()), CENSUS_MS),
+        setInterval(() => void unlessAway(overdue()), OVERDUE_MS),
       );
       for (const timer of timers) timer.unref();
     },
     /** The store is there (again): its numbers are wanted now. */
-    count,
+    async count(): Promise<void> {
+      await Promise.all([unlessAway(census()), unlessAway(overdue())]);
+    },
     stop(): void {
       for (const timer of timers.splice(0)) clearInterval(timer);
     },

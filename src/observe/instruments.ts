@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
+import { OPEN_PHASES } from "../adapters/redis/census.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { TRANSITIONS } from "../core/state.ts";
 import {
@@ -9,6 +10,7 @@ import {
   DISK_SAMPLES,
   DUPLICATE_KINDS,
   EPOCH_CAUSES,
+  LOCK_QUANTILES,
   PUBLICATION_KINDS,
   PUBLISH_RESULTS,
   QUEUE_ROLES,
@@ -34,6 +36,9 @@ const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 2
 /** A reinstall takes 1 to 2 minutes (ECS API notes §2.5); the default deadline is 45. */
 const REINSTALL_BUCKETS = [15, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 2700, 5400];
 const PHASE_BUCKETS = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 2700, 10_800];
+
+/** AMQP stamps whole seconds; a command without `expires_at` ends after a day. */
+const QUEUE_BUCKETS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 86_400];
 
 const PHASES = Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[];
 
@@ -95,6 +100,12 @@ export const CATALOGUE = {
   redeliveries: counter("redeliveries_total", "Deliveries that came again.", {
     queue: QUEUE_ROLES,
   }),
+  queueDelay: histogram(
+    "queue_delay_seconds",
+    "From a command's AMQP timestamp to its first delivery, where the emitter sets one.",
+    {},
+    QUEUE_BUCKETS,
+  ),
   inFlight: gauge("in_flight", "Deliveries in hand.", { queue: QUEUE_ROLES }),
   publishes: counter("publishes_total", "Attempts to publish a message.", {
     kind: PUBLICATION_KINDS,
@@ -148,9 +159,25 @@ export const CATALOGUE = {
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
 
   openCommands: gauge("open_commands", "Commands without an outcome, of all workers.", {}),
+  phaseCommands: gauge("phase_commands", "Open commands in each phase, of all workers.", {
+    phase: OPEN_PHASES,
+  }),
+  oldestCommand: gauge(
+    "oldest_command_age_seconds",
+    "Age of the oldest open command in each phase, since the store took it up; 0 where there is none.",
+    { phase: OPEN_PHASES },
+  ),
+  overdue: gauge(
+    "message_overdue_seconds",
+    "How late the latest message of each delay queue is, by the queue's delay in ms, 0 for the work queue itself; 0 where none is.",
+    { rung: null },
+  ),
   locks: gauge("locks", "Servers that are locked, of all workers.", {}),
   overdueLocks: gauge("locks_overdue", "Locks past their deadline: each waits for a person.", {}),
   oldestLock: gauge("oldest_lock_age_seconds", "Age of the oldest lock.", {}),
+  lockAge: gauge("lock_age_seconds", "Age of the locks that are held, as quantiles.", {
+    quantile: LOCK_QUANTILES,
+  }),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
     result: SWEEP_RESULTS,
   }),

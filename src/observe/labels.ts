@@ -58,6 +58,8 @@ export type ReconcileEvidence = (typeof RECONCILE_EVIDENCE)[number];
 
 export const DISK_SAMPLES = ["replaced", "kept"] as const;
 
+export const LOCK_QUANTILES = ["0.5", "0.9"] as const;
+
 export const BREAKERS = ["ecs", "iam", "ims", "auth"] as const;
 export type Breaker = (typeof BREAKERS)[number];
 export type BreakerState = "closed" | "half-open" | "open";

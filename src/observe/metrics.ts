@@ -1,8 +1,10 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
+import { type Census, OPEN_PHASES } from "../adapters/redis/census.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
+import { LOCK_QUANTILES } from "./labels.ts";
 import type {
   Breaker,
   BreakerState,
@@ -45,6 +47,8 @@ export interface Metrics {
   /** Fields of a command that nobody knows. */
   unknownFields(count: number): void;
 
+  /** A command came for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
+  queued(seconds: number): void;
   /** A delivery came; call the function that is returned once, with how it was settled. */
   delivery(queue: QueueRole, redelivered: boolean): (end: DeliveryEnd) => void;
   published(kind: PublicationKind, result: PublishResult, confirmSeconds?: number): void;
@@ -68,14 +72,10 @@ export interface Metrics {
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
 
-  /** What the store holds of all projects, as the sweeper last saw it. */
-  store(seen: {
-    readonly openCommands: number;
-    readonly locks: number;
-    /** Locks past their deadline: each waits for a person. */
-    readonly overdueLocks: number;
-    readonly oldestLockSeconds: number;
-  }): void;
+  /** What the store holds of all projects. */
+  store(seen: Census): void;
+  /** How late the latest message of each delay queue is: seconds, by the delay in ms; 0 is the work queue itself. */
+  overdue(seconds: ReadonlyMap<number, number>): void;
   swept(result: SweepResult): void;
   epochChanged(cause: EpochCause): void;
   dependency(name: Dependency, up: boolean): void;
@@ -120,6 +120,7 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
     duplicate: (kind) => m.duplicates.inc({ kind }),
     unknownFields: (count) => m.unknownFields.inc(count),
 
+    queued: (seconds) => m.queueDelay.observe(Math.max(0, seconds)),
     delivery(queue, redelivered) {
       m.inFlight.inc({ queue });
       if (redelivered) m.redeliveries.inc({ queue });
@@ -158,12 +159,31 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
       m.locks.set(seen.locks);
       m.overdueLocks.set(seen.overdueLocks);
       m.oldestLock.set(seen.oldestLockSeconds);
+      const ages = seen.lockAgesSeconds.toSorted((a, b) => a - b);
+      for (const quantile of LOCK_QUANTILES)
+        m.lockAge.set({ quantile }, quantileOf(ages, quantile));
+      for (const phase of OPEN_PHASES) {
+        const { commands, oldestSeconds } = seen.phases.get(phase) ?? NONE;
+        m.phaseCommands.set({ phase }, commands);
+        m.oldestCommand.set({ phase }, oldestSeconds);
+      }
+    },
+    overdue(seconds) {
+      for (const [rung, late] of seconds) m.overdue.set({ rung: String(rung) }, late);
     },
     swept: (result) => m.swept.inc({ result }),
     epochChanged: (cause) => m.epochs.inc({ cause }),
     dependency: (name, isUp) => m.up.set({ dependency: name }, isUp ? 1 : 0),
     reconnected: (name) => m.reconnects.inc({ dependency: name }),
   };
+}
+
+/** In a phase where nothing is. */
+const NONE = { commands: 0, oldestSeconds: 0 };
+
+/** By nearest rank; 0 of nothing. */
+function quantileOf(ascending: readonly number[], quantile: `0.${number}`): number {
+  return ascending[Math.ceil(Number(quantile) * ascending.length) - 1] ?? 0;
 }
 
 const BREAKER_VALUES = { closed: 0, "half-open": 1, open: 2 } as const satisfies Record<

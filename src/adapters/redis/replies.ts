@@ -29,6 +29,18 @@ export const Outbox = z.object({
   next: z.object({ envelope: z.unknown(), delayMs: z.number() }).nullable(),
 });
 
+/** As much of a saved step as tells which message follows from it, and when that is due. */
+export const SavedNext = stored(
+  z.object({
+    next: z
+      .object({
+        envelope: z.object({ step: z.int(), dueMs: z.number() }),
+        delayMs: z.number(),
+      })
+      .nullable(),
+  }),
+);
+
 const Forgotten = z.object({ kind: z.literal("forgotten") });
 const Fenced = z.object({ kind: z.literal("fenced") });
 const Saved = z.object({ kind: z.literal("saved") });

@@ -5,6 +5,7 @@ import type { Clock, Stranded, StrandedCommands } from "../../steps/ports.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import { Outbox, StoredOutcome } from "./replies.ts";
+import { redisNowMs } from "./time.ts";
 
 /** A worker that dies while it sweeps is followed by the next after this long, at the latest. */
 const MAX_LEASE_MS = 60_000;
@@ -22,16 +23,8 @@ export function createStrandedCommands(
       try {
         const leased = await redis.set(k.sweeper, clock.nonce(), "PX", leaseMs, "NX");
         if (leased !== "OK") return [];
-        const [seconds, micros] = await redis.time();
-        const redisNowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-        const ids = await redis.zrangebyscore(
-          k.active,
-          0,
-          redisNowMs - olderThanMs,
-          "LIMIT",
-          0,
-          limit,
-        );
+        const unmovedSinceMs = (await redisNowMs(redis)) - olderThanMs;
+        const ids = await redis.zrangebyscore(k.active, 0, unmovedSinceMs, "LIMIT", 0, limit);
         const found = await Promise.all(ids.map((id) => read(redis, k.commandPrefix, id)));
         const gone = ids.filter((_, index) => found[index] === null);
         if (gone.length > 0) await redis.zrem(k.active, ...gone);

@@ -115,7 +115,7 @@ describe("what is counted", () => {
     const { metrics, lines } = build();
     metrics.breaker("auth", "open");
     metrics.dependency("redis", false);
-    metrics.store({ openCommands: 3, locks: 2, overdueLocks: 1, oldestLockSeconds: 90 });
+    metrics.store({ ...EMPTY, openCommands: 3, locks: 2, overdueLocks: 1, oldestLockSeconds: 90 });
     metrics.evidenceSamples({ replaced: 4, kept: 0 });
     expect(await lines()).toEqual(
       expect.arrayContaining([
@@ -124,6 +124,81 @@ describe("what is counted", () => {
         "ecs_reinstall_locks_overdue 1",
         "ecs_reinstall_oldest_lock_age_seconds 90",
         'ecs_reinstall_evidence_samples{disk="replaced"} 4',
+      ]),
+    );
+  });
+});
+
+const EMPTY = {
+  openCommands: 0,
+  phases: new Map(),
+  locks: 0,
+  overdueLocks: 0,
+  oldestLockSeconds: 0,
+  lockAgesSeconds: [],
+};
+
+describe("what is waited for", () => {
+  it("is told by phase, and is nothing again when a phase is empty", async () => {
+    const { metrics, lines } = build();
+    const phases = new Map([["waiting", { commands: 2, oldestSeconds: 4_000 }]] as const);
+    metrics.store({ ...EMPTY, phases });
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_oldest_command_age_seconds{phase="waiting"} 4000',
+        'ecs_reinstall_oldest_command_age_seconds{phase="watch"} 0',
+        'ecs_reinstall_phase_commands{phase="waiting"} 2',
+      ]),
+    );
+    metrics.store(EMPTY);
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_oldest_command_age_seconds{phase="waiting"} 0',
+        'ecs_reinstall_phase_commands{phase="waiting"} 0',
+      ]),
+    );
+  });
+
+  it("is a lock's age by quantile, by nearest rank", async () => {
+    const { metrics, lines } = build();
+    const quantile = async (q: string) =>
+      (await lines()).find((line) =>
+        line.startsWith(`ecs_reinstall_lock_age_seconds{quantile="${q}"`),
+      );
+    metrics.store({ ...EMPTY, lockAgesSeconds: [100, 9, 80, 70, 60, 50, 40, 30, 20, 10] });
+    expect(await quantile("0.5")).toMatch(/ 40$/);
+    expect(await quantile("0.9")).toMatch(/ 80$/);
+    metrics.store({ ...EMPTY, lockAgesSeconds: [7] });
+    expect(await quantile("0.5")).toMatch(/ 7$/);
+    metrics.store(EMPTY);
+    expect(await quantile("0.9")).toMatch(/ 0$/);
+  });
+
+  it("is a late message by the delay of its queue", async () => {
+    const { metrics, lines } = build();
+    metrics.overdue(
+      new Map([
+        [0, 0],
+        [10_000, 75],
+      ]),
+    );
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_message_overdue_seconds{rung="0"} 0',
+        'ecs_reinstall_message_overdue_seconds{rung="10000"} 75',
+      ]),
+    );
+  });
+
+  it("is a command in its queue, never for less than no time", async () => {
+    const { metrics, lines } = build();
+    metrics.queued(45);
+    metrics.queued(-3);
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_queue_delay_seconds_bucket{le="1"} 1',
+        'ecs_reinstall_queue_delay_seconds_bucket{le="60"} 2',
+        "ecs_reinstall_queue_delay_seconds_sum 45",
       ]),
     );
   });

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { takeCensus } from "../../../src/adapters/redis/census.ts";
+import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import { findOverdue } from "../../../src/adapters/redis/overdue.ts";
+import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
+import { systemClock } from "../../../src/clock.ts";
+import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { storedEnvelope } from "../../../src/core/envelope.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { ReinstallStore } from "../../../src/steps/ports.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  envelope,
+  order,
+  outcome,
+  PROJECT,
+  SUBMIT,
+} from "./samples.ts";
+
+const LADDER = [2_000, 60_000];
+const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
+const k = keysOf(PROJECT);
+
+let redis: PrivateRedis;
+let client: RedisClient;
+let store: ReinstallStore;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
+  client.on("error", () => undefined);
+  await client.connect();
+  store = createReinstallStore(
+    client,
+    createScriptRunner(client),
+    { rebuildHoldMs: 0, dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000 },
+    systemClock,
+  );
+});
+afterAll(async () => {
+  client.disconnect();
+  await redis.stop();
+});
+beforeEach(() => redis.flushAll());
+
+const server = (digit: number) => ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-99800000000${digit}`);
+const census = () => takeCensus(client, [PROJECT, ANOTHER], 600_000);
+const overdue = async () => Object.fromEntries(await findOverdue(client, [PROJECT], LADDER));
+
+/** Makes it look as if that had been so long ago. */
+async function age(key: string, field: string, seconds: number): Promise<void> {
+  await client.hset(key, field, Date.now() - seconds * 1000);
+}
+
+describe("the census", () => {
+  it("of an empty store is nothing", async () => {
+    expect(await census()).toEqual({
+      openCommands: 0,
+      phases: new Map(),
+      locks: 0,
+      overdueLocks: 0,
+      oldestLockSeconds: 0,
+      lockAgesSeconds: [],
+    });
+  });
+
+  it("tells how many commands are in each phase, and how old the oldest is", async () => {
+    const [one, two, three] = [1, 2, 3].map((n) => order(`c-${n}`, { serverId: server(n) }));
+    await admitted(store, one as Order);
+    await admitted(store, two as Order);
+    await store.admit(three as Order, delivery("n"));
+    await age(k.command((one as Order).commandId), "created", 100);
+    await age(k.command((two as Order).commandId), "created", 4_000);
+    const { openCommands, phases } = await census();
+    expect(openCommands).toBe(3);
+    expect([...phases.keys()].sort()).toEqual(["admit", "submit"]);
+    expect(phases.get("submit")).toMatchObject({ commands: 2 });
+    expect(phases.get("submit")?.oldestSeconds).toBeCloseTo(4_000, -1);
+    expect(phases.get("admit")?.oldestSeconds).toBeCloseTo(0, -1);
+  });
+
+  it("counts from when a command was taken up, not from its last step", async () => {
+    const { next } = await admitted(store, order("c"));
+    await age(k.command(next.order.commandId), "created", 900);
+    claimed(await store.claim(next, { nonce: "n", redelivered: false }));
+    expect((await census()).phases.get("submit")?.oldestSeconds).toBeCloseTo(900, -1);
+  });
+
+  it("has a command until its outcome is told", async () => {
+    const of = order("c");
+    const { claim } = claimed(await store.admit(of, delivery("n")));
+    await store.finish({ order: of, claim, outcome: outcome(of), lock: "free", healedAtMs: null });
+    expect((await census()).phases.get("done")).toMatchObject({ commands: 1 });
+    await store.told(PROJECT, of.commandId);
+    expect((await census()).openCommands).toBe(0);
+  });
+
+  it("has commands that it cannot place, and leaves out those that are gone", async () => {
+    const later = order("later", { serverId: server(1) });
+    await store.admit(later, delivery("n"));
+    await client.hset(k.command(later.commandId), "phase", "verify");
+    await client.zadd(k.active, 1, "gone");
+    await client.zadd(k.active, 1, "foreign");
+    await client.set(k.command(order("foreign").commandId), "a string");
+    const { openCommands, phases } = await census();
+    expect(openCommands).toBe(2);
+    expect(phases.get("other")).toMatchObject({ commands: 2 });
+  });
+
+  it("goes through more commands than one batch", async () => {
+    await Promise.all(
+      Array.from({ length: 1_203 }, async (_, n) => {
+        await client.hset(`${k.commandPrefix}c-${n}`, { phase: "watch", created: Date.now() });
+        await client.zadd(k.active, Date.now(), `c-${n}`);
+      }),
+    );
+    expect((await census()).phases.get("watch")?.commands).toBe(1_203);
+  });
+
+  it("tells the ages of locks, other services' and unreadable ones included", async () => {
+    await store.admit(order("c", { serverId: server(1) }), delivery("n"));
+    await age(k.lock(server(1)), "since", 30);
+    await client.hset(k.lock(server(2)), { owner: "resizer", since: Date.now() - 700_000 });
+    await client.hset(k.lock(server(3)), { owner: "careless", since: "yesterday" });
+    await client.set(k.lock(server(4)), "a string");
+    await client.hset(keysOf(ANOTHER).lock(server(1)), { since: Date.now(), phase: "unresolved" });
+    const { locks, overdueLocks, oldestLockSeconds, lockAgesSeconds } = await census();
+    expect(locks).toBe(5);
+    expect(overdueLocks).toBe(2);
+    expect(oldestLockSeconds).toBeCloseTo(700, -1);
+    expect(lockAgesSeconds.map((seconds) => Math.round(seconds)).sort((a, b) => a - b)).toEqual([
+      0, 0, 0, 30, 700,
+    ]);
+  });
+
+  it("rejects when the store is away", async () => {
+    const nowhere = createRedisClient({
+      url: "redis://127.0.0.1:1",
+      commandTimeoutMs: 200,
+      connectTimeoutMs: 200,
+    });
+    await expect(takeCensus(nowhere, [PROJECT], 600_000)).rejects.toThrow();
+    await expect(findOverdue(nowhere, [PROJECT], LADDER)).rejects.toThrow();
+    nowhere.disconnect();
+  });
+});
+
+describe("messages that do not come back", () => {
+  /** A command whose first step was saved, and whose message was due so long ago after a delay. */
+  async function saved(id: string, n: number, delayMs: number, dueSecondsAgo: number) {
+    const of = order(id, { serverId: server(n) });
+    const { claim, lock } = claimed(await store.admit(of, delivery(`n-${id}`)));
+    const token = lock.kind === "acquired" ? lock.token : null;
+    const next = envelope(of, { claim, token }, { dueMs: Date.now() - dueSecondsAgo * 1000 });
+    await store.save({
+      order: of,
+      claim,
+      state: SUBMIT,
+      nextSequence: next.sequence,
+      outbox: { events: [], next: { envelope: storedEnvelope(next), delayMs } },
+      intent: "keep",
+      lock: "keep",
+    });
+    await client.zadd(k.active, Date.now() - dueSecondsAgo * 1000 - delayMs, of.commandId);
+    return next;
+  }
+
+  it("are none in good times", async () => {
+    await saved("moving", 1, 2_000, -1);
+    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+  });
+
+  it("are told by the queue that they were put into, the latest of each", async () => {
+    await saved("a", 1, 2_000, 200);
+    await saved("b", 2, 2_000, 300);
+    await saved("c", 3, 60_000, 120);
+    await saved("d", 4, 0, 150);
+    const late = await overdue();
+    expect(late[2_000]).toBeCloseTo(300, -1);
+    expect(late[60_000]).toBeCloseTo(120, -1);
+    expect(late[0]).toBeCloseTo(150, -1);
+  });
+
+  it("are not those that were sent away for longer than any queue holds them", async () => {
+    const next = await saved("throttled", 1, 600_000, -300);
+    await client.zadd(k.active, Date.now() - 300_000, next.order.commandId);
+    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+  });
+
+  it("are not those that somebody has in hand", async () => {
+    const next = await saved("in-hand", 1, 2_000, 300);
+    claimed(await store.claim(next, { nonce: "x", redelivered: false }));
+    await client.zadd(k.active, Date.now() - 300_000, next.order.commandId);
+    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+  });
+
+  it("are not looked for where there is no next message, or nothing that can be read", async () => {
+    await store.admit(order("unsaved", { serverId: server(1) }), delivery("n"));
+    await client.zadd(k.active, 1, "unsaved");
+    await client.zadd(k.active, 1, "gone");
+    await client.zadd(k.active, 1, "foreign");
+    await client.set(`${k.commandPrefix}foreign`, "a string");
+    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+  });
+});

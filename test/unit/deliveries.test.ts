@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import type { Delivery } from "../../src/adapters/amqp/delivery.ts";
+import { createDeliveries } from "../../src/deliveries.ts";
+import { createLogger } from "../../src/observe/logger.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { MINUTE, NOW, SECOND } from "./core/builders.ts";
+import { delivery, fakeClock } from "./steps/fakes.ts";
+
+const ack = async () => "ack" as const;
+
+function build() {
+  const metrics = createMetrics({ version: "1", processMetrics: false });
+  const handlers = createDeliveries({
+    worker: { takeCommand: ack, takeStep: ack, takeDead: ack },
+    commandsQueue: "commands",
+    metrics,
+    logger: createLogger({ level: "silent", secrets: [] }),
+    clock: fakeClock(),
+    signal: new AbortController().signal,
+    traced: (handler) => handler,
+  });
+  const waited = async () => {
+    const page = await metrics.page();
+    const read = (of: string) =>
+      Number(new RegExp(`^ecs_reinstall_queue_delay_seconds_${of} (.+)$`, "m").exec(page)?.[1]);
+    return { count: read("count"), sum: read("sum") };
+  };
+  return { handlers, waited };
+}
+
+const came = (changed: Partial<Delivery>): Delivery => ({
+  ...delivery({}),
+  queue: "commands",
+  bytes: 2,
+  deliveryCount: 0,
+  ...changed,
+});
+
+describe("the time that a command lay in its queue", () => {
+  it("is from the emitter's stamp to the first delivery", async () => {
+    const { handlers, waited } = build();
+    await handlers.commands(came({ timestampMs: NOW - 90 * SECOND }));
+    expect(await waited()).toEqual({ count: 1, sum: 90 });
+  });
+
+  it("is not counted again when the command is redelivered, nor for our own messages", async () => {
+    const { handlers, waited } = build();
+    await handlers.commands(came({ timestampMs: NOW - MINUTE, redelivered: true }));
+    await handlers.work(came({ timestampMs: NOW - MINUTE }));
+    await handlers.workDead(came({ timestampMs: NOW - MINUTE }));
+    expect(await waited()).toEqual({ count: 0, sum: 0 });
+  });
+
+  it.each([
+    ["there is no stamp", undefined],
+    ["the stamp is in milliseconds", NOW * 1_000],
+    ["the stamp is of a clock that was never set", 0],
+  ])("is not known where %s", async (_, timestampMs) => {
+    const { handlers, waited } = build();
+    await handlers.commands(came({ timestampMs }));
+    expect(await waited()).toEqual({ count: 0, sum: 0 });
+  });
+
+  it("is nothing where the emitter's clock is a little ahead", async () => {
+    const { handlers, waited } = build();
+    await handlers.commands(came({ timestampMs: NOW + 2 * SECOND }));
+    expect(await waited()).toEqual({ count: 1, sum: 0 });
+  });
+});
