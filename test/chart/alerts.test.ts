@@ -100,6 +100,14 @@ const HEALTHY: Series = {
   locks: "2x400",
   locks_overdue: "0x400",
   oldest_lock_age_seconds: "300x400",
+  'oldest_command_age_seconds{phase="waiting"}': "1800x400",
+  'oldest_command_age_seconds{phase="watch"}': "90x400",
+  'message_overdue_seconds{rung="0"}': "0x400",
+  'message_overdue_seconds{rung="10000"}': "0x400",
+  // Nine of ten within ten seconds.
+  'queue_delay_seconds_bucket{le="10"}': "0+9x400",
+  'queue_delay_seconds_bucket{le="300"}': "0+10x400",
+  'queue_delay_seconds_bucket{le="+Inf"}': "0+10x400",
   'steps_total{phase="watch",result="next"}': "0+6x400",
   unresolved_total: "0x400",
   'commands_total{outcome="succeeded"}': "0+1x400",
@@ -148,6 +156,24 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     series: { 'dependency_up{dependency="redis",pod="other"}': "1x20 0x100" },
   },
   EcsReinstallBacklog: { at: "60m", series: { open_commands: "3x20 201x100" } },
+  EcsReinstallBacklogAge: {
+    at: "2h",
+    series: { 'oldest_command_age_seconds{phase="waiting"}': "0+60x200" },
+  },
+  EcsReinstallQueueDelay: {
+    at: "40m",
+    series: {
+      'queue_delay_seconds_bucket{le="10"}': "0x100",
+      'queue_delay_seconds_bucket{le="300"}': "0+1x100",
+      'queue_delay_seconds_bucket{le="600"}': "0+1x100",
+      'queue_delay_seconds_bucket{le="1800"}': "0+3x100",
+      'queue_delay_seconds_bucket{le="+Inf"}': "0+3x100",
+    },
+  },
+  EcsReinstallDelayQueueStuck: {
+    at: "30m",
+    series: { 'message_overdue_seconds{rung="10000"}': "0x24 90 150 210 270x100" },
+  },
   EcsReinstallStuck: {
     at: "60m",
     series: { 'steps_total{phase="watch",result="next"}': "0+6x20 120x100" },
@@ -196,6 +222,62 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
 describe("no worker at all", () => {
   it("is told as nobody taking commands", async () => {
     await promtoolAgrees([test("none", "10m", {}, "EcsReinstallNoConsumers")]);
+  });
+});
+
+describe("a delay queue that stands still", () => {
+  const alert = "EcsReinstallDelayQueueStuck";
+  const late = (rung: number, values: string) => ({
+    [`message_overdue_seconds{rung="${rung}"}`]: values,
+  });
+
+  it("is named by its delay, each for itself", async () => {
+    const series = { ...HEALTHY, ...late(2_000, "0x20 90x100"), ...late(60_000, "0x20 61x100") };
+    await promtoolAgrees([
+      firing("both", "23m", series, alert, [{ rung: "2000" }, { rung: "60000" }]),
+    ]);
+  });
+
+  it("is told before the sweeper touches its messages, and not at the first late one", async () => {
+    // Seen a minute and a half after a message was due.
+    const series = { ...HEALTHY, ...late(2_000, "0x20 90+60x100") };
+    await promtoolAgrees([
+      firing("at once", "22m", series, alert, []),
+      firing("after two minutes", "23m", series, alert, [{ rung: "2000" }]),
+    ]);
+  });
+
+  it("is not told when messages were late for a moment, when RabbitMQ is away, or for the work queue", async () => {
+    const moment = { ...HEALTHY, ...late(2_000, "0x20 90 90 0x100") };
+    const away = {
+      ...HEALTHY,
+      ...late(2_000, "0x20 90+60x100"),
+      'dependency_up{dependency="rabbitmq"}': "1x19 0x100",
+    };
+    const work = { ...HEALTHY, ...late(0, "0x20 90+60x100") };
+    await promtoolAgrees([
+      firing("moment", "23m", moment, alert, []),
+      firing("away", "40m", away, alert, []),
+      firing("work", "40m", work, alert, []),
+    ]);
+  });
+});
+
+describe("the age of the backlog", () => {
+  it("is that of the oldest command, whatever its phase", async () => {
+    const alert = "EcsReinstallBacklogAge";
+    // It moves from one phase to another all the time: neither is over the limit for long.
+    const series = {
+      ...HEALTHY,
+      'oldest_command_age_seconds{phase="waiting"}': "4000 0 4000 0 4000 0 4000 0 4000 0 4000x90",
+      'oldest_command_age_seconds{phase="submit"}': "0 4000 0 4000 0 4000 0 4000 0 4000 0x90",
+    };
+    await promtoolAgrees([firing("moving", "7m", series, alert, [{ alertname: alert }])]);
+  });
+
+  it("may be as great as a job's deadline and the time of stopping", async () => {
+    const series = { ...HEALTHY, 'oldest_command_age_seconds{phase="watch"}': "3500x100" };
+    await promtoolAgrees([firing("slow", "60m", series, "EcsReinstallBacklogAge", [])]);
   });
 });
 

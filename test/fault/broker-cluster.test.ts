@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { startLastingEmitter } from "../support/lasting-emitter.ts";
@@ -101,15 +102,46 @@ async function wedgedDelays(vhost: string): Promise<readonly string[]> {
   );
 }
 
-async function moveLeader(vhost: string, queue: string): Promise<void> {
+/** By the runbook's own line. */
+async function moveLeader(vhost: string, queue: string): Promise<PrivateRabbitMq | undefined> {
   const leader = await leaderOf(vhost, queue);
   const other = cluster.nodes.find((node) => node !== leader && node.pid !== undefined);
-  const name = `rabbit_misc:r(<<"${vhost}">>, queue, <<"${queue}">>)`;
-  await alive().ctl(
-    "eval",
-    `{ok, Q} = rabbit_amqqueue:lookup(${name}), rabbit_quorum_queue:transfer_leadership(Q, '${other?.nodeName}').`,
+  const [line = []] = runbookLines(vhost, queue).filter((words) =>
+    words.join().includes("transfer"),
+  );
+  const told = line.map((word) => word.replace("rabbit@OTHER", other?.nodeName ?? ""));
+  expect(await alive().ctl(...told)).toContain("migrated");
+  return other;
+}
+
+/** What the runbook has for rabbitmqctl, word for word, about one queue. */
+function runbookLines(vhost: string, queue: string): readonly (readonly string[])[] {
+  const page = new URL("../../docs/runbooks/EcsReinstallDelayQueueStuck.md", import.meta.url);
+  const lines = readFileSync(page, "utf8").matchAll(/^rabbitmqctl (.+)$/gm);
+  return [...lines].map(([, line = ""]) =>
+    [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) =>
+      (quoted ?? plain ?? "").replace("VHOST", vhost).replace("ecs.reinstall.delay.RUNG", queue),
+    ),
   );
 }
+
+it("gives a delay queue another leader by the runbook's line, and takes its others", async () => {
+  await onCluster(async (stage, vhost) => {
+    await stage.addWorker();
+    const queue = "ecs.reinstall.delay.200";
+    await eventually(async () => queue in (await alive().queueDepths(vhost)));
+    for (const line of runbookLines(vhost, queue).filter(
+      (words) => !words.join().includes("OTHER"),
+    )) {
+      expect([line, await alive().ctl(...line)]).toEqual([line, expect.stringMatching(/\S/)]);
+    }
+    const wanted = await moveLeader(vhost, queue);
+    await eventually(async () => (await leaderOf(vhost, queue)) === wanted, {
+      what: "another leader",
+      timeoutMs: 20_000,
+    });
+  });
+});
 
 it("loses its majority: no POST until it is back, then on by itself", async () => {
   await onCluster(async (stage) => {
