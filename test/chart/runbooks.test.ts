@@ -28,6 +28,13 @@ const { groups } = load(chartFile("files/alerts.yaml")) as {
 const RULES = groups.flatMap(({ rules }) => rules);
 const ALERTS = RULES.map(({ alert }) => alert);
 
+/** Our alerts as an installation has them. */
+async function annotated(name: string, settings: readonly string[] = []): Promise<readonly Rule[]> {
+  const { spec } = only(await documents(name, settings), "PrometheusRule");
+  const rendered = (spec["groups"] as { rules: Rule[] }[]).flatMap(({ rules }) => rules);
+  return rendered.filter(({ alert }) => ALERTS.includes(alert));
+}
+
 describe("the runbooks", () => {
   it("are one page for each alert, and no other", () => {
     expect(PAGES.map((file) => file.replace(/\.md$/, "")).sort()).toEqual(ALERTS.toSorted());
@@ -41,15 +48,36 @@ describe("the runbooks", () => {
     expect(listed.toSorted()).toEqual(meant.toSorted());
   });
 
-  it("are where each alert's runbook_url leads", async () => {
-    const { spec } = only(await documents("full"), "PrometheusRule");
-    const rendered = (spec["groups"] as { rules: Rule[] }[]).flatMap(({ rules }) => rules);
-    const ours = rendered.filter(({ alert }) => ALERTS.includes(alert));
-    expect(ours.length).toBeGreaterThan(0);
-    for (const { alert, annotations } of ours) {
-      const page = annotations["runbook_url"]?.split("/").at(-1);
-      expect(page, alert).toBe(alert);
-      expect(PAGES).toContain(`${page}.md`);
+  it("are where each alert's runbook_url leads on a git host", async () => {
+    const told = await annotated("full");
+    expect(told.length).toBeGreaterThan(0);
+    for (const { alert, annotations } of told) {
+      const { runbook_url: url = "", runbook } = annotations;
+      expect(url).toBe(
+        `https://git.example.com/ops/ecs-reinstall-worker/blob/main/docs/runbooks/${alert}.md`,
+      );
+      expect(PAGES).toContain(url.split("/").at(-1));
+      expect(runbook, alert).toBeUndefined();
+    }
+  });
+
+  it("are where each alert's runbook lies in the sources, when nobody has said where they are served", async () => {
+    const told = await annotated("minimal", ["prometheusRule.enabled=true"]);
+    expect(told.map(({ alert }) => alert)).toEqual(ALERTS);
+    for (const { alert, annotations } of told) {
+      expect(existsSync(join(ROOT, annotations["runbook"] ?? "nowhere")), alert).toBe(true);
+      expect(annotations["runbook_url"], alert).toBeUndefined();
+    }
+  });
+
+  it("have the ending that they are served with", async () => {
+    for (const [suffix, end] of [
+      ["", "EcsReinstallStuck"],
+      [".html", "EcsReinstallStuck.html"],
+    ] as const) {
+      const told = await annotated("full", [`prometheusRule.runbookSuffix=${suffix}`]);
+      const { annotations } = told.find(({ alert }) => alert === "EcsReinstallStuck") as Rule;
+      expect(annotations["runbook_url"]?.split("/").at(-1)).toBe(end);
     }
   });
 
