@@ -12,7 +12,8 @@ Labels come from closed lists; a project, server or command is found in the log,
 counts what it did itself: sum over them. The gauges about all workers (\`open_commands\`, \`phase_commands\`,
 \`oldest_command_age_seconds\`, \`message_overdue_seconds\`, \`locks\`, \`locks_overdue\`, \`lock_age_seconds\`,
 \`oldest_lock_age_seconds\`, \`evidence_samples\`) say the same thing in each: take the maximum. They are read from Redis
-once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while Redis is away.
+once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while Redis is away. So do \`queue_messages\`
+(every 15 s, from RabbitMQ) and \`budget_left_ratio\` (every 15 s, from Redis).
 
 | metric | type | labels | says |
 |---|---|---|---|

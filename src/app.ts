@@ -74,9 +74,10 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const scripts = createScriptRunner(redis, redisHealth);
   const store = createReinstallStore(redis, scripts, storeRules(config), clock);
   const evidence = createDiskEvidence(redis, cloudConfig.region, protocol.evidenceMinSamples);
+  const budget = createRedisBudget({ redis, clock, ...cloudConfig.budget });
   const cloud = createCloudApi(cloudSettings(config), {
     clock,
-    budget: createRedisBudget({ redis, clock, ...cloudConfig.budget }),
+    budget,
     onRequest(request) {
       metrics.cloudRequest(request);
       tracing?.cloudRequest(request);
@@ -94,7 +95,11 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   });
   const deps = {
     cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
-    store: meteredStore(tracing?.store(store) ?? store, metrics, clock),
+    store: meteredStore(tracing?.store(store) ?? store, {
+      metrics,
+      clock,
+      settleMs: rules.settleMs,
+    }),
     evidence: tracing?.evidence(evidence) ?? evidence,
     clock,
     rules,
@@ -141,6 +146,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     health,
     cloud,
     census: () => takeCensus(redis, projects, protocol.jobDeadlineMs),
+    queueLengths: () => broker.queueLengths(),
+    budgetLeft: () => budget.left(projects),
     overdue: () => findOverdue(redis, projects, protocol.pollIntervalsMs),
     evidence: () => evidence.counts(),
     onError: (error) => logger.warn({ err: error }, "the store could not be counted"),

@@ -2,7 +2,7 @@ import type { CloudState } from "../adapters/cloud/cloud-api.ts";
 import type { Census } from "../adapters/redis/census.ts";
 import type { EvidenceCounts } from "../adapters/redis/evidence.ts";
 import type { HealthSource } from "./http-ports.ts";
-import { DEPENDENCIES } from "./labels.ts";
+import { DEPENDENCIES, type MeasuredQueue } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface GaugeSources {
@@ -13,6 +13,10 @@ export interface GaugeSources {
   readonly evidence: () => Promise<readonly EvidenceCounts[]>;
   /** Seconds by the delay of the queue, in ms. */
   readonly overdue: () => Promise<ReadonlyMap<number, number>>;
+  /** Null: nobody can say, and the last numbers stand. */
+  readonly queueLengths: () => Promise<Readonly<Record<MeasuredQueue, number>> | null>;
+  /** 0 to 1. */
+  readonly budgetLeft: () => Promise<number>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -20,7 +24,7 @@ const LOOK_MS = 1_000;
 /** The store is walked through for its numbers: once a minute is enough for people. */
 const CENSUS_MS = 60_000;
 /** A message that does not come is told before the sweeper ends commands for it (SWEEP_AFTER_MS). */
-const OVERDUE_MS = 15_000;
+const CLOSE_LOOK_MS = 15_000;
 
 /** Sets what is not counted where it happens: how things stand. */
 export function createGauges(metrics: Metrics, sources: GaugeSources) {
@@ -38,8 +42,10 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
       if (up) everUp.add(name);
       wasUp.set(name, up);
     }
-    const { endpoint, auth } = sources.cloud.state();
+    const { endpoint, iam, ims, auth } = sources.cloud.state();
     metrics.breaker("ecs", endpoint);
+    metrics.breaker("iam", iam);
+    if (ims !== null) metrics.breaker("ims", ims);
     metrics.breaker("auth", auth);
     const offsetMs = sources.cloud.clockOffsetMs();
     if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
@@ -58,6 +64,19 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     metrics.overdue(await sources.overdue());
   }
 
+  async function budget(): Promise<void> {
+    metrics.budgetLeft(await sources.budgetLeft());
+  }
+
+  async function queues(): Promise<void> {
+    const lengths = await sources.queueLengths();
+    if (lengths !== null) metrics.queueLengths(lengths);
+  }
+
+  async function closeLook(): Promise<void> {
+    await Promise.all([unlessAway(overdue()), unlessAway(budget()), unlessAway(queues())]);
+  }
+
   async function unlessAway(asked: Promise<void>): Promise<void> {
     try {
       await asked;
@@ -73,13 +92,13 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
       timers.push(
         setInterval(look, LOOK_MS),
         setInterval(() => void unlessAway(census()), CENSUS_MS),
-        setInterval(() => void unlessAway(overdue()), OVERDUE_MS),
+        setInterval(() => void closeLook(), CLOSE_LOOK_MS),
       );
       for (const timer of timers) timer.unref();
     },
     /** The store is there (again): its numbers are wanted now. */
     async count(): Promise<void> {
-      await Promise.all([unlessAway(census()), unlessAway(overdue())]);
+      await Promise.all([unlessAway(census()), closeLook()]);
     },
     stop(): void {
       for (const timer of timers.splice(0)) clearInterval(timer);

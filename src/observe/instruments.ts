@@ -11,6 +11,7 @@ import {
   DUPLICATE_KINDS,
   EPOCH_CAUSES,
   LOCK_QUANTILES,
+  MEASURED_QUEUES,
   PUBLICATION_KINDS,
   PUBLISH_RESULTS,
   QUEUE_ROLES,
@@ -106,6 +107,9 @@ export const CATALOGUE = {
     {},
     QUEUE_BUCKETS,
   ),
+  queueMessages: gauge("queue_messages", "Messages that are ready in our queues.", {
+    queue: MEASURED_QUEUES,
+  }),
   inFlight: gauge("in_flight", "Deliveries in hand.", { queue: QUEUE_ROLES }),
   publishes: counter("publishes_total", "Attempts to publish a message.", {
     kind: PUBLICATION_KINDS,
@@ -145,6 +149,16 @@ export const CATALOGUE = {
   attempts: counter("attempts_total", "Reinstall POSTs, by what may be done after each.", {
     result: SUBMISSION_KINDS,
   }),
+  retries: counter(
+    "retries_total",
+    "Attempts to send a reinstall after its command's first: that was refused for now, not sent, proven not carried out, or left by a worker that died before it.",
+    {},
+  ),
+  budgetLeft: gauge(
+    "budget_left_ratio",
+    "Part of the request budget that is left in its present window, 0 to 1, of the project that has least.",
+    {},
+  ),
   reconciliations: counter(
     "reconciliations_total",
     "Doubtful submissions that were settled, by the evidence.",

@@ -7,6 +7,10 @@
 export const QUEUE_ROLES = ["commands", "work", "work-dead"] as const;
 export type QueueRole = (typeof QUEUE_ROLES)[number];
 
+/** Queues whose length is told; `delay`: all delay queues together. */
+export const MEASURED_QUEUES = ["commands", "work", "work-dead", "dead", "delay"] as const;
+export type MeasuredQueue = (typeof MEASURED_QUEUES)[number];
+
 /** What the broker was told about a delivery; `lost`: nothing, its channel was gone. */
 export const DELIVERY_ENDS = ["ack", "retry", "requeue", "dead-letter", "lost"] as const;
 export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];

@@ -7,21 +7,27 @@ import type { Metrics } from "./metrics.ts";
 interface Begun {
   readonly phase: Phase | "admit";
   readonly startedMs: number;
-  /** When the command came into this phase, epoch ms; null: the state does not say. */
-  readonly enteredMs: number | null;
+  /** When the command came into this phase, epoch ms. */
+  readonly enteredMs: number;
 }
 
-/** The store as it is, counting steps and phases by what is claimed and saved. */
+export interface MeteredStoreDeps {
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** How long a success settles: from its end one can tell its beginning. */
+  readonly settleMs: number;
+}
+
+/** The store as it is, counting steps, phases and attempts by what is claimed and saved. */
 export function meteredStore(
   store: ReinstallStore,
-  metrics: Metrics,
-  clock: Clock,
+  { metrics, clock, settleMs }: MeteredStoreDeps,
 ): ReinstallStore {
   // Keyed by the claim itself: a step that is never saved is forgotten with it.
   const begun = new WeakMap<StepClaim, Begun>();
   const epochs = new Map<string, string>();
 
-  function begin(claim: StepClaim, phase: Begun["phase"], enteredMs: number | null): void {
+  function begin(claim: StepClaim, phase: Begun["phase"], enteredMs: number): void {
     begun.set(claim, { phase, startedMs: clock.monotonicMs(), enteredMs });
   }
 
@@ -30,9 +36,7 @@ export function meteredStore(
     if (begin === undefined) return;
     const { phase, startedMs, enteredMs } = begin;
     metrics.stepEnded(phase, outcome, (clock.monotonicMs() - startedMs) / 1000);
-    if (leaves && phase !== "admit" && enteredMs !== null) {
-      metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
-    }
+    if (leaves) metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
   }
 
   function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {
@@ -48,7 +52,7 @@ export function meteredStore(
       const answer = await store.admit(order, delivery);
       if (answer.kind === "claimed") {
         noticeEpoch(order.projectId, answer.claim, false);
-        begin(answer.claim, "admit", null);
+        begin(answer.claim, "admit", order.receivedAtMs);
       } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
       else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
       return answer;
@@ -58,8 +62,13 @@ export function meteredStore(
       const { phase } = envelope.state;
       if (answer.kind === "claimed") {
         noticeEpoch(envelope.order.projectId, answer.claim, answer.restored === "absent");
-        begin(answer.claim, phase, enteredMs(envelope.state));
+        begin(answer.claim, phase, enteredMs(envelope.state, settleMs));
       } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
+      return answer;
+    },
+    async recordIntent(order, claim, intent) {
+      const answer = await store.recordIntent(order, claim, intent);
+      if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();
       return answer;
     },
     async save(step) {
@@ -76,7 +85,7 @@ export function meteredStore(
   };
 }
 
-function enteredMs(state: State): number | null {
+function enteredMs(state: State, settleMs: number): number {
   switch (state.phase) {
     case "waiting":
     case "joined":
@@ -88,7 +97,7 @@ function enteredMs(state: State): number | null {
     case "watch":
       return state.acceptedAtMs;
     case "settle":
-      return null;
+      return state.untilMs - settleMs;
   }
 }
 

@@ -4,7 +4,7 @@ import { type Census, OPEN_PHASES } from "../adapters/redis/census.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
-import { LOCK_QUANTILES } from "./labels.ts";
+import { LOCK_QUANTILES, MEASURED_QUEUES } from "./labels.ts";
 import type {
   Breaker,
   BreakerState,
@@ -12,6 +12,7 @@ import type {
   Dependency,
   DuplicateKind,
   EpochCause,
+  MeasuredQueue,
   PublicationKind,
   PublishResult,
   QueueRole,
@@ -40,7 +41,7 @@ export interface Metrics {
     readonly recovery: number | null;
   }): void;
   /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
-  phaseEnded(phase: Phase, seconds: number): void;
+  phaseEnded(phase: Phase | "admit", seconds: number): void;
   stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
   waits(reason: WaitReason): void;
   duplicate(kind: DuplicateKind): void;
@@ -49,6 +50,8 @@ export interface Metrics {
 
   /** A command came for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
   queued(seconds: number): void;
+  /** Messages that are ready, as the broker counts them. */
+  queueLengths(messages: Readonly<Record<MeasuredQueue, number>>): void;
   /** A delivery came; call the function that is returned once, with how it was settled. */
   delivery(queue: QueueRole, redelivered: boolean): (end: DeliveryEnd) => void;
   published(kind: PublicationKind, result: PublishResult, confirmSeconds?: number): void;
@@ -65,6 +68,10 @@ export interface Metrics {
     readonly seconds: number;
   }): void;
   submission(kind: SubmissionKind): void;
+  /** A reinstall is about to be sent, and is not the first attempt of its command. */
+  retried(): void;
+  /** Of the present window of the request budget, 0 to 1; of the project that has least. */
+  budgetLeft(ratio: number): void;
   reconciled(evidence: ReconcileEvidence): void;
   /** The samples that "same disk proves it" rests on, of all regions and volume types that this worker saw. */
   evidenceSamples(samples: { readonly replaced: number; readonly kept: number }): void;
@@ -121,6 +128,9 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
     unknownFields: (count) => m.unknownFields.inc(count),
 
     queued: (seconds) => m.queueDelay.observe(Math.max(0, seconds)),
+    queueLengths(messages) {
+      for (const queue of MEASURED_QUEUES) m.queueMessages.set({ queue }, messages[queue]);
+    },
     delivery(queue, redelivered) {
       m.inFlight.inc({ queue });
       if (redelivered) m.redeliveries.inc({ queue });
@@ -146,6 +156,8 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
       }
     },
     submission: (result) => m.attempts.inc({ result }),
+    retried: () => m.retries.inc(),
+    budgetLeft: (ratio) => m.budgetLeft.set(ratio),
     reconciled: (proof) => m.reconciliations.inc({ evidence: proof }),
     evidenceSamples({ replaced, kept }) {
       m.evidence.set({ disk: "replaced" }, replaced);

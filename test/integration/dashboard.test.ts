@@ -85,6 +85,11 @@ describe("the dashboard after a real run", () => {
     ["Dead letters", ["rejected"]],
     ["Duplicates and unknown fields", ["duplicate command", "unknown fields"]],
     ["Errors by code", ["look throttled"]],
+    ["Error ratio by code", ["look APIGW.0308"]],
+    ["Delay in the command queue", ["median", "95 %"]],
+    ["Messages ready in queues", ["dead"]],
+    ["Request budget left", ["least"]],
+    ["Age of locks", ["0.5", "oldest"]],
     ["Reinstall POSTs", ["accepted", "unknown", "reconciled: system-disk-replaced"]],
     ["Events", ["accepted", "stopping", "submitted", "joined", "waiting"]],
     ["Overdue locks", [""]],
@@ -127,6 +132,9 @@ describe("the alerts after a real run", () => {
       "EcsReinstallDependencyDown",
       "EcsReinstallDependencyDownForOne",
       "EcsReinstallBacklog",
+      "EcsReinstallBacklogAge",
+      "EcsReinstallQueueDelay",
+      "EcsReinstallDelayQueueStuck",
       "EcsReinstallStuck",
       "EcsReinstallStepErrors",
       "EcsReinstallPublishFailing",
@@ -183,7 +191,9 @@ async function everyKindOfCommand(): Promise<void> {
   const send = async (name: string, serverId: string, more: object = {}) => {
     const id = commandId(name);
     open.push(id);
-    await emitter.send(stage.command(id, serverId, { ...more }));
+    await emitter.send(stage.command(id, serverId, { ...more }), {
+      timestamp: Math.floor(Date.now() / 1000),
+    });
     return id;
   };
   const off = (fault?: Omit<FaultSpec, "serverId">) => {

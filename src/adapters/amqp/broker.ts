@@ -10,6 +10,7 @@ import {
   type PublicationKind,
 } from "./outlet.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
+import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import type { TopologyProblem } from "./topology-declaration.ts";
 import { TopologyKeeper } from "./topology-keeper.ts";
@@ -55,6 +56,8 @@ export interface Broker {
    */
   stop(signal: AbortSignal): Promise<void>;
   status(): BrokerStatus;
+  /** Messages that are ready in our queues; null: the broker is away, or a queue is missing. */
+  queueLengths(): Promise<QueueLengths | null>;
   /** True as soon as messages can be published; false when that did not come in time. */
   whenWritable(signal: AbortSignal, timeoutMs: number): Promise<boolean>;
 }
@@ -80,6 +83,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
   };
   const publisher = new Publisher({ connection: publishing, settings, onEvent, onMissing });
   const outlet = createOutlet({ ...callbacks, publisher, settings, onMissing });
+  const lengths = new QueueLengthsProbe({ connection: consuming, settings, onEvent });
   let consumers: readonly QueueConsumer[] = [];
   let stopped = false;
 
@@ -120,6 +124,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
   return {
     outlet,
     status,
+    queueLengths: () => lengths.ask(),
     whenWritable: (signal, timeoutMs) => publisher.whenWritable(signal, timeoutMs),
 
     start(handlers) {
@@ -134,13 +139,14 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       publisher.start();
       consuming.start();
       for (const consumer of consumers) consumer.start();
+      lengths.start();
     },
 
     async stop(signal) {
       stopped = true;
       // Consumers first: what their handlers end with still has to be published.
       await Promise.all(consumers.map((consumer) => consumer.stop(signal)));
-      await publisher.stop();
+      await Promise.all([publisher.stop(), lengths.stop()]);
       await Promise.all([consuming.stop(), publishing.stop()]);
     },
   };

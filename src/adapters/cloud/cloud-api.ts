@@ -31,6 +31,10 @@ export interface CloudDeps {
 export interface CloudState {
   /** Does the ECS endpoint answer? */
   readonly endpoint: BreakerState;
+  /** The endpoint that gives tokens; closed where none are asked for. */
+  readonly iam: BreakerState;
+  /** The image service; null: none is configured. */
+  readonly ims: BreakerState | null;
   /** Does the cloud accept our credentials? `open`: nothing is sent at all. */
   readonly auth: BreakerState;
 }
@@ -73,12 +77,17 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const login = createAuthBreaker(authOptions, monotonicMs);
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
+  const iam = endpoint();
+  const ims: Service | null =
+    settings.imsEndpoint === undefined
+      ? null
+      : { origin: new URL(settings.imsEndpoint), endpoint: endpoint(), auth };
 
   const attempt = createAttempt({ clock, maxRetryAfterMs, onRequest });
   const tokens = createTokenSource({
     attempt,
     clock,
-    through: { send: http.send, endpoint: endpoint(), auth: login },
+    through: { send: http.send, endpoint: iam, auth: login },
     iamEndpoint: new URL(settings.iamEndpoint),
   });
   const authorise = createAuthorise(settings.credentials, tokens, clock);
@@ -92,15 +101,13 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     job: createJob(reading),
     stop: createStop(posting),
     sign: createSign({ ...posting, reinstallApi: settings.reinstallApi }),
-    ...(settings.imsEndpoint === undefined
-      ? {}
-      : {
-          image: createImage({
-            ...reading,
-            service: { origin: new URL(settings.imsEndpoint), endpoint: endpoint(), auth },
-          }),
-        }),
-    state: () => ({ endpoint: ecs.endpoint.state(), auth: worse(auth.state(), login.state()) }),
+    ...(ims === null ? {} : { image: createImage({ ...reading, service: ims }) }),
+    state: () => ({
+      endpoint: ecs.endpoint.state(),
+      iam: iam.state(),
+      ims: ims?.endpoint.state() ?? null,
+      auth: worse(auth.state(), login.state()),
+    }),
     clockOffsetMs: () => calls.clockOffsetMs(),
     close: () => http.close(),
   };

@@ -16,11 +16,19 @@ export interface BudgetOptions {
   readonly localShare?: number;
 }
 
+export interface RedisBudget extends RequestBudget {
+  /**
+   * What is left of the present window, 0 to 1, of the project that has least; 0 while the cloud has asked us to stay
+   * away. Takes nothing. While Redis is away: of this replica's own share.
+   */
+  left(projects: readonly ProjectId[]): Promise<number>;
+}
+
 /**
  * One budget per project for all replicas: a window in Redis, key `ecs:{<project>}:budget`. While Redis is away
  * each replica goes on with a share of its own: looking at servers and jobs must not end with Redis.
  */
-export function createRedisBudget(options: BudgetOptions): RequestBudget {
+export function createRedisBudget(options: BudgetOptions): RedisBudget {
   const { clock, localShare = 0.25 } = options;
   const window = windowOf(options);
   const away = new RateLimiterMemory({
@@ -66,6 +74,17 @@ export function createRedisBudget(options: BudgetOptions): RequestBudget {
       } catch {
         // This replica obeys all the same.
       }
+    },
+
+    async left(projects) {
+      const ratios = await Promise.all(
+        projects.map(async (project) => {
+          if ((penalties.get(project) ?? 0) > clock.monotonicMs()) return 0;
+          const now = await shared.get(keyOf(project));
+          return now === null ? 1 : Math.max(0, now.remainingPoints) / window.points;
+        }),
+      );
+      return Math.min(1, ...ratios);
     },
   };
 }

@@ -205,7 +205,7 @@ describe("authentication", () => {
     );
     expect(looks.every(({ kind }) => kind === "unreadable")).toBe(true);
     expect(requests).toHaveLength(2);
-    expect(api.state()).toEqual({ endpoint: "closed", auth: "open" });
+    expect(api.state()).toEqual({ ...CLOSED, auth: "open" });
     expect(await api.sign(project, id, BODY, signal())).toMatchObject({ kind: "unavailable" });
     // The key still works for everybody else.
     expect(await connect({}).api.look(project, id, signal())).toMatchObject({ kind: "seen" });
@@ -307,7 +307,7 @@ describe("an endpoint that is down", () => {
     cloud.faults.set({ operation: "server", status: 502, html: true });
     for (let i = 0; i < 6; i += 1) await api.look(project, id, signal());
     expect(requests).toHaveLength(3);
-    expect(api.state()).toEqual({ endpoint: "open", auth: "closed" });
+    expect(api.state()).toEqual({ ...CLOSED, endpoint: "open" });
     expect(await api.sign(project, id, BODY, signal())).toMatchObject({ kind: "unavailable" });
     cloud.faults.clear();
     await eventually(async () => (await api.look(project, id, signal())).kind === "seen", {
@@ -360,6 +360,9 @@ it("refuses user data with the v1 call, which has none, and sends nothing", asyn
   expect(sent).toMatchObject({ kind: "refused", refusal: { class: "invalid-request" } });
   expect(cloud.calls()).toMatchObject({ reinstall: 0, unknown: 0 });
 });
+
+/** Without an image service. */
+const CLOSED = { endpoint: "closed", iam: "closed", ims: null, auth: "closed" };
 
 function connect(changes: Parameters<typeof cloudAt>[1] & Partial<CloudSettings>) {
   const made = cloudAt(cloud.url, { credentials: KEYS, ...changes });

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RequestBudget } from "../../../src/adapters/cloud/budget.ts";
-import { createRedisBudget } from "../../../src/adapters/redis/budget.ts";
+import { createRedisBudget, type RedisBudget } from "../../../src/adapters/redis/budget.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
@@ -50,6 +50,25 @@ describe("the request budget in Redis", () => {
     expect(await redis.command("KEYS", "*")).toContain(`ecs:{${PROJECT}}:budget`);
   });
 
+  it("tells what is left, of the project that has least, and takes nothing by it", async () => {
+    const [one, two] = [await replica(), await replica()];
+    expect(await two.left([PROJECT, OTHER])).toBe(1);
+    await grants(one, 1);
+    expect(await two.left([PROJECT, OTHER])).toBe(0.75);
+    expect(await two.left([PROJECT, OTHER])).toBe(0.75);
+    expect(await two.left([OTHER])).toBe(1);
+    await grants(one, 9);
+    expect(await two.left([PROJECT, OTHER])).toBe(0);
+  });
+
+  it("has nothing left during a penalty, in the replica that heard it and in the others", async () => {
+    const [one, two] = [await replica(), await replica()];
+    await one.penalise(PROJECT, 60_000);
+    expect(await one.left([PROJECT])).toBe(0);
+    expect(await two.left([PROJECT])).toBe(0);
+    expect(await two.left([OTHER])).toBe(1);
+  });
+
   it("never shortens a penalty", async () => {
     const [one, two] = [await replica(), await replica()];
     await one.penalise(PROJECT, 60_000);
@@ -79,7 +98,7 @@ async function replica(
     requestsPerSecond: 2,
     burst: 4,
   },
-): Promise<RequestBudget> {
+): Promise<RedisBudget> {
   const client = new Redis(redis.url, {
     enableOfflineQueue: false,
     lazyConnect: true,

@@ -11,6 +11,10 @@ const CENSUS = {
   lockAgesSeconds: [40],
 };
 
+const CLOUD = { endpoint: "closed", iam: "open", ims: null, auth: "half-open" } as const;
+
+const LENGTHS = { commands: 5, work: 0, "work-dead": 0, dead: 2, delay: 9 };
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -19,10 +23,12 @@ function build(changed: Partial<GaugeSources> = {}) {
   const errors: unknown[] = [];
   const gauges = createGauges(metrics, {
     health: { dependencies: () => [] },
-    cloud: { state: () => ({ endpoint: "closed", auth: "closed" }), clockOffsetMs: () => null },
+    cloud: { state: () => CLOUD, clockOffsetMs: () => null },
     census: async () => CENSUS,
     evidence: async () => [],
     overdue: async () => new Map([[2_000, 75]]),
+    budgetLeft: async () => 0.25,
+    queueLengths: async () => LENGTHS,
     onError: (error) => errors.push(error),
     ...changed,
   });
@@ -36,12 +42,40 @@ function build(changed: Partial<GaugeSources> = {}) {
 const LATE = 'ecs_reinstall_message_overdue_seconds{rung="2000"}';
 const OPEN = "ecs_reinstall_open_commands";
 
+describe("breakers", () => {
+  const breaker = (name: string) => `ecs_reinstall_breaker_state{breaker="${name}"}`;
+
+  it("are told each by its name, those that do not exist not at all", async () => {
+    const { gauges, value } = build();
+    gauges.start();
+    gauges.stop();
+    expect(await value(breaker("ecs"))).toBe(0);
+    expect(await value(breaker("iam"))).toBe(2);
+    expect(await value(breaker("auth"))).toBe(1);
+    expect(await value(breaker("ims"))).toBeUndefined();
+  });
+});
+
+describe("lengths of queues", () => {
+  it("are the broker's, and stand while it cannot say", async () => {
+    let away = false;
+    const { gauges, value, errors } = build({ queueLengths: async () => (away ? null : LENGTHS) });
+    await gauges.count();
+    away = true;
+    await gauges.count();
+    expect(await value('ecs_reinstall_queue_messages{queue="commands"}')).toBe(5);
+    expect(await value('ecs_reinstall_queue_messages{queue="delay"}')).toBe(9);
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("gauges of the store", () => {
   it("are counted as soon as the store is there", async () => {
     const { gauges, value } = build();
     await gauges.count();
     expect(await value(OPEN)).toBe(3);
     expect(await value(LATE)).toBe(75);
+    expect(await value("ecs_reinstall_budget_left_ratio")).toBe(0.25);
   });
 
   it("are counted once a minute, late messages every 15 seconds", async () => {

@@ -1,0 +1,79 @@
+import type { Channel } from "amqplib";
+import { ChannelSupervisor } from "./channel-supervisor.ts";
+import type { SupervisedConnection } from "./connection.ts";
+import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { delayQueue } from "./topology.ts";
+import { asError, within } from "./waiting.ts";
+
+/** Messages that are ready in our queues, by what the queues are for. */
+export interface QueueLengths {
+  readonly commands: number;
+  readonly work: number;
+  readonly "work-dead": number;
+  readonly dead: number;
+  /** All delay queues together. */
+  readonly delay: number;
+}
+
+export interface QueueLengthsOptions {
+  readonly connection: SupervisedConnection;
+  readonly settings: AmqpSettings;
+  readonly onEvent: OnAmqpEvent;
+}
+
+/**
+ * Asks the broker how long our queues are: by passive declaration, which needs no right on them and changes nothing. On a
+ * channel of its own, since the broker closes it when a queue is missing.
+ */
+export class QueueLengthsProbe {
+  readonly #settings: AmqpSettings;
+  readonly #supervisor: ChannelSupervisor<Channel>;
+
+  constructor({ connection, settings, onEvent }: QueueLengthsOptions) {
+    this.#settings = settings;
+    const plan = {
+      name: "queue lengths",
+      open: (model) => model.createChannel(),
+      setup: async () => undefined,
+      setupTimeoutMs: settings.rpcTimeoutMs,
+      onReady: () => undefined,
+      onLost: () => undefined,
+    } satisfies ConstructorParameters<typeof ChannelSupervisor<Channel>>[1];
+    this.#supervisor = new ChannelSupervisor(connection, plan, settings, onEvent);
+  }
+
+  start(): void {
+    this.#supervisor.start();
+  }
+
+  /** May come first, or twice. */
+  stop(): Promise<void> {
+    return this.#supervisor.stop();
+  }
+
+  /** Null: the broker is away, or a queue is missing. Answers within one question's time-out for each queue. */
+  async ask(): Promise<QueueLengths | null> {
+    const { channel } = this.#supervisor;
+    if (channel === undefined) return null;
+    const { names, delaysMs, rpcTimeoutMs } = this.#settings;
+    const messagesIn = async (queue: string) => {
+      const asked = channel.checkQueue(queue);
+      return (await within(asked, rpcTimeoutMs, "queue.declare")).messageCount;
+    };
+    try {
+      let delay = 0;
+      for (const ms of delaysMs) delay += await messagesIn(delayQueue(names.delayPrefix, ms));
+      return {
+        commands: await messagesIn(names.commandsQueue),
+        work: await messagesIn(names.workQueue),
+        "work-dead": await messagesIn(names.workDeadQueue),
+        dead: await messagesIn(names.deadQueue),
+        delay,
+      };
+    } catch (error) {
+      // Whoever consumes or publishes says what is wrong. A question without an answer holds up all that follow.
+      this.#supervisor.replace(channel, asError(error).message);
+      return null;
+    }
+  }
+}
