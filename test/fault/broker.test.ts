@@ -191,6 +191,43 @@ describe("queues and messages", () => {
   });
 });
 
+describe("a message that does not come back from its delay queue", () => {
+  /** It is seen after the longest delay, half a minute and at most 15 s: the sweeper comes later. */
+  const PATIENT = { SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "60000" };
+
+  it("is told by that queue while everything else moves, and is not late any more when the sweeper has put it back", async () => {
+    await onSharedServices({ env: { ...ENV, ...PATIENT } }, async (stage, { rabbitMq }) => {
+      const worker = await stage.addWorker();
+      const lost = await sendFleet(stage, 1, { server: { jobDurationMs: 40_000 } });
+      await allHeard(stage, lost, "submitted");
+      const late = async () => {
+        const page = await (await fetch(`${worker.httpUrl}/metrics`)).text();
+        const lines = page.matchAll(
+          /^ecs_reinstall_message_overdue_seconds\{rung="(\d+)"\} (.+)$/gm,
+        );
+        return [...lines].filter(([, , value]) => Number(value) > 0).map(([, rung]) => rung);
+      };
+      expect(await late()).toEqual([]);
+      const queue = "ecs.reinstall.delay.1000";
+      await eventually(
+        async () => (await stage.emitter.channel.purgeQueue(queue)).messageCount === 1,
+        { what: "the message of the command in its delay queue", timeoutMs: 30_000 },
+      );
+      // Others come and go meanwhile.
+      const others = await sendFleet(stage, 3);
+      await allOnce(stage, others);
+      await eventually(async () => (await late()).join() === "1000", {
+        what: "the queue with the late message",
+        timeoutMs: 55_000,
+      });
+      expect(await rabbitMq.queueDepths()).toMatchObject({ [queue]: 0 });
+      await allOnce(stage, lost, 150_000);
+      await eventually(async () => (await late()).length === 0, { timeoutMs: 30_000 });
+      await stage.audit([...lost.ids, ...others.ids]);
+    });
+  });
+});
+
 describe("the broker itself", () => {
   let broker: PrivateRabbitMq;
   let services: SharedServices;
