@@ -9,7 +9,7 @@ import { redisNowMs } from "./time.ts";
 /** Clocks differ, and a busy worker takes a message a little late. */
 const TOLERATED_MS = 30_000;
 /** Those that have not moved for the longest come first. */
-const MOST = 500;
+const MOST = 2_000;
 
 /**
  * How late the latest message of each delay queue is, in seconds, by the queue's delay in ms; 0 is the work queue itself.
