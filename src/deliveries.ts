@@ -5,7 +5,7 @@ import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { Metrics } from "./observe/metrics.ts";
-import type { Clock, Disposition } from "./steps/ports.ts";
+import type { Clock, Delivery as PlainDelivery, Disposition } from "./steps/ports.ts";
 import type { Worker } from "./worker.ts";
 
 type Handler = (delivery: Delivery) => Promise<Disposition>;
@@ -60,10 +60,25 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
     metrics.queued(waitedMs / 1000);
   }
 
+  const doors = doorsOf(worker, deps.commandsQueue);
   return {
-    commands: guarded("commands", (delivery) => worker.takeCommand(delivery)),
-    work: guarded("work", (delivery) => takeWork(worker, delivery)),
-    workDead: guarded("work-dead", (delivery) => takeDead(worker, deps.commandsQueue, delivery)),
+    commands: guarded("commands", doors.commands),
+    work: guarded("work", doors.work),
+    workDead: guarded("work-dead", doors.workDead),
+  };
+}
+
+type Door = (delivery: PlainDelivery) => Promise<Disposition>;
+
+/** Which of the worker's doors a delivery of each queue goes through: its type and headers say. */
+export function doorsOf(
+  worker: Worker,
+  commandsQueue: string,
+): Readonly<Record<keyof BrokerHandlers, Door>> {
+  return {
+    commands: (delivery) => worker.takeCommand(delivery),
+    work: (delivery) => takeWork(worker, delivery),
+    workDead: (delivery) => takeDead(worker, commandsQueue, delivery),
   };
 }
 
@@ -80,7 +95,7 @@ function phaseOf(queue: QueueRole, { body }: Delivery): Phase | "admit" {
 
 const PHASES = Object.keys(TRANSITIONS) as readonly (Phase | "admit")[];
 
-function takeWork(worker: Worker, delivery: Delivery): Promise<Disposition> {
+function takeWork(worker: Worker, delivery: PlainDelivery): Promise<Disposition> {
   if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(delivery);
   return worker.takeCommand(delivery, {
     arrivedAtMs: Number(delivery.headers[ARRIVED_AT_HEADER] ?? Date.now()),
@@ -89,7 +104,11 @@ function takeWork(worker: Worker, delivery: Delivery): Promise<Disposition> {
 }
 
 /** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
-function takeDead(worker: Worker, commandsQueue: string, delivery: Delivery): Promise<Disposition> {
+function takeDead(
+  worker: Worker,
+  commandsQueue: string,
+  delivery: PlainDelivery,
+): Promise<Disposition> {
   const deaths = delivery.headers["x-death"];
   const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
   const command = origin === commandsQueue || delivery.type === ARRIVAL_TYPE;

@@ -1,12 +1,14 @@
+import { setMaxListeners } from "node:events";
 import { createSweeper } from "../../src/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import type { Clock, Disposition, Journal } from "../../src/steps/ports.ts";
 import { createSweep } from "../../src/steps/sweep.ts";
-import { createWorker, type Worker, type WorkerDeps } from "../../src/worker.ts";
+import { createWorker, type WorkerDeps } from "../../src/worker.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
 import type { Connection, Message } from "../support/in-memory/broker.ts";
-import { createMemoryOutlet, deliveryOf } from "../support/in-memory/outlet.ts";
+import { handOver } from "../support/in-memory/deliveries.ts";
+import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
   createMemoryEvidence,
   createMemoryStore,
@@ -52,6 +54,8 @@ export class Incarnation {
 
   constructor(world: World, name: string, skewMs: number) {
     this.#world = world;
+    // One signal for everything in hand, as in production.
+    setMaxListeners(0, this.#hardStop.signal);
     this.process = new SimulatedProcess(name, skewMs, world.time);
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
@@ -141,7 +145,7 @@ export class Incarnation {
       content.kind === "step" ? (JSON.parse(content.body.toString("utf8")) as Envelope) : null;
     const worker = createWorker(this.#deps({ about: content.about, envelope }));
     try {
-      return await dispatch(worker, message);
+      return await handOver(worker, message);
     } catch (error) {
       this.#world.monitor.threw(error);
       await this.#clock().sleep(THROWN_PAUSE_MS, this.#hardStop.signal);
@@ -249,13 +253,4 @@ export class Incarnation {
   #nonce(): string {
     return `${this.process.name}-${(this.#nonces += 1)}`;
   }
-}
-
-/** As `app.ts` hands deliveries to the worker. */
-function dispatch(worker: Worker, message: Message): Promise<Disposition> {
-  const delivery = deliveryOf(message);
-  if (message.diedAs !== null) return worker.takeDead(delivery, message.diedAs);
-  const { content } = message;
-  if (content.kind === "step") return worker.takeStep(delivery);
-  return worker.takeCommand(delivery, content.marks ?? null);
 }

@@ -72,20 +72,15 @@ export function publishTransport(world: World, process: SimulatedProcess): Publi
     request<"confirmed" | "unconfirmed">(world, process, label, (reply) => {
       const { time, dice } = world;
       if (signal.aborted) return reply("unconfirmed", 0);
-      const take = () => {
-        if (!world.broker.up) return false;
-        accept();
-        return true;
-      };
       const there = world.latency();
       if (dice.call("publish-lost", label)) return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       if (dice.call("publish-lost-confirm", label)) {
-        time.after(there, take);
+        time.after(there, accept);
         return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       }
-      if (dice.call("publish-twice", label)) time.after(there + world.latency(), take);
+      if (dice.call("publish-twice", label)) time.after(there + world.latency(), accept);
       time.after(there, () => {
-        if (take()) reply("confirmed", world.latency());
+        if (accept()) reply("confirmed", world.latency());
         else reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       });
     });

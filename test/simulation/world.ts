@@ -113,7 +113,7 @@ export class World {
   }
 
   isBlocked(process: SimulatedProcess): boolean {
-    return !this.broker.up || (this.#blocked.get(process.name) ?? 0) > this.time.nowMs;
+    return this.broker.blocked || (this.#blocked.get(process.name) ?? 0) > this.time.nowMs;
   }
 
   block(process: SimulatedProcess, durationMs: number): void {
@@ -153,9 +153,12 @@ export class World {
         about: emission.id,
         kind: "command",
         body: emission.body,
-        messageId: emission.id,
-        replyTo: emission.replyTo,
-        timestampMs: Math.floor(this.time.nowMs / 1_000) * 1_000,
+        properties: {
+          messageId: emission.id,
+          contentType: "application/json",
+          timestamp: Math.floor(this.time.nowMs / 1_000),
+          ...(emission.replyTo === undefined ? {} : { replyTo: emission.replyTo }),
+        },
         label: "command",
       };
       this.broker.put("commands", content);

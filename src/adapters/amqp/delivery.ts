@@ -15,7 +15,16 @@ export type Disposition = "ack" | "requeue" | "dead-letter";
 
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 
-export function deliveryOf(queue: string, message: ConsumeMessage): Delivery {
+/** What is read of a message. */
+export interface RawMessage {
+  readonly content: Buffer;
+  readonly fields: Pick<ConsumeMessage["fields"], "redelivered">;
+  readonly properties: Omit<Partial<ConsumeMessage["properties"]>, "headers"> & {
+    readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  };
+}
+
+export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;
   const headers = properties.headers ?? {};
   return {

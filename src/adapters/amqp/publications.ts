@@ -1,7 +1,6 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { Outgoing } from "../../steps/ports.ts";
+import type { Delivery, Outgoing } from "../../steps/ports.ts";
 import type { Publication } from "./confirm-lane.ts";
-import type { Delivery } from "./delivery.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { delayQueue, topologyOf } from "./topology.ts";
 
@@ -23,7 +22,11 @@ export interface ArrivalMarks {
 }
 
 /** How one outgoing message looks on the wire. */
-export function publicationOf(settings: AmqpSettings, message: Outgoing): Publication {
+export function publicationOf(
+  settings: AmqpSettings,
+  message: Outgoing,
+  nowMs = Date.now(),
+): Publication {
   const { names } = settings;
   switch (message.kind) {
     case "step": {
@@ -33,7 +36,7 @@ export function publicationOf(settings: AmqpSettings, message: Outgoing): Public
         messageId: `${envelope.order.commandId}/step/${envelope.step}${again}`,
         type: STEP_TYPE,
         contentType: "application/json",
-        timestamp: seconds(Date.now()),
+        timestamp: seconds(nowMs),
       });
     }
     case "event":
@@ -55,7 +58,7 @@ export function publicationOf(settings: AmqpSettings, message: Outgoing): Public
         messageId: message.messageId.slice(0, MAX_SHORT_STRING),
         type: DEAD_TYPE,
         contentType: "application/json",
-        timestamp: seconds(Date.now()),
+        timestamp: seconds(nowMs),
         headers: { "x-reason": message.reason.slice(0, MAX_REASON_CHARACTERS) },
       });
   }

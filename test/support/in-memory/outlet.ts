@@ -1,12 +1,21 @@
-import { rungAtLeast } from "../../../src/core/backoff.ts";
+import {
+  arrivalPublication,
+  isOurs,
+  publicationOf,
+} from "../../../src/adapters/amqp/publications.ts";
+import { type AmqpSettings, DEFAULT_AMQP_SETTINGS } from "../../../src/adapters/amqp/settings.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports.ts";
-import type { MemoryBroker, Message } from "./broker.ts";
+import type { Content, MemoryBroker } from "./broker.ts";
+import { ABOUT_HEADER } from "./deliveries.ts";
 
-/** How one message reaches the broker: with the delays and failures of a network. */
+/**
+ * How one message reaches the broker: with the delays and failures of a network. `accept` hands it over; false: the
+ * broker takes nothing now.
+ */
 export type PublishTransport = (
   label: string,
-  accept: () => void,
+  accept: () => boolean,
   signal: AbortSignal,
 ) => Promise<"confirmed" | "unconfirmed">;
 
@@ -16,43 +25,47 @@ export interface MemoryOutletOptions {
   readonly transport?: PublishTransport;
   readonly isBlocked?: () => boolean;
   /** Events, replies and dead letters leave us here. */
-  readonly onEvent: (event: ProgressEvent, routingKey: string | null) => void;
-  readonly onReply: (event: ProgressEvent, queue: string) => void;
+  readonly onEvent: (event: ProgressEvent, routingKey: string) => void;
+  readonly onReply: (event: ProgressEvent, queue: string, correlationId?: string) => void;
   readonly onDead: (messageId: string, reason: string, body: unknown) => void;
 }
 
-const atOnce: PublishTransport = async (_label, accept) => {
-  accept();
-  return "confirmed";
-};
+export const atOnce: PublishTransport = async (_label, accept, signal) =>
+  !signal.aborted && accept() ? "confirmed" : "unconfirmed";
 
-/** Publishes into the in-memory broker, one message after the other, as the real outlet does. */
+/**
+ * Publishes into the in-memory broker, one message after the other, as the real outlet does and in the same words. Of
+ * the three attempts of the real one there is one here: that a message comes twice is the transport's business.
+ */
 export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
-  const { broker, ladderMs, transport = atOnce, isBlocked = () => false } = options;
-  const rungFor = (delayMs: number) => (delayMs <= 0 ? 0 : rungAtLeast(delayMs, ladderMs));
+  const { broker, transport = atOnce, isBlocked = () => broker.blocked } = options;
+  const settings = { ...DEFAULT_AMQP_SETTINGS, delaysMs: options.ladderMs };
+  const unlessBlocked = (take: () => void) => () => {
+    if (isBlocked()) return false;
+    take();
+    return true;
+  };
 
-  function accept(message: Outgoing): void {
+  function take(message: Outgoing): void {
     switch (message.kind) {
       case "step": {
-        const { envelope, delayMs } = message;
-        const about = envelope.order.commandId;
-        const again = envelope.revived === 0 ? "" : `/revived/${envelope.revived}`;
-        broker.putDelayed(
-          {
-            about,
-            kind: "step",
-            body: Buffer.from(JSON.stringify(envelope)),
-            messageId: `${about}/step/${envelope.step}${again}`,
-            label: `step ${envelope.step} ${envelope.state.phase}${again}`,
-          },
-          rungFor(delayMs),
-        );
-        return;
+        const { order, step, state, revived } = message.envelope;
+        const again = revived === 0 ? "" : `/revived/${revived}`;
+        const publication = publicationOf(settings, message, broker.nowMs);
+        const { routingKey, body, properties } = publication;
+        const content: Content = {
+          about: order.commandId,
+          kind: "step",
+          body,
+          properties,
+          label: `step ${step} ${state.phase}${again}`,
+        };
+        return broker.putDelayed(content, rungOf(settings, routingKey));
       }
       case "event":
-        return options.onEvent(message.event, message.routingKey ?? null);
+        return options.onEvent(message.event, publicationOf(settings, message).routingKey);
       case "reply":
-        return options.onReply(message.event, message.queue);
+        return options.onReply(message.event, message.queue, message.correlationId);
       case "dead":
         return options.onDead(message.messageId, message.reason, message.body);
     }
@@ -62,32 +75,32 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
     isBlocked,
     async publish(messages, signal) {
       for (const message of messages) {
-        const outcome = await transport(labelOf(message), () => accept(message), signal);
+        if (message.kind === "reply" && isOurs(settings, message.queue)) continue;
+        const accept = unlessBlocked(() => take(message));
+        const outcome = await transport(labelOf(message), accept, signal);
         if (outcome === "unconfirmed") return outcome;
       }
       return "confirmed";
     },
-    republishArrival(raw, { delayMs, arrivedAtMs, doubt }, signal) {
-      const put = () =>
-        broker.putDelayed(
-          {
-            about: aboutOf(raw),
-            kind: "arrival",
-            body: raw.body,
-            messageId: raw.messageId,
-            replyTo: raw.replyTo,
-            timestampMs: raw.timestampMs,
-            marks: { arrivedAtMs, doubt },
-            label: "arrival",
-          },
-          rungFor(delayMs),
-        );
-      return transport("publish arrival", put, signal);
+    republishArrival(raw, marks, signal) {
+      const { routingKey, body, properties } = arrivalPublication(settings, raw, marks);
+      const content: Content = {
+        about: aboutOf(raw),
+        kind: "arrival",
+        body,
+        properties,
+        label: "arrival",
+      };
+      const accept = unlessBlocked(() => broker.putDelayed(content, rungOf(settings, routingKey)));
+      return transport("publish arrival", accept, signal);
     },
   };
 }
 
-const ABOUT_HEADER = "x-about";
+/** The delay of a delay queue; 0 for the work queue. */
+function rungOf({ names }: AmqpSettings, queue: string): number {
+  return queue === names.workQueue ? 0 : Number(queue.slice(names.delayPrefix.length));
+}
 
 function aboutOf(raw: Delivery): string {
   const about = raw.headers[ABOUT_HEADER];
@@ -104,20 +117,4 @@ function labelOf(message: Outgoing): string {
     case "dead":
       return "publish dead";
   }
-}
-
-/** A message as a worker sees it. */
-export function deliveryOf({ content, redelivered }: Message): Delivery {
-  return {
-    body: content.body,
-    contentType: "application/json",
-    contentEncoding: undefined,
-    messageId: content.messageId,
-    type: undefined,
-    timestampMs: content.timestampMs,
-    replyTo: content.replyTo,
-    correlationId: undefined,
-    headers: { [ABOUT_HEADER]: content.about },
-    redelivered,
-  };
 }

@@ -1,0 +1,46 @@
+import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
+import { DEFAULT_AMQP_NAMES } from "../../../src/adapters/amqp/settings.ts";
+import { doorsOf } from "../../../src/deliveries.ts";
+import type { Delivery, Disposition } from "../../../src/steps/ports.ts";
+import type { Worker } from "../../../src/worker.ts";
+import type { Message, QueueName } from "./broker.ts";
+
+/** Hands a message of the in-memory broker to the worker, through the door that production takes for it. */
+export function handOver(worker: Worker, message: Message): Promise<Disposition> {
+  const doors = doorsOf(worker, DEFAULT_AMQP_NAMES.commandsQueue);
+  const delivery = deliveryOf(message);
+  switch (message.queue) {
+    case "commands":
+      return doors.commands(delivery);
+    case "work":
+      return doors.work(delivery);
+    case "work.dead":
+      return doors.workDead(delivery);
+  }
+}
+
+/** Which command a message is about, whatever its body says: for whoever watches the broker. */
+export const ABOUT_HEADER = "x-about";
+
+/** As the real adapter reads a message. */
+function deliveryOf({ content, queue, redelivered, diedIn }: Message): Delivery {
+  const { body, properties, about } = content;
+  return amqpDeliveryOf(NAMES[queue], {
+    content: body,
+    fields: { redelivered },
+    properties: {
+      ...properties,
+      headers: {
+        ...properties.headers,
+        [ABOUT_HEADER]: about,
+        ...(diedIn === null ? {} : { "x-death": [{ queue: NAMES[diedIn] }] }),
+      },
+    },
+  });
+}
+
+const NAMES: Readonly<Record<QueueName, string>> = {
+  commands: DEFAULT_AMQP_NAMES.commandsQueue,
+  work: DEFAULT_AMQP_NAMES.workQueue,
+  "work.dead": DEFAULT_AMQP_NAMES.workDeadQueue,
+};
