@@ -11,29 +11,38 @@ const CONFIRM_TIMEOUT_MS = 10_000;
 
 /**
  * One request of a process: a place where it may die or be stopped before it is sent, and another before the
- * answer is read. What the network does in between goes on without the process.
+ * answer is read. What the network does in between goes on without the process. With `givenUp`, who waits for
+ * nothing any more has that answer at once.
  */
 export function request<T>(
   world: World,
   process: SimulatedProcess,
   label: string,
   network: (reply: Reply<T>) => void,
+  givenUp?: { readonly signal: AbortSignal; readonly answer: T },
 ): Promise<T> {
   return new Promise((resolve) => {
+    let answered = false;
+    const answer = (value: T) => {
+      if (answered) return;
+      answered = true;
+      givenUp?.signal.removeEventListener("abort", giveUp);
+      process.inside(() => {
+        world.boundary(process, `${label} answered`);
+        process.inside(() => {
+          world.resumed(process, label, value);
+          resolve(value);
+        });
+      });
+    };
+    const giveUp = () => {
+      if (givenUp !== undefined) answer(givenUp.answer);
+    };
     world.boundary(process, label);
-    process.inside(() =>
-      network((value, delayMs) =>
-        world.time.after(delayMs, () =>
-          process.inside(() => {
-            world.boundary(process, `${label} answered`);
-            process.inside(() => {
-              world.resumed(process, label, value);
-              resolve(value);
-            });
-          }),
-        ),
-      ),
-    );
+    process.inside(() => {
+      givenUp?.signal.addEventListener("abort", giveUp);
+      network((value, delayMs) => world.time.after(delayMs, () => answer(value)));
+    });
   });
 }
 
@@ -66,24 +75,37 @@ export function storeTransport(
     });
 }
 
-/** The broker: a message lost, taken twice, or taken without a word. */
+/** The broker: a message lost, taken twice, taken without a word, or held in its socket until an alarm is over. */
 export function publishTransport(world: World, process: SimulatedProcess): PublishTransport {
-  return (label, accept, signal) =>
-    request<"confirmed" | "unconfirmed">(world, process, label, (reply) => {
-      const { time, dice } = world;
+  return (label, accept, signal) => {
+    const network = (reply: Reply<"confirmed" | "unconfirmed">) => {
+      const { time, dice, random } = world;
       if (signal.aborted) return reply("unconfirmed", 0);
+      // The broker speaks of its alarm only to who publishes: the first message was sent already.
+      const sent = !world.isBlocked(process) || random.chance(0.5);
+      const take = () => {
+        if (accept()) return true;
+        if (sent) held();
+        return false;
+      };
+      const held = () => {
+        // With the broker its sockets are gone.
+        if (world.broker.up) time.after(1_000, () => accept() || held());
+      };
       const there = world.latency();
       if (dice.call("publish-lost", label)) return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       if (dice.call("publish-lost-confirm", label)) {
-        time.after(there, accept);
+        time.after(there, take);
         return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       }
-      if (dice.call("publish-twice", label)) time.after(there + world.latency(), accept);
+      if (dice.call("publish-twice", label)) time.after(there + world.latency(), take);
       time.after(there, () => {
-        if (accept()) reply("confirmed", world.latency());
+        if (take()) reply("confirmed", world.latency());
         else reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       });
-    });
+    };
+    return request(world, process, label, network, { signal, answer: "unconfirmed" });
+  };
 }
 
 /** An answer in a few words, for the trace. */
