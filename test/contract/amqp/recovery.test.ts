@@ -10,7 +10,6 @@ import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
 import {
   anEnvelope,
   NEVER,
-  openObserver,
   type RunningBroker,
   startBroker,
   testSettings,
@@ -149,32 +148,6 @@ test("a broker that is killed and started again has everything that it confirmed
   expect(running.seen.work.at(-1)?.messageId).toBe("precious/step/1");
   expect(running.topology).toHaveLength(1);
   await expectWorking();
-});
-
-test("during a memory alarm deliveries go on being taken and acknowledged", async () => {
-  running = startBroker(settings);
-  await untilReady(running);
-  const observer = await openObserver(rabbit.url);
-  const waiting = 20;
-  const busy = startBroker(settings, { work: () => "requeue" });
-  await untilReady(busy);
-  await busy.stop();
-  for (let i = 0; i < waiting; i += 1) await observer.send("ecs.reinstall.delay.800", `${i}`);
-  await rabbit.setMemoryAlarm(true);
-  try {
-    const { broker, seen } = running;
-    await eventually(() => broker.outlet.isBlocked());
-    await eventually(() => seen.work.length >= waiting);
-    await eventually(() => broker.status().consumers.every(({ inFlight }) => inFlight === 0));
-    // The broker has read the acks: nothing of it is left.
-    await eventually(async () => (await rabbit.queueDepths())["ecs.reinstall.work"] === 0);
-    expect(broker.status()).toMatchObject({ ready: false, blocked: true });
-  } finally {
-    await rabbit.setMemoryAlarm(false);
-  }
-  await untilReady(running);
-  await expectWorking();
-  await observer.close();
 });
 
 describe("a peer that is no broker", () => {

@@ -1,0 +1,14 @@
+import { memoryRigs } from "./memory-rig.ts";
+import { rabbitMqRigs } from "./rabbitmq-rig.ts";
+
+/** The in-memory broker and the real one: each test starts with empty queues. */
+export const RIGS = [
+  ["in memory", () => memoryRigs()],
+  ["on RabbitMQ", rabbitMqRigs],
+] as const;
+
+/** A message may be dead-lettered twice, by time or by its limit; RabbitMQ does so only when it is disturbed. */
+export const RIGS_AND_COPIES = [
+  ...RIGS,
+  ["in memory, dead-lettering twice", () => memoryRigs({ copyLateMs: 30 })],
+] as const;
