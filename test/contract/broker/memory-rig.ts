@@ -3,7 +3,14 @@ import { handOver } from "../../support/in-memory/deliveries.ts";
 import { atOnce, createMemoryOutlet } from "../../support/in-memory/outlet.ts";
 import { VirtualTime } from "../../support/in-memory/virtual-time.ts";
 import { createHands } from "./hands.ts";
-import { ASKER, type BrokerRig, type Left, LADDER_MS, type RigOptions, type Taker } from "./rig.ts";
+import {
+  type BrokerRig,
+  NOWHERE,
+  type Left,
+  LADDER_MS,
+  type RigOptions,
+  type Taker,
+} from "./rig.ts";
 
 /** What no test waits for in vain: then nothing more would happen. */
 const LONG_MS = 60_000;
@@ -33,7 +40,7 @@ export function memoryRigs({ copyLateMs = null }: { copyLateMs?: number | null }
           : atOnce(label, accept, signal),
       onEvent: ({ id }, routingKey) => left.events.push({ id, routingKey }),
       onReply({ id }, queue, correlationId) {
-        if (queue === ASKER) left.replies.push({ id, correlationId });
+        if (queue !== NOWHERE) left.replies.push({ id, correlationId });
       },
       onDead: (messageId, reason, body) => left.dead.push({ messageId, reason, body }),
     });

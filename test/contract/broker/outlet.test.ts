@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { anEvent, NEVER, PROJECT, SERVER } from "../amqp/rig.ts";
-import { ASKER, type BrokerRig } from "./rig.ts";
+import { ASKER, type BrokerRig, NOWHERE } from "./rig.ts";
 import { RIGS } from "./rigs.ts";
 import { event, publish, publishSteps, step, stepIds } from "./samples.ts";
 
@@ -41,7 +41,7 @@ describe.each(RIGS)("an outlet %s", (_name, rigs) => {
     const reply = (id: string, queue: string) =>
       ({ kind: "reply", event: anEvent(id), queue, correlationId: "corr" }) as const;
     const ours = ["ecs.reinstall.work", "ecs.reinstall.delay.200", "ecs.reinstall.commands"];
-    const messages = [...ours, "gone"].map((queue) => reply("c1/8", queue));
+    const messages = [...ours, NOWHERE].map((queue) => reply("c1/8", queue));
     expect(await publish(rig, ...messages, reply("c1/9", ASKER))).toBe("confirmed");
     await rig.until(() => rig.left.replies.length > 0, "the reply");
     expect(rig.left.replies).toEqual([{ id: "c1/9", correlationId: "corr" }]);

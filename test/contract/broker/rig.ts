@@ -67,3 +67,5 @@ export interface Command {
 export const LADDER_MS = [200, 400, 800] as const;
 /** The queue of an asker, for replies. */
 export const ASKER = "asker";
+/** A queue that is not there. */
+export const NOWHERE = "nowhere";
