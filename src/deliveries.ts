@@ -1,5 +1,5 @@
 import type { BrokerHandlers } from "./adapters/amqp/broker.ts";
-import type { Delivery } from "./adapters/amqp/delivery.ts";
+import type { Delivery, DeliveryHandler } from "./adapters/amqp/delivery.ts";
 import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
 import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
@@ -32,7 +32,7 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
   const { worker, metrics, logger, clock, signal, traced } = deps;
 
   /** A bug in a step is told, counted, and left to the queue's delivery limit. */
-  function guarded(queue: QueueRole, untraced: Handler): Handler {
+  function guarded(queue: QueueRole, untraced: Handler): DeliveryHandler {
     const take = traced(untraced);
     return async (delivery) => {
       const settled = metrics.delivery(queue, delivery.redelivered);
@@ -44,9 +44,9 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
       } catch (error) {
         logger.error({ err: error, queue, messageId: delivery.messageId }, "step threw");
         metrics.stepEnded(phaseOf(queue, delivery), "error", 0);
-        settled("requeue");
+        settled("retry");
         await clock.sleep(THROWN_PAUSE_MS, signal);
-        return "requeue";
+        return "retry";
       }
     };
   }

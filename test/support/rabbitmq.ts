@@ -14,7 +14,10 @@ import {
 import { speaksAmqp } from "./tcp.ts";
 
 export interface RabbitMqOptions {
-  /** The folder of another Debian (see debian-root.ts) whose RabbitMQ is used instead of this machine's. */
+  /**
+   * The folder of another Debian (see debian-root.ts) whose RabbitMQ is used instead of this machine's. Without one
+   * TEST_RABBITMQ_ROOT says so for a whole run.
+   */
   readonly sysRoot?: string;
   /** More lines for rabbitmq.conf. */
   readonly extraConf?: readonly string[];
@@ -122,7 +125,9 @@ async function startNodes(
   );
 }
 
-async function openGround({ sysRoot }: RabbitMqOptions): Promise<RabbitMqGround> {
+async function openGround({
+  sysRoot = process.env.TEST_RABBITMQ_ROOT,
+}: RabbitMqOptions): Promise<RabbitMqGround> {
   if (sysRoot !== undefined)
     return openLocalGround({ server: "/usr/lib/rabbitmq/bin/rabbitmq-server", sysRoot });
   const backend = rabbitMqBackend();

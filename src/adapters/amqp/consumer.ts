@@ -109,14 +109,14 @@ export class QueueConsumer {
     const delivery = deliveryOf(this.#options.queue, message);
     try {
       const disposition = await this.#options.handler(delivery);
-      if (disposition === "requeue") await this.#waitBeforePuttingBack(delivery);
+      if (disposition === "requeue" || disposition === "retry")
+        await this.#waitBeforePuttingBack(delivery);
       this.#settle(channel, message, (live) => tell(live, message, disposition));
     } catch (error) {
       this.#reportBug(delivery, asError(error));
       await this.#waitBeforePuttingBack(delivery);
-      // The handler is wrong, or the message is poison. A reject counts towards the delivery limit in every version
-      // of RabbitMQ, a nack does not, and the limit is what ends this.
-      this.#settle(channel, message, (live) => live.reject(message, true));
+      // The handler is wrong, or the message is poison.
+      this.#settle(channel, message, (live) => tell(live, message, "retry"));
     } finally {
       this.#inFlight -= 1;
       this.#changed.ring();
@@ -196,6 +196,9 @@ function tell(channel: Channel, message: ConsumeMessage, disposition: Dispositio
       return channel.ack(message);
     case "requeue":
       return channel.nack(message, false, true);
+    case "retry":
+      // From RabbitMQ 4.3 on a nack is not counted, and the delivery limit is what ends this.
+      return channel.reject(message, true);
     case "dead-letter":
       return channel.reject(message, false);
   }

@@ -6,12 +6,15 @@ export interface Delivery extends PlainDelivery {
   readonly queue: string;
   /** Of the body. */
   readonly bytes: number;
-  /** How often the queue counted it as delivered in vain. */
+  /** How often it was delivered in vain, as far as the queue tells. */
   readonly deliveryCount: number;
 }
 
-/** What the broker is told about a delivery: done, not now (again after a pause that grows), or never again. */
-export type Disposition = "ack" | "requeue" | "dead-letter";
+/**
+ * What the broker is told about a delivery: done, not now (again after a pause that grows), failed (the same, and
+ * counted towards the queue's delivery limit by every version of RabbitMQ), or never again.
+ */
+export type Disposition = "ack" | "requeue" | "retry" | "dead-letter";
 
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 
@@ -41,7 +44,8 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
     correlationId: text(properties.correlationId),
     headers,
     redelivered: fields.redelivered,
-    deliveryCount: count(headers["x-delivery-count"]),
+    // From RabbitMQ 4.3 on the first counts failures only, and the second every delivery.
+    deliveryCount: Math.max(count(headers["x-delivery-count"]), count(headers["x-acquired-count"])),
   };
 }
 

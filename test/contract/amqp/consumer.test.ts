@@ -163,6 +163,25 @@ test("what is put back again and again comes ever more slowly, and spares its de
   expect(fifth - first).toBeGreaterThan(370);
 });
 
+test("gives up what failed as often as the queue allows, in every version of the broker", async () => {
+  const limit = 2;
+  await rabbit.api("PUT", `/policies/${vhost.name}/limit`, {
+    pattern: `^${QUEUE}$`,
+    definition: { "delivery-limit": limit },
+    "apply-to": "queues",
+  });
+  let seen = 0;
+  await consume(async () => {
+    seen += 1;
+    return "retry";
+  });
+  await observer.send(QUEUE, "x");
+  const dead = await observer.collect("dead");
+  await eventually(() => dead.length === 1);
+  expect(dead[0]?.properties.headers?.["x-first-death-reason"]).toBe("delivery_limit");
+  expect(seen).toBe(limit + 1);
+});
+
 test("dead-letters what will never do", async () => {
   await consume(async () => "dead-letter");
   await observer.send(QUEUE, "x");
