@@ -1,6 +1,11 @@
 import type { BrokerHandlers } from "./adapters/amqp/broker.ts";
 import type { Delivery, DeliveryHandler } from "./adapters/amqp/delivery.ts";
-import { ARRIVAL_TYPE, ARRIVED_AT_HEADER, DOUBT_HEADER } from "./adapters/amqp/publications.ts";
+import {
+  ARRIVAL_TYPE,
+  ARRIVED_AT_HEADER,
+  DOUBT_HEADER,
+  PASSES_HEADER,
+} from "./adapters/amqp/publications.ts";
 import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import type { Logger } from "./observe/logger.ts";
@@ -96,11 +101,21 @@ function phaseOf(queue: QueueRole, { body }: Delivery): Phase | "admit" {
 const PHASES = Object.keys(TRANSITIONS) as readonly (Phase | "admit")[];
 
 function takeWork(worker: Worker, delivery: PlainDelivery): Promise<Disposition> {
-  if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(delivery);
+  if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(asPassedOn(delivery));
   return worker.takeCommand(delivery, {
     arrivedAtMs: Number(delivery.headers[ARRIVED_AT_HEADER] ?? Date.now()),
     doubt: delivery.headers[DOUBT_HEADER] === true,
   });
+}
+
+/** A step that another worker passed on is a copy: it may have been delivered before. */
+function asPassedOn(delivery: PlainDelivery): PlainDelivery {
+  const { headers, redelivered } = delivery;
+  return {
+    ...delivery,
+    redelivered: redelivered || headers[DOUBT_HEADER] === true,
+    passes: Number(headers[PASSES_HEADER] ?? 0),
+  };
 }
 
 /** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
@@ -112,5 +127,7 @@ function takeDead(
   const deaths = delivery.headers["x-death"];
   const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
   const command = origin === commandsQueue || delivery.type === ARRIVAL_TYPE;
-  return worker.takeDead(delivery, command ? "command" : "step");
+  return command
+    ? worker.takeDead(delivery, "command")
+    : worker.takeDead(asPassedOn(delivery), "step");
 }

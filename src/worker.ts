@@ -68,9 +68,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     came: Omit<CommandDelivery, "nonce">,
   ): Promise<Disposition> {
     const { arrivedAtMs, redeliveredByBroker: doubt } = came;
-    const defer: Work["defer"] = (delayMs, _why, cameBeforeMs = Number.POSITIVE_INFINITY) => {
+    const defer: Work["defer"] = (delayMs, _why, { cameBeforeMs, admitted = false } = {}) => {
       // What came while the store was being rebuilt stays older than that, whatever our clock says.
-      const marks = { delayMs, arrivedAtMs: Math.min(arrivedAtMs, cameBeforeMs - 1), doubt };
+      const cameMs = Math.min(arrivedAtMs, (cameBeforeMs ?? Number.POSITIVE_INFINITY) - 1);
+      const marks = { delayMs, arrivedAtMs: cameMs, doubt: doubt || admitted };
       return outlet.republishArrival(delivery, marks, signal);
     };
     const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
@@ -89,12 +90,15 @@ export function createWorker(deps: WorkerDeps): Worker {
     defer: Work["defer"],
   ): Promise<Disposition> {
     const refused = await refuse(intake);
-    if (refused.kind === "defer") {
+    const putAside = async (why: string): Promise<Disposition> => {
       const delayMs = rungAtLeast(rules.ladderMs[0] ?? 0, rules.ladderMs);
-      journal.deferred(intake.subject.commandId, "refused", refused.why, delayMs);
-      return (await defer(delayMs, refused.why)) === "confirmed" ? "ack" : "requeue";
-    }
-    if ((await outlet.publish(refused.messages, signal)) !== "confirmed") return "requeue";
+      journal.deferred(intake.subject.commandId, "refused", why, delayMs);
+      return (await defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
+    };
+    if (refused.kind === "defer") return putAside(refused.why);
+    const told = await outlet.publish(refused.messages, signal);
+    if (told === "refused") return putAside("queue-full");
+    if (told === "unconfirmed") return "requeue";
     const { projectId, commandId } = intake.subject;
     if (projectId !== null && projects.includes(projectId)) {
       await deps.store.told(projectId, commandId);
@@ -109,8 +113,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     const { envelope } = read;
     const { order, state } = envelope;
     const earlyMs = envelope.dueMs - clock.nowMs();
-    const shelve = (delayMs: number, shelved: Envelope) =>
-      outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
+    const shelve = async (delayMs: number, shelved: Envelope) => {
+      const put = await outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
+      return put === "confirmed" ? "confirmed" : "unconfirmed";
+    };
     if (earlyMs > Math.min(EARLY_MS, (rules.ladderMs[0] ?? 0) / 2)) {
       const waited = await shelve(
         rungAtMost(earlyMs, rules.ladderMs),
@@ -131,17 +137,23 @@ export function createWorker(deps: WorkerDeps): Worker {
     return complete(work, await runStep(envelope, arrival, signal), signal);
   }
 
-  /** A message of a later version waits for a worker that knows it; rubbish goes to the dead queue. */
+  /**
+   * A message of a later version is passed on, untouched and ever more slowly, until a worker takes it that knows it;
+   * put back into the queue it would come first again and keep everything else waiting. Rubbish goes to the dead queue.
+   */
   async function setAside(
     delivery: Delivery,
     read: { readonly kind: "later-version" } | { readonly kind: "rubbish"; readonly why: string },
   ): Promise<Disposition> {
     if (read.kind === "later-version") {
+      const passes = (delivery.passes ?? 0) + 1;
       journal.trouble("a step of a later version is left to a later worker", {
         messageId: delivery.messageId,
+        passes,
       });
-      await clock.sleep(rules.ladderMs[0] ?? 0, signal);
-      return "requeue";
+      const delayMs = rules.ladderMs[passes - 1] ?? rules.ladderMs.at(-1) ?? 0;
+      const passed = await outlet.passOn(delivery, { delayMs, passes }, signal);
+      return passed === "confirmed" ? "ack" : "requeue";
     }
     journal.gaveUp("unreadable", {
       messageId: delivery.messageId,

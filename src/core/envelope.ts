@@ -1,10 +1,15 @@
 import { z } from "zod";
 import { CommandId, ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { openObject } from "./open-object.ts";
 import { Order } from "./order.ts";
 import { State, TRANSITIONS, withoutBody } from "./state.ts";
 
-/** Layout of internal messages. A worker passes on, untouched, what carries another number. */
+/**
+ * Layout of internal messages. A worker passes on, untouched, what carries another number or a phase that it does not
+ * know. Members may be added without a new number where an older worker may ignore them: those of the order go along to
+ * the end, those of a state as long as it is only put aside. What must not be ignored, and any secret, needs a new number.
+ */
 export const ENVELOPE_VERSION = 1;
 
 /** Headroom of one step: a claim reserves this many event numbers, so that no two claims share one. */
@@ -15,7 +20,7 @@ export const SEQUENCE_BLOCK = 16;
  * (the raw command is step 0) and `sequence` its next event number; `epoch` names the memory of the store
  * that the step before ran in; nothing is done before `dueMs`.
  */
-export const Envelope = z.object({
+export const Envelope = openObject({
   v: z.literal(ENVELOPE_VERSION),
   order: Order,
   step: z.int().min(1),

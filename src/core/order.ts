@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { OnBusy } from "../contract/command.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "../contract/ids.ts";
+import { openObject } from "./open-object.ts";
 
 /** Where the one final event is repeated to, when the emitter asked for it (AMQP `reply_to`, `correlation_id`). */
-export const ReplyTo = z.object({ queue: z.string(), correlationId: z.string().optional() });
+export const ReplyTo = openObject({ queue: z.string(), correlationId: z.string().optional() });
 export type ReplyTo = z.infer<typeof ReplyTo>;
 
 /** W3C trace context of the emitter, passed on unread. */
-export const TraceContext = z.object({
+export const TraceContext = openObject({
   traceparent: z.string(),
   tracestate: z.string().optional(),
 });
@@ -17,7 +18,7 @@ export type TraceContext = z.infer<typeof TraceContext>;
  * A command on its way, without the `os-reinstall` body: what every step needs and every message
  * carries. Holds no secret. Times are epoch milliseconds.
  */
-export const Order = z.object({
+export const Order = openObject({
   commandId: CommandId,
   projectId: ProjectId,
   serverId: ServerId,

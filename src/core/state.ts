@@ -2,9 +2,10 @@ import { z } from "zod";
 import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../contract/ids.ts";
 import { OsReinstall } from "../contract/os-reinstall.ts";
+import { openObject } from "./open-object.ts";
 
 /** The server as it was before anything was done to it: what "replaced" is measured against. */
-export const Before = z.object({
+export const Before = openObject({
   systemDiskId: DiskId,
   /** Volume type where the cloud tells it: evidence is counted apart for each. */
   volumeType: z.string().optional(),
@@ -18,10 +19,10 @@ export type Before = z.infer<typeof Before>;
  * comes next or is under way: it grows with every POST and fences off whoever held a lower one.
  * `spent` counts only those that may have reached the cloud: the budget.
  */
-const Tries = z.object({ attempt: z.int().min(1), spent: z.int().min(0) });
+const Tries = openObject({ attempt: z.int().min(1), spent: z.int().min(0) });
 export type Tries = z.infer<typeof Tries>;
 
-const Waiting = z.object({
+const Waiting = openObject({
   phase: z.literal("waiting"),
   body: OsReinstall,
   tries: Tries,
@@ -33,32 +34,34 @@ const Waiting = z.object({
   sinceMs: z.number(),
 });
 
-const Joined = z.object({
+const Joined = openObject({
   phase: z.literal("joined"),
   leader: CommandId,
   sinceMs: z.number(),
 });
 
-const Prepare = z.object({
+const Prepare = openObject({
   phase: z.literal("prepare"),
   body: OsReinstall,
   tries: Tries,
   before: Before,
   /** The stop that was asked for last; absent until the first. */
-  stop: z
-    .object({ type: z.enum(["SOFT", "HARD"]), jobId: JobId.optional(), askedAtMs: z.number() })
-    .optional(),
+  stop: openObject({
+    type: z.enum(["SOFT", "HARD"]),
+    jobId: JobId.optional(),
+    askedAtMs: z.number(),
+  }).optional(),
   sinceMs: z.number(),
 });
 
-const Submit = z.object({
+const Submit = openObject({
   phase: z.literal("submit"),
   body: OsReinstall,
   tries: Tries,
   before: Before,
 });
 
-const Reconcile = z.object({
+const Reconcile = openObject({
   phase: z.literal("reconcile"),
   /** Kept for a next attempt; absent when the message was rebuilt from the record, or no attempt may follow. */
   body: OsReinstall.optional(),
@@ -70,11 +73,11 @@ const Reconcile = z.object({
   deadlineMs: z.number(),
   sinceMs: z.number(),
   /** The cloud had accepted the request (its job vanished): it was carried out or never will be retried. */
-  accepted: z.object({ jobId: JobId, atMs: z.number() }).optional(),
+  accepted: openObject({ jobId: JobId, atMs: z.number() }).optional(),
   why: z.enum(["no-answer", "redelivered", "store-forgot", "job-vanished", "job-foreign"]),
 });
 
-const Watch = z.object({
+const Watch = openObject({
   phase: z.literal("watch"),
   tries: Tries,
   jobId: JobId,
@@ -89,11 +92,11 @@ const Watch = z.object({
   missing: z.int(),
 });
 
-const Settle = z.object({
+const Settle = openObject({
   phase: z.literal("settle"),
   jobId: JobId.optional(),
   untilMs: z.number(),
-  success: z.object({
+  success: openObject({
     durationSeconds: z.number().nullable(),
     verified: z.boolean(),
     evidence: z.enum(["job", "system-disk-replaced"]),

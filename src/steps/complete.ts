@@ -1,7 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "../core/backoff.ts";
 import { type Next, next } from "../core/decision.ts";
-import type { Envelope } from "../core/envelope.ts";
+import { type Envelope, isLaterVersion } from "../core/envelope.ts";
 import { type FinalDraft, rejected, toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
@@ -24,8 +24,15 @@ export interface Work {
   /** Null for a raw command. */
   readonly envelope: Envelope | null;
   readonly body: OsReinstall | undefined;
-  /** Puts the same message aside for a while. */
-  defer(delayMs: number, why: string, cameBeforeMs?: number): Promise<"confirmed" | "unconfirmed">;
+  /**
+   * Puts the same message aside for a while. `cameBeforeMs`: it came before this, by the store's clock. `admitted`: the
+   * store had it on record, so that a store that has not, later, has forgotten it.
+   */
+  defer(
+    delayMs: number,
+    why: string,
+    marks?: { readonly cameBeforeMs?: number | undefined; readonly admitted?: boolean },
+  ): Promise<"confirmed" | "unconfirmed">;
 }
 
 export interface CompleteDeps extends FinishDeps, Pick<StepDeps, "rules"> {
@@ -42,20 +49,31 @@ export function createComplete(deps: CompleteDeps) {
   const { outlet, store, journal, clock, rules, region, reach } = deps;
   const finish = createFinish(deps);
 
-  async function tell(messages: readonly Outgoing[], signal: AbortSignal): Promise<boolean> {
+  async function tell(messages: readonly Outgoing[], signal: AbortSignal) {
     await reach("step:before-publish");
     const outcome = await outlet.publish(messages, signal);
     await reach("step:published");
-    return outcome === "confirmed";
+    return outcome;
+  }
+
+  /**
+   * What is stored and could not be told. Somebody's full queue may stay full for long: put back into its own queue the
+   * message would come first again, and keep others waiting.
+   */
+  async function untold(work: Work, outcome: "refused" | "unconfirmed"): Promise<Disposition> {
+    if (outcome === "unconfirmed") return "requeue";
+    return deferred(work, rules.ladderMs[0] ?? 0, "queue-full", { admitted: true });
   }
 
   async function tellOutcome(
-    { order, from }: Work,
+    work: Work,
     outcome: StoredOutcome,
     messages: readonly Outgoing[],
     signal: AbortSignal,
   ): Promise<Disposition> {
-    if (!(await tell(messages, signal))) return "requeue";
+    const { order, from } = work;
+    const told = await tell(messages, signal);
+    if (told !== "confirmed") return untold(work, told);
     await store.told(order.projectId, order.commandId);
     journal.ended(from, outcome, order.observedAtMs ?? null);
     return "ack";
@@ -80,16 +98,7 @@ export function createComplete(deps: CompleteDeps) {
     switch (stored.kind) {
       case "tell":
         if (stored.ends !== null) return tellOutcome(work, stored.ends, stored.messages, signal);
-        if (!(await tell(stored.messages, signal))) return "requeue";
-        if (result.decision.kind === "next") {
-          journal.moved(
-            work.order,
-            work.from,
-            result.decision.state.phase,
-            stored.messages.flatMap((m) => (m.kind === "event" ? [m.event] : [])),
-          );
-        }
-        return "ack";
+        return tellNext(work, result, stored.messages, signal);
       case "fenced":
         return fenced(work);
       case "forgotten":
@@ -99,6 +108,21 @@ export function createComplete(deps: CompleteDeps) {
       case "corrupt":
         return corrupt(work, stored.message, signal);
     }
+  }
+
+  async function tellNext(
+    work: Work,
+    { decision }: Extract<StepResult, { kind: "conclude" }>,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const told = await tell(messages, signal);
+    if (told !== "confirmed") return untold(work, told);
+    if (decision.kind === "next") {
+      const events = messages.flatMap((m) => (m.kind === "event" ? [m.event] : []));
+      journal.moved(work.order, work.from, decision.state.phase, events);
+    }
+    return "ack";
   }
 
   /**
@@ -124,10 +148,8 @@ export function createComplete(deps: CompleteDeps) {
     }
     const decision = unsaved(envelope, result);
     const nextOne = nextEnvelope(work.order, result.claim, decision, result.token, clock.nowMs());
-    const told = await tell(
-      [{ kind: "step", envelope: nextOne, delayMs: decision.delayMs }],
-      signal,
-    );
+    const step = { kind: "step" as const, envelope: nextOne, delayMs: decision.delayMs };
+    const told = (await tell([step], signal)) === "confirmed";
     journal.trouble("outcome of a submission could not be saved; it travels in its message", {
       commandId: work.order.commandId,
       phase: decision.state.phase,
@@ -174,12 +196,12 @@ export function createComplete(deps: CompleteDeps) {
     work: Work,
     atLeastMs: number,
     why: string,
-    cameBeforeMs?: number,
+    marks: Parameters<Work["defer"]>[2] = {},
   ): Promise<Disposition> {
     const ageMs = clock.nowMs() - (work.envelope?.dueMs ?? work.order.receivedAtMs);
     const delayMs = Math.max(atLeastMs, delayForAge(ageMs, rules.ladderMs, clock.random()));
     journal.deferred(work.order.commandId, work.from, why, delayMs);
-    return (await work.defer(delayMs, why, cameBeforeMs)) === "confirmed" ? "ack" : "requeue";
+    return (await work.defer(delayMs, why, marks)) === "confirmed" ? "ack" : "requeue";
   }
 
   /**
@@ -187,7 +209,7 @@ export function createComplete(deps: CompleteDeps) {
    * broker: so this message comes back when it must have been told, and tells it again if it was not.
    */
   function fenced(work: Work): Promise<Disposition> {
-    return deferred(work, rules.ladderMs.at(-1) ?? 0, "fenced");
+    return deferred(work, rules.ladderMs.at(-1) ?? 0, "fenced", { admitted: true });
   }
 
   /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
@@ -222,7 +244,8 @@ export function createComplete(deps: CompleteDeps) {
       reply: order.replyTo ?? null,
       dead: { reason: `store-unreadable: ${message}`, body: { order, event } },
     };
-    if (!(await tell(outcomeMessages(outcome), signal))) return "requeue";
+    const told = await tell(outcomeMessages(outcome), signal);
+    if (told !== "confirmed") return untold(work, told);
     journal.ended(work.from, outcome, null);
     return "ack";
   }
@@ -239,8 +262,12 @@ export function createComplete(deps: CompleteDeps) {
       case "repeat": {
         const messages = repeatMessages(result.outbox, result.body);
         if (messages === null && lacksBody(result.outbox, result.body)) return fenced(work);
+        if (messages === null && isLaterVersion(result.outbox.next?.envelope)) {
+          return deferred(work, rules.ladderMs[0] ?? 0, "later-version", { admitted: true });
+        }
         if (messages === null) return corrupt(work, "the saved step cannot be read", signal);
-        return (await tell(messages, signal)) ? "ack" : "requeue";
+        const told = await tell(messages, signal);
+        return told === "confirmed" ? "ack" : untold(work, told);
       }
       case "finished":
         if (result.told) {
@@ -250,24 +277,25 @@ export function createComplete(deps: CompleteDeps) {
         return tellOutcome(work, result.outcome, outcomeMessages(result.outcome), signal);
       case "duplicate":
         journal.dropped(order.commandId, work.from, "duplicate");
-        return (await tell(duplicateMessages(region, order, result.view), signal))
-          ? "ack"
-          : "requeue";
+        return acked(await tell(duplicateMessages(region, order, result.view), signal));
       case "id-reused":
         journal.dropped(order.commandId, work.from, "id-reused");
-        return (await tell(idReusedMessages(region, order, result.sinceMs), signal))
-          ? "ack"
-          : "requeue";
+        return acked(await tell(idReusedMessages(region, order, result.sinceMs), signal));
       case "drop":
         if (result.why === "fenced") return fenced(work);
         journal.dropped(order.commandId, work.from, result.why);
         return "ack";
       case "defer":
-        return deferred(work, result.delayMs, result.why, result.cameBeforeMs);
+        return deferred(work, result.delayMs, result.why, { cameBeforeMs: result.cameBeforeMs });
       case "again":
         return again(signal);
       case "corrupt":
         return corrupt(work, result.message, signal);
     }
   };
+}
+
+/** An answer to a delivery alone: it has no record to be told from later. */
+function acked(told: "confirmed" | "refused" | "unconfirmed"): Disposition {
+  return told === "confirmed" ? "ack" : "requeue";
 }

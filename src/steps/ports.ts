@@ -332,8 +332,14 @@ export type Outgoing =
     };
 
 export interface Outlet {
-  /** True only when the broker has confirmed every one of them, and returned none (a `reply` may be returned: its queue may be gone). */
-  publish(messages: readonly Outgoing[], signal: AbortSignal): Promise<"confirmed" | "unconfirmed">;
+  /**
+   * `confirmed` only when the broker has confirmed every one of them, and returned none (a `reply` may be returned: its
+   * queue may be gone). `refused`: it lives, and said no to one of them, for a queue is full; some may be published.
+   */
+  publish(
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "refused" | "unconfirmed">;
   /**
    * Puts a raw command, byte for byte, aside for a while; it comes back on the work queue as an arrival.
    * May be repeated: the copies carry the same message id.
@@ -341,6 +347,15 @@ export interface Outlet {
   republishArrival(
     raw: Delivery,
     marks: ArrivalMarks,
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "unconfirmed">;
+  /**
+   * Puts an internal message that we do not understand aside for a while, byte for byte; it comes back marked as
+   * delivered before, so that whoever knows it can take over from a worker that died with it. May be repeated.
+   */
+  passOn(
+    raw: Delivery,
+    marks: { readonly delayMs: number; readonly passes: number },
     signal: AbortSignal,
   ): Promise<"confirmed" | "unconfirmed">;
   /** Is the broker refusing to take messages (alarm), or away? Then nothing dangerous may start. */
@@ -368,6 +383,8 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, unknown>>;
   /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
   readonly redelivered: boolean;
+  /** How often workers that do not understand it have passed it on. */
+  readonly passes?: number;
 }
 
 /** What the broker is told about a delivery: done, or not now. */

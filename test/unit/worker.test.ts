@@ -93,6 +93,14 @@ describe("a command that is understood", () => {
     expect(calm.admitted).toMatchObject([{ redelivered: true, redeliveredByBroker: false }]);
   });
 
+  it("says that it was on record when what follows from it is refused by a full queue", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "refused";
+    world.answers.putAside = () => "confirmed";
+    expect(await take(world)).toBe("ack");
+    expect(world.putAside).toEqual([{ delayMs: 2_000, arrivedAtMs: NOW, doubt: true }]);
+  });
+
   it("puts the mark on what it puts aside", async () => {
     const world = createWorld();
     world.answers.admit = () => AWAY;
@@ -127,6 +135,15 @@ describe("a command that is refused", () => {
     const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
     expect(await take(world, foreign)).toBe("requeue");
     expect(world.diary).toEqual([]);
+  });
+
+  it("is put aside while a full queue refuses the answer", async () => {
+    const world = createWorld();
+    world.answers.publish = () => "refused";
+    world.answers.putAside = () => "confirmed";
+    const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
+    expect(await take(world, foreign)).toBe("ack");
+    expect(world.diary).toEqual(["deferred refused queue-full 2000"]);
   });
 
   it("waits for a store that is away", async () => {
@@ -200,12 +217,32 @@ describe("a step", () => {
 
   it("of a later version is left to a later worker", async () => {
     const world = createWorld();
-    expect(await takeStep(world, { ...envelope(STATES.watch), v: 2 })).toBe("requeue");
-    expect(await takeStep(world, { ...envelope(STATES.watch), state: { phase: "verify" } })).toBe(
-      "requeue",
-    );
-    expect(world.clock.slept).toEqual([2_000, 2_000]);
-    expect(world.calls).toEqual([]);
+    expect(await takeStep(world, { ...envelope(STATES.watch), v: 2 })).toBe("ack");
+    const unknown = { ...envelope(STATES.watch), state: { phase: "verify" } };
+    expect(await takeStep(world, unknown, { passes: 3 })).toBe("ack");
+    expect(await takeStep(world, unknown, { passes: 300 })).toBe("ack");
+    expect(world.passedOn).toEqual([
+      { delayMs: 2_000, passes: 1 },
+      { delayMs: 30_000, passes: 4 },
+      { delayMs: 60_000, passes: 301 },
+    ]);
+    expect(world.calls).toEqual(["passOn", "passOn", "passOn"]);
+    world.answers.publish = () => "unconfirmed";
+    expect(await takeStep(world, unknown)).toBe("requeue");
+  });
+
+  it("keeps the members that only a later version knows", async () => {
+    const world = createWorld();
+    const later = { ...envelope(STATES.watch, { dueMs: NOW + MINUTE }), lane: "fast" };
+    const sent = {
+      ...later,
+      order: { ...later.order, lane: 1 },
+      state: { ...later.state, lane: 2 },
+    };
+    await takeStep(world, sent);
+    expect(envelopes(world)).toEqual([sent]);
+    await takeStep(world, { ...sent, dueMs: NOW });
+    expect(envelopes(world)[1]?.order).toEqual(sent.order);
   });
 
   it.each<[string, unknown, string]>([
@@ -258,7 +295,8 @@ describe("what the broker gave up on", () => {
 
   it("a step that cannot be read is told from one of a later version", async () => {
     const world = createWorld();
-    expect(await takeDead(world, { ...envelope(STATES.watch), v: 2 }, "step")).toBe("requeue");
+    expect(await takeDead(world, { ...envelope(STATES.watch), v: 2 }, "step")).toBe("ack");
+    expect(world.passedOn).toHaveLength(1);
     expect(await takeDead(world, "rubbish", "step")).toBe("ack");
     expect(names(world)).toEqual(["dead"]);
   });

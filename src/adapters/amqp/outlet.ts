@@ -3,7 +3,13 @@ import type { Outgoing, Outlet } from "../../steps/ports.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Publication } from "./confirm-lane.ts";
 import type { Delivery } from "./delivery.ts";
-import { type ArrivalMarks, arrivalPublication, isOurs, publicationOf } from "./publications.ts";
+import {
+  type ArrivalMarks,
+  arrivalPublication,
+  isOurs,
+  passedOnPublication,
+  publicationOf,
+} from "./publications.ts";
 import type { Publisher, PublishOutcome } from "./publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { pause, withDeadline } from "./waiting.ts";
@@ -70,28 +76,31 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
     return outcome;
   }
 
-  async function publishOne(message: Outgoing, signal: AbortSignal): Promise<boolean> {
+  async function publishOne(
+    message: Outgoing,
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "refused" | "unconfirmed"> {
     if (message.kind === "reply" && isOurs(settings, message.queue)) {
       // Whoever names our own queue as theirs would feed us our answers.
       onEvent("warn", "reply to a queue of ours is not sent", { queue: message.queue });
-      return true;
+      return "confirmed";
     }
     const outcome = await around(message, publicationOf(settings, message), (publication) =>
       publishUntilSure(message.kind, publication, signal),
     );
     switch (outcome) {
       case "confirmed":
-        return true;
+        return "confirmed";
       case "returned":
         if (message.kind === "event") options.onUnroutable?.(message.event);
-        return message.kind === "event" || message.kind === "reply";
+        return message.kind === "event" || message.kind === "reply" ? "confirmed" : "unconfirmed";
       case "refused":
-        if (message.kind !== "reply") return false;
+        if (message.kind !== "reply") return "refused";
         // Their queue is full and stays so: a command must not hang on that.
         onEvent("warn", "reply was refused", { queue: message.queue });
-        return true;
+        return "confirmed";
       case "unconfirmed":
-        return false;
+        return "unconfirmed";
     }
   }
 
@@ -101,8 +110,10 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
     /** One after the other: what follows is not sent before what went before it is safe. */
     async publish(messages, signal) {
       return withDeadline(signal, OVERALL * settings.confirmTimeoutMs, async (deadline) => {
-        for (const message of messages)
-          if (!(await publishOne(message, deadline))) return "unconfirmed";
+        for (const message of messages) {
+          const outcome = await publishOne(message, deadline);
+          if (outcome !== "confirmed") return outcome;
+        }
         return "confirmed";
       });
     },
@@ -113,6 +124,15 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
         const outcome = await around({ kind: "arrival" }, publication, (marked) =>
           publishUntilSure("arrival", marked, deadline),
         );
+        return outcome === "confirmed" ? "confirmed" : "unconfirmed";
+      });
+    },
+
+    /** No span of ours: its headers carry the trace of whoever understands it. */
+    async passOn(raw, marks, signal) {
+      const publication = passedOnPublication(settings, raw, marks);
+      return withDeadline(signal, OVERALL * settings.confirmTimeoutMs, async (deadline) => {
+        const outcome = await publishUntilSure("step", publication, deadline);
         return outcome === "confirmed" ? "confirmed" : "unconfirmed";
       });
     },

@@ -14,6 +14,9 @@ export const ARRIVED_AT_HEADER = "x-ecs-arrived-at";
 /** Boolean: it may have been carried out before. */
 export const DOUBT_HEADER = "x-ecs-doubt";
 
+/** Number: how often an internal message was passed on by workers that do not understand it. */
+export const PASSES_HEADER = "x-ecs-passes";
+
 /** What is remembered of a raw command while it waits. */
 export interface ArrivalMarks {
   readonly delayMs: number;
@@ -69,20 +72,41 @@ export function arrivalPublication(
   raw: Delivery,
   { delayMs, arrivedAtMs, doubt }: ArrivalMarks,
 ): Publication {
+  return againAs(ARRIVAL_TYPE, settings, raw, delayMs, {
+    [ARRIVED_AT_HEADER]: arrivedAtMs,
+    [DOUBT_HEADER]: doubt,
+  });
+}
+
+/** An internal message as it came, for a worker that understands it. */
+export function passedOnPublication(
+  settings: AmqpSettings,
+  raw: Delivery,
+  { delayMs, passes }: { readonly delayMs: number; readonly passes: number },
+): Publication {
+  return againAs(raw.type ?? STEP_TYPE, settings, raw, delayMs, {
+    [PASSES_HEADER]: passes,
+    [DOUBT_HEADER]: true,
+  });
+}
+
+function againAs(
+  type: string,
+  settings: AmqpSettings,
+  raw: Delivery,
+  delayMs: number,
+  marks: Readonly<Record<string, unknown>>,
+): Publication {
   const { contentType, contentEncoding, messageId, correlationId, replyTo, timestampMs } = raw;
   return toQueue(rungFor(settings, delayMs), raw.body, {
-    type: ARRIVAL_TYPE,
+    type,
     ...(messageId === undefined ? {} : { messageId }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
     ...(correlationId === undefined ? {} : { correlationId }),
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(timestampMs === undefined ? {} : { timestamp: seconds(timestampMs) }),
-    headers: {
-      ...headersToKeep(raw.headers),
-      [ARRIVED_AT_HEADER]: arrivedAtMs,
-      [DOUBT_HEADER]: doubt,
-    },
+    headers: { ...headersToKeep(raw.headers), ...marks },
   });
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ProgressEvent } from "../../contract/event.ts";
+import { EventData, ProgressEvent } from "../../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../../contract/ids.ts";
 
 /** JSON kept as text inside a record. */
@@ -17,15 +17,20 @@ function stored<T extends z.ZodType>(shape: T) {
     .pipe(shape);
 }
 
+/** Told again word for word, and so with a name or members that only a later version knows. */
+const StoredEvent = ProgressEvent.extend({
+  data: EventData.extend({ event: z.string() }),
+}).loose() as unknown as typeof ProgressEvent;
+
 export const StoredOutcome = z.object({
-  preface: z.array(ProgressEvent).optional(),
-  event: ProgressEvent,
+  preface: z.array(StoredEvent).optional(),
+  event: StoredEvent,
   reply: z.object({ queue: z.string(), correlationId: z.string().optional() }).nullable(),
   dead: z.object({ reason: z.string(), body: z.unknown() }).nullable(),
 });
 
 export const Outbox = z.object({
-  events: z.array(ProgressEvent),
+  events: z.array(StoredEvent),
   next: z.object({ envelope: z.unknown(), delayMs: z.number() }).nullable(),
 });
 

@@ -150,12 +150,12 @@ describe("an event", () => {
     await eventually(() => running.seen.work.length === 1);
   });
 
-  test("that a listener's queue refuses is unconfirmed: final events are not lost", async () => {
+  test("that a listener's queue refuses is told from one that nobody answered for: final events are not lost", async () => {
     await observer.channel.assertQueue("full", {
       arguments: { "x-max-length": 0, "x-overflow": "reject-publish" },
     });
     await observer.channel.bindQueue("full", "ecs.reinstall.events", "#");
-    expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("unconfirmed");
+    expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("refused");
     await observer.channel.deleteQueue("full");
     expect(await publish({ kind: "event", event: anEvent("c1/1") })).toBe("confirmed");
   });
@@ -250,5 +250,35 @@ test("a raw command that is put aside takes along neither its emitter's properti
   expect(running.seen.work.map(({ type }) => type)).toEqual([
     "ecs.reinstall.arrival.v1",
     "ecs.reinstall.arrival.v1",
+  ]);
+});
+
+test("an internal message that is passed on comes back byte for byte, its passes counted, from no circle", async () => {
+  const { outlet } = running.broker;
+  const body = Buffer.from(JSON.stringify({ v: 7 }));
+  const headers = { traceparent: "00-a-b-01" };
+  observer.channel.sendToQueue("ecs.reinstall.work", body, {
+    messageId: "c1/step/1",
+    type: "ecs.reinstall.step.v7",
+    contentType: "application/json",
+    headers,
+  });
+  for (const passes of [1, 2]) {
+    await eventually(() => running.seen.work.length === passes);
+    const last = running.seen.work.at(-1);
+    if (last === undefined) throw new Error("it did not come");
+    expect(await outlet.passOn(last, { delayMs: 100, passes }, NEVER)).toBe("confirmed");
+  }
+  await eventually(() => running.seen.work.length === 3);
+  const came = running.seen.work[2];
+  expect(came).toMatchObject({
+    body,
+    messageId: "c1/step/1",
+    type: "ecs.reinstall.step.v7",
+    contentType: "application/json",
+    headers: { ...headers, "x-ecs-doubt": true, "x-ecs-passes": 2 },
+  });
+  expect(came?.headers["x-death"]).toEqual([
+    expect.objectContaining({ count: 1, queue: "ecs.reinstall.delay.200" }),
   ]);
 });

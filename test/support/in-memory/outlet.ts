@@ -94,6 +94,9 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
       const accept = unlessBlocked(() => broker.putDelayed(content, rungOf(settings, routingKey)));
       return transport("publish arrival", accept, signal);
     },
+    async passOn() {
+      throw new Error("there is one version only here");
+    },
   };
 }
 

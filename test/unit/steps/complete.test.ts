@@ -45,7 +45,7 @@ function complete(world: World, result: StepResult, work: Partial<Work> = {}) {
     body: BODY,
     defer: async (delayMs, why) => {
       world.calls.push(`defer ${delayMs} ${why}`);
-      return world.answers.publish();
+      return world.answers.putAside();
     },
     ...work,
   };
@@ -383,11 +383,52 @@ describe("a step that was saved before", () => {
     expect(world.diary).toEqual(["deferred submit fenced 60000"]);
   });
 
+  it("is left to a later worker when only that one can read it", async () => {
+    const world = createWorld();
+    const later = { ...(storedEnvelope(sent) as object), state: { phase: "verify" } };
+    const next = { ...outbox, next: { envelope: later, delayMs: 0 } };
+    expect(await complete(world, { kind: "repeat", outbox: next, body: BODY })).toBe("ack");
+    expect(world.published).toEqual([]);
+    expect(world.diary).toEqual(["deferred submit later-version 2000"]);
+  });
+
   it("ends unresolved when its message cannot be put together", async () => {
     const world = createWorld();
     const broken = { ...outbox, next: { envelope: { strange: true }, delayMs: 0 } };
     await complete(world, { kind: "repeat", outbox: broken, body: undefined });
     expect(world.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
+  });
+});
+
+describe("what a full queue refuses", () => {
+  const full = () => {
+    const world = createWorld();
+    world.answers.publish = () => "refused";
+    world.answers.putAside = () => "confirmed";
+    return world;
+  };
+
+  it.each<[string, StepResult]>([
+    ["a next step", WATCH],
+    ["an end", FAILED],
+    ["an end that was stored before", { kind: "finished", outcome: OUTCOME, told: false }],
+    [
+      "a step that was saved before",
+      { kind: "repeat", outbox: { events: [], next: null }, body: BODY },
+    ],
+  ])(
+    "%s: the same message comes back after a while, and nobody waits behind it",
+    async (_, result) => {
+      const world = full();
+      expect(await complete(world, result)).toBe("ack");
+      expect(world.diary).toEqual(["deferred submit queue-full 2000"]);
+    },
+  );
+
+  it("stays in its queue while it cannot be put aside either", async () => {
+    const world = full();
+    world.answers.putAside = () => "unconfirmed";
+    expect(await complete(world, WATCH)).toBe("requeue");
   });
 });
 

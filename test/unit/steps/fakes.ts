@@ -104,7 +104,9 @@ export interface Answers {
   finish: () => Awaited<ReturnType<Store["finish"]>> | null;
   outcomeOf: () => Awaited<ReturnType<Store["outcomeOf"]>>;
   trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
-  publish: () => "confirmed" | "unconfirmed";
+  publish: () => "confirmed" | "refused" | "unconfirmed";
+  /** Putting the same message aside; as `publish` says unless a test says otherwise. */
+  putAside: () => "confirmed" | "unconfirmed";
   isBlocked: () => boolean;
 }
 
@@ -126,6 +128,7 @@ export interface World {
   readonly finishes: StepFinish[];
   readonly published: Outgoing[];
   readonly putAside: ArrivalMarks[];
+  readonly passedOn: { readonly delayMs: number; readonly passes: number }[];
   readonly counted: [string | null, string][];
   readonly diary: string[];
   readonly reached: string[];
@@ -151,6 +154,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     finishes: [],
     published: [],
     putAside: [],
+    passedOn: [],
     counted: [],
     diary: [],
     reached: [],
@@ -178,6 +182,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     outcomeOf: () => ({ kind: "open" }),
     trust: () => "trusted",
     publish: () => "confirmed",
+    putAside: () => (answers.publish() === "confirmed" ? "confirmed" : "unconfirmed"),
     isBlocked: () => false,
   };
   const deps = {
@@ -308,7 +313,12 @@ function fakeOutlet(world: World, calls: string[]): Outlet {
     republishArrival: async (_raw, marks) => {
       calls.push("republishArrival");
       world.putAside.push(marks);
-      return world.answers.publish();
+      return world.answers.putAside();
+    },
+    passOn: async (_raw, marks) => {
+      calls.push("passOn");
+      world.passedOn.push(marks);
+      return world.answers.putAside();
     },
     isBlocked: () => world.answers.isBlocked(),
   };
