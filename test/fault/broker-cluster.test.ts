@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { startFlakyProxy } from "../support/flaky-proxy.ts";
 import { startLastingEmitter } from "../support/lasting-emitter.ts";
 import {
   type PrivateRabbitMq,
   type RabbitMqCluster,
   startRabbitMqCluster,
 } from "../support/rabbitmq.ts";
+import { startRedis } from "../support/redis.ts";
+import { promote, startReplica } from "../support/redis-failover.ts";
 import { sharedServices } from "../support/services.ts";
-import type { Stage } from "../support/stage.ts";
-import { allHeard, allOnce, onStage, posts, sendFleet } from "./own-stage.ts";
+import type { Stage, StageOptions } from "../support/stage.ts";
+import { allHeard, allOnce, earnTrust, onStage, posts, sendFleet } from "./own-stage.ts";
 
 const ENV = {
   AMQP_HEARTBEAT_SECONDS: "2",
@@ -39,7 +43,10 @@ const alive = () => {
 };
 
 /** A vhost of its own for each test, on all three nodes. */
-async function onCluster(play: (stage: Stage, vhost: string) => Promise<void>): Promise<void> {
+async function onCluster(
+  play: (stage: Stage, vhost: string) => Promise<void>,
+  options: Pick<StageOptions, "through"> & { readonly redisUrl?: string } = {},
+): Promise<void> {
   const services = await sharedServices();
   const { name } = await alive().newVhost();
   const urls = cluster.nodes.map((node) => node.urlFor({ vhost: name }));
@@ -50,6 +57,7 @@ async function onCluster(play: (stage: Stage, vhost: string) => Promise<void>): 
         redisUrl: services.redis.url,
         emitter: await startLastingEmitter(...urls),
         env: ENV,
+        ...options,
       },
       (stage) => play(stage, name),
     );
@@ -164,4 +172,59 @@ it("loses its majority: no POST until it is back, then on by itself", async () =
     expect(running.serverIds.map((id) => posts(stage, id))).toEqual(running.ids.map(() => 1));
     await stage.audit([...running.ids, ...coming.ids]);
   });
+});
+
+it("loses the leader of its work queue while a failover of Redis loses two intents: proof, and one reinstall each", {
+  timeout: 400_000,
+}, async () => {
+  const master = await startRedis({ extraArgs: ["--repl-diskless-sync-delay", "0"] });
+  const replica = await startReplica(master);
+  const address = await startFlakyProxy(master.port);
+  try {
+    await onCluster(
+      async (stage, vhost) => {
+        const first = await stage.addWorker([], SWEEP);
+        const plain = await earnTrust(stage);
+        const running = await sendFleet(stage, 6, LONG);
+        await allHeard(stage, running, "submitted");
+        await first.stop();
+        // Cut off from here on: of what follows the next master knows nothing.
+        await promote(replica);
+        const one = { ...SWEEP, PREFETCH: "1" };
+        const doomed = await Promise.all([
+          stage.addWorker([{ label: "submit:answered", action: "kill" }], one),
+          stage.addWorker([{ label: "submit:intent-recorded", action: "kill" }], one),
+        ]);
+        const lost = await sendFleet(stage, 2);
+        await Promise.all(doomed.map((worker) => worker.ended()));
+        const leader = await leaderOf(vhost, "ecs.reinstall.work");
+        await Promise.all([leader.kill(), master.kill()]);
+        address.retarget(replica.port);
+        await stage.addWorker([], SWEEP);
+        await stage.addWorker([], SWEEP);
+        const coming = commandId("after");
+        const server = stage.simulator.addServer({ state: "SHUTOFF" });
+        await stage.emitter.send(stage.command(coming, server.id));
+        await allOnce(stage, running, 200_000);
+        for (const [index, id] of lost.ids.entries()) {
+          const { data } = await stage.emitter.outcome(id, 200_000);
+          // Proof that it never ran leads to another attempt, or to that answer where its body stands still with its
+          // message (see below) and the sweeper ends it.
+          const ran = data.event === "succeeded" ? 1 : 0;
+          if (ran === 0) expect(data).toMatchObject({ event: "failed", class: "not-executed" });
+          expect(posts(stage, lost.serverIds[index] ?? "")).toBe(ran);
+        }
+        expect(lost.serverIds.map((id) => stage.reinstalls(id))).toContain(1);
+        expect((await stage.emitter.outcome(coming, 60_000)).data.event).toBe("succeeded");
+        expect(running.serverIds.map((id) => posts(stage, id))).toEqual(running.ids.map(() => 1));
+        for (const queue of await wedgedDelays(vhost)) await moveLeader(vhost, queue);
+        await leader.start();
+        await stage.audit([...plain, ...running.ids, ...lost.ids, coming]);
+      },
+      { redisUrl: replica.url, through: { redis: address.via(master.url) } },
+    );
+  } finally {
+    await address.close();
+    await Promise.all([master.stop(), replica.stop()]);
+  }
 });

@@ -10,6 +10,8 @@ export interface FlakyProxy {
   /** Takes effect at once, in the middle of a connection too. */
   set(mode: ProxyMode): Promise<void>;
   readonly mode: ProxyMode;
+  /** Connections from now on lead to another port of this machine, as a failover's address does. */
+  retarget(port: number): void;
   /** Bytes that came out at the other end, of all connections so far. */
   readonly bytes: Readonly<Record<Direction, number>>;
   /** Connections accepted so far, and those that are open now. */
@@ -25,10 +27,11 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
   const links = new Set<Link>();
   const bytes = { up: 0, down: 0 };
   let mode: ProxyMode = { kind: "pass" };
+  let target = targetPort;
   let accepted = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1;
-    const link = openLink(client, targetPort, bytes);
+    const link = openLink(client, target, bytes);
     links.add(link);
     client.once("close", () => links.delete(link));
     link.set(mode);
@@ -48,6 +51,9 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
     },
     get mode() {
       return mode;
+    },
+    retarget(next) {
+      target = next;
     },
     bytes,
     get accepted() {
