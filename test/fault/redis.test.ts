@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
+import { auditRest } from "../support/audit.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { startFlakyProxy } from "../support/flaky-proxy.ts";
 import { type PrivateRedis, type RedisOptions, startRedis } from "../support/redis.ts";
 import { startReplica, startWatchedRedis } from "../support/redis-failover.ts";
-import { sharedServices } from "../support/services.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage, StageOptions } from "../support/stage.ts";
 import { allHeard, allOnce, earnTrust, onRedis, onStage, posts, sendFleet } from "./own-stage.ts";
 
@@ -15,7 +16,7 @@ const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:`;
 const LONG = { server: { jobDurationMs: 4_000 } };
 
 async function onPrivateRedis(
-  play: (stage: Stage, redis: PrivateRedis) => Promise<void>,
+  play: (stage: Stage, redis: PrivateRedis, rabbitMq: SharedServices["rabbitMq"]) => Promise<void>,
   options: RedisOptions & Partial<Pick<StageOptions, "env">> = {},
   through: (redis: PrivateRedis) => string = (redis) => redis.url,
 ): Promise<void> {
@@ -30,7 +31,7 @@ async function onPrivateRedis(
         through: { redis: through(redis) },
         env: { ...ENV, ...env },
       },
-      (stage) => play(stage, redis),
+      (stage) => play(stage, redis, services.rabbitMq),
     );
   } finally {
     await services.close();
@@ -355,6 +356,80 @@ it.concurrent("a lock of another service is waited for by name, never taken", as
     expect((await stage.emitter.outcome(waits)).data.event).toBe("succeeded");
     await stage.audit([waits, rejected]);
   });
+});
+
+it.concurrent("a submit that was out of reach until the new memory had settled: proof, no trust in a missing intent", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    const doomed = await stage.addWorker([{ label: "submit:attempt-claimed", action: "kill" }]);
+    const fleet = await sendFleet(stage, 1);
+    await doomed.ended();
+    const { channel } = stage.emitter;
+    const held = await eventually(() => channel.get("ecs.reinstall.work"));
+    await redis.flushAll();
+    await stage.addWorker();
+    // Opens the new memory, and is let in only when its hold is over.
+    const plain = await earnTrust(stage);
+    const backAtMs = Date.now();
+    channel.nack(held, false, true);
+    await allOnce(stage, fleet);
+    const submitted = await stage.emitter.event(fleet.ids[0] ?? "", "submitted");
+    expect(Date.parse(submitted.time) - backAtMs).toBeGreaterThan(6_000);
+    expect(posts(stage, fleet.serverIds[0] ?? "")).toBe(1);
+    await stage.audit([...plain, ...fleet.ids]);
+  });
+});
+
+it.concurrent("a finished command that comes again when nobody remembers it: stopped by its disk or by its age", async () => {
+  await onPrivateRedis(async (stage, redis, rabbitMq) => {
+    await stage.addWorker();
+    const [byDisk, byAge] = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
+    const expiresAtMs = Date.now() + 10_000;
+    const commands = [
+      stage.command(commandId("by-disk"), byDisk?.id ?? "", {
+        expected_system_disk: byDisk?.systemDiskId,
+      }),
+      stage.command(commandId("by-age"), byAge?.id ?? "", {
+        expires_at: new Date(expiresAtMs).toISOString(),
+      }),
+    ] as { readonly command_id: string }[];
+    for (const command of commands) await stage.emitter.send(command);
+    const ends = async (name: string, id: string | undefined) =>
+      (await stage.emitter.event(id ?? "", name, 60_000)).data.event;
+    for (const { command_id: id } of commands)
+      expect(await ends("succeeded", id)).toBe("succeeded");
+    await redis.flushAll();
+    await eventually(() => Date.now() > expiresAtMs, { timeoutMs: 15_000 });
+    for (const command of commands) await stage.emitter.send(command);
+    await ends("superseded", commands[0]?.command_id);
+    await ends("expired", commands[1]?.command_id);
+    expect([byDisk, byAge].map((server) => posts(stage, server?.id ?? ""))).toEqual([1, 1]);
+    // Two lives of one id are two stories: what is left behind can be audited.
+    await eventually(async () => expect(await auditRest(rabbitMq, redis.url)).toEqual([]));
+  });
+});
+
+it.concurrent("a sweeper that died with its lease: the next one takes the lost command up when the lease ends", async () => {
+  await onPrivateRedis(
+    async (stage, redis) => {
+      const doomed = await stage.addWorker([{ label: "step:published", nth: 2, action: "kill" }]);
+      const fleet = await sendFleet(stage, 1, { server: { jobDurationMs: 3_000 } });
+      await doomed.ended();
+      // The submit that nobody acknowledged, and the watch that followed from it.
+      let lost = 0;
+      await eventually(async () => {
+        lost += (await stage.emitter.drain("ecs.reinstall.work")).length;
+        return lost === 2;
+      });
+      await onRedis(redis.url, (client) => client.set(`${KEY}sweeper`, "dead", "PX", 5_000));
+      const leaseEndsMs = Date.now() + 5_000;
+      const next = await stage.addWorker();
+      await allOnce(stage, fleet);
+      const taken = next.log().find(({ msg }) => String(msg).includes("were taken up"));
+      expect(Date.parse(String(taken?.["time"]))).toBeGreaterThanOrEqual(leaseEndsMs - 100);
+      await stage.audit(fleet.ids);
+    },
+    { env: { SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "2000" } },
+  );
 });
 
 it.concurrent("too few replicas have the intent: no POST until one does", async () => {
