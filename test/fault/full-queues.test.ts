@@ -147,7 +147,8 @@ describe("where dead letters go", () => {
       await eventually(async () => {
         expect(performance.now() - killedMs).toBeGreaterThan(2_000);
         expect(await depthOf(".delay.")).toBeGreaterThan(0);
-        expect((await depthOf(".delay.")) + (await depthOf(WORK))).toBe(fleet.ids.length);
+        const kept = (await depthOf(".delay.")) + (await depthOf(WORK));
+        expect(kept).toBeGreaterThanOrEqual(fleet.ids.length);
       });
       const next = await stage.addWorker();
       await allOnce(stage, fleet);

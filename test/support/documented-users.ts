@@ -66,6 +66,9 @@ export async function makeRabbitMqUser(
   await rabbitMq.createUser(name, password);
   await rabbitMq.setPermissions({ user: name, vhost, ...rights });
   if (topic !== undefined) {
+    // RabbitMQ 4.3 takes no permission for an exchange that is not there.
+    const exchange = `/exchanges/${encodeURIComponent(vhost)}/${encodeURIComponent(topic.exchange)}`;
+    await rabbitMq.api("PUT", exchange, { type: "topic", durable: true });
     const path = `/topic-permissions/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}`;
     await rabbitMq.api("PUT", path, topic);
   }
