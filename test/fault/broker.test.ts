@@ -8,7 +8,15 @@ import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
 import { rabbitMqManagement } from "../support/rabbitmq-management.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
-import { allHeard, allOnce, onSharedServices, onStage, posts, sendFleet } from "./own-stage.ts";
+import {
+  allHeard,
+  allOnce,
+  type Fleet,
+  onSharedServices,
+  onStage,
+  posts,
+  sendFleet,
+} from "./own-stage.ts";
 
 const ENV = {
   AMQP_HEARTBEAT_SECONDS: "2",
@@ -293,14 +301,16 @@ describe("the broker itself", () => {
     await onBroker(async (stage) => {
       await stage.addWorker();
       await stage.addWorker();
-      const fleet = await sendFleet(stage, 30);
+      const fleets: Fleet[] = [];
       for (let round = 0; round < 3; round++) {
+        // New ones each time: closing takes seconds, and by then the others may have ended.
+        fleets.push(await sendFleet(stage, 10, LONG));
         const heard = stage.emitter.heard().length;
         await broker.closeAllConnections();
         await eventually(() => stage.emitter.heard().length > heard, { timeoutMs: 30_000 });
       }
-      await allOnce(stage, fleet);
-      await stage.audit(fleet.ids);
+      for (const fleet of fleets) await allOnce(stage, fleet);
+      await stage.audit(fleets.flatMap(({ ids }) => ids));
     });
   });
 
