@@ -5,7 +5,9 @@ import {
   ARRIVED_AT_HEADER,
   DOUBT_HEADER,
   PASSES_HEADER,
+  UNSEEN_UNTIL_HEADER,
 } from "./adapters/amqp/publications.ts";
+import type { PutAside } from "./core/put-aside.ts";
 import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import type { Logger } from "./observe/logger.ts";
@@ -102,10 +104,20 @@ const PHASES = Object.keys(TRANSITIONS) as readonly (Phase | "admit")[];
 
 function takeWork(worker: Worker, delivery: PlainDelivery): Promise<Disposition> {
   if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(asPassedOn(delivery));
-  return worker.takeCommand(delivery, {
-    arrivedAtMs: Number(delivery.headers[ARRIVED_AT_HEADER] ?? Date.now()),
-    doubt: delivery.headers[DOUBT_HEADER] === true,
-  });
+  return worker.takeCommand(delivery, marksOf(delivery));
+}
+
+function marksOf({ headers }: PlainDelivery): PutAside {
+  const instant = (header: string) => {
+    const value = headers[header];
+    return typeof value === "number" ? value : null;
+  };
+  return {
+    arrivedAtMs: instant(ARRIVED_AT_HEADER) ?? Date.now(),
+    doubt: headers[DOUBT_HEADER] === true,
+    // Without: an earlier version of us put it aside.
+    unseenUntilMs: instant(UNSEEN_UNTIL_HEADER),
+  };
 }
 
 /** A step that another worker passed on is a copy: it may have been delivered before. */
@@ -126,8 +138,10 @@ function takeDead(
 ): Promise<Disposition> {
   const deaths = delivery.headers["x-death"];
   const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
-  const command = origin === commandsQueue || delivery.type === ARRIVAL_TYPE;
-  return command
+  if (delivery.type === ARRIVAL_TYPE) {
+    return worker.takeDead(delivery, "command", marksOf(delivery));
+  }
+  return origin === commandsQueue
     ? worker.takeDead(delivery, "command")
     : worker.takeDead(asPassedOn(delivery), "step");
 }

@@ -2,6 +2,7 @@ import type { ProjectId } from "./contract/ids.ts";
 import { rungAtLeast } from "./core/backoff.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
 import { type Intake, readCommand } from "./core/intake.ts";
+import { type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
 import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
 import type {
@@ -28,18 +29,17 @@ export interface WorkerDeps extends StepDeps {
   readonly signal: AbortSignal;
 }
 
-/** How a raw command stands that was put aside; null for one that comes from the command queue. */
-export interface PutAside {
-  readonly arrivedAtMs: number;
-  readonly doubt: boolean;
-}
-
 /** One worker: a delivery goes in, and what the broker is to be told about it comes out. Holds no state between deliveries. */
 export interface Worker {
-  takeCommand(delivery: Delivery, putAside?: PutAside | null): Promise<Disposition>;
+  /** `came`: its marks, where it was put aside; null when it comes from the command queue. */
+  takeCommand(delivery: Delivery, came?: PutAside | null): Promise<Disposition>;
   takeStep(delivery: Delivery): Promise<Disposition>;
   /** What the broker gave up on: back on its way, or to an honest end. */
-  takeDead(delivery: Delivery, kind: "command" | "step"): Promise<Disposition>;
+  takeDead(
+    delivery: Delivery,
+    kind: "command" | "step",
+    came?: PutAside | null,
+  ): Promise<Disposition>;
 }
 
 /** A message that comes this much before its time is taken all the same: clocks differ, queues are punctual. */
@@ -54,11 +54,12 @@ export function createWorker(deps: WorkerDeps): Worker {
   const complete = createComplete(deps);
   const refuse = createRefuse(deps);
 
-  function takeCommand(delivery: Delivery, putAside: PutAside | null = null) {
+  function takeCommand(delivery: Delivery, came: PutAside | null = null) {
     return takeRaw(admit, delivery, {
-      arrivedAtMs: putAside?.arrivedAtMs ?? clock.nowMs(),
-      redelivered: delivery.redelivered || putAside !== null,
-      redeliveredByBroker: delivery.redelivered || putAside?.doubt === true,
+      arrivedAtMs: came?.arrivedAtMs ?? clock.nowMs(),
+      redelivered: delivery.redelivered || came !== null,
+      doubt: delivery.redelivered || came?.doubt === true,
+      unseenUntilMs: came?.unseenUntilMs ?? null,
     });
   }
 
@@ -67,12 +68,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     delivery: Delivery,
     came: Omit<CommandDelivery, "nonce">,
   ): Promise<Disposition> {
-    const { arrivedAtMs, redeliveredByBroker: doubt } = came;
-    const defer: Work["defer"] = (delayMs, _why, { cameBeforeMs, admitted = false } = {}) => {
-      // What came while the store was being rebuilt stays older than that, whatever our clock says.
-      const cameMs = Math.min(arrivedAtMs, (cameBeforeMs ?? Number.POSITIVE_INFINITY) - 1);
-      const marks = { delayMs, arrivedAtMs: cameMs, doubt: doubt || admitted };
-      return outlet.republishArrival(delivery, marks, signal);
+    const { arrivedAtMs } = came;
+    const defer: Work["defer"] = (delayMs, why) => {
+      const atMostMs = Math.min(delayMs, rules.ladderMs.at(-1) ?? 0);
+      const marks = putAside(came, why, atMostMs, clock.nowMs());
+      return outlet.republishArrival(delivery, { delayMs, ...marks }, signal);
     };
     const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
@@ -90,14 +90,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     defer: Work["defer"],
   ): Promise<Disposition> {
     const refused = await refuse(intake);
-    const putAside = async (why: string): Promise<Disposition> => {
+    const aside = async (why: PutAsideWhy): Promise<Disposition> => {
       const delayMs = rungAtLeast(rules.ladderMs[0] ?? 0, rules.ladderMs);
-      journal.deferred(intake.subject.commandId, "refused", why, delayMs);
+      journal.deferred(intake.subject.commandId, "refused", why.why, delayMs);
       return (await defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
     };
-    if (refused.kind === "defer") return putAside(refused.why);
+    if (refused.kind === "defer") return aside(refused);
     const told = await outlet.publish(refused.messages, signal);
-    if (told === "refused") return putAside("queue-full");
+    if (told === "refused") return aside({ why: "queue-full" });
     if (told === "unconfirmed") return "requeue";
     const { projectId, commandId } = intake.subject;
     if (projectId !== null && projects.includes(projectId)) {
@@ -168,12 +168,17 @@ export function createWorker(deps: WorkerDeps): Worker {
     return (await outlet.publish([dead], signal)) === "confirmed" ? "ack" : "requeue";
   }
 
-  async function takeDead(delivery: Delivery, kind: "command" | "step"): Promise<Disposition> {
+  async function takeDead(
+    delivery: Delivery,
+    kind: "command" | "step",
+    came: PutAside | null = null,
+  ): Promise<Disposition> {
     if (kind === "command") {
       return takeRaw(admitUndeliverable, delivery, {
-        arrivedAtMs: clock.nowMs(),
+        arrivedAtMs: came?.arrivedAtMs ?? clock.nowMs(),
         redelivered: true,
-        redeliveredByBroker: true,
+        doubt: true,
+        unseenUntilMs: came?.unseenUntilMs ?? null,
       });
     }
     const read = readEnvelope(delivery.body);

@@ -152,7 +152,11 @@ export function waitFor(
  * The lock is ours, but the store has forgotten whether this command was carried out before: nothing is sent
  * until a look at the server proves that it was not (design §6).
  */
-export function inDoubt(candidate: Candidate, nowMs: number, rules: Rules): Decision {
+export function inDoubt(
+  candidate: Omit<Candidate, "body"> & { readonly body?: OsReinstall | undefined },
+  nowMs: number,
+  rules: Rules,
+): Decision {
   const { order, body, tries, waiting } = candidate;
   const seenByEmitter =
     order.expectedSystemDisk === undefined
@@ -162,7 +166,7 @@ export function inDoubt(candidate: Candidate, nowMs: number, rules: Rules): Deci
   return next(
     {
       phase: "reconcile",
-      body,
+      ...(body === undefined ? {} : { body }),
       tries,
       ...(before === undefined ? {} : { before }),
       fenceAtMs: fenceOf(undefined, nowMs, rules),

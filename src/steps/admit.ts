@@ -57,7 +57,8 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
           kind: "defer",
           delayMs: rungAtLeast(answer.untilMs - deps.clock.nowMs(), rules.ladderMs),
           why: "store-rebuilding",
-          cameBeforeMs: answer.untilMs,
+          untilMs: answer.untilMs,
+          doubt: answer.doubt,
         };
       case "away":
       case "corrupt":

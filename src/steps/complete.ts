@@ -4,6 +4,7 @@ import { type Next, next } from "../core/decision.ts";
 import { type Envelope, isLaterVersion } from "../core/envelope.ts";
 import { type FinalDraft, rejected, toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
+import type { PutAsideWhy } from "../core/put-aside.ts";
 import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
 import {
   createFinish,
@@ -24,15 +25,8 @@ export interface Work {
   /** Null for a raw command. */
   readonly envelope: Envelope | null;
   readonly body: OsReinstall | undefined;
-  /**
-   * Puts the same message aside for a while. `cameBeforeMs`: it came before this, by the store's clock. `admitted`: the
-   * store had it on record, so that a store that has not, later, has forgotten it.
-   */
-  defer(
-    delayMs: number,
-    why: string,
-    marks?: { readonly cameBeforeMs?: number | undefined; readonly admitted?: boolean },
-  ): Promise<"confirmed" | "unconfirmed">;
+  /** Puts the same message aside for a while. */
+  defer(delayMs: number, why: PutAsideWhy): Promise<"confirmed" | "unconfirmed">;
 }
 
 export interface CompleteDeps extends FinishDeps, Pick<StepDeps, "rules"> {
@@ -62,7 +56,16 @@ export function createComplete(deps: CompleteDeps) {
    */
   async function untold(work: Work, outcome: "refused" | "unconfirmed"): Promise<Disposition> {
     if (outcome === "unconfirmed") return "requeue";
-    return deferred(work, rules.ladderMs[0] ?? 0, "queue-full", { admitted: true });
+    return deferred(work, rules.ladderMs[0] ?? 0, { why: "queue-full" });
+  }
+
+  async function answered(
+    work: Work,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const told = await tell(messages, signal);
+    return told === "confirmed" ? "ack" : untold(work, told);
   }
 
   async function tellOutcome(
@@ -104,7 +107,9 @@ export function createComplete(deps: CompleteDeps) {
       case "forgotten":
         return result.submitted ? null : again(signal);
       case "away":
-        return result.submitted ? null : deferred(work, rules.ladderMs[0] ?? 0, "store-away");
+        return result.submitted
+          ? null
+          : deferred(work, rules.ladderMs[0] ?? 0, { why: "store-away" });
       case "corrupt":
         return corrupt(work, stored.message, signal);
     }
@@ -192,16 +197,11 @@ export function createComplete(deps: CompleteDeps) {
   }
 
   /** The longer it has been going on, the longer the wait: an outage must not turn into a storm of our own. */
-  async function deferred(
-    work: Work,
-    atLeastMs: number,
-    why: string,
-    marks: Parameters<Work["defer"]>[2] = {},
-  ): Promise<Disposition> {
+  async function deferred(work: Work, atLeastMs: number, why: PutAsideWhy): Promise<Disposition> {
     const ageMs = clock.nowMs() - (work.envelope?.dueMs ?? work.order.receivedAtMs);
     const delayMs = Math.max(atLeastMs, delayForAge(ageMs, rules.ladderMs, clock.random()));
-    journal.deferred(work.order.commandId, work.from, why, delayMs);
-    return (await work.defer(delayMs, why, marks)) === "confirmed" ? "ack" : "requeue";
+    journal.deferred(work.order.commandId, work.from, why.why, delayMs);
+    return (await work.defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
   }
 
   /**
@@ -209,7 +209,7 @@ export function createComplete(deps: CompleteDeps) {
    * broker: so this message comes back when it must have been told, and tells it again if it was not.
    */
   function fenced(work: Work): Promise<Disposition> {
-    return deferred(work, rules.ladderMs.at(-1) ?? 0, "fenced", { admitted: true });
+    return deferred(work, rules.ladderMs.at(-1) ?? 0, { why: "fenced" });
   }
 
   /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
@@ -263,11 +263,10 @@ export function createComplete(deps: CompleteDeps) {
         const messages = repeatMessages(result.outbox, result.body);
         if (messages === null && lacksBody(result.outbox, result.body)) return fenced(work);
         if (messages === null && isLaterVersion(result.outbox.next?.envelope)) {
-          return deferred(work, rules.ladderMs[0] ?? 0, "later-version", { admitted: true });
+          return deferred(work, rules.ladderMs[0] ?? 0, { why: "later-version" });
         }
         if (messages === null) return corrupt(work, "the saved step cannot be read", signal);
-        const told = await tell(messages, signal);
-        return told === "confirmed" ? "ack" : untold(work, told);
+        return answered(work, messages, signal);
       }
       case "finished":
         if (result.told) {
@@ -277,25 +276,20 @@ export function createComplete(deps: CompleteDeps) {
         return tellOutcome(work, result.outcome, outcomeMessages(result.outcome), signal);
       case "duplicate":
         journal.dropped(order.commandId, work.from, "duplicate");
-        return acked(await tell(duplicateMessages(region, order, result.view), signal));
+        return answered(work, duplicateMessages(region, order, result.view), signal);
       case "id-reused":
         journal.dropped(order.commandId, work.from, "id-reused");
-        return acked(await tell(idReusedMessages(region, order, result.sinceMs), signal));
+        return answered(work, idReusedMessages(region, order, result.sinceMs), signal);
       case "drop":
         if (result.why === "fenced") return fenced(work);
         journal.dropped(order.commandId, work.from, result.why);
         return "ack";
       case "defer":
-        return deferred(work, result.delayMs, result.why, { cameBeforeMs: result.cameBeforeMs });
+        return deferred(work, result.delayMs, result);
       case "again":
         return again(signal);
       case "corrupt":
         return corrupt(work, result.message, signal);
     }
   };
-}
-
-/** An answer to a delivery alone: it has no record to be told from later. */
-function acked(told: "confirmed" | "refused" | "unconfirmed"): Disposition {
-  return told === "confirmed" ? "ack" : "requeue";
 }

@@ -11,6 +11,7 @@ import type {
   Unavailable,
 } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
+import type { PutAside } from "../core/put-aside.ts";
 import type { State } from "../core/state.ts";
 
 export type {
@@ -150,7 +151,8 @@ export type AdmitAnswer =
   | { readonly kind: "duplicate"; readonly view: CommandView }
   /** Another content has this id, since then. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }
-  | { readonly kind: "rebuilding"; readonly untilMs: number }
+  /** `doubt`: it may have been taken in an earlier memory. */
+  | { readonly kind: "rebuilding"; readonly untilMs: number; readonly doubt: boolean }
   | StoreAway
   | StoreCorrupt;
 
@@ -227,9 +229,11 @@ export interface CommandDelivery {
   readonly nonce: string;
   /** It may have been delivered before: by the broker's word, or because it was put aside by us. */
   readonly redelivered: boolean;
-  /** The broker itself said so, at its first sight at `arrivedAtMs` or since. */
-  readonly redeliveredByBroker: boolean;
+  /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that cannot be told. */
+  readonly doubt: boolean;
   readonly arrivedAtMs: number;
+  /** No copy of it can have been taken before; null: there is no copy. */
+  readonly unseenUntilMs: number | null;
 }
 
 /** An answer to a message that was refused before it was admitted. */
@@ -363,10 +367,8 @@ export interface Outlet {
 }
 
 /** What is remembered of a raw command while it waits. `doubt`: the broker said that it was delivered before. */
-export interface ArrivalMarks {
+export interface ArrivalMarks extends PutAside {
   readonly delayMs: number;
-  readonly arrivedAtMs: number;
-  readonly doubt: boolean;
 }
 
 /** A message as the broker brought it. `undefined`: that property was not set. */

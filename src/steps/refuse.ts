@@ -1,6 +1,7 @@
 import type { ProjectId } from "../contract/ids.ts";
 import { rejected, toProgressEvent } from "../core/events.ts";
 import type { Intake } from "../core/intake.ts";
+import type { PutAsideWhy } from "../core/put-aside.ts";
 import { outcomeMessages } from "./finish.ts";
 import type { Clock, Outgoing, ReinstallStore, StoredOutcome } from "./ports.ts";
 
@@ -18,7 +19,7 @@ export type Refused =
       readonly messages: readonly Outgoing[];
       readonly outcome: StoredOutcome;
     }
-  | { readonly kind: "defer"; readonly why: "store-away" | "store-rebuilding" };
+  | ({ readonly kind: "defer" } & PutAsideWhy);
 
 /** Answers a command that was not understood or not allowed: once, under one id, with the field and the rule. */
 export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
@@ -47,7 +48,7 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
       case "corrupt":
         return told(outcome(reuseSuffix(contentHash)));
       case "rebuilding":
-        return { kind: "defer", why: "store-rebuilding" };
+        return { kind: "defer", why: "store-rebuilding", untilMs: answer.untilMs, doubt: false };
       case "away":
         return { kind: "defer", why: "store-away" };
     }

@@ -2,6 +2,7 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { EventDraft } from "../core/events.ts";
+import type { PutAsideWhy } from "../core/put-aside.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Phase, State } from "../core/state.ts";
 import type {
@@ -58,13 +59,7 @@ export type StepResult =
   /** Somebody else has it: acknowledge, publish nothing. */
   | { readonly kind: "drop"; readonly why: "stale" | "fenced" | "handed-over" }
   /** Not now: the same message comes back after a while. */
-  | {
-      readonly kind: "defer";
-      readonly delayMs: number;
-      readonly why: "store-away" | "store-rebuilding" | "not-due";
-      /** It came before this, by the store's clock: ours may be wrong. */
-      readonly cameBeforeMs?: number;
-    }
+  | ({ readonly kind: "defer"; readonly delayMs: number } & PutAsideWhy)
   /** The ground has moved under this step: let the broker deliver it again. */
   | { readonly kind: "again" }
   | { readonly kind: "corrupt"; readonly message: string };

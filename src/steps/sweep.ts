@@ -1,5 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { inDoubt } from "../core/decide-admission.ts";
 import { final } from "../core/decision.ts";
 import { type Envelope, restoreEnvelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
@@ -8,7 +9,7 @@ import { bury } from "./bury.ts";
 import type { createComplete, Work } from "./complete.ts";
 import { outcomeMessages } from "./finish.ts";
 import { type Outlet, type Stranded, type StrandedCommands, SWEEPER } from "./ports.ts";
-import type { StepDeps, StepResult } from "./step.ts";
+import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {
   readonly outlet: Outlet;
@@ -23,6 +24,14 @@ export interface SweepDeps extends StepDeps {
 
 const BATCH = 100;
 const LOST = "its message was lost";
+const FIRST_TRY = { attempt: 1, spent: 0 };
+const NOTHING_SENT = failed({
+  class: "internal",
+  cloudCode: null,
+  message: LOST,
+  retryable: true,
+  nextStep: "Nothing was sent to the cloud. Send a new command.",
+});
 
 /**
  * Stands in for a body that is lost with its message. It is never sent: what needs a body cannot go on, and
@@ -55,25 +64,18 @@ export function createSweep(deps: SweepDeps) {
     const answer = await store.admit(order, {
       nonce: clock.nonce(),
       redelivered: true,
-      redeliveredByBroker: false,
+      // Its record is gone meanwhile? Then nobody knows.
+      doubt: true,
       arrivedAtMs: order.receivedAtMs,
+      unseenUntilMs: null,
     });
     if (answer.kind !== "claimed") return;
-    const result: StepResult = {
-      kind: "conclude",
-      claim: answer.claim,
-      token: null,
-      decision: final(
-        failed({
-          class: "internal",
-          cloudCode: null,
-          message: LOST,
-          retryable: true,
-          nextStep: "Nothing was sent to the cloud. Send a new command.",
-        }),
-      ),
-    };
-    await complete(workOf(order, null), result, signal);
+    const { claim, lock, doubt } = answer;
+    const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
+    const decision = doubt
+      ? inDoubt({ order, tries: FIRST_TRY, waiting: null }, clock.nowMs(), rules)
+      : final(NOTHING_SENT);
+    await complete(workOf(order, null), { kind: "conclude", claim, token, decision }, signal);
   }
 
   async function sweepOne(

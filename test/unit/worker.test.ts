@@ -47,7 +47,13 @@ describe("a command that is understood", () => {
     const world = createWorld();
     await take(world, COMMAND_FIELDS, { redelivered: true });
     expect(world.admitted).toEqual([
-      { nonce: "nonce-1", redelivered: true, redeliveredByBroker: true, arrivedAtMs: NOW },
+      {
+        nonce: "nonce-1",
+        redelivered: true,
+        doubt: true,
+        arrivedAtMs: NOW,
+        unseenUntilMs: null,
+      },
     ]);
   });
 
@@ -70,7 +76,9 @@ describe("a command that is understood", () => {
     const world = createWorld();
     world.answers.admit = () => AWAY;
     expect(await take(world)).toBe("ack");
-    expect(world.putAside).toEqual([{ delayMs: 2_000, arrivedAtMs: NOW, doubt: false }]);
+    expect(world.putAside).toEqual([
+      { delayMs: 2_000, arrivedAtMs: NOW, doubt: false, unseenUntilMs: NOW + 2_000 },
+    ]);
     world.answers.publish = () => "unconfirmed";
     expect(await take(world)).toBe("requeue");
   });
@@ -81,16 +89,24 @@ describe("a command that is understood", () => {
     await createWorker(world.deps).takeCommand(delivery(COMMAND_FIELDS), {
       arrivedAtMs,
       doubt: true,
+      unseenUntilMs: NOW - 1,
     });
     expect(world.admitted).toEqual([
-      { nonce: "nonce-1", redelivered: true, redeliveredByBroker: true, arrivedAtMs },
+      {
+        nonce: "nonce-1",
+        redelivered: true,
+        doubt: true,
+        arrivedAtMs,
+        unseenUntilMs: NOW - 1,
+      },
     ]);
     const calm = createWorld();
     await createWorker(calm.deps).takeCommand(delivery(COMMAND_FIELDS), {
       arrivedAtMs,
       doubt: false,
+      unseenUntilMs: NOW,
     });
-    expect(calm.admitted).toMatchObject([{ redelivered: true, redeliveredByBroker: false }]);
+    expect(calm.admitted).toMatchObject([{ redelivered: true, doubt: false }]);
   });
 
   it("says that it was on record when what follows from it is refused by a full queue", async () => {
@@ -98,7 +114,9 @@ describe("a command that is understood", () => {
     world.answers.publish = () => "refused";
     world.answers.putAside = () => "confirmed";
     expect(await take(world)).toBe("ack");
-    expect(world.putAside).toEqual([{ delayMs: 2_000, arrivedAtMs: NOW, doubt: true }]);
+    expect(world.putAside).toEqual([
+      { delayMs: 2_000, arrivedAtMs: NOW, doubt: true, unseenUntilMs: null },
+    ]);
   });
 
   it("puts the mark on what it puts aside", async () => {
@@ -304,7 +322,7 @@ describe("what the broker gave up on", () => {
   it("a command is answered, and not carried out", async () => {
     const world = createWorld();
     expect(await takeDead(world, COMMAND_FIELDS, "command")).toBe("ack");
-    expect(world.admitted).toMatchObject([{ redelivered: true, redeliveredByBroker: true }]);
+    expect(world.admitted).toMatchObject([{ redelivered: true, doubt: true }]);
     expect(names(world)).toEqual(["event:rejected", "dead"]);
     expect(world.calls).not.toContain("look");
   });

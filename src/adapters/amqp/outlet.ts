@@ -1,15 +1,9 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { Outgoing, Outlet } from "../../steps/ports.ts";
+import type { ArrivalMarks, Outgoing, Outlet } from "../../steps/ports.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Publication } from "./confirm-lane.ts";
 import type { Delivery } from "./delivery.ts";
-import {
-  type ArrivalMarks,
-  arrivalPublication,
-  isOurs,
-  passedOnPublication,
-  publicationOf,
-} from "./publications.ts";
+import { arrivalPublication, isOurs, passedOnPublication, publicationOf } from "./publications.ts";
 import type { Publisher, PublishOutcome } from "./publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { pause, withDeadline } from "./waiting.ts";

@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { Delivery, Outgoing } from "../../steps/ports.ts";
+import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports.ts";
 import type { Publication } from "./confirm-lane.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { delayQueue, topologyOf } from "./topology.ts";
@@ -13,16 +13,10 @@ export const DEAD_TYPE = "ecs.reinstall.dead.v1";
 export const ARRIVED_AT_HEADER = "x-ecs-arrived-at";
 /** Boolean: it may have been carried out before. */
 export const DOUBT_HEADER = "x-ecs-doubt";
-
+/** Epoch ms: no copy of it can have been taken before. */
+export const UNSEEN_UNTIL_HEADER = "x-ecs-unseen-until";
 /** Number: how often an internal message was passed on by workers that do not understand it. */
 export const PASSES_HEADER = "x-ecs-passes";
-
-/** What is remembered of a raw command while it waits. */
-export interface ArrivalMarks {
-  readonly delayMs: number;
-  readonly arrivedAtMs: number;
-  readonly doubt: boolean;
-}
 
 /** How one outgoing message looks on the wire. */
 export function publicationOf(
@@ -70,11 +64,12 @@ export function publicationOf(
 export function arrivalPublication(
   settings: AmqpSettings,
   raw: Delivery,
-  { delayMs, arrivedAtMs, doubt }: ArrivalMarks,
+  { delayMs, arrivedAtMs, doubt, unseenUntilMs }: ArrivalMarks,
 ): Publication {
   return againAs(ARRIVAL_TYPE, settings, raw, delayMs, {
     [ARRIVED_AT_HEADER]: arrivedAtMs,
     [DOUBT_HEADER]: doubt,
+    ...(unseenUntilMs === null ? {} : { [UNSEEN_UNTIL_HEADER]: unseenUntilMs }),
   });
 }
 

@@ -65,8 +65,9 @@ export function createReinstallStore(
           JSON.stringify(order),
           clock.nonce(),
           k.commandPrefix,
-          flag(delivery.redeliveredByBroker),
+          flag(delivery.doubt),
           delivery.arrivedAtMs,
+          delivery.unseenUntilMs ?? "",
         ],
         AdmitReply,
       );

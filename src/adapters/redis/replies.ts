@@ -89,7 +89,7 @@ export const AdmitReply = z.discriminatedUnion("kind", [
     }),
   }),
   z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
-  Rebuilding,
+  Rebuilding.extend({ doubt: z.boolean() }),
 ]);
 
 export const ClaimReply = z.discriminatedUnion("kind", [

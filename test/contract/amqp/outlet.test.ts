@@ -233,7 +233,12 @@ test("a raw command that is put aside takes along neither its emitter's properti
   });
   await eventually(() => running.seen.commands.length === 1);
   const { outlet } = running.broker;
-  const marks = { delayMs: 100, arrivedAtMs: 1_700_000_001_234, doubt: true };
+  const marks = {
+    delayMs: 100,
+    arrivedAtMs: 1_700_000_001_234,
+    doubt: true,
+    unseenUntilMs: null,
+  };
   const putAside = async (raw: Delivery | undefined) => {
     if (raw === undefined) throw new Error("it did not come");
     expect(await outlet.republishArrival(raw, marks, NEVER)).toBe("confirmed");

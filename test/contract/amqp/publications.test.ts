@@ -26,7 +26,7 @@ const raw: Delivery = {
   redelivered: false,
   deliveryCount: 0,
 };
-const marks = { delayMs: 1, arrivedAtMs: 5, doubt: false };
+const marks = { delayMs: 1, arrivedAtMs: 5, doubt: false, unseenUntilMs: 6 };
 
 test.each([
   [0, "ecs.reinstall.work"],
@@ -72,7 +72,7 @@ describe("an event's routing key", () => {
 describe("headers of a command that is put aside", () => {
   const kept = (headers: Record<string, unknown>) =>
     arrivalPublication(settings, { ...raw, headers }, marks).properties.headers;
-  const own = { "x-ecs-arrived-at": 5, "x-ecs-doubt": false };
+  const own = { "x-ecs-arrived-at": 5, "x-ecs-doubt": false, "x-ecs-unseen-until": 6 };
 
   test("keep the emitter's and lose the broker's", () => {
     const broker = {

@@ -87,8 +87,9 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       timestampMs: 1_700_000_000_000,
       headers: { traceparent: "00-a-b-01", deep: { list: [1, "two", true, null] } },
     };
-    const MARKS = { delayMs: 100, arrivedAtMs: 1_700_000_001_234, doubt: true };
-    const AGAIN = { delayMs: 300, arrivedAtMs: 1_700_000_001_234, doubt: false };
+    const ARRIVED = { arrivedAtMs: 1_700_000_001_234, unseenUntilMs: 1_700_000_002_345 };
+    const MARKS = { delayMs: 100, doubt: true, ...ARRIVED };
+    const AGAIN = { delayMs: 300, doubt: false, ...ARRIVED, unseenUntilMs: null };
 
     it("comes back on the work queue, byte for byte, with what is remembered of it", async () => {
       const { hands } = await rig.connect();
@@ -104,7 +105,7 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       const { messageId, headers, ...kept } = COMMAND;
       expect(back).toMatchObject({
         as: "command",
-        putAside: { arrivedAtMs: MARKS.arrivedAtMs, doubt: true },
+        putAside: { ...ARRIVED, doubt: true },
         delivery: { messageId, headers, ...kept, redelivered: false },
       });
     });
@@ -127,7 +128,7 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       const back = hands.brought.find((one) => one.putAside?.doubt === false);
       const { messageId, headers, ...kept } = COMMAND;
       expect(back).toMatchObject({
-        putAside: { arrivedAtMs: AGAIN.arrivedAtMs, doubt: false },
+        putAside: { ...ARRIVED, unseenUntilMs: null, doubt: false },
         delivery: { messageId, headers, ...kept, redelivered: false },
       });
     });

@@ -91,11 +91,15 @@ describe.each(RIGS)("giving up %s", (_name, rigs) => {
     await rig.send({ messageId: "cmd" });
     await rig.until(() => hands.has("cmd"), "the command");
     const raw = hands.of("cmd");
-    const marks = { delayMs: 200, arrivedAtMs: 1_700_000_001_234, doubt: false };
-    await rig.outlet.republishArrival(raw.delivery, marks, NEVER);
+    const marks = {
+      arrivedAtMs: 1_700_000_001_234,
+      doubt: false,
+      unseenUntilMs: 1_700_000_002_345,
+    };
+    await rig.outlet.republishArrival(raw.delivery, { delayMs: 200, ...marks }, NEVER);
     raw.settle("ack");
     await rig.until(() => hands.brought.some(isDead), "its death");
-    expect(hands.of("cmd")).toMatchObject({ as: "dead command", putAside: null });
+    expect(hands.of("cmd")).toMatchObject({ as: "dead command", putAside: marks });
   });
 
   it("never gives up the dead", async () => {

@@ -1,5 +1,6 @@
+import type { PutAside } from "../../../src/core/put-aside.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports.ts";
-import type { PutAside, Worker } from "../../../src/worker.ts";
+import type { Worker } from "../../../src/worker.ts";
 
 /** One delivery, as the worker was handed it. */
 export interface Brought {
@@ -54,7 +55,7 @@ export function createHands(nowMs: () => number, answer?: Answer): Hands {
     worker: {
       takeCommand: (delivery, putAside) => take("command", delivery, putAside),
       takeStep: (delivery) => take("step", delivery),
-      takeDead: (delivery, kind) => take(`dead ${kind}`, delivery),
+      takeDead: (delivery, kind, putAside) => take(`dead ${kind}`, delivery, putAside),
     },
     inHand: () => brought.filter((one) => !settled.has(one)),
     ids: () => brought.map(({ id }) => id),

@@ -132,6 +132,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await store.admit(a, delivery("n1"))).toMatchObject({
       kind: "rebuilding",
       untilMs: expect.any(Number),
+      doubt: false,
     });
   });
 
@@ -140,6 +141,27 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     const answer = claimed(await rig.store.admit(a, before));
     expect(answer.doubt).toBe(true);
     expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+  });
+
+  it.each([
+    ["as long as nobody can have taken a copy", 60_000, false],
+    ["when a copy may have been taken before its memory began", -60_000, true],
+  ])("trusts what was put aside %s", async (_when, unseenMs, doubt) => {
+    const putAside = { redelivered: true, unseenUntilMs: Date.now() + unseenMs };
+    const young = await rig.withHold(HOLD_MS).admit(a, delivery("n1", putAside));
+    expect(young).toMatchObject({ kind: "rebuilding", doubt });
+    await rig.flushAll();
+    const answer = claimed(await rig.store.admit(a, delivery("n2", putAside)));
+    expect(answer.doubt).toBe(doubt);
+    if (doubt) expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+    else expect(answer.claim.sequence).toBe(1);
+  });
+
+  it("has whoever takes over doubt like the one before", async () => {
+    const before = delivery("n1", { ...REDELIVERED, arrivedAtMs: Date.now() - 60_000 });
+    const first = claimed(await rig.store.admit(a, before));
+    expect(claimed(await rig.store.admit(a, before))).toEqual(first);
+    expect(claimed(await rig.store.admit(a, delivery("n2", REDELIVERED))).doubt).toBe(true);
   });
 
   it.each([{ command: a.commandId }, { server: SERVER }, "epoch" as const])(

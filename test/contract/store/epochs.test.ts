@@ -54,6 +54,14 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     expect(await store.admit(b, delivery("n2"))).toMatchObject({ kind: "rebuilding" });
   });
 
+  it("doubts a command that was taken in an earlier memory and not saved: what was may be lost", async () => {
+    await rig.store.admit(a, delivery("n1"));
+    await rig.restart();
+    const answer = claimed(await rig.store.admit(a, delivery("n2", REDELIVERED)));
+    expect(answer.doubt).toBe(true);
+    expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+  });
+
   it("notices another run of the server although everything is there", async () => {
     const { next } = await admitted(rig.store, a);
     await rig.restart();

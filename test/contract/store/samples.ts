@@ -36,13 +36,14 @@ export function delivery(nonce: string, more: Partial<CommandDelivery> = {}): Co
   return {
     nonce,
     redelivered: false,
-    redeliveredByBroker: false,
+    doubt: false,
     arrivedAtMs: Date.now(),
+    unseenUntilMs: null,
     ...more,
   };
 }
 
-export const REDELIVERED = { redelivered: true, redeliveredByBroker: true } as const;
+export const REDELIVERED = { redelivered: true, doubt: true } as const;
 
 export const SUBMIT: State = {
   phase: "submit",

@@ -16,6 +16,8 @@ export interface CommandRecord {
   readonly claimBase: number;
   /** Of the claim of step 0. */
   readonly claimEpoch?: string;
+  /** It may have been taken in a memory that is lost. */
+  readonly doubt?: boolean;
   readonly attemptClaim?: string;
   readonly outbox?: string;
   /** Put back from the message of this step, because there was no record, or an older one. */

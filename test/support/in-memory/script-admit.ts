@@ -36,21 +36,26 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     let base = 1;
     let doubt = false;
     if (known === undefined) {
-      if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
-      doubt = delivery.redeliveredByBroker && epoch.openAt > delivery.arrivedAtMs;
+      const { unseenUntilMs, arrivedAtMs } = delivery;
+      doubt =
+        (delivery.doubt && epoch.openAt > arrivedAtMs) ||
+        (unseenUntilMs !== null && !ctx.switches.trustCopies && epoch.since >= unseenUntilMs);
+      if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
       if (doubt) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
       ctx.memory.onKept(record.order);
     } else {
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
+      // Whoever takes it over doubts like the one before. Of another memory the next steps may be lost.
+      doubt = !ctx.switches.forgetDoubt && (known.doubt === true || known.claimEpoch !== epoch.id);
       base = known.claim === mine ? known.claimBase : known.seq;
       // Numbers of another memory may have been told and forgotten.
       if (known.claim !== mine && known.claimEpoch !== epoch.id)
         base = freshSequence(base, now, ctx);
       record = known;
     }
-    claimed(m, id, { ...record, claimEpoch: epoch.id }, mine, base, ctx);
+    claimed(m, id, { ...record, claimEpoch: epoch.id, doubt }, mine, base, ctx);
     return {
       kind: "claimed",
       doubt,

@@ -15,6 +15,7 @@ export interface ScriptContext {
 
 export interface EpochNow {
   readonly id: string;
+  readonly since: number;
   readonly openAt: number;
 }
 

@@ -16,6 +16,10 @@ export interface StoreSwitches {
   readonly finishAgain?: true;
   /** After a loss of memory, events go on with the numbers that are remembered. */
   readonly staleNumbers?: true;
+  /** A raw command that was put aside passes for the only copy of it. */
+  readonly trustCopies?: true;
+  /** Who takes over a command before its first step was saved knows nothing of the doubts before. */
+  readonly forgetDoubt?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
 }

@@ -59,8 +59,9 @@ describe("the time in a phase", () => {
     const delivery = {
       nonce: "n",
       redelivered: false,
-      redeliveredByBroker: false,
+      doubt: false,
       arrivedAtMs: NOW,
+      unseenUntilMs: null,
     };
     const putAside = order({ receivedAtMs: NOW - 90 * SECOND });
     const answer = await built.store.admit(putAside, delivery);

@@ -20,8 +20,9 @@ import { AWAY, CLAIM, createWorld, type World } from "./fakes.ts";
 const DELIVERY = {
   nonce: "nonce-1",
   redelivered: false,
-  redeliveredByBroker: false,
+  doubt: false,
   arrivedAtMs: NOW,
+  unseenUntilMs: null,
 };
 const FREE: LockAnswer = { kind: "acquired", token: 7 };
 const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
@@ -178,8 +179,14 @@ describe("a command that the store knows, or cannot take now", () => {
     [100_000, 60_000],
   ])("waits for a store that is young for %i ms more", async (left, delayMs) => {
     const world = createWorld();
-    world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left });
-    expect(await admit(world)).toMatchObject({ kind: "defer", delayMs, why: "store-rebuilding" });
+    world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left, doubt: true });
+    expect(await admit(world)).toEqual({
+      kind: "defer",
+      delayMs,
+      why: "store-rebuilding",
+      untilMs: NOW + left,
+      doubt: true,
+    });
   });
 });
 

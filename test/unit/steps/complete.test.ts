@@ -43,7 +43,7 @@ function complete(world: World, result: StepResult, work: Partial<Work> = {}) {
     from: "submit",
     envelope: LINE,
     body: BODY,
-    defer: async (delayMs, why) => {
+    defer: async (delayMs, { why }) => {
       world.calls.push(`defer ${delayMs} ${why}`);
       return world.answers.putAside();
     },
@@ -495,9 +495,9 @@ describe("a delivery that is somebody else's business", () => {
 describe("not now", () => {
   it("puts the message aside, and acknowledges it when it is safe there", async () => {
     const world = createWorld();
-    const result = { kind: "defer", delayMs: 5_000, why: "store-rebuilding" } as const;
+    const result = { kind: "defer", delayMs: 5_000, why: "store-away" } as const;
     expect(await complete(world, result)).toBe("ack");
-    expect(world.calls).toEqual(["defer 5000 store-rebuilding"]);
+    expect(world.calls).toEqual(["defer 5000 store-away"]);
     expect(await complete(unconfirmed(), result)).toBe("requeue");
   });
 

@@ -94,12 +94,15 @@ describe("a refused command", () => {
   });
 
   it.each([
-    [AWAY, "store-away"],
-    [{ kind: "rebuilding", untilMs: NOW }, "store-rebuilding"],
+    [AWAY, { why: "store-away" }],
+    [
+      { kind: "rebuilding", untilMs: NOW },
+      { why: "store-rebuilding", untilMs: NOW, doubt: false },
+    ],
   ] as const)("waits for a store that cannot say whether it was told: %j", async (answer, why) => {
     const world = createWorld();
     world.answers.refuse = () => answer;
-    expect(await refuse(world)).toEqual({ kind: "defer", why });
+    expect(await refuse(world)).toEqual({ kind: "defer", ...why });
   });
 });
 

@@ -1,16 +1,16 @@
 -- Step 0: dedup by id and content, superseded, paused, lock; creates the record and claims the step.
 -- KEYS cmd lock token active epoch last paused
--- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix by_broker arrived_at
+-- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix doubted arrived_at unseen_until
 local cmd, lock, token, active, epoch_key, last, paused = unpack(KEYS)
 local id, nonce, redelivered, content, wish, server, observed_at = unpack(ARGV, 1, 7)
-local hold_ms, block, dry_run, order, candidate, cmd_prefix, by_broker, arrived_at = unpack(ARGV, 8, 15)
+local hold_ms, block, dry_run, order, candidate, cmd_prefix, doubted, arrived_at, unseen_until = unpack(ARGV, 8, 16)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch')
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch', 'doubt')
 local mine = '0:' .. nonce
 local base, doubt = 1, false
 
@@ -27,18 +27,22 @@ if rec[1] then
   if step > 0 or (step == 0 and not rec[12]) then return reply({ kind = 'handed-over' }) end
   if step == 0 then return reply({ kind = 'saved', outbox = rec[12] }) end
   base = tonumber(rec[8])
+  -- Whoever takes it over doubts like the one before. Of another memory the next steps may be lost, and numbers that
+  -- were told.
+  doubt = rec[15] == '1' or rec[14] ~= epoch.id
   if rec[3] == mine then base = tonumber(rec[4])
-  -- Numbers of another memory may have been told and forgotten.
   elseif rec[14] ~= epoch.id then base = fresh_sequence(base) end
 else
-  if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
-  -- Delivered before, at a time when the store's memory was not settled: no record proves nothing.
-  doubt = by_broker == '1' and epoch.open_at > tonumber(arrived_at)
+  -- Delivered before, at a time when the store's memory was not settled; or put aside, and a copy may have been taken
+  -- before this memory began: no record proves nothing.
+  doubt = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
+    or (unseen_until ~= '' and epoch.since >= tonumber(unseen_until))
+  if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
   if doubt then base = fresh_sequence(base) end
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
     'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
-redis.call('HSET', cmd, 'claim', mine, 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+redis.call('HSET', cmd, 'claim', mine, 'doubt', doubt and '1' or '0', 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
 redis.call('ZADD', active, now, id)
 
 local answer

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { type PutAside, putAside } from "../../../src/core/put-aside.ts";
+import { MINUTE, NOW, SECOND } from "./builders.ts";
+
+const AWAY = { why: "store-away" } as const;
+const FIRST: PutAside = { arrivedAtMs: NOW - MINUTE, doubt: false, unseenUntilMs: null };
+const AGAIN: PutAside = { ...FIRST, unseenUntilMs: NOW };
+
+describe("a raw command that waits", () => {
+  it("for a store that is away: no copy of it can be taken before it is due", () => {
+    expect(putAside(FIRST, AWAY, 5 * SECOND, NOW)).toEqual({
+      ...FIRST,
+      unseenUntilMs: NOW + 5 * SECOND,
+    });
+  });
+
+  it.each([
+    ["on time", 0, NOW + 2 * SECOND],
+    ["within five seconds", 5 * SECOND, NOW + 7 * SECOND],
+    ["later: another copy may have been taken since it was due", 5 * SECOND + 1, NOW],
+  ])("again, having come back %s", (_how, lateMs, unseenUntilMs) => {
+    expect(putAside(AGAIN, AWAY, 2 * SECOND, NOW + lateMs)).toEqual({ ...AGAIN, unseenUntilMs });
+  });
+
+  it("for a store that rebuilds: nothing is taken before its memory opens, and it came before that", () => {
+    const untilMs = NOW + MINUTE;
+    const rebuilding = { why: "store-rebuilding", untilMs, doubt: false } as const;
+    expect(putAside(AGAIN, rebuilding, MINUTE, NOW)).toEqual({ ...AGAIN, unseenUntilMs: untilMs });
+    // Our clock is ahead of the store's.
+    const ahead = { ...AGAIN, arrivedAtMs: untilMs + SECOND };
+    expect(putAside(ahead, rebuilding, MINUTE, NOW).arrivedAtMs).toBe(untilMs - 1);
+  });
+
+  it("keeps the store's doubt, and its own", () => {
+    const rebuilding = { why: "store-rebuilding", untilMs: NOW } as const;
+    const doubts = [
+      putAside(FIRST, { ...rebuilding, doubt: true }, 0, NOW),
+      putAside({ ...FIRST, doubt: true }, { ...rebuilding, doubt: false }, 0, NOW),
+      putAside({ ...FIRST, doubt: true }, AWAY, 0, NOW),
+    ];
+    expect(doubts.map(({ doubt }) => doubt)).toEqual([true, true, true]);
+  });
+
+  it.each(["fenced", "queue-full", "later-version"] as const)(
+    "is doubted from then on when the store had it on record: %s",
+    (why) => {
+      expect(putAside(FIRST, { why }, SECOND, NOW)).toEqual({ ...FIRST, doubt: true });
+    },
+  );
+});
