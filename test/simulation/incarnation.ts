@@ -14,6 +14,7 @@ import {
   createMemoryStore,
   createMemoryStranded,
 } from "../support/in-memory/store.ts";
+import { lineageOf } from "./lineage.ts";
 import { createCloudPort } from "./cloud-port.ts";
 import type { DeliveryContext } from "./mutation.ts";
 import { publishTransport, storeTransport } from "./network.ts";
@@ -143,7 +144,9 @@ export class Incarnation {
     const { content } = message;
     const envelope =
       content.kind === "step" ? (JSON.parse(content.body.toString("utf8")) as Envelope) : null;
-    const worker = createWorker(this.#deps({ about: content.about, envelope }));
+    const worker = createWorker(
+      this.#deps({ about: content.about, lineage: lineageOf(content), envelope }),
+    );
     try {
       return await handOver(worker, message);
     } catch (error) {
@@ -157,7 +160,7 @@ export class Incarnation {
     const world = this.#world;
     const { process } = this;
     const { mutation } = world;
-    const transport = storeTransport(world, process, context.about);
+    const transport = storeTransport(world, process, context);
     const deps: WorkerDeps = {
       cloud: createCloudPort(world, process, context),
       store: createMemoryStore({
@@ -198,7 +201,7 @@ export class Incarnation {
         ...deps,
         stranded: createMemoryStranded(
           world.memory,
-          storeTransport(world, this.process, "sweeper"),
+          storeTransport(world, this.process, { about: "sweeper", envelope: null }),
         ),
         complete: createComplete(deps),
         sweepAfterMs: SWEEP_AFTER_MS,

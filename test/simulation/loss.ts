@@ -1,4 +1,5 @@
 import type { CommandRecord } from "../support/in-memory/memory.ts";
+import { lineageOf } from "./lineage.ts";
 import { REBUILD_HOLD_MS } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -31,15 +32,22 @@ export class Loss {
   #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
     const track = this.#world.monitor.track(id);
     if (was.step !== is?.step) track.rewound = true;
-    const { scenario, broker } = this.#world;
-    const toCome = this.#world.emissionsLeft > 0 && scenario.emissions.some((one) => one.id === id);
-    const about = broker.contents().filter((one) => one.about === id);
-    const copies = toCome || about.some(({ kind }) => kind !== "step");
-    if (is === undefined && copies) track.renumbered = true;
+    const anew = this.#isPublishedAnew(id);
+    if (is === undefined && anew) track.renumbered = true;
     if (was.final === undefined || is?.final !== undefined) return;
     track.forgotten = true;
-    const untouched = broker.untouched().some((content) => content.about === id);
-    if (untouched || toCome) track.reborn = true;
+    if (anew) track.reborn = true;
+  }
+
+  /** Is there, or will there be, a publish of this command that the store has never admitted? */
+  #isPublishedAnew(id: string): boolean {
+    const { broker, monitor, toEmit } = this.#world;
+    const { admitted } = monitor.track(id);
+    const unadmitted = broker.contents().some((content) => {
+      const lineage = lineageOf(content);
+      return content.about === id && lineage !== undefined && !admitted.has(lineage);
+    });
+    return unadmitted || [...toEmit].some((emission) => emission.id === id);
   }
 
   /** Relaxed only if nobody put the lock back before it could be given to others. */
@@ -51,9 +59,6 @@ export class Loss {
       if (world.broker.contents().every((content) => content.about !== owner)) return;
       world.trace(`---      ${owner} did not put back the lock of ${serverId} within the hold`);
       world.monitor.relaxedServers.add(serverId);
-      const track = world.monitor.track(owner);
-      track.forgotten = true;
-      if (world.project.records.get(owner) === undefined) track.reborn = true;
     });
   }
 }

@@ -17,9 +17,11 @@ export interface Track {
   forgotten: boolean;
   /** The store forgot a step that was saved and perhaps not told: who saved it tells it when he likes. */
   rewound: boolean;
-  /** Forgotten altogether while another copy of the command was about, which counts from 1 again. */
+  /** Forgotten while another publish of it was about that had not been admitted: that one counts from 1 again. */
   renumbered: boolean;
-  /** Finished, forgotten, and a copy that nobody had touched was about: it is a new command. */
+  /** Which publishes of it were admitted. */
+  readonly admitted: Set<number>;
+  /** Finished, forgotten, and another publish of it was about that had not been admitted: it is a new command. */
   reborn: boolean;
 }
 
@@ -63,6 +65,7 @@ export class Monitor {
         forgotten: false,
         rewound: false,
         renumbered: false,
+        admitted: new Set(),
         reborn: false,
       };
       this.tracks.set(id, track);
@@ -90,14 +93,16 @@ export class Monitor {
     const [id = "", suffix] = name.split("~");
     const track = this.track(id);
     const seen = this.#contents.get(event.id);
-    // Since when an id belongs to another content, or how a duplicate's original stands, may be forgotten.
-    const lenient =
-      track.forgotten || track.renumbered || (suffix !== undefined && this.#storeForgot());
+    // Since when an id belongs to another content, how a duplicate's original stands, and when a command was
+    // refused may be forgotten.
+    const fromMemory = suffix !== undefined || event.data.event === "rejected";
+    const lenient = track.renumbered || (fromMemory && this.#storeForgot());
     if (seen !== undefined && seen !== text && !lenient) {
       this.fail("P8", `event ${event.id} has two contents: ${seen} and ${text}`);
     }
     this.#contents.set(event.id, text);
-    if (suffix === "unreadable" && !track.forgotten)
+    // Where the store forgot whose id it was, the other content may have taken it.
+    if (suffix === "unreadable" && !(this.#storeForgot() && track.contents.size > 1))
       this.fail("bug", `the store was called unreadable: ${text}`);
     if (suffix !== undefined) {
       if (event.data.event === "rejected") track.reuses.add(event.id);
@@ -108,8 +113,8 @@ export class Monitor {
 
   #newEvent(track: Track, event: ProgressEvent, text: string): void {
     const { sequence } = event.data;
-    if (!track.forgotten && !track.renumbered) {
-      if (sequence <= track.highest && !track.rewound) {
+    if (!track.forgotten) {
+      if (sequence <= track.highest && !track.rewound && !track.renumbered) {
         this.fail("P8", `event ${event.id} comes after number ${track.highest}`);
       }
       if (track.finals.size > 0 && FINAL.has(event.data.event)) {
@@ -122,8 +127,16 @@ export class Monitor {
     track.highest = Math.max(track.highest, sequence);
     if (!FINAL.has(event.data.event)) return;
     track.finals.set(event.id, event);
-    const problem = track.forgotten ? null : checkOutcome(event, this.#observed);
+    const problem = track.reborn
+      ? null
+      : checkOutcome(event, this.#observed, (id) => this.#leaderOf(id));
     if (problem !== null) this.fail("P5", `${event.id} ${problem}: ${text}`);
+  }
+
+  #leaderOf(id: string): string | undefined {
+    const finals = [...(this.tracks.get(id)?.finals.values() ?? [])];
+    const leader = finals.at(-1)?.data["leader"];
+    return typeof leader === "string" ? leader : undefined;
   }
 
   /** P4, P9: whoever takes a message away leaves something behind. */

@@ -26,6 +26,25 @@ const STOPPED: ServerPlan = {
 const wish = (id: string, atMs: number) =>
   commandOf(id, STOPPED.id, atMs, { userid: `of-${id}` }, { on_busy: "wait" });
 
+/** A command is put aside and copied, carried out, and forgotten before the last copy comes. */
+const COPIES: Partial<Scenario> = {
+  rates: {
+    "store-away": 0.05,
+    "store-flush": 0.02,
+    "publish-twice": 0.3,
+    "hand-over-copy": 0.2,
+    "hand-over-late": 0.5,
+    disconnect: 0.02,
+  },
+  focus: [],
+  faultsForMs: 400_000,
+  skewMs: 0,
+  workers: 2,
+  cloud: { ...HONEST, jobsUpToMs: 20_000 },
+  servers: [STOPPED],
+  emissions: [wish("cmd-1", 0)],
+};
+
 /** The protocol broken in one place each. The simulation must notice every one of them. */
 export const MUTANTS: readonly Mutation[] = [
   {
@@ -115,6 +134,23 @@ export const MUTANTS: readonly Mutation[] = [
       servers: [STOPPED],
       emissions: [wish("cmd-1", 0), wish("cmd-2", 500), wish("cmd-3", 900)],
     }),
+  },
+  {
+    name: "copies-trusted",
+    what: "a copy of a command that was put aside is new to a store that has forgotten the first",
+    breaks: ["P1"],
+    switches: { trustCopies: true },
+    scenario: narrowed({
+      ...COPIES,
+      rates: { ...COPIES.rates, "store-flush": 0.004, disconnect: 0 },
+    }),
+  },
+  {
+    name: "doubt-forgotten",
+    what: "who takes over an admission does not doubt what the one before doubted",
+    breaks: ["P1"],
+    switches: { forgetDoubt: true },
+    scenario: narrowed(COPIES),
   },
   {
     name: "run-id-ignored",

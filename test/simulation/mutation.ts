@@ -8,6 +8,8 @@ import type { Scenario } from "./scenario.ts";
 /** What one delivery is about, for ports that must know. */
 export interface DeliveryContext {
   readonly about: string;
+  /** Of a raw command: which publish it comes from. */
+  readonly lineage?: number | undefined;
   /** Null: a raw command, or the sweeper. */
   readonly envelope: Envelope | null;
 }

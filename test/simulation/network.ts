@@ -2,6 +2,7 @@ import type { StoreAway } from "../../src/steps/ports.ts";
 import type { Reply } from "../support/in-memory/cloud-port.ts";
 import type { PublishTransport } from "../support/in-memory/outlet.ts";
 import type { StoreTransport } from "../support/in-memory/store.ts";
+import type { DeliveryContext } from "./mutation.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { STORE_TIMEOUT_MS } from "./rules.ts";
 import type { World } from "./world.ts";
@@ -50,7 +51,7 @@ export function request<T>(
 export function storeTransport(
   world: World,
   process: SimulatedProcess,
-  about: string,
+  { about, lineage }: DeliveryContext,
 ): StoreTransport {
   return <T>(label: string, effect: () => T) =>
     request<T | StoreAway>(world, process, label, (reply) => {
@@ -59,6 +60,9 @@ export function storeTransport(
       const carryOut = () => {
         if (!world.storeUp) return AWAY;
         const answer = effect();
+        if (label === "admit" && lineage !== undefined && kindOf(answer) === "claimed") {
+          world.monitor.track(about).admitted.add(lineage);
+        }
         if (world.tracing) world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
         return answer;
       };
@@ -106,6 +110,10 @@ export function publishTransport(world: World, process: SimulatedProcess): Publi
     };
     return request(world, process, label, network, { signal, answer: "unconfirmed" });
   };
+}
+
+function kindOf(answer: unknown): unknown {
+  return typeof answer === "object" && answer !== null && "kind" in answer ? answer.kind : null;
 }
 
 /** An answer in a few words, for the trace. */

@@ -14,6 +14,9 @@ export interface Observed {
   diskChanges(serverId: string): number;
 }
 
+/** Whose outcome a command repeats, as far as its own final event says. */
+export type LeaderOf = (id: string) => string | undefined;
+
 /** Classes of `failed` that do not say that nothing was done. */
 export const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set([
   "job-failed",
@@ -30,10 +33,13 @@ export function leavesTrace({ outcome, course }: Execution): boolean {
 }
 
 /** P5: is this final event true, as far as the ledger knows? Null: yes. */
-export function checkOutcome({ data }: ProgressEvent, observed: Observed): string | null {
+export function checkOutcome(
+  { data }: ProgressEvent,
+  observed: Observed,
+  leaderOf: LeaderOf,
+): string | null {
   const id = data.command_id;
-  const leader = data["leader"];
-  const ids = typeof leader === "string" ? [id, leader] : [id];
+  const ids = chain(id, data["leader"], leaderOf);
   const mine = observed.ledger.filter((one) => one.commandId === id && leavesTrace(one));
   const runs = observed.ledger.filter((one) => ids.includes(one.commandId ?? ""));
   switch (data.event) {
@@ -50,4 +56,15 @@ export function checkOutcome({ data }: ProgressEvent, observed: Observed): strin
     default:
       return mine.length === 0 ? null : "although it was run";
   }
+}
+
+/** A leader that the store forgot may have become a joiner itself. */
+function chain(id: string, leader: unknown, leaderOf: LeaderOf): string[] {
+  const ids = [id];
+  let next = leader;
+  while (typeof next === "string" && !ids.includes(next)) {
+    ids.push(next);
+    next = leaderOf(next);
+  }
+  return ids;
 }

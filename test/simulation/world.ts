@@ -5,6 +5,7 @@ import { type Course, MemoryCloud } from "../support/in-memory/cloud.ts";
 import { type ProjectMemory, StoreMemory } from "../support/in-memory/memory.ts";
 import { BEGINNING_MS, VirtualTime } from "../support/in-memory/virtual-time.ts";
 import { Dice } from "./dice.ts";
+import { lineageHeader } from "./lineage.ts";
 import { Incarnation, SWEEPER_MARK } from "./incarnation.ts";
 import { inflict } from "./inflict.ts";
 import { Loss } from "./loss.ts";
@@ -40,10 +41,12 @@ export class World {
   inFlight = 0;
   /** Since the last event some worker was given an answer: its promises must run. */
   dirty = false;
-  emissionsLeft: number;
+  /** What the emitters have not published yet. */
+  readonly toEmit: Set<Emission>;
   readonly #onTrace: ((line: string) => void) | undefined;
   readonly #blocked = new Map<string, number>();
   #names = 0;
+  #lineages = 0;
 
   constructor({ scenario, mutation, onTrace }: WorldOptions) {
     this.scenario = mutation?.scenario?.(scenario) ?? scenario;
@@ -63,7 +66,7 @@ export class World {
     this.monitor = new Monitor(this.#observed(), () => this.loss.happened, mutation?.breaks);
     this.loss = new Loss(this);
     this.#prepareStore();
-    this.emissionsLeft = this.scenario.emissions.length;
+    this.toEmit = new Set(this.scenario.emissions);
     for (const emission of this.scenario.emissions) this.#emit(emission, emission.atMs);
     for (let i = 0; i < this.scenario.workers; i++) this.start();
     this.time.after(this.scenario.faultsForMs, () => this.#endFaults());
@@ -140,14 +143,14 @@ export class World {
 
   /** Nothing is on its way and nobody has anything in hand. */
   isIdle(): boolean {
-    if (!this.dice.over || this.inFlight > 0 || this.emissionsLeft > 0) return false;
+    if (!this.dice.over || this.inFlight > 0 || this.toEmit.size > 0) return false;
     return this.broker.isEmpty();
   }
 
   #emit(emission: Emission, delayMs: number): void {
     this.time.after(delayMs, () => {
       if (!this.broker.up) return this.#emit(emission, 1_000);
-      this.emissionsLeft -= 1;
+      this.toEmit.delete(emission);
       this.monitor.emitted(emission);
       const content: Content = {
         about: emission.id,
@@ -158,6 +161,7 @@ export class World {
           contentType: "application/json",
           timestamp: Math.floor(this.time.nowMs / 1_000),
           ...(emission.replyTo === undefined ? {} : { replyTo: emission.replyTo }),
+          headers: lineageHeader((this.#lineages += 1)),
         },
         label: "command",
       };
