@@ -2,7 +2,7 @@ import type { ProjectId } from "./contract/ids.ts";
 import { rungAtLeast } from "./core/backoff.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
 import { type Intake, readCommand } from "./core/intake.ts";
-import { type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
+import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
 import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
 import type {
@@ -55,11 +55,14 @@ export function createWorker(deps: WorkerDeps): Worker {
   const refuse = createRefuse(deps);
 
   function takeCommand(delivery: Delivery, came: PutAside | null = null) {
+    const { redelivered } = delivery;
+    const { arrivedAtMs, doubt, unseenUntilMs } = came ?? firstSeen(clock.nowMs());
     return takeRaw(admit, delivery, {
-      arrivedAtMs: came?.arrivedAtMs ?? clock.nowMs(),
-      redelivered: delivery.redelivered || came !== null,
-      doubt: delivery.redelivered || came?.doubt === true,
-      unseenUntilMs: came?.unseenUntilMs ?? null,
+      arrivedAtMs,
+      redelivered: redelivered || came !== null,
+      doubt: redelivered || doubt,
+      // What the broker brings again may have been anywhere.
+      unseenUntilMs: redelivered && came === null ? null : unseenUntilMs,
     });
   }
 

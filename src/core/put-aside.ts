@@ -4,7 +4,7 @@ export interface PutAside {
   readonly arrivedAtMs: number;
   /** It may have been taken before: by the broker's word, by ours, or because the store has forgotten since. */
   readonly doubt: boolean;
-  /** No copy of it can have been taken before this instant, epoch ms; null: there is no copy of ours. */
+  /** Nobody else can have taken it, or a copy of it, before this instant, epoch ms; null: not known. */
   readonly unseenUntilMs: number | null;
 }
 
@@ -15,8 +15,19 @@ export type PutAsideWhy =
   /** The store has it on record: another delivery has it, it could not be told, or we do not understand what is saved. */
   | { readonly why: "fenced" | "queue-full" | "later-version" };
 
-/** A copy that comes back later than this was held up somewhere, and another one may have been taken meanwhile. */
+/**
+ * What comes this much after it is due is punctual: a memory that began within it can have forgotten no more than a
+ * beginning, for no reinstall is over so soon, and an unfinished one is put back by its own message.
+ */
 const PUNCTUAL_MS = 5_000;
+
+/**
+ * A command that comes for the first time: only after a while can the broker have given it to another worker too,
+ * because ours stood still.
+ */
+export function firstSeen(nowMs: number): PutAside {
+  return { arrivedAtMs: nowMs, doubt: false, unseenUntilMs: nowMs + PUNCTUAL_MS };
+}
 
 /**
  * The marks of a raw command that waits (again). Whatever is put aside may exist twice: a confirm that was lost, a
@@ -40,8 +51,10 @@ export function putAside(
         unseenUntilMs: why.untilMs,
       };
     case "store-away": {
-      const late = unseenUntilMs !== null && nowMs > unseenUntilMs + PUNCTUAL_MS;
-      return { arrivedAtMs, doubt, unseenUntilMs: late ? unseenUntilMs : nowMs + delayMs };
+      // Held up somewhere: another copy may have been taken since it was due.
+      const late = unseenUntilMs !== null && nowMs > unseenUntilMs;
+      const dueMs = nowMs + delayMs;
+      return { arrivedAtMs, doubt, unseenUntilMs: late ? unseenUntilMs : dueMs + PUNCTUAL_MS };
     }
     case "fenced":
     case "queue-full":

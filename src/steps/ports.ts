@@ -232,7 +232,7 @@ export interface CommandDelivery {
   /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that cannot be told. */
   readonly doubt: boolean;
   readonly arrivedAtMs: number;
-  /** No copy of it can have been taken before; null: there is no copy. */
+  /** Nobody else can have taken it, or a copy of it, before; null: not known. */
   readonly unseenUntilMs: number | null;
 }
 

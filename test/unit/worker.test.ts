@@ -77,7 +77,7 @@ describe("a command that is understood", () => {
     world.answers.admit = () => AWAY;
     expect(await take(world)).toBe("ack");
     expect(world.putAside).toEqual([
-      { delayMs: 2_000, arrivedAtMs: NOW, doubt: false, unseenUntilMs: NOW + 2_000 },
+      { delayMs: 2_000, arrivedAtMs: NOW, doubt: false, unseenUntilMs: NOW + 7_000 },
     ]);
     world.answers.publish = () => "unconfirmed";
     expect(await take(world)).toBe("requeue");
@@ -115,7 +115,7 @@ describe("a command that is understood", () => {
     world.answers.putAside = () => "confirmed";
     expect(await take(world)).toBe("ack");
     expect(world.putAside).toEqual([
-      { delayMs: 2_000, arrivedAtMs: NOW, doubt: true, unseenUntilMs: null },
+      { delayMs: 2_000, arrivedAtMs: NOW, doubt: true, unseenUntilMs: NOW + 5_000 },
     ]);
   });
 

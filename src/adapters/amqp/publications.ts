@@ -13,7 +13,7 @@ export const DEAD_TYPE = "ecs.reinstall.dead.v1";
 export const ARRIVED_AT_HEADER = "x-ecs-arrived-at";
 /** Boolean: it may have been carried out before. */
 export const DOUBT_HEADER = "x-ecs-doubt";
-/** Epoch ms: no copy of it can have been taken before. */
+/** Epoch ms: nobody can have taken it, or a copy of it, before. */
 export const UNSEEN_UNTIL_HEADER = "x-ecs-unseen-until";
 /** Number: how often an internal message was passed on by workers that do not understand it. */
 export const PASSES_HEADER = "x-ecs-passes";
@@ -69,7 +69,7 @@ export function arrivalPublication(
   return againAs(ARRIVAL_TYPE, settings, raw, delayMs, {
     [ARRIVED_AT_HEADER]: arrivedAtMs,
     [DOUBT_HEADER]: doubt,
-    ...(unseenUntilMs === null ? {} : { [UNSEEN_UNTIL_HEADER]: unseenUntilMs }),
+    [UNSEEN_UNTIL_HEADER]: unseenUntilMs ?? undefined,
   });
 }
 

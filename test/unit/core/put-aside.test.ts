@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type PutAside, putAside } from "../../../src/core/put-aside.ts";
+import { firstSeen, type PutAside, putAside } from "../../../src/core/put-aside.ts";
 import { MINUTE, NOW, SECOND } from "./builders.ts";
 
 const AWAY = { why: "store-away" } as const;
@@ -7,19 +7,27 @@ const FIRST: PutAside = { arrivedAtMs: NOW - MINUTE, doubt: false, unseenUntilMs
 const AGAIN: PutAside = { ...FIRST, unseenUntilMs: NOW };
 
 describe("a raw command that waits", () => {
-  it("for a store that is away: no copy of it can be taken before it is due", () => {
-    expect(putAside(FIRST, AWAY, 5 * SECOND, NOW)).toEqual({
+  it("for a store that is away: no copy of it can be taken before it is due, with five seconds of room", () => {
+    expect(putAside(FIRST, AWAY, 2 * SECOND, NOW)).toEqual({
       ...FIRST,
-      unseenUntilMs: NOW + 5 * SECOND,
+      unseenUntilMs: NOW + 7 * SECOND,
     });
   });
 
   it.each([
-    ["on time", 0, NOW + 2 * SECOND],
-    ["within five seconds", 5 * SECOND, NOW + 7 * SECOND],
-    ["later: another copy may have been taken since it was due", 5 * SECOND + 1, NOW],
-  ])("again, having come back %s", (_how, lateMs, unseenUntilMs) => {
-    expect(putAside(AGAIN, AWAY, 2 * SECOND, NOW + lateMs)).toEqual({ ...AGAIN, unseenUntilMs });
+    ["on time", -5 * SECOND, NOW + 2 * SECOND],
+    ["within the room", 0, NOW + 7 * SECOND],
+    ["later: another copy may have been taken since it was due", 1, NOW],
+  ])("again, having come back %s", (_how, afterMs, unseenUntilMs) => {
+    expect(putAside(AGAIN, AWAY, 2 * SECOND, NOW + afterMs)).toEqual({ ...AGAIN, unseenUntilMs });
+  });
+
+  it("is seen by nobody else for five seconds when it comes for the first time", () => {
+    expect(firstSeen(NOW)).toEqual({
+      arrivedAtMs: NOW,
+      doubt: false,
+      unseenUntilMs: NOW + 5 * SECOND,
+    });
   });
 
   it("for a store that rebuilds: nothing is taken before its memory opens, and it came before that", () => {

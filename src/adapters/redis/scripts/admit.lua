@@ -33,8 +33,8 @@ if rec[1] then
   if rec[3] == mine then base = tonumber(rec[4])
   elseif rec[14] ~= epoch.id then base = fresh_sequence(base) end
 else
-  -- Delivered before, at a time when the store's memory was not settled; or put aside, and a copy may have been taken
-  -- before this memory began: no record proves nothing.
+  -- Delivered before, at a time when the store's memory was not settled; or another delivery, or a copy, may have been
+  -- taken before this memory began: no record proves nothing.
   doubt = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
     or (unseen_until ~= '' and epoch.since >= tonumber(unseen_until))
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
