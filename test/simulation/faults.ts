@@ -23,6 +23,7 @@ export const CALL_FAULTS = [
   "publish-lost-confirm",
   "publish-lost",
   "publish-twice",
+  "publish-refused",
   "hand-over-late",
   "hand-over-copy",
   ...CLOUD_FAULTS,

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { PublishTransport } from "../support/in-memory/outlet.ts";
 import { publishTransport } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import { scenarioOf } from "./scenario.ts";
@@ -15,7 +16,7 @@ function emptyWorld(): World {
 describe("publishing through the simulated network", () => {
   let world: World;
   let taken: number;
-  let publish: (signal?: AbortSignal) => Promise<"confirmed" | "unconfirmed">;
+  let publish: (signal?: AbortSignal) => ReturnType<PublishTransport>;
 
   beforeEach(() => {
     world = emptyWorld();

@@ -82,7 +82,7 @@ export function storeTransport(
 /** The broker: a message lost, taken twice, taken without a word, or held in its socket until an alarm is over. */
 export function publishTransport(world: World, process: SimulatedProcess): PublishTransport {
   return (label, accept, signal) => {
-    const network = (reply: Reply<"confirmed" | "unconfirmed">) => {
+    const network = (reply: Reply<Awaited<ReturnType<PublishTransport>>>) => {
       const { time, dice, random } = world;
       if (signal.aborted) return reply("unconfirmed", 0);
       // The broker speaks of its alarm only to who publishes: the first message was sent already.
@@ -97,6 +97,8 @@ export function publishTransport(world: World, process: SimulatedProcess): Publi
         if (world.broker.up) time.after(1_000, () => accept() || held());
       };
       const there = world.latency();
+      const isEvent = label.startsWith("publish event");
+      if (isEvent && dice.call("publish-refused", label)) return reply("refused", world.latency());
       if (dice.call("publish-lost", label)) return reply("unconfirmed", CONFIRM_TIMEOUT_MS);
       if (dice.call("publish-lost-confirm", label)) {
         time.after(there, take);

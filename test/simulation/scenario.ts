@@ -3,6 +3,7 @@ import type { Rules } from "../../src/core/rules.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
 import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults.ts";
 import { Random } from "./random.ts";
+import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { RULES } from "./rules.ts";
 
 export const PROJECT = "0123456789abcdef0123456789abcdef";
@@ -85,7 +86,38 @@ export function scenarioOf(seed: number): Scenario {
     slowNetwork: random.chance(0.25),
     deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },
   };
-  return { ...scenario, servers: servers.map((one) => ({ ...one, endsAs: powerAfter(random) })) };
+  return {
+    ...scenario,
+    servers: servers.map((one) => ({ ...one, endsAs: powerAfter(random) })),
+    emissions: conditioned(scenario.emissions, random),
+    // A listener's queue that is full.
+    rates: random.chance(0.2)
+      ? { ...rates, "publish-refused": random.pick([0.05, 0.2, 0.5]) }
+      : rates,
+  };
+}
+
+/** Drawn last, too: what an emitter may ask for so that nothing is done any more. Copies of a command stay copies. */
+function conditioned(emissions: readonly Emission[], random: Random): Emission[] {
+  const conditions = new Map<string, object>();
+  return emissions.map((emission) => {
+    const plain = emission.body.toString("utf8");
+    const known = conditions.get(plain);
+    const condition = known ?? conditionOf(emission, random);
+    conditions.set(plain, condition);
+    const body = { ...(JSON.parse(plain) as object), ...condition };
+    return { ...emission, body: Buffer.from(JSON.stringify(body)) };
+  });
+}
+
+function conditionOf({ atMs, serverId }: Emission, random: Random): object {
+  const instant = (ms: number) => new Date(Math.floor(BEGINNING_MS + ms)).toISOString();
+  const first = `disk-${Number(serverId.at(-1)) + 1}`;
+  return {
+    ...(random.chance(0.2) ? { observed_at: instant(atMs - random.wild(1, 300_000)) } : {}),
+    ...(random.chance(0.1) ? { expires_at: instant(atMs + random.wild(1_000, 900_000)) } : {}),
+    ...(random.chance(0.15) ? { expected_system_disk: first } : {}),
+  };
 }
 
 /** Drawn after everything else: seeds in which servers end running are the histories that they were before. */
@@ -116,7 +148,7 @@ function ratesOf(random: Random): FaultRates {
   if (random.chance(0.04)) return rates;
   const share = random.pick([0.1, 0.25, 0.5]);
   for (const fault of FAULTS) {
-    if (!random.chance(share)) continue;
+    if (fault === "publish-refused" || !random.chance(share)) continue;
     const perCall = fault.startsWith("send-") || fault.startsWith("hand-over");
     rates[fault] = random.pick(perCall ? [0.1, 0.3, 0.6] : [0.001, 0.005, 0.02]);
   }

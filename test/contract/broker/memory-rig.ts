@@ -36,7 +36,7 @@ export function memoryRigs({ copyLateMs = null }: { copyLateMs?: number | null }
       ladderMs: LADDER_MS,
       transport: async (label, accept, signal) =>
         eventsRefused && label.startsWith("publish event")
-          ? "unconfirmed"
+          ? "refused"
           : atOnce(label, accept, signal),
       onEvent: ({ id }, routingKey) => left.events.push({ id, routingKey }),
       onReply({ id }, queue, correlationId) {

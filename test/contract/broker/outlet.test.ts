@@ -56,9 +56,9 @@ describe.each(RIGS)("an outlet %s", (_name, rigs) => {
     expect(rig.left.dead).toEqual([{ messageId: "c1", reason: "rejected", body }]);
   });
 
-  it("sends nothing after a message that is not confirmed", async () => {
+  it("says that a full queue refused a message, and sends nothing after it", async () => {
     await rig.refuseEvents();
-    expect(await publish(rig, step("before"), event("c1/1"), step("after"))).toBe("unconfirmed");
+    expect(await publish(rig, step("before"), event("c1/1"), step("after"))).toBe("refused");
     expect(await stepsThere()).toEqual(stepIds("before", "marker"));
   });
 

@@ -17,7 +17,7 @@ export type PublishTransport = (
   label: string,
   accept: () => boolean,
   signal: AbortSignal,
-) => Promise<"confirmed" | "unconfirmed">;
+) => Promise<"confirmed" | "refused" | "unconfirmed">;
 
 export interface MemoryOutletOptions {
   readonly broker: MemoryBroker;
@@ -78,11 +78,11 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
         if (message.kind === "reply" && isOurs(settings, message.queue)) continue;
         const accept = unlessBlocked(() => take(message));
         const outcome = await transport(labelOf(message), accept, signal);
-        if (outcome === "unconfirmed") return outcome;
+        if (outcome !== "confirmed") return outcome;
       }
       return "confirmed";
     },
-    republishArrival(raw, marks, signal) {
+    async republishArrival(raw, marks, signal) {
       const { routingKey, body, properties } = arrivalPublication(settings, raw, marks);
       const content: Content = {
         about: aboutOf(raw),
@@ -92,7 +92,8 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
         label: "arrival",
       };
       const accept = unlessBlocked(() => broker.putDelayed(content, rungOf(settings, routingKey)));
-      return transport("publish arrival", accept, signal);
+      const outcome = await transport("publish arrival", accept, signal);
+      return outcome === "confirmed" ? outcome : "unconfirmed";
     },
     async passOn() {
       throw new Error("there is one version only here");
