@@ -31,7 +31,7 @@ import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
 import { amqpSettings, cloudSettings, protocolRules, storeRules } from "./settings.ts";
 import { createComplete } from "./steps/complete.ts";
-import type { ReachPoint } from "./steps/ports.ts";
+import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createSweep } from "./steps/sweep.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWorker } from "./worker.ts";

@@ -12,7 +12,8 @@ import { type Phase, TRANSITIONS } from "./core/state.ts";
 import type { QueueRole } from "./observe/labels.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { Metrics } from "./observe/metrics.ts";
-import type { Clock, Delivery as PlainDelivery, Disposition } from "./steps/ports.ts";
+import type { Clock } from "./steps/ports/clock.ts";
+import type { Delivery as PlainDelivery, Disposition } from "./steps/ports/outlet.ts";
 import type { Worker } from "./worker.ts";
 
 type Handler = (delivery: Delivery) => Promise<Disposition>;

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import { createApp } from "./app.ts";
 import { loadConfig } from "./config/load.ts";
 import { formatProblems } from "./config/problem.ts";
-import type { ReachPoint } from "./steps/ports.ts";
+import type { ReachPoint } from "./steps/ports/clock.ts";
 
 /** sysexits.h EX_CONFIG: the configuration is wrong, a restart will not help. */
 const EXIT_CONFIG = 78;

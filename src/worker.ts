@@ -5,14 +5,10 @@ import { type Intake, readCommand } from "./core/intake.ts";
 import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
 import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
-import type {
-  CommandDelivery,
-  Delivery,
-  DiskEvidence,
-  Disposition,
-  Journal,
-  Outlet,
-} from "./steps/ports.ts";
+import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
+import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
+import type { DiskEvidence } from "./steps/ports/disk-evidence.ts";
+import type { Journal } from "./steps/ports/journal.ts";
 import { createRefuse } from "./steps/refuse.ts";
 import { bodyOf, createRunStep } from "./steps/run-step.ts";
 import type { StepDeps } from "./steps/step.ts";

@@ -1,6 +1,12 @@
-import type { EventName, FinalEventName, ProgressEvent } from "../contract/event.ts";
-import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
-import type { Clock, Journal } from "../steps/ports.ts";
+import {
+  type EventName,
+  FINAL_EVENTS,
+  type FinalEventName,
+  type ProgressEvent,
+  WaitReason,
+} from "../contract/event.ts";
+import type { Clock } from "../steps/ports/clock.ts";
+import type { Journal } from "../steps/ports/journal.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 

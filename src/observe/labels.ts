@@ -46,7 +46,7 @@ export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
 export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed"] as const;
 export type PublishResult = (typeof PUBLISH_RESULTS)[number];
 
-/** What became of one reinstall POST (steps/ports.ts, `Submission`). */
+/** What became of one reinstall POST (core/observations.ts, `Submission`). */
 export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "unknown"] as const;
 export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];
 

@@ -1,4 +1,4 @@
-import type { CloudApi } from "../steps/ports.ts";
+import type { CloudApi } from "../steps/ports/cloud-api.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** The cloud as it is, counting what became of each reinstall POST. */

@@ -1,5 +1,6 @@
 import type { Phase, State } from "../core/state.ts";
-import type { ClaimAnswer, Clock, ReinstallStore, StepClaim } from "../steps/ports.ts";
+import type { ClaimAnswer, ReinstallStore, StepClaim } from "../steps/ports/reinstall-store.ts";
+import type { Clock } from "../steps/ports/clock.ts";
 import type { StepOutcome } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
 

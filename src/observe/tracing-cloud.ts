@@ -1,5 +1,6 @@
 import type { Operation, RequestOutcome } from "../adapters/cloud/operation.ts";
-import type { CloudApi, Refusal, SignedReinstall, Unavailable } from "../steps/ports.ts";
+import type { CloudApi, SignedReinstall } from "../steps/ports/cloud-api.ts";
+import type { Refusal, Unavailable } from "../core/observations.ts";
 import type { Attributes, Span, SpanStart } from "./tracing-spans.ts";
 import type { Tracer } from "./tracing-tracer.ts";
 

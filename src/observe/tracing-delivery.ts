@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
-import type { Delivery, Disposition } from "../steps/ports.ts";
+import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import type { Attributes, Origin, Span, SpanStart } from "./tracing-spans.ts";
 import { parseTraceparent, traceHeaders } from "./tracing-traceparent.ts";
 import type { Tracer } from "./tracing-tracer.ts";

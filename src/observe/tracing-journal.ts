@@ -1,4 +1,4 @@
-import type { Journal } from "../steps/ports.ts";
+import type { Journal } from "../steps/ports/journal.ts";
 import type { Tracer } from "./tracing-tracer.ts";
 
 /** The diary goes on as it is; what it says of a delivery's end becomes part of the delivery's span. */

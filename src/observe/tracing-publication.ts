@@ -1,4 +1,4 @@
-import type { Outgoing } from "../steps/ports.ts";
+import type { Outgoing } from "../steps/ports/outlet.ts";
 import type { Attributes, Span, SpanContext, SpanStart } from "./tracing-spans.ts";
 import { parseTraceparent, traceHeaders } from "./tracing-traceparent.ts";
 import type { Tracer } from "./tracing-tracer.ts";

@@ -1,4 +1,5 @@
-import type { DiskEvidence, ReinstallStore } from "../steps/ports.ts";
+import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
+import type { ReinstallStore } from "../steps/ports/reinstall-store.ts";
 import type { SpanStart } from "./tracing-spans.ts";
 import type { Tracer } from "./tracing-tracer.ts";
 

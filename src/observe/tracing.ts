@@ -1,10 +1,8 @@
-import type {
-  CloudApi,
-  DiskEvidence,
-  Disposition,
-  Journal,
-  ReinstallStore,
-} from "../steps/ports.ts";
+import type { CloudApi } from "../steps/ports/cloud-api.ts";
+import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
+import type { Disposition } from "../steps/ports/outlet.ts";
+import type { Journal } from "../steps/ports/journal.ts";
+import type { ReinstallStore } from "../steps/ports/reinstall-store.ts";
 import {
   type CloudEndpoints,
   recordRequest,

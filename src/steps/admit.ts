@@ -15,7 +15,8 @@ import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
-import type { AdmitAnswer, CloudApi, CommandDelivery, LockAnswer } from "./ports.ts";
+import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/reinstall-store.ts";
+import type { CloudApi } from "./ports/cloud-api.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 const ACCEPTED: EventDraft = { event: "accepted", data: {} };

@@ -1,7 +1,8 @@
 import { rejected, toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { outcomeMessages } from "./finish.ts";
-import type { CommandView, Outgoing } from "./ports.ts";
+import type { CommandView } from "./ports/reinstall-store.ts";
+import type { Outgoing } from "./ports/outlet.ts";
 import { reuseSuffix } from "./refuse.ts";
 
 /** Routing key of `duplicate` where nobody asked for a reply: apart from the original's own events (contract §3). */

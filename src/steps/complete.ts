@@ -15,7 +15,9 @@ import {
   repeatMessages,
   type Stored,
 } from "./finish.ts";
-import type { Disposition, Journal, Outgoing, Outlet, StoredOutcome } from "./ports.ts";
+import type { Disposition, Outgoing, Outlet } from "./ports/outlet.ts";
+import type { Journal } from "./ports/journal.ts";
+import type { StoredOutcome } from "./ports/reinstall-store.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
 /** What is being worked on, whichever way it came. */

@@ -8,18 +8,17 @@ import {
 } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
+import type { Clock, ReachPoint } from "./ports/clock.ts";
+import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type {
-  Clock,
-  DiskEvidence,
   FinishAnswer,
   Outbox,
-  Outgoing,
-  ReachPoint,
   ReinstallStore,
   SaveAnswer,
   StepClaim,
   StoredOutcome,
-} from "./ports.ts";
+} from "./ports/reinstall-store.ts";
+import type { Outgoing } from "./ports/outlet.ts";
 import type { StepResult } from "./step.ts";
 
 export interface FinishDeps {

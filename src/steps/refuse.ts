@@ -3,7 +3,9 @@ import { rejected, toProgressEvent } from "../core/events.ts";
 import type { Intake } from "../core/intake.ts";
 import type { PutAsideWhy } from "../core/put-aside.ts";
 import { outcomeMessages } from "./finish.ts";
-import type { Clock, Outgoing, ReinstallStore, StoredOutcome } from "./ports.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Outgoing } from "./ports/outlet.ts";
+import type { ReinstallStore, StoredOutcome } from "./ports/reinstall-store.ts";
 
 export interface RefuseDeps {
   readonly store: ReinstallStore;

@@ -2,7 +2,7 @@ import type { Envelope } from "../core/envelope.ts";
 import type { State } from "../core/state.ts";
 import { bury, MAX_DEATHS } from "./bury.ts";
 import { createJoin } from "./join.ts";
-import type { ClaimAnswer } from "./ports.ts";
+import type { ClaimAnswer } from "./ports/reinstall-store.ts";
 import { createPrepare } from "./prepare.ts";
 import { createReconcile } from "./reconcile.ts";
 import { createSettle } from "./settle.ts";

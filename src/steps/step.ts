@@ -7,17 +7,16 @@ import type { Rules } from "../core/rules.ts";
 import type { Phase, State } from "../core/state.ts";
 import type {
   ClaimAnswer,
-  Clock,
-  CloudApi,
   CommandView,
-  DiskEvidence,
   Outbox,
-  Outlet,
-  ReachPoint,
   ReinstallStore,
   StepClaim,
   StoredOutcome,
-} from "./ports.ts";
+} from "./ports/reinstall-store.ts";
+import type { Clock, ReachPoint } from "./ports/clock.ts";
+import type { CloudApi } from "./ports/cloud-api.ts";
+import type { DiskEvidence } from "./ports/disk-evidence.ts";
+import type { Outlet } from "./ports/outlet.ts";
 
 /** What every step leans on. */
 export interface StepDeps {

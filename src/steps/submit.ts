@@ -3,7 +3,9 @@ import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { In } from "../core/state.ts";
 import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core/submission.ts";
-import type { ClaimAnswer, SignedReinstall, Submission } from "./ports.ts";
+import type { ClaimAnswer } from "./ports/reinstall-store.ts";
+import type { SignedReinstall } from "./ports/cloud-api.ts";
+import type { Submission } from "../core/observations.ts";
 import {
   type Arrival,
   conclude,

@@ -8,7 +8,9 @@ import type { Order } from "../core/order.ts";
 import { bury } from "./bury.ts";
 import type { createComplete, Work } from "./complete.ts";
 import { outcomeMessages } from "./finish.ts";
-import { type Outlet, type Stranded, type StrandedCommands, SWEEPER } from "./ports.ts";
+import type { Outlet } from "./ports/outlet.ts";
+import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";
+import { SWEEPER } from "./ports/reinstall-store.ts";
 import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {

@@ -1,4 +1,5 @@
-import type { CloudApi, Look } from "../../src/steps/ports.ts";
+import type { CloudApi } from "../../src/steps/ports/cloud-api.ts";
+import type { Look } from "../../src/core/observations.ts";
 import {
   type CloudFault,
   type CloudNetwork,

@@ -1,5 +1,5 @@
 import { ServerId } from "../../src/contract/ids.ts";
-import type { Submission } from "../../src/steps/ports.ts";
+import type { Submission } from "../../src/core/observations.ts";
 import type { WorkerDeps } from "../../src/worker.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";

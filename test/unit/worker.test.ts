@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Delivery } from "../../src/steps/ports.ts";
+import type { Delivery } from "../../src/steps/ports/outlet.ts";
 import { createWorker } from "../../src/worker.ts";
 import {
   BODY,

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from "amqplib";
-import type { Delivery as PlainDelivery } from "../../steps/ports.ts";
+import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
 
 /** A message as the broker brought it, with what only this room asks of it. */
 export interface Delivery extends PlainDelivery {

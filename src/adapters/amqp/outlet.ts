@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { ArrivalMarks, Outgoing, Outlet } from "../../steps/ports.ts";
+import type { ArrivalMarks, Outgoing, Outlet } from "../../steps/ports/outlet.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Publication } from "./confirm-lane.ts";
 import type { Delivery } from "./delivery.ts";

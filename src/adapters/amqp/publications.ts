@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports.ts";
+import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { delayQueue, topologyOf } from "./topology.ts";

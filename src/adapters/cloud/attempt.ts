@@ -1,4 +1,4 @@
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { AuthBreaker, AuthResult } from "./auth-breaker.ts";
 import type { EndpointBreaker, EndpointResult } from "./breaker.ts";

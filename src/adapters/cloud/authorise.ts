@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import { type Credentials, identityOf, readCredentials, secretsOf } from "./credentials.ts";
 import type { HttpRequest } from "./exchange.ts";
 import { authorization, queryString, sdkDate } from "./signer.ts";

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import type { Answer } from "./answer.ts";
 import type { Attempted, AttemptFn } from "./attempt.ts";
 import type { AuthBreaker } from "./auth-breaker.ts";

@@ -1,4 +1,5 @@
-import type { Clock, CloudApi } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { CloudApi } from "../../steps/ports/cloud-api.ts";
 import { createAttempt } from "./attempt.ts";
 import { createAuthBreaker } from "./auth-breaker.ts";
 import { createAuthorise } from "./authorise.ts";

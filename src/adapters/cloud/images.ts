@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { ImageLook } from "../../steps/ports.ts";
+import type { ImageLook } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
 import { summary, unavailableBy } from "./error-table.ts";
 import type { ReadDeps } from "./servers.ts";

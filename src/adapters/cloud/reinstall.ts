@@ -1,8 +1,7 @@
-import type { ProjectId, ServerId } from "../../contract/ids.ts";
-import { JobId } from "../../contract/ids.ts";
+import { JobId, type ProjectId, type ServerId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
 import type { Submission } from "../../core/observations.ts";
-import type { Signing } from "../../steps/ports.ts";
+import type { Signing } from "../../steps/ports/cloud-api.ts";
 import type { Answer } from "./answer.ts";
 import { type Call, unavailableBecause } from "./calls.ts";
 import { CLASS_VERDICTS } from "./error-class.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import type { Attempt, Attempted, AttemptFn } from "./attempt.ts";
 import { type CredentialValues, identityOf, secretsOf } from "./credentials.ts";
 import { summary, unavailableBy } from "./error-table.ts";

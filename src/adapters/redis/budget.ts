@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import type { RequestBudget } from "../cloud/budget.ts";
 
 export interface BudgetOptions {

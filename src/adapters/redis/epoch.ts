@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Clock } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
 import { keysOf } from "./keys.ts";
 import { SaveReply } from "./replies.ts";
 import type { ScriptRunner } from "./script-runner.ts";

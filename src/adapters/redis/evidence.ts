@@ -1,4 +1,4 @@
-import type { DiskEvidence } from "../../steps/ports.ts";
+import type { DiskEvidence } from "../../steps/ports/disk-evidence.ts";
 import type { RedisClient } from "./client.ts";
 import { evidenceKey } from "./keys.ts";
 

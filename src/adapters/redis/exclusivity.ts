@@ -1,7 +1,8 @@
 import type { CommandId } from "../../contract/ids.ts";
 import { SEQUENCE_BLOCK, storedEnvelope } from "../../core/envelope.ts";
 import type { Order } from "../../core/order.ts";
-import type { Clock, LockAnswer, ReinstallStore, StepClaim } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { LockAnswer, ReinstallStore, StepClaim } from "../../steps/ports/reinstall-store.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import {

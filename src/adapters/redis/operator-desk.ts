@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import type { StoreAway, StoreCorrupt } from "../../steps/ports.ts";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";

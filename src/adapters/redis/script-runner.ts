@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import type { StoreAway, StoreCorrupt } from "../../steps/ports.ts";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
 import type { RedisClient } from "./client.ts";
 
 const SCRIPTS = [

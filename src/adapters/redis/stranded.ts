@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { CommandId } from "../../contract/ids.ts";
 import { Order } from "../../core/order.ts";
-import type { Clock, Stranded, StrandedCommands } from "../../steps/ports.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { Stranded, StrandedCommands } from "../../steps/ports/stranded-commands.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import { Outbox, StoredOutcome } from "./replies.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import type { Outgoing } from "../../../src/steps/ports.ts";
+import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
 import { eventually } from "../../support/eventually.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";

@@ -1,5 +1,5 @@
 import type { PutAside } from "../../../src/core/put-aside.ts";
-import type { Delivery, Disposition } from "../../../src/steps/ports.ts";
+import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
 
 /** One delivery, as the worker was handed it. */

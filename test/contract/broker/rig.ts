@@ -1,4 +1,4 @@
-import type { Outlet } from "../../../src/steps/ports.ts";
+import type { Outlet } from "../../../src/steps/ports/outlet.ts";
 import type { Answer, Hands } from "./hands.ts";
 
 /** A broker under test, and what its surroundings may do to it. */

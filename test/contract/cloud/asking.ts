@@ -4,10 +4,10 @@ import type {
   JobLook,
   Look,
   ServerView,
-  SignedReinstall,
   StopOutcome,
   Submission,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/core/observations.ts";
+import type { SignedReinstall } from "../../../src/steps/ports/cloud-api.ts";
 import type { CloudRig } from "./rig.ts";
 import { PROJECT, SERVER, signal } from "./setup.ts";
 

@@ -4,7 +4,7 @@ import { ServerId } from "../../../src/contract/ids.ts";
 import type { FaultSpec, RunFault } from "../../../src/simulator/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
-import type { CloudApi, Signing } from "../../../src/steps/ports.ts";
+import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type CloudFault, createMemoryCloudApi } from "../../support/in-memory/cloud-port.ts";
 import { type Course, MemoryCloud, type ServerPlan } from "../../support/in-memory/cloud.ts";

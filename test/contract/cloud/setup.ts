@@ -6,7 +6,7 @@ import type { Environment } from "../../../src/adapters/cloud/proxy.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
 import { type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../../src/simulator/defaults.ts";
-import type { Clock } from "../../../src/steps/ports.ts";
+import type { Clock } from "../../../src/steps/ports/clock.ts";
 
 export const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 export const SERVER = ServerId.parse("4f4b3dfa-0000-4000-8000-000000000001");

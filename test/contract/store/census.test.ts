@@ -9,7 +9,7 @@ import { systemClock } from "../../../src/clock.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
-import type { ReinstallStore } from "../../../src/steps/ports.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import {
   admitted,

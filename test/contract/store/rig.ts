@@ -7,7 +7,9 @@ import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded.ts";
 import { systemClock } from "../../../src/clock.ts";
-import type { DiskEvidence, ReinstallStore, StrandedCommands } from "../../../src/steps/ports.ts";
+import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
 import { StoreMemory } from "../../support/in-memory/memory.ts";
 import {

@@ -11,7 +11,7 @@ import type {
   ReinstallStore,
   StepClaim,
   StoredOutcome,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/steps/ports/reinstall-store.ts";
 
 export const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 export const SERVER = ServerId.parse("4f4b3dfa-eb70-47cf-a60a-998a53bd598a");

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId } from "../../../src/contract/ids.ts";
-import { type StepClaim, SWEEPER } from "../../../src/steps/ports.ts";
+import { SWEEPER, type StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,

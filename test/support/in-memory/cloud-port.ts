@@ -1,5 +1,6 @@
 import type { ServerId } from "../../../src/contract/ids.ts";
-import type { CloudApi, StopOutcome, Submission, Unavailable } from "../../../src/steps/ports.ts";
+import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
+import type { StopOutcome, Submission, Unavailable } from "../../../src/core/observations.ts";
 import { type MemoryCloud, refusal, wholeSeconds } from "./cloud.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

@@ -1,5 +1,11 @@
 import type { DiskId, JobId, ServerId } from "../../../src/contract/ids.ts";
-import type { JobLook, Look, Refusal, StopOutcome, Submission } from "../../../src/steps/ports.ts";
+import type {
+  JobLook,
+  Look,
+  Refusal,
+  StopOutcome,
+  Submission,
+} from "../../../src/core/observations.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How a reinstall that the cloud takes will go. */

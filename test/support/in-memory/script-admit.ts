@@ -7,7 +7,7 @@ import type {
   Outbox,
   RefuseAnswer,
   StoredOutcome,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import {
   claimed,

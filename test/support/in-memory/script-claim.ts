@@ -3,9 +3,9 @@ import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import {
   type ClaimAnswer,
   type Outbox,
-  type StoredOutcome,
   SWEEPER,
-} from "../../../src/steps/ports.ts";
+  type StoredOutcome,
+} from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import {
   claimed,

@@ -9,7 +9,7 @@ import type {
   StepSave,
   StoreCorrupt,
   StoredOutcome,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/steps/ports/reinstall-store.ts";
 import {
   claimLost,
   corrupt,

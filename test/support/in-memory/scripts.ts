@@ -1,6 +1,6 @@
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
-import type { LockAnswer, StepClaim } from "../../../src/steps/ports.ts";
+import type { LockAnswer, StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
 

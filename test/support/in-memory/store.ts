@@ -1,14 +1,13 @@
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import { Order } from "../../../src/core/order.ts";
+import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type {
-  DiskEvidence,
   Outbox,
   ReinstallStore,
   StoreAway,
   StoredOutcome,
-  Stranded,
-  StrandedCommands,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/steps/ports/reinstall-store.ts";
+import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { claim } from "./script-claim.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { meteredStore } from "../../../src/observe/metered-store.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
-import type { StepClaim } from "../../../src/steps/ports.ts";
+import type { StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import type { State } from "../../../src/core/state.ts";
 import {
   DISK,

@@ -12,7 +12,10 @@ import type { TracedDelivery } from "../../../src/observe/tracing-delivery.ts";
 import { createRecorder } from "../../../src/observe/tracing-opentelemetry.ts";
 import type { TracedPublication } from "../../../src/observe/tracing-publication.ts";
 import type { SpanRecorder } from "../../../src/observe/tracing-spans.ts";
-import type { CloudApi, Journal, Outgoing, ReinstallStore } from "../../../src/steps/ports.ts";
+import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
+import type { Journal } from "../../../src/steps/ports/journal.ts";
+import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";

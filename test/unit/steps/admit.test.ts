@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Order } from "../../../src/core/order.ts";
 import { createAdmit, createAdmitUndeliverable } from "../../../src/steps/admit.ts";
-import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports.ts";
+import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports/reinstall-store.ts";
 import {
   ABSENT,
   asFinal,

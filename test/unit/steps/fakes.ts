@@ -1,26 +1,19 @@
 import type { Envelope } from "../../../src/core/envelope.ts";
 import type { Rules } from "../../../src/core/rules.ts";
+import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
 import type {
-  ArrivalMarks,
   ClaimAnswer,
-  Clock,
   CommandDelivery,
-  CloudApi,
-  Delivery,
-  DiskEvidence,
-  JobLook,
-  Journal,
-  Look,
-  Outgoing,
-  Outlet,
   ReinstallStore,
-  Signing,
   StepClaim,
   StepFinish,
   StepSave,
-  StopOutcome,
-  Submission,
-} from "../../../src/steps/ports.ts";
+} from "../../../src/steps/ports/reinstall-store.ts";
+import type { Clock } from "../../../src/steps/ports/clock.ts";
+import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
+import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
+import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { WorkerDeps } from "../../../src/worker.ts";
 import { HOUR, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
 

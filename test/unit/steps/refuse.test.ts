@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Intake } from "../../../src/core/intake.ts";
 import { duplicateMessages, idReusedMessages } from "../../../src/steps/answer-duplicate.ts";
-import type { StoredOutcome } from "../../../src/steps/ports.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/reinstall-store.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";
 import {
   COMMAND,

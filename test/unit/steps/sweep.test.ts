@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import { createComplete } from "../../../src/steps/complete.ts";
-import type { Stranded } from "../../../src/steps/ports.ts";
+import type { Stranded } from "../../../src/steps/ports/stranded-commands.ts";
 import { createSweep } from "../../../src/steps/sweep.ts";
 import {
   COMMAND,

@@ -1,0 +1,46 @@
+import type { JobId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { OsReinstall } from "../../contract/os-reinstall.ts";
+import type {
+  ImageLook,
+  JobLook,
+  Look,
+  StopOutcome,
+  Submission,
+  Unavailable,
+} from "../../core/observations.ts";
+
+/** A request that is signed and can be sent once. */
+export interface SignedReinstall {
+  /** What the signature says, epoch ms; null when the authentication has no expiry (token mode). */
+  readonly signedAtMs: number | null;
+  /** Sends it; a second call throws. Never retried, never redirected; takes at most the POST timeout. */
+  send(signal: AbortSignal): Promise<Submission>;
+}
+
+export type Signing =
+  | { readonly kind: "signed"; readonly request: SignedReinstall }
+  | ({ readonly kind: "unavailable" } & Unavailable);
+
+/** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
+export interface CloudApi {
+  /** May be repeated freely. */
+  look(project: ProjectId, server: ServerId, signal: AbortSignal): Promise<Look>;
+  /** May be repeated freely. `foreign` when the job names a server other than `server`. */
+  job(project: ProjectId, server: ServerId, job: JobId, signal: AbortSignal): Promise<JobLook>;
+  /** May be repeated: stopping what is stopped changes nothing. */
+  stop(
+    project: ProjectId,
+    server: ServerId,
+    type: "SOFT" | "HARD",
+    signal: AbortSignal,
+  ): Promise<StopOutcome>;
+  /** Signs the request now, once. Takes the request budget for it. Sends nothing of it. */
+  sign(
+    project: ProjectId,
+    server: ServerId,
+    body: OsReinstall,
+    signal: AbortSignal,
+  ): Promise<Signing>;
+  /** May be repeated freely. Absent: no image service is configured. */
+  image?(project: ProjectId, imageId: string, signal: AbortSignal): Promise<ImageLook>;
+}

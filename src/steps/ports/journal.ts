@@ -1,0 +1,21 @@
+import type { ProgressEvent } from "../../contract/event.ts";
+import type { Order } from "../../core/order.ts";
+import type { StoredOutcome } from "./reinstall-store.ts";
+
+/** The diary of the worker: one line for each change of state. Never asked, never waited for. */
+export interface Journal {
+  /** A step was stored and told: where the command stands now. */
+  moved(order: Order, from: string, to: string, events: readonly ProgressEvent[]): void;
+  /** A command, or a refused message, has its final outcome, told to everybody. `from` is its last phase. */
+  ended(from: string, outcome: StoredOutcome, observedAtMs: number | null): void;
+  /** A delivery ended without a word: a copy, a duplicate, somebody else's step. */
+  dropped(commandId: string, phase: string, why: string): void;
+  /** Not now: the same message comes back. */
+  deferred(commandId: string, phase: string, why: string, delayMs: number): void;
+  /** Fields of an understood command that nobody reads. */
+  ignoredFields(commandId: string, count: number): void;
+  /** A copy of an internal message goes to the dead queue: the broker gave it up, or nobody can read it. */
+  gaveUp(reason: "given-up" | "unreadable", fields: Readonly<Record<string, unknown>>): void;
+  /** Something that should not happen; `error` is the cause. */
+  trouble(message: string, fields: Readonly<Record<string, unknown>>): void;
+}

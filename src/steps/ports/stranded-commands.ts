@@ -1,0 +1,20 @@
+import type { ProgressEvent } from "../../contract/event.ts";
+import type { CommandId, ProjectId } from "../../contract/ids.ts";
+import type { Order } from "../../core/order.ts";
+import type { StoredOutcome } from "./reinstall-store.ts";
+
+/** Open commands that have not moved for a while (design §6, sweeper). */
+export interface StrandedCommands {
+  /** At most `limit` of one project; empty when another worker sweeps it now, or the store is away. */
+  find(project: ProjectId, olderThanMs: number, limit: number): Promise<readonly Stranded[]>;
+}
+
+export interface Stranded {
+  readonly commandId: CommandId;
+  readonly order: Order | null;
+  /** The envelope of its next step, without a body; null when its first step was never saved. */
+  readonly resume: unknown;
+  readonly outcome: StoredOutcome | null;
+  /** Of its last saved step: perhaps never told. */
+  readonly events?: readonly ProgressEvent[];
+}
