@@ -91,7 +91,8 @@ export function createFinish(deps: FinishDeps) {
     );
     // A contradiction is counted before the outcome: losing one would leave a false proof in force.
     if (decision.sample?.disk === "kept") {
-      await deps.evidence.count(decision.sample.volumeType, "kept");
+      const counted = await deps.evidence.count(decision.sample.volumeType, "kept");
+      if (counted === "away") return { kind: "away", message: "a contradiction was not counted" };
     }
     const answer = await store.finish({
       order,
@@ -103,6 +104,7 @@ export function createFinish(deps: FinishDeps) {
     await reach("step:finished");
     if (answer.kind !== "finished") return answer;
     if (answer.first && decision.sample?.disk === "replaced") {
+      // One that is lost only delays the trust.
       await deps.evidence.count(decision.sample.volumeType, "replaced");
     }
     return {

@@ -36,8 +36,9 @@ export function createDiskEvidence(
     async count(volumeType, disk) {
       try {
         await redis.hincrby(key, `${volumeType ?? UNTYPED}:${disk}`, 1);
+        return "counted";
       } catch {
-        // A lost sample delays trust; a lost contradiction shows again at the next reinstall of that kind.
+        return "away";
       }
     },
     async counts() {

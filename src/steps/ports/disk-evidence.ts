@@ -2,5 +2,6 @@
 export interface DiskEvidence {
   /** `away` of the store counts as `untested`. */
   trust(volumeType: string | null): Promise<"trusted" | "untested" | "contradicted">;
-  count(volumeType: string | null, disk: "replaced" | "kept"): Promise<void>;
+  /** `away`: perhaps not counted. */
+  count(volumeType: string | null, disk: "replaced" | "kept"): Promise<"counted" | "away">;
 }

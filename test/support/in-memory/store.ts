@@ -83,11 +83,12 @@ export function createMemoryEvidence(
       return answer.replaced >= minSamples ? "trusted" : "untested";
     },
     async count(type, disk) {
-      await transport("count", () => {
+      const answer = await transport("count", () => {
         memory.remember();
         memory.evidence.set(key(type, disk), (memory.evidence.get(key(type, disk)) ?? 0) + 1);
-        return { kind: "saved" as const };
+        return { kind: "counted" as const };
       });
+      return answer.kind;
     },
   };
 }

@@ -239,6 +239,16 @@ describe("what a success teaches", () => {
     expect(world.calls.slice(0, 2)).toEqual(["evidence.count kept", "store.finish"]);
     expect(world.counted).toHaveLength(1);
   });
+
+  it("waits until a contradiction is counted; a lost sample of the usual only delays the trust", async () => {
+    const world = createWorld();
+    world.answers.count = () => "away";
+    await complete(world, success("kept"));
+    expect(world.calls).toEqual(["evidence.count kept", "defer 2000 store-away"]);
+    const usual = createWorld();
+    usual.answers.count = () => "away";
+    expect(await complete(usual, success("replaced"))).toBe("ack");
+  });
 });
 
 describe("the outcome of a POST while the store is away", () => {

@@ -97,6 +97,7 @@ export interface Answers {
   finish: () => Awaited<ReturnType<Store["finish"]>> | null;
   outcomeOf: () => Awaited<ReturnType<Store["outcomeOf"]>>;
   trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
+  count: () => Awaited<ReturnType<DiskEvidence["count"]>>;
   publish: () => "confirmed" | "refused" | "unconfirmed";
   /** Putting the same message aside; as `publish` says unless a test says otherwise. */
   putAside: () => "confirmed" | "unconfirmed";
@@ -174,6 +175,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     finish: () => null,
     outcomeOf: () => ({ kind: "open" }),
     trust: () => "trusted",
+    count: () => "counted",
     publish: () => "confirmed",
     putAside: () => (answers.publish() === "confirmed" ? "confirmed" : "unconfirmed"),
     isBlocked: () => false,
@@ -189,6 +191,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
       count: async (volumeType, disk) => {
         calls.push(`evidence.count ${disk}`);
         world.counted.push([volumeType, disk]);
+        return answers.count();
       },
     } satisfies DiskEvidence,
     outlet: fakeOutlet(world, calls),
