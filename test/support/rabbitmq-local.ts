@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { findOnPath, searchPath } from "./backend.ts";
@@ -19,6 +19,7 @@ import {
   type NodePlan,
   type RabbitMqGround,
   type RabbitMqNode,
+  type TlsFiles,
 } from "./rabbitmq-node.ts";
 import { accepts } from "./tcp.ts";
 
@@ -48,8 +49,7 @@ export async function openLocalGround({
   };
   await writeFile(join(folder.path, ".erlang.cookie"), randomBytes(16).toString("hex"));
   await chmod(join(folder.path, ".erlang.cookie"), 0o400);
-  // Without /etc/hosts the name localhost means nothing in there.
-  if (sysRoot !== "") await cp("/etc/hosts", `${sysRoot}/etc/hosts`);
+  if (sysRoot !== "") await giveHosts(sysRoot);
   // A broker would start an epmd that nobody owns and that outlives it: this one is ours.
   const epmd = await startEpmd(ground);
   return {
@@ -59,6 +59,25 @@ export async function openLocalGround({
       await epmd.kill();
       await folder.remove();
     },
+  };
+}
+
+/** Without /etc/hosts the name localhost means nothing in there. In one step: others may be doing the same. */
+async function giveHosts(sysRoot: string): Promise<void> {
+  const draft = `${sysRoot}/etc/hosts.${randomBytes(4).toString("hex")}`;
+  await cp("/etc/hosts", draft);
+  await rename(draft, `${sysRoot}/etc/hosts`);
+}
+
+/** Copies of the files, where the broker can read them. */
+async function bringInside(tls: TlsFiles, home: string, inside: string): Promise<TlsFiles> {
+  await cp(tls.caFile, join(home, "ca.pem"));
+  await cp(tls.certFile, join(home, "cert.pem"));
+  await cp(tls.keyFile, join(home, "key.pem"));
+  return {
+    caFile: join(inside, "ca.pem"),
+    certFile: join(inside, "cert.pem"),
+    keyFile: join(inside, "key.pem"),
   };
 }
 
@@ -81,7 +100,10 @@ async function addLocalNode(ground: Ground, plan: NodePlan): Promise<RabbitMqNod
     ground.wrap([join(ground.bin, script), ...args]);
   await mkdir(join(home, "generated"), { recursive: true });
   await writeFile(join(home, "plugins"), "[rabbitmq_management].\n");
-  await writeFile(join(home, "rabbitmq.conf"), `${confLines(plan, "127.0.0.1").join("\n")}\n`);
+  const inside = join(ground.inside, plan.name);
+  const tls = plan.tls === undefined ? {} : { tls: await bringInside(plan.tls, home, inside) };
+  const conf = confLines({ ...plan, ...tls }, "127.0.0.1");
+  await writeFile(join(home, "rabbitmq.conf"), `${conf.join("\n")}\n`);
   let beam: OwnedProcess | undefined;
   return {
     nodeName: nodeNameOf(plan.name),
