@@ -54,13 +54,25 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     expect(await store.admit(b, delivery("n2"))).toMatchObject({ kind: "rebuilding" });
   });
 
-  it("doubts a command that was taken in an earlier memory and not saved: what was may be lost", async () => {
-    await rig.store.admit(a, delivery("n1"));
-    await rig.restart();
-    const answer = claimed(await rig.store.admit(a, delivery("n2", REDELIVERED)));
-    expect(answer.doubt).toBe(true);
-    expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
-  });
+  it.each([
+    ["its own, put aside since", { redelivered: true, unseenUntilMs: Date.now() + 600_000 }, false],
+    ["another, which may have gone on", { ...REDELIVERED, arrivedAtMs: 0 }, true],
+  ])(
+    "takes a command over that an earlier memory had not saved: %s",
+    async (_whose, came, doubt) => {
+      await rig.store.admit(a, delivery("n1"));
+      await rig.restart();
+      const young = rig.withHold(HOLD_MS);
+      expect(await young.admit(a, delivery("n2", came))).toMatchObject({
+        kind: "rebuilding",
+        doubt,
+      });
+      await rig.restart();
+      const answer = claimed(await rig.store.admit(a, delivery("n3", came)));
+      expect(answer.doubt).toBe(doubt);
+      expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+    },
+  );
 
   it("notices another run of the server although everything is there", async () => {
     const { next } = await admitted(rig.store, a);

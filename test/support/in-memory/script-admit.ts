@@ -35,11 +35,12 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     let record: CommandRecord;
     let base = 1;
     let doubt = false;
+    const { unseenUntilMs, arrivedAtMs } = delivery;
+    const forgotten =
+      (delivery.doubt && epoch.openAt > arrivedAtMs) ||
+      (unseenUntilMs !== null && !ctx.switches.trustCopies && epoch.since >= unseenUntilMs);
     if (known === undefined) {
-      const { unseenUntilMs, arrivedAtMs } = delivery;
-      doubt =
-        (delivery.doubt && epoch.openAt > arrivedAtMs) ||
-        (unseenUntilMs !== null && !ctx.switches.trustCopies && epoch.since >= unseenUntilMs);
+      doubt = forgotten;
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
       if (doubt) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
@@ -48,11 +49,14 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
       // Whoever takes it over doubts like the one before. Of another memory the next steps may be lost.
-      doubt = !ctx.switches.forgetDoubt && (known.doubt === true || known.claimEpoch !== epoch.id);
+      const older = known.claimEpoch !== epoch.id;
+      doubt = !ctx.switches.forgetDoubt && (known.doubt === true || (older && forgotten));
+      if (older && now < epoch.openAt) {
+        return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
+      }
       base = known.claim === mine ? known.claimBase : known.seq;
       // Numbers of another memory may have been told and forgotten.
-      if (known.claim !== mine && known.claimEpoch !== epoch.id)
-        base = freshSequence(base, now, ctx);
+      if (known.claim !== mine && older) base = freshSequence(base, now, ctx);
       record = known;
     }
     claimed(m, id, { ...record, claimEpoch: epoch.id, doubt }, mine, base, ctx);

@@ -13,6 +13,10 @@ local now = now_ms()
 local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch', 'doubt')
 local mine = '0:' .. nonce
 local base, doubt = 1, false
+-- Delivered before, at a time when the store's memory was not settled; or another delivery, or a copy, may have been
+-- taken before this memory began: what is not on record proves nothing.
+local forgotten = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
+  or (unseen_until ~= '' and epoch.since >= tonumber(unseen_until))
 
 if rec[1] then
   if rec[1] ~= content then return reply({ kind = 'id-reused', sinceMs = tonumber(rec[13]) }) end
@@ -29,14 +33,13 @@ if rec[1] then
   base = tonumber(rec[8])
   -- Whoever takes it over doubts like the one before. Of another memory the next steps may be lost, and numbers that
   -- were told.
-  doubt = rec[15] == '1' or rec[14] ~= epoch.id
+  local older = rec[14] ~= epoch.id
+  doubt = rec[15] == '1' or (older and forgotten)
+  if older and now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
   if rec[3] == mine then base = tonumber(rec[4])
-  elseif rec[14] ~= epoch.id then base = fresh_sequence(base) end
+  elseif older then base = fresh_sequence(base) end
 else
-  -- Delivered before, at a time when the store's memory was not settled; or another delivery, or a copy, may have been
-  -- taken before this memory began: no record proves nothing.
-  doubt = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
-    or (unseen_until ~= '' and epoch.since >= tonumber(unseen_until))
+  doubt = forgotten
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
   if doubt then base = fresh_sequence(base) end
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
