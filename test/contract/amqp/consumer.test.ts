@@ -1,47 +1,31 @@
 import type { Channel, Message } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
 import { QueueConsumer } from "../../../src/adapters/amqp/consumer.ts";
 import type { Delivery, DeliveryHandler } from "../../../src/adapters/amqp/delivery.ts";
-import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import type { Vhost } from "../../support/rabbitmq-management.ts";
 import {
   type EventLog,
   eventLog,
   NEVER,
   openConnection,
   openObserver,
-  testSettings,
-  RABBITMQ,
+  ownRabbitMq,
 } from "./rig.ts";
 
 const QUEUE = "q";
 
-let rabbit: PrivateRabbitMq;
-let vhost: Vhost;
-let settings: AmqpSettings;
+const own = ownRabbitMq();
 let connection: SupervisedConnection;
 let channels: Channel[];
 let log: EventLog;
 let observer: Awaited<ReturnType<typeof openObserver>>;
 let consumers: QueueConsumer[];
 
-beforeAll(async () => {
-  rabbit = await startRabbitMq(RABBITMQ);
-});
-afterAll(async () => {
-  await rabbit.stop();
-  await expectNoLeftovers();
-});
 beforeEach(async () => {
-  vhost = await rabbit.newVhost();
-  settings = testSettings(vhost.url);
   log = eventLog();
-  ({ connection, channels } = await openConnection(settings, log.onEvent));
-  observer = await openObserver(vhost.url);
+  ({ connection, channels } = await openConnection(own.settings, log.onEvent));
+  observer = await openObserver(own.vhost.url);
   consumers = [];
   await declare();
 });
@@ -49,7 +33,6 @@ afterEach(async () => {
   await Promise.all(consumers.map((consumer) => consumer.stop(AbortSignal.timeout(1_000))));
   await connection.stop();
   await observer.close();
-  await vhost.remove();
 });
 
 async function declare(): Promise<void> {
@@ -70,7 +53,7 @@ async function consume(handler: DeliveryHandler, change: { prefetch?: number } =
     queue: QUEUE,
     prefetch: change.prefetch ?? 4,
     connection,
-    settings,
+    settings: own.settings,
     handler,
     onEvent: log.onEvent,
     ensureTopology: async () => {
@@ -99,7 +82,7 @@ function gate() {
   };
 }
 
-const depth = async (queue = QUEUE) => (await rabbit.queueDepths(vhost.name))[queue];
+const depth = async (queue = QUEUE) => (await own.rabbit.queueDepths(own.vhost.name))[queue];
 
 test("hands over what the message said", async () => {
   const seen: Delivery[] = [];
@@ -165,7 +148,7 @@ test("what is put back again and again comes ever more slowly, and spares its de
 
 test("gives up what failed as often as the queue allows, in every version of the broker", async () => {
   const limit = 2;
-  await rabbit.api("PUT", `/policies/${vhost.name}/limit`, {
+  await own.rabbit.api("PUT", `/policies/${own.vhost.name}/limit`, {
     pattern: `^${QUEUE}$`,
     definition: { "delivery-limit": limit },
     "apply-to": "queues",
@@ -312,7 +295,7 @@ test("stop may come first, and twice", async () => {
     queue: QUEUE,
     prefetch: 1,
     connection,
-    settings,
+    settings: own.settings,
     handler: async () => "ack",
     onEvent: log.onEvent,
     ensureTopology: async () => undefined,

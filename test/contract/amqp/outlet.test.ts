@@ -1,49 +1,32 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
-import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import type { Vhost } from "../../support/rabbitmq-management.ts";
 import {
   anEnvelope,
   anEvent,
   NEVER,
   openObserver,
+  ownRabbitMq,
   PROJECT,
   type RunningBroker,
   SERVER,
   startBroker,
-  testSettings,
   untilReady,
-  RABBITMQ,
 } from "./rig.ts";
 
-let rabbit: PrivateRabbitMq;
-let vhost: Vhost;
-let settings: AmqpSettings;
+const own = ownRabbitMq();
 let running: RunningBroker;
 let observer: Awaited<ReturnType<typeof openObserver>>;
 
-beforeAll(async () => {
-  rabbit = await startRabbitMq(RABBITMQ);
-});
-afterAll(async () => {
-  await rabbit.stop();
-  await expectNoLeftovers();
-});
 beforeEach(async () => {
-  vhost = await rabbit.newVhost();
-  settings = testSettings(vhost.url);
-  running = startBroker(settings);
-  observer = await openObserver(vhost.url);
+  running = startBroker(own.settings);
+  observer = await openObserver(own.vhost.url);
   await untilReady(running);
 });
 afterEach(async () => {
   await observer.close();
   await running.stop();
-  await vhost.remove();
 });
 
 const publish = (...messages: Outgoing[]) => running.broker.outlet.publish(messages, NEVER);
@@ -106,7 +89,7 @@ describe("a step", () => {
   });
 
   test("is unconfirmed when the queue stays away", async () => {
-    const looking = startBroker({ ...settings, declare: false });
+    const looking = startBroker({ ...own.settings, declare: false });
     await untilReady(looking);
     await observer.channel.deleteQueue("ecs.reinstall.delay.800");
     const messages = [step("c1", 800), step("after", 0)];
@@ -185,7 +168,7 @@ describe("a reply", () => {
 
   test("reaches an asker without a queue (direct reply-to)", async () => {
     const seen: unknown[] = [];
-    const asker = await openObserver(vhost.url);
+    const asker = await openObserver(own.vhost.url);
     await asker.channel.consume("amq.rabbitmq.reply-to", (message) => seen.push(message), {
       noAck: true,
     });

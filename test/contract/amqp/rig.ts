@@ -1,4 +1,5 @@
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from "amqplib";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import {
   type Broker,
   type BrokerHandlers,
@@ -14,7 +15,13 @@ import {
 import { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
 import { eventually } from "../../support/eventually.ts";
-import type { RabbitMqOptions } from "../../support/rabbitmq.ts";
+import { expectNoLeftovers } from "../../support/leftovers.ts";
+import {
+  type PrivateRabbitMq,
+  type RabbitMqOptions,
+  startRabbitMq,
+} from "../../support/rabbitmq.ts";
+import type { Vhost } from "../../support/rabbitmq-management.ts";
 
 /** Everything short, so that a test sees a time-out and a recovery within a second or two. */
 export function testSettings(url: string, change: Partial<AmqpSettings> = {}): AmqpSettings {
@@ -37,6 +44,39 @@ export function testSettings(url: string, change: Partial<AmqpSettings> = {}): A
 /** Another RabbitMQ than this machine's: the folder of a Debian that has it (see debian-root.ts). */
 export const RABBITMQ: RabbitMqOptions =
   process.env.TEST_RABBITMQ_ROOT === undefined ? {} : { sysRoot: process.env.TEST_RABBITMQ_ROOT };
+
+/**
+ * One RabbitMQ for the file, and a vhost of it for each test. Called before the file sets hooks of its own: what those
+ * opened is closed first.
+ */
+export function ownRabbitMq(change: Partial<AmqpSettings> = {}) {
+  let rabbit: PrivateRabbitMq;
+  let vhost: Vhost;
+  beforeAll(async () => {
+    rabbit = await startRabbitMq(RABBITMQ);
+  });
+  afterAll(async () => {
+    await rabbit.stop();
+    await expectNoLeftovers();
+  });
+  beforeEach(async () => {
+    vhost = await rabbit.newVhost();
+  });
+  afterEach(async () => {
+    await vhost.remove();
+  });
+  return {
+    get rabbit() {
+      return rabbit;
+    },
+    get vhost() {
+      return vhost;
+    },
+    get settings() {
+      return testSettings(vhost.url, change);
+    },
+  };
+}
 
 export const NEVER = new AbortController().signal;
 

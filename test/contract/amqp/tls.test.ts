@@ -5,18 +5,18 @@ import { eventually } from "../../support/eventually.ts";
 import { startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import { type RunningBroker, startBroker, testSettings, untilReady } from "./rig.ts";
+import { RABBITMQ, type RunningBroker, startBroker, testSettings, untilReady } from "./rig.ts";
 
 let certificates: Certificates;
 let rabbit: PrivateRabbitMq;
 let url: string;
 let running: RunningBroker | undefined;
 
-// This broker also asks who we are. Always this machine's RabbitMQ: another root does not see the files.
+// This broker also asks who we are.
 beforeAll(async () => {
   certificates = await makeCertificates();
   const extraConf = ["ssl_options.verify = verify_peer", "ssl_options.fail_if_no_peer_cert = true"];
-  rabbit = await startRabbitMq({ tls: certificates.server, extraConf });
+  rabbit = await startRabbitMq({ ...RABBITMQ, tls: certificates.server, extraConf });
   url = String(rabbit.tlsUrl);
 });
 afterAll(async () => {

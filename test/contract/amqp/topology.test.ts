@@ -1,46 +1,22 @@
 import { connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
 import { establishTopology } from "../../../src/adapters/amqp/topology-declaration.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import type { Vhost } from "../../support/rabbitmq-management.ts";
-import {
-  openObserver,
-  type RunningBroker,
-  startBroker,
-  testSettings,
-  untilReady,
-  RABBITMQ,
-} from "./rig.ts";
+import { openObserver, ownRabbitMq, type RunningBroker, startBroker, untilReady } from "./rig.ts";
 
-let rabbit: PrivateRabbitMq;
-let vhost: Vhost;
-let settings: AmqpSettings;
+const own = ownRabbitMq();
 let running: RunningBroker | undefined;
 
-beforeAll(async () => {
-  rabbit = await startRabbitMq(RABBITMQ);
-});
-afterAll(async () => {
-  await rabbit.stop();
-  await expectNoLeftovers();
-});
-beforeEach(async () => {
-  vhost = await rabbit.newVhost();
-  settings = testSettings(vhost.url);
-});
 afterEach(async () => {
   await running?.stop();
   running = undefined;
-  await vhost.remove();
 });
 
 /** Establishes the topology over a connection of its own. */
 async function establish(change: Partial<AmqpSettings> = {}) {
-  const changed = { ...settings, ...change };
+  const changed = { ...own.settings, ...change };
   const model = await connect(changed.urls[0] ?? "", {});
   model.on("error", () => undefined);
   try {
@@ -56,9 +32,9 @@ async function establish(change: Partial<AmqpSettings> = {}) {
 
 test("declares every queue as a durable quorum queue with the arguments of the design", async () => {
   await establish();
-  const { queues, exchanges, bindings } = await rabbit.definitions(vhost.name);
+  const { queues, exchanges, bindings } = await own.rabbit.definitions(own.vhost.name);
   const byName = Object.fromEntries(queues.map((queue) => [queue.name, queue]));
-  for (const { name, arguments: wanted } of topologyOf(settings).queues)
+  for (const { name, arguments: wanted } of topologyOf(own.settings).queues)
     expect(byName[name]).toMatchObject({ durable: true, auto_delete: false, arguments: wanted });
   expect(
     queues.map((queue) => (queue.arguments as Record<string, unknown>)["x-queue-type"]),
@@ -80,10 +56,9 @@ test("declares every queue as a durable quorum queue with the arguments of the d
 
 test("holds no circle of dead-lettering, which RabbitMQ would break by dropping messages", () => {
   const next = new Map(
-    topologyOf(settings).queues.map(({ name, arguments: { "x-dead-letter-routing-key": to } }) => [
-      name,
-      to,
-    ]),
+    topologyOf(own.settings).queues.map(
+      ({ name, arguments: { "x-dead-letter-routing-key": to } }) => [name, to],
+    ),
   );
   for (const start of next.keys()) {
     const path = [start];
@@ -100,13 +75,13 @@ test("says that it was created fresh only the first time, and may be repeated", 
 });
 
 test("is not fresh when one internal queue was there before, nor stale because of a public one", async () => {
-  const observer = await openObserver(vhost.url);
-  const commands = topologyOf(settings).queues.find(({ name }) => name.endsWith("commands"));
+  const observer = await openObserver(own.vhost.url);
+  const commands = topologyOf(own.settings).queues.find(({ name }) => name.endsWith("commands"));
   await observer.channel.assertQueue("ecs.reinstall.commands", {
     arguments: { ...commands?.arguments },
   });
   expect(await establish()).toEqual({ kind: "ready", createdFresh: true });
-  for (const { name } of topologyOf(settings).queues)
+  for (const { name } of topologyOf(own.settings).queues)
     if (name !== "ecs.reinstall.delay.800") await observer.channel.deleteQueue(name);
   expect(await establish()).toEqual({ kind: "ready", createdFresh: false });
   await observer.close();
@@ -125,9 +100,9 @@ test.each([
     { "x-dead-letter-strategy": "at-most-once" },
   ],
 ])("names queue and argument when %s differs", async (argument, change, queue, other) => {
-  const changed = { ...settings, ...change };
+  const changed = { ...own.settings, ...change };
   const ours = topologyOf(changed).queues.find(({ name }) => name === queue)?.arguments ?? {};
-  const observer = await openObserver(vhost.url);
+  const observer = await openObserver(own.vhost.url);
   const quorum = !("x-queue-type" in other);
   await observer.channel.assertQueue(queue, {
     arguments: quorum ? { ...ours, ...other } : { ...other },
@@ -141,7 +116,7 @@ test.each([
 });
 
 test("names the exchange that exists in another form", async () => {
-  const observer = await openObserver(vhost.url);
+  const observer = await openObserver(own.vhost.url);
   await observer.channel.assertExchange("ecs.reinstall.events", "fanout");
   await observer.close();
   expect(await establish()).toMatchObject({
@@ -156,7 +131,7 @@ test("names what is missing when it may only look", async () => {
     problem: { resource: "exchange 'ecs.reinstall.commands'", code: 404 },
   });
   await establish();
-  const observer = await openObserver(vhost.url);
+  const observer = await openObserver(own.vhost.url);
   await observer.channel.deleteQueue("ecs.reinstall.delay.400");
   await observer.close();
   expect(await establish({ declare: false })).toMatchObject({
@@ -166,25 +141,25 @@ test("names what is missing when it may only look", async () => {
 });
 
 test("names what the user may not configure, and works without that right when it only looks", async () => {
-  await rabbit.createUser("plain", "secret");
-  await rabbit.setPermissions({ user: "plain", vhost: vhost.name, configure: "^$" });
-  const urls = [rabbit.urlFor({ vhost: vhost.name, user: "plain", password: "secret" })];
+  await own.rabbit.createUser("plain", "secret");
+  await own.rabbit.setPermissions({ user: "plain", vhost: own.vhost.name, configure: "^$" });
+  const urls = [own.rabbit.urlFor({ vhost: own.vhost.name, user: "plain", password: "secret" })];
   expect(await establish({ urls })).toMatchObject({
     kind: "refused",
     problem: { resource: "exchange 'ecs.reinstall.commands'", code: 403 },
   });
   await establish();
   expect(await establish({ urls, declare: false })).toEqual({ kind: "ready", createdFresh: false });
-  running = startBroker({ ...settings, urls, declare: false });
+  running = startBroker({ ...own.settings, urls, declare: false });
   await untilReady(running);
 });
 
 test("a worker whose topology is refused says so once, waits, and starts when a person has seen to it", async () => {
-  const observer = await openObserver(vhost.url);
+  const observer = await openObserver(own.vhost.url);
   await observer.channel.assertQueue("ecs.reinstall.work", {
     arguments: { "x-queue-type": "quorum" },
   });
-  running = startBroker(settings);
+  running = startBroker(own.settings);
   const { broker, log, topology } = running;
   await eventually(() => broker.status().topologyProblem !== null);
   expect(broker.status()).toMatchObject({
