@@ -1,3 +1,4 @@
+import type { GetMessage } from "amqplib";
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { auditRest } from "../support/audit.ts";
@@ -406,6 +407,43 @@ it.concurrent("a finished command that comes again when nobody remembers it: sto
     // Two lives of one id are two stories: what is left behind can be audited.
     await eventually(async () => expect(await auditRest(rabbitMq, redis.url)).toEqual([]));
   });
+});
+
+it.concurrent("a copy of a command that was put aside comes when nobody remembers the first: no second POST on a guess", async () => {
+  await onPrivateRedis(
+    async (stage, redis, rabbitMq) => {
+      await stage.addWorker();
+      await redis.kill();
+      const fleet = await sendFleet(stage, 1);
+      const [id = ""] = fleet.ids;
+      const [serverId = ""] = fleet.serverIds;
+      // What at-least-once dead-lettering may do: the same message, once more, without a mark.
+      const { channel } = stage.emitter;
+      let copy: GetMessage | false = false;
+      await eventually(
+        async () => {
+          copy = await channel.get("ecs.reinstall.delay.1000");
+          if (copy !== false) channel.nack(copy);
+          return copy !== false;
+        },
+        { what: "the command in its delay queue", intervalMs: 20, timeoutMs: 30_000 },
+      );
+      const { content, properties } = copy as unknown as GetMessage;
+      await redis.start();
+      await allOnce(stage, fleet);
+      const unseenUntilMs = Number(properties.headers?.["x-ecs-unseen-until"]);
+      await eventually(() => Date.now() > unseenUntilMs, { timeoutMs: 15_000 });
+      await redis.flushAll();
+      channel.sendToQueue("ecs.reinstall.work", content, properties);
+      // The evidence is forgotten too, so that nothing is proven.
+      expect((await stage.emitter.event(id, "unresolved", 60_000)).data["why"]).toBe(
+        "store-forgot",
+      );
+      expect(posts(stage, serverId)).toBe(1);
+      await eventually(async () => expect(await auditRest(rabbitMq, redis.url, [id])).toEqual([]));
+    },
+    { env: { JOB_DEADLINE_MS: "9000" } },
+  );
 });
 
 it.concurrent("a sweeper that died with its lease: the next one takes the lost command up when the lease ends", async () => {
