@@ -130,11 +130,6 @@ export class MemoryBroker {
     return [...[...ready, ...unacked].map((m) => m.content), ...this.#underWay];
   }
 
-  /** Raw commands that were never delivered to anybody. */
-  untouched(): Content[] {
-    return this.#queues.commands.fresh.map((m) => m.content);
-  }
-
   isEmpty(): boolean {
     return this.contents().length === 0;
   }
