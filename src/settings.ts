@@ -9,10 +9,11 @@ import type { Rules } from "./core/rules.ts";
  */
 
 export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
-  const { tls, ...rest } = amqp;
+  const { tls, urlsNow, username: _user, password: _password, ...rest } = amqp;
   const { caPem, certPem, keyPem, passphrase, servername } = tls;
   return {
     ...rest,
+    urls: urlsNow(),
     delaysMs: protocol.pollIntervalsMs,
     tls: {
       ...(caPem && { caPem: caPem() }),

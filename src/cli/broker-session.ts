@@ -26,7 +26,7 @@ export interface BrokerSession {
 
 const ROUTING_KEY = "reinstall";
 
-/** Connects to the first broker of AMQP_URL that answers. */
+/** Connects to the first broker that answers. */
 export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSession> {
   const model = await connectToAny(amqp);
   const channel = await model.createConfirmChannel();
@@ -94,7 +94,7 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
 
 async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
   const failures: string[] = [];
-  for (const url of amqp.urls) {
+  for (const url of amqp.urlsNow()) {
     try {
       const options = { ...socketOptions(amqp), ...logIn(url) };
       return await connect(withHeartbeat(url, amqp.heartbeatSeconds), options);
@@ -102,7 +102,7 @@ async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
       failures.push(`${withoutUser(url)}: ${reason(error)}`);
     }
   }
-  throw new CliFailure(`cannot reach a broker of AMQP_URL: ${failures.join("; ")}`);
+  throw new CliFailure(`cannot reach a broker (AMQP_URL, AMQP_HOST): ${failures.join("; ")}`);
 }
 
 function socketOptions({ tls, connectTimeoutMs }: Config["amqp"]) {

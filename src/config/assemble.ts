@@ -1,3 +1,4 @@
+import { type AddressPart, brokerAddress, withoutAddress } from "./broker-address.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
 import type { Address } from "./fields.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
@@ -18,7 +19,13 @@ type AmqpTls = Omit<Settings["amqp"]["tls"], "passphrase" | "passphraseFile">;
 
 /** What the worker runs on: {@link Settings} with files looked up, secrets behind functions and derived values filled in. */
 export type Config = Frozen<{
-  amqp: Omit<Settings["amqp"], "urlsFile" | "tls"> & {
+  amqp: Omit<Settings["amqp"], AddressPart | "tls"> & {
+    /** As they were when the configuration was read; without user and password where those are beside them. */
+    urls: string[];
+    /** What to connect to now, user and password included: read again from their files. */
+    urlsNow: () => readonly string[];
+    username?: SecretSource;
+    password?: SecretSource;
     tls: AmqpTls & TlsPems & { passphrase?: SecretSource };
   };
   redis: Omit<
@@ -76,14 +83,22 @@ export function assemble(settings: Settings, report: Report): Config | null {
 
 /** The broker's room alone: for programs that only send and listen. */
 export function assembleAmqp(settings: Settings["amqp"], report: Report): Config["amqp"] {
-  const { urlsFile: _read, tls, ...amqp } = settings;
+  const { tls, ...rest } = settings;
+  const address = brokerAddress(settings, report);
+  const amqp = withoutAddress(rest);
   const { passphrase, passphraseFile, ...files } = tls;
-  const usesTls = amqp.urls.some((url) => url.startsWith("amqps:"));
-  const url = { path: "amqp.urls", usesTls, scheme: "amqps" };
+  const usesTls = address.urls.some((url) => url.startsWith("amqps:"));
+  const path = settings.host === undefined ? "amqp.urls" : "amqp.scheme";
+  const url = { path, usesTls, scheme: "amqps" };
   const pems = tlsOf("amqp.tls", files, url, report);
   checkQueueNames(amqp.names, report);
   const secret = secretOf("amqp.tls", "passphrase", { passphrase, passphraseFile }, report);
-  return { ...amqp, tls: { ...files, ...pems, ...(secret && { passphrase: secret }) } };
+  return {
+    ...amqp,
+    ...address,
+    urls: [...address.urls],
+    tls: { ...files, ...pems, ...(secret && { passphrase: secret }) },
+  };
 }
 
 export function assembleRedis(settings: Settings["redis"], report: Report): Config["redis"] {

@@ -101,14 +101,6 @@ export function amqpName() {
   return text(/^(?!amq\.)[\x21-\x7e]{1,160}$/, message);
 }
 
-export function brokerUrl() {
-  const message = "must be amqp:// or amqps:// URLs with a host";
-  return z
-    .string({ error: rule(message) })
-    .refine((value) => isUrl(value, ["amqp:", "amqps:"]), message)
-    .meta({ secret: true, accepts: "`amqp://`, `amqps://`" } satisfies FieldMeta);
-}
-
 export function redisUrl() {
   const message = "must be a redis:// or rediss:// URL with a host, and a database number at most";
   return z

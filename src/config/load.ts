@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 import type { z } from "zod";
 import { assemble, assembleAmqp, assembleRedis, type Config } from "./assemble.ts";
+import { takeAddressFromFiles } from "./broker-address.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
@@ -76,7 +76,7 @@ function check(env: Environment): Checked {
     problems.push({ path, variable: variableOf(path, sources.variables), message });
   };
   const merged = withoutNulls(sources.merged);
-  takeUrlsFromFile(merged, add);
+  takeAddressFromFiles(merged, add);
   const { settings, wrong } = checkedOrRepaired(merged, withoutNulls(sources.defaults), add);
   const report: Report = ({ path, involves, message }) => {
     // A rule about a value that was replaced says nothing.
@@ -134,18 +134,6 @@ function repair(tree: Tree, defaults: Tree, path: readonly string[]): string {
     break;
   }
   return walked.join(".");
-}
-
-/** AMQP_URL_FILE holds what AMQP_URL would. */
-function takeUrlsFromFile(tree: Tree, add: (path: string, message: string) => void): void {
-  const amqp = tree["amqp"];
-  if (!isTree(amqp) || typeof amqp["urlsFile"] !== "string") return;
-  try {
-    amqp["urls"] = readFileSync(amqp["urlsFile"], "utf8").trim();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    add("amqp.urlsFile", `cannot be read (${code ?? "unknown error"})`);
-  }
 }
 
 /** The variable of a setting, or of the setting that `path` leads into (`cloud.projects.1`). */

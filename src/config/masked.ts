@@ -2,6 +2,9 @@ import type { Config } from "./assemble.ts";
 
 const MASK = "***";
 
+/** Made of settings that are shown already. */
+const NOT_A_SETTING = new Set(["urlsNow"]);
+
 /** The effective configuration for people: as plain values, secrets and passwords inside URLs masked. */
 export function maskedConfig(config: Config): unknown {
   return masked(config);
@@ -20,5 +23,6 @@ function masked(value: unknown): unknown {
   if (typeof value === "string") return value.includes("://") ? maskedUrl(value) : value;
   if (Array.isArray(value)) return value.map(masked);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, masked(one)]));
+  const shown = Object.entries(value).filter(([key]) => !NOT_A_SETTING.has(key));
+  return Object.fromEntries(shown.map(([key, one]) => [key, masked(one)]));
 }

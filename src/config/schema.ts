@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { ProjectId } from "../contract/ids.ts";
+import { brokerUrls, HOST_PATTERN } from "./broker-url.ts";
 import {
   address,
   amqpName,
   baseUrl,
   bool,
-  brokerUrl,
   endpoint,
   filePath,
   fraction,
@@ -24,8 +24,22 @@ import {
  */
 
 const Amqp = z.strictObject({
-  urls: uniqueList(brokerUrl(), { min: 1, max: 16 }),
+  urls: brokerUrls().exactOptional(),
   urlsFile: filePath().exactOptional(),
+  host: uniqueList(text(HOST_PATTERN, "must be names or addresses of hosts, without a port"), {
+    min: 1,
+    max: 16,
+  }).exactOptional(),
+  hostFile: filePath().exactOptional(),
+  port: whole("", 1, 65_535).exactOptional(),
+  portFile: filePath().exactOptional(),
+  vhost: text().exactOptional(),
+  vhostFile: filePath().exactOptional(),
+  scheme: oneOf(["amqp", "amqps"]).exactOptional(),
+  username: text().exactOptional(),
+  usernameFile: filePath().exactOptional(),
+  password: secret().exactOptional(),
+  passwordFile: filePath().exactOptional(),
   tls: z.strictObject({
     caFile: filePath().exactOptional(),
     certFile: filePath().exactOptional(),
