@@ -35,6 +35,7 @@ const ROOM_TITLES: Record<string, string> = {
   redis: "Redis",
   cloud: "The cloud",
   protocol: "The protocol",
+  brakes: "Brakes",
   http: "HTTP",
   shutdown: "Shutdown",
   log: "Log",

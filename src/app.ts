@@ -29,7 +29,7 @@ import { meteredStore } from "./observe/metered-store.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
-import { amqpSettings, cloudSettings, protocolRules, storeRules } from "./settings.ts";
+import { amqpSettings, cloudSettings, intakeRules, protocolRules, storeRules } from "./settings.ts";
 import { createComplete } from "./steps/complete.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createSweep } from "./steps/sweep.ts";
@@ -108,7 +108,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     projects,
     outlet: broker.outlet,
     region: cloudConfig.region,
-    commandMaxAgeMs: protocol.commandMaxAgeMs,
+    intake: intakeRules(config),
     signal: hardStop.signal,
   };
   const worker = createWorker(deps);

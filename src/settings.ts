@@ -2,6 +2,7 @@ import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import type { CloudSettings } from "./adapters/cloud/settings.ts";
 import type { StoreRules } from "./adapters/redis/exclusivity.ts";
 import type { Config } from "./config/assemble.ts";
+import type { IntakeRules } from "./core/intake.ts";
 import type { Rules } from "./core/rules.ts";
 
 /*
@@ -36,6 +37,11 @@ export function storeRules({ protocol, redis }: Config): StoreRules {
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
   };
+}
+
+export function intakeRules({ protocol, brakes }: Config): Omit<IntakeRules, "projects"> {
+  const { commandMaxAgeMs, dedupTtlMs } = protocol;
+  return { commandMaxAgeMs, dedupTtlMs, overridable: brakes.overridable };
 }
 
 export function protocolRules({ protocol, cloud }: Config): Rules {

@@ -1,7 +1,7 @@
 import type { ProjectId } from "./contract/ids.ts";
 import { rungAtLeast } from "./core/backoff.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
-import { type Intake, readCommand } from "./core/intake.ts";
+import { type Intake, type IntakeRules, readCommand } from "./core/intake.ts";
 import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
 import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
@@ -20,7 +20,8 @@ export interface WorkerDeps extends StepDeps {
   readonly region: string;
   /** The projects this worker may act on; the first is the default. */
   readonly projects: readonly ProjectId[];
-  readonly commandMaxAgeMs: number;
+  /** What is taken for a command, beside its project. */
+  readonly intake: Omit<IntakeRules, "projects">;
   /** Ends waits when the worker must stop now. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +44,7 @@ const EARLY_MS = 1_000;
 
 export function createWorker(deps: WorkerDeps): Worker {
   const { outlet, clock, rules, journal, signal, projects } = deps;
-  const intakeRules = { projects, commandMaxAgeMs: deps.commandMaxAgeMs };
+  const intakeRules = { projects, ...deps.intake };
   const admit = createAdmit(deps);
   const admitUndeliverable = createAdmitUndeliverable(deps);
   const runStep = createRunStep(deps);

@@ -48,6 +48,7 @@ export type Config = Frozen<{
     caPem?: SecretSource;
   };
   protocol: Omit<Settings["protocol"], "rebuildHoldMs"> & { rebuildHoldMs: number };
+  brakes: Settings["brakes"];
   http: Settings["http"];
   shutdown: Settings["shutdown"];
   log: Settings["log"];

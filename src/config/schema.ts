@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
 import { ProjectId } from "../contract/ids.ts";
 import { brokerUrls, HOST_PATTERN } from "./broker-url.ts";
 import {
@@ -173,12 +174,17 @@ const Protocol = z.strictObject({
   unsafeTestWindows: bool(),
 });
 
+const Brakes = z.strictObject({
+  overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
+});
+
 /** Everything that can be set, as files and environment say it. Strings of the environment become numbers, lists and booleans here. */
 export const Settings = z.strictObject({
   amqp: Amqp,
   redis: Redis,
   cloud: Cloud,
   protocol: Protocol,
+  brakes: Brakes,
   http: z.strictObject({ port: whole("", 0, 65_535), host: text() }),
   shutdown: z.strictObject({ graceMs: whole("ms", 100, 600_000) }),
   log: z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Brake } from "./brakes.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "./ids.ts";
 import { OsReinstall } from "./os-reinstall.ts";
 
@@ -13,6 +14,14 @@ const Instant = z.iso
 export const OnBusy = z.enum(["join", "wait", "reject"]);
 export type OnBusy = z.infer<typeof OnBusy>;
 
+/** A pool, a zone, an application: a label of the emitter's, by which brakes can count and people can pause. */
+export const Group = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, "must be 1-64 characters of A-Z a-z 0-9 . _ -");
+
+/** Names of brakes, each once, in alphabetical order: the order in which an emitter lists them says nothing. */
+const Override = z.array(Brake).transform((names) => [...new Set(names)].toSorted());
+
 /**
  * The JSON object of a command, field by field (contract §2). Unknown fields pass unseen; the
  * reader of messages counts them. Instants become epoch milliseconds.
@@ -26,6 +35,9 @@ export const CommandBody = z.object({
   on_busy: OnBusy.default("join"),
   expires_at: Instant.optional(),
   observed_at: Instant.optional(),
+  not_before: Instant.optional(),
+  group: Group.optional(),
+  override: Override.optional(),
   source: z.string().max(200).optional(),
   reason: z.string().max(1000).optional(),
   dry_run: z.boolean().default(false),
@@ -63,6 +75,11 @@ export interface ReinstallCommand {
   readonly expectedSystemDisk?: DiskId | undefined;
   readonly expiresAtMs?: number | undefined;
   readonly observedAtMs?: number | undefined;
+  /** Nothing is started before it. */
+  readonly notBeforeMs?: number | undefined;
+  readonly group?: string | undefined;
+  /** Brakes that do not apply to this command; undefined when it names none. */
+  readonly override?: readonly Brake[] | undefined;
   readonly source?: string | undefined;
   readonly reason?: string | undefined;
 }

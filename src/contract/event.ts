@@ -35,6 +35,7 @@ export const WaitReason = z.enum([
   "paused",
   "cloud-unavailable",
   "clock-skew",
+  "not-before",
   "store-rebuilding",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
@@ -48,6 +49,7 @@ export const EventData = z.looseObject({
   sequence: z.int().min(1),
   source: z.string().optional(),
   reason: z.string().optional(),
+  group: z.string().optional(),
 });
 
 /** Members that the `data` of every event has; what is beside them is what that event adds. */

@@ -10,6 +10,7 @@ export interface Subject {
   readonly serverId: ServerId | null;
   readonly source?: string | undefined;
   readonly reason?: string | undefined;
+  readonly group?: string | undefined;
   readonly replyTo?: ReplyTo | undefined;
   readonly trace?: TraceContext | undefined;
 }
@@ -54,6 +55,7 @@ export function toProgressEvent(
       sequence,
       ...(subject.source === undefined ? {} : { source: subject.source }),
       ...(subject.reason === undefined ? {} : { reason: subject.reason }),
+      ...(subject.group === undefined ? {} : { group: subject.group }),
       ...draft.data,
     },
   };

@@ -6,8 +6,10 @@ import {
   type Problem,
   type ReinstallCommand,
 } from "../contract/command.ts";
+import type { Brake } from "../contract/brakes.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { brokenCombinations } from "./combination-rules.ts";
 import type { Subject } from "./events.ts";
 import { contentHash, sha256, wishHash } from "./identity.ts";
 import { parseJsonText } from "./json-text.ts";
@@ -34,6 +36,10 @@ export interface IntakeRules {
   readonly projects: readonly ProjectId[];
   /** A command without `expires_at` is too old after this long. */
   readonly commandMaxAgeMs: number;
+  /** Ids are remembered this long: no `not_before` may lie further ahead. */
+  readonly dedupTtlMs: number;
+  /** Brakes that a command may override. */
+  readonly overridable: readonly Brake[];
 }
 
 export type Intake =
@@ -66,6 +72,11 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
 
   const parsed = CommandBody.safeParse(fields, { reportInput: true });
   const problems = parsed.success ? [] : problemsOf(parsed.error, media.cloudEvent ? "data" : "");
+  if (parsed.success) {
+    problems.push(
+      ...brokenCombinations(parsed.data, arrivedAtMs, rules, media.cloudEvent ? "data." : ""),
+    );
+  }
   const identified = identify(raw, fields, id, rules, media.cloudEvent ? "data." : "");
   problems.push(...identified.problems);
   if (!parsed.success || problems.length > 0 || !identified.commandId || !identified.projectId) {
@@ -82,6 +93,9 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
     expectedSystemDisk: body.expected_system_disk,
     expiresAtMs: body.expires_at,
     observedAtMs: body.observed_at,
+    notBeforeMs: body.not_before,
+    group: body.group,
+    override: body.override?.length === 0 ? undefined : body.override,
     source: body.source,
     reason: body.reason,
   };
@@ -104,12 +118,24 @@ function toOrder(
     ...rest,
     contentHash: contentHash(command),
     wishHash: wishHash(command),
-    // Nothing is sent after it arrives: a timestamp in other units than seconds would make it live for ever.
-    expiresAtMs:
-      expiresAtMs ?? Math.min(raw.timestampMs ?? arrivedAtMs, arrivedAtMs) + rules.commandMaxAgeMs,
+    expiresAtMs: expiresAtMs ?? oldestAllowed(command, raw, arrivedAtMs, rules),
     receivedAtMs: arrivedAtMs,
     ...addressing(raw),
   };
+}
+
+/** Until when a command without `expires_at` may be started: its age counts from when it was sent, or from `not_before`. */
+function oldestAllowed(
+  { notBeforeMs }: ReinstallCommand,
+  raw: RawCommand,
+  arrivedAtMs: number,
+  { commandMaxAgeMs, dedupTtlMs }: IntakeRules,
+): number {
+  // Nothing is sent after it arrives: a timestamp in other units than seconds would make it live for ever.
+  const sentAtMs = Math.min(raw.timestampMs ?? arrivedAtMs, arrivedAtMs);
+  if (notBeforeMs === undefined || notBeforeMs <= sentAtMs) return sentAtMs + commandMaxAgeMs;
+  // A late copy must not outlive what is remembered of its command.
+  return Math.min(notBeforeMs + commandMaxAgeMs, arrivedAtMs + dedupTtlMs);
 }
 
 function addressing(raw: RawCommand): Pick<Order, "replyTo" | "trace"> {
@@ -148,6 +174,7 @@ function refuse(
       serverId: ServerId.safeParse(fields["server_id"]).data ?? null,
       source: CommandBody.shape.source.safeParse(fields["source"]).data,
       reason: CommandBody.shape.reason.safeParse(fields["reason"]).data,
+      group: CommandBody.shape.group.safeParse(fields["group"]).data,
       ...addressing(raw),
     },
     contentHash: hash,

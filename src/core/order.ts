@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { OnBusy } from "../contract/command.ts";
+import { Brake } from "../contract/brakes.ts";
+import { Group, OnBusy } from "../contract/command.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "../contract/ids.ts";
 import { openObject } from "./open-object.ts";
 
@@ -32,6 +33,12 @@ export const Order = openObject({
   /** Not started after this instant: the emitter's `expires_at`, else arrival plus the greatest age. */
   expiresAtMs: z.number(),
   observedAtMs: z.number().optional(),
+  /** The emitter's `not_before`: nothing is started before it, and the greatest age counts from it. */
+  notBeforeMs: z.number().optional(),
+  /** The emitter's `group`: copied to every event. */
+  group: Group.optional(),
+  /** Brakes that do not apply to this command, checked against `BRAKES_OVERRIDABLE` when it was understood. */
+  override: z.array(Brake).readonly().optional(),
   receivedAtMs: z.number(),
   source: z.string().optional(),
   reason: z.string().optional(),

@@ -38,6 +38,7 @@ export function plannedFrom(
       verdict: notExpired ? "pass" : "fail",
       detail: new Date(order.expiresAtMs).toISOString(),
     },
+    ...notBeforeCheck(order.notBeforeMs, nowMs),
     lockCheck(lock),
     {
       check: "not-superseded",
@@ -62,6 +63,12 @@ export function plannedFrom(
       system_disk: look.kind === "seen" ? look.server.systemDiskId : null,
     },
   });
+}
+
+function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[] {
+  if (notBeforeMs === undefined) return [];
+  const detail = new Date(notBeforeMs).toISOString();
+  return [{ check: "not-before", verdict: nowMs < notBeforeMs ? "wait" : "pass", detail }];
 }
 
 function lockCheck(lock: LockSeen): Check {

@@ -11,6 +11,7 @@ import {
 } from "../core/decide-admission.ts";
 import { type Decision, final } from "../core/decision.ts";
 import { type EventDraft, rejected } from "../core/events.ts";
+import { tooEarly } from "../core/not-before.ts";
 import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
@@ -85,9 +86,10 @@ async function decideClaimed(
     return { kind: "conclude", claim, decision, token };
   }
   const decision =
-    lock.kind === "acquired" && doubt
+    tooEarly(candidate, deps.clock.nowMs(), deps.rules) ??
+    (lock.kind === "acquired" && doubt
       ? inDoubt(candidate, deps.clock.nowMs(), deps.rules)
-      : await afterLock(deps, candidate, lock, signal);
+      : await afterLock(deps, candidate, lock, signal));
   return {
     kind: "conclude",
     claim,

@@ -1,4 +1,5 @@
 import { cancelled, expired, inDoubt, waitFor } from "../core/decide-admission.ts";
+import { tooEarly } from "../core/not-before.ts";
 import { afterLock } from "./admit.ts";
 import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
@@ -15,6 +16,8 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     if (!doubt && clock.nowMs() >= order.expiresAtMs) {
       return conclude(claimed, envelope, expired(order));
     }
+    const early = tooEarly(candidate, clock.nowMs(), rules);
+    if (early !== null) return conclude(claimed, envelope, early);
     if (claimed.claim.rebuildingUntilMs !== null) {
       const decision = waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, clock.random());
       return conclude(claimed, envelope, decision);

@@ -189,7 +189,11 @@ export class Incarnation {
       journal: QUIET,
       region: "sim",
       projects: [ProjectId.parse(PROJECT)],
-      commandMaxAgeMs: COMMAND_MAX_AGE_MS,
+      intake: {
+        commandMaxAgeMs: COMMAND_MAX_AGE_MS,
+        dedupTtlMs: 7 * 86_400_000,
+        overridable: [],
+      },
       signal: this.#hardStop.signal,
     };
     return mutation?.deps?.(deps, context) ?? deps;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EventName, ProgressEvent } from "../../../src/contract/event.ts";
 import { readCommand } from "../../../src/core/intake.ts";
-import { NOW, PROJECT } from "../core/builders.ts";
+import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 
 const FOLDER = new URL("../../contract/samples/", import.meta.url);
 const names = readdirSync(FOLDER);
@@ -13,7 +13,7 @@ function take(name: string) {
   const contentType = name.includes("cloudevent")
     ? "application/cloudevents+json"
     : "application/json";
-  const rules = { projects: [PROJECT], commandMaxAgeMs: 86_400_000 };
+  const rules = { ...INTAKE_RULES, projects: [PROJECT] };
   return readCommand({ body: bytesOf(name), contentType }, NOW, rules);
 }
 

@@ -6,6 +6,7 @@ import type { Decision, Final, Next } from "../../../src/core/decision.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
 import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { IntakeRules } from "../../../src/core/intake.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In, Phase, State } from "../../../src/core/state.ts";
 
@@ -42,6 +43,13 @@ export const RULES: Rules = {
   stopBy: "worker",
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,
+};
+
+/** What is taken for a command, with the defaults. */
+export const INTAKE_RULES: Omit<IntakeRules, "projects"> = {
+  commandMaxAgeMs: 24 * HOUR,
+  dedupTtlMs: 7 * 24 * HOUR,
+  overridable: ["windows"],
 };
 
 export const BODY: OsReinstall = {

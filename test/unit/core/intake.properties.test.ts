@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { type RawCommand, readCommand } from "../../../src/core/intake.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";
 import { fakeClock } from "../steps/fakes.ts";
-import { BODY, COMMAND, FOREIGN_PROJECT, HOUR, NOW, PROJECT, SERVER } from "./builders.ts";
+import { BODY, COMMAND, FOREIGN_PROJECT, INTAKE_RULES, NOW, PROJECT, SERVER } from "./builders.ts";
 
-const RULES = { projects: [PROJECT], commandMaxAgeMs: 24 * HOUR };
+const RULES = { ...INTAKE_RULES, projects: [PROJECT] };
 
 function take(value: unknown, properties: Partial<RawCommand> = {}) {
   const body = Buffer.from(JSON.stringify(value));

@@ -7,6 +7,7 @@ import {
   DISK,
   FOREIGN_PROJECT,
   HOUR,
+  INTAKE_RULES,
   MINUTE,
   NOW,
   OTHER_PROJECT,
@@ -14,7 +15,7 @@ import {
   SERVER,
 } from "./builders.ts";
 
-const RULES = { projects: [PROJECT, OTHER_PROJECT], commandMaxAgeMs: 24 * HOUR };
+const RULES = { ...INTAKE_RULES, projects: [PROJECT, OTHER_PROJECT] };
 const MAX_USER_DATA = 32_768;
 
 const COMMAND_FIELDS = { command_id: COMMAND, server_id: SERVER, "os-reinstall": BODY };
@@ -463,7 +464,7 @@ describe("the project of a command", () => {
 
   it("is needed where the worker has none", () => {
     const body = Buffer.from(JSON.stringify(COMMAND_FIELDS));
-    const rules = { projects: [], commandMaxAgeMs: HOUR };
+    const rules = { ...INTAKE_RULES, projects: [] };
     const intake = readCommand({ body, contentType: "application/json" }, NOW, rules);
     expect(intake.kind).toBe("refused");
   });

@@ -108,6 +108,39 @@ describe("a new command", () => {
   });
 });
 
+describe("a command that may not begin yet", () => {
+  const LATER = { notBeforeMs: NOW + MINUTE };
+
+  it.each<[LockAnswer, boolean]>([
+    [FREE, false],
+    [FREE, true],
+    [HELD, false],
+  ])("waits without a lock or a look: %j, in doubt: %s", async (lock, doubt) => {
+    const world = withLock(lock, doubt);
+    const { decision } = await decided(world, LATER);
+    const next = asNext(decision, "waiting");
+    expect(next.state.waitsFor).toBe("not-before");
+    expect(next.lock).toBe("release");
+    expect(next.events.map((e) => e.event)).toEqual(["accepted", "waiting"]);
+    expect(world.calls).toEqual(["store.admit"]);
+  });
+
+  it("is not turned away because the server is busy now", async () => {
+    const { decision } = await decided(withLock(HELD), { ...LATER, onBusy: "reject" });
+    asNext(decision, "waiting");
+  });
+
+  it("is planned in a dry run, with a check of its own", async () => {
+    const { decision } = await decided(withLock(FREE), { ...LATER, dryRun: true });
+    expect(asFinal(decision, "planned").draft.data).toMatchObject({
+      would: "nothing-now",
+      checks: expect.arrayContaining([
+        { check: "not-before", verdict: "wait", detail: "2026-11-23T15:01:00.000Z" },
+      ]) as unknown,
+    });
+  });
+});
+
 describe("a command that may have been carried out before", () => {
   it("looks for proof before anything else when it has the lock", async () => {
     const world = withLock(FREE, true);

@@ -15,7 +15,7 @@ import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { WorkerDeps } from "../../../src/worker.ts";
-import { HOUR, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
+import { INTAKE_RULES, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
 
 export interface FakeClock extends Clock {
   /** Lets time pass, for both clocks. */
@@ -200,7 +200,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     rules: { ...RULES, ...rules },
     region: "eu-west-0",
     projects: [PROJECT],
-    commandMaxAgeMs: 24 * HOUR,
+    intake: INTAKE_RULES,
     signal: stopping.signal,
     reach: async (label: string) => {
       world.reached.push(label);

@@ -83,6 +83,22 @@ describe("waiting", () => {
     expect(token).toBe(7);
   });
 
+  it("asks for nothing before its not_before, and then for the lock", async () => {
+    const world = withLock({ kind: "acquired", token: 12 });
+    const waits = { order: order({ notBeforeMs: NOW + MINUTE }) };
+    const { decision } = concluded(await wait(world, FORGOTTEN, waits));
+    expect(asNext(decision, "waiting").state).toMatchObject({
+      waitsFor: "not-before",
+      doubt: true,
+    });
+    asFinal(concluded(await wait(world, { cancelRequested: true }, waits)).decision, "cancelled");
+    expect(world.calls).toEqual([]);
+    asNext(
+      concluded(await wait(world, {}, { order: order({ notBeforeMs: NOW }) })).decision,
+      "submit",
+    );
+  });
+
   it("asks for nothing while the store is young", async () => {
     const world = createWorld();
     const { decision } = concluded(await wait(world, YOUNG));

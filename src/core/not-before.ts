@@ -1,0 +1,30 @@
+import { type Candidate, waitFor } from "./decide-admission.ts";
+import type { Decision } from "./decision.ts";
+import type { Rules } from "./rules.ts";
+
+/**
+ * Before a command's `not_before` nothing of it is started: it waits, without the server's lock. Null when it may
+ * begin. Asked on arrival and at each try, before the server is looked at.
+ */
+export function tooEarly(candidate: Candidate, nowMs: number, rules: Rules): Decision | null {
+  const { notBeforeMs } = candidate.order;
+  if (notBeforeMs === undefined || nowMs >= notBeforeMs) return null;
+  const decision = waitFor(candidate, "not-before", nowMs, rules, 0);
+  if (decision.kind === "final") return decision;
+  const until = new Date(notBeforeMs).toISOString();
+  return {
+    ...decision,
+    delayMs: hopTowards(notBeforeMs - nowMs, rules.ladderMs),
+    events: decision.events.map((event) => ({ ...event, data: { ...event.data, until } })),
+    // Somebody else may need the server until then.
+    lock: "release",
+  };
+}
+
+/**
+ * The longest rung that does not go past the instant, so that the wait ends within the shortest rung of it. With the
+ * default ladder of 2, 5, 10, 30 and 60 s: 12 h off 60 s, 40 s off 30 s, 4 s off 2 s, 1 s off 2 s.
+ */
+function hopTowards(remainingMs: number, ladderMs: readonly number[]): number {
+  return ladderMs.findLast((rung) => rung <= remainingMs) ?? ladderMs[0] ?? 0;
+}
