@@ -8,12 +8,13 @@ const HEAD = `# Metrics
 \`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/instruments.ts\` by
 \`scripts/generate-metrics-docs.ts\`: change that, then run it.
 
-Labels come from closed lists; a project, server or command is found in the log, never in a label. Each worker
-counts what it did itself: sum over them. The gauges about all workers (\`open_commands\`, \`phase_commands\`,
-\`oldest_command_age_seconds\`, \`message_overdue_seconds\`, \`locks\`, \`locks_overdue\`, \`lock_age_seconds\`,
-\`oldest_lock_age_seconds\`, \`evidence_samples\`) say the same thing in each: take the maximum. They are read from Redis
-once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while Redis is away. So do \`queue_messages\`
-(every 15 s, from RabbitMQ) and \`budget_left_ratio\` (every 15 s, from Redis).
+Labels come from closed lists; a server or command is found in the log, never in a label. \`project\` is one of
+\`ECS_PROJECTS\`, or \`other\` for a command that names none of them. Each worker counts what it did itself: sum over
+them. The gauges about all workers (\`open_commands\`, \`phase_commands\`, \`oldest_command_age_seconds\`, \`paused\`,
+\`message_overdue_seconds\`, \`locks\`, \`locks_overdue\`, \`lock_age_seconds\`, \`oldest_lock_age_seconds\`,
+\`evidence_samples\`) say the same thing in each: take the maximum, \`max by (project) (…)\`, and sum that over
+projects. They are read from Redis once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while
+Redis is away. So do \`queue_messages\` (every 15 s, from RabbitMQ) and \`budget_left_ratio\` (every 15 s, from Redis).
 
 | metric | type | labels | says |
 |---|---|---|---|

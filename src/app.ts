@@ -57,7 +57,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const { protocol, cloud: cloudConfig } = config;
   const logger = createLogger({ level: config.log.level, secrets: secretsOf(config) });
   const version = versionOfPackage();
-  const metrics = createMetrics({ version });
+  const metrics = createMetrics({ version, projects: cloudConfig.projects });
   const tracing = tracingOf(config, version, logger);
   const clock = systemClock;
   const hardStop = new AbortController();

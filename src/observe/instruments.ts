@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
-import { OPEN_PHASES } from "../adapters/redis/census.ts";
+import { LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { TRANSITIONS } from "../core/state.ts";
 import {
@@ -21,7 +21,10 @@ import {
   SWEEP_RESULTS,
 } from "./labels.ts";
 
-/** Label names with their values; `null`: a closed table elsewhere has them. */
+/**
+ * Label names with their values; `null`: a closed table elsewhere has them. `project` has those of ECS_PROJECTS, and
+ * `other` for a command that names one which is not allowed.
+ */
 type Labels = Readonly<Record<string, readonly string[] | null>>;
 
 interface Spec<Kind extends string, L extends Labels> {
@@ -47,23 +50,27 @@ const PHASES = Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[];
 export const CATALOGUE = {
   commands: counter("commands_total", "Commands that have their outcome.", {
     outcome: FINAL_EVENTS,
+    project: null,
   }),
-  failures: counter("failures_total", "Commands that failed, by class of error.", { class: null }),
+  failures: counter("failures_total", "Commands that failed, by class of error.", {
+    class: null,
+    project: null,
+  }),
   unresolved: counter(
     "unresolved_total",
     "Commands that ended unresolved: a person must look, and free the lock.",
-    {},
+    { project: null },
   ),
   duration: histogram(
     "duration_seconds",
     "From the accepted POST to the end of the cloud's job, for reinstalls that succeeded.",
-    {},
+    { project: null },
     REINSTALL_BUCKETS,
   ),
   recovery: histogram(
     "recovery_seconds",
     "From the fault that the emitter saw to the reinstalled server.",
-    {},
+    { project: null },
     REINSTALL_BUCKETS,
   ),
   phaseSeconds: histogram(
@@ -84,6 +91,7 @@ export const CATALOGUE = {
   ),
   waits: counter("waits_total", "Times that a command was told to wait.", {
     reason: WaitReason.options,
+    project: null,
   }),
   duplicates: counter("duplicates_total", "Second copies of commands and steps.", {
     kind: DUPLICATE_KINDS,
@@ -172,25 +180,42 @@ export const CATALOGUE = {
   breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
 
-  openCommands: gauge("open_commands", "Commands without an outcome, of all workers.", {}),
+  openCommands: gauge("open_commands", "Commands without an outcome, of all workers.", {
+    project: null,
+  }),
   phaseCommands: gauge("phase_commands", "Open commands in each phase, of all workers.", {
     phase: OPEN_PHASES,
+    project: null,
   }),
   oldestCommand: gauge(
     "oldest_command_age_seconds",
     "Age of the oldest open command in each phase, since the store took it up; 0 where there is none.",
-    { phase: OPEN_PHASES },
+    { phase: OPEN_PHASES, project: null },
   ),
+  paused: gauge("paused", "1 while an operator has paused the project.", { project: null }),
   overdue: gauge(
     "message_overdue_seconds",
     "How late the latest message of each delay queue is, by the queue's delay in ms, 0 for the work queue itself; 0 where none is.",
     { rung: null },
   ),
-  locks: gauge("locks", "Servers that are locked, of all workers.", {}),
-  overdueLocks: gauge("locks_overdue", "Locks past their deadline: each waits for a person.", {}),
-  oldestLock: gauge("oldest_lock_age_seconds", "Age of the oldest lock.", {}),
-  lockAge: gauge("lock_age_seconds", "Age of the locks that are held, as quantiles.", {
+  locks: gauge(
+    "locks",
+    "Servers that are locked: by an open reinstall of ours, by one that ended unresolved, by another service, or by something that cannot be read.",
+    { holder: LOCK_HOLDERS, project: null },
+  ),
+  overdueLocks: gauge(
+    "locks_overdue",
+    "Our locks that are past their time: of a command that ended unresolved, or of a request that should have its outcome.",
+    { project: null },
+  ),
+  oldestLock: gauge(
+    "oldest_lock_age_seconds",
+    "Age of the oldest lock, by who holds it; 0 where there is none.",
+    { holder: LOCK_HOLDERS, project: null },
+  ),
+  lockAge: gauge("lock_age_seconds", "Age of the locks that are held, by whomever, as quantiles.", {
     quantile: LOCK_QUANTILES,
+    project: null,
   }),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
     result: SWEEP_RESULTS,
@@ -218,25 +243,46 @@ export type Instruments = {
   readonly [Key in keyof typeof CATALOGUE]: Instrument<(typeof CATALOGUE)[Key]>;
 };
 
-/** The metrics of the catalogue on a registry. Counters with one closed label begin at 0, so that their first increase is seen. */
-export function createInstruments(registry: Registry): Instruments {
-  const entries = Object.entries(CATALOGUE).map(([key, spec]) => [key, create(spec, registry)]);
+/**
+ * The metrics of the catalogue on a registry. Counters with one closed label, for each of the projects where they have
+ * that label too, and histograms by project begin at 0, so that their first increase is seen.
+ */
+export function createInstruments(registry: Registry, projects: readonly string[]): Instruments {
+  const entries = Object.entries(CATALOGUE).map(([key, spec]) => [
+    key,
+    create(spec, registry, projects),
+  ]);
   return Object.fromEntries(entries) as Instruments;
 }
 
-function create(spec: Spec<string, Labels>, registry: Registry): Counter | Gauge | Histogram {
+function create(
+  spec: Spec<string, Labels>,
+  registry: Registry,
+  projects: readonly string[],
+): Counter | Gauge | Histogram {
   const { name, help } = spec;
   const labelNames = Object.keys(spec.labels);
   const common = { name, help, labelNames, registers: [registry] };
   if (spec.kind === "gauge") return new Gauge(common);
-  if (spec.kind === "histogram")
-    return new Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
-  const made = new Counter(common);
-  const [[label, values] = [], ...more] = Object.entries(spec.labels);
-  if (label !== undefined && more.length === 0) {
-    for (const value of values ?? []) made.inc({ [label]: value }, 0);
+  if (spec.kind === "histogram") {
+    const made = new Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
+    // As one without labels does by itself.
+    if (labelNames.join() === "project") for (const project of projects) made.zero({ project });
+    return made;
   }
+  const made = new Counter(common);
+  for (const labels of beginnings(spec.labels, projects)) made.inc(labels, 0);
   return made;
+}
+
+/** The series that are known before and not many: no other begins at 0. */
+function beginnings(labels: Labels, projects: readonly string[]): Record<string, string>[] {
+  const { project, ...others } = labels;
+  const [[label, values] = [], ...more] = Object.entries(others);
+  if (more.length > 0 || (project === undefined && label === undefined)) return [];
+  const closed = label === undefined ? [{}] : (values ?? []).map((value) => ({ [label]: value }));
+  if (project === undefined) return closed;
+  return closed.flatMap((one) => projects.map((name) => ({ ...one, project: name })));
 }
 
 function counter<const L extends Labels>(name: string, help: string, labels: L) {

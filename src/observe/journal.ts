@@ -17,7 +17,8 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       for (const { data } of events) {
         metrics.event(data.event);
         const waitsFor = WaitReason.safeParse(data["waits_for"]);
-        if (data.event === "waiting" && waitsFor.success) metrics.waits(waitsFor.data);
+        if (data.event === "waiting" && waitsFor.success)
+          metrics.waits(waitsFor.data, order.projectId);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
         metrics.reconciled("not-executed");
@@ -124,13 +125,15 @@ function countEnd(
 ): void {
   const outcome: FinalEventName | undefined = FINAL_EVENTS.find((known) => known === name);
   if (outcome === undefined) return;
-  metrics.commandEnded(outcome);
-  if (outcome === "failed") metrics.commandFailed(String(data["class"]));
+  const project = String(data["project_id"]);
+  metrics.commandEnded(outcome, project);
+  if (outcome === "failed") metrics.commandFailed(String(data["class"]), project);
   if (outcome !== "succeeded" || data["leader"] !== undefined) return;
   const duration = data["duration_seconds"];
   metrics.reinstalled({
     duration: typeof duration === "number" ? duration : null,
     recovery: observedAtMs === null ? null : (nowMs - observedAtMs) / 1000,
+    project,
   });
 }
 

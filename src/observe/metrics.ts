@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
-import { type Census, OPEN_PHASES } from "../adapters/redis/census.ts";
+import { type Census, LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
@@ -27,23 +27,26 @@ export interface MetricsOptions {
   readonly version: string;
   /** Memory, CPU, event loop and garbage collection of the process; `false` keeps a test's page small. */
   readonly processMetrics?: boolean;
+  /** Values of the label `project`, those of ECS_PROJECTS; what is of no such project counts as `other`. */
+  readonly projects?: readonly string[];
 }
 
 /** Everything that is counted. Each method is one fact; labels come from closed unions, so that no id becomes a time series. */
 export interface Metrics {
   /** A command has its outcome. Counted where it is stored, so a repeat does not count again. */
-  commandEnded(outcome: FinalEventName): void;
+  commandEnded(outcome: FinalEventName, project: string): void;
   /** A command failed; `errorClass` is one of the error table's. */
-  commandFailed(errorClass: string): void;
+  commandFailed(errorClass: string, project: string): void;
   /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter told. */
   reinstalled(seconds: {
     readonly duration: number | null;
     readonly recovery: number | null;
+    readonly project: string;
   }): void;
   /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
   phaseEnded(phase: Phase | "admit", seconds: number): void;
   stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
-  waits(reason: WaitReason): void;
+  waits(reason: WaitReason, project: string): void;
   duplicate(kind: DuplicateKind): void;
   /** Fields of a command that nobody knows. */
   unknownFields(count: number): void;
@@ -79,7 +82,7 @@ export interface Metrics {
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
 
-  /** What the store holds of all projects. */
+  /** What the store holds, by project. */
   store(seen: Census): void;
   /** How late the latest message of each delay queue is: seconds, by the delay in ms; 0 is the work queue itself. */
   overdue(seconds: ReadonlyMap<number, number>): void;
@@ -95,9 +98,14 @@ export interface Metrics {
 }
 
 /** Metrics on a registry of their own: several in one process do not meet. */
-export function createMetrics({ version, processMetrics = true }: MetricsOptions): Metrics {
+export function createMetrics({
+  version,
+  processMetrics = true,
+  projects = [],
+}: MetricsOptions): Metrics {
   const registry = new Registry();
-  const m = createInstruments(registry);
+  const m = createInstruments(registry, projects);
+  const ours = (project: string) => (projects.includes(project) ? project : "other");
   m.build.set({ version, node: process.version }, 1);
   const errorClass = bounded();
   const cloudCode = bounded();
@@ -109,21 +117,24 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
     contentType: registry.contentType,
     page: () => registry.metrics(),
 
-    commandEnded(outcome) {
-      m.commands.inc({ outcome });
-      if (outcome === "unresolved") m.unresolved.inc();
+    commandEnded(outcome, named) {
+      const project = ours(named);
+      m.commands.inc({ outcome, project });
+      if (outcome === "unresolved") m.unresolved.inc({ project });
     },
-    commandFailed: (name) => m.failures.inc({ class: errorClass(name) }),
-    reinstalled(seconds) {
-      if (seconds.duration !== null) m.duration.observe(seconds.duration);
-      if (seconds.recovery !== null) m.recovery.observe(Math.max(0, seconds.recovery));
+    commandFailed: (name, project) =>
+      m.failures.inc({ class: errorClass(name), project: ours(project) }),
+    reinstalled({ duration, recovery, project: named }) {
+      const project = ours(named);
+      if (duration !== null) m.duration.observe({ project }, duration);
+      if (recovery !== null) m.recovery.observe({ project }, Math.max(0, recovery));
     },
     phaseEnded: (phase, seconds) => m.phaseSeconds.observe({ phase }, Math.max(0, seconds)),
     stepEnded(phase, result, seconds) {
       m.steps.inc({ phase, result });
       m.stepSeconds.observe({ phase }, seconds);
     },
-    waits: (reason) => m.waits.inc({ reason }),
+    waits: (reason, project) => m.waits.inc({ reason, project: ours(project) }),
     duplicate: (kind) => m.duplicates.inc({ kind }),
     unknownFields: (count) => m.unknownFields.inc(count),
 
@@ -167,17 +178,23 @@ export function createMetrics({ version, processMetrics = true }: MetricsOptions
     clockOffset: (seconds) => m.clockOffset.set(seconds),
 
     store(seen) {
-      m.openCommands.set(seen.openCommands);
-      m.locks.set(seen.locks);
-      m.overdueLocks.set(seen.overdueLocks);
-      m.oldestLock.set(seen.oldestLockSeconds);
-      const ages = seen.lockAgesSeconds.toSorted((a, b) => a - b);
-      for (const quantile of LOCK_QUANTILES)
-        m.lockAge.set({ quantile }, quantileOf(ages, quantile));
-      for (const phase of OPEN_PHASES) {
-        const { commands, oldestSeconds } = seen.phases.get(phase) ?? NONE;
-        m.phaseCommands.set({ phase }, commands);
-        m.oldestCommand.set({ phase }, oldestSeconds);
+      for (const [project, one] of seen) {
+        m.openCommands.set({ project }, one.openCommands);
+        m.paused.set({ project }, one.paused ? 1 : 0);
+        for (const holder of LOCK_HOLDERS) {
+          const { locks, oldestSeconds } = one.locks[holder];
+          m.locks.set({ holder, project }, locks);
+          m.oldestLock.set({ holder, project }, oldestSeconds);
+        }
+        m.overdueLocks.set({ project }, one.overdueLocks);
+        const ages = one.lockAgesSeconds.toSorted((a, b) => a - b);
+        for (const quantile of LOCK_QUANTILES)
+          m.lockAge.set({ quantile, project }, quantileOf(ages, quantile));
+        for (const phase of OPEN_PHASES) {
+          const { commands, oldestSeconds } = one.phases.get(phase) ?? NONE;
+          m.phaseCommands.set({ phase, project }, commands);
+          m.oldestCommand.set({ phase, project }, oldestSeconds);
+        }
       }
     },
     overdue(seconds) {

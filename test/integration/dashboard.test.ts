@@ -89,7 +89,7 @@ describe("the dashboard after a real run", () => {
     ["Delay in the command queue", ["median", "95 %"]],
     ["Messages ready in queues", ["dead"]],
     ["Request budget left", ["least"]],
-    ["Age of locks", ["0.5", "oldest"]],
+    ["Age of locks", ["0.5", "oldest: unresolved"]],
     ["Reinstall POSTs", ["accepted", "unknown", "reconciled: system-disk-replaced"]],
     ["Events", ["accepted", "stopping", "submitted", "joined", "waiting"]],
     ["Overdue locks", [""]],
@@ -156,9 +156,13 @@ describe("a worker with no more than the documented rights on Redis", () => {
       REDIS_URL: workerRedis.get(services.redis.url) ?? "redis://nobody-made-a-user",
     });
     const page = async () => (await fetch(`${worker.httpUrl}/metrics`)).text();
-    await eventually(async () => /^ecs_reinstall_locks 1$/m.test(await page()), {
-      timeoutMs: 3_000,
-    });
+    await eventually(
+      async () =>
+        /^ecs_reinstall_locks\{holder="unresolved",project="\w+"\} 1$/m.test(await page()),
+      {
+        timeoutMs: 3_000,
+      },
+    );
   });
 });
 

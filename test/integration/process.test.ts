@@ -81,7 +81,9 @@ describe("the HTTP API", () => {
       { name: "cloud", state: "up" },
     ]);
     const metrics = await (await fetch(`${worker.httpUrl}/metrics`)).text();
-    expect(metrics).toMatch(/ecs_reinstall_commands_total\{outcome="succeeded"\} 2/);
+    expect(metrics).toMatch(
+      /ecs_reinstall_commands_total\{outcome="succeeded",project="[0-9a-f]+"\} 2/,
+    );
     expect(metrics).toMatch(
       /ecs_reinstall_cloud_requests_total\{operation="reinstall",outcome="ok"\} 2/,
     );

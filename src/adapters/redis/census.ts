@@ -16,17 +16,38 @@ export const OPEN_PHASES = [
 ] as const;
 export type OpenPhase = (typeof OPEN_PHASES)[number];
 
-/** What the store holds, for gauges. Ages in seconds, by Redis's clock: every worker sees the same. */
-export interface Census {
+/**
+ * Who holds a server's lock: an open reinstall, one that ended `unresolved`, another service (any other `operation`); or
+ * nobody can read it.
+ */
+export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unreadable"] as const;
+export type LockHolder = (typeof LOCK_HOLDERS)[number];
+
+/** What the store holds, for gauges, by project: each that was asked for. */
+export type Census = ReadonlyMap<ProjectId, ProjectCensus>;
+
+/** Ages in seconds, by Redis's clock: every worker sees the same. */
+export interface ProjectCensus {
   readonly openCommands: number;
   /** Open commands of each phase that has any. */
   readonly phases: ReadonlyMap<OpenPhase, PhaseCensus>;
-  readonly locks: number;
-  /** Locks of operations that are over, or past any deadline: each waits for a person. */
+  /** An operator has paused it. */
+  readonly paused: boolean;
+  /** By who holds them. */
+  readonly locks: Readonly<Record<LockHolder, LockCensus>>;
+  /**
+   * Our locks that are past their time: of a command that ended `unresolved`, or whose request is with the cloud for
+   * longer than a job may take. Never another service's: how long its operation takes is its own affair.
+   */
   readonly overdueLocks: number;
-  readonly oldestLockSeconds: number;
   /** Of every lock, in no order. */
   readonly lockAgesSeconds: readonly number[];
+}
+
+export interface LockCensus {
+  readonly locks: number;
+  /** 0 when there is none. */
+  readonly oldestSeconds: number;
 }
 
 export interface PhaseCensus {
@@ -37,8 +58,11 @@ export interface PhaseCensus {
 
 const BATCH = 500;
 
+/** Phases in which a request is with the cloud: before them a command may hold its server for as long as it waits. */
+const SENT: readonly string[] = ["reconcile", "watch", "settle"] satisfies OpenPhase[];
+
 /**
- * Counts open commands and locks of all projects, other services' locks included. Walks the keys in small batches, so it
+ * Counts open commands and locks of each project, other services' locks included. Walks the keys in small batches, so it
  * is for once a minute, not for every scrape. Rejects when the store is away.
  */
 export async function takeCensus(
@@ -47,42 +71,62 @@ export async function takeCensus(
   lockDeadlineMs: number,
 ): Promise<Census> {
   const nowMs = await redisNowMs(redis);
-  return {
-    ...(await countCommands(redis, projects, nowMs)),
-    ...(await countLocks(redis, projects, lockDeadlineMs, nowMs)),
-  };
+  const locks = await countLocks(redis, projects, lockDeadlineMs, nowMs);
+  const census = new Map<ProjectId, ProjectCensus>();
+  for (const project of projects) {
+    census.set(project, {
+      ...(await countCommands(redis, project, nowMs)),
+      ...(locks.get(project) ?? noLocks()),
+      paused: (await redis.exists(keysOf(project).paused)) === 1,
+    });
+  }
+  return census;
 }
 
 async function countCommands(
   redis: RedisClient,
-  projects: readonly ProjectId[],
+  project: ProjectId,
   nowMs: number,
-): Promise<Pick<Census, "openCommands" | "phases">> {
+): Promise<Pick<ProjectCensus, "openCommands" | "phases">> {
   let openCommands = 0;
   const phases = new Map<OpenPhase, PhaseCensus>();
-  for (const project of projects) {
-    const { active, commandPrefix } = keysOf(project);
-    const ids = await redis.zrangebyscore(active, "-inf", "+inf");
-    for (const batch of batchesOf(ids)) {
-      const records = await Promise.all(
-        batch.map((id) => hashFields(redis, `${commandPrefix}${id}`, "phase", "created")),
-      );
-      for (const record of records) {
-        // What cannot be read is open all the same: its message will say so.
-        const [phase, created] = record === "foreign" ? ["other", String(nowMs)] : record;
-        // Gone since it was listed, or expired: the sweeper strikes it off the list.
-        if (phase == null || created == null) continue;
-        openCommands++;
-        const known = OPEN_PHASES.find((one) => one === phase) ?? "other";
-        const { commands, oldestSeconds } = phases.get(known) ?? { commands: 0, oldestSeconds: 0 };
-        phases.set(known, {
-          commands: commands + 1,
-          oldestSeconds: Math.max(oldestSeconds, ageSeconds(created, nowMs)),
-        });
-      }
+  const { active, commandPrefix } = keysOf(project);
+  const ids = await redis.zrangebyscore(active, "-inf", "+inf");
+  for (const batch of batchesOf(ids)) {
+    const records = await Promise.all(
+      batch.map((id) => hashFields(redis, `${commandPrefix}${id}`, "phase", "created")),
+    );
+    for (const record of records) {
+      // What cannot be read is open all the same: its message will say so.
+      const [phase, created] = record === "foreign" ? ["other", String(nowMs)] : record;
+      // Gone since it was listed, or expired: the sweeper strikes it off the list.
+      if (phase == null || created == null) continue;
+      openCommands++;
+      const known = OPEN_PHASES.find((one) => one === phase) ?? "other";
+      const { commands, oldestSeconds } = phases.get(known) ?? { commands: 0, oldestSeconds: 0 };
+      phases.set(known, {
+        commands: commands + 1,
+        oldestSeconds: Math.max(oldestSeconds, ageSeconds(created, nowMs)),
+      });
     }
   }
   return { openCommands, phases };
+}
+
+/** While it is counted. */
+interface LockCount {
+  readonly locks: Record<LockHolder, LockCensus>;
+  overdueLocks: number;
+  readonly lockAgesSeconds: number[];
+}
+
+function noLocks(): LockCount {
+  const none = { locks: 0, oldestSeconds: 0 };
+  return {
+    locks: { reinstall: none, unresolved: none, "other-service": none, unreadable: none },
+    overdueLocks: 0,
+    lockAgesSeconds: [],
+  };
 }
 
 async function countLocks(
@@ -90,31 +134,53 @@ async function countLocks(
   projects: readonly ProjectId[],
   lockDeadlineMs: number,
   nowMs: number,
-): Promise<Omit<Census, "openCommands" | "phases">> {
-  const lockAgesSeconds: number[] = [];
-  let overdueLocks = 0;
-  let oldestLockSeconds = 0;
-  const ours = projects.map((project) => keysOf(project).lockPrefix);
+): Promise<ReadonlyMap<ProjectId, LockCount>> {
+  const counts = new Map(projects.map((project) => [project, noLocks()]));
+  const byPrefix = [...counts].map(
+    ([project, count]) => [keysOf(project).lockPrefix, count] as const,
+  );
   const nodes = "nodes" in redis ? redis.nodes("master") : [redis];
   for (const node of nodes) {
     for await (const keys of node.scanStream({ match: "ecs:{*}:lock:*", count: BATCH })) {
-      const mine = (keys as string[]).filter((key) =>
-        ours.some((prefix) => key.startsWith(prefix)),
+      const mine = (keys as string[]).flatMap((key) => {
+        const [, count] = byPrefix.find(([prefix]) => key.startsWith(prefix)) ?? [];
+        return count === undefined ? [] : [{ key, count }];
+      });
+      const found = await Promise.all(
+        mine.map(async ({ key, count }) => ({
+          count,
+          lock: await hashFields(redis, key, "since", "phase", "operation"),
+        })),
       );
-      const found = await Promise.all(mine.map((key) => hashFields(redis, key, "since", "phase")));
-      for (const lock of found) {
-        // Whoever wants a lock that cannot be read says so; how old it is nobody knows.
-        const [since, phase] = lock === "foreign" ? [String(nowMs), null] : lock;
-        // Freed since it was listed.
-        if (since == null) continue;
-        const age = ageSeconds(since, nowMs);
-        lockAgesSeconds.push(age);
-        if (phase === "unresolved" || age * 1000 > lockDeadlineMs) overdueLocks++;
-        oldestLockSeconds = Math.max(oldestLockSeconds, age);
-      }
+      for (const { count, lock } of found) addLock(count, lock, lockDeadlineMs, nowMs);
     }
   }
-  return { locks: lockAgesSeconds.length, overdueLocks, oldestLockSeconds, lockAgesSeconds };
+  return counts;
+}
+
+function addLock(
+  count: LockCount,
+  lock: readonly (string | null)[] | "foreign",
+  lockDeadlineMs: number,
+  nowMs: number,
+): void {
+  // Whoever wants a lock that cannot be read says so; how old it is nobody knows.
+  const [since, phase, operation] = lock === "foreign" ? [String(nowMs)] : lock;
+  // Freed since it was listed.
+  if (since == null) return;
+  const age = ageSeconds(since, nowMs);
+  const holder = lock === "foreign" ? "unreadable" : holderOf(phase ?? "", operation ?? "");
+  const { locks, oldestSeconds } = count.locks[holder];
+  count.locks[holder] = { locks: locks + 1, oldestSeconds: Math.max(oldestSeconds, age) };
+  count.lockAgesSeconds.push(age);
+  const outOfTime = SENT.includes(phase ?? "") && age * 1000 > lockDeadlineMs;
+  if (holder === "unresolved" || (holder === "reinstall" && outOfTime)) count.overdueLocks++;
+}
+
+/** Other services write locks too, and may leave out what they like. */
+function holderOf(phase: string, operation: string): LockHolder {
+  if (operation !== "reinstall") return "other-service";
+  return phase === "unresolved" ? "unresolved" : "reinstall";
 }
 
 function ageSeconds(sinceMs: string, nowMs: number): number {

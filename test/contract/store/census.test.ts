@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { takeCensus } from "../../../src/adapters/redis/census.ts";
+import { type ProjectCensus, takeCensus } from "../../../src/adapters/redis/census.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
@@ -49,7 +49,8 @@ afterAll(async () => {
 beforeEach(() => redis.flushAll());
 
 const server = (digit: number) => ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-99800000000${digit}`);
-const census = () => takeCensus(client, [PROJECT, ANOTHER], 600_000);
+const both = () => takeCensus(client, [PROJECT, ANOTHER], 600_000);
+const census = async () => (await both()).get(PROJECT) as ProjectCensus;
 const overdue = async () => Object.fromEntries(await findOverdue(client, [PROJECT], LADDER));
 
 /** Makes it look as if that had been so long ago. */
@@ -57,16 +58,28 @@ async function age(key: string, field: string, seconds: number): Promise<void> {
   await client.hset(key, field, Date.now() - seconds * 1000);
 }
 
+const NONE = { locks: 0, oldestSeconds: 0 };
+
+/** A lock of a reinstall, taken so long ago. */
+async function held(project: ProjectId, n: number, phase: string, seconds: number): Promise<void> {
+  const since = Date.now() - seconds * 1000;
+  await client.hset(keysOf(project).lock(server(n)), { operation: "reinstall", phase, since });
+}
+
 describe("the census", () => {
   it("of an empty store is nothing", async () => {
-    expect(await census()).toEqual({
+    const nothing = {
       openCommands: 0,
       phases: new Map(),
-      locks: 0,
+      paused: false,
+      locks: { reinstall: NONE, unresolved: NONE, "other-service": NONE, unreadable: NONE },
       overdueLocks: 0,
-      oldestLockSeconds: 0,
       lockAgesSeconds: [],
-    });
+    };
+    expect([...(await both())]).toEqual([
+      [PROJECT, nothing],
+      [ANOTHER, nothing],
+    ]);
   });
 
   it("tells how many commands are in each phase, and how old the oldest is", async () => {
@@ -128,14 +141,60 @@ describe("the census", () => {
     await client.hset(k.lock(server(2)), { owner: "resizer", since: Date.now() - 700_000 });
     await client.hset(k.lock(server(3)), { owner: "careless", since: "yesterday" });
     await client.set(k.lock(server(4)), "a string");
-    await client.hset(keysOf(ANOTHER).lock(server(1)), { since: Date.now(), phase: "unresolved" });
-    const { locks, overdueLocks, oldestLockSeconds, lockAgesSeconds } = await census();
-    expect(locks).toBe(5);
-    expect(overdueLocks).toBe(2);
-    expect(oldestLockSeconds).toBeCloseTo(700, -1);
-    expect(lockAgesSeconds.map((seconds) => Math.round(seconds)).sort((a, b) => a - b)).toEqual([
-      0, 0, 0, 30, 700,
-    ]);
+    await held(ANOTHER, 1, "unresolved", 0);
+    const [ours, others] = [...(await both()).values()];
+    expect(ours).toMatchObject({
+      locks: {
+        reinstall: { locks: 1 },
+        unresolved: NONE,
+        "other-service": { locks: 2 },
+        unreadable: { locks: 1, oldestSeconds: 0 },
+      },
+      overdueLocks: 0,
+    });
+    expect(ours?.locks.reinstall.oldestSeconds).toBeCloseTo(30, -1);
+    expect(ours?.locks["other-service"].oldestSeconds).toBeCloseTo(700, -1);
+    expect(
+      ours?.lockAgesSeconds.map((seconds) => Math.round(seconds)).sort((a, b) => a - b),
+    ).toEqual([0, 0, 30, 700]);
+    expect(others).toMatchObject({ locks: { unresolved: { locks: 1 } }, overdueLocks: 1 });
+  });
+
+  it("has no lock of another service among the overdue ones, however old it is", async () => {
+    for (const [n, operation] of ["resize", "snapshot", ""].entries()) {
+      const lock = { owner: "ops/7f9c", phase: "watch", since: Date.now() - 9e6, operation };
+      await client.hset(k.lock(server(n)), lock);
+    }
+    expect(await census()).toMatchObject({
+      locks: { "other-service": { locks: 3 }, reinstall: NONE, unresolved: NONE },
+      overdueLocks: 0,
+    });
+  });
+
+  it.each([
+    ["unresolved", 0, 1],
+    ["watch", 590, 0],
+    ["watch", 700, 1],
+    ["reconcile", 700, 1],
+    ["settle", 700, 1],
+    // Nothing was sent: it may wait for the cloud, for a server that does not stop, or behind a breaker.
+    ["waiting", 90_000, 0],
+    ["prepare", 700, 0],
+    ["submit", 700, 0],
+  ])(
+    "takes our lock in phase %s after %d s for %d overdue",
+    async (phase, seconds, overdueLocks) => {
+      await held(PROJECT, 1, phase, seconds);
+      const seen = await census();
+      const holder = phase === "unresolved" ? "unresolved" : "reinstall";
+      expect(seen).toMatchObject({ overdueLocks, locks: { [holder]: { locks: 1 } } });
+      expect(seen.locks[holder].oldestSeconds).toBeCloseTo(seconds, -1);
+    },
+  );
+
+  it("tells which projects are paused", async () => {
+    await client.set(k.paused, "maintenance");
+    expect([...(await both()).values()].map(({ paused }) => paused)).toEqual([true, false]);
   });
 
   it("rejects when the store is away", async () => {

@@ -1,15 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Census } from "../../../src/adapters/redis/census.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
 import { createGauges, type GaugeSources } from "../../../src/observe/gauges.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 
-const CENSUS = {
-  openCommands: 3,
-  phases: new Map([["waiting", { commands: 3, oldestSeconds: 40 }]] as const),
-  locks: 1,
-  overdueLocks: 0,
-  oldestLockSeconds: 40,
-  lockAgesSeconds: [40],
-};
+const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
+const NONE = { locks: 0, oldestSeconds: 0 };
+const CENSUS: Census = new Map([
+  [
+    PROJECT,
+    {
+      openCommands: 3,
+      phases: new Map([["waiting", { commands: 3, oldestSeconds: 40 }]] as const),
+      paused: false,
+      locks: {
+        reinstall: { locks: 1, oldestSeconds: 40 },
+        unresolved: NONE,
+        "other-service": NONE,
+        unreadable: NONE,
+      },
+      overdueLocks: 0,
+      lockAgesSeconds: [40],
+    },
+  ],
+]);
 
 const CLOUD = { endpoint: "closed", iam: "open", ims: null, auth: "half-open" } as const;
 
@@ -40,7 +54,7 @@ function build(changed: Partial<GaugeSources> = {}) {
 }
 
 const LATE = 'ecs_reinstall_message_overdue_seconds{rung="2000"}';
-const OPEN = "ecs_reinstall_open_commands";
+const OPEN = `ecs_reinstall_open_commands{project="${PROJECT}"}`;
 
 describe("breakers", () => {
   const breaker = (name: string) => `ecs_reinstall_breaker_state{breaker="${name}"}`;

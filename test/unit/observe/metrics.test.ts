@@ -1,10 +1,17 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Census, ProjectCensus } from "../../../src/adapters/redis/census.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
 import { metricsDocs } from "../../../scripts/generate-metrics-docs.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 
+const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
+const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
+const OF_PROJECT = `project="${PROJECT}"`;
+
 function build() {
-  const metrics = createMetrics({ version: "1.2.3", processMetrics: false });
+  const projects = [PROJECT, ANOTHER];
+  const metrics = createMetrics({ version: "1.2.3", processMetrics: false, projects });
   return { metrics, lines: async () => (await metrics.page()).split("\n") };
 }
 
@@ -25,13 +32,16 @@ describe("the catalogue", () => {
     }
   });
 
-  it("begins counters of one closed label at 0, so that their first increase is seen", async () => {
+  it("begins counters of one closed label at 0, for each project, so that their first increase is seen", async () => {
     const { lines } = build();
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        'ecs_reinstall_commands_total{outcome="failed"} 0',
-        'ecs_reinstall_waits_total{reason="clock-skew"} 0',
-        "ecs_reinstall_unresolved_total 0",
+        `ecs_reinstall_commands_total{outcome="failed",${OF_PROJECT}} 0`,
+        `ecs_reinstall_commands_total{outcome="failed",project="${ANOTHER}"} 0`,
+        `ecs_reinstall_waits_total{reason="clock-skew",${OF_PROJECT}} 0`,
+        `ecs_reinstall_unresolved_total{project="${ANOTHER}"} 0`,
+        'ecs_reinstall_swept_total{result="revived"} 0',
+        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT}} 0`,
         `ecs_reinstall_build_info{version="1.2.3",node="${process.version}"} 1`,
       ]),
     );
@@ -41,11 +51,24 @@ describe("the catalogue", () => {
 describe("what is counted", () => {
   it("an unresolved command twice: as an outcome, and for the alert", async () => {
     const { metrics, lines } = build();
-    metrics.commandEnded("unresolved");
+    metrics.commandEnded("unresolved", PROJECT);
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        'ecs_reinstall_commands_total{outcome="unresolved"} 1',
-        "ecs_reinstall_unresolved_total 1",
+        `ecs_reinstall_commands_total{outcome="unresolved",${OF_PROJECT}} 1`,
+        `ecs_reinstall_unresolved_total{${OF_PROJECT}} 1`,
+      ]),
+    );
+  });
+
+  it("a command of a project that nobody allows as of another: no message makes a time series", async () => {
+    const { metrics, lines } = build();
+    metrics.commandEnded("rejected", "an-emitter-s-invention");
+    metrics.commandEnded("rejected", "undefined");
+    metrics.waits("paused", "elsewhere");
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'ecs_reinstall_commands_total{outcome="rejected",project="other"} 2',
+        'ecs_reinstall_waits_total{reason="paused",project="other"} 1',
       ]),
     );
   });
@@ -84,12 +107,12 @@ describe("what is counted", () => {
 
   it("a fault seen in the future as healed at once", async () => {
     const { metrics, lines } = build();
-    metrics.reinstalled({ duration: 60, recovery: -5 });
+    metrics.reinstalled({ duration: 60, recovery: -5, project: PROJECT });
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        "ecs_reinstall_duration_seconds_sum 60",
-        "ecs_reinstall_recovery_seconds_sum 0",
-        "ecs_reinstall_recovery_seconds_count 1",
+        `ecs_reinstall_duration_seconds_sum{${OF_PROJECT}} 60`,
+        `ecs_reinstall_recovery_seconds_sum{${OF_PROJECT}} 0`,
+        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT}} 1`,
       ]),
     );
   });
@@ -115,46 +138,60 @@ describe("what is counted", () => {
     const { metrics, lines } = build();
     metrics.breaker("auth", "open");
     metrics.dependency("redis", false);
-    metrics.store({ ...EMPTY, openCommands: 3, locks: 2, overdueLocks: 1, oldestLockSeconds: 90 });
+    const locks = { ...EMPTY.locks, "other-service": { locks: 2, oldestSeconds: 90 } };
+    metrics.store(seen({ locks, paused: true, overdueLocks: 1 }));
     metrics.evidenceSamples({ replaced: 4, kept: 0 });
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'ecs_reinstall_breaker_state{breaker="auth"} 2',
         'ecs_reinstall_dependency_up{dependency="redis"} 0',
-        "ecs_reinstall_locks_overdue 1",
-        "ecs_reinstall_oldest_lock_age_seconds 90",
+        `ecs_reinstall_locks{holder="other-service",${OF_PROJECT}} 2`,
+        `ecs_reinstall_locks{holder="unresolved",${OF_PROJECT}} 0`,
+        `ecs_reinstall_paused{${OF_PROJECT}} 1`,
+        `ecs_reinstall_locks_overdue{${OF_PROJECT}} 1`,
+        `ecs_reinstall_locks_overdue{project="${ANOTHER}"} 0`,
+        `ecs_reinstall_oldest_lock_age_seconds{holder="other-service",${OF_PROJECT}} 90`,
         'ecs_reinstall_evidence_samples{disk="replaced"} 4',
       ]),
     );
   });
 });
 
-const EMPTY = {
+const NONE = { locks: 0, oldestSeconds: 0 };
+const EMPTY: ProjectCensus = {
   openCommands: 0,
   phases: new Map(),
-  locks: 0,
+  paused: false,
+  locks: { reinstall: NONE, unresolved: NONE, "other-service": NONE, unreadable: NONE },
   overdueLocks: 0,
-  oldestLockSeconds: 0,
   lockAgesSeconds: [],
 };
+
+/** Two projects, one of them with something. */
+function seen(changed: Partial<ProjectCensus> = {}): Census {
+  return new Map([
+    [PROJECT, { ...EMPTY, ...changed }],
+    [ANOTHER, EMPTY],
+  ]);
+}
 
 describe("what is waited for", () => {
   it("is told by phase, and is nothing again when a phase is empty", async () => {
     const { metrics, lines } = build();
     const phases = new Map([["waiting", { commands: 2, oldestSeconds: 4_000 }]] as const);
-    metrics.store({ ...EMPTY, phases });
+    metrics.store(seen({ phases }));
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        'ecs_reinstall_oldest_command_age_seconds{phase="waiting"} 4000',
-        'ecs_reinstall_oldest_command_age_seconds{phase="watch"} 0',
-        'ecs_reinstall_phase_commands{phase="waiting"} 2',
+        `ecs_reinstall_oldest_command_age_seconds{phase="waiting",${OF_PROJECT}} 4000`,
+        `ecs_reinstall_oldest_command_age_seconds{phase="watch",${OF_PROJECT}} 0`,
+        `ecs_reinstall_phase_commands{phase="waiting",${OF_PROJECT}} 2`,
       ]),
     );
-    metrics.store(EMPTY);
+    metrics.store(seen());
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        'ecs_reinstall_oldest_command_age_seconds{phase="waiting"} 0',
-        'ecs_reinstall_phase_commands{phase="waiting"} 0',
+        `ecs_reinstall_oldest_command_age_seconds{phase="waiting",${OF_PROJECT}} 0`,
+        `ecs_reinstall_phase_commands{phase="waiting",${OF_PROJECT}} 0`,
       ]),
     );
   });
@@ -163,14 +200,14 @@ describe("what is waited for", () => {
     const { metrics, lines } = build();
     const quantile = async (q: string) =>
       (await lines()).find((line) =>
-        line.startsWith(`ecs_reinstall_lock_age_seconds{quantile="${q}"`),
+        line.startsWith(`ecs_reinstall_lock_age_seconds{quantile="${q}",${OF_PROJECT}`),
       );
-    metrics.store({ ...EMPTY, lockAgesSeconds: [100, 9, 80, 70, 60, 50, 40, 30, 20, 10] });
+    metrics.store(seen({ lockAgesSeconds: [100, 9, 80, 70, 60, 50, 40, 30, 20, 10] }));
     expect(await quantile("0.5")).toMatch(/ 40$/);
     expect(await quantile("0.9")).toMatch(/ 80$/);
-    metrics.store({ ...EMPTY, lockAgesSeconds: [7] });
+    metrics.store(seen({ lockAgesSeconds: [7] }));
     expect(await quantile("0.5")).toMatch(/ 7$/);
-    metrics.store(EMPTY);
+    metrics.store(seen());
     expect(await quantile("0.9")).toMatch(/ 0$/);
   });
 
