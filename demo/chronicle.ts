@@ -48,7 +48,8 @@ export function createChronicle(scenes: readonly Scene[]): Chronicle {
       return true;
     },
     heard(event, nowMs) {
-      const entry = entries.get(event.data.command_id);
+      const { command_id: about, reused_command_id: reused } = event.data;
+      const entry = entries.get(typeof reused === "string" ? reused : about);
       if (entry === undefined) return false;
       if (event.data.event === "duplicate") {
         entry.duplicates += 1;

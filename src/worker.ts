@@ -100,6 +100,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (told === "refused") return aside({ why: "queue-full" });
     if (told === "unconfirmed") return "requeue";
     const { projectId, commandId } = intake.subject;
+    if (refused.kind === "misuse") {
+      journal.dropped(commandId, "refused", "id-reused");
+      return "ack";
+    }
     if (projectId !== null && projects.includes(projectId)) {
       await deps.store.told(projectId, commandId);
     }

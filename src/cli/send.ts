@@ -77,8 +77,10 @@ async function publishAndWait(
     end = resolve;
   });
   const replyTo = await session.follow(command.serverId, (event) => {
+    // Of an id that is used already the answer names it apart: to us, for it comes to our own queue.
+    const { command_id: about, reused_command_id: reused } = event.data;
     // The final event comes twice: as an event and as a reply.
-    if (event.data.command_id !== command.id || seen.has(event.id)) return;
+    if ((about !== command.id && reused !== command.id) || seen.has(event.id)) return;
     seen.add(event.id);
     io.out(json === true ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`);
     const ending = endingOf(event);

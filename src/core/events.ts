@@ -1,6 +1,7 @@
 import type { Problem } from "../contract/command.ts";
 import type { EventName, FinalEventName, ProgressEvent } from "../contract/event.ts";
 import type { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { sha256 } from "./identity.ts";
 import type { ReplyTo, TraceContext } from "./order.ts";
 
 /** Whom an event is about. Project and server are null when the command did not name them validly. */
@@ -58,6 +59,28 @@ export function toProgressEvent(
       ...(subject.group === undefined ? {} : { group: subject.group }),
       ...draft.data,
     },
+  };
+}
+
+/**
+ * An answer to a misuse of an id: a second copy of a command, or another content under its id (contract §3). It is no
+ * event of the command that owns the id, so its `command_id` is an alias, `<id>~<hash>`: whoever follows the id never
+ * takes the answer to somebody else's mistake for its end. `~` is no character of a command id. The hash is that of
+ * everything the answer says, so that an event id never names two contents.
+ */
+export function toMisuseAnswer(
+  region: string,
+  subject: Subject,
+  draft: EventDraft,
+  atMs: number,
+): ProgressEvent {
+  const plain = toProgressEvent(region, subject, 1, draft, atMs);
+  const alias = `${subject.commandId}~${sha256(JSON.stringify(plain)).slice(0, 12)}`;
+  const { command_id: reused, ...rest } = plain.data;
+  return {
+    ...plain,
+    id: `${alias}/1`,
+    data: { command_id: alias, reused_command_id: reused, ...rest },
   };
 }
 

@@ -63,6 +63,11 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
         metrics.duplicate("command");
         metrics.event("duplicate");
       }
+      // Its answer is a `rejected`, with a copy in the dead queue.
+      if (why === "id-reused") {
+        metrics.event("rejected");
+        metrics.deadLetter("rejected");
+      }
       if (why === "stale" || why === "fenced" || why === "finished") metrics.duplicate("step");
       logger.info({ commandId, phase, why }, "delivery dropped");
     },

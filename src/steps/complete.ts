@@ -252,6 +252,15 @@ export function createComplete(deps: CompleteDeps) {
     return "ack";
   }
 
+  /** The final event again; and an answer of its own for a copy that asks elsewhere than the original did. */
+  function finishedMessages(
+    order: Order,
+    { outcome, duplicate = null }: Extract<StepResult, { kind: "finished" }>,
+  ): Outgoing[] {
+    const again = outcomeMessages(outcome);
+    return duplicate === null ? again : [...again, ...duplicateMessages(region, order, duplicate)];
+  }
+
   return async function complete(
     work: Work,
     result: StepResult,
@@ -275,13 +284,21 @@ export function createComplete(deps: CompleteDeps) {
           journal.dropped(order.commandId, work.from, "finished");
           return "ack";
         }
-        return tellOutcome(work, result.outcome, outcomeMessages(result.outcome), signal);
+        return tellOutcome(work, result.outcome, finishedMessages(order, result), signal);
       case "duplicate":
         journal.dropped(order.commandId, work.from, "duplicate");
         return answered(work, duplicateMessages(region, order, result.view), signal);
       case "id-reused":
         journal.dropped(order.commandId, work.from, "id-reused");
-        return answered(work, idReusedMessages(region, order, result.sinceMs), signal);
+        return answered(
+          work,
+          idReusedMessages(region, order, {
+            sinceMs: result.sinceMs,
+            problems: [],
+            copy: { order },
+          }),
+          signal,
+        );
       case "drop":
         if (result.why === "fenced") return fenced(work);
         journal.dropped(order.commandId, work.from, result.why);

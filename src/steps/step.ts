@@ -52,7 +52,12 @@ export type StepResult =
   /** The step was saved by an earlier delivery: tell again what follows from it. */
   | { readonly kind: "repeat"; readonly outbox: Outbox; readonly body: OsReinstall | undefined }
   /** The command has its outcome: tell it again, unless it is known to be told. */
-  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  | {
+      readonly kind: "finished";
+      readonly outcome: StoredOutcome;
+      readonly told: boolean;
+      readonly duplicate?: CommandView | null | undefined;
+    }
   | { readonly kind: "duplicate"; readonly view: CommandView }
   | { readonly kind: "id-reused"; readonly sinceMs: number }
   /** Somebody else has it: acknowledge, publish nothing. */

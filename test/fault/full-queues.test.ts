@@ -88,7 +88,7 @@ describe("who listens to the events", () => {
         await stage.emitter.channel.bindQueue(destination, EVENTS, "#");
       }
       await stage.emitter.send(stage.command(id, serverId));
-      const { data } = await stage.emitter.event(id, "duplicate");
+      const { data } = await stage.emitter.misuse(id, "duplicate");
       expect(data["original"]).toMatchObject({ outcome: "succeeded" });
       // Nobody heard the story: what is left behind can be audited all the same.
       await eventually(async () => expect(await auditRest(rabbitMq, redis.url)).toEqual([]));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { ProgressEvent } from "../../src/contract/event.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
@@ -47,9 +48,9 @@ it("answers a duplicate with the original's state, also long after", async () =>
   await stage.emitter.send(stage.command(id, server.id));
   await stage.emitter.outcome(id);
   await stage.emitter.send(stage.command(id, server.id));
-  const duplicate = await stage.emitter.event(id, "duplicate");
+  const duplicate = await stage.emitter.misuse(id, "duplicate");
   expect(duplicate.data["original"]).toMatchObject({ outcome: "succeeded" });
-  const heard = stage.emitter.heard(id).find(({ event }) => event.data.event === "duplicate");
+  const heard = stage.emitter.heard().find(({ event }) => event.id === duplicate.id);
   expect(heard?.key).toBe("duplicate");
   expect(stage.reinstalls(server.id)).toBe(1);
 });
@@ -60,10 +61,57 @@ it("rejects the same id with another content and leaves the first untouched", as
   await stage.emitter.send(stage.command(id, one?.id ?? ""));
   await stage.emitter.event(id, "accepted");
   await stage.emitter.send(stage.command(id, two?.id ?? ""));
-  const rejected = await stage.emitter.event(id, "rejected");
+  const rejected = await stage.emitter.misuse(id, "rejected");
+  const heard = stage.emitter.heard().find(({ event }) => event.id === rejected.id);
+  expect(heard?.key).toBe("rejected");
   expect(rejected.data["problems"]).toMatchObject([{ path: "command_id", code: "id-reused" }]);
   await stage.emitter.event(id, "succeeded");
   expect(stage.reinstalls(one?.id ?? "")).toBe(1);
   expect(stage.reinstalls(two?.id ?? "")).toBe(0);
   await stage.audit([id]);
+});
+
+it("answers each sender where it asks, under its own correlation id", async () => {
+  const good = commandId("asked-twice");
+  const bad = commandId("malformed");
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const replies = new Map<string, string[]>();
+  const asking = async (correlationId: string) => {
+    const { queue } = await stage.emitter.channel.assertQueue("", { exclusive: true });
+    await stage.emitter.channel.consume(
+      queue,
+      (message) => {
+        const { data } = JSON.parse(message?.content.toString() ?? "") as ProgressEvent;
+        const about = `${message?.properties.correlationId} ${data.event}`;
+        const known = replies.get(correlationId) ?? [];
+        replies.set(correlationId, [...known, about]);
+      },
+      { noAck: true },
+    );
+    return { replyTo: queue, correlationId };
+  };
+  const malformed = { ...stage.command(bad, server.id), "os-reinstall": { mode: "gently" } };
+  const [one, two, three] = [await asking("one"), await asking("two"), await asking("three")];
+  await stage.emitter.send(malformed, one);
+  await stage.emitter.send(malformed, two);
+  await stage.emitter.send(stage.command(good, server.id), three);
+  await stage.emitter.outcome(good);
+  await stage.emitter.send(stage.command(good, server.id), one);
+  const other = stage.simulator.addServer({ state: "SHUTOFF" });
+  await stage.emitter.send(stage.command(good, other.id), two);
+  await eventually(() => {
+    const sorted = [...replies].map(([id, heard]) => [id, heard.toSorted()]);
+    expect(Object.fromEntries(sorted)).toEqual({
+      one: ["one duplicate", "one rejected"],
+      two: ["two rejected", "two rejected"],
+      three: ["three succeeded"],
+    });
+  });
+  const owner = stage.emitter.heard(good).map(({ event }) => event.data.event);
+  expect(owner).not.toContain("rejected");
+  const misuses = stage.emitter
+    .heard()
+    .filter(({ event }) => event.data["reused_command_id"] === good);
+  expect(misuses).toEqual([]);
+  await stage.audit([good]);
 });

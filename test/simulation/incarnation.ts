@@ -182,7 +182,7 @@ export class Incarnation {
         transport: publishTransport(world, process),
         isBlocked: () => world.isBlocked(process),
         onEvent: (event) => world.published(event, process.name),
-        onReply: (event) => world.monitor.kept(JSON.stringify(event), "a reply"),
+        onReply: (event) => world.monitor.replied(event),
         onDead: (id, reason, body) =>
           world.monitor.kept(`${reason} ${JSON.stringify(body)}`, `dead letter ${id}`),
       }),

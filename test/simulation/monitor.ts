@@ -85,6 +85,15 @@ export class Monitor {
     if (text.includes(SECRET)) this.fail("P6", `user_data in ${where}`);
   }
 
+  /** Answers to a misuse of an id go to whoever asked, and then to nobody else. */
+  replied(event: ProgressEvent): void {
+    this.kept(JSON.stringify(event), "a reply");
+    const reused = event.data["reused_command_id"];
+    if (typeof reused === "string" && event.data.event === "rejected") {
+      this.track(reused).reuses.add(event.id);
+    }
+  }
+
   event(event: ProgressEvent): void {
     const text = JSON.stringify(event);
     this.kept(text, `event ${event.id}`);

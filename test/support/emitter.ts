@@ -22,6 +22,8 @@ export interface Emitter {
   outcome(commandId: string, timeoutMs?: number): Promise<ProgressEvent>;
   /** Waits for any event of a command. */
   event(commandId: string, name: string, timeoutMs?: number): Promise<ProgressEvent>;
+  /** Waits for an answer to a misuse of a command's id: `duplicate`, or `rejected`. */
+  misuse(commandId: string, name: string, timeoutMs?: number): Promise<ProgressEvent>;
   /** Takes every message out of a queue. */
   drain(queue: string): Promise<{ body: string; headers: Record<string, unknown> }[]>;
   readonly channel: ConfirmChannel;

@@ -6,7 +6,7 @@ import { eventually } from "./eventually.ts";
 /** What a listener has heard so far, and what tests ask about it. */
 export interface HeardEvents {
   take(message: ConsumeMessage): void;
-  readonly asked: Pick<Emitter, "heard" | "story" | "outcome" | "event">;
+  readonly asked: Pick<Emitter, "heard" | "story" | "outcome" | "event" | "misuse">;
 }
 
 export function createHeardEvents(): HeardEvents {
@@ -15,6 +15,10 @@ export function createHeardEvents(): HeardEvents {
     id === undefined ? all : all.filter(({ event }) => event.data.command_id === id);
   const find = (id: string, wanted: (name: string) => boolean) =>
     heard(id).find(({ event }) => wanted(event.data.event))?.event;
+  const misuses = (id: string, name: string) =>
+    all
+      .map(({ event }) => event)
+      .filter(({ data }) => data["reused_command_id"] === id && data.event === name);
   return {
     take(message) {
       const text = message.content.toString("utf8");
@@ -38,6 +42,11 @@ export function createHeardEvents(): HeardEvents {
           what: `the outcome of ${id} (heard: ${heard(id)
             .map((h) => h.event.data.event)
             .join(", ")})`,
+          timeoutMs,
+        }),
+      misuse: (id, name, timeoutMs = 30_000) =>
+        eventually(() => misuses(id, name)[0] ?? false, {
+          what: `the answer ${name} to a misuse of ${id}`,
           timeoutMs,
         }),
       event: (id, name, timeoutMs = 30_000) =>

@@ -57,6 +57,14 @@ const Finished = z.object({
   told: z.boolean(),
 });
 
+const View = z.object({
+  phase: z.string(),
+  sequence: z.int(),
+  updatedAtMs: z.number(),
+  outcome: z.string().nullable(),
+  jobId: z.string().nullable(),
+});
+
 export const LockReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("acquired"), token: z.int() }),
   z.object({ kind: z.literal("busy"), holder: CommandId, sameWish: z.boolean() }),
@@ -76,18 +84,9 @@ export const AdmitReply = z.discriminatedUnion("kind", [
     doubt: z.boolean(),
   }),
   SavedBefore,
-  Finished,
+  Finished.extend({ duplicate: View.nullable() }),
   z.object({ kind: z.literal("handed-over") }),
-  z.object({
-    kind: z.literal("duplicate"),
-    view: z.object({
-      phase: z.string(),
-      sequence: z.int(),
-      updatedAtMs: z.number(),
-      outcome: z.string().nullable(),
-      jobId: z.string().nullable(),
-    }),
-  }),
+  z.object({ kind: z.literal("duplicate"), view: View }),
   z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
   Rebuilding.extend({ doubt: z.boolean() }),
 ]);

@@ -73,9 +73,19 @@ export type AdmitAnswer =
     }
   /** Redelivered after it was saved: tell it again. */
   | { readonly kind: "saved"; readonly outbox: Outbox }
-  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
-  /** Redelivered, and long on its way: nothing to do. */
+  /**
+   * Redelivered, and its final event is not confirmed yet: tell it again. `duplicate`: this copy asks elsewhere than the
+   * original did, so that its sender has to be told as well.
+   */
+  | {
+      readonly kind: "finished";
+      readonly outcome: StoredOutcome;
+      readonly told: boolean;
+      readonly duplicate?: CommandView | null | undefined;
+    }
+  /** Redelivered, and long on its way: nothing to do, its final event will come to where this copy asks too. */
   | { readonly kind: "handed-over" }
+  /** A copy of a command that somebody else has, or that has ended and told it, or that asks elsewhere. */
   | { readonly kind: "duplicate"; readonly view: CommandView }
   /** Another content has this id, since then. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }

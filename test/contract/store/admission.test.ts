@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { RIGS, HOLD_MS, type StoreRig } from "./rig.ts";
+import { storedEnvelope } from "../../../src/core/envelope.ts";
+import type { Order } from "../../../src/core/order.ts";
 import {
   admitted,
   claimed,
   delivery,
+  envelope,
   order,
   outcome,
   PROJECT,
@@ -71,14 +74,72 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toEqual({ kind: "handed-over" });
   });
 
-  it("tells a redelivery of a finished command its outcome, and whether it was told", async () => {
+  it("tells a redelivery of a finished command its outcome until that was told; then it is a duplicate", async () => {
     const { claim } = claimed(await rig.store.admit(a, delivery("n1")));
     const done = outcome(a);
     await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
     const again = () => rig.store.admit(a, delivery("n2", REDELIVERED));
-    expect(await again()).toEqual({ kind: "finished", outcome: done, told: false });
+    expect(await again()).toEqual({
+      kind: "finished",
+      outcome: done,
+      told: false,
+      duplicate: null,
+    });
     await rig.store.told(PROJECT, a.commandId);
-    expect(await again()).toEqual({ kind: "finished", outcome: done, told: true });
+    const duplicate = { kind: "duplicate", view: { phase: "done", outcome: "succeeded" } };
+    expect(await again()).toMatchObject(duplicate);
+    expect(await again()).toEqual(await again());
+  });
+
+  describe("a redelivered copy that asks elsewhere than the original did", () => {
+    const asking = (queue: string, correlationId?: string) => ({
+      ...a,
+      replyTo: { queue, ...(correlationId === undefined ? {} : { correlationId }) },
+    });
+    const original = asking("answers", "c-1");
+    const copies = [asking("answers", "c-2"), asking("others", "c-1"), asking("answers"), a];
+    const again = (copy: Order, nonce = "n2") =>
+      rig.store.admit(copy, delivery(nonce, REDELIVERED));
+
+    it("is a duplicate of a command that goes on", async () => {
+      await admitted(rig.store, original);
+      for (const copy of copies) {
+        expect(await again(copy)).toMatchObject({ kind: "duplicate", view: { phase: "submit" } });
+      }
+      expect(await again(original)).toMatchObject({ kind: "saved" });
+    });
+
+    it("is a duplicate beside the final event that is not confirmed yet", async () => {
+      const { claim } = claimed(await rig.store.admit(original, delivery("n1")));
+      const done = outcome(a);
+      const finishing = { order: original, claim, outcome: done, healedAtMs: null };
+      await rig.store.finish({ ...finishing, lock: "free" });
+      for (const copy of copies) {
+        const view = { phase: "done", outcome: "succeeded" };
+        expect(await again(copy)).toMatchObject({ kind: "finished", duplicate: view });
+      }
+      expect(await again(original)).toMatchObject({ kind: "finished", duplicate: null });
+    });
+
+    it("goes on in its stead where the original was never saved, and then is the original", async () => {
+      await rig.store.admit(original, delivery("n1"));
+      const copy = asking("others");
+      const { claim, lock } = claimed(await again(copy));
+      const token = lock.kind === "acquired" ? lock.token : null;
+      const next = envelope(copy, { claim, token });
+      const following = { envelope: storedEnvelope(next), delayMs: 0 };
+      await rig.store.save({
+        order: copy,
+        claim,
+        state: next.state,
+        nextSequence: next.sequence,
+        outbox: { events: [], next: following },
+        intent: "keep",
+        lock: "keep",
+      });
+      expect(await again(copy, "n3")).toMatchObject({ kind: "saved" });
+      expect(await again(original, "n3")).toMatchObject({ kind: "duplicate" });
+    });
   });
 
   it("refuses the id with another content, since the same instant each time", async () => {

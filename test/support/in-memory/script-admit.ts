@@ -3,6 +3,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type {
   AdmitAnswer,
   CommandDelivery,
+  CommandView,
   LockAnswer,
   Outbox,
   RefuseAnswer,
@@ -44,7 +45,6 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
       if (doubt) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
-      ctx.memory.onKept(record.order);
     } else {
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
@@ -59,7 +59,10 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       if (known.claim !== mine && older) base = freshSequence(base, now, ctx);
       record = known;
     }
-    claimed(m, id, { ...record, claimEpoch: epoch.id, doubt }, mine, base, ctx);
+    // The order of the delivery that goes on: its address gets the final event.
+    const going = { ...record, order: JSON.stringify(order), claimEpoch: epoch.id, doubt };
+    ctx.memory.onKept(going.order);
+    claimed(m, id, going, mine, base, ctx);
     return {
       kind: "claimed",
       doubt,
@@ -96,26 +99,33 @@ function answerKnown(
   if (record.content !== order.contentHash) {
     return { kind: "id-reused", sinceMs: record.created };
   }
-  if (!redelivered && record.claim !== mine) return duplicateOf(record);
+  const duplicate = { kind: "duplicate", view: viewOf(record) } as const;
+  if (!redelivered && record.claim !== mine) return duplicate;
+  const elsewhere = record.claim !== mine && addressOf(record.order) !== addressOf(order);
   if (record.final !== undefined) {
+    if (record.told === true) return duplicate;
     const outcome = JSON.parse(record.final) as StoredOutcome;
-    return { kind: "finished", outcome, told: record.told === true };
+    const also = elsewhere ? duplicate.view : null;
+    return { kind: "finished", outcome, told: false, duplicate: also };
   }
   if (record.step < 0) return null;
+  if (elsewhere) return duplicate;
   if (record.step > 0 || record.outbox === undefined) return { kind: "handed-over" };
   return { kind: "saved", outbox: JSON.parse(record.outbox) as Outbox };
 }
 
-function duplicateOf(record: CommandRecord): AdmitAnswer {
+function addressOf(order: Order | string): string {
+  const { replyTo } = typeof order === "string" ? (JSON.parse(order || "{}") as Order) : order;
+  return replyTo === undefined ? "" : `${replyTo.queue}\n${replyTo.correlationId}`;
+}
+
+function viewOf(record: CommandRecord): CommandView {
   return {
-    kind: "duplicate",
-    view: {
-      phase: record.phase,
-      sequence: record.seq,
-      updatedAtMs: record.updated,
-      outcome: record.outcome ?? null,
-      jobId: (record.job as JobId | undefined) ?? null,
-    },
+    phase: record.phase,
+    sequence: record.seq,
+    updatedAtMs: record.updated,
+    outcome: record.outcome ?? null,
+    jobId: (record.job as JobId | undefined) ?? null,
   };
 }
 

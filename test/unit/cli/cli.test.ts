@@ -287,6 +287,17 @@ describe("send --wait", () => {
     expect((await run([...SEND, "--wait"], { events: [done] })).code).toBe(0);
   });
 
+  it.each([
+    ["duplicate", { original: { phase: "done", outcome: "failed" } }],
+    ["rejected", { problems: [{ path: "command_id", code: "id-reused" }] }],
+  ] as const)("ends with an answer to a misuse of its id: %s", async (name, data) => {
+    const answer = event(name, { ...data, reused_command_id: "c-1" }, "c-1~0123456789ab");
+    const others = event(name, { ...data, reused_command_id: "c-2" }, "c-2~0123456789ab");
+    const { code, out } = await run([...SEND, "--wait"], { events: [others, answer] });
+    expect(code).toBe(1);
+    expect(out.split("\n").filter((line) => line.startsWith("2026"))).toHaveLength(1);
+  });
+
   it("gives up after --timeout and says how to ask later", async () => {
     const { code, err } = await run([...SEND, "--wait", "--timeout", "1"]);
     expect([code, err]).toEqual([

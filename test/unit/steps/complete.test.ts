@@ -493,6 +493,17 @@ describe("a delivery that is somebody else's business", () => {
     expect(await complete(unconfirmed(), { kind: "duplicate", view })).toBe("requeue");
   });
 
+  it("repeats the final event, and answers a copy that asks elsewhere", async () => {
+    const world = createWorld();
+    const outcome = { event: finalEvent("failed"), reply: null, dead: null };
+    const finished = { kind: "finished", outcome, told: false } as const;
+    expect(await complete(world, { ...finished, duplicate: view })).toBe("ack");
+    expect(world.published.map(nameOfMessage)).toEqual(["event:failed", "event:duplicate"]);
+    const original = createWorld();
+    await complete(original, { ...finished, duplicate: null });
+    expect(original.published.map(nameOfMessage)).toEqual(["event:failed"]);
+  });
+
   it("is answered when it uses the id of another command", async () => {
     const world = createWorld();
     const result = { kind: "id-reused", sinceMs: NOW - 5 } as const;

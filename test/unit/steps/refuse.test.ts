@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Intake } from "../../../src/core/intake.ts";
 import { duplicateMessages, idReusedMessages } from "../../../src/steps/answer-duplicate.ts";
+import type { Order } from "../../../src/core/order.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/reinstall-store.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";
 import {
@@ -27,11 +28,15 @@ const INTAKE: Refusal = {
   copy: { bytes: 5, sha256: HASH },
 };
 
+const ALIAS = new RegExp(`^${COMMAND}~[0-9a-f]{12}$`);
+const ALIASED = new RegExp(`^${COMMAND}~[0-9a-f]{12}/1$`);
+const reuse = (sinceMs: number) => ({ sinceMs, problems: [], copy: {} });
+
 const refuse = (world: World, intake: Refusal = INTAKE) => createRefuse(world.deps)(intake);
 
 async function told(world: World, intake?: Refusal) {
   const refused = await refuse(world, intake);
-  if (refused.kind !== "tell") throw new Error(refused.why);
+  if (refused.kind !== "tell") throw new Error(refused.kind);
   return refused;
 }
 const outcomeOf = (event: string): StoredOutcome => ({
@@ -81,16 +86,41 @@ describe("a refused command", () => {
     expect(outcome.reply).toEqual(replyTo);
   });
 
-  it("keeps away from the events of the command whose id it uses", async () => {
+  it("is answered where each copy asks, whoever sent the first", async () => {
+    const world = createWorld();
+    const stored = { ...outcomeOf("rejected"), reply: { queue: "of the first" } };
+    world.answers.refuse = () => ({ kind: "finished", outcome: stored, first: false });
+    const replyTo = { queue: "of the second", correlationId: "c-2" };
+    const { messages } = await told(world, {
+      ...INTAKE,
+      subject: { ...INTAKE.subject, replyTo },
+    });
+    expect(messages).toEqual([
+      { kind: "event", event: stored.event },
+      { kind: "reply", event: stored.event, ...replyTo },
+    ]);
+    expect((await told(world)).messages.map(nameOfMessage)).toEqual(["event:rejected"]);
+  });
+
+  it("keeps away from the events of the command whose id it uses, and says all that is wrong", async () => {
     const world = createWorld();
     world.answers.refuse = () => ({ kind: "id-reused", sinceMs: NOW - SECOND });
-    const { outcome } = await told(world);
-    expect(outcome.event).toMatchObject({
-      id: `${COMMAND}~0123456789ab/1`,
-      time: "2026-11-23T14:59:59.000Z",
+    const refused = await refuse(world);
+    if (refused.kind !== "misuse") throw new Error(refused.kind);
+    expect(refused.messages.map(nameOfMessage)).toEqual(["event:rejected", "dead"]);
+    const [answer] = refused.messages;
+    expect(answer).toMatchObject({
+      routingKey: "rejected",
+      event: {
+        id: expect.stringMatching(ALIASED),
+        time: "2026-11-23T14:59:59.000Z",
+        data: {
+          command_id: expect.stringMatching(ALIAS),
+          reused_command_id: COMMAND,
+          problems: [...INTAKE.problems, { path: "command_id", code: "id-reused" }],
+        },
+      },
     });
-    world.answers.refuse = () => ({ kind: "corrupt", message: "m" });
-    expect((await told(world)).outcome.event.id).toBe(`${COMMAND}~0123456789ab/1`);
   });
 
   it.each([
@@ -122,11 +152,13 @@ describe("a duplicate", () => {
       kind: "event",
       routingKey: "duplicate",
       event: {
-        id: `${COMMAND}~duplicate-watch-${NOW - SECOND}/9`,
+        id: expect.stringMatching(ALIASED),
         type: "ecs.reinstall.duplicate.v1",
         time: "2026-11-23T14:59:59.000Z",
         data: {
           event: "duplicate",
+          command_id: expect.stringMatching(ALIAS),
+          reused_command_id: COMMAND,
           original: {
             phase: "watch",
             outcome: null,
@@ -145,6 +177,15 @@ describe("a duplicate", () => {
     expect(messages[0]).toMatchObject({ queue: "answers", correlationId: "c" });
   });
 
+  it.each([
+    ["how the original stands", order(), { ...view, phase: "done", outcome: "failed" }],
+    ["what the copy says of itself", order({ reason: "another" }), view],
+  ])("has another id where it says something else: %s", (_what, copy, seen) => {
+    const idOf = (of: Order, about: typeof view) =>
+      duplicateMessages("r", of, about).map((m) => ("event" in m ? m.event.id : ""))[0];
+    expect(idOf(copy, seen as typeof view)).not.toBe(idOf(order(), view));
+  });
+
   it("is told the same under the same id as long as the original does not move", () => {
     const at = (receivedAtMs: number) => duplicateMessages("r", order({ receivedAtMs }), view);
     expect(at(NOW + SECOND)).toEqual(at(NOW));
@@ -153,19 +194,28 @@ describe("a duplicate", () => {
 
 describe("another command under a known id", () => {
   it("is rejected under an event id that no command of that id can have", () => {
-    const messages = idReusedMessages("eu-west-0", order({ contentHash: HASH }), NOW - SECOND);
+    const messages = idReusedMessages("eu-west-0", order(), reuse(NOW - SECOND));
     expect(messages.map(nameOfMessage)).toEqual(["event:rejected", "dead"]);
     expect(messages[0]).toMatchObject({
+      routingKey: "rejected",
       event: {
-        id: `${COMMAND}~0123456789ab/1`,
+        id: expect.stringMatching(ALIASED),
         time: "2026-11-23T14:59:59.000Z",
-        data: { problems: [{ path: "command_id", code: "id-reused" }] },
+        data: { reused_command_id: COMMAND, problems: [{ path: "command_id", code: "id-reused" }] },
       },
     });
   });
 
+  it("is rejected to whoever asked, and then to nobody else", () => {
+    const asked = order({ replyTo: { queue: "answers", correlationId: "c" } });
+    const messages = idReusedMessages("eu-west-0", asked, reuse(NOW));
+    expect(messages.map(nameOfMessage)).toEqual(["reply:rejected", "dead"]);
+    expect(messages[0]).toMatchObject({ queue: "answers", correlationId: "c" });
+  });
+
   it("is told the same each time it comes", () => {
-    const at = (receivedAtMs: number) => idReusedMessages("r", order({ receivedAtMs }), NOW)[0];
+    const at = (receivedAtMs: number) =>
+      idReusedMessages("r", order({ receivedAtMs }), reuse(NOW))[0];
     expect(at(NOW + SECOND)).toEqual(at(NOW));
   });
 });

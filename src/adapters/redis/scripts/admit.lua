@@ -10,7 +10,7 @@ if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash')
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch', 'doubt')
+local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated', 'job', 'outbox', 'created', 'claim_epoch', 'doubt', 'order')
 local mine = '0:' .. nonce
 local base, doubt = 1, false
 -- Delivered before, at a time when the store's memory was not settled; or another delivery, or a copy, may have been
@@ -20,13 +20,20 @@ local forgotten = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
 
 if rec[1] then
   if rec[1] ~= content then return reply({ kind = 'id-reused', sinceMs = tonumber(rec[13]) }) end
-  if redelivered == '0' and rec[3] ~= mine then
-    return reply({ kind = 'duplicate', view = {
-      phase = rec[9], sequence = tonumber(rec[8]), updatedAtMs = tonumber(rec[10]),
-      outcome = or_null(rec[5]), jobId = or_null(rec[11]) } })
-  end
-  if rec[5] then return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' }) end
+  local view = {
+    phase = rec[9], sequence = tonumber(rec[8]), updatedAtMs = tonumber(rec[10]),
+    outcome = or_null(rec[5]), jobId = or_null(rec[11]) }
+  if redelivered == '0' and rec[3] ~= mine then return reply({ kind = 'duplicate', view = view }) end
+  -- Redelivered: the original again, or a copy of it. Nothing in a message tells the two apart but where it asks for
+  -- its answer; a copy that asks where the original did has its answer in the original's final event.
+  local elsewhere = rec[3] ~= mine and address_of(rec[16]) ~= address_of(order)
   local step = tonumber(rec[2])
+  if rec[5] then
+    -- Told before this copy came, perhaps: its sender waits for an answer.
+    if rec[7] == '1' then return reply({ kind = 'duplicate', view = view }) end
+    return reply({ kind = 'finished', outcome = rec[6], told = false, duplicate = elsewhere and view or cjson.null })
+  end
+  if elsewhere and step >= 0 then return reply({ kind = 'duplicate', view = view }) end
   -- A record that was put back from the next step's message has no outbox: that message is on its way.
   if step > 0 or (step == 0 and not rec[12]) then return reply({ kind = 'handed-over' }) end
   if step == 0 then return reply({ kind = 'saved', outbox = rec[12] }) end
@@ -42,10 +49,10 @@ else
   doubt = forgotten
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
   if doubt then base = fresh_sequence(base) end
-  redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order,
-    'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
+  redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
-redis.call('HSET', cmd, 'claim', mine, 'doubt', doubt and '1' or '0', 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+-- The order of the delivery that goes on: its address gets the final event.
+redis.call('HSET', cmd, 'order', order, 'claim', mine, 'doubt', doubt and '1' or '0', 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
 redis.call('ZADD', active, now, id)
 
 local answer

@@ -16,6 +16,13 @@ local function or_null(value)
   return value
 end
 
+-- Where a stored order asks for its answer: one text for queue and correlation id, empty for nowhere.
+local function address_of(order_text)
+  local read, order = pcall(cjson.decode, order_text or '')
+  if not read or type(order) ~= 'table' or type(order.replyTo) ~= 'table' then return '' end
+  return tostring(order.replyTo.queue) .. '\n' .. tostring(order.replyTo.correlationId)
+end
+
 -- Checked before the first write, so that a foreign value at a key of ours never leaves a half-done script.
 local function wrong_type(key, wanted)
   local found = redis.call('TYPE', key).ok
