@@ -29,7 +29,14 @@ import { meteredStore } from "./observe/metered-store.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
-import { amqpSettings, cloudSettings, intakeRules, protocolRules, storeRules } from "./settings.ts";
+import {
+  amqpSettings,
+  cloudSettings,
+  intakeRules,
+  protocolRules,
+  redisSettings,
+  storeRules,
+} from "./settings.ts";
 import { createComplete } from "./steps/complete.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createSweep } from "./steps/sweep.ts";
@@ -67,7 +74,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const rules = protocolRules(config);
   const fatal = withResolvers();
 
-  const redis = createRedisClient(config.redis);
+  const redis = createRedisClient(redisSettings(config.redis));
   const redisHealth = createRedisHealth(redis, (refusal) =>
     logger.error(refusal, "redis refuses what the worker asks"),
   );

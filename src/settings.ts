@@ -1,12 +1,15 @@
 import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import type { CloudSettings } from "./adapters/cloud/settings.ts";
+import type { RedisSettings } from "./adapters/redis/client.ts";
+import type { RedisTls } from "./adapters/redis/client-tls.ts";
 import type { StoreRules } from "./adapters/redis/exclusivity.ts";
 import type { Config } from "./config/assemble.ts";
 import type { IntakeRules } from "./core/intake.ts";
+import { tlsMaterial } from "./config/rotation.ts";
 import type { Rules } from "./core/rules.ts";
 
 /*
- * The configuration as each room wants it. TLS files and passphrases are read here, once.
+ * The configuration as each room wants it.
  */
 
 export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
@@ -28,6 +31,20 @@ export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
 
 export function cloudSettings({ cloud }: Config): CloudSettings {
   return { ...cloud, caPem: cloud.caPem?.() };
+}
+
+export function redisSettings({ tls, sentinel, ...redis }: Config["redis"]): RedisSettings {
+  return {
+    ...redis,
+    ...(tls && { tls: redisTls(tls) }),
+    ...(sentinel && {
+      sentinel: { ...sentinel, ...(sentinel.tls && { tls: redisTls(sentinel.tls) }) },
+    }),
+  };
+}
+
+function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]>): RedisTls {
+  return { material: tlsMaterial(sources), servername };
 }
 
 export function storeRules({ protocol, redis }: Config): StoreRules {

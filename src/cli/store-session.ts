@@ -1,9 +1,11 @@
 import { createRedisClient } from "../adapters/redis/client.ts";
+import { whenConnected } from "../adapters/redis/nodes.ts";
 import { createOperatorDesk, type OperatorDesk } from "../adapters/redis/operator-desk.ts";
 import { createScriptRunner } from "../adapters/redis/script-runner.ts";
 import { loadRedis } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
 import type { Environment } from "../config/sources.ts";
+import { redisSettings } from "../settings.ts";
 import { CliFailure, EXIT_CONFIG } from "./io.ts";
 
 /** One short conversation with the store. */
@@ -16,13 +18,14 @@ export interface StoreSession {
 export async function openStoreSession(env: Environment): Promise<StoreSession> {
   const loaded = loadRedis(env);
   if (loaded.kind === "invalid") throw new CliFailure(formatProblems(loaded.problems), EXIT_CONFIG);
-  const redis = createRedisClient(loaded.redis);
+  const redis = createRedisClient(redisSettings(loaded.redis));
   let reason = "no answer";
   redis.on("error", (error: Error) => {
     reason = error.message;
   });
   try {
     await redis.connect();
+    await whenConnected(redis);
   } catch {
     redis.disconnect();
     throw new CliFailure(`Redis cannot be reached (REDIS_URL): ${reason}`);

@@ -1,9 +1,9 @@
 import { type AddressPart, brokerAddress, withoutAddress } from "./broker-address.ts";
+import { assembleRedis, type RedisConfig } from "./assemble-redis.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
-import type { Address } from "./fields.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
-import { fixedSecret, type SecretSource } from "./secret.ts";
+import type { SecretSource } from "./secret.ts";
 import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
 import { assembleTracing, type TracingConfig } from "./tracing.ts";
 
@@ -28,20 +28,7 @@ export type Config = Frozen<{
     password?: SecretSource;
     tls: AmqpTls & TlsPems & { passphrase?: SecretSource };
   };
-  redis: Omit<
-    Settings["redis"],
-    "username" | "password" | "passwordFile" | "tls" | "sentinel" | "cluster"
-  > & {
-    /** Without user and password: those are beside it, wherever they came from. */
-    url: string;
-    username?: string;
-    password?: SecretSource;
-    /** There when the URL says `rediss://`, and only then. Holds for Sentinel and Cluster too. */
-    tls?: Settings["redis"]["tls"] & TlsPems;
-    /** At most one of the two; with neither, `url` says where the server is. */
-    sentinel?: { hosts: Address[]; name: string; password?: SecretSource };
-    cluster?: { nodes: Address[] };
-  };
+  redis: RedisConfig;
   cloud: Omit<Settings["cloud"], "credentials"> & {
     credentials: Credentials;
     /** Content of `caFile`. */
@@ -102,66 +89,6 @@ export function assembleAmqp(settings: Settings["amqp"], report: Report): Config
   };
 }
 
-export function assembleRedis(settings: Settings["redis"], report: Report): Config["redis"] {
-  const { url, username, password, passwordFile, tls, sentinel, cluster, ...redis } = settings;
-  const parsed = new URL(url);
-  const usesTls = parsed.protocol === "rediss:";
-  const pems = tlsOf("redis.tls", tls, { path: "redis.url", usesTls, scheme: "rediss" }, report);
-  const inUrl = { username: decoded(parsed.username), password: decoded(parsed.password) };
-  parsed.username = "";
-  parsed.password = "";
-  const given = secretOf("redis", "password", { password, passwordFile }, report);
-  if (given && inUrl.password !== "") {
-    report({
-      path: "redis.password",
-      involves: ["redis.password", "redis.passwordFile", "redis.url"],
-      message: "is given twice: here or in its file, and inside REDIS_URL",
-    });
-  }
-  const secret = given ?? (inUrl.password === "" ? undefined : fixedSecret(inUrl.password));
-  const user = username ?? inUrl.username;
-  return {
-    ...redis,
-    url: parsed.href,
-    ...(user !== "" && { username: user }),
-    ...(secret && { password: secret }),
-    ...(usesTls && { tls: { ...tls, ...pems } }),
-    ...assembleSentinel(sentinel, report),
-    ...assembleCluster({ sentinel, cluster }, report),
-  };
-}
-
-function assembleSentinel(
-  { hosts, name, password, passwordFile }: Settings["redis"]["sentinel"],
-  report: Report,
-): Pick<Config["redis"], "sentinel"> {
-  const secret = secretOf("redis.sentinel", "password", { password, passwordFile }, report);
-  if (hosts.length === 0) return {};
-  if (name === undefined) {
-    report({
-      path: "redis.sentinel.name",
-      involves: ["redis.sentinel.name", "redis.sentinel.hosts"],
-      message: "is missing: REDIS_SENTINEL_HOSTS is set, and Sentinels must be asked for a name",
-    });
-  }
-  return { sentinel: { hosts, name: name ?? "", ...(secret && { password: secret }) } };
-}
-
-function assembleCluster(
-  { sentinel, cluster }: Pick<Settings["redis"], "sentinel" | "cluster">,
-  report: Report,
-): Pick<Config["redis"], "cluster"> {
-  if (cluster.nodes.length === 0) return {};
-  if (sentinel.hosts.length > 0) {
-    report({
-      path: "redis.cluster.nodes",
-      involves: ["redis.cluster.nodes", "redis.sentinel.hosts"],
-      message: "excludes REDIS_SENTINEL_HOSTS: give one of the two",
-    });
-  }
-  return { cluster };
-}
-
 /** Requests in clear text can be read and changed on their way: only within a machine, or against a simulator. */
 function checkEndpoints({ cloud, protocol }: Settings, report: Report): void {
   if (protocol.unsafeTestWindows) return;
@@ -201,14 +128,5 @@ function checkQueueNames(names: Settings["amqp"]["names"], report: Report): void
       message:
         "must differ from amqp.names.commandsExchange, or every event comes back as a command",
     });
-  }
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    // A lone % is taken as it stands: the schema cannot tell it from a password that has one.
-    return part;
   }
 }

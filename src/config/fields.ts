@@ -102,15 +102,30 @@ export function amqpName() {
 }
 
 export function redisUrl() {
-  const message = "must be a redis:// or rediss:// URL with a host, and a database number at most";
   return z
-    .string({ error: rule(message) })
-    .refine(
-      (value) =>
-        isUrl(value, ["redis:", "rediss:"]) && /^(\/\d{0,4})?$/.test(new URL(value).pathname),
-      message,
-    )
+    .string({ error: rule(REDIS_URL_RULE) })
+    .superRefine((value, context) => {
+      const message = redisUrlProblem(value);
+      if (message !== null) context.addIssue({ code: "custom", message });
+    })
     .meta({ secret: true, accepts: "`redis://`, `rediss://`" } satisfies FieldMeta);
+}
+
+const REDIS_URL_RULE =
+  "must be a redis:// or rediss:// URL with a host, and a database number at most";
+
+/** Says what is wrong by what is most often behind it, and nothing of the value. */
+function redisUrlProblem(value: string): string | null {
+  const url = isUrl(value, ["redis:", "rediss:"]) ? new URL(value) : null;
+  const plain = url !== null && url.search === "" && url.hash === "";
+  if (plain && /^(\/\d{0,4})?$/.test(url.pathname) && !url.hostname.includes(",")) return null;
+  if (value.slice(value.lastIndexOf("@") + 1).includes(",")) {
+    return `${REDIS_URL_RULE}: it takes one host; more than one go into REDIS_SENTINEL_HOSTS or REDIS_CLUSTER_NODES`;
+  }
+  if (value.includes("@")) {
+    return `${REDIS_URL_RULE}: in a user or password, characters like # / ? : @ % must be percent-encoded (# is %23), or use REDIS_USERNAME and REDIS_PASSWORD (each also as …_FILE)`;
+  }
+  return REDIS_URL_RULE;
 }
 
 /** Base URL of an HTTP API: scheme, host and port, nothing else. Given back without the closing slash. */

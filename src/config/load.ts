@@ -1,7 +1,8 @@
 import { getHeapStatistics } from "node:v8";
 import type { z } from "zod";
-import { assemble, assembleAmqp, assembleRedis, type Config } from "./assemble.ts";
 import { takeAddressFromFiles } from "./broker-address.ts";
+import { assemble, assembleAmqp, type Config } from "./assemble.ts";
+import { assembleRedis } from "./assemble-redis.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";

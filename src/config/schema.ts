@@ -75,19 +75,18 @@ const Amqp = z.strictObject({
 const Redis = z.strictObject({
   url: redisUrl(),
   username: text().exactOptional(),
+  usernameFile: filePath().exactOptional(),
   password: secret().exactOptional(),
   passwordFile: filePath().exactOptional(),
-  tls: z.strictObject({
-    caFile: filePath().exactOptional(),
-    certFile: filePath().exactOptional(),
-    keyFile: filePath().exactOptional(),
-    servername: text().exactOptional(),
-  }),
+  tls: redisTls(),
   sentinel: z.strictObject({
     hosts: uniqueList(address(26_379), { min: 0, max: 16 }),
     name: text().exactOptional(),
+    username: text().exactOptional(),
+    usernameFile: filePath().exactOptional(),
     password: secret().exactOptional(),
     passwordFile: filePath().exactOptional(),
+    tls: redisTls(),
   }),
   cluster: z.strictObject({
     nodes: uniqueList(address(6379), { min: 0, max: 64 }),
@@ -199,3 +198,12 @@ export const Settings = z.strictObject({
   }),
 });
 export type Settings = z.infer<typeof Settings>;
+
+function redisTls() {
+  return z.strictObject({
+    caFile: filePath().exactOptional(),
+    certFile: filePath().exactOptional(),
+    keyFile: filePath().exactOptional(),
+    servername: text().exactOptional(),
+  });
+}

@@ -4,17 +4,23 @@ import { ownedDirectory, run } from "./child-process.ts";
 import type { TlsFiles } from "./rabbitmq-node.ts";
 
 export interface Certificates {
-  /** For servers on localhost and 127.0.0.1. */
+  /** For servers on localhost and 127.0.0.1, or of the names that were asked for. */
   readonly server: TlsFiles;
   /** Signed by the same authority, with `CN=client`. */
   readonly client: TlsFiles;
   remove(): Promise<void>;
 }
 
-/** A throw-away authority and what it signed; needs the `openssl` command. A tenth of a second. */
-export async function makeCertificates(): Promise<Certificates> {
+/**
+ * A throw-away authority and what it signed; needs the `openssl` command. A tenth of a second.
+ *
+ * @param names of the server, as openssl writes them: `DNS:redis.internal`
+ */
+export async function makeCertificates(
+  names = "DNS:localhost,IP:127.0.0.1",
+): Promise<Certificates> {
   const folder = await ownedDirectory("ecs-tls-");
-  await writeFile(join(folder.path, "names.txt"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+  await writeFile(join(folder.path, "names.txt"), `subjectAltName=${names}\n`);
   // File names without a folder: openssl runs in it.
   const openssl = (line: string) => run("openssl", line.split(" "), { cwd: folder.path });
   const sign = async (name: string): Promise<TlsFiles> => {

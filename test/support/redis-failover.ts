@@ -35,8 +35,18 @@ export interface WatchedRedis {
   stop(): Promise<void>;
 }
 
+export interface WatchedOptions {
+  /** Of the master and its replica. */
+  readonly server?: RedisOptions;
+  /** Of the sentinels; its `sentinelOf` is made here. */
+  readonly sentinel?: Omit<RedisOptions, "sentinelOf"> & { readonly conf?: readonly string[] };
+}
+
 /** A master, a replica and three sentinels that promote the replica about two seconds after the master is gone. */
-export async function startWatchedRedis(): Promise<WatchedRedis> {
+export async function startWatchedRedis({
+  server = {},
+  sentinel = {},
+}: WatchedOptions = {}): Promise<WatchedRedis> {
   const started: PrivateRedis[] = [];
   const keep = <T extends PrivateRedis>(redis: T) => {
     started.push(redis);
@@ -44,12 +54,14 @@ export async function startWatchedRedis(): Promise<WatchedRedis> {
   };
   const stop = async () => void (await Promise.all(started.map((redis) => redis.stop())));
   try {
-    const prompt = ["--repl-diskless-sync-delay", "0"];
-    const master = keep(await startRedis({ extraArgs: prompt }));
-    const replica = keep(await startReplica(master, { extraArgs: prompt }));
+    const extraArgs = ["--repl-diskless-sync-delay", "0", ...(server.extraArgs ?? [])];
+    const master = keep(await startRedis({ ...server, extraArgs }));
+    const replica = keep(await startReplica(master, { ...server, extraArgs }));
+    const { conf = [], ...options } = sentinel;
     const sentinels: PrivateRedis[] = [];
     for (let count = 0; count < SENTINELS; count += 1) {
-      sentinels.push(keep(await startRedis({ sentinelOf: { name: NAME, port: master.port } })));
+      const sentinelOf = { name: NAME, port: master.port, conf };
+      sentinels.push(keep(await startRedis({ ...options, sentinelOf })));
     }
     await eventually(() => agree(sentinels), {
       what: "sentinels that know each other",

@@ -24,7 +24,14 @@ export interface RedisOptions {
     readonly password: string;
   };
   /** A sentinel that watches this master, instead of a server with data; see redis-failover.ts. */
-  readonly sentinelOf?: { readonly name: string; readonly port: number };
+  readonly sentinelOf?: {
+    readonly name: string;
+    readonly port: number;
+    /** More lines of its configuration file. */
+    readonly conf?: readonly string[];
+  };
+  /** The name in the server's certificate, where it is not localhost: what our own calls expect. */
+  readonly servername?: string;
 }
 
 /** A throw-away Redis on a free loopback port. It ends with this process at the latest. */
@@ -125,13 +132,15 @@ async function serverArgs(
   port: number,
   dataDir: string,
 ): Promise<readonly string[]> {
-  if (sentinelOf !== undefined) {
+  const args: string[] = [];
+  if (sentinelOf === undefined) {
+    args.push("--save", "", "--appendonly", appendOnly ? "yes" : "no");
+    args.push("--maxmemory-policy", "noeviction", ...(await debugArgs()));
+  } else {
     const conf = join(dataDir, "sentinel.conf");
     await writeFile(conf, sentinelConf(sentinelOf).join("\n"));
-    return [conf, "--sentinel", ...extraArgs];
+    args.push(conf, "--sentinel");
   }
-  const args = ["--save", "", "--appendonly", appendOnly ? "yes" : "no"];
-  args.push("--maxmemory-policy", "noeviction", ...(await debugArgs()));
   if (tls !== undefined) {
     const auth = tlsClient === undefined ? "optional" : "yes";
     args.push("--tls-port", `${port}`, "--tls-auth-clients", auth);
@@ -143,7 +152,7 @@ async function serverArgs(
     args.push("--tls-cert-file", seen("server.crt"), "--tls-key-file", seen("server.key"));
     args.push("--tls-ca-cert-file", seen("ca.crt"));
   }
-  if (acl !== undefined) {
+  if (acl !== undefined && sentinelOf === undefined) {
     const aclFile = join(dataDir, "users.acl");
     await writeFile(aclFile, `${acl.lines.join("\n")}\n`);
     args.push("--aclfile", aclFile);
@@ -152,11 +161,12 @@ async function serverArgs(
 }
 
 /** Sentinels find one another through the master, and write what they learn into this file. */
-function sentinelConf({ name, port }: { readonly name: string; readonly port: number }) {
+function sentinelConf({ name, port, conf = [] }: NonNullable<RedisOptions["sentinelOf"]>) {
   return [
     `sentinel monitor ${name} 127.0.0.1 ${port} 2`,
     `sentinel down-after-milliseconds ${name} 1000`,
     `sentinel failover-timeout ${name} 5000`,
+    ...conf,
     "",
   ];
 }
@@ -197,12 +207,13 @@ async function ask(
   }
 }
 
-async function tlsOf({ tls, tlsClient }: RedisOptions) {
+async function tlsOf({ tls, tlsClient, servername }: RedisOptions) {
   if (tls === undefined) return {};
   const ca = await readFile(tls.caFile);
-  if (tlsClient === undefined) return { tls: { ca } };
+  if (tlsClient === undefined) return { tls: { ca, ...(servername && { servername }) } };
   const [cert, key] = await Promise.all(
     [tlsClient.certFile, tlsClient.keyFile].map((f) => readFile(f)),
   );
-  return { tls: { ca, ...(cert && { cert }), ...(key && { key }) } };
+  const named = servername && { servername };
+  return { tls: { ca, ...(cert && { cert }), ...(key && { key }), ...named } };
 }

@@ -8,6 +8,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";
 import { secretsOf } from "../../../src/config/secrets-of.ts";
 import { formatProblems } from "../../../src/config/problem.ts";
+import { makeCertificates } from "../../support/certificates.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const OTHER_PROJECT = "fedcba9876543210fedcba9876543210";
@@ -279,9 +280,9 @@ describe("redis", () => {
     const { redis } = config({ REDIS_URL: "rediss://me:p%40ss@host:1/2" });
     expect(redis).toMatchObject({
       url: "rediss://host:1/2",
-      username: "me",
       tls: {},
     });
+    expect(redis.username?.()).toBe("me");
     expect(redis.password?.()).toBe("p@ss");
     expect(config().redis).not.toHaveProperty("tls");
     expect(config({ REDIS_PASSWORD: SECRET }).redis.password?.()).toBe(SECRET);
@@ -309,6 +310,97 @@ describe("redis", () => {
     });
     expect(problems({ ...sentinel, REDIS_CLUSTER_NODES: "a:7000" })).toEqual([
       expect.stringContaining("excludes REDIS_SENTINEL_HOSTS"),
+    ]);
+  });
+});
+
+describe("redis over TLS", () => {
+  const sentinel = { REDIS_SENTINEL_HOSTS: "s1,s2", REDIS_SENTINEL_NAME: "ecs" };
+
+  it("has for its Sentinels what is theirs, and the rest as for the server", async () => {
+    const [servers, sentinels] = await Promise.all([makeCertificates(), makeCertificates()]);
+    const { redis } = config({
+      ...sentinel,
+      REDIS_URL: "rediss://unused/3",
+      REDIS_TLS_CA_FILE: servers.client.caFile,
+      REDIS_TLS_CERT_FILE: servers.client.certFile,
+      REDIS_TLS_KEY_FILE: servers.client.keyFile,
+      REDIS_TLS_SERVERNAME: "redis.internal",
+      REDIS_SENTINEL_TLS_CA_FILE: sentinels.client.caFile,
+      REDIS_SENTINEL_USERNAME_FILE: file("user", "watcher\n"),
+      REDIS_SENTINEL_PASSWORD: SECRET,
+    });
+    expect(redis.sentinel?.tls?.caPem?.()).not.toBe(redis.tls?.caPem?.());
+    expect(redis.sentinel?.tls?.certPem?.()).toBe(redis.tls?.certPem?.());
+    expect(redis.sentinel?.tls?.keyPem?.()).toBe(redis.tls?.keyPem?.());
+    expect(redis.tls?.servername).toBe("redis.internal");
+    expect(redis.sentinel?.tls).not.toHaveProperty("servername");
+    expect(redis.sentinel?.username?.()).toBe("watcher");
+    await Promise.all([servers.remove(), sentinels.remove()]);
+  });
+
+  it.each([
+    ["s1,s2", {}, undefined],
+    ["s1,s2", { REDIS_SENTINEL_TLS_SERVERNAME: "own" }, "own"],
+    ["10.0.0.1,[::1]:2", {}, "redis.internal"],
+    ["10.0.0.1,[::1]:2", { REDIS_SENTINEL_TLS_SERVERNAME: "own" }, "own"],
+    ["10.0.0.1,s2", {}, undefined],
+  ])("expects of the Sentinels %s with %j the name %s", (hosts, more, name) => {
+    const { redis } = config({
+      ...sentinel,
+      REDIS_SENTINEL_HOSTS: hosts,
+      REDIS_URL: "rediss://unused",
+      REDIS_TLS_SERVERNAME: "redis.internal",
+      ...more,
+    });
+    expect(redis.sentinel?.tls?.servername).toBe(name);
+  });
+
+  it("is not half there: what would not be used, or cannot be, ends the start", async () => {
+    const [ours, others] = await Promise.all([makeCertificates(), makeCertificates()]);
+    const said = (env: Record<string, string>) => problems({ REDIS_URL: "rediss://h", ...env });
+    expect(
+      problems({ ...sentinel, REDIS_SENTINEL_TLS_CA_FILE: ours.client.caFile }).join(),
+    ).toContain("REDIS_SENTINEL_TLS_CA_FILE (redis.sentinel.tls.caFile): is set, but redis.url");
+    expect(
+      said({
+        REDIS_TLS_CERT_FILE: ours.client.certFile,
+        REDIS_TLS_KEY_FILE: others.client.keyFile,
+      }),
+    ).toEqual([expect.stringContaining("REDIS_TLS_KEY_FILE (redis.tls.keyFile): does not belong")]);
+    expect(said({ REDIS_TLS_CA_FILE: file("ca", "-----BEGIN CERTIFICATE-----\nA\n") })).toEqual([
+      expect.stringContaining("holds no certificate that can be read"),
+    ]);
+    await Promise.all([ours.remove(), others.remove()]);
+  });
+});
+
+describe("a Redis URL that is no URL", () => {
+  it.each([
+    ["a # in the password", "redis://me:pa#ss@host", "REDIS_USERNAME and REDIS_PASSWORD"],
+    ["a # after digits", "redis://me:12#3@host", "REDIS_USERNAME and REDIS_PASSWORD"],
+    ["a / in the password", "redis://:pa/ss@host/1", "REDIS_USERNAME and REDIS_PASSWORD"],
+    ["a / after digits", "redis://me:1/2@host", "REDIS_USERNAME and REDIS_PASSWORD"],
+    ["a ? in the password", "rediss://:pa?ss@host", "REDIS_USERNAME and REDIS_PASSWORD"],
+    ["several hosts", "redis://:pw@a:1,b:2", "it takes one host"],
+    ["several URLs", "redis://a:1,redis://b:2", "it takes one host"],
+    ["options of a library", "redis://host?db=3", "a database number at most"],
+  ])("is told what to do: %s", (_name, url, advice) => {
+    const said = problems({ REDIS_URL: url });
+    expect(said).toEqual([expect.stringContaining(advice)]);
+    expect(said.join()).not.toMatch(/pa.ss|12#3/);
+  });
+
+  it("a comma in a password is nothing but a character", () => {
+    expect(config({ REDIS_URL: "redis://:a,b@host" }).redis.password?.()).toBe("a,b");
+    expect(config({ REDIS_PASSWORD: "a#b/c,d%41" }).redis.password?.()).toBe("a#b/c,d%41");
+  });
+
+  it("names no database that a Cluster has not", () => {
+    const cluster = { REDIS_CLUSTER_NODES: "a:7000" };
+    expect(problems({ ...cluster, REDIS_URL: "redis://a/0" })).toEqual([]);
+    expect(problems({ ...cluster, REDIS_URL: "redis://a/3" })).toEqual([
+      expect.stringContaining("REDIS_URL (redis.url): must name no database but 0"),
     ]);
   });
 });
