@@ -14,15 +14,17 @@ export interface SentinelAccess {
  */
 export function explainSentinels(redis: Redis, access: SentinelAccess): void {
   let busy = false;
-  redis.on("error", (error: Error) => {
+  const explain = async () => {
     const [first] = access.hosts;
-    if (busy || first === undefined || !error.message.startsWith("All sentinels are")) return;
+    if (busy || first === undefined) return;
     busy = true;
-    void problemOf(first, access).then((problem) => {
-      busy = false;
-      if (problem === null || redis.status !== "connecting") return;
-      redis.emit("error", new Error(`Sentinel ${first.host}:${first.port}: ${problem}`));
-    });
+    const problem = await problemOf(first, access);
+    busy = false;
+    if (problem === null || redis.status !== "connecting") return;
+    redis.emit("error", new Error(`Sentinel ${first.host}:${first.port}: ${problem}`));
+  };
+  redis.on("error", (error: Error) => {
+    if (error.message.startsWith("All sentinels are")) void explain();
   });
 }
 
