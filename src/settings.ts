@@ -57,8 +57,8 @@ export function storeRules({ protocol, redis }: Config): StoreRules {
 }
 
 export function intakeRules({ protocol, brakes }: Config): Omit<IntakeRules, "projects"> {
-  const { commandMaxAgeMs, dedupTtlMs } = protocol;
-  return { commandMaxAgeMs, dedupTtlMs, overridable: brakes.overridable };
+  const { commandMaxAgeMs, dedupTtlMs, userDataCheck } = protocol;
+  return { commandMaxAgeMs, dedupTtlMs, userDataCheck, overridable: brakes.overridable };
 }
 
 export function protocolRules({ protocol, cloud }: Config): Rules {

@@ -167,6 +167,7 @@ const Protocol = z.strictObject({
   stopDeadlineMs: whole("ms", 10, 86_400_000),
   stopRunning: oneOf(["always", "when-asked"]),
   stopBy: oneOf(["worker", "cloud"]),
+  userDataCheck: oneOf(["strict", "lax"]),
   dedupTtlMs: whole("ms", 1000, 31_536_000_000),
   sweepIntervalMs: whole("ms", 50, 3_600_000),
   sweepAfterMs: whole("ms", 50, 3_600_000),

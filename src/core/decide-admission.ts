@@ -6,7 +6,7 @@ import { type EventDraft, failed, rejected } from "./events.ts";
 import type { Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { fenceOf, type Rules } from "./rules.ts";
-import { describe, fitnessOf } from "./server-fitness.ts";
+import { describe, fitnessOf, userDataObjection } from "./server-fitness.ts";
 import type { Before, In, Tries } from "./state.ts";
 
 /** A command that stands before the server's door: just arrived, or waiting. */
@@ -84,12 +84,19 @@ export function afterAdmissionLook(
             before: beforeOf(server, nowMs),
           });
         case "ready":
-          return towardsSubmit(body, tries, server, nowMs);
+          return warned(towardsSubmit(body, tries, server, nowMs), server, body);
         case "running":
-          return towardsStopped(body, tries, server, nowMs, rules);
+          return warned(towardsStopped(body, tries, server, nowMs, rules), server, body);
       }
     }
   }
+}
+
+function warned(decision: Decision, server: ServerView, body: OsReinstall): Decision {
+  const objection = userDataObjection(server, body);
+  return objection === null || decision.kind === "final"
+    ? decision
+    : { ...decision, warnings: [objection] };
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Problem } from "../contract/command.ts";
 import type { EventDraft, FinalDraft } from "./events.ts";
 import type { State } from "./state.ts";
 
@@ -13,6 +14,8 @@ export interface Next {
   /** `clear`: it is proven that the intent's request was not carried out. */
   readonly intent: "keep" | "clear";
   readonly lock: "keep" | "release";
+  /** What the emitter should know though it stops nothing; told in `accepted`. */
+  readonly warnings?: readonly Problem[];
 }
 
 export interface Final {

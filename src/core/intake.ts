@@ -16,6 +16,7 @@ import { parseJsonText } from "./json-text.ts";
 import type { Order } from "./order.ts";
 import { sanitisedCopy } from "./sanitise.ts";
 import { countUnknownFields } from "./unknown-fields.ts";
+import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "./user-data.ts";
 
 /** A message of the command queue as it came, properties included. */
 export interface RawCommand {
@@ -40,6 +41,8 @@ export interface IntakeRules {
   readonly dedupTtlMs: number;
   /** Brakes that a command may override. */
   readonly overridable: readonly Brake[];
+  /** What a `user_data` that nothing would read comes to. */
+  readonly userDataCheck: UserDataCheck;
 }
 
 export type Intake =
@@ -79,6 +82,11 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
   }
   const identified = identify(raw, fields, id, rules, media.cloudEvent ? "data." : "");
   problems.push(...identified.problems);
+  if (parsed.success && rules.userDataCheck === "strict") {
+    const objection = userDataProblem(parsed.data["os-reinstall"].metadata?.user_data);
+    const path = `${media.cloudEvent ? "data." : ""}${USER_DATA_PATH}`;
+    if (objection !== null) problems.push({ path, ...objection });
+  }
   if (!parsed.success || problems.length > 0 || !identified.commandId || !identified.projectId) {
     return refuse(raw, fields, unique(problems), rules, identified.commandId);
   }

@@ -1,5 +1,6 @@
 import type { WaitReason } from "../contract/event.ts";
 import type { DiskId, JobId } from "../contract/ids.ts";
+import type { OsType } from "./user-data.ts";
 
 /** What a look at a server showed. `null` where the cloud said nothing. */
 export interface ServerView {
@@ -13,6 +14,7 @@ export interface ServerView {
   readonly frozen: boolean;
   readonly name: string | null;
   readonly imageId: string | null;
+  readonly osType: OsType | null;
   readonly faultMessage: string | null;
   /** The cloud's own clock at that answer (its `Date` header), epoch ms; null when absent. */
   readonly cloudTimeMs: number | null;

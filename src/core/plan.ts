@@ -1,9 +1,10 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
 import { type Decision, final } from "./decision.ts";
 import { imageObjection } from "./image-fitness.ts";
-import type { ImageLook, Look } from "./observations.ts";
+import type { ImageLook, Look, ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
-import { describe } from "./server-fitness.ts";
+import { describe, userDataObjection } from "./server-fitness.ts";
 
 interface Check {
   readonly check: string;
@@ -48,6 +49,7 @@ export function plannedFrom(
         : {}),
     },
     serverCheck(look),
+    ...(look.kind === "seen" ? userDataCheck(look.server, candidate.body, rules) : []),
     stateCheck(outlook),
     ...(image === null ? [] : [imageCheck(image)]),
   ];
@@ -95,6 +97,14 @@ function serverCheck(look: Look): Check {
     case "unreadable":
       return { check: "server-exists", verdict: "unknown", detail: look.message };
   }
+}
+
+function userDataCheck(server: ServerView, body: OsReinstall, rules: Rules): Check[] {
+  if (body.metadata?.user_data === undefined) return [];
+  const objection = userDataObjection(server, body);
+  if (objection === null) return [{ check: "user-data", verdict: "pass" }];
+  const verdict = rules.userDataCheck === "strict" ? "fail" : "pass";
+  return [{ check: "user-data", verdict, detail: objection.message }];
 }
 
 function stateCheck(outlook: Decision): Check {

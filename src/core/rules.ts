@@ -1,3 +1,5 @@
+import type { UserDataCheck } from "./user-data.ts";
+
 /** The policy of the protocol: every limit that a decision depends on. Milliseconds throughout. */
 export interface Rules {
   /** The delay ladder, ascending; one delay queue each. */
@@ -18,6 +20,8 @@ export interface Rules {
   readonly stopDeadlineMs: number;
   readonly stopRunning: "always" | "when-asked";
   readonly stopBy: "worker" | "cloud";
+  /** What a `user_data` that would be ignored comes to. */
+  readonly userDataCheck: UserDataCheck;
   /** Local clock against the cloud's, at most. */
   readonly maxClockOffsetMs: number;
   /** A signature older than this is not sent any more. */

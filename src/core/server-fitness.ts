@@ -1,7 +1,9 @@
+import type { Problem } from "../contract/command.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { type FinalDraft, failed, rejected } from "./events.ts";
 import type { ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
+import { USER_DATA_PATH, userDataProblemOn } from "./user-data.ts";
 
 /** May this server be reinstalled as it stands? */
 export type Fitness =
@@ -53,6 +55,10 @@ export function fitnessOf(server: ServerView, body: OsReinstall, rules: Rules): 
       "Attach a system disk, or replace the server; a reinstall needs one.",
     );
   }
+  const objection = userDataObjection(server, body);
+  if (objection !== null && rules.userDataCheck === "strict") {
+    return { kind: "unfit", draft: rejected([objection]) };
+  }
   switch (server.status) {
     case "SHUTOFF":
     case "ERROR":
@@ -78,6 +84,12 @@ export function fitnessOf(server: ServerView, body: OsReinstall, rules: Rules): 
         "Bring the server to ACTIVE or SHUTOFF, then send a new command.",
       );
   }
+}
+
+/** Why the system that this server runs would ignore the command's `user_data`; null: it would not. */
+export function userDataObjection(server: ServerView | null, body: OsReinstall): Problem | null {
+  const problem = userDataProblemOn(body.metadata?.user_data, server?.osType ?? null);
+  return problem === null ? null : { path: USER_DATA_PATH, ...problem };
 }
 
 /** Nothing runs on it as far as the cloud shows. */

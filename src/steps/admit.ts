@@ -16,11 +16,18 @@ import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
+import { userDataObjection } from "../core/server-fitness.ts";
 import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/reinstall-store.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
-const ACCEPTED: EventDraft = { event: "accepted", data: {} };
+/** With what the emitter should know though it stops nothing (`USER_DATA_CHECK=lax`). */
+function accepted(body: OsReinstall, decision: Decision): EventDraft {
+  const objection = userDataObjection(null, body);
+  const found = decision.kind === "next" ? decision.warnings : undefined;
+  const warnings = found ?? (objection === null ? [] : [objection]);
+  return { event: "accepted", data: warnings.length === 0 ? {} : { warnings } };
+}
 
 /** What to do with a command that is ours now. */
 type DecideClaimed = (
@@ -95,8 +102,8 @@ async function decideClaimed(
     claim,
     token,
     ...(decision.kind === "next"
-      ? { decision: { ...decision, events: [ACCEPTED, ...decision.events] } }
-      : { decision, preface: decision.draft.event === "failed" ? [ACCEPTED] : [] }),
+      ? { decision: { ...decision, events: [accepted(body, decision), ...decision.events] } }
+      : { decision, preface: decision.draft.event === "failed" ? [accepted(body, decision)] : [] }),
   };
 }
 

@@ -177,7 +177,7 @@ describe("queues and messages", () => {
       const first = await stage.addWorker([{ label: "step:published", action: "kill" }]);
       const server = stage.simulator.addServer({ state: "SHUTOFF" });
       const id = commandId("given-up");
-      const secret = Buffer.from("planted-secret-19c4").toString("base64");
+      const secret = Buffer.from("#!/bin/sh\necho planted-secret-19c4").toString("base64");
       const body = { keyname: "k", userid: "u", metadata: { user_data: secret } };
       await stage.emitter.send(stage.command(id, server.id, { "os-reinstall": body }));
       await first.ended();

@@ -6,7 +6,7 @@ import type { Stage } from "../support/stage.ts";
 import type { FailPoint } from "../support/worker-process.ts";
 import { lockOf, onSharedServices, posts } from "./own-stage.ts";
 
-const SECRET = Buffer.from("planted-secret-77ab").toString("base64");
+const SECRET = Buffer.from("#!/bin/sh\necho planted-secret-77ab").toString("base64");
 const BODY = { keyname: "k", userid: "u", metadata: { user_data: SECRET } };
 
 interface Ground {

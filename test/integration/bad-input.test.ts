@@ -7,7 +7,7 @@ import { openStage, type Stage } from "../support/stage.ts";
 
 const DEAD = "ecs.reinstall.dead";
 const SECRET = "planted-secret-7f3a";
-const SECRET_BASE64 = Buffer.from(SECRET).toString("base64");
+const SECRET_BASE64 = Buffer.from(`#!/bin/sh\necho ${SECRET}`).toString("base64");
 
 let services: SharedServices;
 let stage: Stage;
@@ -36,6 +36,13 @@ interface Case {
   readonly path: string;
   readonly code: string;
 }
+
+const IGNORED: Readonly<Record<string, Buffer>> = {
+  "encoded-twice": Buffer.from(SECRET_BASE64),
+  bom: Buffer.from(`\uFEFF#cloud-config\npassword: ${SECRET}`),
+  "leading-blank": Buffer.from(`\n#cloud-config\npassword: ${SECRET}`),
+  "unknown-format": Buffer.from(`password: ${SECRET}`),
+};
 
 const CASES: readonly Case[] = [
   {
@@ -154,6 +161,14 @@ const CASES: readonly Case[] = [
     path: "os-reinstall.metadata.user_data",
     code: "invalid_format",
   },
+  ...["encoded-twice", "bom", "leading-blank", "unknown-format"].map((slip) => ({
+    name: `user_data that cloud-init would ignore: ${slip}`,
+    over: {
+      "os-reinstall": { ...BODY, metadata: { user_data: IGNORED[slip]?.toString("base64") } },
+    },
+    path: "os-reinstall.metadata.user_data",
+    code: `user-data-${slip}`,
+  })),
   {
     name: "user_data of 32 769 bytes",
     over: {
@@ -236,6 +251,26 @@ describe("a malformed command", () => {
     await stage.emitter.send(stage.command(id, server.id));
     expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
     await eventually(async () => (await stage.emitter.drain(DEAD)).length === 0);
+  });
+});
+
+describe("user_data for the other system", () => {
+  it("is rejected once the server is seen, and the server is left as it was", async () => {
+    const server = stage.simulator.addServer({ state: "ACTIVE", osType: "Linux" });
+    const id = commandId("other-system");
+    const metadata = { user_data: Buffer.from(`#ps1\n# ${SECRET}`).toString("base64") };
+    await stage.emitter.send(
+      stage.command(id, server.id, { "os-reinstall": { ...BODY, metadata } }),
+    );
+    const { data } = await stage.emitter.outcome(id);
+    expect(data).toMatchObject({
+      event: "rejected",
+      problems: [{ path: "os-reinstall.metadata.user_data", code: "user-data-for-windows" }],
+    });
+    expect(JSON.stringify(data)).not.toContain(SECRET);
+    expect(
+      stage.simulator.ledger().entries.filter(({ serverId }) => serverId === server.id),
+    ).toEqual([]);
   });
 });
 

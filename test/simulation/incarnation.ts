@@ -190,6 +190,7 @@ export class Incarnation {
       region: "sim",
       projects: [ProjectId.parse(PROJECT)],
       intake: {
+        userDataCheck: "strict",
         commandMaxAgeMs: COMMAND_MAX_AGE_MS,
         dedupTtlMs: 7 * 86_400_000,
         overridable: [],

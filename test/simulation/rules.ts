@@ -18,6 +18,7 @@ export const RULES: Rules = {
   softStopMs: 40_000,
   stopDeadlineMs: 200_000,
   stopRunning: "always",
+  userDataCheck: "strict",
   stopBy: "worker",
   maxClockOffsetMs: 20_000,
   signatureMaxAgeMs: 10_000,

@@ -8,7 +8,7 @@ import { RULES } from "./rules.ts";
 
 export const PROJECT = "0123456789abcdef0123456789abcdef";
 /** Stands for `user_data`: it must never be seen outside the messages that carry it. */
-export const SECRET = "c2VjcmV0LXVzZXItZGF0YS1vZi10aGUtc2ltdWxhdGlvbg==";
+export const SECRET = "IyEvYmluL3NoCmVjaG8gc2VjcmV0LXVzZXItZGF0YS1vZi10aGUtc2ltdWxhdGlvbg==";
 
 /** One publish of a command by an emitter. */
 export interface Emission {

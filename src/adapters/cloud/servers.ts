@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ProjectId, ServerId } from "../../contract/ids.ts";
 import { DiskId } from "../../contract/ids.ts";
 import type { Look, ServerView } from "../../core/observations.ts";
+import type { OsType } from "../../core/user-data.ts";
 import type { Answer } from "./answer.ts";
 import type { Calls, Service } from "./calls.ts";
 import { knownError, refusalOf, summary, unavailableBy } from "./error-table.ts";
@@ -103,6 +104,7 @@ function view(
     name: server.name ?? null,
     // Volume-booted servers have no `image` (ECS API notes §3.2).
     imageId: text(metadata?.["metering.image_id"]) ?? text(server.image?.id) ?? null,
+    osType: osTypeOf(metadata?.["os_type"]),
     faultMessage: server.fault?.message ? presentable(server.fault.message) : null,
     cloudTimeMs: answer.cloudTimeMs,
   };
@@ -116,6 +118,12 @@ function systemDisk(
   if (boot.length > 1) return undefined;
   if (boot[0] !== undefined) return boot[0].id.length <= 128 ? boot[0] : undefined;
   return volumes.every(({ bootIndex }) => bootIndex != null) ? null : undefined;
+}
+
+/** `Linux` or `Windows` (ECS API notes §3.4); anything else says nothing. */
+function osTypeOf(value: unknown): OsType | null {
+  const os = text(value)?.toLowerCase();
+  return os === "linux" || os === "windows" ? os : null;
 }
 
 function text(value: unknown): string | undefined {

@@ -164,6 +164,7 @@ export class MemoryCloud {
         frozen: false,
         name: null,
         imageId: null,
+        osType: null,
         faultMessage: shown === undefined && server.vm === "error" ? "the reinstall failed" : null,
         cloudTimeMs: wholeSeconds(this.#options.time.nowMs),
       },

@@ -58,6 +58,7 @@ describe("defaults", () => {
       evidenceMinSamples: 3,
       stopRunning: "always",
       stopBy: "worker",
+      userDataCheck: "strict",
       unsafeTestWindows: false,
     });
     expect(http.port).toBe(8080);

@@ -40,6 +40,7 @@ export const RULES: Rules = {
   softStopMs: 2 * MINUTE,
   stopDeadlineMs: 10 * MINUTE,
   stopRunning: "always",
+  userDataCheck: "strict",
   stopBy: "worker",
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,
@@ -50,6 +51,7 @@ export const INTAKE_RULES: Omit<IntakeRules, "projects"> = {
   commandMaxAgeMs: 24 * HOUR,
   dedupTtlMs: 7 * 24 * HOUR,
   overridable: ["windows"],
+  userDataCheck: "strict",
 };
 
 export const BODY: OsReinstall = {
@@ -94,6 +96,7 @@ export function server(changed: Partial<ServerView> = {}): ServerView {
     frozen: false,
     name: "web-01",
     imageId: null,
+    osType: null,
     faultMessage: null,
     cloudTimeMs: null,
     ...changed,

@@ -17,17 +17,15 @@ const wrongType = fc.constantFrom(null, 0, 1.5, true, [], {}, ["x"], { x: 1 });
 const sometimes = <T>(good: fc.Arbitrary<T>, ...bad: fc.Arbitrary<unknown>[]) =>
   fc.oneof({ weight: 25, arbitrary: good }, { weight: 1, arbitrary: wrongType }, ...bad);
 
-const bytes = fc.oneof(
-  { weight: 9, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 64 }) },
-  {
-    weight: 1,
-    arbitrary: fc.integer({ min: 32_766, max: 32_771 }).map((n) => new Uint8Array(n)),
-  },
+const script = fc.oneof(
+  { weight: 17, arbitrary: fc.string({ maxLength: 64 }).map((text) => `#!${text}`) },
+  { weight: 2, arbitrary: fc.integer({ min: 32_766, max: 32_771 }).map((n) => "#!".padEnd(n)) },
+  { weight: 1, arbitrary: fc.string({ minLength: 1, maxLength: 64 }).map((text) => `x${text}`) },
 );
 const anyMetadata = fc.record(
   {
     user_data: sometimes(
-      bytes.map((b) => Buffer.from(b).toString("base64")),
+      script.map((text) => Buffer.from(text).toString("base64")),
       fc.string(),
       fc.constant("Cg"),
     ),
@@ -129,6 +127,7 @@ function breaksCloudRule(body: Record<string, unknown>): boolean {
     if (typeof data !== "string" || data === "") return true;
     const decoded = Buffer.from(data, "base64");
     if (decoded.toString("base64") !== data || decoded.byteLength > 32_768) return true;
+    if (!decoded.toString("utf8").startsWith("#!")) return true;
   }
   if (m["BYOL"] !== undefined && m["BYOL"] !== "true") return true;
   const encrypted = m["__system__encrypted"];
@@ -213,7 +212,7 @@ describe("reading a message of the command queue", () => {
             userid: fc.constant("u"),
             mode: fc.constant("withStopServer"),
             metadata: fc.record(
-              { user_data: fc.constant("Cg=="), BYOL: fc.constant("true") },
+              { user_data: fc.constant("IyEK"), BYOL: fc.constant("true") },
               { requiredKeys: [] },
             ),
           },
@@ -328,7 +327,7 @@ describe("what is kept of a refused command", () => {
 
 describe("what is kept of an understood command", () => {
   it("is no user data and no unknown field: the order goes everywhere, the body nowhere", () => {
-    const userData = Buffer.from(SECRET).toString("base64");
+    const userData = Buffer.from(`#!/bin/sh\necho ${SECRET}`).toString("base64");
     const intake = take({
       command_id: COMMAND,
       server_id: SERVER,

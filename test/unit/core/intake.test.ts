@@ -50,7 +50,7 @@ function problems(value: unknown, properties?: Partial<RawCommand>): string[] {
 const command = (changed: Record<string, unknown>) => ({ ...COMMAND_FIELDS, ...changed });
 const reinstall = (body: unknown) => command({ "os-reinstall": body });
 const metadata = (members: unknown) => reinstall({ ...BODY, metadata: members });
-const base64 = (bytes: number) => Buffer.alloc(bytes, "#").toString("base64");
+const base64 = (bytes: number) => Buffer.from("#!".padEnd(bytes)).toString("base64");
 const event = (changed: Record<string, unknown> = {}) => ({
   specversion: "1.0",
   id: COMMAND,
@@ -271,6 +271,16 @@ describe("a field that breaks its rule is named, with the rule", () => {
     ],
     ["empty user data", metadata({ user_data: "" }), "os-reinstall.metadata.user_data: too_small"],
     [
+      "user data encoded twice",
+      metadata({ user_data: "SXlFdlltbHVMMkpoYzJnSw==" }),
+      "os-reinstall.metadata.user_data: user-data-encoded-twice",
+    ],
+    [
+      "user data of nothing that is known",
+      metadata({ user_data: "aGVsbG8=" }),
+      "os-reinstall.metadata.user_data: user-data-unknown-format",
+    ],
+    [
       "user data as an object",
       metadata({ user_data: {} }),
       "os-reinstall.metadata.user_data: invalid_type",
@@ -393,9 +403,12 @@ describe("a body of the API", () => {
     ["the first example of the API page", { userid: BODY.userid, mode: "withStopServer" }],
     ["the second example of the API page", BODY],
     ["a user alone", { userid: "test" }],
-    ["user data alone", { metadata: { user_data: "Cg==" } }],
-    ["user data that ends with one sign of padding", { metadata: { user_data: "QUI=" } }],
-    ["user data without padding", { metadata: { user_data: "QUJD" } }],
+    ["user data alone", { metadata: { user_data: "IyEK" } }],
+    [
+      "user data that ends with one sign of padding",
+      { metadata: { user_data: "IyEvYmluL3NoCmVjaG8gaGk=" } },
+    ],
+    ["user data with two signs of padding", { metadata: { user_data: "IyEvYg==" } }],
     ["user data of 32 768 bytes", { metadata: { user_data: base64(MAX_USER_DATA) } }],
     ["empty metadata", { ...BODY, metadata: {} }],
     ["an own licence", { ...BODY, metadata: { BYOL: "true" } }],

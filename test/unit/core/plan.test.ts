@@ -5,6 +5,7 @@ import type { Rules } from "../../../src/core/rules.ts";
 import {
   ABSENT,
   asFinal,
+  BODY,
   candidate,
   DISK,
   LEADER,
@@ -112,6 +113,24 @@ describe("a dry run", () => {
     expect(doubts(other)).toEqual(["server-state: fail: system-disk-changed"]);
     const running = plan(seen({ status: "ACTIVE" }), FREE, {}, { stopRunning: "when-asked" });
     expect(doubts(running)).toEqual(["server-state: fail: rejected"]);
+  });
+
+  it("would do nothing with user data that the server ignores, unless told to", () => {
+    const body = { ...BODY, metadata: { user_data: Buffer.from("#ps1\nhi").toString("base64") } };
+    const planned = (rules: Partial<Rules>) => {
+      const dry = candidate({ body, order: order({ dryRun: true }) });
+      const look = seen({ osType: "linux" });
+      const decision = plannedFrom(dry, FREE, look, NOW, { ...RULES, ...rules });
+      return asFinal(decision, "planned").draft.data as unknown as Planned;
+    };
+    const why = "is for cloudbase-init, and the server runs Linux: it would be ignored";
+    expect(doubts(planned({}))).toEqual([
+      `user-data: fail: ${why}`,
+      "server-state: fail: rejected",
+    ]);
+    const lax = planned({ userDataCheck: "lax" });
+    expect(lax.would).toBe("reinstall");
+    expect(lax.checks).toContainEqual({ check: "user-data", verdict: "pass", detail: why });
   });
 
   it("sees no disk where it sees no server", () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { OsReinstall } from "../../../src/contract/os-reinstall.ts";
 import type { ServerView } from "../../../src/core/observations.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import { describe as inWords, fitnessOf, isIdle } from "../../../src/core/server-fitness.ts";
 import { BODY, RULES, server } from "./builders.ts";
 
+const encoded = (text: string) => Buffer.from(text).toString("base64");
 const WITH_STOP = { ...BODY, mode: "withStopServer" as const };
 const WHEN_ASKED: Rules = { ...RULES, stopRunning: "when-asked" };
 
@@ -29,6 +31,39 @@ describe("a server", () => {
         event: "rejected",
         data: { problems: [{ path: "os-reinstall.mode", code: "server-running" }] },
       },
+    });
+  });
+
+  describe("whose system would ignore the command's user data", () => {
+    const forWindows = { ...BODY, metadata: { user_data: encoded("#ps1\nWrite-Host hi") } };
+    const forLinux = { ...BODY, metadata: { user_data: encoded("#include\nhttps://a.b/c\n") } };
+
+    it.each<[string, Partial<ServerView>, OsReinstall, string]>([
+      ["Linux", { osType: "linux" }, forWindows, "user-data-for-windows"],
+      ["Windows", { osType: "windows" }, forLinux, "user-data-for-linux"],
+      [
+        "Linux, and runs",
+        { osType: "linux", status: "ACTIVE" },
+        forWindows,
+        "user-data-for-windows",
+      ],
+    ])("is refused before it is touched: %s", (_, changed, body, code) => {
+      expect(fitnessOf(server(changed), body, RULES)).toMatchObject({
+        kind: "unfit",
+        draft: {
+          event: "rejected",
+          data: { problems: [{ path: "os-reinstall.metadata.user_data", code }] },
+        },
+      });
+    });
+
+    it.each<[string, Partial<ServerView>, Partial<Rules>]>([
+      ["that takes it", { osType: "windows" }, {}],
+      ["that is not known", { osType: null }, {}],
+      ["that does not, and nobody minds", { osType: "linux" }, { userDataCheck: "lax" }],
+    ])("is ready with a system %s", (_, changed, rules) => {
+      const fitness = fitnessOf(server(changed), forWindows, { ...RULES, ...rules });
+      expect(fitness).toEqual({ kind: "ready" });
     });
   });
 

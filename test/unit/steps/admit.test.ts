@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
 import { createAdmit, createAdmitUndeliverable } from "../../../src/steps/admit.ts";
 import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports/reinstall-store.ts";
@@ -12,6 +13,7 @@ import {
   MINUTE,
   NOW,
   order,
+  RULES,
   seen,
   UNREADABLE,
 } from "../core/builders.ts";
@@ -56,6 +58,45 @@ describe("a new command", () => {
     const { decision, token } = await decided(withLock(FREE));
     expect(token).toBe(7);
     expect(asNext(decision, "submit").events.map((e) => e.event)).toEqual(["accepted"]);
+  });
+
+  describe("with user data that its server would ignore", () => {
+    const lax = (look: Partial<ServerView> | null) => {
+      const world = withLock(
+        look === null ? { kind: "busy", holder: LEADER, sameWish: false } : FREE,
+      );
+      if (look !== null) world.answers.look = () => seen(look);
+      return {
+        ...world,
+        deps: { ...world.deps, rules: { ...RULES, userDataCheck: "lax" as const } },
+      };
+    };
+    const acceptedOf = async (world: World, userData: string) => {
+      const metadata = { user_data: Buffer.from(userData).toString("base64") };
+      const run = createAdmit(world.deps);
+      const result = await run(order(), { ...BODY, metadata }, DELIVERY, world.signal);
+      if (result.kind !== "conclude" || result.decision.kind !== "next") throw new Error("no next");
+      return result.decision.events[0];
+    };
+    const told = (code: string) => ({
+      event: "accepted",
+      data: {
+        warnings: [{ path: "os-reinstall.metadata.user_data", code, message: expect.any(String) }],
+      },
+    });
+
+    it.each<[string, Partial<ServerView> | null, string, string]>([
+      ["by nobody's rules", {}, "hello", "user-data-unknown-format"],
+      ["by nobody's rules, and waits", null, "hello", "user-data-unknown-format"],
+      ["for it runs Linux", { osType: "linux" }, "#ps1\nhi", "user-data-for-windows"],
+    ])("is warned of it when it may go on: %s", async (_, look, userData, code) => {
+      expect(await acceptedOf(lax(look), userData)).toEqual(told(code));
+    });
+
+    it("is warned of nothing when its server takes it", async () => {
+      const accepted = await acceptedOf(lax({ osType: "windows" }), "#ps1\nhi");
+      expect(accepted).toEqual({ event: "accepted", data: {} });
+    });
   });
 
   it("is accepted before it waits", async () => {

@@ -46,6 +46,7 @@ describe("a look at a server", () => {
         frozen: false,
         name: "web-01",
         imageId: "c71b64e7-0000-4000-8000-000000000002",
+        osType: "linux",
         faultMessage: null,
         cloudTimeMs: Date.UTC(2026, 10, 23, 14, 20),
       },
@@ -68,6 +69,8 @@ describe("a look at a server", () => {
     ["no word about locks", { locked: undefined }, { locked: false }],
     ["a freeze", { metadata: { EcmResStatus: "freeze" } }, { frozen: true, imageId: null }],
     ["a freeze that ended", { metadata: { EcmResStatus: "normal" } }, { frozen: false }],
+    ["Windows", { metadata: { os_type: "Windows" } }, { osType: "windows" }],
+    ["no known system", { metadata: { os_type: "BeOS" } }, { osType: null }],
     ["an empty image", { image: "", metadata: {} }, { imageId: null }],
     ["an image", { image: { id: "i" }, metadata: null }, { imageId: "i" }],
     [
