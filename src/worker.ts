@@ -9,6 +9,7 @@ import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
 import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
 import type { DiskEvidence } from "./steps/ports/disk-evidence.ts";
 import type { Journal } from "./steps/ports/journal.ts";
+import { createHop } from "./steps/hop.ts";
 import { createRefuse } from "./steps/refuse.ts";
 import { bodyOf, createRunStep } from "./steps/run-step.ts";
 import type { StepDeps } from "./steps/step.ts";
@@ -39,15 +40,13 @@ export interface Worker {
   ): Promise<Disposition>;
 }
 
-/** A message that comes this much before its time is taken all the same: clocks differ, queues are punctual. */
-const EARLY_MS = 1_000;
-
 export function createWorker(deps: WorkerDeps): Worker {
   const { outlet, clock, rules, journal, signal, projects } = deps;
   const intakeRules = { projects, ...deps.intake };
   const admit = createAdmit(deps);
   const admitUndeliverable = createAdmitUndeliverable(deps);
   const runStep = createRunStep(deps);
+  const hop = createHop(deps);
   const complete = createComplete(deps);
   const refuse = createRefuse(deps);
 
@@ -116,19 +115,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (read.kind !== "envelope") return setAside(delivery, read);
     const { envelope } = read;
     const { order, state } = envelope;
-    const earlyMs = envelope.dueMs - clock.nowMs();
     const shelve = async (delayMs: number, shelved: Envelope) => {
       const put = await outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
       return put === "confirmed" ? "confirmed" : "unconfirmed";
     };
-    if (earlyMs > Math.min(EARLY_MS, (rules.ladderMs[0] ?? 0) / 2)) {
-      const waited = await shelve(
-        rungAtMost(earlyMs, rules.ladderMs),
-        // The broker's mark goes with the delivery; without it the copy would look like somebody else's step.
-        delivery.redelivered ? { ...envelope, revived: envelope.revived + 1 } : envelope,
-      );
-      return waited === "confirmed" ? "ack" : "requeue";
-    }
     const work: Work = {
       order,
       from: state.phase,
@@ -137,6 +127,14 @@ export function createWorker(deps: WorkerDeps): Worker {
       // It may have been claimed by a call whose answer was lost: the copy says so, and may take over.
       defer: (delayMs) => shelve(delayMs, { ...envelope, revived: envelope.revived + 1 }),
     };
+    const hopped = await hop(envelope, delivery.redelivered);
+    if (hopped.kind === "over") return complete(work, hopped.result, signal);
+    if (hopped.kind === "waits") {
+      // The broker's mark goes with the delivery; without it the copy would look like somebody else's step.
+      const revived = envelope.revived + (delivery.redelivered ? 1 : 0);
+      const waited = await shelve(hopped.delayMs, { ...envelope, revived });
+      return waited === "confirmed" ? "ack" : "requeue";
+    }
     const arrival = { nonce: clock.nonce(), redelivered: delivery.redelivered };
     return complete(work, await runStep(envelope, arrival, signal), signal);
   }
@@ -242,9 +240,4 @@ function traceOf({ headers }: Delivery) {
     return typeof value === "string" && value.length <= 512 ? value : undefined;
   };
   return { traceparent: text("traceparent"), tracestate: text("tracestate") };
-}
-
-/** For a wait in hops: never past the due time by more than the smallest rung. */
-function rungAtMost(ms: number, ladderMs: readonly number[]): number {
-  return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
 }

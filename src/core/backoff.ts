@@ -54,3 +54,8 @@ export function pollDelay(ageMs: number, ladderMs: readonly number[], random: nu
 export function rungAtLeast(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.find((rung) => rung >= ms) ?? ladderMs.at(-1) ?? 0;
 }
+
+/** For a wait in hops: the largest rung that is no longer than `ms`; the smallest when all are longer. */
+export function rungAtMost(ms: number, ladderMs: readonly number[]): number {
+  return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
+}

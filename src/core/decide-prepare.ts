@@ -23,13 +23,15 @@ export function afterPrepareLook(
 ): Preparation {
   if (cancelRequested) return cancelled();
   if (nowMs >= order.expiresAtMs) return expired(order);
-  const again = () => next(current, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
+  const ageDelayMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
+  const again = (atLeastMs: number | null = null) =>
+    next(current, Math.max(ageDelayMs, atLeastMs ?? 0));
   switch (look.kind) {
     case "absent":
     case "refused":
       return final(failed(look.refusal));
     case "unreadable":
-      return again();
+      return again(look.retryAfterMs);
     case "seen":
       break;
   }

@@ -22,8 +22,9 @@ export function afterReconcileLook(
   rules: Rules,
   random: number,
 ): Decision {
-  const lookAgain = () =>
-    next(current, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
+  const ageDelayMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
+  const askedMs = look.kind === "unreadable" ? (look.retryAfterMs ?? 0) : 0;
+  const lookAgain = () => next(current, Math.max(ageDelayMs, askedMs));
   const undecided = (seen: string) =>
     nowMs < current.deadlineMs ? lookAgain() : unresolved(current, seen, trust);
 

@@ -28,11 +28,11 @@ export function afterPoll(
 ): Decision {
   const ageMs = nowMs - current.acceptedAtMs;
   const told = announcement(current);
+  // What the cloud asked us to stay away for is kept in full, however long.
+  const askedMs = Math.max(retryAfterOf(job), look === null ? 0 : retryAfterOf(look));
+  const delayMs = Math.max(pollDelay(ageMs, rules.ladderMs, random), askedMs);
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
-    next({ ...current, announced: true, ...changed }, pollDelay(ageMs, rules.ladderMs, random), [
-      ...told,
-      ...events,
-    ]);
+    next({ ...current, announced: true, ...changed }, delayMs, [...told, ...events]);
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
     nowMs < current.deadlineMs ? pollAgain(changed, events) : unresolved(current, seen, null);
 
@@ -121,6 +121,10 @@ function afterSuccess(
         successes,
         missing: 0,
       });
+}
+
+function retryAfterOf(answer: JobLook | Look): number {
+  return answer.kind === "unreadable" ? (answer.retryAfterMs ?? 0) : 0;
 }
 
 /** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */

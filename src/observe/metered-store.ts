@@ -67,6 +67,13 @@ export function meteredStore(
       } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
       return answer;
     },
+    async hop(envelope, delivery) {
+      const answer = await store.hop(envelope, delivery);
+      if (answer.kind !== "waits") {
+        metrics.stepEnded(envelope.state.phase, unclaimed(answer.kind), 0);
+      }
+      return answer;
+    },
     async recordIntent(order, claim, intent) {
       const answer = await store.recordIntent(order, claim, intent);
       if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();

@@ -31,6 +31,7 @@ export function tracedStore(store: ReinstallStore, tracer: Tracer): ReinstallSto
       }
       return answer;
     },
+    hop: (...args) => asked("hop", () => store.hop(...args)),
     acquire: (...args) => asked("acquire", () => store.acquire(...args)),
     async takeAttempt(...args) {
       const answer = await asked("take-attempt", () => store.takeAttempt(...args));

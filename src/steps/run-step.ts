@@ -1,4 +1,5 @@
 import type { Envelope } from "../core/envelope.ts";
+import type { Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { bury, MAX_DEATHS } from "./bury.ts";
 import { createJoin } from "./join.ts";
@@ -25,28 +26,36 @@ export function createRunStep(deps: StepDeps) {
     await reach("step:before-claim");
     const answer = await store.claim(envelope, arrival);
     await reach("step:claimed");
-    switch (answer.kind) {
-      case "claimed":
-        return envelope.deaths >= MAX_DEATHS
-          ? bury(
-              envelope,
-              answer,
-              `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
-              clock.nowMs(),
-              rules,
-            )
-          : await runPhase(envelope, answer, arrival, signal);
-      case "saved":
-        return { kind: "repeat", outbox: answer.outbox, body: bodyOf(envelope.state) };
-      case "finished":
-        return answer;
-      case "stale":
-        return { kind: "drop", why: "stale" };
-      case "away":
-      case "corrupt":
-        return notNow(answer, rules);
-    }
+    if (answer.kind !== "claimed") return unclaimed(envelope, answer, rules);
+    return envelope.deaths >= MAX_DEATHS
+      ? bury(
+          envelope,
+          answer,
+          `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
+          clock.nowMs(),
+          rules,
+        )
+      : await runPhase(envelope, answer, arrival, signal);
   };
+}
+
+/** What the store's answer means to a message whose step is not, or not any more, to be taken. */
+export function unclaimed(
+  envelope: Envelope,
+  answer: Exclude<ClaimAnswer, Claimed>,
+  rules: Rules,
+): StepResult {
+  switch (answer.kind) {
+    case "saved":
+      return { kind: "repeat", outbox: answer.outbox, body: bodyOf(envelope.state) };
+    case "finished":
+      return answer;
+    case "stale":
+      return { kind: "drop", why: "stale" };
+    case "away":
+    case "corrupt":
+      return notNow(answer, rules);
+  }
 }
 
 function createPhases(deps: StepDeps) {

@@ -27,6 +27,10 @@ export function createCloudPort(
     heldUpMs: () => random.wild(1_000, 1.5 * SIGNATURE_WINDOW_MS),
     brokenMs: () => random.between(0, POST_TIMEOUT_MS),
     postTimeoutMs: POST_TIMEOUT_MS,
+    retryAfterMs: () =>
+      world.scenario.retryAfterUpToMs > 0
+        ? Math.round(random.wild(1_000, world.scenario.retryAfterUpToMs))
+        : null,
     exchange: (label, carry) => request(world, process, label, carry),
     onAbandoned: (label) => world.resumed(process, `${label} abandoned`, null),
     onAnswer(label, answer) {

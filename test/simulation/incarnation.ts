@@ -123,13 +123,17 @@ export class Incarnation {
   async #take(message: Message, connection: Connection): Promise<void> {
     const { about, label } = message.content;
     this.inHand += 1;
+    // Its first steps are promises: without this they would wait until something else happens somewhere.
+    this.#world.dirty = true;
     this.#world.trace(
       `${this.process.name}       takes #${message.id} ${about} ${label}${message.redelivered ? " (redelivered)" : ""}`,
     );
+    const takenMs = this.#world.time.nowMs;
     const settle = (disposition: Disposition) => {
       this.#world.boundary(this.process, "ack");
       this.process.after(this.#world.latency(), () => {
         const done = connection.settle(message, disposition);
+        if (done && namesLock(message)) this.#world.loss.handled(about, takenMs);
         this.#world.trace(
           `${this.process.name}       ${disposition}s #${message.id}${done ? "" : " in vain"}`,
         );
@@ -263,4 +267,10 @@ export class Incarnation {
   #nonce(): string {
     return `${this.process.name}-${(this.#nonces += 1)}`;
   }
+}
+
+function namesLock({ content }: Message): boolean {
+  if (content.kind !== "step") return false;
+  const envelope = JSON.parse(content.body.toString("utf8")) as Envelope;
+  return envelope.token !== null;
 }

@@ -10,9 +10,24 @@ import type { World } from "./world.ts";
 export class Loss {
   happened = false;
   readonly #world: World;
+  #lastMs = 0;
+  /** When a message was taken, with the lock's token, whose delivery is settled: by command. */
+  readonly #takenMs = new Map<string, number>();
+  /** When the store could not be asked about a command. */
+  readonly #unaskedMs = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  /** A message that names the lock of its command was taken at that time, and its delivery is settled now. */
+  handled(id: string, takenMs: number): void {
+    this.#takenMs.set(id, takenMs);
+  }
+
+  /** The store gave no answer about that command. */
+  unasked(id: string): void {
+    this.#unaskedMs.set(id, this.#world.time.nowMs);
   }
 
   /** Runs the loss, and works out what nobody can know any more. */
@@ -22,6 +37,7 @@ export class Loss {
     const locks = world.project.locks;
     lose();
     this.happened = true;
+    this.#lastMs = world.time.nowMs;
     const after = world.project.records;
     for (const [id, record] of before) this.#compare(id, record, after.get(id));
     for (const [serverId, { owner }] of locks) {
@@ -50,13 +66,20 @@ export class Loss {
     return unadmitted || [...toEmit].some((emission) => emission.id === id);
   }
 
-  /** Relaxed only if nobody put the lock back before it could be given to others. */
+  /** Was a message of that command in somebody's hand since the loss, with a store that answered? */
+  #couldPutBack(id: string): boolean {
+    const takenMs = this.#takenMs.get(id) ?? 0;
+    return takenMs > this.#lastMs && (this.#unaskedMs.get(id) ?? 0) < this.#lastMs;
+  }
+
+  /** Relaxed only if nobody could put the lock back before it could be given to others. */
   #mayComeBack(serverId: string, owner: string): void {
     const world = this.#world;
     world.time.after(REBUILD_HOLD_MS, () => {
       if (world.project.locks.get(serverId)?.owner === owner) return;
       if (world.project.records.get(owner)?.final !== undefined) return;
       if (world.broker.contents().every((content) => content.about !== owner)) return;
+      if (this.#couldPutBack(owner)) return;
       world.trace(`---      ${owner} did not put back the lock of ${serverId} within the hold`);
       world.monitor.relaxedServers.add(serverId);
     });

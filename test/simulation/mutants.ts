@@ -136,6 +136,22 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "hop-unseen",
+    what: "a message that waits longer than any delay queue does not put its lock back on the way",
+    breaks: ["P2"],
+    switches: { hopUnseen: true },
+    scenario: narrowed({
+      rates: { "store-flush": 0.0005, "job-unreadable": 0.6 },
+      focus: ["acquire", "job"],
+      focusFactor: 100,
+      faultsForMs: 300_000,
+      retryAfterUpToMs: 400_000,
+      cloud: { ...HONEST, lax: true, jobsUpToMs: 300_000 },
+      servers: [STOPPED],
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 500), wish("cmd-3", 150_000)],
+    }),
+  },
+  {
     name: "copies-trusted",
     what: "a copy of a command that was put aside is new to a store that has forgotten the first",
     breaks: ["P1"],

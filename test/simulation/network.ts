@@ -58,7 +58,10 @@ export function storeTransport(
       const { time, random, dice } = world;
       const there = world.latency();
       const carryOut = () => {
-        if (!world.storeUp) return AWAY;
+        if (!world.storeUp) {
+          world.loss.unasked(about);
+          return AWAY;
+        }
         const answer = effect();
         if (label === "admit" && lineage !== undefined && kindOf(answer) === "claimed") {
           world.monitor.track(about).admitted.add(lineage);
@@ -66,14 +69,18 @@ export function storeTransport(
         if (world.tracing) world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
         return answer;
       };
-      if (dice.call("store-lost-request", label)) return reply(AWAY, STORE_TIMEOUT_MS);
+      const noAnswer = () => {
+        world.loss.unasked(about);
+        reply(AWAY, STORE_TIMEOUT_MS);
+      };
+      if (dice.call("store-lost-request", label)) return noAnswer();
       if (dice.call("store-lost-reply", label)) {
         time.after(there, carryOut);
-        return reply(AWAY, STORE_TIMEOUT_MS);
+        return noAnswer();
       }
       if (dice.call("store-late", label)) {
         time.after(STORE_TIMEOUT_MS + random.wild(10, 60_000), carryOut);
-        return reply(AWAY, STORE_TIMEOUT_MS);
+        return noAnswer();
       }
       time.after(there, () => reply(carryOut(), world.latency()));
     });

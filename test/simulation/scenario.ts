@@ -46,6 +46,8 @@ export interface Scenario {
   readonly faultsForMs: number;
   /** Somebody else reinstalls servers whose lock is held. */
   readonly rudeOutsiders: boolean;
+  /** What the cloud turns away it may ask to stay away for up to this long; 0: it does not say. */
+  readonly retryAfterUpToMs: number;
   /** Clocks of workers are off by up to this. */
   readonly skewMs: number;
   readonly slowNetwork: boolean;
@@ -82,6 +84,7 @@ export function scenarioOf(seed: number): Scenario {
     focusFactor: random.pick([5, 15, 40]),
     faultsForMs: random.wild(60_000, 1_200_000),
     rudeOutsiders: false,
+    retryAfterUpToMs: 0,
     skewMs: random.pick([0, 3_000, 15_000, 15_000, 120_000]),
     slowNetwork: random.chance(0.25),
     deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },
@@ -94,6 +97,9 @@ export function scenarioOf(seed: number): Scenario {
     rates: random.chance(0.2)
       ? { ...rates, "publish-refused": random.pick([0.05, 0.2, 0.5]) }
       : rates,
+    // A cloud that asks for long waits, and a settling time that is longer than any delay queue.
+    retryAfterUpToMs: random.chance(0.25) ? 400_000 : 0,
+    rules: random.chance(0.05) ? { ...scenario.rules, settleMs: 150_000 } : scenario.rules,
   };
 }
 

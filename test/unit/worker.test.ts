@@ -203,15 +203,48 @@ describe("a step", () => {
     [7_000, 5_000],
     [90_000, 60_000],
   ])(
-    "that comes %i ms early is put back for %i ms, unclaimed and unchanged",
+    "that comes %i ms early is put back for %i ms, its step unclaimed, once the store has its lock",
     async (early, delayMs) => {
       const world = createWorld();
       const sent = envelope(STATES.watch, { dueMs: NOW + early });
       expect(await takeStep(world, sent)).toBe("ack");
       expect(world.published).toEqual([{ kind: "step", envelope: sent, delayMs }]);
       expect(world.claims).toEqual([]);
+      expect(world.calls).toEqual(["store.hop", "publish step:watch"]);
     },
   );
+
+  it.each([
+    [90_000, 30_000],
+    [7_000, 5_000],
+  ])(
+    "that comes %i ms early tries again after %i ms when the store does not answer",
+    async (early, delayMs) => {
+      const world = createWorld();
+      world.answers.hop = () => AWAY;
+      const sent = envelope(STATES.watch, { dueMs: NOW + early });
+      expect(await takeStep(world, sent)).toBe("ack");
+      expect(world.published).toEqual([{ kind: "step", envelope: sent, delayMs }]);
+    },
+  );
+
+  it("that comes early and has nothing to wait for any more goes no further", async () => {
+    const early = envelope(STATES.watch, { dueMs: NOW + MINUTE });
+    const stale = createWorld();
+    stale.answers.hop = () => ({ kind: "stale" });
+    expect(await takeStep(stale, early)).toBe("ack");
+    expect(stale.diary).toEqual(["dropped watch stale"]);
+    const ended = createWorld();
+    const event = { ...STATES, data: { event: "cancelled" } } as never;
+    const outcome = { event, reply: null, dead: null };
+    ended.answers.hop = () => ({ kind: "finished", outcome, told: false });
+    expect(await takeStep(ended, early)).toBe("ack");
+    expect(ended.calls).toEqual(["store.hop", "publish event:cancelled", "store.told"]);
+    const told = createWorld();
+    told.answers.hop = () => ({ kind: "saved", outbox: { events: [event], next: null } });
+    expect(await takeStep(told, early, { redelivered: true })).toBe("ack");
+    expect(told.calls).toEqual(["store.hop", "publish event:cancelled"]);
+  });
 
   it("that comes early and redelivered keeps the broker's mark", async () => {
     const world = createWorld();

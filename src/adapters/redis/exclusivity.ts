@@ -1,8 +1,9 @@
 import type { CommandId } from "../../contract/ids.ts";
-import { SEQUENCE_BLOCK, storedEnvelope } from "../../core/envelope.ts";
+import { SEQUENCE_BLOCK } from "../../core/envelope.ts";
 import type { Order } from "../../core/order.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { LockAnswer, ReinstallStore, StepClaim } from "../../steps/ports/reinstall-store.ts";
+import { claimArguments, claimKeys } from "./claim-arguments.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import {
@@ -10,6 +11,7 @@ import {
   AdmitReply,
   ClaimReply,
   FinishReply,
+  HopReply,
   RefuseReply,
   SaveReply,
   StoredOutcome,
@@ -38,6 +40,7 @@ export function createReinstallStore(
   clock: Clock,
 ): ReinstallStore {
   const hold = rules.rebuildHoldMs;
+
   return {
     async admit(order, delivery) {
       const k = keysOf(order.projectId);
@@ -96,35 +99,23 @@ export function createReinstallStore(
     },
 
     async claim(envelope, delivery) {
-      const { order, state } = envelope;
-      const k = keysOf(order.projectId);
+      const claiming = { ...delivery, hop: false, holdMs: hold, candidate: clock.nonce() };
       const answer = await scripts.run(
         "claim",
-        [k.command(order.commandId), k.lock(order.serverId), k.token, k.active, k.epoch],
-        [
-          order.commandId,
-          delivery.nonce,
-          flag(delivery.redelivered || envelope.revived > 0),
-          envelope.step,
-          envelope.epoch,
-          envelope.token ?? "",
-          hold,
-          SEQUENCE_BLOCK,
-          order.contentHash,
-          order.wishHash,
-          order.serverId,
-          state.phase,
-          "tries" in state ? state.tries.attempt : 1,
-          envelope.sequence,
-          JSON.stringify(order),
-          JSON.stringify(storedEnvelope(envelope)),
-          clock.nonce(),
-        ],
+        claimKeys(envelope),
+        claimArguments(envelope, claiming),
         ClaimReply,
       );
       if (answer.kind !== "claimed") return answer;
       const { nonce, step, sequence, epoch, rebuildingUntilMs, ...rest } = answer;
       return { ...rest, claim: { nonce, step, sequence, epoch, rebuildingUntilMs } };
+    },
+
+    hop(envelope, { redelivered }) {
+      const candidate = clock.nonce();
+      const claiming = { nonce: "", redelivered, hop: true, holdMs: hold, candidate };
+      const args = claimArguments(envelope, claiming);
+      return scripts.run("claim", claimKeys(envelope), args, HopReply);
     },
 
     acquire(order, claim) {

@@ -117,6 +117,13 @@ export const ClaimReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("stale") }),
 ]);
 
+export const HopReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("waits") }),
+  SavedBefore,
+  Finished,
+  z.object({ kind: z.literal("stale") }),
+]);
+
 export const SaveReply = z.discriminatedUnion("kind", [Saved, Fenced, Forgotten]);
 
 export const AcquireReply = z.union([LockReply, Fenced, Forgotten]);

@@ -128,6 +128,11 @@ export type ClaimAnswer =
   | StoreAway
   | StoreCorrupt;
 
+/** Where a message stands that is not due yet. */
+export type HopAnswer =
+  /** It waits on; its record and lock are there. */
+  { readonly kind: "waits" } | Exclude<ClaimAnswer, { kind: "claimed" }>;
+
 export type SaveAnswer =
   | { readonly kind: "saved" }
   /** Another delivery has the step now: publish nothing. */
@@ -202,6 +207,11 @@ export interface ReinstallStore {
     envelope: Envelope,
     delivery: { readonly nonce: string; readonly redelivered: boolean },
   ): Promise<ClaimAnswer>;
+  /**
+   * For a message that has come before its time and waits on: puts record and lock back as a claim does, and leaves
+   * the step to the delivery that comes when it is due.
+   */
+  hop(envelope: Envelope, delivery: { readonly redelivered: boolean }): Promise<HopAnswer>;
   /** Asks for the server's lock within a claimed step. Owning it already is `acquired`. */
   acquire(
     order: Order,

@@ -44,6 +44,32 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     });
   });
 
+  it("puts record and lock back for a message that only waits on, and leaves its step to be claimed", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    expect(await rig.store.hop(next, { redelivered: false })).toEqual({ kind: "waits" });
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+    expect(await rig.store.hop(next, { redelivered: false })).toEqual({ kind: "waits" });
+    // Due at last: what was not known at the hop is not known now.
+    const answer = claimed(await rig.store.claim(next, FIRST));
+    expect(answer).toMatchObject({ restored: "absent", foreignEpoch: true, takenOver: false });
+    expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+  });
+
+  it("lets nobody save an older step over what a hop put back", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    const later = { ...next, step: 4, sequence: 40 };
+    expect(await rig.store.hop(later, { redelivered: false })).toEqual({ kind: "waits" });
+    const outbox = { events: [], next: null };
+    const saving = { order: a, claim, state: SUBMIT, nextSequence: 6, outbox } as const;
+    expect(await rig.store.save({ ...saving, intent: "keep", lock: "keep" })).toEqual({
+      kind: "fenced",
+    });
+    expect(await rig.store.hop(next, { redelivered: false })).toEqual({ kind: "stale" });
+  });
+
   it("gives no new lock while its memory is young, and says until when", async () => {
     const { next } = await admitted(rig.store, a);
     await rig.flushAll();

@@ -93,6 +93,32 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     });
   });
 
+  it("lets a message that is not due yet wait on, its step and its numbers untouched", async () => {
+    const { next } = await admitted(rig.store, a);
+    const hop = (redelivered: boolean) => rig.store.hop(next, { redelivered });
+    expect(await hop(false)).toEqual({ kind: "waits" });
+    expect(await hop(true)).toEqual({ kind: "waits" });
+    const { claim, takenOver } = claimed(await rig.store.claim(next, FIRST));
+    expect({ sequence: claim.sequence, takenOver }).toEqual({ sequence: 2, takenOver: false });
+    // Somebody has it: an unmarked copy that still waits is dropped, a marked one goes on.
+    expect(await hop(false)).toEqual({ kind: "stale" });
+    expect(await hop(true)).toEqual({ kind: "waits" });
+    await rig.store.save(saving(claim));
+    expect(await hop(true)).toEqual({ kind: "saved", outbox: saving(claim).outbox });
+    expect(await hop(false)).toEqual({ kind: "stale" });
+  });
+
+  it("tells a message that waits on that its command has ended", async () => {
+    const { claim, next } = await submitting();
+    const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
+    await rig.store.finish({ ...finishing, healedAtMs: null });
+    expect(await rig.store.hop({ ...next, step: 5 }, { redelivered: false })).toEqual({
+      kind: "finished",
+      outcome: outcome(a),
+      told: false,
+    });
+  });
+
   it("saves once, and says so again", async () => {
     const { claim } = await submitting();
     expect(await rig.store.save(saving(claim))).toEqual({ kind: "saved" });

@@ -34,6 +34,8 @@ export interface CloudNetwork {
   /** How soon the connection of a POST that is lost is found broken: at most the POST's time-out. */
   brokenMs(): number;
   readonly postTimeoutMs: number;
+  /** How long a cloud that turns a call away asks the caller to stay away; absent or null: it does not say. */
+  retryAfterMs?(): number | null;
   /** One request of the caller. What `carry` sets off goes on without him. */
   exchange<T>(label: string, carry: (reply: Reply<T>) => void): Promise<T>;
   /** The caller was told to stop and waits no longer. */
@@ -64,12 +66,14 @@ const UNAVAILABLE: Unavailable = {
   retryAfterMs: null,
 };
 const UNREADABLE = { kind: "unreadable", ...UNAVAILABLE } as const;
-type Unreadable = typeof UNREADABLE;
+type Unreadable = { readonly kind: "unreadable" } & Unavailable;
 const NO_ANSWER: Submission = { kind: "unknown", message: "simulated" };
 
 /** The in-memory cloud as one caller sees it, through a network that may fail. */
 export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   const { cloud, time, network, commandId, onPosted, onHeldUp } = options;
+
+  const askedMs = () => network.retryAfterMs?.() ?? null;
 
   /** One exchange, for as long as the caller is not told to stop; the request goes on without him. */
   function exchange<T>(
@@ -100,7 +104,9 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     const isLost = network.happens(`${label}-unreadable`);
     if (signal.aborted) return Promise.resolve(UNREADABLE);
     return exchange<T | Unreadable>(label, signal, UNREADABLE, (reply) => {
-      if (isLost) return reply(UNREADABLE, network.latencyMs());
+      if (isLost) {
+        return reply({ ...UNREADABLE, retryAfterMs: askedMs() }, network.latencyMs());
+      }
       time.after(network.latencyMs(), () => {
         const answer = effect();
         network.onAnswer?.(label, answer);
@@ -119,12 +125,15 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
         const isLost = network.happens("stop-lost");
         time.after(there, () => {
           const answer = cloud.stop(server, type);
-          reply(isLost ? UNREADABLE : answer, network.latencyMs());
+          const lost = { ...UNREADABLE, retryAfterMs: isLost ? askedMs() : null };
+          reply(isLost ? lost : answer, network.latencyMs());
         });
       });
     },
     async sign(_project, server, body) {
-      if (network.happens("sign-unavailable")) return { kind: "unavailable", ...UNAVAILABLE };
+      if (network.happens("sign-unavailable")) {
+        return { kind: "unavailable", ...UNAVAILABLE, retryAfterMs: askedMs() };
+      }
       const nowMs = await network.exchange<number>("sign", (reply) =>
         reply(network.nowMs(), network.latencyMs()),
       );
@@ -172,13 +181,14 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     };
     const there = network.latencyMs();
     if (network.happens("send-not-sent")) {
-      return never({ kind: "not-sent", ...UNAVAILABLE }, there);
+      return never({ kind: "not-sent", ...UNAVAILABLE, retryAfterMs: askedMs() }, there);
     }
     if (network.happens("send-refused")) {
       return never({ kind: "refused", refusal: refusal("quota") }, there);
     }
     if (network.happens("send-throttled")) {
-      const later = { kind: "later", waitsFor: "throttled", retryAfterMs: null } as const;
+      const retryAfterMs = askedMs();
+      const later = { kind: "later", waitsFor: "throttled", retryAfterMs } as const;
       return never({ ...later, refusal: refusal("throttled") }, there);
     }
     if (network.happens("send-lost-request")) return never(NO_ANSWER, network.brokenMs());

@@ -2,6 +2,7 @@ import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import {
   type ClaimAnswer,
+  type HopAnswer,
   type Outbox,
   SWEEPER,
   type StoredOutcome,
@@ -79,6 +80,38 @@ export function claim(
       lock: held,
       cancelRequested: record.cancel === true,
     };
+  });
+}
+
+/** `claim.lua`, asked by a message that is not due yet. */
+export function hop(
+  ctx: ScriptContext,
+  envelope: Envelope,
+  { redelivered }: { readonly redelivered: boolean },
+): HopAnswer {
+  if (ctx.switches.hopUnseen) return { kind: "waits" };
+  const { order, step } = envelope;
+  return script(ctx, order.projectId, (m): HopAnswer => {
+    const id = order.commandId;
+    const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
+    if (foreignAt !== undefined) return corrupt(foreignAt);
+    ensureEpoch(m, ctx);
+    const now = ctx.memory.nowMs();
+    const known = m.records.get(id);
+    const again = redelivered || envelope.revived > 0;
+    const standing = standingOf(ctx, known, envelope, again, `${step}:`);
+    if (!("restored" in standing)) return standing;
+    const { restored } = standing;
+    if (restored !== "no" || known === undefined) {
+      const record = putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
+      const atLeast = Math.max(known?.seq ?? 1, envelope.sequence);
+      const base = freshSequence(atLeast, now, ctx);
+      // Whoever held an older step must not save it over what was put back.
+      m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
+    } else m.records.set(id, { ...known, updated: now });
+    m.active.set(id, now);
+    holdLock(ctx, m, envelope, now);
+    return { kind: "waits" };
   });
 }
 

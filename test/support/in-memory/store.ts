@@ -10,7 +10,7 @@ import type {
 import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
-import { claim } from "./script-claim.ts";
+import { claim, hop } from "./script-claim.ts";
 import { acquire, finish, recordIntent, save, takeAttempt, told } from "./script-step.ts";
 import type { ScriptContext } from "./scripts.ts";
 import type { StoreSwitches } from "./switches.ts";
@@ -40,6 +40,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     refuse: (project, id, hash, outcome) =>
       run("refuse", (ctx) => refuse(ctx, project, id, hash, outcome)),
     claim: (envelope, delivery) => run("claim", (ctx) => claim(ctx, envelope, delivery)),
+    hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
     acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
     takeAttempt: (order, held, attempt) =>
       run("take-attempt", (ctx) => takeAttempt(ctx, order, held, attempt)),

@@ -20,6 +20,8 @@ export interface StoreSwitches {
   readonly trustCopies?: true;
   /** Who takes over a command before its first step was saved knows nothing of the doubts before. */
   readonly forgetDoubt?: true;
+  /** A message that is not due yet goes on waiting without a word to the store. */
+  readonly hopUnseen?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
 }

@@ -269,3 +269,9 @@ it("an outcome that nobody can know says what was seen, why, and what to compare
   expect(doubting.draft.data).toMatchObject({ why: "no-answer", disk_evidence: "untested" });
   expect(doubting.draft.data).not.toHaveProperty("job_id");
 });
+
+it("looks no sooner than the cloud asked", () => {
+  const asked = { ...UNREADABLE, retryAfterMs: 5 * MINUTE } as const;
+  expect(asNext(after(asked, { at: NOW + MINUTE }), "reconcile").delayMs).toBe(5 * MINUTE);
+  expect(asNext(after(UNREADABLE, { at: NOW + MINUTE }), "reconcile").delayMs).toBe(10_000);
+});

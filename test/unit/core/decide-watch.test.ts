@@ -274,3 +274,19 @@ describe("a job that says SUCCESS", () => {
     expect(asFinal(decision, "succeeded").sample).toEqual({ volumeType: null, disk: "replaced" });
   });
 });
+
+describe("a cloud that asks to stay away", () => {
+  const asked = { ...UNREADABLE, retryAfterMs: 5 * MINUTE } as const;
+
+  it.each<[string, JobLook, Look | null]>([
+    ["the job", asked, null],
+    ["the server", SUCCESS, asked],
+  ])("is asked for %s no sooner, longer than the ladder though it is", (_what, job, look) => {
+    expect(asNext(after(job, { look }), "watch").delayMs).toBe(5 * MINUTE);
+  });
+
+  it("is asked in the usual rhythm when its wait is shorter", () => {
+    const soon = { ...UNREADABLE, retryAfterMs: 1 } as const;
+    expect(asNext(after(soon), "watch").delayMs).toBe(10_000);
+  });
+});

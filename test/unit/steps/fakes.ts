@@ -89,6 +89,7 @@ export interface Answers {
   admit: () => Awaited<ReturnType<Store["admit"]>>;
   refuse: () => Awaited<ReturnType<Store["refuse"]>>;
   claim: () => ClaimAnswer;
+  hop: () => Awaited<ReturnType<Store["hop"]>>;
   acquire: () => Awaited<ReturnType<Store["acquire"]>>;
   takeAttempt: () => Awaited<ReturnType<Store["takeAttempt"]>>;
   recordIntent: () => Awaited<ReturnType<Store["recordIntent"]>>;
@@ -168,6 +169,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     }),
     refuse: () => AWAY,
     claim: () => claimed(),
+    hop: () => ({ kind: "waits" }),
     acquire: () => ({ kind: "acquired", token: 7 }),
     takeAttempt: () => ({ kind: "taken", attempt: 2 }),
     recordIntent: () => ({ kind: "saved" }),
@@ -264,6 +266,10 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
       calls.push("store.claim");
       world.claims.push({ envelope, nonce, redelivered });
       return world.answers.claim();
+    },
+    hop: async () => {
+      calls.push("store.hop");
+      return world.answers.hop();
     },
     acquire: async () => {
       calls.push("store.acquire");

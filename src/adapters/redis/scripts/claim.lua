@@ -1,9 +1,10 @@
--- Claims a later step for one delivery; puts record and lock back when the store has forgotten them.
+-- Claims a later step for one delivery; puts record and lock back when the store has forgotten them. With `hop` the
+-- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
 -- KEYS cmd lock token active epoch
--- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate
+-- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate hop
 local cmd, lock, token, active, epoch_key = unpack(KEYS)
 local id, nonce, redelivered, step, msg_epoch, msg_token, hold_ms, block = unpack(ARGV, 1, 8)
-local content, wish, server, phase, attempt, sequence, order, resume, candidate = unpack(ARGV, 9, 17)
+local content, wish, server, phase, attempt, sequence, order, resume, candidate, hop = unpack(ARGV, 9, 18)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
@@ -51,7 +52,13 @@ if restored ~= 'no' then
   redis.call('HSETNX', cmd, 'created', now)
   redis.call('HDEL', cmd, 'outbox')
 end
-redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+if hop ~= '1' then
+  redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block))
+elseif restored ~= 'no' then
+  -- Whoever held an older step must not save it over what was put back.
+  redis.call('HSET', cmd, 'claim', '', 'claim_base', base, 'seq', base)
+end
+redis.call('HSET', cmd, 'updated', now)
 redis.call('ZADD', active, now, id)
 
 local held = 'none'
@@ -64,6 +71,7 @@ if msg_token ~= '' then
   elseif owner == id then held = 'held'
   else held = 'lost' end
 end
+if hop == '1' then return reply({ kind = 'waits' }) end
 
 local now_rec = redis.call('HMGET', cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
 local intent = cjson.null

@@ -1,0 +1,43 @@
+import { rungAtMost } from "../core/backoff.ts";
+import type { Envelope } from "../core/envelope.ts";
+import { unclaimed } from "./run-step.ts";
+import type { StepDeps, StepResult } from "./step.ts";
+
+/** A message that comes this much before its time is taken all the same: clocks differ, queues are punctual. */
+const EARLY_MS = 1_000;
+
+export type Hop =
+  /** It is due: take its step. */
+  | { readonly kind: "due" }
+  /** It waits on for this long, in a delay queue. */
+  | { readonly kind: "waits"; readonly delayMs: number; readonly storeAway: boolean }
+  /** It has nothing to wait for any more. */
+  | { readonly kind: "over"; readonly result: StepResult };
+
+/**
+ * A wait that is longer than the longest delay queue goes in hops, and each hop puts the command's record and lock
+ * back: after a loss of the store's memory the server must not stand free while its message is only passed on.
+ */
+export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clock" | "rules">) {
+  const { ladderMs } = rules;
+  return async function hop(envelope: Envelope, redelivered: boolean): Promise<Hop> {
+    const earlyMs = envelope.dueMs - clock.nowMs();
+    if (earlyMs <= Math.min(EARLY_MS, (ladderMs[0] ?? 0) / 2)) return { kind: "due" };
+    const delayMs = rungAtMost(earlyMs, ladderMs);
+    const answer = await store.hop(envelope, { redelivered });
+    switch (answer.kind) {
+      case "waits":
+        return { kind: "waits", delayMs, storeAway: false };
+      case "away": {
+        // Short enough that another try comes within the hold of a memory that begins now.
+        const soonMs = ladderMs.at(-2) ?? delayMs;
+        return { kind: "waits", delayMs: Math.min(delayMs, soonMs), storeAway: true };
+      }
+      case "saved":
+      case "finished":
+      case "stale":
+      case "corrupt":
+        return { kind: "over", result: unclaimed(envelope, answer, rules) };
+    }
+  };
+}
