@@ -17,6 +17,7 @@ import { createCommandViews } from "./adapters/redis/views.ts";
 import { watchRedis } from "./adapters/redis/watch.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config/assemble.ts";
+import { watchForChange } from "./config/rotation.ts";
 import { secretsOf } from "./config/secrets-of.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { createGauges } from "./observe/gauges.ts";
@@ -30,6 +31,7 @@ import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
 import {
+  amqpSecrets,
   amqpSettings,
   cloudSettings,
   intakeRules,
@@ -91,7 +93,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     },
   });
   const journal = createJournal(logger, metrics, clock);
-  const broker: Broker = createBroker(amqpSettings(config), {
+  const amqp = amqpSettings(config);
+  const broker: Broker = createBroker(amqp, {
     onEvent: (level, message, fields) => logger[level](fields, message),
     onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
     around: tracing?.publication,
@@ -166,6 +169,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     onReady: () => void gauges.count(),
   });
 
+  let endWatch = () => {};
   return {
     logger,
     fatal: fatal.promise,
@@ -186,6 +190,13 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
           traced: (handler) => tracing?.delivery(handler) ?? handler,
         }),
       );
+      endWatch = watchForChange(
+        () => amqpSecrets(amqp),
+        () => {
+          logger.info("the broker's address, user or TLS files have changed");
+          broker.renew();
+        },
+      );
       gauges.start();
       sweeper.start();
       logger.info({ http: http.address(), projects: projects.length }, "worker started");
@@ -194,6 +205,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       logger.info({ graceMs: config.shutdown.graceMs }, "worker stops");
       const hard = setTimeout(() => hardStop.abort(), config.shutdown.graceMs - CLOSE_MS);
       sweeper.stop();
+      endWatch();
       await broker.stop(hardStop.signal);
       clearTimeout(hard);
       hardStop.abort();

@@ -14,19 +14,19 @@ import type { Rules } from "./core/rules.ts";
 
 export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
   const { tls, urlsNow, username: _user, password: _password, ...rest } = amqp;
-  const { caPem, certPem, keyPem, passphrase, servername } = tls;
-  return {
-    ...rest,
+  const { servername } = tls;
+  const material = tlsMaterial(tls);
+  const access = () => ({
     urls: urlsNow(),
-    delaysMs: protocol.pollIntervalsMs,
-    tls: {
-      ...(caPem && { caPem: caPem() }),
-      ...(certPem && { certPem: certPem() }),
-      ...(keyPem && { keyPem: keyPem() }),
-      ...(passphrase && { passphrase: passphrase() }),
-      ...(servername && { servername }),
-    },
-  };
+    tls: { ...material(), ...(servername && { servername }) },
+  });
+  return { ...rest, ...access(), access, delaysMs: protocol.pollIntervalsMs };
+}
+
+/** Everything that is given anew while the worker runs, and that a connection to the broker depends on. */
+export function amqpSecrets({ access }: AmqpSettings): readonly string[] {
+  const now = access?.();
+  return now === undefined ? [] : [...now.urls, ...Object.values(now.tls ?? {})];
 }
 
 export function cloudSettings({ cloud }: Config): CloudSettings {

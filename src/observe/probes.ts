@@ -12,8 +12,9 @@ export function brokerProbe(broker: Pick<Broker, "status">): Probe {
       const status = broker.status();
       if (status.ready) return { state: "up", detail: null };
       const detail = status.topologyProblem?.message ?? status.lastError;
-      if (!status.blocked) return { state: "down", detail };
-      return { state: "down", detail: `blocked: ${detail ?? "the broker takes no messages now"}` };
+      if (status.blockedBy === null) return { state: "down", detail };
+      // What else is wrong mostly follows from it.
+      return { state: "down", detail: `blocked: ${status.blockedBy}` };
     },
   };
 }

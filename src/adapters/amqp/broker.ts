@@ -38,7 +38,8 @@ export interface BrokerHandlers {
 export interface BrokerStatus {
   /** Consuming everywhere, messages can be published, and nothing is known to be missing. */
   readonly ready: boolean;
-  readonly blocked: boolean;
+  /** Why the broker takes no messages, in its own words (`low on memory`); null: it did not say so. */
+  readonly blockedBy: string | null;
   readonly connections: readonly ConnectionStatus[];
   readonly consumers: readonly ConsumerStatus[];
   /** What a person has to see to before this can work. */
@@ -55,6 +56,8 @@ export interface Broker {
    * first, or twice. Bounded by the signal and a few seconds.
    */
   stop(signal: AbortSignal): Promise<void>;
+  /** Passwords or certificates have changed: moves over to connections that use them, and loses nothing in hand. */
+  renew(): void;
   status(): BrokerStatus;
   /** Messages that are ready in our queues; null: the broker is away, or a queue is missing. */
   queueLengths(): Promise<QueueLengths | null>;
@@ -102,7 +105,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
   function status(): BrokerStatus {
     const connections = [consuming.status(), publishing.status()];
     const seen = consumers.map((consumer) => consumer.status());
-    const blocked = publisher.isBlocked();
+    const blockedBy = connections.find((one) => one.blockedBy !== null)?.blockedBy ?? null;
     const consumingAll = seen.length > 0 && seen.every((consumer) => consumer.consuming);
     const topologyProblem = keeper.problem;
     const errors = [
@@ -112,8 +115,8 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       publisher.lastError,
     ];
     return {
-      ready: consumingAll && !blocked && topologyProblem === null,
-      blocked,
+      ready: consumingAll && !publisher.isBlocked() && topologyProblem === null,
+      blockedBy,
       connections,
       consumers: seen,
       topologyProblem,
@@ -125,6 +128,10 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     outlet,
     status,
     queueLengths: () => lengths.ask(),
+    renew() {
+      consuming.renew();
+      publishing.renew();
+    },
     whenWritable: (signal, timeoutMs) => publisher.whenWritable(signal, timeoutMs),
 
     start(handlers) {

@@ -107,24 +107,29 @@ export class ChannelSupervisor<C extends Channel> {
     if (!(await this.#connection.changed.until(ready, signal))) return new Error("stopped");
     const model = this.#connection.live?.model;
     if (model === undefined) return new Error("connection lost");
+    const done = this.#connection.use(model);
     let channel: C;
     try {
       channel = await this.#open(model, stopped);
     } catch (error) {
+      done();
       return asError(error);
     }
     const { lost, lose } = watch(channel);
     const failure = await Promise.race([this.#setUp(channel, lose), lost, stopped]);
     if (failure !== undefined) {
-      this.#discard(channel, failure);
+      this.#discard(channel, failure, done);
       return failure;
     }
     this.#current = { channel, lose };
     this.#lastError = null;
     this.#plan.onReady(channel);
+    const ended = new AbortController();
+    void this.#loseWhenLeft(model, lose, ended.signal);
     const why = await lost;
+    ended.abort();
     this.#current = undefined;
-    this.#discard(channel, why);
+    this.#discard(channel, why, done);
     return why;
   }
 
@@ -155,8 +160,26 @@ export class ChannelSupervisor<C extends Channel> {
     }
   }
 
-  #discard(channel: C, why: Error): void {
-    const closing = this.#close(channel, why).finally(() => this.#closing.delete(closing));
+  /** There is another connection now, while this one still lives: whoever stayed would be cut off with it. */
+  async #loseWhenLeft(
+    model: ChannelModel,
+    lose: (why: Error) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isLeft = () => {
+      const { live } = this.#connection;
+      return live !== undefined && live.model !== model;
+    };
+    if (await this.#connection.changed.until(isLeft, signal)) {
+      lose(new ReplacedError("its connection was renewed"));
+    }
+  }
+
+  #discard(channel: C, why: Error, done: () => void = () => undefined): void {
+    const closing = this.#close(channel, why).finally(() => {
+      this.#closing.delete(closing);
+      done();
+    });
     this.#closing.add(closing);
   }
 
@@ -184,7 +207,8 @@ export class ChannelSupervisor<C extends Channel> {
   }
 }
 
-class ReplacedError extends Error {
+/** We gave the channel up for another one; it still works. */
+export class ReplacedError extends Error {
   override readonly name = "ReplacedError";
 }
 

@@ -1,9 +1,9 @@
-import { type ChannelModel, connect } from "amqplib";
+import type { ChannelModel } from "amqplib";
 import { backoffMs } from "./backoff.ts";
 import { Bell } from "./bell.ts";
-import { logIn } from "./log-in.ts";
-import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { asError, manyMayListen, pause, within } from "./waiting.ts";
+import { nodeOf, openModel } from "./opening.ts";
+import type { AmqpAccess, AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { asError, manyMayListen, pause, withDeadline, within } from "./waiting.ts";
 
 /** One connection while it lives. */
 export interface LiveConnection {
@@ -26,6 +26,7 @@ interface Opened extends LiveConnection {
   blockedBy: string | undefined;
   /** Resolves when it has ended, with the reason. */
   readonly ended: Promise<Error>;
+  readonly cut: () => void;
 }
 
 /*
@@ -42,7 +43,10 @@ export class SupervisedConnection {
   readonly #stopping = new AbortController();
   /** One for each socket that may still be open. */
   readonly #sockets = new Set<AbortController>();
+  /** How many channels use a connection. */
+  readonly #users = new Map<ChannelModel, number>();
   #live: Opened | undefined;
+  #moving: Promise<void> | undefined;
   #lastError: string | null = null;
   #running: Promise<void> | undefined;
 
@@ -62,6 +66,29 @@ export class SupervisedConnection {
     this.#running ??= this.#run(this.#stopping.signal);
   }
 
+  /**
+   * Passwords or certificates are new: opens another connection with them and moves over to it; what is in hand is
+   * finished on the old one. A broker that does not take them yet is asked again, and meanwhile nothing changes.
+   */
+  renew(): void {
+    const { signal } = this.#stopping;
+    if (this.#live === undefined || signal.aborted) return;
+    this.#moving ??= this.#moveOver(this.#live, signal).finally(() => {
+      this.#moving = undefined;
+    });
+  }
+
+  /** Keeps a connection that was left for a renewed one until the channel is done; gives back what ends that. */
+  use(model: ChannelModel): () => void {
+    this.#users.set(model, (this.#users.get(model) ?? 0) + 1);
+    return () => {
+      const left = (this.#users.get(model) ?? 1) - 1;
+      if (left > 0) this.#users.set(model, left);
+      else this.#users.delete(model);
+      this.changed.ring();
+    };
+  }
+
   /** Closes in good order where the broker answers, else without it. May come first, or twice. */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -71,7 +98,7 @@ export class SupervisedConnection {
     }
     for (const socket of this.#sockets) socket.abort();
     this.#sockets.clear();
-    await this.#running;
+    await Promise.all([this.#running, this.#moving]);
   }
 
   status(): ConnectionStatus {
@@ -87,9 +114,10 @@ export class SupervisedConnection {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { urls, reconnect } = this.#settings;
+    const { reconnect } = this.#settings;
     let failures = 0;
     for (let turn = 0; !signal.aborted; turn += 1) {
+      const { urls } = this.#access();
       const url = urls[turn % urls.length] ?? "";
       const startedMs = performance.now();
       const why = await this.#liveOnce(url);
@@ -114,21 +142,69 @@ export class SupervisedConnection {
     } catch (error) {
       return asError(error);
     }
+    this.#goLive(opened);
+    for (;;) {
+      const live = this.#live ?? opened;
+      const moved = this.changed.until(() => this.#live !== live, this.#stopping.signal);
+      const why = await Promise.race([live.ended, moved]);
+      if (this.#live !== live) continue;
+      this.#live = undefined;
+      this.changed.ring();
+      return why instanceof Error ? why : new Error("stopped");
+    }
+  }
+
+  #goLive(opened: Opened): void {
     this.#live = opened;
     this.#lastError = null;
-    this.#onEvent("info", "broker connection is open", {
-      connection: this.name,
-      node: opened.node,
-    });
+    const fields = { connection: this.name, node: opened.node };
+    this.#onEvent("info", "broker connection is open", fields);
     this.changed.ring();
-    const why = await opened.ended;
-    this.#live = undefined;
-    this.changed.ring();
-    return why;
+  }
+
+  async #moveOver(old: Opened, signal: AbortSignal): Promise<void> {
+    const { reconnect } = this.#settings;
+    for (let turn = 0; this.#live === old && !signal.aborted; turn += 1) {
+      const { urls } = this.#access();
+      const url = urls[turn % urls.length] ?? "";
+      try {
+        const opened = await this.#open(url);
+        if (this.#live !== old || signal.aborted) {
+          opened.cut();
+          return;
+        }
+        this.#goLive(opened);
+        await this.#leave(old, signal);
+        return;
+      } catch (error) {
+        const why = asError(error).message;
+        const fields = { connection: this.name, node: nodeOf(url), error: why };
+        this.#onEvent(
+          "warn",
+          "changed credentials are not taken yet; the connection stays",
+          fields,
+        );
+        await pause(backoffMs(turn, reconnect), signal);
+      }
+    }
+  }
+
+  /** Closes the old connection when the last channel on it is done. */
+  async #leave(old: Opened, signal: AbortSignal): Promise<void> {
+    await withDeadline(signal, MOVE_TIMEOUT_MS, (deadline) =>
+      this.changed.until(() => !this.#users.has(old.model), deadline),
+    );
+    await within(old.model.close(), CLOSE_TIMEOUT_MS, "connection.close").catch(() => undefined);
+    old.cut();
+  }
+
+  #access(): AmqpAccess {
+    const { access, urls, tls } = this.#settings;
+    return access?.() ?? { urls, ...(tls && { tls }) };
   }
 
   async #open(url: string): Promise<Opened> {
-    const { connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds } = this.#settings;
+    const { rpcTimeoutMs } = this.#settings;
     const socket = new AbortController();
     this.#sockets.add(socket);
     const cut = () => {
@@ -136,17 +212,9 @@ export class SupervisedConnection {
       this.#sockets.delete(socket);
     };
     try {
-      const options = {
-        ...socketOptions(this.name, this.#settings, socket.signal),
-        ...logIn(url),
-      };
-      const connecting = connect(withHeartbeat(url, heartbeatSeconds), options);
-      const what = `connecting to ${nodeOf(url)}`;
-      const opened = this.#watch(
-        await within(connecting, connectTimeoutMs, what),
-        nodeOf(url),
-        cut,
-      );
+      const settings = { ...this.#settings, ...this.#access() };
+      const model = await openModel(this.name, url, settings, socket.signal);
+      const opened = this.#watch(model, nodeOf(url), cut);
       // A connection that was closed before anybody could listen looks open: only an answer proves that it lives.
       const probe = await within(opened.model.createChannel(), rpcTimeoutMs, "channel.open");
       await within(probe.close(), rpcTimeoutMs, "channel.close");
@@ -164,6 +232,7 @@ export class SupervisedConnection {
     const opened: Opened = {
       model,
       node,
+      cut,
       // The event may have come together with the end of the handshake, before there was a listener.
       blockedBy: inner.blocked === true ? "said while connecting" : undefined,
       ended: new Promise((resolve) => {
@@ -193,37 +262,5 @@ export class SupervisedConnection {
 }
 
 const CLOSE_TIMEOUT_MS = 1_000;
-
-function withHeartbeat(url: string, heartbeatSeconds: number): string {
-  const parsed = new URL(url);
-  parsed.searchParams.set("heartbeat", String(heartbeatSeconds));
-  return parsed.href;
-}
-
-/** The signal destroys the socket: amqplib gives no other way to it. */
-function socketOptions(name: string, { tls }: AmqpSettings, signal: AbortSignal) {
-  return {
-    signal,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveDelay: 30_000,
-    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
-    rejectUnauthorized: true,
-    clientProperties: { connection_name: name },
-    ...(tls?.caPem === undefined ? {} : { ca: tls.caPem }),
-    ...(tls?.certPem === undefined ? {} : { cert: tls.certPem }),
-    ...(tls?.keyPem === undefined ? {} : { key: tls.keyPem }),
-    ...(tls?.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
-    ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
-  };
-}
-
-/** For logs: host and vhost, no user, no password. */
-function nodeOf(url: string): string {
-  try {
-    const { protocol, host, pathname } = new URL(url);
-    return `${protocol}//${host}${pathname}`;
-  } catch {
-    return "(not a URL)";
-  }
-}
+/** Longer than any step in hand takes. What is not done by then is delivered again. */
+const MOVE_TIMEOUT_MS = 60_000;

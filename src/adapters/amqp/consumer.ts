@@ -1,11 +1,11 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from "amqplib";
 import { backoffMs } from "./backoff.ts";
 import { Bell } from "./bell.ts";
-import { ChannelSupervisor } from "./channel-supervisor.ts";
+import { ChannelSupervisor, ReplacedError } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { asError, manyMayListen, pause, within } from "./waiting.ts";
+import { asError, manyMayListen, pause, withDeadline, within } from "./waiting.ts";
 
 export interface QueueConsumerOptions {
   readonly queue: string;
@@ -32,15 +32,20 @@ export class QueueConsumer {
   readonly #options: QueueConsumerOptions;
   readonly #supervisor: ChannelSupervisor<Channel>;
   readonly #stopping = new AbortController();
+  /** Nobody waits for what is in hand any more. */
+  readonly #closing = new AbortController();
   readonly #changed = new Bell();
-  #consumerTag: string | undefined;
-  #inFlight = 0;
+  /** Of channels that may still be delivered to. */
+  readonly #tags = new Map<Channel, string>();
+  /** Deliveries in hand, by the channel that brought them. */
+  readonly #inHand = new Map<Channel, number>();
   #settledMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: QueueConsumerOptions) {
     const { queue, connection, settings, onEvent, onMissing } = options;
     this.#options = options;
     manyMayListen(this.#stopping.signal);
+    manyMayListen(this.#closing.signal);
     const plan = {
       name: `consumer of ${queue}`,
       open: (model) => model.createChannel(),
@@ -48,9 +53,10 @@ export class QueueConsumer {
       // Besides its own questions it may have to wait for the whole topology.
       setupTimeoutMs: 4 * settings.rpcTimeoutMs,
       onReady: () => onEvent("info", "consuming", { queue }),
-      onLost: (_channel, why) => {
-        this.#consumerTag = undefined;
+      onLost: async (channel, why) => {
         if (why instanceof CancelledError || (why as { code?: unknown }).code === 404) onMissing();
+        if (why instanceof ReplacedError) await this.#finishOn(channel);
+        this.#tags.delete(channel);
       },
     } satisfies ConstructorParameters<typeof ChannelSupervisor<Channel>>[1];
     this.#supervisor = new ChannelSupervisor(connection, plan, settings, onEvent);
@@ -67,9 +73,11 @@ export class QueueConsumer {
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping.abort();
     manyMayListen(signal);
-    await this.#cancel();
-    await this.#changed.until(() => this.#inFlight === 0, signal);
-    await this.#flushAcks();
+    const { channel } = this.#supervisor;
+    if (channel !== undefined) await this.#cancel(channel);
+    await this.#changed.until(() => this.#inHand.size === 0, signal);
+    this.#closing.abort();
+    if (channel !== undefined) await this.#flushAcks(channel);
     await this.#supervisor.stop();
   }
 
@@ -77,7 +85,7 @@ export class QueueConsumer {
     return {
       queue: this.#options.queue,
       consuming: this.#supervisor.channel !== undefined && !this.#stopping.signal.aborted,
-      inFlight: this.#inFlight,
+      inFlight: [...this.#inHand.values()].reduce((sum, count) => sum + count, 0),
       lastError: this.#supervisor.lastError,
     };
   }
@@ -96,7 +104,21 @@ export class QueueConsumer {
     // 3.10 may never answer: a quorum queue that has lost its leader for good.
     const consuming = channel.consume(queue, take, { noAck: false });
     const { consumerTag } = await within(consuming, settings.rpcTimeoutMs, "basic.consume");
-    this.#consumerTag = consumerTag;
+    this.#tags.set(channel, consumerTag);
+  }
+
+  /** The channel works, but another one takes its place: what it brought is finished and settled on it. */
+  async #finishOn(channel: Channel): Promise<void> {
+    await this.#cancel(channel);
+    let closed = false;
+    channel.on("close", () => {
+      closed = true;
+      this.#changed.ring();
+    });
+    await withDeadline(this.#closing.signal, FINISH_TIMEOUT_MS, (deadline) =>
+      this.#changed.until(() => closed || !this.#inHand.has(channel), deadline),
+    );
+    await this.#flushAcks(channel);
   }
 
   /** Never rejects: nobody is there to hear it. */
@@ -105,7 +127,7 @@ export class QueueConsumer {
       this.#settle(channel, message, (live) => live.nack(message, false, true));
       return;
     }
-    this.#inFlight += 1;
+    this.#inHand.set(channel, (this.#inHand.get(channel) ?? 0) + 1);
     const delivery = deliveryOf(this.#options.queue, message);
     try {
       const disposition = await this.#options.handler(delivery);
@@ -118,7 +140,9 @@ export class QueueConsumer {
       // The handler is wrong, or the message is poison.
       this.#settle(channel, message, (live) => tell(live, message, "retry"));
     } finally {
-      this.#inFlight -= 1;
+      const left = (this.#inHand.get(channel) ?? 1) - 1;
+      if (left > 0) this.#inHand.set(channel, left);
+      else this.#inHand.delete(channel);
       this.#changed.ring();
     }
   }
@@ -150,12 +174,15 @@ export class QueueConsumer {
     }
   }
 
-  async #cancel(): Promise<void> {
-    const channel = this.#supervisor.channel;
-    if (channel === undefined || this.#consumerTag === undefined) return;
-    const cancelling = channel.cancel(this.#consumerTag);
-    this.#consumerTag = undefined;
-    await within(cancelling, STOP_RPC_TIMEOUT_MS, "basic.cancel").catch(() => undefined);
+  async #cancel(channel: Channel): Promise<void> {
+    const tag = this.#tags.get(channel);
+    if (tag === undefined) return;
+    this.#tags.delete(channel);
+    try {
+      await within(channel.cancel(tag), STOP_RPC_TIMEOUT_MS, "basic.cancel");
+    } catch {
+      // Gone is what was wanted.
+    }
   }
 
   /**
@@ -163,9 +190,8 @@ export class QueueConsumer {
    * them; closing the channel loses those. Of 200 acks sent at once 166 were lost without a round trip, often as many
    * with one, none with five (3.10). What is lost all the same comes again, which is harmless.
    */
-  async #flushAcks(): Promise<void> {
-    const channel = this.#supervisor.channel;
-    if (channel === undefined || performance.now() - this.#settledMs > FLUSH_AFTER_MS) return;
+  async #flushAcks(channel: Channel): Promise<void> {
+    if (performance.now() - this.#settledMs > FLUSH_AFTER_MS) return;
     try {
       for (let round = 0; round < FLUSH_ROUNDS; round += 1) {
         const asking = channel.prefetch(this.#options.prefetch);
@@ -184,6 +210,8 @@ class CancelledError extends Error {
 
 /** Stopping must not take as long as a broker may take to answer. */
 const STOP_RPC_TIMEOUT_MS = 1_000;
+/** Longer than any step in hand takes. */
+const FINISH_TIMEOUT_MS = 55_000;
 /** Older ones have long reached their queue. */
 const FLUSH_AFTER_MS = 2_000;
 const FLUSH_ROUNDS = 4;

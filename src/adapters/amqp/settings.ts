@@ -4,6 +4,8 @@ export interface AmqpSettings {
   readonly urls: readonly string[];
   /** For `amqps://`; PEM texts, not file names. */
   readonly tls?: AmqpTls;
+  /** What to connect with now, where passwords and certificates are replaced while we run; never throws. Without it, `urls` and `tls` stay as they are. */
+  readonly access?: () => AmqpAccess;
   readonly names: AmqpNames;
   /** The delay ladder: one queue for each rung, since a quorum queue expires messages at its head only. */
   readonly delaysMs: readonly number[];
@@ -23,6 +25,8 @@ export interface AmqpSettings {
   readonly probeIntervalMs: number;
   readonly reconnect: { readonly initialMs: number; readonly maxMs: number };
 }
+
+export type AmqpAccess = Pick<AmqpSettings, "urls" | "tls">;
 
 export interface AmqpTls {
   readonly caPem?: string;

@@ -61,7 +61,7 @@ test("waits for a broker that is away at start", async () => {
   running = startBroker(settings);
   const { broker } = running;
   await eventually(() => broker.status().lastError !== null);
-  expect(broker.status()).toMatchObject({ ready: false, blocked: true });
+  expect(broker.status()).toMatchObject({ ready: false, blockedBy: null });
   expect(await broker.whenWritable(NEVER, 10)).toBe(false);
   await proxy.set({ kind: "pass" });
   await untilReady(running);
