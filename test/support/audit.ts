@@ -73,7 +73,7 @@ function succeededOrOpen(heard: readonly HeardEvent[], server: string): number {
 /** When everything is at rest: no message is left in any queue of ours but `dead`, and every lock has a reason. */
 export async function auditRest(
   rabbitMq: Pick<RabbitMqManagement, "queueDepths">,
-  redisUrl: string,
+  redis: string | LocksOf,
   unresolved: readonly string[] = [],
 ): Promise<string[]> {
   const wrong: string[] = [];
@@ -82,17 +82,28 @@ export async function auditRest(
     const ours = queue.startsWith("ecs.reinstall.") && queue !== "ecs.reinstall.dead";
     if (ours && messages > 0) wrong.push(`P9: ${queue} keeps ${messages} messages`);
   }
+  const locks = typeof redis === "string" ? await locksOf(redis) : await redis();
+  for (const [key, owner] of locks) {
+    if (owner === null || !unresolved.includes(owner)) {
+      wrong.push(`P9: ${key} is held by ${owner} for no reason`);
+    }
+  }
+  return wrong;
+}
+
+/** Who holds each server's lock, by key: where the keys are on more than one server. */
+export type LocksOf = () => Promise<ReadonlyMap<string, string | null>>;
+
+async function locksOf(redisUrl: string): Promise<ReadonlyMap<string, string | null>> {
   const redis = new Redis(redisUrl, { lazyConnect: true });
+  const found = new Map<string, string | null>();
   try {
     await redis.connect();
     for (const key of await redis.keys("ecs:*:lock:*")) {
-      const owner = await redis.hget(key, "owner");
-      if (owner === null || !unresolved.includes(owner)) {
-        wrong.push(`P9: ${key} is held by ${owner} for no reason`);
-      }
+      found.set(key, await redis.hget(key, "owner"));
     }
   } finally {
     redis.disconnect();
   }
-  return wrong;
+  return found;
 }

@@ -7,7 +7,7 @@ import {
 } from "../../src/simulator/defaults.ts";
 import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
-import { auditHistory, auditRest } from "./audit.ts";
+import { auditHistory, auditRest, type LocksOf } from "./audit.ts";
 import type { StageUsers } from "./documented-users.ts";
 import { type Emitter, startEmitter } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
@@ -21,6 +21,8 @@ export interface StageOptions {
     users?(): Promise<StageUsers>;
   };
   readonly redisUrl: string;
+  /** Where the keys are on more than one server: what the audit looks at instead of `redisUrl`. */
+  readonly locks?: LocksOf;
   /** Instead of one that lives as long as its connection; closed with the stage. */
   readonly emitter?: Emitter;
   /** What the workers connect to, when a proxy stands between. */
@@ -121,7 +123,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         async () => {
           const wrong = [
             ...auditHistory({ heard, simulator, commands }),
-            ...(await auditRest(options.rabbitMq, options.redisUrl, unresolved)),
+            ...(await auditRest(options.rabbitMq, options.locks ?? options.redisUrl, unresolved)),
           ];
           expect(wrong).toEqual([]);
         },

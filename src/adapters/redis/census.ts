@@ -3,6 +3,7 @@ import { TRANSITIONS } from "../../core/state.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
+import { primariesOf } from "./nodes.ts";
 import { redisNowMs } from "./time.ts";
 
 /**
@@ -70,12 +71,13 @@ export async function takeCensus(
   projects: readonly ProjectId[],
   lockDeadlineMs: number,
 ): Promise<Census> {
-  const nowMs = await redisNowMs(redis);
-  const locks = await countLocks(redis, projects, lockDeadlineMs, nowMs);
+  const [first] = projects;
+  if (first === undefined) return new Map();
+  const locks = await countLocks(redis, projects, lockDeadlineMs, await redisNowMs(redis, first));
   const census = new Map<ProjectId, ProjectCensus>();
   for (const project of projects) {
     census.set(project, {
-      ...(await countCommands(redis, project, nowMs)),
+      ...(await countCommands(redis, project, await redisNowMs(redis, project))),
       ...(locks.get(project) ?? noLocks()),
       paused: (await redis.exists(keysOf(project).paused)) === 1,
     });
@@ -139,8 +141,7 @@ async function countLocks(
   const byPrefix = [...counts].map(
     ([project, count]) => [keysOf(project).lockPrefix, count] as const,
   );
-  const nodes = "nodes" in redis ? redis.nodes("master") : [redis];
-  for (const node of nodes) {
+  for (const node of primariesOf(redis)) {
     for await (const keys of node.scanStream({ match: "ecs:{*}:lock:*", count: BATCH })) {
       const mine = (keys as string[]).flatMap((key) => {
         const [, count] = byPrefix.find(([prefix]) => key.startsWith(prefix)) ?? [];

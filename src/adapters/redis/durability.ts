@@ -1,10 +1,10 @@
-import type { RedisClient } from "./client.ts";
+import type { Redis } from "ioredis";
 
 /**
- * What is wrong with this Redis for a store that must not forget: it keeps nothing on disk, or throws keys
+ * What is wrong with this server for a store that must not forget: it keeps nothing on disk, or throws keys
  * away when memory is short. Reads INFO only: managed services and least-privilege users have no CONFIG.
  */
-export async function durabilityProblems(redis: RedisClient): Promise<string[]> {
+export async function durabilityProblems(redis: Redis): Promise<string[]> {
   const persistence = fieldsOf(await redis.info("persistence"));
   const memory = fieldsOf(await redis.info("memory"));
   const problems: string[] = [];

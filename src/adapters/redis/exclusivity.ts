@@ -41,6 +41,9 @@ export function createReinstallStore(
 ): ReinstallStore {
   const hold = rules.rebuildHoldMs;
 
+  // A failover that loses the intent would lose the fence with it: no POST unless the replicas have it.
+  const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = rules;
+  const intents = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {
     async admit(order, delivery) {
       const k = keysOf(order.projectId);
@@ -156,7 +159,7 @@ export function createReinstallStore(
     async recordIntent(order, claim, intent) {
       const k = keysOf(order.projectId);
       const run = () =>
-        scripts.run(
+        intents.run(
           "intent",
           [k.command(order.commandId), k.lock(order.serverId), k.epoch],
           [
@@ -174,9 +177,7 @@ export function createReinstallStore(
         );
       const answer = await run();
       // A lost reply is read back: the script says `saved` again only if what is recorded is ours.
-      const certain = answer.kind === "away" ? await run() : answer;
-      if (certain.kind !== "saved" || rules.waitReplicas === 0) return certain;
-      return await confirmedByReplicas(redis, rules);
+      return answer.kind === "away" ? await run() : answer;
     },
 
     save(step) {
@@ -271,23 +272,6 @@ function readOutcome(command: CommandId, text: string) {
     // Told below: text that is not JSON is as unreadable as JSON of another shape.
   }
   return { kind: "corrupt" as const, message: `the outcome of ${command} cannot be read` };
-}
-
-/** A failover that loses the intent would lose the fence with it: no POST unless the replicas have it. */
-async function confirmedByReplicas(redis: RedisClient, rules: StoreRules) {
-  try {
-    const acknowledged = await redis.wait(rules.waitReplicas, rules.waitTimeoutMs);
-    if (acknowledged >= rules.waitReplicas) return { kind: "saved" as const };
-    return {
-      kind: "away" as const,
-      message: `${acknowledged} of ${rules.waitReplicas} replicas have the intent`,
-    };
-  } catch (error) {
-    return {
-      kind: "away" as const,
-      message: error instanceof Error ? error.message : String(error),
-    };
-  }
 }
 
 function commandKey(order: Order): string {

@@ -1,4 +1,4 @@
-import { Command, type Redis } from "ioredis";
+import { Cluster, Command, type Redis } from "ioredis";
 import type { RedisClient } from "./client.ts";
 
 /**
@@ -6,7 +6,7 @@ import type { RedisClient } from "./client.ts";
  * no key of its own (TIME, INFO): asked of the client, it would go to any node. Throws where no node is known.
  */
 export function ownerOf(redis: RedisClient, key: string): Redis {
-  if (!("nodes" in redis)) return redis;
+  if (!(redis instanceof Cluster)) return redis;
   const slot = new Command("get", [key]).getSlot();
   const [name] = slot === null ? [] : (redis.slots[slot] ?? []);
   const node = redis
@@ -20,7 +20,7 @@ export function ownerOf(redis: RedisClient, key: string): Redis {
 
 /** Every server that may be written to. */
 export function primariesOf(redis: RedisClient): readonly Redis[] {
-  return "nodes" in redis ? redis.nodes("master") : [redis];
+  return redis instanceof Cluster ? redis.nodes("master") : [redis];
 }
 
 /** Settled when every primary that is being connected to is there, or is not: none of them rejects. */

@@ -29,7 +29,7 @@ export async function findOverdue(
   const longestMs = Math.max(0, ...ladderMs);
   for (const project of projects) {
     const { active, commandPrefix } = keysOf(project);
-    const nowMs = await redisNowMs(redis);
+    const nowMs = await redisNowMs(redis, project);
     const unmovedSinceMs = nowMs - longestMs - TOLERATED_MS;
     const ids = await redis.zrangebyscore(active, 0, unmovedSinceMs, "LIMIT", 0, MOST);
     const records = await Promise.all(

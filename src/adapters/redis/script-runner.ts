@@ -28,6 +28,16 @@ export interface ScriptRunner {
     args: readonly (string | number)[],
     shape: z.ZodType<T>,
   ): Promise<T | StoreAway | StoreCorrupt>;
+  /**
+   * The same, but an answer counts only when so many replicas of the server that ran the script have what it wrote;
+   * otherwise it is `away`: it may have been run.
+   */
+  confirmedBy(replication: Replication): Pick<ScriptRunner, "run">;
+}
+
+export interface Replication {
+  readonly replicas: number;
+  readonly timeoutMs: number;
 }
 
 /** Told what Redis says to each script. A Redis that says nothing is no news: the connection has that. */
@@ -38,14 +48,14 @@ export interface ScriptWatch {
 
 export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
   const library = new Map(SCRIPTS.map((name) => [name, load(name)]));
-  return {
+  const runner = (send: Send): Pick<ScriptRunner, "run"> => ({
     async run(name, keys, args, shape) {
       const script = library.get(name);
       if (script === undefined) throw new Error(`no script ${name}`);
       const values = [keys.length, ...keys, ...args] as const;
       let text: unknown;
       try {
-        text = await evaluate(redis, script, values);
+        text = await evaluate(send, script, values);
         watch?.answered(name);
       } catch (cause) {
         if (isRefusal(cause)) watch?.refused(name, located(messageOf(cause), script));
@@ -54,6 +64,35 @@ export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): Scr
       const parsed = parseReply(text, shape);
       return parsed ?? { kind: "corrupt", message: `script ${name} found what it cannot read` };
     },
+  });
+  return {
+    ...runner((verb, [script, ...values]) => redis[verb](script, ...values)),
+    confirmedBy: (replication) => runner(replicated(redis, replication)),
+  };
+}
+
+/** One script to Redis: EVALSHA with its hash, or EVAL with its text. */
+type Send = (
+  verb: "evalsha" | "eval",
+  command: readonly [string, number, ...(string | number)[]],
+) => Promise<unknown>;
+
+/**
+ * WAIT speaks of what its own connection has seen: so it goes out with the script, on that connection and to that
+ * node. On another connection it would wait for nothing, on another node of a cluster for somebody else's writes.
+ */
+function replicated(redis: RedisClient, { replicas, timeoutMs }: Replication): Send {
+  return async (verb, [script, ...values]) => {
+    const both = redis.pipeline();
+    both[verb](script, ...values);
+    both.wait(replicas, timeoutMs);
+    const answers = await both.exec();
+    const [[refused, text] = [], [unheard, acknowledged] = []] = answers ?? [];
+    if (refused) throw refused;
+    if (unheard) throw unheard;
+    const count = Number(acknowledged ?? 0);
+    if (count < replicas) throw new Error(`${count} of ${replicas} replicas have what was written`);
+    return text;
   };
 }
 
@@ -71,15 +110,15 @@ function load(name: ScriptName): Script {
 
 /** EVALSHA, and EVAL when the server does not know the script (restart, SCRIPT FLUSH): that one never ran. */
 async function evaluate(
-  redis: RedisClient,
+  send: Send,
   script: Script,
-  [numberOfKeys, ...rest]: readonly [number, ...(string | number)[]],
+  values: readonly [number, ...(string | number)[]],
 ): Promise<unknown> {
   try {
-    return await redis.evalsha(script.sha, numberOfKeys, ...rest);
+    return await send("evalsha", [script.sha, ...values]);
   } catch (error) {
     if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
-    return await redis.eval(script.text, numberOfKeys, ...rest);
+    return await send("eval", [script.text, ...values]);
   }
 }
 
@@ -98,10 +137,13 @@ function parseReply<T>(text: unknown, shape: z.ZodType<T>): T | StoreCorrupt | n
   return null;
 }
 
-/** Redis answered, and the answer is an error: the one kind of failure that waiting may not mend. */
+/** Redis answered, and the answer is an error that waiting may not mend. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === "ReplyError";
+  return error instanceof Error && error.name === "ReplyError" && !PASSING.test(error.message);
 }
+
+/** A server that only starts, or is no primary any more; a cluster that moves a slot, or waits for a new primary. */
+const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|UNBLOCKED) /;
 
 /** Redis before 7.2 names neither the command nor the key that a script may not have: its line does. */
 function located(message: string, { text }: Script): string {

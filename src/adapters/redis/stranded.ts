@@ -24,7 +24,7 @@ export function createStrandedCommands(
       try {
         const leased = await redis.set(k.sweeper, clock.nonce(), "PX", leaseMs, "NX");
         if (leased !== "OK") return [];
-        const unmovedSinceMs = (await redisNowMs(redis)) - olderThanMs;
+        const unmovedSinceMs = (await redisNowMs(redis, project)) - olderThanMs;
         const ids = await redis.zrangebyscore(k.active, 0, unmovedSinceMs, "LIMIT", 0, limit);
         const found = await Promise.all(ids.map((id) => read(redis, k.commandPrefix, id)));
         const gone = ids.filter((_, index) => found[index] === null);

@@ -1,5 +1,7 @@
+import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "./client.ts";
 import { durabilityProblems } from "./durability.ts";
+import { whenConnected } from "./nodes.ts";
 
 export interface RedisWatch {
   readonly durability: "warn" | "strict";
@@ -9,26 +11,34 @@ export interface RedisWatch {
   onReady(): void;
 }
 
-/** Follows the connection's fate, and judges each server that it finds by whether it may forget. */
+/** Follows the connection's fate, and judges each server that may be written to by whether it may forget. */
 export function watchRedis(redis: RedisClient, watch: RedisWatch): void {
   redis.on("error", (error: Error) =>
     watch.log("warn", "redis connection failed", { detail: error.message }),
   );
   redis.on("ready", () => {
     watch.log("info", "redis connected", {});
-    watch.onReady();
-    void judge(redis, watch);
+    void whenConnected(redis).then(() => watch.onReady());
+    if (!(redis instanceof Cluster)) void judge(redis, watch, {});
   });
+  // Nodes of a cluster come and go on their own. A replica is asked nothing until it becomes a primary.
+  redis.on("+node", (node: Redis) => {
+    const name = { node: `${node.options.host}:${node.options.port}` };
+    node.once("ready", () => void judge(node, watch, name));
+  });
+  redis.on("node error", (error: Error, node: string) =>
+    watch.log("warn", "redis connection failed", { node, detail: error.message }),
+  );
 }
 
-async function judge(redis: RedisClient, watch: RedisWatch): Promise<void> {
+async function judge(redis: Redis, watch: RedisWatch, name: object): Promise<void> {
   try {
     const problems = await durabilityProblems(redis);
-    for (const problem of problems) watch.log("warn", "redis may forget", { problem });
+    for (const problem of problems) watch.log("warn", "redis may forget", { ...name, problem });
     if (problems.length > 0 && watch.durability === "strict") {
       watch.refuse(new Error(`REDIS_DURABILITY=strict: ${problems.join("; ")}`));
     }
   } catch (error) {
-    watch.log("warn", "redis durability could not be checked", { err: error });
+    watch.log("warn", "redis durability could not be checked", { ...name, err: error });
   }
 }

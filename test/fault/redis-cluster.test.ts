@@ -1,0 +1,128 @@
+import { expect, it } from "vitest";
+import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  startRedisCluster,
+  type ClusterOptions,
+  type PrivateCluster,
+} from "../support/redis-cluster.ts";
+import { sharedServices } from "../support/services.ts";
+import type { Stage } from "../support/stage.ts";
+import { allHeard, allOnce, earnTrust, onStage, posts, sendFleet } from "./own-stage.ts";
+
+/** A key of the project that the stage's commands belong to. */
+const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:epoch`;
+/** Jobs that outlast the fault. */
+const LONG = { server: { jobDurationMs: 4_000 } };
+
+async function onCluster(
+  options: ClusterOptions & { readonly env?: Readonly<Record<string, string>> },
+  play: (stage: Stage, cluster: PrivateCluster) => Promise<void>,
+): Promise<void> {
+  const { env = {}, ...clusterOptions } = options;
+  const [cluster, services] = await Promise.all([
+    startRedisCluster({ appendOnly: true, ...clusterOptions }),
+    sharedServices(),
+  ]);
+  try {
+    await onStage(
+      {
+        rabbitMq: services.rabbitMq,
+        redisUrl: "redis://not-used",
+        locks: () => cluster.locks(),
+        env: {
+          REDIS_CLUSTER_NODES: cluster.nodes,
+          REDIS_COMMAND_TIMEOUT_MS: "500",
+          ECS_POST_TIMEOUT_MS: "3000",
+          ...env,
+        },
+      },
+      (stage) => play(stage, cluster),
+    );
+  } finally {
+    await services.close();
+    await cluster.stop();
+  }
+}
+
+it.concurrent("the project's master is lost under load: its replica takes over, everything ends, nothing is sent twice", async () => {
+  await onCluster({ replicas: 1 }, async (stage, cluster) => {
+    await stage.addWorker();
+    await stage.addWorker();
+    const running = await sendFleet(stage, 6, LONG);
+    await allHeard(stage, running, "submitted");
+    const owner = await cluster.ownerOf(KEY);
+    const meanwhile = sendFleet(stage, 6);
+    await owner.kill();
+    const coming = await meanwhile;
+    const late = await sendFleet(stage, 3);
+    for (const fleet of [running, coming, late]) await allOnce(stage, fleet);
+    expect((await cluster.ownerOf(KEY)).port).not.toBe(owner.port);
+    await stage.audit([...running.ids, ...coming.ids, ...late.ids]);
+  });
+});
+
+it.concurrent("the project's master stands still: its replica takes over, the workers follow it without being told", async () => {
+  await onCluster({ replicas: 1 }, async (stage, cluster) => {
+    await stage.addWorker();
+    const running = await sendFleet(stage, 4, LONG);
+    await allHeard(stage, running, "submitted");
+    const owner = await cluster.ownerOf(KEY);
+    await owner.pause();
+    const coming = await sendFleet(stage, 4);
+    for (const fleet of [running, coming]) await allOnce(stage, fleet);
+    await owner.resume();
+    await stage.audit([...running.ids, ...coming.ids]);
+  });
+});
+
+it.concurrent("the project's slot moves to another master under load: told as a new memory, everything ends once", async () => {
+  await onCluster({}, async (stage, cluster) => {
+    await stage.addWorker();
+    await stage.addWorker();
+    const running = await sendFleet(stage, 6, LONG);
+    await allHeard(stage, running, "submitted");
+    const from = await cluster.ownerOf(KEY);
+    const to = cluster.shards.find(({ master }) => master.port !== from.port)?.master ?? from;
+    const meanwhile = sendFleet(stage, 6);
+    await cluster.moveSlotOf(KEY, to);
+    const coming = await meanwhile;
+    const late = await sendFleet(stage, 3);
+    for (const fleet of [running, coming, late]) await allOnce(stage, fleet);
+    expect((await cluster.ownerOf(KEY)).port).toBe(to.port);
+    await stage.audit([...running.ids, ...coming.ids, ...late.ids]);
+  });
+});
+
+it.concurrent("the slot moves there and back while it is in use: everything ends once", async () => {
+  await onCluster({}, async (stage, cluster) => {
+    await stage.addWorker();
+    const from = await cluster.ownerOf(KEY);
+    const to = cluster.shards.find(({ master }) => master.port !== from.port)?.master ?? from;
+    const running = await sendFleet(stage, 6, LONG);
+    for (const target of [to, from, to]) await cluster.moveSlotOf(KEY, target);
+    await allOnce(stage, running);
+    await stage.audit(running.ids);
+  });
+});
+
+it.concurrent("replicas are counted where the project's keys are: those of other masters prove nothing", async () => {
+  const env = { REDIS_WAIT_REPLICAS: "1", REDIS_WAIT_TIMEOUT_MS: "200" };
+  await onCluster({ replicas: 1, env }, async (stage, cluster) => {
+    await stage.addWorker();
+    const owner = await cluster.ownerOf(KEY);
+    const shard = cluster.shards.find(({ master }) => master.port === owner.port);
+    const [replica] = shard?.replicas ?? [];
+    await replica?.pause();
+    const fleet = await sendFleet(stage, 2);
+    await eventually(() => (stage.workers[0]?.output().match(/"store-away"/g) ?? []).length > 1, {
+      timeoutMs: 20_000,
+    });
+    expect(fleet.serverIds.map((id) => posts(stage, id))).toEqual([0, 0]);
+    await replica?.resume();
+    // The intent of the first try is on record: only proof leads to the next one.
+    const plain = await earnTrust(stage);
+    await allOnce(stage, fleet);
+    await stage.audit([...plain, ...fleet.ids]);
+  });
+});
