@@ -73,6 +73,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   // One signal for everything in hand: more than ten listeners are no leak.
   setMaxListeners(0, hardStop.signal);
   const projects = cloudConfig.projects;
+  const amqp = amqpSettings(config);
   const rules = protocolRules(config);
   const fatal = withResolvers();
 
@@ -93,7 +94,6 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     },
   });
   const journal = createJournal(logger, metrics, clock);
-  const amqp = amqpSettings(config);
   const broker: Broker = createBroker(amqp, {
     onEvent: (level, message, fields) => logger[level](fields, message),
     onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
@@ -118,7 +118,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     projects,
     outlet: broker.outlet,
     region: cloudConfig.region,
-    intake: intakeRules(config),
+    intake: intakeRules(config, amqp),
     signal: hardStop.signal,
   };
   const worker = createWorker(deps);

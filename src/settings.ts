@@ -1,3 +1,4 @@
+import { isOurs } from "./adapters/amqp/publications.ts";
 import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import type { CloudSettings } from "./adapters/cloud/settings.ts";
 import type { RedisSettings } from "./adapters/redis/client.ts";
@@ -56,9 +57,18 @@ export function storeRules({ protocol, redis }: Config): StoreRules {
   };
 }
 
-export function intakeRules({ protocol, brakes }: Config): Omit<IntakeRules, "projects"> {
+export function intakeRules(
+  { protocol, brakes }: Config,
+  amqp: AmqpSettings,
+): Omit<IntakeRules, "projects"> {
   const { commandMaxAgeMs, dedupTtlMs, userDataCheck } = protocol;
-  return { commandMaxAgeMs, dedupTtlMs, userDataCheck, overridable: brakes.overridable };
+  return {
+    commandMaxAgeMs,
+    dedupTtlMs,
+    userDataCheck,
+    overridable: brakes.overridable,
+    isOurQueue: (queue) => isOurs(amqp, queue),
+  };
 }
 
 export function protocolRules({ protocol, cloud }: Config): Rules {

@@ -75,11 +75,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     };
     const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
-    const { order, body } = intake;
-    if (intake.unknownFields > 0) journal.ignoredFields(order.commandId, intake.unknownFields);
+    const { order, body, notes } = intake;
+    journal.noted(order.commandId, notes);
     // Published is before arrived: the broker may have held it for longer than the store remembers.
     const sinceMs = Math.min(arrivedAtMs, delivery.timestampMs ?? arrivedAtMs);
-    const arrival = { ...came, nonce: clock.nonce(), arrivedAtMs: sinceMs };
+    const arrival = { ...came, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
     const result = await step(order, body, arrival, signal);
     return complete({ order, body, from: "admit", envelope: null, defer }, result, signal);
   }

@@ -34,8 +34,8 @@ export function sendCommand(io: CliIo): Command {
     .addOption(
       new Option("--on-busy <what>", "when another command has the server").choices(OnBusy.options),
     )
-    .option("--expires-at <time>", "do not start after this (ISO 8601)")
-    .option("--observed-at <time>", "when the fault was seen (ISO 8601)")
+    .option("--expires-at <time>", "do not start after this (RFC 3339)")
+    .option("--observed-at <time>", "when the fault was seen (RFC 3339)")
     .option("--dry-run", "check everything, change nothing")
     .addOption(
       new Option("--file <file>", "the whole command as JSON, instead of the options above")

@@ -235,9 +235,8 @@ export function beforeOf(server: ServerView, nowMs: number): Before | undefined 
 
 /** The emitter saw another disk: somebody already reinstalled it (contract §2 `expected_system_disk`). */
 export function diskMismatch(expected: DiskId | undefined, server: ServerView) {
-  if (expected === undefined || server.systemDiskId === null || server.systemDiskId === expected) {
-    return null;
-  }
+  if (expected === undefined || server.systemDiskId === null) return null;
+  if (server.systemDiskId.toLowerCase() === expected.toLowerCase()) return null;
   return superseded("system-disk-changed", {
     expected_system_disk: expected,
     system_disk: server.systemDiskId,
@@ -253,7 +252,10 @@ export function superseded(why: string, data: Readonly<Record<string, unknown>>)
 export function expired(order: Order): Decision {
   return final({
     event: "expired",
-    data: { expires_at: new Date(order.expiresAtMs).toISOString() },
+    data: {
+      expires_at: new Date(order.expiresAtMs).toISOString(),
+      ...(order.expiresBy === undefined ? {} : { because: order.expiresBy }),
+    },
   });
 }
 

@@ -1,28 +1,30 @@
-import type { z } from "zod";
+import type { Brake } from "../contract/brakes.ts";
 import {
   CommandBody,
-  CommandCloudEvent,
   MAX_COMMAND_BYTES,
   type Problem,
   type ReinstallCommand,
 } from "../contract/command.ts";
-import type { Brake } from "../contract/brakes.ts";
-import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { CommandId, ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { withoutAbsent } from "./absent-fields.ts";
+import { looksLikeCloudEvent, type Opened, openBinary, openStructured } from "./cloud-event.ts";
 import { brokenCombinations } from "./combination-rules.ts";
-import type { Subject } from "./events.ts";
-import { contentHash, sha256, wishHash } from "./identity.ts";
+import { compressionSeen } from "./compression.ts";
+import { isRecord } from "./is-record.ts";
 import { parseJsonText } from "./json-text.ts";
+import { mediaOf, type MessageProperties, type Mode } from "./media.ts";
+import type { IntakeNotes } from "./notes.ts";
+import { toOrder } from "./new-order.ts";
 import type { Order } from "./order.ts";
-import { sanitisedCopy } from "./sanitise.ts";
-import { countUnknownFields } from "./unknown-fields.ts";
+import { problemsOf, uniqueProblems } from "./problems.ts";
+import { type Refused, refusedIntake } from "./refused-intake.ts";
+import { strangersOf } from "./unknown-fields.ts";
 import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "./user-data.ts";
 
 /** A message of the command queue as it came, properties included. */
-export interface RawCommand {
+export interface RawCommand extends MessageProperties {
   readonly body: Buffer;
-  readonly contentType?: string | undefined;
-  readonly contentEncoding?: string | undefined;
   readonly messageId?: string | undefined;
   /** AMQP `timestamp`, epoch milliseconds. */
   readonly timestampMs?: number | undefined;
@@ -43,6 +45,8 @@ export interface IntakeRules {
   readonly overridable: readonly Brake[];
   /** What a `user_data` that nothing would read comes to. */
   readonly userDataCheck: UserDataCheck;
+  /** Is it a queue of the worker's own? Nobody may have answers sent there. */
+  readonly isOurQueue: (queue: string) => boolean;
 }
 
 export type Intake =
@@ -50,50 +54,107 @@ export type Intake =
       readonly kind: "understood";
       readonly order: Order;
       readonly body: OsReinstall;
+      /** How many fields nobody reads. */
       readonly unknownFields: number;
+      readonly notes: IntakeNotes;
     }
-  | {
-      readonly kind: "refused";
-      readonly subject: Subject;
-      readonly contentHash: string;
-      readonly problems: readonly Problem[];
-      /** What may be kept of the message: no secret, nothing large. */
-      readonly copy: unknown;
-    };
+  | Refused;
 
 /** Reads one message of the command queue. Whatever it holds, there is an answer, and it names the field and the rule. */
 export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeRules): Intake {
-  const media = mediaType(raw);
+  const refuse = (value: unknown, problems: readonly Problem[], id?: CommandId) =>
+    refusedIntake(raw, { value, problems: uniqueProblems(problems), id }, rules);
+  const media = mediaOf(raw);
   const text = parseJsonText(raw.body, MAX_COMMAND_BYTES);
-  if (media.kind === "unsupported") {
-    return refuse(raw, text.kind === "read" ? text.value : undefined, [media.problem], rules);
+  if (text.kind === "unreadable") {
+    const { problem } = media.kind === "unsupported" ? media : text;
+    return refuse(undefined, [(isText(text.problem) && compressionSeen(raw.body)) || problem]);
   }
-  if (text.kind === "unreadable") return refuse(raw, undefined, [text.problem], rules);
-  const opened: Opened = media.cloudEvent ? openCloudEvent(text.value) : { fields: text.value };
-  if ("problems" in opened) return refuse(raw, text.value, opened.problems, rules, opened.id);
-  const { fields, id } = opened;
+  const { value } = text;
+  if (media.mode === "plain" && looksLikeCloudEvent(value)) return refuse(value, [CLOUD_EVENT]);
+  if (media.kind === "unsupported") return refuse(value, [media.problem]);
+  const opened = open(media.mode, value, raw);
+  if (opened.kind === "broken") {
+    const isPlain = isRecord(value) && "os-reinstall" in value && media.mode === "structured";
+    return refuse(value, [...(isPlain ? [PLAIN] : []), ...opened.problems], opened.id);
+  }
+  const prefix = media.mode === "structured" ? "data." : "";
+  return readFields(raw, { ...opened, prefix, arrivedAtMs }, rules);
+}
 
+interface Fields {
+  readonly fields: unknown;
+  readonly id: CommandId | undefined;
+  /** Of the path of each problem. */
+  readonly prefix: string;
+  readonly arrivedAtMs: number;
+}
+
+function readFields(raw: RawCommand, { prefix, arrivedAtMs, ...from }: Fields, rules: IntakeRules) {
+  const { fields, nulls, unsetTimes } = withoutAbsent(from.fields);
   const parsed = CommandBody.safeParse(fields, { reportInput: true });
-  const problems = parsed.success ? [] : problemsOf(parsed.error, media.cloudEvent ? "data" : "");
-  if (parsed.success) {
-    problems.push(
-      ...brokenCombinations(parsed.data, arrivedAtMs, rules, media.cloudEvent ? "data." : ""),
-    );
+  const strangers = strangersOf(fields, prefix);
+  const identified = identify(raw, fields, from.id, rules, prefix);
+  const problems = [
+    ...(parsed.success ? [] : problemsOf(parsed.error, prefix.slice(0, -1))),
+    ...(parsed.success ? brokenCombinations(parsed.data, arrivedAtMs, rules, prefix) : []),
+    ...(parsed.success ? userDataProblems(parsed.data, rules, prefix) : []),
+    ...strangers.misspelt,
+    ...identified.problems,
+    ...replyProblems(raw, rules),
+  ];
+  const { commandId, projectId } = identified;
+  if (!parsed.success || problems.length > 0 || !commandId || !projectId) {
+    const answer = { value: fields, problems: uniqueProblems(problems), id: commandId };
+    return refusedIntake(raw, answer, rules);
   }
-  const identified = identify(raw, fields, id, rules, media.cloudEvent ? "data." : "");
-  problems.push(...identified.problems);
-  if (parsed.success && rules.userDataCheck === "strict") {
-    const objection = userDataProblem(parsed.data["os-reinstall"].metadata?.user_data);
-    const path = `${media.cloudEvent ? "data." : ""}${USER_DATA_PATH}`;
-    if (objection !== null) problems.push({ path, ...objection });
+  const command = commandOf(parsed.data, commandId, projectId);
+  const { order, ignoredTimestamp } = toOrder(command, raw, arrivedAtMs, rules);
+  return {
+    kind: "understood",
+    order,
+    body: command.osReinstall,
+    unknownFields: strangers.unknown.length,
+    notes: { unknownFields: strangers.unknown, nulls, unsetTimes, ignoredTimestamp },
+  } as const;
+}
+
+const CLOUD_EVENT: Problem = {
+  path: "content_type",
+  code: "unsupported",
+  message:
+    "must be application/cloudevents+json: the message looks like a CloudEvent in structured mode",
+};
+const PLAIN: Problem = {
+  path: "content_type",
+  code: "unsupported",
+  message: "must be application/json: the message looks like a command without a CloudEvent around",
+};
+
+function open(mode: Mode, value: unknown, { headers = {}, messageId }: RawCommand) {
+  switch (mode) {
+    case "plain":
+      return { kind: "opened", fields: value, id: undefined } as const;
+    case "structured":
+      return openStructured(value, headers) satisfies Opened;
+    case "binary":
+      return openBinary(value, headers, messageId) satisfies Opened;
   }
-  if (!parsed.success || problems.length > 0 || !identified.commandId || !identified.projectId) {
-    return refuse(raw, fields, unique(problems), rules, identified.commandId);
-  }
-  const body = parsed.data;
-  const command: ReinstallCommand = {
-    commandId: identified.commandId,
-    projectId: identified.projectId,
+}
+
+/** What compression does to a text: neither its size nor its depth. */
+function isText({ code }: Problem): boolean {
+  return code === "not-utf8" || code === "not-json";
+}
+
+function commandOf(
+  body: CommandBody,
+  commandId: CommandId,
+  projectId: ProjectId,
+): ReinstallCommand {
+  return {
+    commandId,
+    projectId,
     serverId: body.server_id,
     osReinstall: body["os-reinstall"],
     onBusy: body.on_busy,
@@ -107,132 +168,6 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
     source: body.source,
     reason: body.reason,
   };
-  return {
-    kind: "understood",
-    order: toOrder(command, raw, arrivedAtMs, rules),
-    body: command.osReinstall,
-    unknownFields: countUnknownFields(fields),
-  };
-}
-
-function toOrder(
-  command: ReinstallCommand,
-  raw: RawCommand,
-  arrivedAtMs: number,
-  rules: IntakeRules,
-): Order {
-  const { osReinstall: _body, expiresAtMs, ...rest } = command;
-  return {
-    ...rest,
-    contentHash: contentHash(command),
-    wishHash: wishHash(command),
-    expiresAtMs: expiresAtMs ?? oldestAllowed(command, raw, arrivedAtMs, rules),
-    receivedAtMs: arrivedAtMs,
-    ...addressing(raw),
-  };
-}
-
-/** Until when a command without `expires_at` may be started: its age counts from when it was sent, or from `not_before`. */
-function oldestAllowed(
-  { notBeforeMs }: ReinstallCommand,
-  raw: RawCommand,
-  arrivedAtMs: number,
-  { commandMaxAgeMs, dedupTtlMs }: IntakeRules,
-): number {
-  // Nothing is sent after it arrives: a timestamp in other units than seconds would make it live for ever.
-  const sentAtMs = Math.min(raw.timestampMs ?? arrivedAtMs, arrivedAtMs);
-  if (notBeforeMs === undefined || notBeforeMs <= sentAtMs) return sentAtMs + commandMaxAgeMs;
-  // A late copy must not outlive what is remembered of its command.
-  return Math.min(notBeforeMs + commandMaxAgeMs, arrivedAtMs + dedupTtlMs);
-}
-
-function addressing(raw: RawCommand): Pick<Order, "replyTo" | "trace"> {
-  return {
-    ...(raw.replyTo === undefined
-      ? {}
-      : { replyTo: { queue: raw.replyTo, correlationId: raw.correlationId } }),
-    ...(raw.traceparent === undefined
-      ? {}
-      : { trace: { traceparent: raw.traceparent, tracestate: raw.tracestate } }),
-  };
-}
-
-/** Refuses with as much of an identity as could be read, so that the emitter finds its command again. */
-function refuse(
-  raw: RawCommand,
-  value: unknown,
-  problems: readonly Problem[],
-  rules: IntakeRules,
-  known?: CommandId,
-): Intake {
-  const fields = isRecord(value) ? value : {};
-  const hash = sha256(raw.body);
-  const commandId =
-    known ??
-    CommandId.safeParse(fields["command_id"] ?? raw.messageId).data ??
-    CommandId.parse(`unidentified-${hash.slice(0, 32)}`);
-  return {
-    kind: "refused",
-    subject: {
-      commandId,
-      projectId:
-        fields["project_id"] === undefined
-          ? (rules.projects[0] ?? null)
-          : (ProjectId.safeParse(fields["project_id"]).data ?? null),
-      serverId: ServerId.safeParse(fields["server_id"]).data ?? null,
-      source: CommandBody.shape.source.safeParse(fields["source"]).data,
-      reason: CommandBody.shape.reason.safeParse(fields["reason"]).data,
-      group: CommandBody.shape.group.safeParse(fields["group"]).data,
-      ...addressing(raw),
-    },
-    contentHash: hash,
-    problems,
-    copy: sanitisedCopy(value, raw.body.byteLength, hash),
-  };
-}
-
-type Media =
-  | { readonly kind: "supported"; readonly cloudEvent: boolean }
-  | { readonly kind: "unsupported"; readonly problem: Problem };
-
-/** `application/json` or structured CloudEvents, in UTF-8. Anything else is refused rather than guessed: a guess wipes a disk. */
-function mediaType(raw: RawCommand): Media {
-  const [type = "", ...parameters] = (raw.contentType ?? "")
-    .split(";")
-    .map((s) => s.trim().toLowerCase());
-  const unsupported = (path: string, message: string): Media => ({
-    kind: "unsupported",
-    problem: { path, code: "unsupported", message },
-  });
-  if (type !== "application/json" && type !== "application/cloudevents+json") {
-    return unsupported("content_type", "must be application/json or application/cloudevents+json");
-  }
-  const charset = parameters
-    .find((p) => p.startsWith("charset="))
-    ?.slice("charset=".length)
-    .replaceAll('"', "");
-  if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
-    return unsupported("content_type", "charset must be utf-8");
-  }
-  const encoding = (raw.contentEncoding ?? "").toLowerCase();
-  if (!["", "utf-8", "utf8", "identity"].includes(encoding)) {
-    return unsupported(
-      "content_encoding",
-      "must be left out or utf-8: compressed messages are not read",
-    );
-  }
-  return { kind: "supported", cloudEvent: type === "application/cloudevents+json" };
-}
-
-type Opened = { fields: unknown; id?: CommandId } | { problems: Problem[]; id?: CommandId };
-
-function openCloudEvent(value: unknown): Opened {
-  const parsed = CommandCloudEvent.safeParse(value, { reportInput: true });
-  if (!parsed.success) {
-    const id = CommandId.safeParse(isRecord(value) ? value["id"] : undefined);
-    return { problems: problemsOf(parsed.error, ""), ...(id.success ? { id: id.data } : {}) };
-  }
-  return { fields: parsed.data.data, id: parsed.data.id };
 }
 
 /** The id comes from the CloudEvent, the body or the AMQP `message_id`; the project must be one of ours. */
@@ -275,23 +210,17 @@ function identify(
   return { commandId: id.data, projectId: project.data, problems };
 }
 
-function problemsOf(error: z.ZodError, prefix: string): Problem[] {
-  return error.issues.map((issue) => {
-    const missing = issue.code === "invalid_type" && issue.input === undefined;
-    const rule = issue.code === "custom" ? issue.params?.["rule"] : undefined;
-    return {
-      path: [prefix, ...issue.path.map(String)].filter((part) => part !== "").join("."),
-      code: typeof rule === "string" ? rule : missing ? "missing" : issue.code,
-      message: missing ? "is needed" : issue.message,
-    };
-  });
+function userDataProblems(
+  { "os-reinstall": { metadata } }: CommandBody,
+  { userDataCheck }: IntakeRules,
+  prefix: string,
+): Problem[] {
+  const objection = userDataCheck === "strict" ? userDataProblem(metadata?.user_data) : null;
+  return objection === null ? [] : [{ path: `${prefix}${USER_DATA_PATH}`, ...objection }];
 }
 
-function unique(problems: readonly Problem[]): Problem[] {
-  const seen = new Map(problems.map((p) => [`${p.path} ${p.code}`, p]));
-  return [...seen.values()];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function replyProblems({ replyTo }: RawCommand, { isOurQueue }: IntakeRules): Problem[] {
+  if (replyTo === undefined || !isOurQueue(replyTo)) return [];
+  const message = "names a queue of the worker's own: answers would come back as commands";
+  return [{ path: "reply_to", code: "own-queue", message }];
 }

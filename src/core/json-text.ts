@@ -1,4 +1,5 @@
 import type { Problem } from "../contract/command.ts";
+import { shownName } from "./names.ts";
 
 /** Objects and arrays may nest this deep; a command needs four levels, a CloudEvent five. */
 const MAX_DEPTH = 16;
@@ -57,7 +58,8 @@ function depthOf(text: string): number {
 function forbiddenKey(value: unknown, path = ""): string | null {
   if (typeof value !== "object" || value === null) return null;
   for (const key of Object.keys(value)) {
-    const here = path === "" ? key : `${path}.${key}`;
+    const shown = shownName(key);
+    const here = path === "" ? shown : `${path}.${shown}`;
     if (key === "__proto__" || key === "constructor" || key === "prototype") return here;
     const below = forbiddenKey((value as Record<string, unknown>)[key], here);
     if (below !== null) return below;

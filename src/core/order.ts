@@ -15,6 +15,15 @@ export const TraceContext = openObject({
 });
 export type TraceContext = z.infer<typeof TraceContext>;
 
+/** What says until when a command may be started: the emitter, or its greatest age, counted from one of these. */
+export const ExpiryCause = z.enum([
+  "expires_at",
+  "age-since-timestamp",
+  "age-since-arrival",
+  "age-since-not-before",
+]);
+export type ExpiryCause = z.infer<typeof ExpiryCause>;
+
 /**
  * A command on its way, without the `os-reinstall` body: what every step needs and every message
  * carries. Holds no secret. Times are epoch milliseconds.
@@ -32,6 +41,8 @@ export const Order = openObject({
   expectedSystemDisk: DiskId.optional(),
   /** Not started after this instant: the emitter's `expires_at`, else arrival plus the greatest age. */
   expiresAtMs: z.number(),
+  /** Why then: `because` of the `expired` event. Absent in messages of earlier versions. */
+  expiresBy: ExpiryCause.optional(),
   observedAtMs: z.number().optional(),
   /** The emitter's `not_before`: nothing is started before it, and the greatest age counts from it. */
   notBeforeMs: z.number().optional(),

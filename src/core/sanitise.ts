@@ -1,48 +1,62 @@
+import type { z } from "zod";
+import { StructuredCloudEvent } from "../contract/cloud-event.ts";
 import { CommandBody } from "../contract/command.ts";
+import { MetadataFields, OsReinstallFields } from "../contract/os-reinstall.ts";
+import { isRecord } from "./is-record.ts";
+import { described, shownName } from "./names.ts";
 
-/** Objects that are looked into. As a text they may be a whole command in quotes, password included. */
-const CONTAINERS = new Set(["data", "os-reinstall", "metadata"]);
+/** One object of a message: the rules of its members, and the objects that are looked into. */
+interface Level {
+  readonly rules: Readonly<Record<string, z.ZodType>>;
+  /** Members that are objects with a level of their own. As a text they may be a whole command, password included. */
+  readonly below: Readonly<Record<string, Level>>;
+}
 
-/** Fields whose values may be kept: what identifies a command and says what it asked for. Everything else is named only. */
-const KEPT = new Set([
-  ...Object.keys(CommandBody.shape),
-  "specversion",
-  "id",
-  "type",
-  "datacontenttype",
-  "keyname",
-  "userid",
-  "mode",
-  "BYOL",
-  "__system__encrypted",
-]);
+const { user_data: _data, __system__cmkid: _key, ...metadataRules } = MetadataFields.shape;
+const { adminpass: _password, metadata: _metadata, ...reinstallRules } = OsReinstallFields.shape;
+const { "os-reinstall": _reinstall, ...commandRules } = CommandBody.shape;
+const { data: _command, ...eventRules } = StructuredCloudEvent.shape;
 
-const MAX_TEXT = 1_000;
+const METADATA: Level = { rules: metadataRules, below: {} };
+const REINSTALL: Level = { rules: reinstallRules, below: { metadata: METADATA } };
+const COMMAND: Level = { rules: commandRules, below: { "os-reinstall": REINSTALL } };
+const EVENT: Level = { rules: eventRules, below: { data: COMMAND } };
+/** A message that is no event, with whatever of an event and of the API's objects stands in it. */
+const MESSAGE: Level = {
+  rules: commandRules,
+  below: { ...COMMAND.below, data: COMMAND, metadata: METADATA },
+};
+
 /** A command has a dozen members: thousands of them are somebody's mistake, and no copy needs to grow with it. */
 const MAX_MEMBERS = 50;
 const LEFT_OUT = "(left out)";
 
 /**
- * A copy of a command for the dead queue: no password, no `user_data`, no value of a field we do not know
- * (a misspelt `admin_pass` is a password too). What could not be read is named by size and hash only.
+ * A copy of a command for the dead queue: only values that kept the rule of their field, and no `user_data`. A secret
+ * in the wrong field breaks that field's rule, a misspelt `admin_pass` is a field that nobody knows. What is left out
+ * is named by its length and the beginning of its hash; a message that could not be read, by size and hash.
  */
 export function sanitisedCopy(value: unknown, bytes: number, hash: string): unknown {
-  return { bytes, sha256: hash, ...(value === undefined ? {} : { command: keepMembers(value) }) };
+  if (value === undefined) return { bytes, sha256: hash };
+  const level = isRecord(value) && "specversion" in value ? EVENT : MESSAGE;
+  return { bytes, sha256: hash, command: keepMembers(value, level) };
 }
 
-function keepMembers(value: unknown): unknown {
+function keepMembers(value: unknown, level: Level): unknown {
   if (Array.isArray(value)) return `(${value.length} elements left out)`;
-  if (typeof value !== "object" || value === null) return LEFT_OUT;
+  if (!isRecord(value)) return LEFT_OUT;
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, MAX_MEMBERS)
-      .map(([key, member]) => [key.slice(0, 100), keepMember(key, member)]),
+      .map(([key, member]) => [shownName(key), keepMember(key, member, level)]),
   );
 }
 
-function keepMember(key: string, member: unknown): unknown {
-  if (CONTAINERS.has(key)) return keepMembers(member);
-  if (!KEPT.has(key)) return LEFT_OUT;
-  if (typeof member === "string") return member.slice(0, MAX_TEXT);
-  return typeof member === "object" && member !== null ? LEFT_OUT : member;
+function keepMember(key: string, member: unknown, { rules, below }: Level): unknown {
+  const inner = Object.hasOwn(below, key) ? below[key] : undefined;
+  if (inner !== undefined) return keepMembers(member, inner);
+  const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+  if (rule === undefined) return LEFT_OUT;
+  if (rule.safeParse(member).success) return member;
+  return typeof member === "string" ? `(left out: ${described(member)})` : LEFT_OUT;
 }

@@ -1,26 +1,59 @@
-import { CommandBody } from "../contract/command.ts";
+import { CommandBody, type Problem } from "../contract/command.ts";
+import { MetadataFields, OsReinstallFields } from "../contract/os-reinstall.ts";
+import { isRecord } from "./is-record.ts";
+import { shownName } from "./names.ts";
 
-const COMMAND_FIELDS = new Set(Object.keys(CommandBody.shape));
-const OS_REINSTALL_FIELDS = new Set(["keyname", "userid", "mode", "metadata", "adminpass"]);
-const METADATA_FIELDS = new Set(["user_data", "BYOL", "__system__encrypted", "__system__cmkid"]);
-
-/** How many fields of an understood command nobody reads: ignored, and counted so that a misspelling shows. */
-export function countUnknownFields(value: unknown): number {
-  const osReinstall = memberOf(value, "os-reinstall");
-  return (
-    strangers(value, COMMAND_FIELDS) +
-    strangers(osReinstall, OS_REINSTALL_FIELDS) +
-    strangers(memberOf(osReinstall, "metadata"), METADATA_FIELDS)
-  );
+interface Level {
+  /** Where the object is; empty for the command itself. */
+  readonly path: readonly string[];
+  readonly known: readonly string[];
 }
 
-function strangers(value: unknown, known: ReadonlySet<string>): number {
-  if (typeof value !== "object" || value === null) return 0;
-  return Object.keys(value).filter((key) => !known.has(key)).length;
+/** The objects of a command, and the fields that somebody reads in each. */
+export const LEVELS: readonly Level[] = [
+  { path: [], known: Object.keys(CommandBody.shape) },
+  { path: ["os-reinstall"], known: Object.keys(OsReinstallFields.shape) },
+  { path: ["os-reinstall", "metadata"], known: Object.keys(MetadataFields.shape) },
+];
+
+export interface Strangers {
+  /** Dotted names of fields that nobody reads: ignored, but never in silence. */
+  readonly unknown: readonly string[];
+  /** A name that is a known one but for case, hyphens or underscores: a wish to be careful must not be lost by a spelling. */
+  readonly misspelt: readonly Problem[];
 }
 
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
+/** The fields of a command that nobody reads. `prefix` stands before each path of a problem. */
+export function strangersOf(value: unknown, prefix = ""): Strangers {
+  const unknown: string[] = [];
+  const misspelt: Problem[] = [];
+  for (const { path, known } of LEVELS) {
+    const object = memberAt(value, path);
+    if (!isRecord(object)) continue;
+    const meant = new Map(known.map((name) => [folded(name), name]));
+    for (const key of Object.keys(object)) {
+      if (known.includes(key)) continue;
+      const name = [...path, shownName(key)].join(".");
+      const wanted = meant.get(folded(key));
+      if (wanted === undefined) unknown.push(name);
+      else misspelt.push(misspeltAs(`${prefix}${name}`, wanted));
+    }
+  }
+  return { unknown, misspelt };
+}
+
+function misspeltAs(path: string, wanted: string): Problem {
+  const message =
+    wanted === "adminpass"
+      ? "is adminpass in another spelling, which is refused: a password does not belong in a message"
+      : `must be written ${wanted}`;
+  return { path, code: "misspelt", message };
+}
+
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_\s]/g, "");
+}
+
+function memberAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((below, key) => (isRecord(below) ? below[key] : undefined), value);
 }

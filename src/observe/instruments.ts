@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
 import { LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
+import { IMPLAUSIBLE_STAMPS } from "../core/sent-at.ts";
 import { TRANSITIONS } from "../core/state.ts";
 import {
   BREAKERS,
@@ -100,6 +101,11 @@ export const CATALOGUE = {
     "unknown_fields_total",
     "Fields of commands that the worker does not know, and ignored.",
     {},
+  ),
+  implausibleTimestamps: counter(
+    "implausible_timestamps_total",
+    "Commands whose AMQP timestamp cannot be: never set, or in other units than seconds. Taken for absent.",
+    { why: IMPLAUSIBLE_STAMPS },
   ),
 
   deliveries: counter("deliveries_total", "Deliveries settled, by what the broker was told.", {

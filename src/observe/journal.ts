@@ -5,6 +5,7 @@ import {
   type ProgressEvent,
   WaitReason,
 } from "../contract/event.ts";
+import { notesData } from "../core/notes.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Logger } from "./logger.ts";
@@ -76,9 +77,13 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       logger.warn({ commandId, phase, why, delayMs }, "delivery put aside");
     },
 
-    ignoredFields(commandId, count) {
-      metrics.unknownFields(count);
-      logger.warn({ commandId, count }, "command has fields that nobody reads");
+    noted(commandId, notes) {
+      const { unknownFields, ignoredTimestamp } = notes;
+      metrics.unknownFields(unknownFields.length);
+      if (ignoredTimestamp !== undefined) metrics.implausibleTimestamp(ignoredTimestamp);
+      const said = notesData(notes);
+      if (Object.keys(said).length === 0) return;
+      logger.warn({ commandId, ...said }, "parts of a command are not used");
     },
 
     gaveUp(reason, fields) {

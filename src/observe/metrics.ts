@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
 import { type Census, LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
+import type { ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
 import { LOCK_QUANTILES, MEASURED_QUEUES } from "./labels.ts";
@@ -50,6 +51,7 @@ export interface Metrics {
   duplicate(kind: DuplicateKind): void;
   /** Fields of a command that nobody knows. */
   unknownFields(count: number): void;
+  implausibleTimestamp(why: ImplausibleStamp): void;
 
   /** A command came for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
   queued(seconds: number): void;
@@ -137,6 +139,7 @@ export function createMetrics({
     waits: (reason, project) => m.waits.inc({ reason, project: ours(project) }),
     duplicate: (kind) => m.duplicates.inc({ kind }),
     unknownFields: (count) => m.unknownFields.inc(count),
+    implausibleTimestamp: (why) => m.implausibleTimestamps.inc({ why }),
 
     queued: (seconds) => m.queueDelay.observe(Math.max(0, seconds)),
     queueLengths(messages) {

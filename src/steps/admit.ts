@@ -11,6 +11,7 @@ import {
 } from "../core/decide-admission.ts";
 import { type Decision, final } from "../core/decision.ts";
 import { type EventDraft, rejected } from "../core/events.ts";
+import { type IntakeNotes, notesData } from "../core/notes.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look } from "../core/observations.ts";
@@ -21,19 +22,32 @@ import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/reinstall
 import type { CloudApi } from "./ports/cloud-api.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
-/** With what the emitter should know though it stops nothing (`USER_DATA_CHECK=lax`). */
-function accepted(body: OsReinstall, decision: Decision): EventDraft {
+/** With what the emitter should know though it stops nothing: what was ignored, and `USER_DATA_CHECK=lax`. */
+function accepted({ body, notes }: Understood, decision: Decision): EventDraft {
   const objection = userDataObjection(null, body);
   const found = decision.kind === "next" ? decision.warnings : undefined;
   const warnings = found ?? (objection === null ? [] : [objection]);
-  return { event: "accepted", data: warnings.length === 0 ? {} : { warnings } };
+  return {
+    event: "accepted",
+    data: { ...notesData(notes), ...(warnings.length === 0 ? {} : { warnings }) },
+  };
+}
+
+/** How a raw command came, and what is to be told about it when it is accepted. */
+export interface TakenDelivery extends CommandDelivery {
+  readonly notes?: IntakeNotes;
+}
+
+interface Understood {
+  readonly order: Order;
+  readonly body: OsReinstall;
+  readonly notes: IntakeNotes | undefined;
 }
 
 /** What to do with a command that is ours now. */
 type DecideClaimed = (
   deps: StepDeps,
-  order: Order,
-  body: OsReinstall,
+  understood: Understood,
   claimed: Extract<AdmitAnswer, { kind: "claimed" }>,
   signal: AbortSignal,
 ) => Promise<StepResult>;
@@ -44,15 +58,16 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
   return async function admit(
     order: Order,
     body: OsReinstall,
-    delivery: CommandDelivery,
+    delivery: TakenDelivery,
     signal: AbortSignal,
   ): Promise<StepResult> {
     await reach("admit:before-claim");
-    const answer = await store.admit(order, delivery);
+    const { notes, ...came } = delivery;
+    const answer = await store.admit(order, came);
     await reach("admit:claimed");
     switch (answer.kind) {
       case "claimed":
-        return await decide(deps, order, body, answer, signal);
+        return await decide(deps, { order, body, notes }, answer, signal);
       case "saved":
         return { kind: "repeat", outbox: answer.outbox, body };
       case "finished":
@@ -78,19 +93,19 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
 
 async function decideClaimed(
   deps: StepDeps,
-  order: Order,
-  body: OsReinstall,
+  understood: Understood,
   { claim, lock, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
   signal: AbortSignal,
 ): Promise<StepResult> {
+  const { order, body, notes } = understood;
   const tries = { attempt: 1, spent: 0 };
   const candidate: Candidate = { order, body, tries, waiting: null, doubt };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);
     const image = await lookAtImage(deps.cloud, order, look, signal);
-    const decision = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules, image);
-    return { kind: "conclude", claim, decision, token };
+    const planned = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules, image);
+    return { kind: "conclude", claim, decision: noted(planned, notes), token };
   }
   const decision =
     tooEarly(candidate, deps.clock.nowMs(), deps.rules) ??
@@ -102,9 +117,19 @@ async function decideClaimed(
     claim,
     token,
     ...(decision.kind === "next"
-      ? { decision: { ...decision, events: [accepted(body, decision), ...decision.events] } }
-      : { decision, preface: decision.draft.event === "failed" ? [accepted(body, decision)] : [] }),
+      ? { decision: { ...decision, events: [accepted(understood, decision), ...decision.events] } }
+      : {
+          decision,
+          preface: decision.draft.event === "failed" ? [accepted(understood, decision)] : [],
+        }),
   };
+}
+
+/** A dry run is not accepted: its plan says what there is to say about the message. */
+function noted(decision: Decision, notes: IntakeNotes | undefined): Decision {
+  if (decision.kind !== "final") return decision;
+  const { draft } = decision;
+  return { ...decision, draft: { ...draft, data: { ...draft.data, ...notesData(notes) } } };
 }
 
 /**
@@ -112,9 +137,10 @@ async function decideClaimed(
  * or may have been.
  */
 export function createAdmitUndeliverable(deps: StepDeps) {
-  return createAdmit(deps, async (_deps, order, body, claimed, signal) => {
+  return createAdmit(deps, async (_deps, understood, claimed, signal) => {
+    const { order } = understood;
     // Whoever holds the lock: "nothing was done" is not said where it is not known.
-    if (claimed.doubt && !order.dryRun) return decideClaimed(deps, order, body, claimed, signal);
+    if (claimed.doubt && !order.dryRun) return decideClaimed(deps, understood, claimed, signal);
     const { claim, lock } = claimed;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
     const decision = final(rejected([UNDELIVERABLE], `rejected: ${UNDELIVERABLE.code}`));

@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import type { Options } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandId } from "../support/emitter.ts";
@@ -169,6 +170,49 @@ const CASES: readonly Case[] = [
     path: "os-reinstall.metadata.user_data",
     code: `user-data-${slip}`,
   })),
+  {
+    name: "a misspelt wish to be careful",
+    over: { dryRun: true },
+    path: "dryRun",
+    code: "misspelt",
+  },
+  {
+    name: "an instant of 1970",
+    over: { observed_at: "1970-01-01T00:00:00Z" },
+    path: "observed_at",
+    code: "implausible",
+  },
+  {
+    name: "a reply_to of ours",
+    properties: { replyTo: DEAD },
+    path: "reply_to",
+    code: "own-queue",
+  },
+  {
+    name: "an override that nobody may",
+    over: { override: ["cooldown"], reason: "r" },
+    path: "override",
+    code: "not-overridable",
+  },
+  {
+    name: "a body that kombu compressed",
+    raw: deflateSync("{}"),
+    properties: { headers: { compression: "application/x-gzip" } },
+    path: "",
+    code: "compressed",
+  },
+  {
+    name: "a CloudEvent that is called JSON",
+    raw: JSON.stringify({ specversion: "1.0", id: "e1", source: "s", type: "t", data: {} }),
+    path: "content_type",
+    code: "unsupported",
+  },
+  {
+    name: "a CloudEvent of half its attributes",
+    properties: { headers: { cloudEvents_specversion: "1.0" } },
+    path: "headers.cloudEvents:id",
+    code: "missing",
+  },
   {
     name: "user_data of 32 769 bytes",
     over: {

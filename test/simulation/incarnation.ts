@@ -39,7 +39,7 @@ const QUIET: Journal = {
   ended() {},
   dropped() {},
   deferred() {},
-  ignoredFields() {},
+  noted() {},
   gaveUp() {},
   trouble() {},
 };
@@ -198,6 +198,7 @@ export class Incarnation {
         commandMaxAgeMs: COMMAND_MAX_AGE_MS,
         dedupTtlMs: 7 * 86_400_000,
         overridable: [],
+        isOurQueue: () => false,
       },
       signal: this.#hardStop.signal,
     };

@@ -57,10 +57,16 @@ describe("a command that is understood", () => {
     ]);
   });
 
-  it("has its unknown fields counted", async () => {
+  it("has its unknown fields counted and named, in the log and when it is accepted", async () => {
     const world = createWorld();
-    await take(world, { ...COMMAND_FIELDS, ttl: 5 });
-    expect(world.diary[0]).toBe("ignored 1");
+    await take(world, { ...COMMAND_FIELDS, ttl: 5, source: null }, { timestampMs: 0 });
+    const said = {
+      unknown_fields: ["ttl"],
+      null_fields: ["source"],
+      ignored_timestamp: "before-2020",
+    };
+    expect(world.diary[0]).toBe(`noted ${JSON.stringify(said)}`);
+    expect(JSON.stringify(world.published)).toContain(JSON.stringify(said).slice(1, -1));
   });
 
   it("hands its trace on, as far as it is a short text", async () => {

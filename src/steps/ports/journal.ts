@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
+import type { IntakeNotes } from "../../core/notes.ts";
 import type { Order } from "../../core/order.ts";
 import type { StoredOutcome } from "./reinstall-store.ts";
 
@@ -12,8 +13,8 @@ export interface Journal {
   dropped(commandId: string, phase: string, why: string): void;
   /** Not now: the same message comes back. */
   deferred(commandId: string, phase: string, why: string, delayMs: number): void;
-  /** Fields of an understood command that nobody reads. */
-  ignoredFields(commandId: string, count: number): void;
+  /** What is odd about an understood command: fields that nobody reads, a timestamp that cannot be. */
+  noted(commandId: string, notes: IntakeNotes): void;
   /** A copy of an internal message goes to the dead queue: the broker gave it up, or nobody can read it. */
   gaveUp(reason: "given-up" | "unreadable", fields: Readonly<Record<string, unknown>>): void;
   /** Something that should not happen; `error` is the cause. */

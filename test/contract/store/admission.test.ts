@@ -182,6 +182,16 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     });
   });
 
+  it.each([-62_135_596_800_000, -1, 0, 1])(
+    "supersedes nothing on a server without history, however early the fault: %i",
+    async (observedAtMs) => {
+      const early = order("cmd-early", { observedAtMs });
+      const { claim, lock } = claimed(await rig.store.admit(early, delivery("n1")));
+      expect(lock).toMatchObject({ kind: "acquired" });
+      expect(await rig.store.acquire(early, claim)).toMatchObject({ kind: "acquired" });
+    },
+  );
+
   it("gives no lock while reinstalls are paused", async () => {
     await rig.setPaused();
     expect(await rig.store.admit(a, delivery("n1"))).toMatchObject({ lock: { kind: "paused" } });

@@ -178,6 +178,34 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
     await sweep();
   });
 
+  it("in what becomes of commands that hold secrets in the fields of other things", async () => {
+    const { misspelt } = PASSWORDS;
+    const fields = ["command_id", "project_id", "server_id", "on_busy", "expires_at", "group"];
+    const wrong = [`${misspelt}/+=`, USER_DATA_BASE64, [misspelt], { value: misspelt }];
+    const before = stage.emitter.heard().length;
+    const rejected = (count: number) =>
+      eventually(() => {
+        const since = stage.emitter.heard().slice(before);
+        return since.filter(({ event }) => event.data.event === "rejected").length >= count;
+      });
+    let sent = 0;
+    for (const value of wrong) {
+      for (const field of fields) {
+        await stage.emitter.send({
+          ...stage.command(commandId("field"), "web-01"),
+          [field]: value,
+        });
+        sent++;
+      }
+      await send(commandId("mode"), "web-01", { ...BODY, mode: value, metadata: { BYOL: value } });
+      const key = { [`${JSON.stringify(value)}${"k".repeat(64)}`]: 1 };
+      await send(commandId("key"), "web-01", { ...BODY, ...key, metadata: key });
+      sent += 2;
+    }
+    await rejected(sent);
+    await sweep();
+  });
+
   it("in what becomes of commands that hold passwords where none belong", async () => {
     const server = simulator.addServer({ state: "SHUTOFF" });
     const { misspelt, adminpass } = PASSWORDS;
@@ -192,11 +220,12 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
       string,
       string,
     ];
-    const spellings = { admin_pass: misspelt, adminPass: misspelt, Password: [misspelt] };
+    const spellings = { root_pass: misspelt, rootPass: misspelt, Password: [misspelt] };
     await send(refusedOne, server.id, { ...BODY, adminpass });
     await send(taken, server.id, { ...BODY, ...spellings });
     await stage.emitter.send({ ...stage.command(broken, "web-01"), ...spellings, data: misspelt });
     await send(raw, server.id, { metadata: { user_data: USER_DATA } });
+    await send(commandId("spelt"), server.id, { ...BODY, adminPass: misspelt });
     await send(list, server.id, [misspelt, { adminpass }]);
     await send(quoted, server.id, JSON.stringify({ adminpass }));
     await stage.emitter.send(`adminpass=${adminpass}`);

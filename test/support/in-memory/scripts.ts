@@ -84,8 +84,8 @@ export function healedSince(
   server: string,
   observedAtMs: number | undefined,
 ): number | null {
-  const at = m.last.get(server) ?? 0;
-  return observedAtMs !== undefined && at > observedAtMs ? at : null;
+  const at = m.last.get(server);
+  return at !== undefined && observedAtMs !== undefined && at > observedAtMs ? at : null;
 }
 
 export function freeLock(m: ProjectMemory, server: string, id: string): void {

@@ -127,7 +127,7 @@ describe("the command line", () => {
       "error: --keyname, --userid, --user-data must name at least one",
     ],
     [["send", "--server", SERVER, "--keyname", "k"], "error: --userid is needed with keyname"],
-    [[...SEND, "--observed-at", "yesterday"], "error: --observed-at must be an ISO 8601 instant"],
+    [[...SEND, "--observed-at", "yesterday"], "error: --observed-at is no instant of RFC 3339"],
     [[...SEND, "--reason", "x".repeat(1001)], "error: --reason "],
     [["status"], "error: missing required argument 'command-id'"],
     [["status", "a b"], "must be 1-128 characters"],

@@ -52,6 +52,7 @@ export const INTAKE_RULES: Omit<IntakeRules, "projects"> = {
   dedupTtlMs: 7 * 24 * HOUR,
   overridable: ["windows"],
   userDataCheck: "strict",
+  isOurQueue: (queue) => queue.startsWith("ecs.reinstall."),
 };
 
 export const BODY: OsReinstall = {

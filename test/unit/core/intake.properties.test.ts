@@ -56,7 +56,7 @@ const mostlyClean = anyReinstall.chain((body) =>
 );
 const instant = fc
   .date({
-    min: new Date("1970-01-01T00:00:00Z"),
+    min: new Date("2000-01-01T00:00:00Z"),
     max: new Date("9999-12-31T23:59:59Z"),
     noInvalidDate: true,
   })
@@ -86,7 +86,8 @@ const anyCommand = fc.record(
 function breaks(value: Record<string, unknown>, messageId: string | undefined): boolean {
   const text = (v: unknown, most: number, least = 0) =>
     typeof v === "string" && v.length >= least && v.length <= most;
-  const absent = (v: unknown) => v === undefined;
+  // What serialisers write for a field that is not set.
+  const absent = (v: unknown) => v === undefined || v === null;
   const id = (v: unknown) => typeof v === "string" && /^[\w.:-]{1,128}$/.test(v);
   const time = (v: unknown) =>
     typeof v === "string" && /T.*Z$/.test(v) && !Number.isNaN(Date.parse(v));
@@ -101,17 +102,22 @@ function breaks(value: Record<string, unknown>, messageId: string | undefined): 
     return true;
   if (!absent(value["expected_system_disk"]) && !text(value["expected_system_disk"], 128, 1))
     return true;
-  if (![undefined, "join", "wait", "reject"].includes(value["on_busy"] as string)) return true;
+  if (![undefined, null, "join", "wait", "reject"].includes(value["on_busy"] as string))
+    return true;
   if (!absent(value["expires_at"]) && !time(value["expires_at"])) return true;
   if (!absent(value["observed_at"]) && !time(value["observed_at"])) return true;
   if (!absent(value["source"]) && !text(value["source"], 200)) return true;
   if (!absent(value["reason"]) && !text(value["reason"], 1_000)) return true;
-  if (![undefined, true, false].includes(value["dry_run"] as boolean)) return true;
+  if (![undefined, null, true, false].includes(value["dry_run"] as boolean)) return true;
   if (typeof body !== "object" || body === null || Array.isArray(body)) return true;
   return breaksCloudRule(body as Record<string, unknown>);
 }
 
-function breaksCloudRule(body: Record<string, unknown>): boolean {
+const withoutNulls = (object: object) =>
+  Object.fromEntries(Object.entries(object).filter(([, member]) => member !== null));
+
+function breaksCloudRule(said: Record<string, unknown>): boolean {
+  const body = withoutNulls(said);
   const { keyname, userid, mode, metadata } = body;
   if ("adminpass" in body) return true;
   if (keyname !== undefined && (typeof keyname !== "string" || keyname === "")) return true;
@@ -121,7 +127,7 @@ function breaksCloudRule(body: Record<string, unknown>): boolean {
   if (mode !== undefined && mode !== "withStopServer") return true;
   if (metadata === undefined) return userid === undefined;
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) return true;
-  const m = metadata as Record<string, unknown>;
+  const m: Record<string, unknown> = withoutNulls(metadata);
   const data = m["user_data"];
   if (data !== undefined) {
     if (typeof data !== "string" || data === "") return true;
@@ -332,7 +338,7 @@ describe("what is kept of an understood command", () => {
       command_id: COMMAND,
       server_id: SERVER,
       admin_pass: SECRET,
-      "os-reinstall": { ...BODY, adminPass: SECRET, metadata: { user_data: userData } },
+      "os-reinstall": { ...BODY, rootpass: SECRET, metadata: { user_data: userData } },
     });
     if (intake.kind !== "understood") throw new Error("was refused");
     expect(JSON.stringify(intake)).not.toContain(SECRET);

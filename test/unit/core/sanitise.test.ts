@@ -12,7 +12,7 @@ describe("the sanitised copy of a command", () => {
       "os-reinstall": { ...BODY, mode: "withStopServer", metadata: { BYOL: "true" } },
       on_busy: "wait",
       dry_run: false,
-      expires_at: 5,
+      expires_at: "2026-11-23T15:00:00+01:00",
     };
     expect(copyOf(command)).toEqual({ bytes: 77, sha256: "hash", command });
   });
@@ -75,10 +75,52 @@ describe("the sanitised copy of a command", () => {
     expect(copyOf(undefined)).toEqual({ bytes: 77, sha256: "hash" });
   });
 
-  it("cuts long texts and names", () => {
-    const copy = copyOf({ reason: "r".repeat(5_000), ["n".repeat(500)]: 1 });
-    expect(copy).toMatchObject({
-      command: { reason: "r".repeat(1_000), ["n".repeat(100)]: "(left out)" },
-    });
+  const HASH = /^\(left out: \d+ characters, sha256 [0-9a-f]{8}…\)$/;
+
+  it.each<[string, (wrong: unknown) => object]>([
+    ["command_id", (wrong) => ({ command_id: wrong })],
+    ["project_id", (wrong) => ({ project_id: wrong })],
+    ["server_id", (wrong) => ({ server_id: wrong })],
+    ["on_busy", (wrong) => ({ on_busy: wrong })],
+    ["expires_at", (wrong) => ({ expires_at: wrong })],
+    ["observed_at", (wrong) => ({ observed_at: wrong })],
+    ["not_before", (wrong) => ({ not_before: wrong })],
+    ["group", (wrong) => ({ group: wrong })],
+    ["dry_run", (wrong) => ({ dry_run: wrong })],
+    ["a long source", (wrong) => ({ source: `${String(wrong)}${"s".repeat(200)}` })],
+    ["a long reason", (wrong) => ({ reason: `${String(wrong)}${"s".repeat(1_000)}` })],
+    ["mode", (wrong) => ({ "os-reinstall": { mode: wrong } })],
+    ["userid", (wrong) => ({ "os-reinstall": { userid: wrong } })],
+    ["BYOL", (wrong) => ({ "os-reinstall": { metadata: { BYOL: wrong } } })],
+    ["encrypted", (wrong) => ({ "os-reinstall": { metadata: { __system__encrypted: wrong } } })],
+    ["the version of an event", (wrong) => ({ specversion: wrong, data: { on_busy: wrong } })],
+    ["the type of an event's data", (wrong) => ({ specversion: "1.0", datacontenttype: wrong })],
+  ])("names a value that broke the rule of %s by length and hash", (_, message) => {
+    const secret = "Correct/Horse=Battery+";
+    const { command } = copyOf(message(secret)) as { command: object };
+    expect(JSON.stringify(command)).not.toContain(secret.slice(0, 7));
+    expect(leavesOf(command).every((leaf) => HASH.test(leaf) || leaf === "1.0")).toBe(true);
+  });
+
+  it.each([[["Correct"]], [{ a: "Correct" }], [1234], [true]])("keeps nothing of %j", (wrong) => {
+    expect(JSON.stringify(copyOf({ on_busy: wrong, override: wrong }))).not.toMatch(/Correct|1234/);
+  });
+
+  it("keeps names that are plain, and says of others how long they are", () => {
+    const secret = Buffer.from("#!/bin/sh\necho secret\n".repeat(9)).toString("base64");
+    const { command } = copyOf({ [secret]: 1, größe_2: 1 }) as { command: object };
+    expect(Object.keys(command)[0]).toMatch(/^\(name of 264 characters, sha256 [0-9a-f]{8}…\)$/);
+    expect(Object.keys(command)[1]).toBe("größe_2");
+  });
+
+  it("keeps a field's value only where that field is", () => {
+    const { command } = copyOf({ mode: "withStopServer", keyname: "k" }) as { command: object };
+    expect(command).toEqual({ mode: "(left out)", keyname: "(left out)" });
   });
 });
+
+function leavesOf(value: unknown): string[] {
+  return typeof value === "object" && value !== null
+    ? Object.values(value).flatMap(leavesOf)
+    : [String(value)];
+}

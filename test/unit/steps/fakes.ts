@@ -1,4 +1,5 @@
 import type { Envelope } from "../../../src/core/envelope.ts";
+import { notesData } from "../../../src/core/notes.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
 import type {
@@ -345,7 +346,10 @@ function fakeJournal(diary: string[]): Journal {
     ended: (from, outcome) => void diary.push(`ended ${from} ${outcome.event.data.event}`),
     dropped: (_id, phase, why) => void diary.push(`dropped ${phase} ${why}`),
     deferred: (_id, phase, why, delayMs) => void diary.push(`deferred ${phase} ${why} ${delayMs}`),
-    ignoredFields: (_id, count) => void diary.push(`ignored ${count}`),
+    noted: (_id, notes) => {
+      if (Object.keys(notesData(notes)).length > 0)
+        diary.push(`noted ${JSON.stringify(notesData(notes))}`);
+    },
     gaveUp: (reason) => void diary.push(`gave up ${reason}`),
     trouble: (message) => void diary.push(`trouble ${message}`),
   };

@@ -72,8 +72,9 @@ end
 -- Is the fault that the emitter saw older than the last success on that server?
 local function healed_since(last_key, observed_at)
   if observed_at == '' then return nil end
-  local at = tonumber(redis.call('HGET', last_key, 'at') or '0')
-  if at > tonumber(observed_at) then return at end
+  -- A server without history was not healed at 1970: nothing is known of it.
+  local at = tonumber(redis.call('HGET', last_key, 'at') or '')
+  if at and at > tonumber(observed_at) then return at end
   return nil
 end
 
