@@ -114,6 +114,7 @@ const TOLD = [
   "why",
   "seen",
   "problems",
+  "system_disk_before",
 ] as const;
 
 function detailsOf(events: readonly ProgressEvent[]): Record<string, unknown> {

@@ -1,43 +1,35 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import { dump } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { documents, only, tool } from "./helm.ts";
 import { unknownIn } from "./metric-names.ts";
+import { createPromtool, type Promtool, type Rule, test } from "./promtool.ts";
+import {
+  age,
+  ended,
+  HEALTHY,
+  OPEN,
+  OVERDUE,
+  oldestLock,
+  paused,
+  relabelled,
+  type Series,
+  UNRESOLVED,
+} from "./series.ts";
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-const run = promisify(execFile);
-
-let folder: string;
+let promtool: Promtool;
 let rules: readonly Rule[];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "ecs-alerts-"));
-  const { spec } = only(
-    await documents("minimal", ["prometheusRule.enabled=true"]),
-    "PrometheusRule",
-  );
-  const groups = spec["groups"] as readonly { readonly rules: readonly Rule[] }[];
-  rules = groups.flatMap((group) => group.rules);
-  writeFileSync(join(folder, "rules.yml"), dump(spec));
+  promtool = await createPromtool();
+  rules = promtool.rules;
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => promtool?.close());
+
+async function promtoolAgrees(tests: readonly object[]): Promise<void> {
+  expect(await promtool.judge(tests)).toBe("");
+}
 
 describe("the alerts", () => {
   it("are valid to Prometheus", async () => {
-    const { stdout } = await run(await tool("promtool"), ["check", "rules", "rules.yml"], {
-      cwd: folder,
-    });
-    expect(stdout).toContain(`${rules.length} rules found`);
+    expect(await promtool.check()).toContain(`${rules.length} rules found`);
   });
 
   it("use metrics, labels and values that the worker has", () => {
@@ -87,51 +79,11 @@ describe("the alerts", () => {
   });
 });
 
-/** One sample a minute. `0+1x60` counts up by one a minute; `0x60` stays; `_` is no sample. */
-type Series = Readonly<Record<string, string>>;
-
-/** Two hours and more of a worker that has something to do. */
-const HEALTHY: Series = {
-  'build_info{version="1",node="v24"}': "1x400",
-  'dependency_up{dependency="rabbitmq"}': "1x400",
-  'dependency_up{dependency="redis"}': "1x400",
-  'dependency_up{dependency="cloud"}': "1x400",
-  open_commands: "3x400",
-  locks: "2x400",
-  locks_overdue: "0x400",
-  oldest_lock_age_seconds: "300x400",
-  'oldest_command_age_seconds{phase="waiting"}': "1800x400",
-  'oldest_command_age_seconds{phase="watch"}': "90x400",
-  'message_overdue_seconds{rung="0"}': "0x400",
-  'message_overdue_seconds{rung="10000"}': "0x400",
-  // Nine of ten within ten seconds.
-  'queue_delay_seconds_bucket{le="10"}': "0+9x400",
-  'queue_delay_seconds_bucket{le="300"}': "0+10x400",
-  'queue_delay_seconds_bucket{le="+Inf"}': "0+10x400",
-  'steps_total{phase="watch",result="next"}': "0+6x400",
-  unresolved_total: "0x400",
-  'commands_total{outcome="succeeded"}': "0+1x400",
-  'commands_total{outcome="failed"}': "0x400",
-  'commands_total{outcome="unresolved"}': "0x400",
-  'publishes_total{kind="step",result="confirmed"}': "0+6x400",
-  'cloud_requests_total{operation="look",outcome="ok"}': "0+30x400",
-  'cloud_requests_total{operation="look",outcome="throttled"}': "0+1x400",
-  'cloud_errors_total{operation="look",code="APIGW.0308"}': "0+1x400",
-  'breaker_state{breaker="ecs"}': "0x400",
-  'breaker_state{breaker="auth"}': "0x400",
-  clock_offset_seconds: "-1x400",
-  'evidence_samples{disk="replaced"}': "0+1x400",
-  'evidence_samples{disk="kept"}': "0x400",
-  'swept_total{result="revived"}': "0x400",
-  'epoch_changes_total{cause="first"}': "1x400",
-  'epoch_changes_total{cause="restarted"}': "0x400",
-};
-
 /** What makes each alert fire, and when it must. */
 const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Series }>> = {
-  EcsReinstallUnresolved: { at: "30m", series: { unresolved_total: "0x20 1x100" } },
-  EcsReinstallLocksOverdue: { at: "30m", series: { locks_overdue: "0x20 1x100" } },
-  EcsReinstallOldLock: { at: "2h", series: { oldest_lock_age_seconds: "0+60x200" } },
+  EcsReinstallUnresolved: { at: "30m", series: { [UNRESOLVED]: "0x20 1x100" } },
+  EcsReinstallLocksOverdue: { at: "30m", series: { [OVERDUE]: "0x20 1x100" } },
+  EcsReinstallOldLock: { at: "2h", series: { [oldestLock("reinstall")]: "0+60x200" } },
   EcsReinstallDeadLetters: {
     at: "30m",
     series: { 'dead_letters_total{reason="invalid"}': "_x25 1x100" },
@@ -139,8 +91,8 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   EcsReinstallFailing: {
     at: "30m",
     series: {
-      'commands_total{outcome="failed"}': "0+1x100",
-      'commands_total{outcome="succeeded"}': "5x100",
+      [ended("failed")]: "0+1x100",
+      [ended("succeeded")]: "5x100",
     },
   },
   EcsReinstallNoConsumers: {
@@ -155,11 +107,12 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     at: "40m",
     series: { 'dependency_up{dependency="redis",pod="other"}': "1x20 0x100" },
   },
-  EcsReinstallBacklog: { at: "60m", series: { open_commands: "3x20 201x100" } },
+  EcsReinstallBacklog: { at: "60m", series: { [OPEN]: "3x20 201x100" } },
   EcsReinstallBacklogAge: {
     at: "2h",
-    series: { 'oldest_command_age_seconds{phase="waiting"}': "0+60x200" },
+    series: { [age("waiting")]: "0+60x200" },
   },
+  EcsReinstallPaused: { at: "5h", series: { [paused()]: "0x20 1x400" } },
   EcsReinstallQueueDelay: {
     at: "40m",
     series: {
@@ -176,7 +129,10 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   },
   EcsReinstallStuck: {
     at: "60m",
-    series: { 'steps_total{phase="watch",result="next"}': "0+6x20 120x100" },
+    series: {
+      'steps_total{phase="watch",result="next"}': "0+6x20 120x100",
+      'deliveries_total{queue="work",disposition="ack"}': "0+6x20 120x100",
+    },
   },
   EcsReinstallSwept: { at: "30m", series: { 'swept_total{result="revived"}': "0x20 1x100" } },
   EcsReinstallStepErrors: {
@@ -224,188 +180,3 @@ describe("no worker at all", () => {
     await promtoolAgrees([test("none", "10m", {}, "EcsReinstallNoConsumers")]);
   });
 });
-
-describe("a delay queue that stands still", () => {
-  const alert = "EcsReinstallDelayQueueStuck";
-  const late = (rung: number, values: string) => ({
-    [`message_overdue_seconds{rung="${rung}"}`]: values,
-  });
-
-  it("is named by its delay, each for itself", async () => {
-    const series = { ...HEALTHY, ...late(2_000, "0x20 90x100"), ...late(60_000, "0x20 61x100") };
-    await promtoolAgrees([
-      firing("both", "23m", series, alert, [{ rung: "2000" }, { rung: "60000" }]),
-    ]);
-  });
-
-  it("is told before the sweeper touches its messages, and not at the first late one", async () => {
-    // Seen a minute and a half after a message was due.
-    const series = { ...HEALTHY, ...late(2_000, "0x20 90+60x100") };
-    await promtoolAgrees([
-      firing("at once", "22m", series, alert, []),
-      firing("after two minutes", "23m", series, alert, [{ rung: "2000" }]),
-    ]);
-  });
-
-  it("is not told when messages were late for a moment, when RabbitMQ is away, or for the work queue", async () => {
-    const moment = { ...HEALTHY, ...late(2_000, "0x20 90 90 0x100") };
-    const away = {
-      ...HEALTHY,
-      ...late(2_000, "0x20 90+60x100"),
-      'dependency_up{dependency="rabbitmq"}': "1x19 0x100",
-    };
-    const work = { ...HEALTHY, ...late(0, "0x20 90+60x100") };
-    await promtoolAgrees([
-      firing("moment", "23m", moment, alert, []),
-      firing("away", "40m", away, alert, []),
-      firing("work", "40m", work, alert, []),
-    ]);
-  });
-});
-
-describe("the age of the backlog", () => {
-  it("is that of the oldest command, whatever its phase", async () => {
-    const alert = "EcsReinstallBacklogAge";
-    // It moves from one phase to another all the time: neither is over the limit for long.
-    const series = {
-      ...HEALTHY,
-      'oldest_command_age_seconds{phase="waiting"}': "4000 0 4000 0 4000 0 4000 0 4000 0 4000x90",
-      'oldest_command_age_seconds{phase="submit"}': "0 4000 0 4000 0 4000 0 4000 0 4000 0x90",
-    };
-    await promtoolAgrees([firing("moving", "7m", series, alert, [{ alertname: alert }])]);
-  });
-
-  it("may be as great as a job's deadline and the time of stopping", async () => {
-    const series = { ...HEALTHY, 'oldest_command_age_seconds{phase="watch"}': "3500x100" };
-    await promtoolAgrees([firing("slow", "60m", series, "EcsReinstallBacklogAge", [])]);
-  });
-});
-
-describe("errors of the cloud by code", () => {
-  const alert = "EcsReinstallCloudErrorCode";
-  const looks = (outcome: string) => `cloud_requests_total{operation="look",outcome="${outcome}"}`;
-  const coded = (operation: string, code: string) =>
-    `cloud_errors_total{operation="${operation}",code="${code}"}`;
-
-  it("are told once for each operation and code", async () => {
-    const series = {
-      ...HEALTHY,
-      [looks("throttled")]: "0+15x400",
-      [coded("look", "APIGW.0308")]: "0+15x400",
-      'cloud_requests_total{operation="job",outcome="ok"}': "0+4x400",
-      'cloud_requests_total{operation="job",outcome="error"}': "0+6x400",
-      [coded("job", "Common.0025")]: "0+3x400",
-      [coded("job", "none")]: "0+3x400",
-    };
-    await promtoolAgrees([
-      firing("each", "40m", series, alert, [
-        { operation: "look", code: "APIGW.0308" },
-        { operation: "job", code: "Common.0025" },
-        { operation: "job", code: "none" },
-      ]),
-    ]);
-  });
-
-  it("are not told one by one, nor while they are a small part", async () => {
-    const one = {
-      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1x100",
-      [coded("reinstall", "Ecs.0314")]: "_x25 1x100",
-    };
-    const four = {
-      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1 2 3 4x100",
-      [coded("reinstall", "Ecs.0314")]: "_x25 1 2 3 4x100",
-    };
-    // 5 of 31 a minute.
-    const few = { [looks("error")]: "0+5x400", [coded("look", "Ecs.0615")]: "0+5x400" };
-    await promtoolAgrees([
-      firing("one", "40m", { ...HEALTHY, ...one }, alert, []),
-      firing("four", "40m", { ...HEALTHY, ...four }, alert, []),
-      firing("few", "40m", { ...HEALTHY, ...few }, alert, []),
-    ]);
-  });
-
-  it("are over half an hour after the last", async () => {
-    const series = {
-      ...HEALTHY,
-      'cloud_requests_total{operation="reinstall",outcome="refused"}': "_x25 1 2 3 4 5x100",
-      [coded("reinstall", "Ecs.0314")]: "_x25 1 2 3 4 5x100",
-    };
-    await promtoolAgrees([
-      firing("soon", "50m", series, alert, [{ operation: "reinstall", code: "Ecs.0314" }]),
-      firing("later", "65m", series, alert, []),
-    ]);
-  });
-});
-
-/** The series of another pod. */
-function relabelled(series: Series): Series {
-  return Object.fromEntries(
-    Object.entries(series).map(([name, values]) => [
-      name.includes("{") ? name.replace("{", '{pod="new",') : `${name}{pod="new"}`,
-      values,
-    ]),
-  );
-}
-
-/** At that time the named alert fires and no other; without a name none does. */
-function test(name: string, at: string, series: Series, alert?: string): object {
-  return {
-    name,
-    interval: "1m",
-    input_series: Object.entries(series).map(([one, values]) => ({
-      series: fullName(one),
-      values,
-    })),
-    promql_expr_test: [
-      {
-        expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
-        eval_time: at,
-        ...(alert === undefined
-          ? {}
-          : { exp_samples: [{ labels: `{alertname="${alert}"}`, value: 1 }] }),
-      },
-    ],
-  };
-}
-
-/** At that time exactly these instances of one alert fire. */
-function firing(
-  name: string,
-  at: string,
-  series: Series,
-  alert: string,
-  instances: readonly Readonly<Record<string, string>>[],
-): object {
-  const labels = [...new Set(instances.flatMap((one) => Object.keys(one)))];
-  const told = (one: Readonly<Record<string, string>>) =>
-    labels.map((label) => `${label}="${one[label]}"`).join(",");
-  return {
-    ...test(name, at, series),
-    promql_expr_test: [
-      {
-        expr: `count by (${labels.join(", ")}) (ALERTS{alertstate="firing",alertname="${alert}"})`,
-        eval_time: at,
-        exp_samples: instances.map((one) => ({ labels: `{${told(one)}}`, value: 1 })),
-      },
-    ],
-  };
-}
-
-function fullName(short: string): string {
-  const [name = "", labels = ""] = short.replace(/\}$/, "").split("{");
-  const pod = labels.includes("pod=") ? "" : 'pod="one",';
-  return `ecs_reinstall_${name}{namespace="ops",job="ecs",${pod}${labels}}`;
-}
-
-async function promtoolAgrees(tests: readonly object[]): Promise<void> {
-  const file = join(mkdtempSync(join(folder, "test-")), "tests.yml");
-  writeFileSync(
-    file,
-    dump({ rule_files: ["../rules.yml"], evaluation_interval: "1m", tests }, { noRefs: true }),
-  );
-  const judged = await run(await tool("promtool"), ["test", "rules", file]).then(
-    () => "",
-    (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
-  );
-  expect(judged).toBe("");
-}

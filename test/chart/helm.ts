@@ -34,9 +34,14 @@ export async function template(
   helm: "helm3" | "helm4",
   name: string,
   settings: readonly string[] = [],
+  release: { readonly name: string; readonly namespace: string } = {
+    name: "ecs",
+    namespace: "ops",
+  },
 ): Promise<string> {
   const set = settings.flatMap((setting) => ["--set", setting]);
-  const args = ["template", "ecs", CHART, "-n", "ops", "-f", valuesFile(name), ...set];
+  const { name: called, namespace } = release;
+  const args = ["template", called, CHART, "-n", namespace, "-f", valuesFile(name), ...set];
   return (await run(await tool(helm), args, LIMITS)).stdout;
 }
 
@@ -74,8 +79,9 @@ export function documentsOf(rendered: string): readonly Document[] {
 export async function documents(
   name: string,
   settings: readonly string[] = [],
+  release?: { readonly name: string; readonly namespace: string },
 ): Promise<readonly Document[]> {
-  return documentsOf(await template("helm4", name, settings));
+  return documentsOf(await template("helm4", name, settings, release));
 }
 
 /** The one document of a kind. */

@@ -152,6 +152,14 @@ describe("what a runbook says", () => {
     expect(programs.filter((program) => !PROGRAMS.includes(program))).toEqual([]);
   });
 
+  it.each(all)("%s: it fights neither Helm nor KEDA, nor asks for a right in Redis", (file) => {
+    const text = read(file);
+    expect(text).not.toMatch(/redis-cli|npx /);
+    expect(text).not.toMatch(
+      /rollout undo|kubectl[^\n]* (?:scale|set|edit|patch|apply|delete deployment)\b/,
+    );
+  });
+
   it.each(all)("%s: what it calls a setting is one", (file) => {
     const settings = readFileSync(join(ROOT, "docs/configuration.md"), "utf8");
     const named = [...read(file).matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g)].map(
@@ -169,7 +177,7 @@ const PROGRAMS = [
   "logs",
   "curl",
   "kubectl",
-  "redis-cli",
+  "helm",
   "rabbitmqctl",
   "rabbitmqadmin",
   "rabbitmq-diagnostics",

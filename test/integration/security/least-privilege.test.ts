@@ -79,7 +79,7 @@ describe.each([
     await stage.emitter.send(stage.command(joins, one.id));
     await stage.emitter.send(stage.command(plain, one.id));
     await stage.emitter.send(stage.command(waits, one.id, { on_busy: "wait" }));
-    await stage.emitter.event(plain, "duplicate");
+    await stage.emitter.misuse(plain, "duplicate");
     await stage.emitter.event(joins, "joined");
     await stage.emitter.event(running, "stopping");
     const all = [plain, running, joins, waits];

@@ -170,7 +170,7 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
     expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
     expect((await stage.emitter.outcome(again)).data.event).toBe("succeeded");
     await send(id, one?.id, BODY);
-    await stage.emitter.event(id, "duplicate");
+    await stage.emitter.misuse(id, "duplicate");
     await send(id, one?.id, { ...BODY, metadata: { user_data: twice(USER_DATA_BASE64) } });
     await stage.emitter.event(id, "rejected");
     await look(id, one?.id);
