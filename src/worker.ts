@@ -1,5 +1,6 @@
 import type { ProjectId } from "./contract/ids.ts";
 import { rungAtLeast } from "./core/backoff.ts";
+import { type Death, deathOf, isOfTheQueue } from "./core/death.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
 import { type Intake, type IntakeRules, readCommand } from "./core/intake.ts";
 import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
@@ -44,7 +45,6 @@ export function createWorker(deps: WorkerDeps): Worker {
   const { outlet, clock, rules, journal, signal, projects } = deps;
   const intakeRules = { projects, ...deps.intake };
   const admit = createAdmit(deps);
-  const admitUndeliverable = createAdmitUndeliverable(deps);
   const runStep = createRunStep(deps);
   const hop = createHop(deps);
   const complete = createComplete(deps);
@@ -175,8 +175,9 @@ export function createWorker(deps: WorkerDeps): Worker {
     kind: "command" | "step",
     came: PutAside | null = null,
   ): Promise<Disposition> {
+    const death = deathOf(delivery.headers);
     if (kind === "command") {
-      return takeRaw(admitUndeliverable, delivery, {
+      return takeRaw(createAdmitUndeliverable(deps, death), delivery, {
         arrivedAtMs: came?.arrivedAtMs ?? clock.nowMs(),
         redelivered: true,
         doubt: true,
@@ -186,6 +187,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     const read = readEnvelope(delivery.body);
     if (read.kind !== "envelope") return setAside(delivery, read);
     const { envelope } = read;
+    if (isOfTheQueue(death)) return takeOverdue(envelope, death);
     const revived: Envelope = {
       ...envelope,
       revived: envelope.revived + 1,
@@ -209,6 +211,21 @@ export function createWorker(deps: WorkerDeps): Worker {
       ],
       signal,
     );
+    return told === "confirmed" ? "ack" : "requeue";
+  }
+
+  /** A policy took the step out of its queue: no fault of its own, so it goes on as often as that happens. */
+  async function takeOverdue(envelope: Envelope, death: Death | null): Promise<Disposition> {
+    const { order, state } = envelope;
+    journal.trouble("the broker took a step out of its queue; it is put back", {
+      commandId: order.commandId,
+      phase: state.phase,
+      queue: death?.queue,
+      why: death?.reason,
+    });
+    const revived = { ...envelope, revived: envelope.revived + 1, dueMs: clock.nowMs() };
+    const delayMs = rules.ladderMs[0] ?? 0;
+    const told = await outlet.publish([{ kind: "step", envelope: revived, delayMs }], signal);
     return told === "confirmed" ? "ack" : "requeue";
   }
 

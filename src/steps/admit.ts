@@ -9,8 +9,9 @@ import {
   superseded,
   waitFor,
 } from "../core/decide-admission.ts";
+import { type Death, endOfDead } from "../core/death.ts";
 import { type Decision, final } from "../core/decision.ts";
-import { type EventDraft, rejected } from "../core/events.ts";
+import type { EventDraft } from "../core/events.ts";
 import { type IntakeNotes, notesData } from "../core/notes.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { imageObjection } from "../core/image-fitness.ts";
@@ -136,23 +137,17 @@ function noted(decision: Decision, notes: IntakeNotes | undefined): Decision {
  * Step 0 for a command that the broker gave up on: it is carried no further, unless it was on its way before
  * or may have been.
  */
-export function createAdmitUndeliverable(deps: StepDeps) {
+export function createAdmitUndeliverable(deps: StepDeps, death: Death | null) {
   return createAdmit(deps, async (_deps, understood, claimed, signal) => {
     const { order } = understood;
     // Whoever holds the lock: "nothing was done" is not said where it is not known.
     if (claimed.doubt && !order.dryRun) return decideClaimed(deps, understood, claimed, signal);
     const { claim, lock } = claimed;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
-    const decision = final(rejected([UNDELIVERABLE], `rejected: ${UNDELIVERABLE.code}`));
+    const decision = final(endOfDead(death, deps.clock.nowMs()));
     return { kind: "conclude", claim, token, decision };
   });
 }
-
-const UNDELIVERABLE = {
-  path: "",
-  code: "undeliverable",
-  message: "was delivered too often without being taken; nothing was done",
-};
 
 /** The server's lock has answered: look, line up, or end. For new commands and for waiting ones. */
 export async function afterLock(

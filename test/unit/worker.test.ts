@@ -344,6 +344,28 @@ describe("what the broker gave up on", () => {
     });
   });
 
+  it.each(["expired", "maxlen"])(
+    "a step that the queue gave up by itself (%s) goes on uncounted, without a copy",
+    async (reason) => {
+      const world = createWorld();
+      const sent = envelope(STATES.watch, { deaths: 2 });
+      const headers = { "x-death": [{ reason, queue: "ecs.reinstall.work" }] };
+      const dead = delivery(sent, { headers });
+      expect(await createWorker(world.deps).takeDead(dead, "step")).toBe("ack");
+      expect(world.published).toEqual([
+        { kind: "step", envelope: { ...sent, revived: 1, dueMs: NOW }, delayMs: 2_000 },
+      ]);
+    },
+  );
+
+  it("a command that expired in its queue is told so", async () => {
+    const world = createWorld();
+    const headers = { "x-death": [{ reason: "expired", queue: "ecs.reinstall.commands" }] };
+    const dead = delivery(COMMAND_FIELDS, { headers });
+    expect(await createWorker(world.deps).takeDead(dead, "command")).toBe("ack");
+    expect(names(world)).toEqual(["event:expired"]);
+  });
+
   it("a step stays where it is while that is not confirmed", async () => {
     const world = createWorld();
     world.answers.publish = () => "unconfirmed";

@@ -267,7 +267,7 @@ describe("a command that the store knows, or cannot take now", () => {
 describe("a command that the broker gave up on", () => {
   async function undeliverable(lock: LockAnswer, doubt = false, changed: Partial<Order> = {}) {
     const world = withLock(lock, doubt);
-    const step = createAdmitUndeliverable(world.deps);
+    const step = createAdmitUndeliverable(world.deps, null);
     const result = await step(order(changed), BODY, DELIVERY, world.signal);
     if (result.kind !== "conclude") throw new Error(result.kind);
     return { ...result, world };
