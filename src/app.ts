@@ -24,11 +24,12 @@ import { createGauges } from "./observe/gauges.ts";
 import { createHealth } from "./observe/health.ts";
 import { createHttpServer } from "./observe/http-server.ts";
 import { createJournal } from "./observe/journal.ts";
-import { createLogger, type Logger } from "./observe/logger.ts";
+import type { Logger } from "./observe/logger.ts";
 import { meteredCloud } from "./observe/metered-cloud.ts";
 import { meteredStore } from "./observe/metered-store.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
+import { createProcessLog } from "./observe/process-log.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
 import {
   amqpSecrets,
@@ -58,15 +59,18 @@ export interface App {
   stop(): Promise<void>;
   /** Settles (rejects) when the process must not go on, e.g. a Redis that `strict` durability refuses. */
   readonly fatal: Promise<never>;
+  /** Resolves when every line of the log is written, or after `limitMs`. */
+  flushLog(limitMs: number): Promise<void>;
   httpAddress(): { readonly host: string; readonly port: number } | null;
 }
 
 /** Puts the worker together: adapters, steps, worker, what watches over them. The only file that knows all others. */
 export function createApp(config: Config, { reach = () => {} }: AppOptions = {}): App {
   const { protocol, cloud: cloudConfig } = config;
-  const logger = createLogger({ level: config.log.level, secrets: secretsOf(config) });
   const version = versionOfPackage();
   const metrics = createMetrics({ version, projects: cloudConfig.projects });
+  const log = createProcessLog({ level: config.log.level, secrets: secretsOf(config) }, metrics);
+  const { logger } = log;
   const tracing = tracingOf(config, version, logger);
   const clock = systemClock;
   const hardStop = new AbortController();
@@ -173,6 +177,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   return {
     logger,
     fatal: fatal.promise,
+    flushLog: log.flush,
     httpAddress: () => http.address(),
     async start() {
       await http.start();

@@ -108,6 +108,12 @@ export const CATALOGUE = {
     { why: IMPLAUSIBLE_STAMPS },
   ),
 
+  logLinesLost: counter(
+    "log_lines_lost_total",
+    "Lines of the log that were dropped: nobody read standard output, or its disk is full.",
+    {},
+  ),
+
   deliveries: counter("deliveries_total", "Deliveries settled, by what the broker was told.", {
     queue: QUEUE_ROLES,
     disposition: DELIVERY_ENDS,

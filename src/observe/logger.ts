@@ -10,8 +10,8 @@ export interface LoggerOptions {
   readonly secrets?: readonly SecretSource[];
   /** Fields of every line, besides `service`. */
   readonly base?: Readonly<Record<string, string | number>>;
-  /** Standard output when left out, written before the call returns: the last line of a crash is there. */
-  readonly destination?: DestinationStream;
+  /** Gets each finished line (src/observe/log-output.ts). */
+  readonly destination: DestinationStream;
 }
 
 /**
@@ -41,6 +41,6 @@ export function createLogger({
       serializers: { err: (plain: unknown) => plain },
       hooks: { streamWrite: scrub },
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination,
   );
 }

@@ -92,6 +92,8 @@ export interface Metrics {
   epochChanged(cause: EpochCause): void;
   dependency(name: Dependency, up: boolean): void;
   reconnected(name: Dependency): void;
+  /** A line of the log was lost: nobody read standard output, or its disk is full. */
+  logLineLost(): void;
 
   /** The page for Prometheus. */
   page(): Promise<string>;
@@ -140,6 +142,7 @@ export function createMetrics({
     duplicate: (kind) => m.duplicates.inc({ kind }),
     unknownFields: (count) => m.unknownFields.inc(count),
     implausibleTimestamp: (why) => m.implausibleTimestamps.inc({ why }),
+    logLineLost: () => m.logLinesLost.inc(),
 
     queued: (seconds) => m.queueDelay.observe(Math.max(0, seconds)),
     queueLengths(messages) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage } from "../support/stage.ts";
 import { startWorker } from "../support/worker-process.ts";
@@ -91,6 +92,45 @@ describe("the HTTP API", () => {
     await worker.stop();
   });
 });
+
+describe("a signal", () => {
+  it.each(["SIGHUP", "SIGINT"] as const)("%s stops it in good order", async (signal) => {
+    const worker = await stage.addWorker();
+    worker.process.signal(signal);
+    expect(await worker.ended()).toBe("exit code 0");
+    expect(worker.log()).toContainEqual(expect.objectContaining({ msg: "worker stopped" }));
+  });
+
+  it.each(["SIGUSR1", "SIGUSR2"] as const)("%s is logged and does nothing", async (signal) => {
+    const worker = await stage.addWorker();
+    worker.process.signal(signal);
+    await eventually(() => worker.log().some(({ msg }) => msg === "signal ignored"));
+    expect((await fetch(`${worker.httpUrl}/readyz`)).status).toBe(200);
+    expect(worker.output()).not.toContain("Debugger listening");
+    expect(await worker.stop()).toBe("exit code 0");
+  });
+
+  it("SIGUSR1 before anybody listens leaves no inspector open", async () => {
+    const port = await freePort();
+    const worker = await stage.spawnWorker([], { NODE_OPTIONS: `--inspect-port=${port}` });
+    // Where Node has not come far enough to open one, its end by the signal is as good.
+    const early = setInterval(() => worker.process.signal("SIGUSR1"), 10);
+    await eventually(
+      () => worker.process.ending ?? worker.log().some(({ msg }) => msg === "worker started"),
+    );
+    clearInterval(early);
+    await eventually(async () => !(await answers(`http://127.0.0.1:${port}/json/version`)));
+    await worker.stop();
+  });
+});
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false;
+  }
+}
 
 describe("SIGTERM", () => {
   it("hands a followed job over to another worker and exits 0 well within the grace time", async () => {

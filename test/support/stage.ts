@@ -40,11 +40,13 @@ export interface Stage {
   addWorker(
     failPoints?: readonly FailPoint[],
     env?: Readonly<Record<string, string>>,
+    logFile?: string,
   ): Promise<WorkerProcess>;
   /** The same without waiting: for a worker that dies or waits at its start. */
   spawnWorker(
     failPoints?: readonly FailPoint[],
     env?: Readonly<Record<string, string>>,
+    logFile?: string,
   ): Promise<WorkerProcess>;
   /** A valid command for a server. */
   command(id: string, serverId: string, more?: Readonly<Record<string, unknown>>): object;
@@ -78,7 +80,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const workers: WorkerProcess[] = [];
   const cloudUrl = options.through?.cloud ?? simulator.url;
 
-  const spawnWorker: Stage["spawnWorker"] = async (failPoints = [], env = {}) => {
+  const spawnWorker: Stage["spawnWorker"] = async (failPoints = [], env = {}, logFile) => {
     const worker = await startWorker(
       {
         ...FAST,
@@ -94,6 +96,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         ...env,
       },
       failPoints,
+      logFile,
     );
     workers.push(worker);
     return worker;
@@ -104,8 +107,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     emitter,
     workers,
     spawnWorker,
-    async addWorker(failPoints, env) {
-      const worker = await spawnWorker(failPoints, env);
+    async addWorker(failPoints, env, logFile) {
+      const worker = await spawnWorker(failPoints, env, logFile);
       await worker.ready();
       return worker;
     },

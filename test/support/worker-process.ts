@@ -38,13 +38,17 @@ export interface WorkerProcess {
 
 const ENTRY = fileURLToPath(new URL("./armed-worker.mjs", import.meta.url));
 
-/** Starts `dist/main.js` with this environment and these fail points; does not wait until it is ready. */
+/**
+ * Starts `dist/main.js` with this environment and these fail points; does not wait until it is ready. `logFile`: where it
+ * writes instead of a file of its own, e.g. `/dev/full`.
+ */
 export async function startWorker(
   env: Readonly<Record<string, string>>,
   failPoints: readonly FailPoint[] = [],
+  logFile?: string,
 ): Promise<WorkerProcess> {
-  const folder = await ownedDirectory("ecs-worker-");
-  const logFile = join(folder.path, "log");
+  logFile ??= join((await ownedDirectory("ecs-worker-")).path, "log");
+  const written = logFile;
   const port = await freePort();
   const child = await spawnOwned(process.execPath, [ENTRY], {
     logFile,
@@ -58,7 +62,7 @@ export async function startWorker(
     },
   });
   const httpUrl = `http://127.0.0.1:${port}`;
-  const output = () => readFileSync(logFile, "utf8");
+  const output = () => readFileSync(written, "utf8");
   return {
     pid: child.pid,
     httpUrl,

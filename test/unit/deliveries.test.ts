@@ -14,7 +14,7 @@ function build() {
     worker: { takeCommand: ack, takeStep: ack, takeDead: ack },
     commandsQueue: "commands",
     metrics,
-    logger: createLogger({ level: "silent", secrets: [] }),
+    logger: createLogger({ level: "silent", destination: { write: () => {} } }),
     clock: fakeClock(),
     signal: new AbortController().signal,
     traced: (handler) => handler,
