@@ -11,6 +11,13 @@ import { createDiskEvidence } from "./adapters/redis/evidence.ts";
 import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
 import { createRedisHealth } from "./adapters/redis/health.ts";
 import { findOverdue } from "./adapters/redis/overdue.ts";
+import {
+  inStoreTime,
+  marksInStoreTime,
+  takenInOurTime,
+  type StoreClock,
+} from "./adapters/redis/in-store-time.ts";
+import { createRedisProbe } from "./adapters/redis/probe.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
@@ -82,11 +89,26 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const fatal = withResolvers();
 
   const redis = createRedisClient(redisSettings(config.redis));
-  const redisHealth = createRedisHealth(redis, (refusal) =>
-    logger.error(refusal, "redis refuses what the worker asks"),
-  );
+  const redisHealth = createRedisHealth(redis, {
+    onRefused: (refusal) => logger.error(refusal, "redis refuses what the worker asks"),
+    maxClockOffsetMs: protocol.maxClockOffsetMs,
+    nowMs: () => clock.monotonicMs(),
+  });
+  const redisProbe = createRedisProbe({
+    redis,
+    projects,
+    clock,
+    onSight: (sight, askedAtMs) => redisHealth.sighted(sight, askedAtMs),
+  });
+  const storeClock: StoreClock = {
+    offsetMs: () => redisHealth.clockOffsetMs(),
+    maxOffsetMs: protocol.maxClockOffsetMs,
+  };
   const scripts = createScriptRunner(redis, redisHealth);
-  const store = createReinstallStore(redis, scripts, storeRules(config), clock);
+  const store = inStoreTime(
+    createReinstallStore(redis, scripts, storeRules(config), clock),
+    storeClock,
+  );
   const evidence = createDiskEvidence(redis, cloudConfig.region, protocol.evidenceMinSamples);
   const budget = createRedisBudget({ redis, clock, ...cloudConfig.budget });
   const cloud = createCloudApi(cloudSettings(config), {
@@ -120,12 +142,12 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     reach,
     journal: tracing?.journal(journal) ?? journal,
     projects,
-    outlet: broker.outlet,
+    outlet: marksInStoreTime(broker.outlet, storeClock),
     region: cloudConfig.region,
     intake: intakeRules(config, amqp),
     signal: hardStop.signal,
   };
-  const worker = createWorker(deps);
+  const worker = takenInOurTime(createWorker(deps), storeClock);
 
   const health = createHealth(
     [brokerProbe(broker), { name: "redis", check: () => redisHealth.check() }, cloudProbe(cloud)],
@@ -159,6 +181,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const gauges = createGauges(metrics, {
     health,
     cloud,
+    redisClockOffsetMs: () => redisHealth.clockOffsetMs(),
     census: () => takeCensus(redis, projects, protocol.jobDeadlineMs),
     queueLengths: () => broker.queueLengths(),
     budgetLeft: () => budget.left(projects),
@@ -182,6 +205,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     async start() {
       await http.start();
       await tracing?.start();
+      redisProbe.start();
       // Rejects when the first try fails; the client goes on trying, and its events say so.
       redis.connect().catch(() => undefined);
       broker.start(
@@ -215,6 +239,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       clearTimeout(hard);
       hardStop.abort();
       gauges.stop();
+      redisProbe.stop();
       await cloud.close();
       redis.disconnect();
       await http.stop();

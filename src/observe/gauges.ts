@@ -8,7 +8,9 @@ import type { Metrics } from "./metrics.ts";
 export interface GaugeSources {
   readonly health: Pick<HealthSource, "dependencies">;
   readonly cloud: { state(): CloudState; clockOffsetMs(): number | null };
-  /** Each may reject: then the last numbers stand. */
+  /** Our clock minus Redis's; null: Redis does not answer. */
+  readonly redisClockOffsetMs: () => number | null;
+  /** Each may reject: then its numbers are nobody's any more, and go from the page. */
   readonly census: () => Promise<Census>;
   readonly evidence: () => Promise<readonly EvidenceCounts[]>;
   /** Seconds by the delay of the queue, in ms. */
@@ -31,6 +33,7 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
   const wasUp = new Map<string, boolean>();
   const everUp = new Set<string>();
   const timers: NodeJS.Timeout[] = [];
+  let storeIsAway = false;
 
   function look(): void {
     for (const { name, state } of sources.health.dependencies()) {
@@ -49,23 +52,48 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     metrics.breaker("auth", auth);
     const offsetMs = sources.cloud.clockOffsetMs();
     if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);
+    const redisOffsetMs = sources.redisClockOffsetMs();
+    if (redisOffsetMs === null) metrics.unknown("redis-clock");
+    else metrics.redisClockOffset(redisOffsetMs / 1000);
   }
 
   async function census(): Promise<void> {
-    metrics.store(await sources.census());
-    const samples = await sources.evidence();
-    metrics.evidenceSamples({
-      replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
-      kept: samples.reduce((sum, { kept }) => sum + kept, 0),
-    });
+    try {
+      metrics.store(await sources.census());
+      const samples = await sources.evidence();
+      metrics.evidenceSamples({
+        replaced: samples.reduce((sum, { replaced }) => sum + replaced, 0),
+        kept: samples.reduce((sum, { kept }) => sum + kept, 0),
+      });
+    } catch (error) {
+      metrics.unknown("store");
+      throw error;
+    }
   }
 
+  /** Also tells that the store went, or came back, between two walks through it. */
   async function overdue(): Promise<void> {
-    metrics.overdue(await sources.overdue());
+    try {
+      metrics.overdue(await sources.overdue());
+    } catch (error) {
+      metrics.unknown("overdue");
+      metrics.unknown("store");
+      storeIsAway = true;
+      throw error;
+    }
+    if (storeIsAway) {
+      storeIsAway = false;
+      await census();
+    }
   }
 
   async function budget(): Promise<void> {
-    metrics.budgetLeft(await sources.budgetLeft());
+    try {
+      metrics.budgetLeft(await sources.budgetLeft());
+    } catch (error) {
+      metrics.unknown("budget");
+      throw error;
+    }
   }
 
   async function queues(): Promise<void> {
@@ -81,7 +109,6 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     try {
       await asked;
     } catch (error) {
-      // The last numbers stand.
       sources.onError(error);
     }
   }

@@ -191,6 +191,11 @@ export const CATALOGUE = {
   ),
   breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
+  redisClockOffset: gauge(
+    "redis_clock_offset_seconds",
+    "Our clock minus Redis's, of several servers the one that differs most; absent while Redis does not answer.",
+    {},
+  ),
 
   openCommands: gauge("open_commands", "Commands without an outcome, of all workers.", {
     project: null,

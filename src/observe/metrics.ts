@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { collectDefaultMetrics, type Gauge, Registry } from "prom-client";
 import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
 import { type Census, LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
@@ -83,6 +83,13 @@ export interface Metrics {
   breaker(name: Breaker, state: BreakerState): void;
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
+  /** Our clock minus Redis's. */
+  redisClockOffset(seconds: number): void;
+  /**
+   * Nobody can say any more what these gauges showed last: they go from the page until they are set again. An alert must
+   * not stand on, or rest on, what a store said that is away.
+   */
+  unknown(gauges: StoreGauges): void;
 
   /** What the store holds, by project. */
   store(seen: Census): void;
@@ -115,6 +122,23 @@ export function createMetrics({
   const cloudCode = bounded();
   const deadReason = bounded();
   if (processMetrics) addProcessMetrics(registry);
+  const storeGauges = {
+    store: [
+      m.openCommands,
+      m.paused,
+      m.phaseCommands,
+      m.oldestCommand,
+      m.locks,
+      m.oldestLock,
+      m.overdueLocks,
+      m.lockAge,
+      m.evidence,
+    ],
+    overdue: [m.overdue],
+    budget: [m.budgetLeft],
+    "redis-clock": [m.redisClockOffset],
+  } as const satisfies Record<StoreGauges, readonly Gauge[]>;
+  for (const gauge of Object.values(storeGauges).flat()) forget(gauge);
 
   return {
     registry,
@@ -182,6 +206,10 @@ export function createMetrics({
     },
     breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),
     clockOffset: (seconds) => m.clockOffset.set(seconds),
+    redisClockOffset: (seconds) => m.redisClockOffset.set(seconds),
+    unknown(gauges) {
+      for (const gauge of storeGauges[gauges]) forget(gauge);
+    },
 
     store(seen) {
       for (const [project, one] of seen) {
@@ -211,6 +239,15 @@ export function createMetrics({
     dependency: (name, isUp) => m.up.set({ dependency: name }, isUp ? 1 : 0),
     reconnected: (name) => m.reconnects.inc({ dependency: name }),
   };
+}
+
+/** What is known from Redis alone, by what is asked together. */
+type StoreGauges = "store" | "overdue" | "budget" | "redis-clock";
+
+/** Without a value, which a gauge without labels has from the start and after `reset()`: it would read 0. */
+function forget(gauge: Gauge): void {
+  gauge.reset();
+  gauge.remove({});
 }
 
 /** In a phase where nothing is. */

@@ -165,6 +165,10 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     series: { 'breaker_state{breaker="auth"}': "0x20 2x100" },
   },
   EcsReinstallClockOff: { at: "30m", series: { clock_offset_seconds: "-1x20 -45x100" } },
+  EcsReinstallRedisClockOff: {
+    at: "30m",
+    series: { redis_clock_offset_seconds: "0.01x20 -40x100" },
+  },
   EcsReinstallEvidenceContradicted: {
     at: "21m",
     series: { 'evidence_samples{disk="kept"}': "0x20 1x100" },

@@ -126,3 +126,37 @@ it.concurrent("replicas are counted where the project's keys are: those of other
     await stage.audit([...plain, ...fleet.ids]);
   });
 });
+
+it.concurrent("a master without a replica is lost: not ready, whichever project it had; ready when it is back", async () => {
+  const idle = "1".repeat(32);
+  const env = { ECS_PROJECTS: `${DEFAULT_PROJECT_ID},${idle}` };
+  await onCluster({ env }, async (stage, cluster) => {
+    const worker = await stage.addWorker();
+    const redis = async () => {
+      const answer = await fetch(`${worker.httpUrl}/readyz`);
+      const { dependencies } = (await answer.json()) as {
+        dependencies: { name: string; state: string; detail: string }[];
+      };
+      return { status: answer.status, ...dependencies.find(({ name }) => name === "redis") };
+    };
+    const owners = [KEY, `ecs:{${idle}}:epoch`].map((key) => cluster.ownerOf(key));
+    for (const owner of await Promise.all(owners)) {
+      await owner.kill();
+      await eventually(async () =>
+        expect(await redis()).toMatchObject({ status: 503, state: "down" }),
+      );
+      // Whoever still listens says that the cluster is down.
+      await eventually(async () => expect((await redis()).detail).toMatch(/project|CLUSTERDOWN/));
+      await owner.start();
+      await eventually(
+        async () => expect(await redis()).toMatchObject({ status: 200, state: "up" }),
+        {
+          timeoutMs: 30_000,
+        },
+      );
+    }
+    const fleet = await sendFleet(stage, 2);
+    await allOnce(stage, fleet);
+    await stage.audit(fleet.ids);
+  });
+});

@@ -278,6 +278,36 @@ it.concurrent.each([
   });
 });
 
+it.concurrent("silent: not ready within seconds, with nothing to do and with steps in hand, and ready again when it answers", async () => {
+  await onPrivateRedis(async (stage, redis) => {
+    const worker = await stage.addWorker();
+    const detail = async () => {
+      const body = (await (await fetch(`${worker.httpUrl}/readyz`)).json()) as {
+        readonly dependencies: readonly { readonly name: string; readonly detail: string }[];
+      };
+      return body.dependencies.find(({ name }) => name === "redis")?.detail;
+    };
+    const gauges = async () => await (await fetch(`${worker.httpUrl}/metrics`)).text();
+    expect(await detail()).toMatch(/^our clock minus Redis's: -?0\.\d+ s$/);
+    await eventually(async () => (await gauges()).includes("\necs_reinstall_open_commands{"));
+    await redis.pause();
+    await eventually(async () => (await readiness(stage)) === 503, { timeoutMs: 5_000 });
+    expect((await dependencies(stage))["redis"]).toBe("down");
+    expect(await liveness(stage)).toBe(200);
+    const fleet = await sendFleet(stage, 2);
+    await eventually(() => worker.output().includes("store-away"), { timeoutMs: 30_000 });
+    expect(await readiness(stage)).toBe(503);
+    // What it said last is no news any more.
+    await eventually(async () => !(await gauges()).includes("\necs_reinstall_open_commands{"), {
+      timeoutMs: 30_000,
+    });
+    await redis.resume();
+    await eventually(async () => (await readiness(stage)) === 200, { timeoutMs: 15_000 });
+    await allOnce(stage, fleet);
+    await stage.audit(fleet.ids);
+  });
+});
+
 it.concurrent("every reply lost after execution, for two seconds in a burst: nothing runs twice with effect", async () => {
   const redis = await startRedis({ appendOnly: true });
   const proxy = await startFlakyProxy(redis.port);

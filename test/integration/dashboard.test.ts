@@ -141,6 +141,7 @@ describe("the alerts after a real run", () => {
       "EcsReinstallBreakerOpen",
       "EcsReinstallAuthFailing",
       "EcsReinstallClockOff",
+      "EcsReinstallRedisClockOff",
       "EcsReinstallEvidenceContradicted",
       "EcsReinstallRedisForgot",
     ]) {

@@ -1,49 +1,105 @@
 import type { RedisClient } from "./client.ts";
+import type { Sight } from "./probe.ts";
 import type { ScriptName, ScriptWatch } from "./script-runner.ts";
 
 export interface RedisHealth extends ScriptWatch {
-  check(): { readonly state: "up" | "down"; readonly detail: string | null };
+  /** A look at Redis that began at `askedAtMs`. */
+  sighted(sight: Sight, askedAtMs: number): void;
+  check(): {
+    readonly state: "up" | "degraded" | "starting" | "down";
+    readonly detail: string | null;
+  };
+  /** Our clock minus Redis's, ms: of several servers the one that we are furthest from. Null while Redis does not answer. */
+  clockOffsetMs(): number | null;
+}
+
+export interface RedisHealthOptions {
+  /** Told once for each new refusal. */
+  readonly onRefused: (refusal: { readonly script: ScriptName; readonly detail: string }) => void;
+  /** Further from Redis's clock than this, nothing new is taken in. */
+  readonly maxClockOffsetMs: number;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 }
 
 /** A refusal counts for this long: what was refused is tried again much sooner, if anybody still wants it. */
 const REFUSED_MS = 30_000;
+/** Clocks of healthy machines are milliseconds apart: somebody should look. */
+const ODD_OFFSET_MS = 5_000;
 
 /**
- * Connected is not enough: a Redis that refuses what we ask (no right, no memory, no disk) looks alive, and every
- * command would wait in silence. `onRefused` is told once for each new refusal.
+ * Connected is not enough: a Redis that stands still, or refuses what we ask (no right, no memory, no disk), looks
+ * alive, and every command would wait in silence. A step that did not find it makes it down at once; it is up again
+ * when a later look found every server.
  */
-export function createRedisHealth(
-  redis: RedisClient,
-  onRefused: (refusal: { readonly script: ScriptName; readonly detail: string }) => void,
-  nowMs: () => number = () => performance.now(),
-): RedisHealth {
+export function createRedisHealth(redis: RedisClient, options: RedisHealthOptions): RedisHealth {
+  const { onRefused, maxClockOffsetMs, nowMs } = options;
   const refusals = new Map<ScriptName, { readonly detail: string; readonly atMs: number }>();
   let lastError: string | null = null;
-  redis.on("error", (error: Error) => {
-    lastError = error.message;
+  /** Null: not asked since it was connected. */
+  let sight: Sight | null = null;
+  let missed: { readonly detail: string; readonly atMs: number } | null = null;
+  redis.on("error", (error: Error & { readonly lastNodeError?: Error | null }) => {
+    lastError = error.lastNodeError?.message ?? error.message;
   });
   redis.on("ready", () => {
     lastError = null;
   });
+  redis.on("close", () => {
+    sight = null;
+  });
+
+  function clockOffsetMs(): number | null {
+    if (redis.status !== "ready" || sight?.kind !== "reached") return null;
+    return sight.clockOffsetsMs.reduce<number | null>(
+      (worst, one) => (worst === null || Math.abs(one) > Math.abs(worst) ? one : worst),
+      null,
+    );
+  }
+
+  function checkClock(): ReturnType<RedisHealth["check"]> {
+    const offsetMs = clockOffsetMs();
+    if (offsetMs === null) return { state: "up", detail: null };
+    const detail = `our clock minus Redis's: ${(offsetMs / 1000).toFixed(3)} s`;
+    if (Math.abs(offsetMs) > maxClockOffsetMs) {
+      const limit = `more than MAX_CLOCK_OFFSET_MS (${maxClockOffsetMs})`;
+      return { state: "down", detail: `${detail}, ${limit}: no new command is taken in` };
+    }
+    return { state: Math.abs(offsetMs) > ODD_OFFSET_MS ? "degraded" : "up", detail };
+  }
 
   return {
+    clockOffsetMs,
     answered: (script) => void refusals.delete(script),
     refused(script, detail) {
       const known = refusals.get(script)?.detail === detail;
       refusals.set(script, { detail, atMs: nowMs() });
       if (!known) onRefused({ script, detail });
     },
+    missed(script, detail) {
+      missed = { detail: `a step did not reach it (${script}): ${detail}`, atMs: nowMs() };
+    },
+    sighted(seen, askedAtMs) {
+      sight = seen;
+      if (seen.kind === "reached" && missed !== null && missed.atMs <= askedAtMs) missed = null;
+    },
     check() {
       const { status } = redis;
       if (status !== "ready") {
         return { state: "down", detail: lastError === null ? status : `${status}: ${lastError}` };
       }
+      if (sight?.kind === "away") {
+        return { state: "down", detail: `does not answer: ${sight.detail}` };
+      }
+      if (missed !== null) return { state: "down", detail: missed.detail };
+      if (sight === null)
+        return { state: "starting", detail: "connected, and has not answered yet" };
       for (const [script, { detail, atMs }] of refusals) {
         if (nowMs() - atMs < REFUSED_MS) {
           return { state: "down", detail: `refuses the script ${script}: ${detail}` };
         }
       }
-      return { state: "up", detail: status };
+      return checkClock();
     },
   };
 }

@@ -40,10 +40,12 @@ export interface Replication {
   readonly timeoutMs: number;
 }
 
-/** Told what Redis says to each script. A Redis that says nothing is no news: the connection has that. */
+/** Told what Redis says to each script. */
 export interface ScriptWatch {
   answered(script: ScriptName): void;
   refused(script: ScriptName, message: string): void;
+  /** Redis was not reached, or said that it cannot just now. */
+  missed(script: ScriptName, message: string): void;
 }
 
 export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
@@ -59,6 +61,7 @@ export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): Scr
         watch?.answered(name);
       } catch (cause) {
         if (isRefusal(cause)) watch?.refused(name, located(messageOf(cause), script));
+        else watch?.missed(name, messageOf(cause));
         return { kind: "away", message: messageOf(cause) };
       }
       const parsed = parseReply(text, shape);
@@ -91,7 +94,7 @@ function replicated(redis: RedisClient, { replicas, timeoutMs }: Replication): S
     if (refused) throw refused;
     if (unheard) throw unheard;
     const count = Number(acknowledged ?? 0);
-    if (count < replicas) throw new Error(`${count} of ${replicas} replicas have what was written`);
+    if (count < replicas) throw new TooFewReplicas(count, replicas);
     return text;
   };
 }
@@ -106,6 +109,12 @@ function load(name: ScriptName): Script {
     readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8");
   const text = `${read("prelude")}\n${read(name)}`;
   return { text, sha: createHash("sha1").update(text).digest("hex") };
+}
+
+class TooFewReplicas extends Error {
+  constructor(count: number, wanted: number) {
+    super(`${count} of ${wanted} replicas have what was written (REDIS_WAIT_REPLICAS)`);
+  }
 }
 
 /** EVALSHA, and EVAL when the server does not know the script (restart, SCRIPT FLUSH): that one never ran. */
@@ -139,6 +148,7 @@ function parseReply<T>(text: unknown, shape: z.ZodType<T>): T | StoreCorrupt | n
 
 /** Redis answered, and the answer is an error that waiting may not mend. */
 function isRefusal(error: unknown): boolean {
+  if (error instanceof TooFewReplicas) return true;
   return error instanceof Error && error.name === "ReplyError" && !PASSING.test(error.message);
 }
 

@@ -38,6 +38,7 @@ function build(changed: Partial<GaugeSources> = {}) {
   const gauges = createGauges(metrics, {
     health: { dependencies: () => [] },
     cloud: { state: () => CLOUD, clockOffsetMs: () => null },
+    redisClockOffsetMs: () => null,
     census: async () => CENSUS,
     evidence: async () => [],
     overdue: async () => new Map([[2_000, 75]]),
@@ -50,7 +51,7 @@ function build(changed: Partial<GaugeSources> = {}) {
     const line = (await metrics.page()).split("\n").find((one) => one.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.split(" ")[1]);
   };
-  return { gauges, errors, value };
+  return { gauges, errors, value, page: () => metrics.page() };
 }
 
 const LATE = 'ecs_reinstall_message_overdue_seconds{rung="2000"}';
@@ -106,21 +107,78 @@ describe("gauges of the store", () => {
     expect(asked).toEqual({ census: 1, overdue: 4 });
   });
 
-  it("stand when the store is away, each for itself", async () => {
-    let away = false;
-    const gone = new Error("away");
-    const { gauges, value, errors } = build({
+  it("are on no page before the first count, not even as 0", async () => {
+    const { value, page } = build();
+    expect(await value("ecs_reinstall_budget_left_ratio")).toBeUndefined();
+    expect(await value("ecs_reinstall_redis_clock_offset_seconds")).toBeUndefined();
+    for (const name of OF_THE_STORE)
+      expect(await page()).not.toMatch(new RegExp(`^${name}[ {]`, "m"));
+  });
+
+  it("go from the page when the store is away, each for itself, and come back with it", async () => {
+    let [away, gone] = [false, false];
+    const { gauges, value, errors, page } = build({
       census: async () => {
-        if (away) throw gone;
+        if (away) throw new Error("no census");
         return CENSUS;
       },
-      overdue: async () => new Map([[2_000, away ? 90 : 75]]),
+      overdue: async () => {
+        if (gone) throw new Error("nothing at all");
+        return new Map([[2_000, 75]]);
+      },
     });
     await gauges.count();
+    expect(await value(OPEN)).toBe(3);
     away = true;
     await gauges.count();
+    expect(await value(OPEN)).toBeUndefined();
+    expect(await value(LATE)).toBe(75);
+    expect(errors).toEqual([new Error("no census")]);
+    away = false;
+    await gauges.count();
     expect(await value(OPEN)).toBe(3);
-    expect(await value(LATE)).toBe(90);
-    expect(errors).toEqual([gone]);
+    gone = true;
+    gauges.start();
+    await vi.advanceTimersByTimeAsync(15_000);
+    for (const name of OF_THE_STORE)
+      expect(await page()).not.toMatch(new RegExp(`^${name}[ {]`, "m"));
+    gone = false;
+    await vi.advanceTimersByTimeAsync(15_000);
+    gauges.stop();
+    expect(await value(OPEN)).toBe(3);
+    expect(await value(LATE)).toBe(75);
+  });
+
+  it("of the request budget and of Redis's clock go with what they were asked of", async () => {
+    let away = false;
+    const { gauges, value } = build({
+      budgetLeft: async () => {
+        if (away) throw new Error("away");
+        return 0.25;
+      },
+      redisClockOffsetMs: () => (away ? null : 40_000),
+    });
+    gauges.start();
+    await gauges.count();
+    expect(await value("ecs_reinstall_budget_left_ratio")).toBe(0.25);
+    expect(await value("ecs_reinstall_redis_clock_offset_seconds")).toBe(40);
+    away = true;
+    await vi.advanceTimersByTimeAsync(15_000);
+    gauges.stop();
+    expect(await value("ecs_reinstall_budget_left_ratio")).toBeUndefined();
+    expect(await value("ecs_reinstall_redis_clock_offset_seconds")).toBeUndefined();
   });
 });
+
+const OF_THE_STORE = [
+  "open_commands",
+  "paused",
+  "phase_commands",
+  "oldest_command_age_seconds",
+  "locks",
+  "oldest_lock_age_seconds",
+  "locks_overdue",
+  "lock_age_seconds",
+  "message_overdue_seconds",
+  "evidence_samples",
+].map((name) => `ecs_reinstall_${name}`);

@@ -1,0 +1,87 @@
+import type { Outlet } from "../../steps/ports/outlet.ts";
+import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
+
+/** Our clock against Redis's. */
+export interface StoreClock {
+  /** Ours minus Redis's, ms; null: not compared yet, or not lately. */
+  readonly offsetMs: () => number | null;
+  /** Further apart than this, nothing new is taken in. */
+  readonly maxOffsetMs: number;
+}
+
+/**
+ * The store for a worker whose clock is not Redis's. How old a command is decides whether Redis may have forgotten it,
+ * and Redis decides by its own clock: so instants go there in Redis's time, and come back in ours. A worker that is ahead
+ * would make every command younger than it is.
+ */
+export function inStoreTime(store: ReinstallStore, clock: StoreClock): ReinstallStore {
+  const offset = rememberedOffset(clock);
+  const back = <T extends { readonly kind: string }>(answer: T): T =>
+    answer.kind === "rebuilding" && "untilMs" in answer && typeof answer.untilMs === "number"
+      ? { ...answer, untilMs: Math.ceil(answer.untilMs + offset()) }
+      : answer;
+  return {
+    ...store,
+    async admit(order, delivery) {
+      const offsetMs = offset();
+      if (Math.abs(offsetMs) > clock.maxOffsetMs) {
+        const seconds = (offsetMs / 1000).toFixed(1);
+        return { kind: "away", message: `our clock is ${seconds} s off Redis's` };
+      }
+      return back(await store.admit(order, { ...delivery, ...moved(delivery, -offsetMs) }));
+    },
+    async refuse(...told) {
+      return back(await store.refuse(...told));
+    },
+  };
+}
+
+/** What is put aside carries instants to whichever worker takes it next: in Redis's time, which all have in common. */
+export function marksInStoreTime(outlet: Outlet, clock: StoreClock): Outlet {
+  const offset = rememberedOffset(clock);
+  return {
+    ...outlet,
+    republishArrival: (raw, marks, signal) =>
+      outlet.republishArrival(raw, { ...marks, ...moved(marks, -offset()) }, signal),
+  };
+}
+
+/** The other end of {@link marksInStoreTime}: what comes back is in our time again. */
+export function takenInOurTime<
+  Came extends Instants,
+  W extends {
+    takeCommand(delivery: never, came?: Came | null): unknown;
+    takeDead(delivery: never, kind: "command" | "step", came?: Came | null): unknown;
+  },
+>(worker: W, clock: StoreClock): W {
+  const offset = rememberedOffset(clock);
+  const ours = (came: Came | null | undefined) => came && { ...came, ...moved(came, offset()) };
+  return {
+    ...worker,
+    takeCommand: (delivery: never, came?: Came | null) => worker.takeCommand(delivery, ours(came)),
+    takeDead: (delivery: never, kind: "command" | "step", came?: Came | null) =>
+      worker.takeDead(delivery, kind, ours(came)),
+  };
+}
+
+interface Instants {
+  readonly arrivedAtMs: number;
+  readonly unseenUntilMs: number | null;
+}
+
+/** Rounded down: a command may be taken for older than it is, never for younger. */
+function moved({ arrivedAtMs, unseenUntilMs }: Instants, byMs: number): Instants {
+  return {
+    arrivedAtMs: Math.floor(arrivedAtMs + byMs),
+    unseenUntilMs: unseenUntilMs === null ? null : Math.floor(unseenUntilMs + byMs),
+  };
+}
+
+/** The last offset that was seen; 0 before the first. A Redis that is away has not changed its clock. */
+function rememberedOffset({ offsetMs }: StoreClock): () => number {
+  let last = 0;
+  return () => {
+    last = offsetMs() ?? last;
+    return last;
+  };
+}

@@ -1,0 +1,112 @@
+import { EventEmitter } from "node:events";
+import { describe, expect, it, vi } from "vitest";
+import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import { createRedisHealth } from "../../../../src/adapters/redis/health.ts";
+
+function build() {
+  const redis = Object.assign(new EventEmitter(), { status: "ready" });
+  const onRefused = vi.fn<(refusal: object) => void>();
+  let nowMs = 0;
+  const health = createRedisHealth(redis as unknown as RedisClient, {
+    onRefused,
+    maxClockOffsetMs: 60_000,
+    nowMs: () => nowMs,
+  });
+  const reached = (...clockOffsetsMs: number[]) =>
+    health.sighted({ kind: "reached", clockOffsetsMs }, nowMs);
+  return {
+    health,
+    redis,
+    onRefused,
+    reached,
+    passMs: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+describe("the readiness of Redis", () => {
+  it("needs an answer, not only a connection", () => {
+    const { health, reached, redis } = build();
+    expect(health.check().state).toBe("starting");
+    reached(0);
+    expect(health.check().state).toBe("up");
+    redis.status = "reconnecting";
+    redis.emit("close");
+    expect(health.check()).toEqual({ state: "down", detail: "reconnecting" });
+    redis.status = "ready";
+    redis.emit("ready");
+    expect(health.check().state).toBe("starting");
+  });
+
+  it("says what the connection said last, of a cluster what its node said", () => {
+    const { health, redis } = build();
+    redis.status = "connecting";
+    redis.emit("error", new Error("WRONGPASS"));
+    expect(health.check().detail).toBe("connecting: WRONGPASS");
+    const all = Object.assign(new Error("Failed to refresh slots cache."), {
+      lastNodeError: new Error("self-signed certificate"),
+    });
+    redis.emit("error", all);
+    expect(health.check().detail).toBe("connecting: self-signed certificate");
+  });
+
+  it("goes at once when a step does not reach it, and comes back with a later look", () => {
+    const { health, reached, passMs } = build();
+    reached(0);
+    passMs(100);
+    health.missed("save", "Command timed out");
+    expect(health.check()).toEqual({
+      state: "down",
+      detail: "a step did not reach it (save): Command timed out",
+    });
+    // That look had begun before the step failed.
+    health.sighted({ kind: "reached", clockOffsetsMs: [0] }, 50);
+    expect(health.check().state).toBe("down");
+    passMs(100);
+    reached(0);
+    expect(health.check().state).toBe("up");
+  });
+
+  it("is what the last look says", () => {
+    const { health, reached } = build();
+    health.sighted({ kind: "away", detail: "Command timed out" }, 0);
+    expect(health.check()).toEqual({ state: "down", detail: "does not answer: Command timed out" });
+    reached(0);
+    expect(health.check().state).toBe("up");
+  });
+
+  it("goes for a while when a script is refused, which is told once", () => {
+    const { health, reached, onRefused, passMs } = build();
+    reached(0);
+    health.refused("admit", "NOPERM");
+    health.refused("admit", "NOPERM");
+    expect(onRefused).toHaveBeenCalledTimes(1);
+    expect(health.check().detail).toBe("refuses the script admit: NOPERM");
+    passMs(30_000);
+    expect(health.check().state).toBe("up");
+  });
+});
+
+describe("the clocks", () => {
+  it.each([
+    [[3], "up", "our clock minus Redis's: 0.003 s"],
+    [[-5_001], "degraded", "our clock minus Redis's: -5.001 s"],
+    [[2, -40_000, 30_000], "degraded", "our clock minus Redis's: -40.000 s"],
+    [[60_001], "down", "our clock minus Redis's: 60.001 s, more than MAX_CLOCK_OFFSET_MS (60000)"],
+  ] as const)("are compared: %j ms is %s", (offsets, state, detail) => {
+    const { health, reached } = build();
+    reached(...offsets);
+    expect(health.check().state).toBe(state);
+    expect(health.check().detail).toContain(detail);
+  });
+
+  it("are not known while Redis does not answer", () => {
+    const { health, reached } = build();
+    expect(health.clockOffsetMs()).toBeNull();
+    reached(40);
+    expect(health.clockOffsetMs()).toBe(40);
+    health.sighted({ kind: "away", detail: "gone" }, 0);
+    expect(health.clockOffsetMs()).toBeNull();
+  });
+});
