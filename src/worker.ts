@@ -89,24 +89,27 @@ export function createWorker(deps: WorkerDeps): Worker {
     defer: Work["defer"],
   ): Promise<Disposition> {
     const refused = await refuse(intake);
+    const { commandId } = intake.subject;
     const aside = async (why: PutAsideWhy): Promise<Disposition> => {
       const delayMs = rungAtLeast(rules.ladderMs[0] ?? 0, rules.ladderMs);
-      journal.deferred(intake.subject.commandId, "refused", why.why, delayMs);
+      journal.deferred(commandId, "refused", why.why, delayMs);
       return (await defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";
     };
-    if (refused.kind === "defer") return aside(refused);
+    if (refused.kind === "defer") {
+      const { detail } = refused;
+      if (detail !== undefined) journal.unreadable(intake.subject, detail);
+      return aside(refused);
+    }
     const told = await outlet.publish(refused.messages, signal);
     if (told === "refused") return aside({ why: "queue-full" });
     if (told === "unconfirmed") return "requeue";
-    const { projectId, commandId } = intake.subject;
     if (refused.kind === "misuse") {
       journal.dropped(commandId, "refused", "id-reused");
       return "ack";
     }
-    if (projectId !== null && projects.includes(projectId)) {
-      await deps.store.told(projectId, commandId);
-    }
-    journal.ended("refused", refused.outcome, null);
+    const { home, outcome } = refused;
+    if (home !== null) await deps.store.told(home, commandId, outcome.event.data.sequence);
+    journal.ended("refused", outcome, null);
     return "ack";
   }
 

@@ -35,12 +35,11 @@ export function toProgressEvent(
   sequence: number,
   draft: EventDraft,
   atMs: number,
-  idSuffix = "",
 ): ProgressEvent {
   const { trace } = subject;
   return {
     specversion: "1.0",
-    id: `${subject.commandId}${idSuffix}/${sequence}`,
+    id: `${subject.commandId}/${sequence}`,
     source: `/ecs-reinstall-worker/${region}/${subject.projectId ?? "-"}`,
     type: `ecs.reinstall.${draft.event}.v1`,
     ...(subject.serverId === null ? {} : { subject: subject.serverId }),
@@ -63,24 +62,34 @@ export function toProgressEvent(
 }
 
 /**
- * An answer to a misuse of an id: a second copy of a command, or another content under its id (contract §3). It is no
- * event of the command that owns the id, so its `command_id` is an alias, `<id>~<hash>`: whoever follows the id never
- * takes the answer to somebody else's mistake for its end. `~` is no character of a command id. The hash is that of
- * everything the answer says, so that an event id never names two contents.
+ * An answer to a misuse of an id: a second copy of a command, or another content under its id (contract §3). The hash is
+ * that of everything the answer says, so that an event id never names two contents, and of the message that it answers.
  */
 export function toMisuseAnswer(
   region: string,
   subject: Subject,
-  draft: EventDraft,
-  atMs: number,
+  answer: { readonly draft: EventDraft; readonly contentHash: string; readonly atMs: number },
 ): ProgressEvent {
-  const plain = toProgressEvent(region, subject, 1, draft, atMs);
-  const alias = `${subject.commandId}~${sha256(JSON.stringify(plain)).slice(0, 12)}`;
-  const { command_id: reused, ...rest } = plain.data;
+  const plain = toProgressEvent(region, subject, 1, answer.draft, answer.atMs);
+  const hash = sha256(JSON.stringify([answer.contentHash, plain]));
+  return underAlias(plain, aliasOf(subject.commandId, hash));
+}
+
+/** A name for what is said about an id that belongs to another command. `~` is no character of a command id. */
+export function aliasOf(id: CommandId, hash: string): string {
+  return `${id}~${hash.slice(0, 12)}`;
+}
+
+/**
+ * The event as one that is not of the command that owns the id: whoever follows the id never takes it for the command's
+ * end. It has number 1 of its alias.
+ */
+export function underAlias(event: ProgressEvent, alias: string): ProgressEvent {
+  const { command_id: reused, sequence: _sequence, ...rest } = event.data;
   return {
-    ...plain,
+    ...event,
     id: `${alias}/1`,
-    data: { command_id: alias, reused_command_id: reused, ...rest },
+    data: { command_id: alias, reused_command_id: reused, sequence: 1, ...rest },
   };
 }
 

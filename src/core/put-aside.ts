@@ -12,8 +12,12 @@ export interface PutAside {
 export type PutAsideWhy =
   | { readonly why: "store-rebuilding"; readonly untilMs: number; readonly doubt: boolean }
   | { readonly why: "store-away" }
+  /** What was refused under its id has to be told first. Nobody has taken this one. */
+  | { readonly why: "refusal-unconfirmed" }
   /** The store has it on record: another delivery has it, it could not be told, or we do not understand what is saved. */
-  | { readonly why: "fenced" | "queue-full" | "later-version" };
+  | { readonly why: "fenced" | "queue-full" | "later-version" }
+  /** A key of ours holds what nobody can read: until a person has looked at it nothing can be stored, so nothing is told. */
+  | { readonly why: "store-unreadable" };
 
 /**
  * What comes this much after it is due is punctual: a memory that began within it can have forgotten no more than a
@@ -50,7 +54,8 @@ export function putAside(
         doubt: doubt || why.doubt,
         unseenUntilMs: why.untilMs,
       };
-    case "store-away": {
+    case "store-away":
+    case "refusal-unconfirmed": {
       // Held up somewhere: another copy may have been taken since it was due.
       const late = unseenUntilMs !== null && nowMs > unseenUntilMs;
       const dueMs = nowMs + delayMs;
@@ -59,6 +64,7 @@ export function putAside(
     case "fenced":
     case "queue-full":
     case "later-version":
+    case "store-unreadable":
       return { arrivedAtMs, doubt: true, unseenUntilMs };
   }
 }

@@ -234,6 +234,11 @@ export const CATALOGUE = {
     quantile: LOCK_QUANTILES,
     project: null,
   }),
+  storeUnreadable: counter(
+    "store_unreadable_total",
+    "Times that a command had to wait because a key of the store holds what nobody can read.",
+    {},
+  ),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
     result: SWEEP_RESULTS,
   }),

@@ -91,6 +91,11 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       logger.error({ reason, ...fields }, "internal message copied to the dead queue");
     },
 
+    unreadable({ commandId, serverId }, detail) {
+      metrics.storeUnreadable();
+      logger.error({ commandId, serverId, detail }, "the store holds what cannot be read");
+    },
+
     trouble(message, fields) {
       logger.error(fields, message);
     },

@@ -30,6 +30,8 @@ export const STEP_OUTCOMES = [
   "stale",
   "fenced",
   "handed-over",
+  "refusal-unconfirmed",
+  "id-taken",
   "store-away",
   "store-rebuilding",
   "not-due",

@@ -112,6 +112,7 @@ function enteredMs(state: State, settleMs: number): number {
 type Unclaimed =
   | Exclude<ClaimAnswer["kind"], "claimed">
   | "handed-over"
+  | "refusal-unconfirmed"
   | "duplicate"
   | "id-reused";
 

@@ -96,6 +96,8 @@ export interface Metrics {
   /** How late the latest message of each delay queue is: seconds, by the delay in ms; 0 is the work queue itself. */
   overdue(seconds: ReadonlyMap<number, number>): void;
   swept(result: SweepResult): void;
+  /** A key of ours held what nobody can read, and kept a command waiting. */
+  storeUnreadable(): void;
   epochChanged(cause: EpochCause): void;
   dependency(name: Dependency, up: boolean): void;
   reconnected(name: Dependency): void;
@@ -235,6 +237,7 @@ export function createMetrics({
       for (const [rung, late] of seconds) m.overdue.set({ rung: String(rung) }, late);
     },
     swept: (result) => m.swept.inc({ result }),
+    storeUnreadable: () => m.storeUnreadable.inc(),
     epochChanged: (cause) => m.epochs.inc({ cause }),
     dependency: (name, isUp) => m.up.set({ dependency: name }, isUp ? 1 : 0),
     reconnected: (name) => m.reconnects.inc({ dependency: name }),

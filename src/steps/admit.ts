@@ -85,6 +85,8 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
           untilMs: answer.untilMs,
           doubt: answer.doubt,
         };
+      case "refusal-unconfirmed":
+        return { kind: "defer", delayMs: rules.ladderMs[0] ?? 0, why: answer.kind };
       case "away":
       case "corrupt":
         return notNow(answer, rules);

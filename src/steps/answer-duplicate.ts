@@ -18,7 +18,11 @@ export function duplicateMessages(region: string, order: Order, view: CommandVie
       updated_at: new Date(view.updatedAtMs).toISOString(),
     },
   };
-  const event = toMisuseAnswer(region, order, { event: "duplicate", data }, view.updatedAtMs);
+  const event = toMisuseAnswer(region, order, {
+    draft: { event: "duplicate", data },
+    contentHash: order.contentHash,
+    atMs: view.updatedAtMs,
+  });
   return misuseMessages(order, event);
 }
 
@@ -31,12 +35,17 @@ export function idReusedMessages(
   subject: Subject,
   reuse: {
     readonly sinceMs: number;
+    readonly contentHash: string;
     readonly problems: readonly Problem[];
     readonly copy: unknown;
   },
 ): Outgoing[] {
   const problems = [...reuse.problems, ID_REUSED];
-  const event = toMisuseAnswer(region, subject, rejected(problems), reuse.sinceMs);
+  const event = toMisuseAnswer(region, subject, {
+    draft: rejected(problems),
+    contentHash: reuse.contentHash,
+    atMs: reuse.sinceMs,
+  });
   const reason = `rejected: ${ID_REUSED.path}: ${ID_REUSED.code}`;
   return misuseMessages(subject, event, { reason, body: reuse.copy });
 }

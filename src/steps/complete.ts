@@ -1,11 +1,10 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "../core/backoff.ts";
-import { type Next, next } from "../core/decision.ts";
 import { type Envelope, isLaterVersion } from "../core/envelope.ts";
-import { type FinalDraft, rejected, toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import type { PutAsideWhy } from "../core/put-aside.ts";
 import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
+import { createDisplaced } from "./displaced.ts";
 import {
   createFinish,
   type FinishDeps,
@@ -14,6 +13,7 @@ import {
   outcomeMessages,
   repeatMessages,
   type Stored,
+  unsavedNext,
 } from "./finish.ts";
 import type { Disposition, Outgoing, Outlet } from "./ports/outlet.ts";
 import type { Journal } from "./ports/journal.ts";
@@ -44,6 +44,7 @@ const KEEP_PAUSE_MS = 200;
 export function createComplete(deps: CompleteDeps) {
   const { outlet, store, journal, clock, rules, region, reach } = deps;
   const finish = createFinish(deps);
+  const endDisplaced = createDisplaced(store, region);
 
   async function tell(messages: readonly Outgoing[], signal: AbortSignal) {
     await reach("step:before-publish");
@@ -79,7 +80,7 @@ export function createComplete(deps: CompleteDeps) {
     const { order, from } = work;
     const told = await tell(messages, signal);
     if (told !== "confirmed") return untold(work, told);
-    await store.told(order.projectId, order.commandId);
+    await store.told(order.projectId, order.commandId, outcome.event.data.sequence);
     journal.ended(from, outcome, order.observedAtMs ?? null);
     return "ack";
   }
@@ -113,7 +114,7 @@ export function createComplete(deps: CompleteDeps) {
           ? null
           : deferred(work, rules.ladderMs[0] ?? 0, { why: "store-away" });
       case "corrupt":
-        return corrupt(work, stored.message, signal);
+        return result.submitted ? null : unreadable(work, stored.message);
     }
   }
 
@@ -153,7 +154,7 @@ export function createComplete(deps: CompleteDeps) {
       } else if (claimed.kind !== "away") break;
       await clock.sleep(KEEP_PAUSE_MS, signal);
     }
-    const decision = unsaved(envelope, result);
+    const decision = unsavedNext(envelope, result, clock.nowMs(), rules);
     const nextOne = nextEnvelope(work.order, result.claim, decision, result.token, clock.nowMs());
     const step = { kind: "step" as const, envelope: nextOne, delayMs: decision.delayMs };
     const told = (await tell([step], signal)) === "confirmed";
@@ -163,34 +164,6 @@ export function createComplete(deps: CompleteDeps) {
       told,
     });
     return told ? "ack" : "requeue";
-  }
-
-  function unsaved(
-    envelope: Envelope,
-    { decision }: Extract<StepResult, { kind: "conclude" }>,
-  ): Next {
-    if (decision.kind === "next") {
-      const { state } = decision;
-      return {
-        ...decision,
-        events: [],
-        state: state.phase === "watch" ? { ...state, announced: false } : state,
-      };
-    }
-    // A sure refusal: nothing was done, so it may come to the line again and be refused again.
-    const { state } = envelope;
-    if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
-    return next(
-      {
-        phase: "waiting",
-        body: state.body,
-        tries: { ...state.tries, attempt: state.tries.attempt + 1 },
-        waitsFor: "store-rebuilding",
-        before: state.before,
-        sinceMs: clock.nowMs(),
-      },
-      rules.ladderMs.at(-1) ?? 0,
-    );
   }
 
   async function again(signal: AbortSignal): Promise<Disposition> {
@@ -214,42 +187,39 @@ export function createComplete(deps: CompleteDeps) {
     return deferred(work, rules.ladderMs.at(-1) ?? 0, { why: "fenced" });
   }
 
-  /** Keys of ours hold what nobody can read: this command ends here, the others go on. */
-  async function corrupt(work: Work, message: string, signal: AbortSignal): Promise<Disposition> {
-    const { order, envelope } = work;
-    journal.trouble("the store holds what cannot be read", {
-      commandId: order.commandId,
-      serverId: order.serverId,
-      detail: message,
-    });
-    const draft: FinalDraft =
-      envelope === null
-        ? rejected([{ path: "command_id", code: "store-unreadable", message }])
-        : {
-            event: "unresolved",
-            data: {
-              seen: message,
-              why: "store-unreadable",
-              next_step: "Repair or delete the named key, then look at the server.",
-            },
-          };
-    const event = toProgressEvent(
-      region,
-      order,
-      envelope?.sequence ?? 1,
-      draft,
-      envelope?.dueMs ?? order.receivedAtMs,
-      "~unreadable",
-    );
-    const outcome: StoredOutcome = {
-      event,
-      reply: order.replyTo ?? null,
-      dead: { reason: `store-unreadable: ${message}`, body: { order, event } },
-    };
-    const told = await tell(outcomeMessages(outcome), signal);
-    if (told !== "confirmed") return untold(work, told);
-    journal.ended(work.from, outcome, null);
-    return "ack";
+  /**
+   * A key of ours holds what nobody can read. Nothing can be stored, so nothing is told: an end that the store does not
+   * have would be followed by another. The message waits, loudly, until a person has looked at the key.
+   */
+  function unreadable(work: Work, message: string): Promise<Disposition> {
+    journal.unreadable(work.order, message);
+    return deferred(work, rules.ladderMs[0] ?? 0, { why: "store-unreadable" });
+  }
+
+  /** The store had forgotten this command, and another one has its id now: it ends under a name of its own. */
+  async function displaced(
+    work: Work,
+    envelope: Envelope,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const ended = await endDisplaced(envelope);
+    switch (ended.kind) {
+      case "finished": {
+        const told = await tell(outcomeMessages(ended.outcome), signal);
+        if (told !== "confirmed") return untold(work, told);
+        await store.told(work.order.projectId, ended.alias, ended.outcome.event.data.sequence);
+        journal.ended(work.from, ended.outcome, null);
+        return "ack";
+      }
+      case "corrupt":
+        return unreadable(work, ended.message);
+      case "rebuilding": {
+        const why = { why: "store-rebuilding", untilMs: ended.untilMs, doubt: true } as const;
+        return deferred(work, rules.ladderMs[0] ?? 0, why);
+      }
+      case "away":
+        return deferred(work, rules.ladderMs[0] ?? 0, { why: "store-away" });
+    }
   }
 
   /** The final event again; and an answer of its own for a copy that asks elsewhere than the original did. */
@@ -276,7 +246,7 @@ export function createComplete(deps: CompleteDeps) {
         if (messages === null && isLaterVersion(result.outbox.next?.envelope)) {
           return deferred(work, rules.ladderMs[0] ?? 0, { why: "later-version" });
         }
-        if (messages === null) return corrupt(work, "the saved step cannot be read", signal);
+        if (messages === null) return unreadable(work, "the saved step cannot be read");
         return answered(work, messages, signal);
       }
       case "finished":
@@ -294,6 +264,7 @@ export function createComplete(deps: CompleteDeps) {
           work,
           idReusedMessages(region, order, {
             sinceMs: result.sinceMs,
+            contentHash: order.contentHash,
             problems: [],
             copy: { order },
           }),
@@ -308,7 +279,9 @@ export function createComplete(deps: CompleteDeps) {
       case "again":
         return again(signal);
       case "corrupt":
-        return corrupt(work, result.message, signal);
+        return unreadable(work, result.message);
+      case "id-taken":
+        return displaced(work, result.envelope, signal);
     }
   };
 }

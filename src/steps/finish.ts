@@ -1,5 +1,5 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import type { Final, Next } from "../core/decision.ts";
+import { type Final, type Next, next } from "../core/decision.ts";
 import {
   ENVELOPE_VERSION,
   type Envelope,
@@ -8,6 +8,7 @@ import {
 } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
+import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type {
@@ -143,6 +144,36 @@ export function nextEnvelope(
     deaths: 0,
     state: decision.state,
   };
+}
+
+/** How a command goes on whose submission could not be saved: its message alone carries what came of it. */
+export function unsavedNext(
+  { state }: Envelope,
+  { decision }: Concluded,
+  nowMs: number,
+  { ladderMs }: Rules,
+): Next {
+  if (decision.kind === "next") {
+    const { state: reached } = decision;
+    return {
+      ...decision,
+      events: [],
+      state: reached.phase === "watch" ? { ...reached, announced: false } : reached,
+    };
+  }
+  // A sure refusal: nothing was done, so it may come to the line again and be refused again.
+  if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
+  return next(
+    {
+      phase: "waiting",
+      body: state.body,
+      tries: { ...state.tries, attempt: state.tries.attempt + 1 },
+      waitsFor: "store-rebuilding",
+      before: state.before,
+      sinceMs: nowMs,
+    },
+    ladderMs.at(-1) ?? 0,
+  );
 }
 
 /** A final event after what must come before it, its repeat to whoever asked, and its copy for the dead queue. */

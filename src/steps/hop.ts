@@ -36,6 +36,7 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
       case "saved":
       case "finished":
       case "stale":
+      case "id-taken":
       case "corrupt":
         return { kind: "over", result: unclaimed(envelope, answer, rules) };
     }

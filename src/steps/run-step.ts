@@ -52,6 +52,8 @@ export function unclaimed(
       return answer;
     case "stale":
       return { kind: "drop", why: "stale" };
+    case "id-taken":
+      return { kind: "id-taken", envelope };
     case "away":
     case "corrupt":
       return notNow(answer, rules);

@@ -66,7 +66,9 @@ export type StepResult =
   | ({ readonly kind: "defer"; readonly delayMs: number } & PutAsideWhy)
   /** The ground has moved under this step: let the broker deliver it again. */
   | { readonly kind: "again" }
-  | { readonly kind: "corrupt"; readonly message: string };
+  | { readonly kind: "corrupt"; readonly message: string }
+  /** Another command has this one's id in the store. */
+  | { readonly kind: "id-taken"; readonly envelope: Envelope };
 
 /** One phase's step: a look and a decision within a step that is claimed. */
 export type PhaseStep<P extends Phase> = (

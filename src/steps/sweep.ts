@@ -87,7 +87,8 @@ export function createSweep(deps: SweepDeps) {
   ): Promise<"revived" | "ended" | "moving"> {
     if (one.outcome !== null) {
       const told = await outlet.publish(outcomeMessages(one.outcome), signal);
-      if (told === "confirmed") await store.told(project, one.commandId);
+      if (told === "confirmed")
+        await store.told(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
     if (one.resume === null) {

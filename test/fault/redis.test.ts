@@ -343,26 +343,34 @@ it.concurrent("every reply lost after execution, for two seconds in a burst: not
   }
 });
 
-it.concurrent("a foreign value at a key of ours ends that command with a reason; the others go on", async () => {
+it.concurrent("a foreign value at a key of ours keeps its command waiting until it is repaired; the others go on", async () => {
   await onPrivateRedis(async (stage, redis) => {
-    await stage.addWorker();
+    const worker = await stage.addWorker();
     const [byLock, byRecord] = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
     const ids = ["by-lock", "by-record"].map(commandId) as [string, string];
+    const malformed = commandId("malformed");
+    const damaged = [`${KEY}lock:${byLock?.id}`, `${KEY}cmd:${ids[1]}`, `${KEY}cmd:${malformed}`];
     await onRedis(redis.url, async (client) => {
-      await client.set(`${KEY}lock:${byLock?.id}`, "somebody else's");
-      await client.set(`${KEY}cmd:${ids[1]}`, "somebody else's");
+      for (const key of damaged) await client.set(key, "somebody else's");
     });
     await stage.emitter.send(stage.command(ids[0], byLock?.id ?? ""));
     await stage.emitter.send(stage.command(ids[1], byRecord?.id ?? ""));
+    await stage.emitter.send({ ...stage.command(malformed, byLock?.id ?? ""), on_busy: "steal" });
     const fine = await sendFleet(stage, 3);
-    for (const id of ids) {
-      const { data } = await stage.emitter.event(id, "rejected");
-      expect(data["problems"]).toMatchObject([{ code: "store-unreadable" }]);
-    }
     await allOnce(stage, fine);
+    await eventually(async () => {
+      const page = await (await fetch(`${worker.httpUrl}/metrics`)).text();
+      expect(Number(/store_unreadable_total (\d+)/.exec(page)?.[1])).toBeGreaterThanOrEqual(3);
+    });
+    // What cannot be stored is not told: no end of theirs may be followed by another.
+    for (const id of [...ids, malformed]) expect(stage.emitter.heard(id)).toEqual([]);
     expect(posts(stage, byLock?.id ?? "") + posts(stage, byRecord?.id ?? "")).toBe(0);
-    await onRedis(redis.url, (client) => client.del(`${KEY}lock:${byLock?.id}`));
-    await stage.audit(fine.ids);
+    await onRedis(redis.url, (client) => client.del(...damaged));
+    for (const id of ids) {
+      expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    }
+    expect((await stage.emitter.outcome(malformed)).data.event).toBe("rejected");
+    await stage.audit([...fine.ids, ...ids]);
   });
 });
 

@@ -349,3 +349,38 @@ describe("a secret", () => {
     expect(stored.join("")).toContain(id);
   });
 });
+
+it("does not use up its id: what was mended runs, with the numbers that follow", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("mended");
+  const good = stage.command(id, server.id);
+  const [first, second] = [
+    { ...good, on_busy: "steal" },
+    { ...good, server_id: "web-01" },
+  ];
+  await stage.emitter.send(first);
+  await eventually(() => stage.emitter.heard(id).length === 1);
+  await stage.emitter.send(second);
+  await eventually(() => stage.emitter.heard(id).length === 2);
+  // A copy of what was refused is told the same again.
+  await stage.emitter.send(first);
+  await eventually(() => stage.emitter.heard(id).length === 3);
+  const texts = stage.emitter.heard(id).map(({ text }) => text);
+  expect(texts[2]).toBe(texts[0]);
+  expect(stage.emitter.heard(id).map(({ event }) => event.id)).toEqual([
+    `${id}/1`,
+    `${id}/2`,
+    `${id}/1`,
+  ]);
+  await stage.emitter.send(good);
+  await stage.emitter.event(id, "succeeded");
+  expect(stage.emitter.story(id).slice(0, 3)).toEqual(["rejected", "rejected", "accepted"]);
+  expect(stage.reinstalls(server.id)).toBe(1);
+  // From now on the id is the command's.
+  await stage.emitter.send(first);
+  const misuse = await stage.emitter.misuse(id, "rejected");
+  expect(misuse.data["problems"]).toMatchObject([{ path: "on_busy" }, { code: "id-reused" }]);
+  await stage.emitter.send(good);
+  await stage.emitter.misuse(id, "duplicate");
+  await stage.audit([id]);
+});

@@ -41,6 +41,7 @@ const QUIET: Journal = {
   deferred() {},
   noted() {},
   gaveUp() {},
+  unreadable() {},
   trouble() {},
 };
 

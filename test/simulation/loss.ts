@@ -1,6 +1,7 @@
 import type { CommandRecord } from "../support/in-memory/memory.ts";
 import { lineageOf } from "./lineage.ts";
 import { REBUILD_HOLD_MS } from "./rules.ts";
+import { REFUSED } from "../support/in-memory/scripts.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -46,6 +47,8 @@ export class Loss {
   }
 
   #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
+    // Of refusals only their numbers are lost.
+    if (was.claim === REFUSED) return;
     const track = this.#world.monitor.track(id);
     if (was.step !== is?.step) track.rewound = true;
     const anew = this.#isPublishedAnew(id);

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../src/contract/event.ts";
+import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
 import { checkOutcome, leavesTrace, type Observed } from "./outcome.ts";
@@ -13,6 +14,10 @@ export interface Track {
   /** Final events, by id. */
   readonly finals: Map<string, ProgressEvent>;
   readonly reuses: Set<string>;
+  /** Events that say that a message was refused before it was admitted: they end that message, not the id. */
+  readonly refusals: Set<string>;
+  /** The highest number of those. */
+  refusedHighest: number;
   /** The store forgot that it was finished while copies were about: it may be carried out anew (design §6). */
   forgotten: boolean;
   /** The store forgot a step that was saved and perhaps not told: who saved it tells it when he likes. */
@@ -62,6 +67,8 @@ export class Monitor {
         highest: 0,
         finals: new Map(),
         reuses: new Set(),
+        refusals: new Set(),
+        refusedHighest: 0,
         forgotten: false,
         rewound: false,
         renumbered: false,
@@ -102,17 +109,16 @@ export class Monitor {
     const [id = "", suffix] = name.split("~");
     const track = this.track(id);
     const seen = this.#contents.get(event.id);
-    // Since when an id belongs to another content, how a duplicate's original stands, and when a command was
-    // refused may be forgotten.
-    const fromMemory = suffix !== undefined || event.data.event === "rejected";
-    const lenient = track.renumbered || (fromMemory && this.#storeForgot());
+    // When a message was refused, and so which numbers its id has used, may be forgotten.
+    const ofRefusal = isRefusal(event) || track.refusals.has(event.id);
+    const lenient = track.renumbered || (ofRefusal && this.#storeForgot());
     if (seen !== undefined && seen !== text && !lenient) {
       this.fail("P8", `event ${event.id} has two contents: ${seen} and ${text}`);
     }
     this.#contents.set(event.id, text);
     // Where the store forgot whose id it was, the other content may have taken it.
-    if (suffix === "unreadable" && !(this.#storeForgot() && track.contents.size > 1))
-      this.fail("bug", `the store was called unreadable: ${text}`);
+    if (event.data["why"] === "id-taken" && !(this.#storeForgot() && track.contents.size > 1))
+      this.fail("bug", `an id was said to be another's: ${text}`);
     if (suffix !== undefined) {
       if (event.data.event === "rejected") track.reuses.add(event.id);
       return;
@@ -133,6 +139,14 @@ export class Monitor {
       if (track.finals.size > 0 && !track.rewound)
         this.fail("P8", `${event.id} follows the final event: ${text}`);
     }
+    if (sequence <= track.refusedHighest && !this.#storeForgot()) {
+      this.fail("P8", `event ${event.id} comes after refusal number ${track.refusedHighest}`);
+    }
+    if (isRefusal(event)) {
+      track.refusals.add(event.id);
+      track.refusedHighest = Math.max(track.refusedHighest, sequence);
+      return;
+    }
     track.highest = Math.max(track.highest, sequence);
     if (!FINAL.has(event.data.event)) return;
     track.finals.set(event.id, event);
@@ -152,7 +166,8 @@ export class Monitor {
   acked({ content }: Message): void {
     this.checks += 1;
     const track = this.track(content.about);
-    if (track.finals.size > 0 || this.#observed.messagesAbout(content.about) > 0) return;
+    if (track.finals.size + track.refusals.size > 0) return;
+    if (this.#observed.messagesAbout(content.about) > 0) return;
     if (this.#observed.isSwept(content.about)) return;
     // Of a command whose id belongs to another content.
     if (track.contents.size > 1 && track.reuses.size > 0) return;
@@ -218,10 +233,14 @@ export class Monitor {
   atRest(storeForgot: boolean): void {
     for (const [id, track] of this.tracks) {
       this.checks += 1;
-      if (track.finals.size === 0) this.fail("P3", `${id} never got an outcome`);
-      const others = track.contents.size - 1;
-      if (!storeForgot && track.reuses.size < others) {
-        this.fail("P3", `${id} was used for ${others + 1} contents; not all were answered`);
+      const answers = track.finals.size + track.refusals.size;
+      if (answers === 0) this.fail("P3", `${id} never got an outcome`);
+      const known = Math.min(1, track.finals.size) + track.refusals.size + track.reuses.size;
+      if (!storeForgot && known < track.contents.size) {
+        this.fail(
+          "P3",
+          `${id} was used for ${track.contents.size} contents; not all were answered`,
+        );
       }
     }
     for (const [serverId, { owner }] of this.#observed.locks) {

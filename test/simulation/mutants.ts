@@ -45,6 +45,19 @@ const COPIES: Partial<Scenario> = {
   emissions: [wish("cmd-1", 0)],
 };
 
+/** A malformed message, and shortly after it the command as it was meant. */
+const MENDED: Partial<Scenario> = {
+  rates: { pause: 0.02, "publish-lost-confirm": 0.05, disconnect: 0.01 },
+  faultsForMs: 100_000,
+  cloud: HONEST,
+  servers: [STOPPED],
+  emissions: [
+    commandOf("cmd-1", STOPPED.id, 0, { userid: "user" }, { on_busy: "steal" }),
+    wish("cmd-1", 300),
+    commandOf("cmd-1", STOPPED.id, 200, { userid: "user" }, { on_busy: "grab" }),
+  ],
+};
+
 /** The protocol broken in one place each. The simulation must notice every one of them. */
 export const MUTANTS: readonly Mutation[] = [
   {
@@ -207,6 +220,20 @@ export const MUTANTS: readonly Mutation[] = [
     what: "after a loss of memory events go on with the numbers that are remembered",
     breaks: ["P8"],
     switches: { staleNumbers: true },
+  },
+  {
+    name: "refusal-numbers",
+    what: "a command that was mended counts its events from 1, as what was refused before it did",
+    breaks: ["P8"],
+    switches: { numberAnew: true },
+    scenario: narrowed(MENDED),
+  },
+  {
+    name: "refusal-overtaken",
+    what: "a command is admitted before what was refused under its id is told",
+    breaks: ["P8"],
+    switches: { admitUnconfirmed: true },
+    scenario: narrowed(MENDED),
   },
   {
     name: "absence-trusted",

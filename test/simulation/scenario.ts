@@ -92,7 +92,7 @@ export function scenarioOf(seed: number): Scenario {
   return {
     ...scenario,
     servers: servers.map((one) => ({ ...one, endsAs: powerAfter(random) })),
-    emissions: conditioned(scenario.emissions, random),
+    emissions: mended(conditioned(scenario.emissions, random), random),
     // A listener's queue that is full.
     rates: random.chance(0.2)
       ? { ...rates, "publish-refused": random.pick([0.05, 0.2, 0.5]) }
@@ -113,6 +113,20 @@ function conditioned(emissions: readonly Emission[], random: Random): Emission[]
     conditions.set(plain, condition);
     const body = { ...(JSON.parse(plain) as object), ...condition };
     return { ...emission, body: Buffer.from(JSON.stringify(body)) };
+  });
+}
+
+/** Drawn after that: some commands are sent malformed first (or again, later), and then as they were meant. */
+function mended(emissions: readonly Emission[], random: Random): Emission[] {
+  return emissions.flatMap((emission) => {
+    if (!random.chance(0.08)) return [emission];
+    const body = JSON.parse(emission.body.toString("utf8")) as object;
+    const malformed = Array.from({ length: random.pick([1, 1, 2]) }, (_, index): Emission => {
+      const wrong = { ...body, on_busy: `steal ${index}` };
+      const atMs = Math.max(0, emission.atMs - 3_000 + random.wild(1, 60_000));
+      return { ...emission, atMs, body: Buffer.from(JSON.stringify(wrong)) };
+    });
+    return [emission, ...malformed, ...(random.chance(0.5) ? malformed.slice(0, 1) : [])];
   });
 }
 

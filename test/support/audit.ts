@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { FINAL_EVENTS } from "../../src/contract/event.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import type { HeardEvent } from "./emitter.ts";
+import { isRefusal } from "./refusals.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
 
 export interface AuditInput {
@@ -20,6 +21,8 @@ export function auditHistory({ heard, simulator, commands }: AuditInput): string
   const texts = new Map<string, string>();
   const lastNumber = new Map<string, number>();
   const finals = new Map<string, string>();
+  /** Those of messages that were refused: what is mended may come under the id again. */
+  const refused = new Set<string>();
 
   for (const { event, text } of heard) {
     const { command_id: id, sequence, event: name } = event.data;
@@ -36,8 +39,10 @@ export function auditHistory({ heard, simulator, commands }: AuditInput): string
     if (sequence <= (lastNumber.get(id) ?? 0)) wrong.push(`P8: ${event.id} goes back`);
     lastNumber.set(id, sequence);
     const final = finals.get(id);
-    if (final !== undefined) wrong.push(`P8: ${event.id} (${name}) follows the final ${final}`);
+    if (final !== undefined && !refused.has(final))
+      wrong.push(`P8: ${event.id} (${name}) follows the final ${final}`);
     if (FINAL_EVENTS.some((one) => one === name)) finals.set(id, `${event.id} (${name})`);
+    if (isRefusal(event)) refused.add(`${event.id} (${name})`);
   }
 
   for (const [server, counts] of Object.entries(simulator.ledger().servers)) {

@@ -11,6 +11,7 @@ import {
   NOW,
   SECOND,
   SERVER,
+  PROJECT,
   STATES,
 } from "./core/builders.ts";
 import { AWAY, createWorld, delivery, nameOfMessage, type World } from "./steps/fakes.ts";
@@ -133,6 +134,13 @@ describe("a command that is understood", () => {
   });
 });
 
+/** A world whose store keeps what is refused. */
+function refusing(): World {
+  const world = createWorld();
+  world.answers.refuse = ({ outcome }) => ({ kind: "finished", outcome, first: true });
+  return world;
+}
+
 describe("a command that is refused", () => {
   it("is told once it is stored, and then known to be told", async () => {
     const world = createWorld();
@@ -147,14 +155,35 @@ describe("a command that is refused", () => {
     expect(world.diary).toEqual(["ended refused rejected"]);
   });
 
-  it("is told without a record where its project is not ours", async () => {
-    const world = createWorld();
+  it("is stored apart and told where its project is not ours", async () => {
+    const world = refusing();
     await take(world, { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT });
-    expect(world.calls).toEqual(["publish event:rejected dead"]);
+    expect(world.refusals).toMatchObject([{ project: PROJECT, strayFrom: FOREIGN_PROJECT }]);
+    expect(world.calls).toEqual(["store.refuse", "publish event:rejected dead"]);
+  });
+
+  it("is answered apart from the command that has its id, and nobody is told an end", async () => {
+    const world = createWorld();
+    world.answers.refuse = () => ({ kind: "id-reused", sinceMs: NOW });
+    expect(await take(world, { ...COMMAND_FIELDS, on_busy: "steal" })).toBe("ack");
+    expect(world.published).toMatchObject([{ routingKey: "rejected" }, { kind: "dead" }]);
+    expect(world.diary).toEqual(["dropped refused id-reused"]);
+  });
+
+  it("waits, loudly, where the store cannot be read: nothing is told that is not stored", async () => {
+    const world = createWorld();
+    world.answers.refuse = () => ({ kind: "corrupt", message: "cmd:x: is not a hash" });
+    expect(await take(world, { ...COMMAND_FIELDS, on_busy: "steal" })).toBe("ack");
+    expect(world.published).toEqual([]);
+    expect(world.putAside).toMatchObject([{ doubt: true }]);
+    expect(world.diary).toEqual([
+      "unreadable cmd:x: is not a hash",
+      "deferred refused store-unreadable 2000",
+    ]);
   });
 
   it("stays in the queue while that is not confirmed", async () => {
-    const world = createWorld();
+    const world = refusing();
     world.answers.publish = () => "unconfirmed";
     const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
     expect(await take(world, foreign)).toBe("requeue");
@@ -162,7 +191,7 @@ describe("a command that is refused", () => {
   });
 
   it("is put aside while a full queue refuses the answer", async () => {
-    const world = createWorld();
+    const world = refusing();
     world.answers.publish = () => "refused";
     world.answers.putAside = () => "confirmed";
     const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
@@ -396,7 +425,7 @@ describe("what the broker gave up on", () => {
   });
 
   it("a command that breaks a rule is refused like any other", async () => {
-    const world = createWorld();
+    const world = refusing();
     const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
     expect(await takeDead(world, foreign, "command")).toBe("ack");
     expect(names(world)).toEqual(["event:rejected", "dead"]);

@@ -83,19 +83,22 @@ export function createReinstallStore(
       return { kind, lock, doubt, claim: { ...claim, rebuildingUntilMs: null } };
     },
 
-    refuse(project, command, contentHash, outcome) {
+    refuse({ project, strayFrom, id, contentHash, outcome }) {
       const k = keysOf(project);
+      const { event, sequence } = outcome.event.data;
       return scripts.run(
         "refuse",
-        [k.command(command), k.active, k.epoch],
+        [strayFrom === undefined ? k.command(id) : k.stray(strayFrom, id), k.active, k.epoch],
         [
-          command,
+          id,
           contentHash,
-          outcome.event.data.event,
+          event,
           JSON.stringify(outcome),
           rules.dedupTtlMs,
           hold,
           clock.nonce(),
+          sequence,
+          flag(strayFrom === undefined),
         ],
         RefuseReply,
       );
@@ -235,14 +238,15 @@ export function createReinstallStore(
           step.healedAtMs ?? "",
           rules.dedupTtlMs,
           LAST_SUCCESS_TTL_MS,
+          outcome.event.data.sequence,
         ],
         FinishReply,
       );
     },
 
-    async told(project, command) {
+    async told(project, command, sequence) {
       const k = keysOf(project);
-      await scripts.run("told", [k.command(command), k.active], [command], SaveReply);
+      await scripts.run("told", [k.command(command), k.active], [command, sequence], SaveReply);
     },
 
     async outcomeOf(project, command) {

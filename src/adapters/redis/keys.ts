@@ -1,4 +1,4 @@
-import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { ProjectId, ServerId } from "../../contract/ids.ts";
 
 /** All keys of one project share a hash tag: one script sees them all, on Redis Cluster too (design §6). */
 export function keysOf(project: ProjectId) {
@@ -6,7 +6,10 @@ export function keysOf(project: ProjectId) {
   return {
     /** Script side: the record of a command that is known by id only. */
     commandPrefix: `${prefix}cmd:`,
-    command: (id: CommandId) => `${prefix}cmd:${id}`,
+    /** Of a command id, or of whatever a lock says its owner is. */
+    command: (id: string) => `${prefix}cmd:${id}`,
+    /** What was refused under an id for a project that is not ours; `-`: for none. */
+    stray: (of: string, id: string) => `${prefix}stray:${of}:${id}`,
     /** Public: other services honour and take it (contract §4). */
     lock: (server: ServerId) => `${prefix}lock:${server}`,
     lockPrefix: `${prefix}lock:`,

@@ -51,6 +51,7 @@ const Fenced = z.object({ kind: z.literal("fenced") });
 const Saved = z.object({ kind: z.literal("saved") });
 const SavedBefore = z.object({ kind: z.literal("saved"), outbox: stored(Outbox) });
 const Rebuilding = z.object({ kind: z.literal("rebuilding"), untilMs: z.number() });
+const RefusalUnconfirmed = z.object({ kind: z.literal("refusal-unconfirmed") });
 const Finished = z.object({
   kind: z.literal("finished"),
   outcome: stored(StoredOutcome),
@@ -88,6 +89,7 @@ export const AdmitReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("handed-over") }),
   z.object({ kind: z.literal("duplicate"), view: View }),
   z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
+  RefusalUnconfirmed,
   Rebuilding.extend({ doubt: z.boolean() }),
 ]);
 
@@ -115,6 +117,7 @@ export const ClaimReply = z.discriminatedUnion("kind", [
   SavedBefore,
   Finished,
   z.object({ kind: z.literal("stale") }),
+  z.object({ kind: z.literal("id-taken") }),
 ]);
 
 export const HopReply = z.discriminatedUnion("kind", [
@@ -143,5 +146,7 @@ export const FinishReply = z.discriminatedUnion("kind", [
 export const RefuseReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("finished"), outcome: stored(StoredOutcome), first: z.boolean() }),
   z.object({ kind: z.literal("id-reused"), sinceMs: z.number() }),
+  RefusalUnconfirmed,
+  z.object({ kind: z.literal("renumber"), sequence: z.int() }),
   Rebuilding,
 ]);

@@ -1,5 +1,6 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { IntakeNotes } from "../../core/notes.ts";
+import type { Subject } from "../../core/events.ts";
 import type { Order } from "../../core/order.ts";
 import type { StoredOutcome } from "./reinstall-store.ts";
 
@@ -17,6 +18,8 @@ export interface Journal {
   noted(commandId: string, notes: IntakeNotes): void;
   /** A copy of an internal message goes to the dead queue: the broker gave it up, or nobody can read it. */
   gaveUp(reason: "given-up" | "unreadable", fields: Readonly<Record<string, unknown>>): void;
+  /** A key of ours in the store holds what nobody can read, and keeps a command waiting: a person has to look at it. */
+  unreadable(about: Pick<Subject, "commandId" | "serverId">, detail: string): void;
   /** Something that should not happen; `error` is the cause. */
   trouble(message: string, fields: Readonly<Record<string, unknown>>): void;
 }

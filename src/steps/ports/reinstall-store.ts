@@ -63,6 +63,14 @@ export type LockAnswer =
   | { readonly kind: "paused" }
   | { readonly kind: "rebuilding"; readonly untilMs: number };
 
+/**
+ * A message was refused under this id, and its event is not confirmed by the broker yet. It must come before any event of
+ * what follows under the id: not now.
+ */
+export interface RefusalUnconfirmed {
+  readonly kind: "refusal-unconfirmed";
+}
+
 export type AdmitAnswer =
   /** New, or ours to go on with; `lock` is what the server's lock said. */
   | {
@@ -89,6 +97,7 @@ export type AdmitAnswer =
   | { readonly kind: "duplicate"; readonly view: CommandView }
   /** Another content has this id, since then. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }
+  | RefusalUnconfirmed
   /** `doubt`: it may have been taken in an earlier memory. */
   | { readonly kind: "rebuilding"; readonly untilMs: number; readonly doubt: boolean }
   | StoreAway
@@ -125,6 +134,8 @@ export type ClaimAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
   /** A copy of a step that somebody else has: drop it, publish nothing. */
   | { readonly kind: "stale" }
+  /** While nobody remembered this command, another one was admitted under its id. */
+  | { readonly kind: "id-taken" }
   | StoreAway
   | StoreCorrupt;
 
@@ -179,11 +190,27 @@ export interface CommandDelivery {
   readonly unseenUntilMs: number | null;
 }
 
+/** A message that ends before it is admitted. */
+export interface Refusal {
+  /** Where it is remembered: a project of ours. */
+  readonly project: ProjectId;
+  /** The project that it names, where that is not ours; `-`: it names none. */
+  readonly strayFrom?: ProjectId | "-" | undefined;
+  /** A command id, or the alias of one that another command has (core/events.ts). */
+  readonly id: string;
+  /** Hash of its bytes. */
+  readonly contentHash: string;
+  readonly outcome: StoredOutcome;
+}
+
 /** An answer to a message that was refused before it was admitted. */
 export type RefuseAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
   /** The id belongs to another command, since then: that one's record stays untouched. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }
+  /** Its event must have this number: others were refused under the id. */
+  | { readonly kind: "renumber"; readonly sequence: number }
+  | RefusalUnconfirmed
   | { readonly kind: "rebuilding"; readonly untilMs: number }
   | StoreAway
   | StoreCorrupt;
@@ -195,13 +222,11 @@ export interface ReinstallStore {
    * was delivered before, and a store that forgot cannot say whether it was carried out.
    */
   admit(order: Order, delivery: CommandDelivery): Promise<AdmitAnswer>;
-  /** Remembers a refused command by the hash of its bytes, so that a repeat is told the same under the same id. */
-  refuse(
-    project: ProjectId,
-    command: CommandId,
-    contentHash: string,
-    outcome: StoredOutcome,
-  ): Promise<RefuseAnswer>;
+  /**
+   * Remembers a refused message by the hash of its bytes, so that a repeat is told the same under the same id. The id is
+   * not used up by it: a message that was mended may be admitted, with the event numbers that follow.
+   */
+  refuse(refusal: Refusal): Promise<RefuseAnswer>;
   /** Claims a later step for this delivery; puts record and lock back when the store forgot them. */
   claim(
     envelope: Envelope,
@@ -242,8 +267,8 @@ export interface ReinstallStore {
   save(step: StepSave): Promise<SaveAnswer>;
   /** Outcome + final event stored + lock freed, in one script. A second call gives back what the first stored. */
   finish(step: StepFinish): Promise<FinishAnswer>;
-  /** The final event is confirmed by the broker: nothing is left to do for this command. */
-  told(project: ProjectId, command: CommandId): Promise<void>;
+  /** The final event, of that number, is confirmed by the broker: nothing is left to do for this command. */
+  told(project: ProjectId, id: string, sequence: number): Promise<void>;
   /** The outcome of another command, for its joiners. */
   outcomeOf(
     project: ProjectId,

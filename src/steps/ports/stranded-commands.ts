@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { CommandId, ProjectId } from "../../contract/ids.ts";
+import type { ProjectId } from "../../contract/ids.ts";
 import type { Order } from "../../core/order.ts";
 import type { StoredOutcome } from "./reinstall-store.ts";
 
@@ -10,7 +10,8 @@ export interface StrandedCommands {
 }
 
 export interface Stranded {
-  readonly commandId: CommandId;
+  /** A command id, or the alias of one. */
+  readonly commandId: string;
   readonly order: Order | null;
   /** The envelope of its next step, without a body; null when its first step was never saved. */
   readonly resume: unknown;

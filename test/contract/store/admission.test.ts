@@ -85,7 +85,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
       told: false,
       duplicate: null,
     });
-    await rig.store.told(PROJECT, a.commandId);
+    await rig.store.told(PROJECT, a.commandId, 2);
     const duplicate = { kind: "duplicate", view: { phase: "done", outcome: "succeeded" } };
     expect(await again()).toMatchObject(duplicate);
     expect(await again()).toEqual(await again());
@@ -242,36 +242,4 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
       expect(await rig.store.admit(a, delivery("n1"))).toMatchObject({ kind: "corrupt" });
     },
   );
-
-  it("remembers what it refused, and says it again", async () => {
-    const said = outcome(a, 1);
-    const first = await rig.store.refuse(PROJECT, a.commandId, "bytes", said);
-    expect(first).toEqual({ kind: "finished", outcome: said, first: true });
-    const other = outcome(a, 2);
-    expect(await rig.store.refuse(PROJECT, a.commandId, "bytes", other)).toEqual({
-      kind: "finished",
-      outcome: said,
-      first: false,
-    });
-    expect(await rig.store.refuse(PROJECT, a.commandId, "others", other)).toMatchObject({
-      kind: "id-reused",
-    });
-  });
-
-  it("refuses under the id of an open command as reused, and leaves that one alone", async () => {
-    const { next } = await admitted(rig.store, a);
-    expect(
-      await rig.store.refuse(PROJECT, a.commandId, a.contentHash, outcome(a, 1)),
-    ).toMatchObject({ kind: "id-reused" });
-    expect(await rig.store.claim(next, { nonce: "s1", redelivered: false })).toMatchObject({
-      kind: "claimed",
-    });
-  });
-
-  it("refuses nothing for good while its memory is young", async () => {
-    const store = rig.withHold(HOLD_MS);
-    expect(await store.refuse(PROJECT, a.commandId, "bytes", outcome(a, 1))).toMatchObject({
-      kind: "rebuilding",
-    });
-  });
 });

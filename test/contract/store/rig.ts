@@ -34,6 +34,8 @@ export interface StoreRig {
   breakKey(key: { command: CommandId } | { server: ServerId } | "epoch"): Promise<void>;
   lockOwner(server: ServerId): Promise<string | null>;
   setPaused(): Promise<void>;
+  /** Will the record of a command be forgotten some day? */
+  expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
 }
 
@@ -68,6 +70,8 @@ function memoryRigs(): () => Promise<StoreRig> {
       async setPaused() {
         memory.of(PROJECT).paused = true;
       },
+      // Kept for good here: what has ended may be forgotten.
+      expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
       async requestCancel(command) {
         const { records } = memory.of(PROJECT);
         const record = records.get(command);
@@ -128,6 +132,7 @@ function redisRigs(): () => Promise<StoreRig> {
         return client.hget(k.lock(server), "owner");
       },
       setPaused: async () => void (await redis.command("SET", k.paused, "1")),
+      expires: async (id) => (await client.pttl(k.command(id))) > 0,
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };
   };

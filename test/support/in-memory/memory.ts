@@ -25,6 +25,10 @@ export interface CommandRecord {
   readonly resume?: string;
   readonly outcome?: string;
   readonly final?: string;
+  /** Number of the final event. */
+  readonly finalSeq?: number;
+  /** Outcomes of other messages that were refused under this id, by the hash of their bytes. */
+  readonly refused?: Readonly<Record<string, string>>;
   readonly told?: boolean;
   readonly job?: string;
   readonly cancel?: boolean;
@@ -53,6 +57,8 @@ interface Epoch {
 /** Everything of one project. Values are replaced, never changed, so that a shallow copy is a snapshot. */
 export class ProjectMemory {
   records = new Map<string, CommandRecord>();
+  /** What was refused for projects that are not ours, by project and id. */
+  strays = new Map<string, CommandRecord>();
   locks = new Map<string, LockRecord>();
   active = new Map<string, number>();
   last = new Map<string, number>();
@@ -66,6 +72,7 @@ export class ProjectMemory {
   copy(): ProjectMemory {
     const copy = new ProjectMemory();
     copy.records = new Map(this.records);
+    copy.strays = new Map(this.strays);
     copy.locks = new Map(this.locks);
     copy.active = new Map(this.active);
     copy.last = new Map(this.last);

@@ -1,4 +1,4 @@
-import type { CommandId, JobId, ProjectId } from "../../../src/contract/ids.ts";
+import type { CommandId, JobId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   AdmitAnswer,
@@ -7,6 +7,7 @@ import type {
   LockAnswer,
   Outbox,
   RefuseAnswer,
+  Refusal,
   StoredOutcome,
 } from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
@@ -18,6 +19,7 @@ import {
   freshSequence,
   healedSince,
   lockOf,
+  REFUSED,
   script,
   type ScriptContext,
   tryLock,
@@ -32,7 +34,11 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     const epoch = ensureEpoch(m, ctx);
     const now = ctx.memory.nowMs();
     const mine = `0:${delivery.nonce}`;
-    const known = ctx.switches.ignoreDuplicates ? undefined : m.records.get(id);
+    const found = ctx.switches.ignoreDuplicates ? undefined : m.records.get(id);
+    const refused = found?.claim === REFUSED;
+    if (refused && found.told !== true && !ctx.switches.admitUnconfirmed)
+      return { kind: "refusal-unconfirmed" };
+    const known = refused ? undefined : found;
     let record: CommandRecord;
     let base = 1;
     let doubt = false;
@@ -43,6 +49,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     if (known === undefined) {
       doubt = forgotten;
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
+      if (refused && !ctx.switches.numberAnew) base = found.seq;
       if (doubt) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
     } else {
@@ -146,31 +153,28 @@ function newRecord(order: Order, now: number): CommandRecord {
   };
 }
 
+const MOST_KEPT = 16;
+
 /** `refuse.lua`. */
-export function refuse(
-  ctx: ScriptContext,
-  project: ProjectId,
-  id: CommandId,
-  content: string,
-  outcome: StoredOutcome,
-): RefuseAnswer {
-  return script(ctx, project, (m): RefuseAnswer => {
-    const foreign = foreignKey(m, { command: id });
+export function refuse(ctx: ScriptContext, refusal: Refusal): RefuseAnswer {
+  const { id, strayFrom, contentHash: content, outcome } = refusal;
+  return script(ctx, refusal.project, (m): RefuseAnswer => {
+    const foreign = foreignKey(m, { command: id, epoch: true });
     if (foreign !== undefined) return corrupt(foreign);
     const epoch = ensureEpoch(m, ctx);
-    const known = m.records.get(id);
-    if (known !== undefined) {
-      if (known.content !== content || known.final === undefined) {
-        return { kind: "id-reused", sinceMs: known.created };
-      }
-      const stored = JSON.parse(known.final) as StoredOutcome;
-      return { kind: "finished", outcome: stored, first: false };
-    }
+    const records = strayFrom === undefined ? m.records : m.strays;
+    const key = strayFrom === undefined ? id : `${strayFrom}:${id}`;
+    const known = records.get(key);
+    const answer = known === undefined ? null : answerRefused(known, content);
+    if (answer !== null) return answer;
+    const { event, sequence } = outcome.event.data;
+    const nextSequence = known === undefined || ctx.switches.numberAnew ? 1 : known.seq;
+    if (sequence !== nextSequence) return { kind: "renumber", sequence: nextSequence };
     const now = ctx.memory.nowMs();
     if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt };
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);
-    m.records.set(id, {
+    records.set(key, {
       content,
       wish: "",
       server: "",
@@ -180,13 +184,33 @@ export function refuse(
       phase: "done",
       created: now,
       updated: now,
-      seq: 2,
-      claim: "0:refused",
+      seq: nextSequence + 1,
+      claim: REFUSED,
       claimBase: 1,
-      outcome: outcome.event.data.event,
+      outcome: event,
       final,
+      finalSeq: sequence,
+      told: strayFrom !== undefined,
+      refused: keptWith(known),
     });
-    m.active.set(id, now);
+    if (strayFrom === undefined) m.active.set(id, now);
     return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
   });
+}
+
+/** Null: it may be refused, as the next under its id. */
+function answerRefused(known: CommandRecord, content: string): RefuseAnswer | null {
+  if (known.claim !== REFUSED) return { kind: "id-reused", sinceMs: known.created };
+  const stored = known.content === content ? known.final : known.refused?.[content];
+  if (stored !== undefined) {
+    return { kind: "finished", outcome: JSON.parse(stored) as StoredOutcome, first: false };
+  }
+  return known.told === true ? null : { kind: "refusal-unconfirmed" };
+}
+
+function keptWith(known: CommandRecord | undefined): Readonly<Record<string, string>> {
+  if (known === undefined) return {};
+  const kept = known.refused ?? {};
+  const before = Object.keys(kept).length >= MOST_KEPT ? {} : kept;
+  return { ...before, [known.content]: known.final ?? "" };
 }

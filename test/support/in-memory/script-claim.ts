@@ -14,6 +14,7 @@ import {
   ensureEpoch,
   foreignKey,
   freshSequence,
+  REFUSED,
   lockOf,
   script,
   type ScriptContext,
@@ -36,13 +37,15 @@ export function claim(
     const now = ctx.memory.nowMs();
     const mine = `${step}:${delivery.nonce}`;
     const redelivered = delivery.redelivered || envelope.revived > 0;
-    const known = m.records.get(id);
+    const found = m.records.get(id);
+    // A refusal does not use up its id; its numbers are taken.
+    const known = found?.claim === REFUSED ? undefined : found;
     const standing = standingOf(ctx, known, envelope, redelivered, mine);
     if (!("restored" in standing)) return standing;
     const { restored, takenOver } = standing;
 
     const foreign = envelope.epoch !== epoch.id;
-    let base = Math.max(known?.seq ?? 1, envelope.sequence);
+    let base = Math.max(found?.seq ?? 1, envelope.sequence);
     if (known?.claim === mine) base = known.claimBase;
     else if (foreign || restored !== "no") base = freshSequence(base, now, ctx);
 
@@ -97,14 +100,15 @@ export function hop(
     if (foreignAt !== undefined) return corrupt(foreignAt);
     ensureEpoch(m, ctx);
     const now = ctx.memory.nowMs();
-    const known = m.records.get(id);
+    const found = m.records.get(id);
+    const known = found?.claim === REFUSED ? undefined : found;
     const again = redelivered || envelope.revived > 0;
     const standing = standingOf(ctx, known, envelope, again, `${step}:`);
     if (!("restored" in standing)) return standing;
     const { restored } = standing;
     if (restored !== "no" || known === undefined) {
       const record = putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
-      const atLeast = Math.max(known?.seq ?? 1, envelope.sequence);
+      const atLeast = Math.max(found?.seq ?? 1, envelope.sequence);
       const base = freshSequence(atLeast, now, ctx);
       // Whoever held an older step must not save it over what was put back.
       m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
@@ -124,7 +128,7 @@ function standingOf(
 ): Exclude<ClaimAnswer, Claimed> | Pick<Claimed, "restored" | "takenOver"> {
   if (known === undefined) return { restored: "absent", takenOver: false };
   if (known.content !== order.contentHash) {
-    return { kind: "corrupt", message: `cmd:${order.commandId}: another command has this id` };
+    return { kind: "id-taken" };
   }
   if (known.final !== undefined) {
     const outcome = JSON.parse(known.final) as StoredOutcome;

@@ -1,4 +1,4 @@
-import type { CommandId, DiskId, ProjectId } from "../../../src/contract/ids.ts";
+import type { DiskId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   FinishAnswer,
@@ -173,9 +173,9 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     const now = ctx.memory.nowMs();
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);
-    const name = outcome.event.data.event;
+    const { event: name, sequence: finalSeq } = outcome.event.data;
     const { outbox: _outbox, resume: _resume, ...rest } = record;
-    const done = { step: claim.step, phase: "done", outcome: name, final, updated: now };
+    const done = { step: claim.step, phase: "done", outcome: name, final, updated: now, finalSeq };
     m.records.set(order.commandId, { ...rest, ...done });
     m.active.set(order.commandId, now);
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
@@ -186,9 +186,17 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
 }
 
 /** `told.lua`. */
-export function told(ctx: ScriptContext, project: ProjectId, id: CommandId): typeof SAVED {
+export function told(
+  ctx: ScriptContext,
+  project: ProjectId,
+  id: string,
+  sequence: number,
+): typeof SAVED | StoreCorrupt {
   return script(ctx, project, (m) => {
+    const foreign = foreignKey(m, { command: id });
+    if (foreign !== undefined) return corrupt(foreign);
     const record = m.records.get(id);
+    if (record?.finalSeq !== undefined && record.finalSeq !== sequence) return SAVED;
     if (record === undefined || record.final !== undefined) m.active.delete(id);
     if (record?.final !== undefined) m.records.set(id, { ...record, told: true });
     return SAVED;

@@ -19,6 +19,9 @@ export interface EpochNow {
   readonly openAt: number;
 }
 
+/** The claim of a record that only holds refusals: its id belongs to no command yet. */
+export const REFUSED = "0:refused";
+
 export const FORGOTTEN = { kind: "forgotten" } as const;
 export const FENCED = { kind: "fenced" } as const;
 export const SAVED = { kind: "saved" } as const;
@@ -30,7 +33,7 @@ export function corrupt(key: string) {
 /** The first of these keys that holds something foreign. */
 export function foreignKey(
   m: ProjectMemory,
-  keys: { command?: CommandId; server?: ServerId; epoch?: true },
+  keys: { command?: string; server?: ServerId; epoch?: true },
 ): string | undefined {
   return [
     keys.command === undefined ? "" : `cmd:${keys.command}`,

@@ -37,8 +37,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
   };
   return {
     admit: (order, delivery) => run("admit", (ctx) => admit(ctx, order, delivery)),
-    refuse: (project, id, hash, outcome) =>
-      run("refuse", (ctx) => refuse(ctx, project, id, hash, outcome)),
+    refuse: (refusal) => run("refuse", (ctx) => refuse(ctx, refusal)),
     claim: (envelope, delivery) => run("claim", (ctx) => claim(ctx, envelope, delivery)),
     hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
     acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
@@ -51,8 +50,8 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     },
     save: (step) => run("save", (ctx) => save(ctx, step)),
     finish: (step) => run("finish", (ctx) => finish(ctx, step)),
-    async told(project, id) {
-      await run("told", (ctx) => told(ctx, project, id));
+    async told(project, id, sequence) {
+      await run("told", (ctx) => told(ctx, project, id, sequence));
     },
     outcomeOf: (project, id) =>
       run("outcome-of", () => {
@@ -130,7 +129,7 @@ export function createMemoryStranded(
 
 function strandedFrom(id: string, record: CommandRecord): Stranded {
   return {
-    commandId: id as Stranded["commandId"],
+    commandId: id,
     order: record.order === "" ? null : (Order.safeParse(JSON.parse(record.order)).data ?? null),
     resume: record.resume === undefined ? null : (JSON.parse(record.resume) as unknown),
     outcome: record.final === undefined ? null : (JSON.parse(record.final) as StoredOutcome),

@@ -22,6 +22,10 @@ export interface StoreSwitches {
   readonly forgetDoubt?: true;
   /** A message that is not due yet goes on waiting without a word to the store. */
   readonly hopUnseen?: true;
+  /** What follows a refusal under its id counts from 1 again. */
+  readonly numberAnew?: true;
+  /** Nobody waits until what was refused under an id is told. */
+  readonly admitUnconfirmed?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
 }

@@ -2,7 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EventName, ProgressEvent } from "../../../src/contract/event.ts";
 import { CommandId } from "../../../src/contract/ids.ts";
-import { failed, rejected, type Subject, toProgressEvent } from "../../../src/core/events.ts";
+import {
+  failed,
+  rejected,
+  type Subject,
+  toMisuseAnswer,
+  toProgressEvent,
+} from "../../../src/core/events.ts";
 import { COMMAND, JOB, NOW, PROJECT, SERVER } from "./builders.ts";
 
 const SUBJECT: Subject = { commandId: COMMAND, projectId: PROJECT, serverId: SERVER };
@@ -58,18 +64,16 @@ describe("an event", () => {
   const anyEvent = fc.record({
     commandId: anyId,
     sequence: fc.integer({ min: 1, max: 1_000_000 }),
-    suffix: fc.constantFrom("", "~unreadable", "~duplicate-watch", "~0123456789ab"),
     event: fc.constantFrom(...EventName.options),
   });
-  const make = ({ commandId, sequence, suffix, event }: Sample) =>
-    toProgressEvent("r", { ...SUBJECT, commandId }, sequence, { event, data: {} }, NOW, suffix);
+  const make = ({ commandId, sequence, event }: Sample) =>
+    toProgressEvent("r", { ...SUBJECT, commandId }, sequence, { event, data: {} }, NOW);
   type Sample = typeof anyEvent extends fc.Arbitrary<infer T> ? T : never;
 
-  it("has one id for one command, suffix and number, and another for any other", () => {
+  it("has one id for one command and number, and another for any other", () => {
     fc.assert(
       fc.property(anyEvent, anyEvent, (a, b) => {
-        const same =
-          a.commandId === b.commandId && a.sequence === b.sequence && a.suffix === b.suffix;
+        const same = a.commandId === b.commandId && a.sequence === b.sequence;
         expect(make(a).id === make(b).id).toBe(same);
         expect(make({ ...a, event: b.event }).id).toBe(make(a).id);
       }),
@@ -80,6 +84,36 @@ describe("an event", () => {
     fc.assert(
       fc.property(anyEvent, (sample) => {
         expect(ProgressEvent.parse(make(sample))).toEqual(make(sample));
+      }),
+    );
+  });
+});
+
+describe("an answer to a misuse of an id", () => {
+  const saying = fc.record({
+    commandId: fc.stringMatching(/^[A-Za-z0-9._:-]{1,20}$/).map((id) => CommandId.parse(id)),
+    message: fc.string({ maxLength: 5 }),
+    atMs: fc.integer({ min: NOW, max: NOW + 5 }),
+    contentHash: fc.constantFrom("h1", "h2"),
+    reason: fc.option(fc.constantFrom("r1", "r2"), { nil: undefined }),
+  });
+  const make = ({ commandId, message, atMs, reason, contentHash }: Saying) => {
+    const draft = { event: "duplicate", data: { message } } as const;
+    const subject = { ...SUBJECT, commandId, reason };
+    return toMisuseAnswer("r", subject, { draft, contentHash, atMs });
+  };
+  type Saying = typeof saying extends fc.Arbitrary<infer T> ? T : never;
+
+  it("has an id of its own for all that it says, and never one of a command", () => {
+    fc.assert(
+      fc.property(saying, saying, (a, b) => {
+        const [one, other] = [make(a), make(b)];
+        const says = ({ contentHash: _hash, ...rest }: Saying) => JSON.stringify(rest);
+        expect(one.id === other.id).toBe(a.contentHash === b.contentHash && says(a) === says(b));
+        expect(CommandId.safeParse(one.data.command_id).success).toBe(false);
+        expect(one.id).toBe(`${one.data.command_id}/${one.data.sequence}`);
+        expect(one.data["reused_command_id"]).toBe(a.commandId);
+        expect(ProgressEvent.parse(one)).toEqual(one);
       }),
     );
   });

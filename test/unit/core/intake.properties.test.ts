@@ -304,7 +304,13 @@ describe("what is kept of a refused command", () => {
   });
 
   it("is no secret: not in the copy, the problems, the subject, the event, nor the dead letter", async () => {
-    const store = { refuse: async () => ({ kind: "away" as const, message: "" }) };
+    const store = {
+      refuse: async ({ outcome }: { outcome: unknown }) => ({
+        kind: "finished" as const,
+        outcome,
+        first: true,
+      }),
+    };
     await fc.assert(
       fc.asyncProperty(messages, properties, async (value, how) => {
         const intake = take(value, how);
@@ -314,7 +320,7 @@ describe("what is kept of a refused command", () => {
           store: store as never,
           clock: fakeClock(),
           region: "eu-west-0",
-          projects: [],
+          projects: [PROJECT],
         });
         const told = await refuse(intake);
         expect(told.kind).toBe("tell");

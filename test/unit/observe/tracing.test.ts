@@ -325,7 +325,7 @@ describe("the ports", () => {
       expect(await traced.takeAttempt(any, any, any)).toEqual({ kind: "taken", attempt: 7 });
       expect(await traced.save(any)).toEqual({ kind: "fenced" });
       expect(await traced.admit(any, any)).toMatchObject({ kind: "away" });
-      await traced.told(any, any);
+      await traced.told(any, any, 1);
     });
     expect(span("redis save").attributes).toEqual({
       "db.system.name": "redis",

@@ -14,6 +14,7 @@ import {
   JOB,
   NOW,
   order,
+  PROJECT,
   refusal,
   STATES,
   state,
@@ -402,11 +403,12 @@ describe("a step that was saved before", () => {
     expect(world.diary).toEqual(["deferred submit later-version 2000"]);
   });
 
-  it("ends unresolved when its message cannot be put together", async () => {
+  it("waits for a person when its message cannot be put together: no end is told that is not stored", async () => {
     const world = createWorld();
     const broken = { ...outbox, next: { envelope: { strange: true }, delayMs: 0 } };
     await complete(world, { kind: "repeat", outbox: broken, body: undefined });
-    expect(world.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
+    expect(world.published).toEqual([]);
+    expect(world.calls).toEqual(["defer 2000 store-unreadable"]);
   });
 });
 
@@ -532,42 +534,85 @@ describe("not now", () => {
 describe("keys of the store that nobody can read", () => {
   const corrupt = { kind: "corrupt", message: "ecs:{p}:cmd:x: is not a hash" } as const;
 
-  it("leave a command unresolved under an id of its own, the same each time", async () => {
-    const [first, second] = [createWorld(), createWorld()];
-    expect(await complete(first, corrupt)).toBe("ack");
-    second.clock.pass(60_000);
-    await complete(second, corrupt);
-    expect(second.published).toEqual(first.published);
-    expect(first.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
-    expect(events(first)[0]?.event).toMatchObject({
-      id: `${COMMAND}~unreadable/4`,
-      data: { why: "store-unreadable", seen: corrupt.message },
-    });
-    expect(first.diary).toEqual([
-      "trouble the store holds what cannot be read",
-      "ended submit unresolved",
-    ]);
-  });
-
-  it("reject a command that has just arrived", async () => {
+  it.each([
+    ["a step", {}],
+    ["a command that has just arrived", { envelope: null, from: "admit" }],
+  ])("keep %s waiting, loudly: what cannot be stored is not told", async (_what, work) => {
     const world = createWorld();
-    await complete(world, corrupt, { envelope: null, from: "admit" });
-    expect(events(world)[0]?.event.data).toMatchObject({
-      event: "rejected",
-      problems: [{ path: "command_id", code: "store-unreadable", message: corrupt.message }],
-    });
+    expect(await complete(world, corrupt, work)).toBe("ack");
+    expect(world.published).toEqual([]);
+    expect(world.calls).toEqual(["defer 2000 store-unreadable"]);
+    expect(world.diary[0]).toBe(`unreadable ${corrupt.message}`);
+    expect(await complete(unconfirmed(), corrupt, work)).toBe("requeue");
   });
 
-  it.each([WATCH, FAILED])("end a command that they keep from being saved", async (result) => {
+  it.each([WATCH, FAILED])("keep what it has come to from being told", async (result) => {
     const world = createWorld();
     world.answers.save = () => corrupt;
     world.answers.finish = () => corrupt;
     expect(await complete(world, result)).toBe("ack");
-    expect(world.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
+    expect(world.published).toEqual([]);
+    expect(world.calls).toContain("defer 2000 store-unreadable");
   });
 
-  it("do not let a message go that nobody was told of", async () => {
-    expect(await complete(unconfirmed(), corrupt)).toBe("requeue");
+  it("do not lose what a request has come to: it travels in its message", async () => {
+    const world = createWorld();
+    world.answers.save = () => corrupt;
+    world.answers.claim = () => corrupt;
+    expect(await complete(world, { ...WATCH, submitted: true })).toBe("ack");
+    expect(world.published).toMatchObject([
+      { kind: "step", envelope: { state: { phase: "watch", jobId: JOB, announced: false } } },
+    ]);
+  });
+});
+
+describe("a command whose id another one has in the store", () => {
+  const taken = { kind: "id-taken", envelope: LINE } as const;
+  const storing = () => {
+    const world = createWorld();
+    world.answers.refuse = ({ outcome }) => ({ kind: "finished", outcome, first: true });
+    return world;
+  };
+
+  it("ends unresolved under a name of its own, stored before it is told", async () => {
+    const world = storing();
+    expect(await complete(world, taken)).toBe("ack");
+    const alias = `${COMMAND}~${order().contentHash.slice(0, 12)}`;
+    expect(world.refusals).toMatchObject([{ project: PROJECT, id: alias }]);
+    expect(world.published.map(nameOfMessage)).toEqual(["event:unresolved", "dead"]);
+    expect(events(world)[0]?.event).toMatchObject({
+      id: `${alias}/1`,
+      data: { command_id: alias, reused_command_id: COMMAND, why: "id-taken" },
+    });
+    expect(world.calls.at(-1)).toBe("store.told");
+    expect(world.diary).toEqual(["ended submit unresolved"]);
+  });
+
+  it("says the same each time it comes", async () => {
+    const [first, second] = [storing(), storing()];
+    second.clock.pass(60_000);
+    await complete(first, taken);
+    await complete(second, taken);
+    expect(second.published).toEqual(first.published);
+  });
+
+  it.each([
+    [AWAY, "store-away"],
+    [{ kind: "rebuilding", untilMs: NOW }, "store-rebuilding"],
+    [{ kind: "corrupt", message: "m" }, "store-unreadable"],
+  ] as const)("waits where its end cannot be stored: %j", async (answer, why) => {
+    const world = createWorld();
+    world.answers.refuse = () => answer;
+    expect(await complete(world, taken)).toBe("ack");
+    expect(world.published).toEqual([]);
+    expect(world.calls).toContain(`defer 2000 ${why}`);
+  });
+
+  it("comes again while its end is not confirmed", async () => {
+    const world = storing();
+    world.answers.publish = () => "unconfirmed";
+    expect(await complete(world, taken)).toBe("requeue");
+    expect(world.calls).not.toContain("store.told");
   });
 });
 

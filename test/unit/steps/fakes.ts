@@ -5,6 +5,7 @@ import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/step
 import type {
   ClaimAnswer,
   CommandDelivery,
+  Refusal,
   ReinstallStore,
   StepClaim,
   StepFinish,
@@ -88,7 +89,7 @@ export interface Answers {
   signing: () => Signing;
   submission: () => Submission | Promise<Submission>;
   admit: () => Awaited<ReturnType<Store["admit"]>>;
-  refuse: () => Awaited<ReturnType<Store["refuse"]>>;
+  refuse: (refusal: Refusal) => Awaited<ReturnType<Store["refuse"]>>;
   claim: () => ClaimAnswer;
   hop: () => Awaited<ReturnType<Store["hop"]>>;
   acquire: () => Awaited<ReturnType<Store["acquire"]>>;
@@ -118,6 +119,7 @@ export interface World {
   readonly signal: AbortSignal;
   readonly sent: unknown[];
   readonly admitted: CommandDelivery[];
+  readonly refusals: Refusal[];
   readonly claims: { envelope: Envelope; nonce: string; redelivered: boolean }[];
   readonly intents: unknown[];
   readonly saves: StepSave[];
@@ -144,6 +146,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     signal: stopping.signal,
     sent: [],
     admitted: [],
+    refusals: [],
     claims: [],
     intents: [],
     saves: [],
@@ -259,9 +262,10 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
       world.admitted.push(delivery);
       return world.answers.admit();
     },
-    refuse: async () => {
+    refuse: async (refusal) => {
       calls.push("store.refuse");
-      return world.answers.refuse();
+      world.refusals.push(refusal);
+      return world.answers.refuse(refusal);
     },
     claim: async (envelope, { nonce, redelivered }) => {
       calls.push("store.claim");
@@ -351,6 +355,7 @@ function fakeJournal(diary: string[]): Journal {
         diary.push(`noted ${JSON.stringify(notesData(notes))}`);
     },
     gaveUp: (reason) => void diary.push(`gave up ${reason}`),
+    unreadable: (_about, detail) => void diary.push(`unreadable ${detail}`),
     trouble: (message) => void diary.push(`trouble ${message}`),
   };
 }

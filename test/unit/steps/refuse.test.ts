@@ -30,8 +30,14 @@ const INTAKE: Refusal = {
 
 const ALIAS = new RegExp(`^${COMMAND}~[0-9a-f]{12}$`);
 const ALIASED = new RegExp(`^${COMMAND}~[0-9a-f]{12}/1$`);
-const reuse = (sinceMs: number) => ({ sinceMs, problems: [], copy: {} });
+const reuse = (sinceMs: number) => ({ sinceMs, contentHash: HASH, problems: [], copy: {} });
 
+/** A store that keeps what it is given. */
+function storing(): World {
+  const world = createWorld();
+  world.answers.refuse = ({ outcome }) => ({ kind: "finished", outcome, first: true });
+  return world;
+}
 const refuse = (world: World, intake: Refusal = INTAKE) => createRefuse(world.deps)(intake);
 
 async function told(world: World, intake?: Refusal) {
@@ -54,9 +60,7 @@ describe("a refused command", () => {
   });
 
   it("names the fields and rules, in the event and in the dead letter", async () => {
-    const world = createWorld();
-    const foreign = { ...INTAKE, subject: { ...INTAKE.subject, projectId: FOREIGN_PROJECT } };
-    const { messages } = await told(world, foreign);
+    const { messages } = await told(storing());
     expect(messages.map(nameOfMessage)).toEqual(["event:rejected", "dead"]);
     expect(messages[0]).toMatchObject({
       event: { id: `${COMMAND}/1`, data: { problems: INTAKE.problems } },
@@ -68,22 +72,43 @@ describe("a refused command", () => {
     });
   });
 
-  it.each([FOREIGN_PROJECT, null])(
-    "leaves no record in a project of others: %s",
-    async (projectId) => {
-      const world = createWorld();
-      await told(world, { ...INTAKE, subject: { ...INTAKE.subject, projectId } });
-      expect(world.calls).toEqual([]);
-    },
-  );
+  it.each([
+    [FOREIGN_PROJECT, FOREIGN_PROJECT],
+    [null, "-"],
+  ])("for a project that is not ours is kept in ours: %s", async (projectId, strayFrom) => {
+    const world = storing();
+    const { home } = await told(world, { ...INTAKE, subject: { ...INTAKE.subject, projectId } });
+    expect(world.refusals).toMatchObject([{ project: PROJECT, strayFrom, id: COMMAND }]);
+    expect(home).toBeNull();
+  });
+
+  it("is kept in the project that it names", async () => {
+    const world = storing();
+    expect((await told(world)).home).toBe(PROJECT);
+    expect(world.refusals).toMatchObject([{ project: PROJECT, contentHash: HASH }]);
+    expect(world.refusals[0]?.strayFrom).toBeUndefined();
+  });
 
   it("is answered to whoever asked", async () => {
-    const world = createWorld();
     const replyTo = { queue: "answers", correlationId: "c" };
-    const subject = { ...INTAKE.subject, projectId: null, replyTo };
-    const { messages, outcome } = await told(world, { ...INTAKE, subject });
+    const subject = { ...INTAKE.subject, replyTo };
+    const { messages, outcome } = await told(storing(), { ...INTAKE, subject });
     expect(messages.map(nameOfMessage)).toEqual(["event:rejected", "reply:rejected", "dead"]);
     expect(outcome.reply).toEqual(replyTo);
+  });
+
+  it("has the number that follows what was refused before under its id", async () => {
+    const world = storing();
+    const { refuse: keep } = world.answers;
+    const numbers = [4, 6];
+    world.answers.refuse = (refusal) => {
+      const sequence = numbers.shift();
+      return sequence === undefined ? keep(refusal) : { kind: "renumber", sequence };
+    };
+    const { outcome } = await told(world);
+    expect(outcome.event).toMatchObject({ id: `${COMMAND}/6`, data: { sequence: 6 } });
+    world.answers.refuse = () => ({ kind: "renumber", sequence: 9 });
+    expect(await refuse(world)).toEqual({ kind: "defer", why: "refusal-unconfirmed" });
   });
 
   it("is answered where each copy asks, whoever sent the first", async () => {
@@ -128,6 +153,11 @@ describe("a refused command", () => {
     [
       { kind: "rebuilding", untilMs: NOW },
       { why: "store-rebuilding", untilMs: NOW, doubt: false },
+    ],
+    [{ kind: "refusal-unconfirmed" }, { why: "refusal-unconfirmed" }],
+    [
+      { kind: "corrupt", message: "m" },
+      { why: "store-unreadable", detail: "m" },
     ],
   ] as const)("waits for a store that cannot say whether it was told: %j", async (answer, why) => {
     const world = createWorld();

@@ -18,7 +18,11 @@ local base, doubt = 1, false
 local forgotten = (doubted == '1' and epoch.open_at > tonumber(arrived_at))
   or (unseen_until ~= '' and epoch.since >= tonumber(unseen_until))
 
-if rec[1] then
+-- Messages that were refused do not use an id up. The event of the last comes before any of the command's own.
+local refused = rec[1] and rec[3] == REFUSED
+if refused and rec[7] ~= '1' then return reply({ kind = 'refusal-unconfirmed' }) end
+
+if rec[1] and not refused then
   if rec[1] ~= content then return reply({ kind = 'id-reused', sinceMs = tonumber(rec[13]) }) end
   local view = {
     phase = rec[9], sequence = tonumber(rec[8]), updatedAtMs = tonumber(rec[10]),
@@ -48,7 +52,10 @@ if rec[1] then
 else
   doubt = forgotten
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
+  if refused then base = tonumber(rec[8]) end
   if doubt then base = fresh_sequence(base) end
+  -- With its expiry.
+  if refused then redis.call('DEL', cmd) end
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
 -- The order of the delivery that goes on: its address gets the final event.

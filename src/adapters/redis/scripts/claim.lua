@@ -16,10 +16,15 @@ local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', '
 local mine = step .. ':' .. nonce
 local restored, taken_over = 'no', false
 
+if rec[1] and rec[3] == REFUSED then
+  -- Refused while nobody remembered the command: a refusal does not use up its id.
+  redis.call('DEL', cmd)
+  rec = { false, false, false, false, false, false, false, rec[8], false, false, false }
+end
 if not rec[1] then
   restored = 'absent'
 elseif rec[1] ~= content then
-  return corrupt(cmd, 'another command has this id')
+  return reply({ kind = 'id-taken' })
 elseif rec[5] then
   return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' })
 else

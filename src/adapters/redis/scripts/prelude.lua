@@ -1,6 +1,9 @@
 -- Shared by every script; the loader puts it in front of each. Time comes from the server that decides,
 -- and every reply is one JSON object with a `kind`.
 
+-- The claim of a record that only holds refusals: its id belongs to no command yet.
+local REFUSED = '0:refused'
+
 local function reply(object)
   return cjson.encode(object)
 end
