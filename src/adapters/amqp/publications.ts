@@ -148,12 +148,20 @@ function headersToKeep(headers: Readonly<Record<string, unknown>>): Record<strin
   const kept = Object.entries(headers).filter(([name]) => !BROKER_HEADERS.test(name));
   // amqplib throws beyond 64 KiB, and what cannot be put aside could never be answered.
   if (JSON.stringify(kept).length <= MAX_HEADER_CHARACTERS) return Object.fromEntries(kept);
-  return Object.fromEntries(kept.filter(([name]) => TRACE_HEADERS.has(name)));
+  return Object.fromEntries(
+    kept.filter(
+      ([name, value]) => READ_HEADERS.test(name) && JSON.stringify(value).length <= MAX_READ_HEADER,
+    ),
+  );
 }
 
 const BROKER_HEADERS =
   /^(x-death|x-(first|last)-death-.*|x-delivery-count|x-acquired-count|x-ecs-publish|cc|bcc)$/i;
-const TRACE_HEADERS = new Set(["traceparent", "tracestate"]);
+/** What is read of a command's headers: without the id of a CloudEvent it would come back as another command. */
+const READ_HEADERS =
+  /^(traceparent|tracestate|compression|(cloudEvents[:_]|ce[-_])(specversion|id|source|type))$/i;
+/** A longer one breaks its rule, here or there. */
+const MAX_READ_HEADER = 2_048;
 const MAX_HEADER_CHARACTERS = 16_384;
 const MAX_REASON_CHARACTERS = 1_000;
 const MAX_SHORT_STRING = 255;

@@ -93,7 +93,21 @@ describe("headers of a command that is put aside", () => {
     expect(kept({ CC: ["ecs.reinstall.dead"], BCC: ["x"] })).toEqual(own);
   });
 
-  test("are cut down to the trace when they are too many for AMQP", () => {
+  test("keep what makes a CloudEvent of it, however many others there are", () => {
+    const event = {
+      "cloudEvents:specversion": "1.0",
+      "cloudEvents:id": "e1",
+      cloudEvents_source: "/healer",
+      cloudEvents_type: "t",
+    };
+    const fat = { fat: "x".repeat(100_000), "cloudEvents:dataschema": "x" };
+    expect(kept({ ...event, ...fat })).toEqual({ ...event, ...own });
+    expect(kept({ ...event, cloudEvents_type: "x".repeat(100_000) })).not.toHaveProperty(
+      "cloudEvents_type",
+    );
+  });
+
+  test("are cut down to what is read when they are too many for AMQP", () => {
     expect(kept({ tracestate: "s", fat: "x".repeat(100_000) })).toEqual({
       tracestate: "s",
       ...own,
