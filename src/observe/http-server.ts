@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { limitConnections } from "./http-connections.ts";
 import { createHttpApp, type HttpAppDeps } from "./http-app.ts";
 
 export interface HttpServerOptions extends HttpAppDeps {
@@ -24,8 +25,10 @@ export function createHttpServer({ host, port, ...deps }: HttpServerOptions): Ht
   const answer = getRequestListener((request) => fetch(request));
   // Never rejects: what goes wrong is answered by the app, or ends with the connection.
   const server = createServer(LIMITS, (incoming, outgoing) => void answer(incoming, outgoing));
-  server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server, MOST_CONNECTIONS);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  // Whoever does not read its answer.
+  server.setTimeout(QUIET_MS);
   let stopped: Promise<void> | null = null;
   let started: Promise<void> | null = null;
 
@@ -58,7 +61,9 @@ const LIMITS = {
   connectionsCheckingInterval: 1000,
 } as const;
 const KEEP_ALIVE_MS = 5000;
-const MAX_CONNECTIONS = 256;
+const QUIET_MS = 15_000;
+/** More than a few scrapers and people need, less than the least limit of open files. */
+const MOST_CONNECTIONS = 256;
 /** A request that is still being answered may end; after that its connection is cut. */
 const LAST_ANSWERS_MS = 1000;
 

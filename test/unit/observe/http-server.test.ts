@@ -267,6 +267,82 @@ describe("every answer", () => {
   });
 });
 
+describe("a probe is answered", () => {
+  /** Connections that say `words` once, or nothing at all. */
+  async function crowd(port: number, count: number, words = "") {
+    const sockets = Array.from({ length: count }, () => connect(port, "127.0.0.1"));
+    let closed = 0;
+    await Promise.all(
+      sockets.map(async (socket) => {
+        socket
+          .on("error", () => undefined)
+          .once("close", () => {
+            closed += 1;
+          });
+        socket.resume();
+        await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+        if (words !== "") socket.write(words);
+      }),
+    );
+    return {
+      sockets,
+      closed: () => closed,
+      leave: () => {
+        for (const socket of sockets) socket.destroy();
+      },
+    };
+  }
+  const GET = "GET /livez HTTP/1.1\r\nhost: a\r\n";
+
+  it.each([
+    ["say nothing", ""],
+    ["have had their answer and stay", `${GET}\r\n`],
+    ["send half a head", GET],
+    ["send a head line by line", `${GET}x-slow: `],
+    ["send a body slowly", "POST /livez HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nx"],
+    ["send many requests at once", `${GET}\r\n`.repeat(10)],
+  ])("beside 400 connections that %s", async (_what, words) => {
+    const { server, get } = await serve();
+    const others = await crowd(server.address()?.port ?? 0, 400, words);
+    for (const path of ["/livez", "/readyz", "/metrics"]) {
+      expect((await get(path)).status).toBe(200);
+    }
+    await eventually(() => others.closed() >= 400 - 256);
+    others.leave();
+  });
+
+  it("beside 300 requests that are not answered yet", async () => {
+    const waiting: (() => void)[] = [];
+    const metrics = () => new Promise<string>((resolve) => waiting.push(() => resolve("")));
+    const { server, get } = await serve({ metrics });
+    const others = await crowd(
+      server.address()?.port ?? 0,
+      300,
+      "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n",
+    );
+    expect((await get("/livez")).status).toBe(200);
+    for (const answer of waiting) answer();
+    others.leave();
+  });
+
+  it("and a request in hand outlives idle connections", async () => {
+    let asked = false;
+    let answer = () => {};
+    const metrics = () =>
+      new Promise<string>((resolve) => {
+        asked = true;
+        answer = () => resolve("late\n");
+      });
+    const { server, get } = await serve({ metrics });
+    const scrape = get("/metrics");
+    await eventually(() => asked);
+    const others = await crowd(server.address()?.port ?? 0, 400);
+    answer();
+    expect((await scrape).text).toBe("late\n");
+    others.leave();
+  });
+});
+
 describe("starting and stopping", () => {
   it("says that the port is taken", async () => {
     const { server } = await serve();
