@@ -21,7 +21,7 @@ import { createRedisProbe } from "./adapters/redis/probe.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
-import { watchRedis } from "./adapters/redis/watch.ts";
+import { renewAccess, watchRedis } from "./adapters/redis/watch.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config/assemble.ts";
 import { watchForChange } from "./config/rotation.ts";
@@ -44,6 +44,7 @@ import {
   cloudSettings,
   intakeRules,
   protocolRules,
+  redisCredentials,
   redisSettings,
   storeRules,
 } from "./settings.ts";
@@ -197,6 +198,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   });
 
   let endWatch = () => {};
+  let endRedisWatch = () => {};
   return {
     logger,
     fatal: fatal.promise,
@@ -226,6 +228,13 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
           broker.renew();
         },
       );
+      endRedisWatch = watchForChange(
+        () => Object.values(redisCredentials(config.redis)).map((one) => one ?? ""),
+        () =>
+          void renewAccess(redis, redisCredentials(config.redis), (level, message, fields) =>
+            logger[level](fields, message),
+          ),
+      );
       gauges.start();
       sweeper.start();
       logger.info({ http: http.address(), projects: projects.length }, "worker started");
@@ -235,6 +244,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       const hard = setTimeout(() => hardStop.abort(), config.shutdown.graceMs - CLOSE_MS);
       sweeper.stop();
       endWatch();
+      endRedisWatch();
       await broker.stop(hardStop.signal);
       clearTimeout(hard);
       hardStop.abort();

@@ -44,6 +44,11 @@ export function redisSettings({ tls, sentinel, ...redis }: Config["redis"]): Red
   };
 }
 
+/** The user and password of Redis as they are now. */
+export function redisCredentials({ username, password }: Config["redis"]) {
+  return { username: username?.(), password: password?.() };
+}
+
 function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]>): RedisTls {
   return { material: tlsMaterial(sources), servername };
 }

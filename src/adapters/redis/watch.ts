@@ -2,6 +2,7 @@ import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "./client.ts";
 import { durabilityProblems } from "./durability.ts";
 import { whenConnected } from "./nodes.ts";
+import { type Credentials, reauthenticate } from "./reauthenticate.ts";
 
 export interface RedisWatch {
   readonly durability: "warn" | "strict";
@@ -40,5 +41,19 @@ async function judge(redis: Redis, watch: RedisWatch, name: object): Promise<voi
     }
   } catch (error) {
     watch.log("warn", "redis durability could not be checked", { ...name, err: error });
+  }
+}
+
+/** After user or password have changed: open connections are told, and what they say to it is logged. */
+export async function renewAccess(
+  redis: RedisClient,
+  credentials: Credentials,
+  log: RedisWatch["log"],
+): Promise<void> {
+  log("info", "the user or password of redis has changed", {});
+  for (const problem of await reauthenticate(redis, credentials)) {
+    log("warn", "redis refuses the new user or password; its open connection stays as it was", {
+      problem,
+    });
   }
 }
