@@ -57,6 +57,8 @@ export function createCloudPort(
         brokerBlocked: world.isBlocked(process),
         diskBefore: before ?? diskAtLook,
         diskAtLook,
+        atMs: world.time.nowMs,
+        anyClockOffMs: world.scenario.skewMs,
       });
     },
     onTravel(underway) {

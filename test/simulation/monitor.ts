@@ -28,6 +28,8 @@ export interface Track {
   readonly admitted: Set<number>;
   /** Finished, forgotten, and another publish of it was about that had not been admitted: it is a new command. */
   reborn: boolean;
+  /** Its emitter's `not_before`; the earliest where the id was used for several contents. */
+  notBeforeMs: number;
 }
 
 /** Watches everything that leaves the workers, against what the cloud really did. Promises are those of design §2. */
@@ -74,6 +76,7 @@ export class Monitor {
         renumbered: false,
         admitted: new Set(),
         reborn: false,
+        notBeforeMs: Number.POSITIVE_INFINITY,
       };
       this.tracks.set(id, track);
     }
@@ -84,6 +87,10 @@ export class Monitor {
     const track = this.track(id);
     track.contents.add(body.toString("utf8"));
     track.serverIds.add(serverId);
+    const { not_before } = JSON.parse(body.toString("utf8")) as { not_before?: string };
+    const notBeforeMs = not_before === undefined ? 0 : Date.parse(not_before);
+    // Of two contents under one id nobody knows here which one is carried out.
+    track.notBeforeMs = Math.min(track.notBeforeMs, notBeforeMs);
   }
 
   /** P6: nothing that is seen or kept holds `user_data`. */
@@ -206,9 +213,16 @@ export class Monitor {
     /** The disk that the command is meant for. */
     readonly diskBefore: string | null;
     readonly diskAtLook: string | null;
+    /** By a clock that is right, and how far the clocks of the workers are from it. */
+    readonly atMs: number;
+    readonly anyClockOffMs: number;
   }): void {
     this.checks += 1;
     const { id, serverId } = post;
+    const earlyMs = this.track(id).notBeforeMs - post.atMs;
+    if (Number.isFinite(earlyMs) && earlyMs > post.anyClockOffMs) {
+      this.fail("P7", `${id} sends a POST ${earlyMs} ms before its not_before`);
+    }
     const owner = this.#observed.locks.get(serverId)?.owner;
     const relaxed = this.relaxedServers.has(serverId);
     if (owner !== undefined && owner !== id && !relaxed) {

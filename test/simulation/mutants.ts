@@ -1,5 +1,6 @@
 import { ServerId } from "../../src/contract/ids.ts";
 import type { Submission } from "../../src/core/observations.ts";
+import type { Outgoing } from "../../src/steps/ports/outlet.ts";
 import type { WorkerDeps } from "../../src/worker.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
@@ -111,6 +112,13 @@ export const MUTANTS: readonly Mutation[] = [
     what: "a delivery is acknowledged before what follows is published",
     breaks: ["P4"],
     ackFirst: true,
+  },
+  {
+    name: "too-early",
+    what: "the message of a waiting command does not say when it may begin",
+    breaks: ["P7"],
+    deps: withoutNotBefore,
+    scenario: narrowed({ skewMs: 0 }),
   },
   {
     name: "lock-by-time",
@@ -416,6 +424,22 @@ function keepBody(deps: WorkerDeps): WorkerDeps {
         const next = { ...outbox.next, envelope: { stored: outbox.next.envelope, state } };
         return deps.store.save({ ...step, outbox: { ...outbox, next } });
       },
+    },
+  };
+}
+
+function withoutNotBefore(deps: WorkerDeps): WorkerDeps {
+  const { outlet } = deps;
+  const stripped = (message: Outgoing): Outgoing => {
+    if (message.kind !== "step") return message;
+    const { notBeforeMs: _lost, ...order } = message.envelope.order;
+    return { ...message, envelope: { ...message.envelope, order } };
+  };
+  return {
+    ...deps,
+    outlet: {
+      ...outlet,
+      publish: (messages, signal) => outlet.publish(messages.map(stripped), signal),
     },
   };
 }

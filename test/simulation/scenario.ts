@@ -89,7 +89,7 @@ export function scenarioOf(seed: number): Scenario {
     slowNetwork: random.chance(0.25),
     deliveryLimit: random.chance(0.15) ? { commands: 2, work: 2 } : { commands: 100, work: 1_000 },
   };
-  return {
+  const drawn = {
     ...scenario,
     servers: servers.map((one) => ({ ...one, endsAs: powerAfter(random) })),
     emissions: mended(conditioned(scenario.emissions, random), random),
@@ -101,6 +101,22 @@ export function scenarioOf(seed: number): Scenario {
     retryAfterUpToMs: random.chance(0.25) ? 400_000 : 0,
     rules: random.chance(0.05) ? { ...scenario.rules, settleMs: 150_000 } : scenario.rules,
   };
+  return { ...drawn, emissions: postponed(drawn.emissions, random) };
+}
+
+/** Drawn after all that: some commands may not begin before a while has gone by. Copies stay copies. */
+function postponed(emissions: readonly Emission[], random: Random): Emission[] {
+  const until = new Map<string, object>();
+  return emissions.map((emission) => {
+    const plain = emission.body.toString("utf8");
+    const body = JSON.parse(plain) as { expires_at?: string };
+    const instant = BEGINNING_MS + emission.atMs + random.wild(1_000, 900_000);
+    const wanted = random.chance(0.1) && body.expires_at === undefined;
+    const postponement = wanted ? { not_before: new Date(Math.floor(instant)).toISOString() } : {};
+    const known = until.get(plain) ?? postponement;
+    until.set(plain, known);
+    return { ...emission, body: Buffer.from(JSON.stringify({ ...body, ...known })) };
+  });
 }
 
 /** Drawn last, too: what an emitter may ask for so that nothing is done any more. Copies of a command stay copies. */
