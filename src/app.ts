@@ -11,6 +11,7 @@ import { createDiskEvidence } from "./adapters/redis/evidence.ts";
 import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
 import { createRedisHealth } from "./adapters/redis/health.ts";
 import { findOverdue } from "./adapters/redis/overdue.ts";
+import { createPauseStore } from "./adapters/redis/pauses.ts";
 import {
   inStoreTime,
   marksInStoreTime,
@@ -27,6 +28,7 @@ import type { Config } from "./config/assemble.ts";
 import { watchForChange } from "./config/rotation.ts";
 import { secretsOf } from "./config/secrets-of.ts";
 import { createDeliveries } from "./deliveries.ts";
+import { createBrakesView, watchPauses } from "./observe/brakes-view.ts";
 import { createGauges } from "./observe/gauges.ts";
 import { createHealth } from "./observe/health.ts";
 import { createHttpServer } from "./observe/http-server.ts";
@@ -38,11 +40,13 @@ import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createProcessLog } from "./observe/process-log.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
+import { createPauseKeeper } from "./pause-keeper.ts";
 import {
   amqpSecrets,
   amqpSettings,
   cloudSettings,
   intakeRules,
+  pauseIntervalMs,
   protocolRules,
   redisCredentials,
   redisSettings,
@@ -150,6 +154,21 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   };
   const worker = takenInOurTime(createWorker(deps), storeClock);
 
+  const brakes = createBrakesView({
+    projects,
+    pausedByConfiguration: config.brakes.paused,
+    standing: () => pauseKeeper.standing(),
+    readAtMs: () => pauseKeeper.readAtMs(),
+  });
+  const pauseWatch = watchPauses(brakes, projects, metrics, logger);
+  const pauseKeeper = createPauseKeeper({
+    store: createPauseStore(redis, scripts),
+    projects,
+    clock,
+    intervalMs: pauseIntervalMs(config),
+    ...pauseWatch,
+  });
+
   const health = createHealth(
     [brokerProbe(broker), { name: "redis", check: () => redisHealth.check() }, cloudProbe(cloud)],
     () => clock.nowMs(),
@@ -160,6 +179,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     metrics,
     health,
     views: createCommandViews(redis, projects),
+    brakes,
     onError: (error) => logger.error({ err: error }, "http request failed"),
   });
   const sweeper = createSweeper({
@@ -237,6 +257,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       );
       gauges.start();
       sweeper.start();
+      pauseKeeper.start();
       logger.info({ http: http.address(), projects: projects.length }, "worker started");
     },
     async stop() {
@@ -245,6 +266,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       sweeper.stop();
       endWatch();
       endRedisWatch();
+      pauseKeeper.stop();
       await broker.stop(hardStop.signal);
       clearTimeout(hard);
       hardStop.abort();

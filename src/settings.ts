@@ -53,12 +53,13 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
-export function storeRules({ protocol, redis }: Config): StoreRules {
+export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
   return {
     rebuildHoldMs: protocol.rebuildHoldMs,
     dedupTtlMs: protocol.dedupTtlMs,
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
+    pausedByConfiguration: brakes.paused,
   };
 }
 
@@ -83,4 +84,9 @@ export function protocolRules({ protocol, cloud }: Config): Rules {
     // A token has no date in the request: the cloud takes one however late it comes.
     requestsExpire: cloud.credentials.kind === "ak-sk",
   };
+}
+
+/** How often the pauses are read: at least twice between a loss of memory and the first lock after it (brakes.md §6). */
+export function pauseIntervalMs({ protocol }: Config): number {
+  return Math.min(15_000, Math.max(10, Math.floor(protocol.rebuildHoldMs / 3)));
 }

@@ -4,11 +4,11 @@ import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
 import { matching } from "./option-values.ts";
 import type { StoreSession } from "./store-session.ts";
 
-interface ProjectFlag {
+export interface ProjectFlag {
   readonly project?: string;
 }
 
-const PROJECT = [
+export const PROJECT = [
   "--project <id>",
   "the project (else the first of ECS_PROJECTS)",
   matching(ProjectId),
@@ -38,36 +38,6 @@ export function cancelCommand(io: CliIo): Command {
           case "corrupt":
             throw new CliFailure(answer.message);
         }
-      }),
-    );
-}
-
-/** `ecs-reinstall pause`: no new reinstalls in a project until `resume`. */
-export function pauseCommand(io: CliIo): Command {
-  return new Command("pause")
-    .description("start no new reinstall in a project; what is submitted goes on")
-    .option(...PROJECT)
-    .option("--reason <text>", "why, for people", "paused by an operator")
-    .action((flags: ProjectFlag & { reason: string }) =>
-      atDesk(io, async ({ desk }) => {
-        const project = projectOf(flags, io);
-        await desk.pause(project, flags.reason);
-        return `reinstalls in ${project} are paused; waiting commands still expire`;
-      }),
-    );
-}
-
-/** `ecs-reinstall resume`: the end of a pause. */
-export function resumeCommand(io: CliIo): Command {
-  return new Command("resume")
-    .description("end a pause")
-    .option(...PROJECT)
-    .action((flags: ProjectFlag) =>
-      atDesk(io, async ({ desk }) => {
-        const project = projectOf(flags, io);
-        return (await desk.resume(project))
-          ? `reinstalls in ${project} go on`
-          : `reinstalls in ${project} were not paused`;
       }),
     );
 }
@@ -102,7 +72,10 @@ export function unlockCommand(io: CliIo): Command {
     );
 }
 
-async function atDesk(io: CliIo, work: (session: StoreSession) => Promise<string>): Promise<void> {
+export async function atDesk(
+  io: CliIo,
+  work: (session: StoreSession) => Promise<string>,
+): Promise<void> {
   const session = await io.openStore(io.env);
   try {
     io.out(`${await work(session)}\n`);
@@ -111,7 +84,7 @@ async function atDesk(io: CliIo, work: (session: StoreSession) => Promise<string
   }
 }
 
-function projectOf(flags: ProjectFlag, io: CliIo): ProjectId {
+export function projectOf(flags: ProjectFlag, io: CliIo): ProjectId {
   const first = (io.env["ECS_PROJECTS"] ?? "").split(",")[0]?.trim();
   const project = ProjectId.safeParse(flags.project ?? first);
   if (project.success) return project.data;

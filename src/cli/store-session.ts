@@ -30,8 +30,12 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
     redis.disconnect();
     throw new CliFailure(`Redis cannot be reached (REDIS_URL): ${reason}`);
   }
+  const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = loaded.redis;
+  const scripts = createScriptRunner(redis);
+  // What a person is told to be done must not be lost by a failover.
+  const lasting = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {
-    desk: createOperatorDesk(redis, createScriptRunner(redis)),
+    desk: createOperatorDesk(redis, lasting),
     close: () => redis.disconnect(),
   };
 }

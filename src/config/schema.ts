@@ -175,6 +175,7 @@ const Protocol = z.strictObject({
 });
 
 const Brakes = z.strictObject({
+  paused: bool(),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
 });
 

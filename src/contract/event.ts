@@ -27,16 +27,16 @@ export type EventName = z.infer<typeof EventName>;
 export type ProgressEventName = (typeof PROGRESS_EVENTS)[number];
 export type FinalEventName = (typeof FINAL_EVENTS)[number];
 
-/** What a waiting command waits for. */
+/** What a waiting command waits for: a state of the world, or a brake by its name. */
 export const WaitReason = z.enum([
   "server-busy",
   "server-unstable",
   "throttled",
-  "paused",
   "cloud-unavailable",
   "clock-skew",
-  "not-before",
   "store-rebuilding",
+  "not-before",
+  "pause",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

@@ -114,6 +114,8 @@ export function waitFor(
     readonly detail?: string;
     readonly before?: Before | undefined;
     readonly atLeastMs?: number | null;
+    /** Said in the event beside the rest. */
+    readonly data?: Readonly<Record<string, unknown>>;
   } = {},
 ): Decision {
   const { body, tries, waiting, order, doubt = false } = candidate;
@@ -135,6 +137,7 @@ export function waitFor(
       waits_for: waitsFor,
       ...(more.holder === undefined ? {} : { holder: more.holder }),
       ...(more.detail === undefined ? {} : { detail: more.detail }),
+      ...more.data,
       expires_at: new Date(order.expiresAtMs).toISOString(),
     },
   };

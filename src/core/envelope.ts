@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { WaitReason } from "../contract/event.ts";
 import { CommandId, ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { openObject } from "./open-object.ts";
@@ -12,6 +13,18 @@ import { State, TRANSITIONS, withoutBody } from "./state.ts";
  */
 export const ENVELOPE_VERSION = 1;
 
+/** The same layout with a state that a worker of version 1 cannot read, and must leave to others. */
+const EXTENDED_VERSION = 2;
+
+/** Reasons to wait that a worker of version 1 does not know: to it, the message would be rubbish. */
+const SINCE_VERSION_2: ReadonlySet<string> = new Set<WaitReason>(["not-before", "pause"]);
+
+/** The lowest version whose workers can take a message with this state. */
+export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTENDED_VERSION {
+  const later = state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor);
+  return later ? EXTENDED_VERSION : ENVELOPE_VERSION;
+}
+
 /** Headroom of one step: a claim reserves this many event numbers, so that no two claims share one. */
 export const SEQUENCE_BLOCK = 16;
 
@@ -21,7 +34,7 @@ export const SEQUENCE_BLOCK = 16;
  * that the step before ran in; nothing is done before `dueMs`.
  */
 export const Envelope = openObject({
-  v: z.literal(ENVELOPE_VERSION),
+  v: z.literal([ENVELOPE_VERSION, EXTENDED_VERSION]),
   order: Order,
   step: z.int().min(1),
   sequence: z.int().min(1),
@@ -42,7 +55,7 @@ export function isLaterVersion(value: unknown): boolean {
   const head = EnvelopeHead.safeParse(value);
   if (!head.success) return false;
   const { v, state } = head.data;
-  return v !== ENVELOPE_VERSION || !(state.phase in TRANSITIONS);
+  return v < ENVELOPE_VERSION || v > EXTENDED_VERSION || !(state.phase in TRANSITIONS);
 }
 
 /** What every version of an internal message at least says. */

@@ -1,6 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
 import { type Decision, final } from "./decision.ts";
+import { describeHold, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
@@ -17,7 +18,7 @@ export type LockSeen =
   | { readonly kind: "acquired" }
   | { readonly kind: "busy"; readonly holder: string }
   | { readonly kind: "superseded"; readonly healedAtMs: number }
-  | { readonly kind: "paused" }
+  | { readonly kind: "held"; readonly hold: Hold }
   | { readonly kind: "rebuilding" };
 
 /** `planned`: every check of a dry run with its verdict, and what would be done. Nothing was changed (contract §2). */
@@ -40,6 +41,7 @@ export function plannedFrom(
       detail: new Date(order.expiresAtMs).toISOString(),
     },
     ...notBeforeCheck(order.notBeforeMs, nowMs),
+    brakeCheck(lock),
     lockCheck(lock),
     {
       check: "not-superseded",
@@ -73,6 +75,12 @@ function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[]
   return [{ check: "not-before", verdict: nowMs < notBeforeMs ? "wait" : "pass", detail }];
 }
 
+function brakeCheck(lock: LockSeen): Check {
+  return lock.kind === "held"
+    ? { check: "brakes", verdict: "wait", detail: describeHold(lock.hold) }
+    : { check: "brakes", verdict: "pass" };
+}
+
 function lockCheck(lock: LockSeen): Check {
   switch (lock.kind) {
     case "acquired":
@@ -80,8 +88,8 @@ function lockCheck(lock: LockSeen): Check {
       return { check: "server-free", verdict: "pass" };
     case "busy":
       return { check: "server-free", verdict: "wait", detail: `held by ${lock.holder}` };
-    case "paused":
-      return { check: "server-free", verdict: "wait", detail: "reinstalls are paused" };
+    case "held":
+      return { check: "server-free", verdict: "pass" };
     case "rebuilding":
       return { check: "server-free", verdict: "wait", detail: "the store is being rebuilt" };
   }

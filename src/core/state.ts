@@ -26,7 +26,8 @@ const Waiting = openObject({
   phase: z.literal("waiting"),
   body: OsReinstall,
   tries: Tries,
-  waitsFor: WaitReason,
+  /** Versions before 0.2 wrote `paused` for the brake `pause`. */
+  waitsFor: WaitReason.or(z.literal("paused").transform(() => "pause" as const)),
   holder: CommandId.optional(),
   before: Before.optional(),
   /** The store forgot this command while it waited: it may have been carried out. Prove that it was not, first. */

@@ -2,6 +2,8 @@ import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type {
+  BrakeStatus,
+  BrakesView,
   CommandStatus,
   CommandViews,
   Found,
@@ -14,12 +16,13 @@ export interface HttpAppDeps {
   readonly metrics: MetricsPage;
   readonly health: HealthSource;
   readonly views: CommandViews;
+  readonly brakes: BrakesView;
   /** Told of a bug: the caller sees no more than "internal". */
   readonly onError: (error: unknown) => void;
 }
 
 /** The read-only API of the process (contract §5). Nothing here changes anything, or tells a secret. */
-export function createHttpApp({ metrics, health, views, onError }: HttpAppDeps): Hono {
+export function createHttpApp({ metrics, health, views, brakes, onError }: HttpAppDeps): Hono {
   const app = new Hono();
 
   app.use(async (context, next) => {
@@ -72,6 +75,16 @@ export function createHttpApp({ metrics, health, views, onError }: HttpAppDeps):
     }));
   });
 
+  app.get("/v1/brakes", (context) => {
+    const asked = context.req.query("project");
+    const readAtMs = brakes.readAtMs();
+    const holding = brakes.holding().filter(({ projectId }) => (asked ?? projectId) === projectId);
+    return context.json({
+      read_at: readAtMs === null ? null : instant(readAtMs),
+      holding: holding.map(brakeJson),
+    });
+  });
+
   for (const path of PATHS) {
     app.all(path, (context) =>
       context.json({ error: "method-not-allowed", message: "only GET and HEAD" }, 405, {
@@ -95,6 +108,7 @@ const PATHS = [
   "/readyz",
   "/v1/commands/:id",
   "/v1/servers/:project/:server",
+  "/v1/brakes",
 ] as const;
 
 const SECURITY_HEADERS = {
@@ -137,6 +151,11 @@ function commandJson(view: CommandStatus): object {
     outcome: view.outcome,
     job_id: view.jobId,
   };
+}
+
+function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {
+  const since = sinceMs === null ? null : instant(sinceMs);
+  return { brake, project_id: projectId, scope, by, since, reason };
 }
 
 function serverJson({ lock, waiting }: ServerStatus): object {

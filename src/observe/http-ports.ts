@@ -60,6 +60,25 @@ export interface CommandViews {
   serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerStatus>>;
 }
 
+/** A brake that holds commands now, as far as this worker knows. */
+export interface BrakeStatus {
+  readonly brake: string;
+  readonly projectId: ProjectId;
+  /** What of the project it holds (`everything`, `project`, `group:<name>`, `server:<id>`, `configuration`). */
+  readonly scope: string;
+  readonly by: string | null;
+  /** Epoch ms; null where nobody said. */
+  readonly sinceMs: number | null;
+  readonly reason: string | null;
+}
+
+/** The brakes that hold something, from the worker's memory. */
+export interface BrakesView {
+  holding(): readonly BrakeStatus[];
+  /** When the store was last read for them, epoch ms; null: not yet, and what is told may be old. */
+  readAtMs(): number | null;
+}
+
 export interface MetricsPage {
   page(): Promise<string>;
   readonly contentType: string;

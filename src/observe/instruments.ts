@@ -1,10 +1,12 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
 import { LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
+import { Brake } from "../contract/brakes.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { IMPLAUSIBLE_STAMPS } from "../core/sent-at.ts";
 import { TRANSITIONS } from "../core/state.ts";
 import {
+  BRAKE_DECISIONS,
   BREAKERS,
   DELIVERY_ENDS,
   DEPENDENCIES,
@@ -237,6 +239,20 @@ export const CATALOGUE = {
   storeUnreadable: counter(
     "store_unreadable_total",
     "Times that a command had to wait because a key of the store holds what nobody can read.",
+    {},
+  ),
+  brake: gauge("brake", "1 while a brake holds commands of the project: a pause of any scope.", {
+    brake: Brake.options,
+    project: null,
+  }),
+  brakeDecisions: counter(
+    "brake_decisions_total",
+    "Times that a brake did not let a command go on, each try counted.",
+    { brake: Brake.options, decision: BRAKE_DECISIONS },
+  ),
+  pausesPutBack: counter(
+    "pauses_put_back_total",
+    "Pauses that Redis had lost, and that a worker put back from its memory.",
     {},
   ),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {

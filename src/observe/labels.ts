@@ -74,6 +74,10 @@ export type BreakerState = "closed" | "half-open" | "open";
 export const SWEEP_RESULTS = ["revived", "ended", "moving"] as const;
 export type SweepResult = (typeof SWEEP_RESULTS)[number];
 
+/** What a brake says of a command that it does not let go. */
+export const BRAKE_DECISIONS = ["wait"] as const;
+export type BrakeDecision = (typeof BRAKE_DECISIONS)[number];
+
 /** Why the memory of Redis is new (design §6). */
 export const EPOCH_CAUSES = ["first", "emptied", "restarted"] as const;
 export type EpochCause = (typeof EPOCH_CAUSES)[number];

@@ -1,5 +1,10 @@
 import type { Phase, State } from "../core/state.ts";
-import type { ClaimAnswer, ReinstallStore, StepClaim } from "../steps/ports/reinstall-store.ts";
+import type {
+  ClaimAnswer,
+  Held,
+  ReinstallStore,
+  StepClaim,
+} from "../steps/ports/reinstall-store.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { StepOutcome } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
@@ -40,6 +45,11 @@ export function meteredStore(
     if (leaves) metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
   }
 
+  function noticeHold<A extends { readonly kind: string } | Held>(answer: A): A {
+    if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, "wait");
+    return answer;
+  }
+
   function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {
     const before = epochs.get(project);
     epochs.set(project, epoch);
@@ -54,6 +64,7 @@ export function meteredStore(
       if (answer.kind === "claimed") {
         noticeEpoch(order.projectId, answer.claim, false);
         begin(answer.claim, "admit", order.receivedAtMs);
+        noticeHold(answer.lock);
       } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
       else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
       return answer;
@@ -74,8 +85,14 @@ export function meteredStore(
       }
       return answer;
     },
+    async acquire(order, claim) {
+      return noticeHold(await store.acquire(order, claim));
+    },
+    async mayStop(order, claim) {
+      return noticeHold(await store.mayStop(order, claim));
+    },
     async recordIntent(order, claim, intent) {
-      const answer = await store.recordIntent(order, claim, intent);
+      const answer = noticeHold(await store.recordIntent(order, claim, intent));
       if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();
       return answer;
     },

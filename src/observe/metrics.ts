@@ -1,12 +1,15 @@
 import { collectDefaultMetrics, type Gauge, Registry } from "prom-client";
 import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
 import { type Census, LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
+import type { Brake } from "../contract/brakes.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
+import type { ProjectId } from "../contract/ids.ts";
 import type { ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
 import { LOCK_QUANTILES, MEASURED_QUEUES } from "./labels.ts";
 import type {
+  BrakeDecision,
   Breaker,
   BreakerState,
   DeliveryEnd,
@@ -95,6 +98,12 @@ export interface Metrics {
   store(seen: Census): void;
   /** How late the latest message of each delay queue is: seconds, by the delay in ms; 0 is the work queue itself. */
   overdue(seconds: ReadonlyMap<number, number>): void;
+  /** Does a brake hold commands of this project now? */
+  brake(name: Brake, project: ProjectId, holds: boolean): void;
+  /** A brake did not let a command go on. */
+  brakeDecision(name: Brake, decision: BrakeDecision): void;
+  /** Pauses that the store had lost are in it again. */
+  pausesPutBack(count: number): void;
   swept(result: SweepResult): void;
   /** A key of ours held what nobody can read, and kept a command waiting. */
   storeUnreadable(): void;
@@ -236,6 +245,9 @@ export function createMetrics({
     overdue(seconds) {
       for (const [rung, late] of seconds) m.overdue.set({ rung: String(rung) }, late);
     },
+    brake: (brake, project, holds) => m.brake.set({ brake, project }, holds ? 1 : 0),
+    brakeDecision: (brake, decision) => m.brakeDecisions.inc({ brake, decision }),
+    pausesPutBack: (count) => m.pausesPutBack.inc(count),
     swept: (result) => m.swept.inc({ result }),
     storeUnreadable: () => m.storeUnreadable.inc(),
     epochChanged: (cause) => m.epochs.inc({ cause }),

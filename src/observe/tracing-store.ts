@@ -38,6 +38,7 @@ export function tracedStore(store: ReinstallStore, tracer: Tracer): ReinstallSto
       if (answer.kind === "taken") tracer.delivery()?.set({ "ecs.attempt": answer.attempt });
       return answer;
     },
+    mayStop: (...args) => asked("may-stop", () => store.mayStop(...args)),
     recordIntent: (...args) => asked("intent", () => store.recordIntent(...args)),
     save: (...args) => asked("save", () => store.save(...args)),
     finish: (...args) => asked("finish", () => store.finish(...args)),

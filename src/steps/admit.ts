@@ -14,6 +14,7 @@ import { type Decision, final } from "../core/decision.ts";
 import type { EventDraft } from "../core/events.ts";
 import { type IntakeNotes, notesData } from "../core/notes.ts";
 import { tooEarly } from "../core/not-before.ts";
+import { heldBy } from "../core/gate.ts";
 import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
@@ -167,8 +168,8 @@ export async function afterLock(
       );
     case "busy":
       return afterBusy(candidate, lock, clock.nowMs(), rules, random);
-    case "paused":
-      return waitFor(candidate, "paused", clock.nowMs(), rules, random);
+    case "held":
+      return heldBy(candidate, lock.hold, clock.nowMs(), rules, random);
     case "rebuilding":
       return waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, random);
     case "acquired": {

@@ -1,11 +1,6 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
-import {
-  ENVELOPE_VERSION,
-  type Envelope,
-  restoreEnvelope,
-  storedEnvelope,
-} from "../core/envelope.ts";
+import { type Envelope, restoreEnvelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import type { Rules } from "../core/rules.ts";
@@ -133,7 +128,7 @@ export function nextEnvelope(
   nowMs: number,
 ): Envelope {
   return {
-    v: ENVELOPE_VERSION,
+    v: versionOf(decision.state),
     order,
     step: claim.step + 1,
     sequence: claim.sequence + decision.events.length,

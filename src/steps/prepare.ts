@@ -1,11 +1,12 @@
 import { inDoubt, waitFor } from "../core/decide-admission.ts";
 import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { heldBy } from "../core/gate.ts";
+import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
-  const { cloud, clock, rules, reach } = deps;
+  const { cloud, store, clock, rules, reach } = deps;
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const doubt = claimed.foreignEpoch && claimed.restored === "absent";
@@ -47,6 +48,17 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
       claimed.cancelRequested,
     );
     if (preparation.kind !== "stop") return conclude(claimed, envelope, preparation);
+    const allowed = await store.mayStop(order, claimed.claim);
+    if (allowed.kind === "held") {
+      const { before } = state;
+      return conclude(
+        claimed,
+        envelope,
+        heldBy(candidate, allowed.hold, clock.nowMs(), rules, clock.random(), before),
+      );
+    }
+    if (allowed.kind !== "go") return notNow(allowed, rules);
+    await reach("prepare:may-stop");
     const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, signal);
     await reach("prepare:stop-asked");
     return conclude(

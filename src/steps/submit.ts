@@ -1,6 +1,7 @@
 import { waitFor } from "../core/decide-admission.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
+import { heldBy } from "../core/gate.ts";
 import type { In } from "../core/state.ts";
 import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core/submission.ts";
 import type { ClaimAnswer } from "./ports/reinstall-store.ts";
@@ -81,6 +82,14 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
       signedAtMs: request.signedAtMs,
       diskId: state.before.systemDiskId,
     });
+    if (recorded.kind === "held") {
+      const held = { order, body: state.body, tries: state.tries, waiting: null };
+      return conclude(
+        claimed,
+        envelope,
+        heldBy(held, recorded.hold, clock.nowMs(), rules, clock.random(), state.before),
+      );
+    }
     if (recorded.kind !== "saved") return notNow(recorded, rules);
     await reach("submit:intent-recorded");
 

@@ -243,8 +243,10 @@ function pretendedIo(): CliIo & { said(): string } {
 const STORE: StoreSession = {
   desk: {
     cancel: async () => ({ kind: "requested", phase: "waiting" }),
-    pause: async () => undefined,
-    resume: async () => true,
+    setPause: async () => ({ kind: "set", atMs: 1, wasOn: true }),
+    pauseSeen: async () => true,
+    standingPauses: async () => new Map(),
+    projects: async () => [],
     unlock: async (_project, _server, owner) => ({ kind: "freed", owner }),
   },
   close: () => undefined,
@@ -277,6 +279,7 @@ function httpApp() {
       }),
       serverStatus: async () => ({ kind: "found", view: { lock: null, waiting: [] } }),
     },
+    brakes: { holding: () => [], readAtMs: () => 0 },
     onError: () => undefined,
   });
 }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
@@ -28,6 +29,13 @@ function cli(projectId: string, ...args: string[]): Promise<string> {
   });
 }
 
+/** This file's part of the shared Redis loses its memory. */
+async function forgetEverything(url: string): Promise<void> {
+  const redis = new Redis(url);
+  await redis.flushdb();
+  redis.disconnect();
+}
+
 it("cancel ends a command that waits, and comes too late for one that is submitted", async () => {
   const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 8_000 });
   const [first, second] = [commandId("runs"), commandId("waits")];
@@ -43,14 +51,51 @@ it("cancel ends a command that waits, and comes too late for one that is submitt
   await stage.audit([first, second]);
 });
 
-it("pause lets nothing start, resume lets it go on", async () => {
+it("pause lets nothing start and says who, when and why; resume lets it go on", async () => {
   const server = stage.simulator.addServer({ state: "SHUTOFF" });
   const id = commandId("paused");
-  await cli(server.projectId, "pause", "--reason", "maintenance");
+  const said = await cli(server.projectId, "pause", "--reason", "maintenance", "--by", "ada");
+  expect(said).toContain(`reinstalls in ${server.projectId} are paused`);
+  expect(said).not.toContain("No worker has said");
   await stage.emitter.send(stage.command(id, server.id));
-  expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({ waits_for: "paused" });
+  const { data } = await stage.emitter.event(id, "waiting");
+  expect(data).toMatchObject({
+    waits_for: "pause",
+    brake: { scope: "project", by: "ada", reason: "maintenance", since: expect.any(String) },
+  });
   expect(stage.simulator.calls(server.id).reinstall).toBe(0);
-  expect(await cli(server.projectId, "resume")).toContain("go on");
+  const resumed = await cli(server.projectId, "resume", "--reason", "over");
+  expect(resumed).toContain(`reinstalls in ${server.projectId} go on`);
+  expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+});
+
+it("pause holds what is being prepared: its disk is not wiped until resume", async () => {
+  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 6_000 });
+  const id = commandId("preparing");
+  await stage.emitter.send(stage.command(id, server.id));
+  await stage.emitter.event(id, "stopping");
+  await cli(server.projectId, "pause", "--server", server.id, "--reason", "wait for me");
+  expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({
+    waits_for: "pause",
+    brake: { scope: `server:${server.id}` },
+  });
+  expect(stage.reinstalls(server.id)).toBe(0);
+  await cli(server.projectId, "resume", "--server", server.id, "--reason", "over");
+  expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  expect(stage.reinstalls(server.id)).toBe(1);
+  await stage.audit([id]);
+});
+
+it("a pause that Redis forgets is put back by the workers, and holds", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("forgotten-pause");
+  await cli(server.projectId, "pause", "--reason", "maintenance");
+  await forgetEverything(services.redis.url);
+  await stage.emitter.send(stage.command(id, server.id));
+  expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({ waits_for: "pause" });
+  expect(stage.reinstalls(server.id)).toBe(0);
+  const resumed = await cli(server.projectId, "resume", "--reason", "over");
+  expect(resumed).toContain("go on");
   expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
 });
 

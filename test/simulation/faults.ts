@@ -49,7 +49,7 @@ export const FAULT_BUDGET: Readonly<Partial<Record<Fault, number>>> = {
   "store-forget": 2,
   outsider: 4,
   cancel: 1,
-  "hold-all": 1,
+  "hold-all": 3,
 };
 
 /** Places where a seed may make faults many times likelier than elsewhere. */

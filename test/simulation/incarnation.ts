@@ -1,4 +1,6 @@
 import { setMaxListeners } from "node:events";
+import type { PauseScope } from "../../src/contract/brakes.ts";
+import { createPauseKeeper, type PauseKeeper } from "../../src/pause-keeper.ts";
 import { createSweeper } from "../../src/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
@@ -13,6 +15,7 @@ import { handOver } from "../support/in-memory/deliveries.ts";
 import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
   createMemoryEvidence,
+  createMemoryPauses,
   createMemoryStore,
   createMemoryStranded,
 } from "../support/in-memory/store.ts";
@@ -24,6 +27,7 @@ import { SimulatedProcess } from "./process.ts";
 import {
   COMMAND_MAX_AGE_MS,
   EVIDENCE_MIN_SAMPLES,
+  PAUSE_INTERVAL_MS,
   REBUILD_HOLD_MS,
   SWEEP_AFTER_MS,
   SWEEP_INTERVAL_MS,
@@ -52,7 +56,10 @@ export class Incarnation {
   readonly #world: World;
   readonly #hardStop = new AbortController();
   readonly #sweeper: ReturnType<typeof createSweeper>;
+  readonly #pauseKeeper: PauseKeeper;
   #connection: Connection | null = null;
+  /** Stood still for a while: what it remembers may be put back too late. */
+  #wasPaused = false;
   #stopping = false;
   #nonces = 0;
 
@@ -63,6 +70,9 @@ export class Incarnation {
     this.process = new SimulatedProcess(name, skewMs, world.time);
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
+    this.#pauseKeeper = this.#createPauseKeeper();
+    // Where nobody pauses, nobody need ask.
+    if (world.scenario.rates["hold-all"] !== undefined) this.#pauseKeeper.start();
     this.connect();
   }
 
@@ -103,6 +113,7 @@ export class Incarnation {
   pause(durationMs: number): void {
     if (this.process.paused) return;
     this.process.pause(durationMs);
+    this.#wasPaused = true;
     const silentMs = this.#world.heartbeatLoss();
     if (silentMs < durationMs) {
       const connection = this.#connection;
@@ -117,8 +128,16 @@ export class Incarnation {
     this.#stopping = true;
     this.#connection?.cancel();
     this.#sweeper.stop();
+    this.#pauseKeeper.stop();
     this.process.after(graceMs, () => this.#hardStop.abort());
     this.process.after(graceMs + 2_000, () => this.crash());
+  }
+
+  /** Does it know that this scope is paused, and can it put that back? */
+  remembersPause(scope: PauseScope): boolean {
+    const { alive, paused } = this.process;
+    if (!alive || paused || this.#stopping || this.#wasPaused) return false;
+    return this.#pauseKeeper.standing().some((one) => one.scope === scope);
   }
 
   async #take(message: Message, connection: Connection): Promise<void> {
@@ -204,6 +223,29 @@ export class Incarnation {
       signal: this.#hardStop.signal,
     };
     return mutation?.deps?.(deps, context) ?? deps;
+  }
+
+  #createPauseKeeper() {
+    const world = this.#world;
+    const about = { about: "pauses", envelope: null };
+    return createPauseKeeper({
+      store: createMemoryPauses({
+        memory: world.memory,
+        nonce: () => this.#nonce(),
+        rebuildHoldMs: REBUILD_HOLD_MS,
+        transport: storeTransport(world, this.process, about),
+        ...(world.mutation?.switches === undefined ? {} : { switches: world.mutation.switches }),
+      }),
+      projects: [ProjectId.parse(PROJECT)],
+      clock: this.#clock(),
+      intervalMs: PAUSE_INTERVAL_MS,
+      onChanged: () => {},
+      onPutBack: (_project, count) => {
+        world.trace(`${this.process.name}       puts back ${count} pauses`);
+        world.monitor.pausesKept(world.pauses.comeBack());
+      },
+      onRead: () => {},
+    });
   }
 
   #createSweeper() {

@@ -63,8 +63,6 @@ export function inflict(world: World, fault: BoundaryFault, process: SimulatedPr
       return;
     }
     case "hold-all":
-      world.project.paused = true;
-      time.after(random.wild(1_000, 100_000), () => (world.project.paused = false));
-      return;
+      return world.pauses.pauseForAWhile();
   }
 }

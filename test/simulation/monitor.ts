@@ -203,6 +203,18 @@ export class Monitor {
     }
   }
 
+  /** F5: the gate records an intent, although a pause forbids it (null: none does). */
+  intended(id: string, objection: string | null): void {
+    this.checks += 1;
+    if (objection !== null) this.fail("F5", `the intent of ${id} is recorded ${objection}`);
+  }
+
+  /** F5, the other way round: what was resumed is not paused again by who remembers it (null: it is not). */
+  pausesKept(objection: string | null): void {
+    this.checks += 1;
+    if (objection !== null) this.fail("F5", objection);
+  }
+
   /** The worker lets go of a POST. P2, P7. */
   posted(post: {
     readonly id: string;

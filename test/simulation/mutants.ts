@@ -259,6 +259,20 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "pause-leaks",
+    what: "the gate before the POST does not ask for pauses",
+    breaks: ["F5"],
+    switches: { ignoreBrakesAtIntent: true },
+    scenario: narrowed({ rates: { "hold-all": 0.02, pause: 0.005 }, faultsForMs: 300_000 }),
+  },
+  {
+    name: "lifted-pause-comes-back",
+    what: "who puts pauses back does not ask which entry is newer",
+    breaks: ["F5"],
+    switches: { lastWriterPauses: true },
+    scenario: narrowed({ rates: { "hold-all": 0.02, pause: 0.02 }, faultsForMs: 600_000 }),
+  },
+  {
     name: "clock-unchecked",
     what: "the POST goes out whatever our clock says",
     breaks: ["P7"],

@@ -26,6 +26,8 @@ export const RULES: Rules = {
 
 /** Longest delay, three heartbeats, 10 s. */
 export const REBUILD_HOLD_MS = 30_000 + 3 * HEARTBEAT_MS + 10_000;
+/** A third of the hold, as in production. */
+export const PAUSE_INTERVAL_MS = Math.floor(REBUILD_HOLD_MS / 3);
 export const EVIDENCE_MIN_SAMPLES = 3;
 export const COMMAND_MAX_AGE_MS = 2_400_000;
 export const SWEEP_INTERVAL_MS = 30_000;

@@ -12,6 +12,7 @@ import { Loss } from "./loss.ts";
 import { Monitor } from "./monitor.ts";
 import type { Mutation } from "./mutation.ts";
 import { brief } from "./network.ts";
+import { Pauses } from "./pauses.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS } from "./rules.ts";
@@ -35,6 +36,7 @@ export class World {
   readonly cloud: MemoryCloud;
   readonly monitor: Monitor;
   readonly loss: Loss;
+  readonly pauses: Pauses;
   readonly incarnations: Incarnation[] = [];
   storeUp = true;
   /** POSTs on their way. */
@@ -60,11 +62,14 @@ export class World {
       nowMs: () => Math.floor(this.time.nowMs),
       historyMs: this.scenario.rates["store-forget"] === undefined ? 0 : 1_500,
       onKept: (text) => this.monitor.kept(text, "the store"),
+      onIntent: (id, serverId, atMs) =>
+        this.monitor.intended(id, this.pauses.objectionTo(serverId, atMs)),
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();
     this.monitor = new Monitor(this.#observed(), () => this.loss.happened, mutation?.breaks);
     this.loss = new Loss(this);
+    this.pauses = new Pauses(this);
     this.#prepareStore();
     this.toEmit = new Set(this.scenario.emissions);
     for (const emission of this.scenario.emissions) this.#emit(emission, emission.atMs);
@@ -173,7 +178,7 @@ export class World {
     this.dice.over = true;
     this.trace("---      the faults are over");
     this.storeUp = true;
-    this.project.paused = false;
+    this.pauses.liftAll();
     this.#blocked.clear();
     if (!this.broker.up) this.broker.setUp(true);
     for (const one of this.incarnations) one.process.wake();

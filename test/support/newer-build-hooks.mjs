@@ -38,8 +38,8 @@ const NEW_PHASE = [
 
 /** Every message has another number; the old one is still understood. */
 const NEW_NUMBER = [
-  ["core/envelope.js", "ENVELOPE_VERSION = 1", "ENVELOPE_VERSION = 2"],
-  ["core/envelope.js", "z.literal(ENVELOPE_VERSION)", "z.union([z.literal(1), z.literal(2)])"],
+  ["core/envelope.js", "ENVELOPE_VERSION = 1", "ENVELOPE_VERSION = 3"],
+  ["core/envelope.js", "z.literal([ENVELOPE_VERSION, EXTENDED_VERSION])", "z.literal([1, 2, 3])"],
 ];
 
 const BUILDS = {

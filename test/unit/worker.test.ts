@@ -303,7 +303,7 @@ describe("a step", () => {
 
   it("of a later version is left to a later worker", async () => {
     const world = createWorld();
-    expect(await takeStep(world, { ...envelope(STATES.watch), v: 2 })).toBe("ack");
+    expect(await takeStep(world, { ...envelope(STATES.watch), v: 3 })).toBe("ack");
     const unknown = { ...envelope(STATES.watch), state: { phase: "verify" } };
     expect(await takeStep(world, unknown, { passes: 3 })).toBe("ack");
     expect(await takeStep(world, unknown, { passes: 300 })).toBe("ack");
@@ -403,7 +403,7 @@ describe("what the broker gave up on", () => {
 
   it("a step that cannot be read is told from one of a later version", async () => {
     const world = createWorld();
-    expect(await takeDead(world, { ...envelope(STATES.watch), v: 2 }, "step")).toBe("ack");
+    expect(await takeDead(world, { ...envelope(STATES.watch), v: 3 }, "step")).toBe("ack");
     expect(world.passedOn).toHaveLength(1);
     expect(await takeDead(world, "rubbish", "step")).toBe("ack");
     expect(names(world)).toEqual(["dead"]);

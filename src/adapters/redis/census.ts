@@ -4,6 +4,7 @@ import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
 import { primariesOf } from "./nodes.ts";
+import { StoredPause } from "./replies.ts";
 import { redisNowMs } from "./time.ts";
 
 /**
@@ -79,7 +80,7 @@ export async function takeCensus(
     census.set(project, {
       ...(await countCommands(redis, project, await redisNowMs(redis, project))),
       ...(locks.get(project) ?? noLocks()),
-      paused: (await redis.exists(keysOf(project).paused)) === 1,
+      paused: await isPaused(redis, project),
     });
   }
   return census;
@@ -192,4 +193,12 @@ function ageSeconds(sinceMs: string, nowMs: number): number {
 
 function* batchesOf(ids: readonly string[]): Generator<readonly string[]> {
   for (let from = 0; from < ids.length; from += BATCH) yield ids.slice(from, from + BATCH);
+}
+
+/** Is the whole project paused? By a version before 0.2 too. */
+async function isPaused(redis: RedisClient, project: ProjectId): Promise<boolean> {
+  const { pauses, paused } = keysOf(project);
+  const entries = await redis.hmget(pauses, "everything", "project");
+  const standing = entries.some((text) => StoredPause.safeParse(text).data?.on === true);
+  return standing || (await redis.exists(paused)) === 1;
 }

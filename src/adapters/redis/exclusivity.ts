@@ -12,6 +12,8 @@ import {
   ClaimReply,
   FinishReply,
   HopReply,
+  IntentReply,
+  MayStopReply,
   RefuseReply,
   SaveReply,
   StoredOutcome,
@@ -27,6 +29,8 @@ export interface StoreRules {
   /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
   readonly waitReplicas: number;
   readonly waitTimeoutMs: number;
+  /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
+  readonly pausedByConfiguration: boolean;
 }
 
 /** `superseded` looks back this far. */
@@ -40,10 +44,12 @@ export function createReinstallStore(
   clock: Clock,
 ): ReinstallStore {
   const hold = rules.rebuildHoldMs;
-
   // A failover that loses the intent would lose the fence with it: no POST unless the replicas have it.
   const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = rules;
   const intents = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
+  /** What the gate is told about a command (`scripts/brakes.lua`). */
+  const ask = ({ serverId, group }: Order) =>
+    JSON.stringify({ server: serverId, group, pausedByConfiguration: rules.pausedByConfiguration });
   return {
     async admit(order, delivery) {
       const k = keysOf(order.projectId);
@@ -56,6 +62,7 @@ export function createReinstallStore(
           k.active,
           k.epoch,
           k.last(order.serverId),
+          k.pauses,
           k.paused,
         ],
         [
@@ -75,6 +82,7 @@ export function createReinstallStore(
           flag(delivery.doubt),
           delivery.arrivedAtMs,
           delivery.unseenUntilMs ?? "",
+          ask(order),
         ],
         AdmitReply,
       );
@@ -134,6 +142,7 @@ export function createReinstallStore(
           k.token,
           k.epoch,
           k.last(order.serverId),
+          k.pauses,
           k.paused,
         ],
         [
@@ -145,8 +154,19 @@ export function createReinstallStore(
           hold,
           clock.nonce(),
           k.commandPrefix,
+          ask(order),
         ],
         AcquireReply,
+      );
+    },
+
+    mayStop(order, claim) {
+      const k = keysOf(order.projectId);
+      return scripts.run(
+        "may-stop",
+        [k.command(order.commandId), k.pauses, k.paused, k.epoch],
+        [claimText(claim), claim.epoch, ask(order)],
+        MayStopReply,
       );
     },
 
@@ -164,7 +184,7 @@ export function createReinstallStore(
       const run = () =>
         intents.run(
           "intent",
-          [k.command(order.commandId), k.lock(order.serverId), k.epoch],
+          [k.command(order.commandId), k.lock(order.serverId), k.epoch, k.pauses, k.paused],
           [
             order.commandId,
             claimText(claim),
@@ -175,8 +195,9 @@ export function createReinstallStore(
             intent.diskId,
             hold,
             clock.nonce(),
+            ask(order),
           ],
-          SaveReply,
+          IntentReply,
         );
       const answer = await run();
       // A lost reply is read back: the script says `saved` again only if what is recorded is ours.

@@ -18,10 +18,18 @@ export function keysOf(project: ProjectId) {
     token: `${prefix}token`,
     active: `${prefix}active`,
     epoch: `${prefix}epoch`,
+    /** Pauses by scope, lifted ones included. */
+    pauses: `${prefix}pauses`,
+    /** How versions before 0.2 pause a project. */
     paused: `${prefix}paused`,
+    /** The newest entry of `pauses` that some worker has in its memory. */
+    pausesSeen: `${prefix}pauses-seen`,
     sweeper: `${prefix}sweeper`,
   };
 }
+
+/** The projects that workers act on: a set, for whoever must reach all of them. */
+export const PROJECTS_KEY = "ecs:projects";
 
 /** What reinstalls taught about disks, for one region: counters by volume type. */
 export function evidenceKey(region: string): string {

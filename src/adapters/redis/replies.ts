@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { PauseEntry } from "../../contract/brakes.ts";
 import { EventData, ProgressEvent } from "../../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../../contract/ids.ts";
+import { Hold } from "../../core/gate.ts";
 
 /** JSON kept as text inside a record. */
 function stored<T extends z.ZodType>(shape: T) {
@@ -46,6 +48,9 @@ export const SavedNext = stored(
   }),
 );
 
+/** One pause of the hash of pauses. */
+export const StoredPause = stored(PauseEntry);
+
 const Forgotten = z.object({ kind: z.literal("forgotten") });
 const Fenced = z.object({ kind: z.literal("fenced") });
 const Saved = z.object({ kind: z.literal("saved") });
@@ -65,12 +70,14 @@ const View = z.object({
   outcome: z.string().nullable(),
   jobId: z.string().nullable(),
 });
+/** A brake holds the command. */
+const Held = z.object({ kind: z.literal("held"), hold: Hold });
 
 export const LockReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("acquired"), token: z.int() }),
   z.object({ kind: z.literal("busy"), holder: CommandId, sameWish: z.boolean() }),
   z.object({ kind: z.literal("superseded"), healedAtMs: z.number() }),
-  z.object({ kind: z.literal("paused") }),
+  Held,
   Rebuilding,
 ]);
 
@@ -128,6 +135,15 @@ export const HopReply = z.discriminatedUnion("kind", [
 ]);
 
 export const SaveReply = z.discriminatedUnion("kind", [Saved, Fenced, Forgotten]);
+
+export const IntentReply = z.discriminatedUnion("kind", [Saved, Held, Fenced, Forgotten]);
+
+export const MayStopReply = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("go") }),
+  Held,
+  Fenced,
+  Forgotten,
+]);
 
 export const AcquireReply = z.union([LockReply, Fenced, Forgotten]);
 

@@ -15,7 +15,10 @@ const SCRIPTS = [
   "refuse",
   "told",
   "open-epoch",
+  "may-stop",
   "cancel",
+  "set-pause",
+  "keep-pauses",
   "unlock",
 ] as const;
 export type ScriptName = (typeof SCRIPTS)[number];
@@ -107,7 +110,7 @@ interface Script {
 function load(name: ScriptName): Script {
   const read = (file: string) =>
     readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8");
-  const text = `${read("prelude")}\n${read(name)}`;
+  const text = ["prelude", "brakes", name].map(read).join("\n");
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }
 

@@ -1,6 +1,7 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { CommandId, DiskId, JobId, ProjectId } from "../../contract/ids.ts";
 import type { Envelope } from "../../core/envelope.ts";
+import type { Hold } from "../../core/gate.ts";
 import type { Order } from "../../core/order.ts";
 import type { State } from "../../core/state.ts";
 
@@ -56,11 +57,17 @@ export interface CommandView {
   readonly jobId: string | null;
 }
 
+/** A brake holds the command: nothing may be done to the server now (brakes.md §1). */
+export interface Held {
+  readonly kind: "held";
+  readonly hold: Hold;
+}
+
 export type LockAnswer =
   | { readonly kind: "acquired"; readonly token: number }
   | { readonly kind: "busy"; readonly holder: CommandId; readonly sameWish: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }
-  | { readonly kind: "paused" }
+  | Held
   | { readonly kind: "rebuilding"; readonly untilMs: number };
 
 /**
@@ -242,6 +249,11 @@ export interface ReinstallStore {
     order: Order,
     claim: StepClaim,
   ): Promise<LockAnswer | Exclude<SaveAnswer, { kind: "saved" }>>;
+  /** Asked right before a server is stopped: may it be, or does a brake hold the command? Changes nothing. */
+  mayStop(
+    order: Order,
+    claim: StepClaim,
+  ): Promise<{ readonly kind: "go" } | Held | Exclude<SaveAnswer, { kind: "saved" }>>;
   /** Takes the next attempt number, which fences off whoever holds `held`. */
   takeAttempt(
     order: Order,
@@ -251,8 +263,8 @@ export interface ReinstallStore {
     { readonly kind: "taken"; readonly attempt: number } | Exclude<SaveAnswer, { kind: "saved" }>
   >;
   /**
-   * The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch.
-   * `saved` means that this very intent is recorded (a lost reply is read back).
+   * The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, and no brake that
+   * stops. `saved` means that this very intent is recorded (a lost reply is read back); `held` that none is.
    */
   recordIntent(
     order: Order,
@@ -263,7 +275,7 @@ export interface ReinstallStore {
       readonly signedAtMs: number | null;
       readonly diskId: DiskId;
     },
-  ): Promise<SaveAnswer>;
+  ): Promise<SaveAnswer | Held>;
   save(step: StepSave): Promise<SaveAnswer>;
   /** Outcome + final event stored + lock freed, in one script. A second call gives back what the first stored. */
   finish(step: StepFinish): Promise<FinishAnswer>;

@@ -192,12 +192,6 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     },
   );
 
-  it("gives no lock while reinstalls are paused", async () => {
-    await rig.setPaused();
-    expect(await rig.store.admit(a, delivery("n1"))).toMatchObject({ lock: { kind: "paused" } });
-    expect(await rig.lockOwner(SERVER)).toBeNull();
-  });
-
   it("admits nobody while its memory is young", async () => {
     const store = rig.withHold(HOLD_MS);
     expect(await store.admit(a, delivery("n1"))).toMatchObject({

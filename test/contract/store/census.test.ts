@@ -38,7 +38,13 @@ beforeAll(async () => {
   store = createReinstallStore(
     client,
     createScriptRunner(client),
-    { rebuildHoldMs: 0, dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000 },
+    {
+      rebuildHoldMs: 0,
+      dedupTtlMs: 600_000,
+      waitReplicas: 0,
+      waitTimeoutMs: 1_000,
+      pausedByConfiguration: false,
+    },
     systemClock,
   );
 });

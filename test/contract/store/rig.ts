@@ -2,18 +2,27 @@ import { afterAll, beforeAll } from "vitest";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/evidence.ts";
-import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
+import { createReinstallStore, type StoreRules } from "../../../src/adapters/redis/exclusivity.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import {
+  createOperatorDesk,
+  type PauseChange,
+  type SetPauseAnswer,
+} from "../../../src/adapters/redis/operator-desk.ts";
+import { createPauseStore } from "../../../src/adapters/redis/pauses.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded.ts";
 import { systemClock } from "../../../src/clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
 import { StoreMemory } from "../../support/in-memory/memory.ts";
+import { setPause } from "../../support/in-memory/script-brakes.ts";
 import {
   createMemoryEvidence,
+  createMemoryPauses,
   createMemoryStore,
   createMemoryStranded,
 } from "../../support/in-memory/store.ts";
@@ -33,7 +42,11 @@ export interface StoreRig {
   /** Something foreign at one of our keys. */
   breakKey(key: { command: CommandId } | { server: ServerId } | "epoch"): Promise<void>;
   lockOwner(server: ServerId): Promise<string | null>;
-  setPaused(): Promise<void>;
+  /** What a person does who pauses or resumes. */
+  setPause(change: PauseChange): Promise<SetPauseAnswer>;
+  readonly pauses: PauseStore;
+  /** The same memory, asked by a worker with `BRAKES_PAUSED`. */
+  pausedByConfiguration(): ReinstallStore;
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
@@ -53,6 +66,13 @@ function memoryRigs(): () => Promise<StoreRig> {
     const memory = new StoreMemory({ nowMs: () => Date.now() });
     const nonce = () => systemClock.nonce();
     const withHold = (rebuildHoldMs: number) => createMemoryStore({ memory, nonce, rebuildHoldMs });
+    const scriptContext = () => ({
+      memory,
+      switches: {},
+      holdMs: 0,
+      candidate: nonce(),
+      pausedByConfiguration: false,
+    });
     return {
       store: withHold(0),
       evidence: createMemoryEvidence(memory, MIN_SAMPLES),
@@ -67,9 +87,10 @@ function memoryRigs(): () => Promise<StoreRig> {
         else foreign.add(`lock:${key.server}`);
       },
       lockOwner: async (server) => memory.of(PROJECT).locks.get(server)?.owner ?? null,
-      async setPaused() {
-        memory.of(PROJECT).paused = true;
-      },
+      setPause: async (change) => setPause(scriptContext(), PROJECT, change),
+      pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
+      pausedByConfiguration: () =>
+        createMemoryStore({ memory, nonce, rebuildHoldMs: 0, pausedByConfiguration: true }),
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
       async requestCancel(command) {
@@ -101,13 +122,16 @@ function redisRigs(): () => Promise<StoreRig> {
   return async () => {
     await redis.flushAll();
     const k = keysOf(PROJECT);
-    const withHold = (rebuildHoldMs: number) =>
+    const scripts = createScriptRunner(client);
+    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "pausedByConfiguration">) =>
       createReinstallStore(
         client,
-        createScriptRunner(client),
-        { rebuildHoldMs, dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000 },
+        scripts,
+        { dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000, ...rules },
         systemClock,
       );
+    const withHold = (rebuildHoldMs: number) =>
+      storeWith({ rebuildHoldMs, pausedByConfiguration: false });
     return {
       store: withHold(0),
       evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
@@ -131,7 +155,9 @@ function redisRigs(): () => Promise<StoreRig> {
       async lockOwner(server) {
         return client.hget(k.lock(server), "owner");
       },
-      setPaused: async () => void (await redis.command("SET", k.paused, "1")),
+      setPause: (change) => createOperatorDesk(client, scripts).setPause(PROJECT, change),
+      pauses: createPauseStore(client, scripts),
+      pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, pausedByConfiguration: true }),
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };

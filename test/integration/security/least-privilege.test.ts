@@ -27,7 +27,7 @@ let neighbourRedis: string;
 beforeAll(async () => {
   redis = await startRedis();
   workerRedis = await makeRedisUser(redis.url, "ecs-worker");
-  const keys = [`~ecs:{${DEFAULT_PROJECT_ID}}:*`, "~ecs:evidence:*"];
+  const keys = [`~ecs:{${DEFAULT_PROJECT_ID}}:*`, "~ecs:evidence:*", "~ecs:projects"];
   narrowRedis = await makeRedisUser(redis.url, "ecs-worker", ["resetkeys", ...keys]);
   operatorRedis = await makeRedisUser(redis.url, "ecs-operator");
   neighbourRedis = await makeRedisUser(redis.url, "ecs-neighbour");
@@ -173,7 +173,10 @@ describe.each([
     await stage.emitter.send(stage.command(held, server.id));
     await stage.emitter.event(held, "waiting");
     expect(await operate("cancel", held)).toContain("ends at its next step");
-    expect(await operate("resume")).toContain("go on");
+    expect(await operate("resume", "--reason", "over")).toContain("go on");
+    const everything = ["--everything", "--reason", "all of it"];
+    expect(await operate("pause", ...everything)).toContain("(everything) are paused");
+    expect(await operate("resume", ...everything)).toContain("go on");
     expect((await stage.emitter.outcome(held)).data.event).toBe("cancelled");
     expect((await stage.emitter.outcome(paused)).data.event).toBe("succeeded");
     // As a command leaves it that ended unresolved and was forgotten since.

@@ -88,8 +88,8 @@ describe("over TLS to servers of a private authority", () => {
       ECS_PROJECTS: server.projectId,
     };
     const cli = (...args: string[]) => run(process.execPath, [bin, ...args], { env });
-    expect(await cli("pause")).toContain("are paused");
-    expect(await cli("resume")).toContain("go on");
+    expect(await cli("pause", "--reason", "a test")).toContain("are paused");
+    expect(await cli("resume", "--reason", "over")).toContain("go on");
     const wish = ["--server", server.id, "--keyname", "k", "--userid", "u"];
     expect(await cli("send", ...wish, "--wait")).toContain("succeeded");
     await worker.stop();

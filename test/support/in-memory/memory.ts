@@ -1,4 +1,5 @@
-import type { ProjectId } from "../../../src/contract/ids.ts";
+import type { PauseEntry } from "../../../src/contract/brakes.ts";
+import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
 export interface CommandRecord {
@@ -64,7 +65,8 @@ export class ProjectMemory {
   last = new Map<string, number>();
   token = 0;
   epoch: Epoch | null = null;
-  paused = false;
+  /** By scope. */
+  pauses: ReadonlyMap<string, PauseEntry> = new Map();
   sweeperUntilMs = 0;
   /** Keys that hold something foreign: `cmd:<id>`, `lock:<server>`, `epoch`. */
   foreign = new Set<string>();
@@ -78,7 +80,7 @@ export class ProjectMemory {
     copy.last = new Map(this.last);
     copy.token = this.token;
     copy.epoch = this.epoch;
-    copy.paused = this.paused;
+    copy.pauses = this.pauses;
     copy.sweeperUntilMs = this.sweeperUntilMs;
     copy.foreign = new Set(this.foreign);
     return copy;
@@ -91,12 +93,15 @@ export interface MemoryOptions {
   readonly historyMs?: number;
   /** Told of every text that is kept. */
   readonly onKept?: (text: string) => void;
+  /** Told of every intent that is recorded, and when by the store's clock. */
+  readonly onIntent?: (command: CommandId, server: ServerId, atMs: number) => void;
 }
 
 /** What Redis holds: the state behind the in-memory store, evidence and stranded commands. */
 export class StoreMemory {
   readonly nowMs: () => number;
   readonly onKept: (text: string) => void;
+  readonly onIntent: (command: CommandId, server: ServerId, atMs: number) => void;
   projects = new Map<ProjectId, ProjectMemory>();
   evidence = new Map<string, number>();
   #run = 1;
@@ -107,9 +112,10 @@ export class StoreMemory {
     evidence: StoreMemory["evidence"];
   }[] = [];
 
-  constructor({ nowMs, historyMs = 0, onKept = () => {} }: MemoryOptions) {
+  constructor({ nowMs, historyMs = 0, onKept = () => {}, onIntent = () => {} }: MemoryOptions) {
     this.nowMs = nowMs;
     this.onKept = onKept;
+    this.onIntent = onIntent;
     this.#historyMs = historyMs;
   }
 

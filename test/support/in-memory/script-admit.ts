@@ -11,6 +11,7 @@ import type {
   StoredOutcome,
 } from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import { brakes } from "./script-brakes.ts";
 import {
   claimed,
   corrupt,
@@ -88,7 +89,8 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
 function lockAnswer(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
   const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
   if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
-  if (m.paused) return { kind: "paused" };
+  const hold = brakes(ctx, m, order);
+  if (hold !== null) return { kind: "held", hold };
   if (!order.dryRun) return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
   const owner = lockOf(m, order.serverId, ctx)?.owner;
   return owner === undefined

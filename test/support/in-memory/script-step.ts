@@ -2,6 +2,7 @@ import type { DiskId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   FinishAnswer,
+  Held,
   LockAnswer,
   SaveAnswer,
   StepClaim,
@@ -26,6 +27,7 @@ import {
   type ScriptContext,
   tryLock,
 } from "./scripts.ts";
+import { brakes } from "./script-brakes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
 
@@ -46,7 +48,8 @@ export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): Loc
     if (owner !== order.commandId && ctx.memory.nowMs() < epoch.openAt) {
       return { kind: "rebuilding", untilMs: epoch.openAt };
     }
-    if (m.paused) return { kind: "paused" };
+    const hold = brakes(ctx, m, order);
+    if (hold !== null) return { kind: "held", hold };
     return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
   });
 }
@@ -84,7 +87,7 @@ export function recordIntent(
   order: Order,
   claim: StepClaim,
   intent: Intent,
-): typeof SAVED | Refusal {
+): typeof SAVED | Held | Refusal {
   const { switches } = ctx;
   return script(ctx, order.projectId, (m) => {
     const foreign = foreignKey(m, { command: order.commandId, server: order.serverId });
@@ -105,6 +108,8 @@ export function recordIntent(
       const same = found.claim === textOf(claim) && found.signedAtMs === intent.signedAtMs;
       return same ? SAVED : FENCED;
     }
+    const hold = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order);
+    if (hold !== null) return { kind: "held" as const, hold };
     if (switches.forgetIntent) return SAVED;
     m.records.set(order.commandId, {
       ...record,
@@ -116,6 +121,7 @@ export function recordIntent(
         claim: textOf(claim),
       },
     });
+    ctx.memory.onIntent(order.commandId, order.serverId, ctx.memory.nowMs());
     return SAVED;
   });
 }

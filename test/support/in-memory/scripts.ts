@@ -9,6 +9,7 @@ export interface ScriptContext {
   readonly memory: StoreMemory;
   readonly switches: StoreSwitches;
   readonly holdMs: number;
+  readonly pausedByConfiguration: boolean;
   /** Id of the next epoch, should one begin now. */
   readonly candidate: string;
 }

@@ -7,9 +7,11 @@ import type {
   StoreAway,
   StoredOutcome,
 } from "../../../src/steps/ports/reinstall-store.ts";
+import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
+import { keepPauses, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
 import { acquire, finish, recordIntent, save, takeAttempt, told } from "./script-step.ts";
 import type { ScriptContext } from "./scripts.ts";
@@ -24,6 +26,8 @@ export interface MemoryStoreOptions {
   readonly memory: StoreMemory;
   readonly nonce: () => string;
   readonly rebuildHoldMs: number;
+  /** `BRAKES_PAUSED` of this worker. */
+  readonly pausedByConfiguration?: boolean;
   readonly transport?: StoreTransport;
   readonly switches?: StoreSwitches;
 }
@@ -31,8 +35,15 @@ export interface MemoryStoreOptions {
 /** The store of the steps in memory: the Lua scripts, written again. The contract tests hold the two together. */
 export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
   const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
+  const { pausedByConfiguration = false } = options;
   const run = <T>(label: string, body: (ctx: ScriptContext) => T): Promise<T | StoreAway> => {
-    const ctx: ScriptContext = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
+    const ctx: ScriptContext = {
+      memory,
+      switches,
+      holdMs: rebuildHoldMs,
+      candidate: nonce(),
+      pausedByConfiguration,
+    };
     return transport(label, () => body(ctx));
   };
   return {
@@ -41,6 +52,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     claim: (envelope, delivery) => run("claim", (ctx) => claim(ctx, envelope, delivery)),
     hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
     acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
+    mayStop: (order, held) => run("may-stop", (ctx) => mayStop(ctx, order, held)),
     takeAttempt: (order, held, attempt) =>
       run("take-attempt", (ctx) => takeAttempt(ctx, order, held, attempt)),
     async recordIntent(order, held, intent) {
@@ -60,6 +72,18 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
         if (record.final === undefined) return { kind: "open" as const };
         const outcome = JSON.parse(record.final) as StoredOutcome;
         return { kind: "finished" as const, outcome };
+      }),
+  };
+}
+
+/** The pauses, as the workers keep them. */
+export function createMemoryPauses(options: MemoryStoreOptions): PauseStore {
+  const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
+  return {
+    keep: (project, remembered) =>
+      transport("keep-pauses", () => {
+        const ctx = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
+        return keepPauses({ ...ctx, pausedByConfiguration: false }, project, remembered);
       }),
   };
 }

@@ -28,4 +28,8 @@ export interface StoreSwitches {
   readonly admitUnconfirmed?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
+  /** The gate before the POST asks no brake. */
+  readonly ignoreBrakesAtIntent?: true;
+  /** Who puts pauses back does not ask which entry is newer. */
+  readonly lastWriterPauses?: true;
 }

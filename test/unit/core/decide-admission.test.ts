@@ -197,7 +197,7 @@ describe("waiting", () => {
     nowMs = NOW,
   ) => waitFor(c, waitsFor, nowMs, RULES, CALM, more);
   const waited = (sinceMs: number) =>
-    candidate({ waiting: state("waiting", { sinceMs, waitsFor: "paused", holder: undefined }) });
+    candidate({ waiting: state("waiting", { sinceMs, waitsFor: "pause", holder: undefined }) });
 
   it("is told when it begins", () => {
     const decision = asNext(wait(candidate(), "throttled", { detail: "slow down" }), "waiting");
@@ -211,7 +211,7 @@ describe("waiting", () => {
   });
 
   it("is not told again while it waits for the same", () => {
-    const decision = asNext(wait(waited(NOW - MINUTE), "paused"), "waiting");
+    const decision = asNext(wait(waited(NOW - MINUTE), "pause"), "waiting");
     expect(decision.events).toEqual([]);
     expect(decision.state.sinceMs).toBe(NOW - MINUTE);
   });
@@ -237,7 +237,7 @@ describe("waiting", () => {
     // One rung below the longest, however long it takes.
     [60 * MINUTE, 30_000],
   ])("after %i ms looks again in %i ms", (age, delayMs) => {
-    expect(asNext(wait(waited(NOW - age), "paused"), "waiting").delayMs).toBe(delayMs);
+    expect(asNext(wait(waited(NOW - age), "pause"), "waiting").delayMs).toBe(delayMs);
   });
 
   it.each([
@@ -258,27 +258,27 @@ describe("waiting", () => {
 
   it("works on a ladder of one rung, and keeps to it", () => {
     const rules = { ...RULES, ladderMs: [7_000] };
-    const decision = waitFor(waited(NOW - 60 * MINUTE), "paused", NOW, rules, CALM);
+    const decision = waitFor(waited(NOW - 60 * MINUTE), "pause", NOW, rules, CALM);
     expect(asNext(decision, "waiting").delayMs).toBe(7_000);
   });
 
   it("keeps body, tries, and what the server looked like", () => {
     const tries = { attempt: 3, spent: 1 };
     const c = candidate({ tries, waiting: state("waiting", { before: BEFORE }) });
-    const kept = asNext(wait(c, "paused"), "waiting").state;
+    const kept = asNext(wait(c, "pause"), "waiting").state;
     expect(kept).toMatchObject({ body: BODY, tries, before: BEFORE });
     const newer = { ...BEFORE, systemDiskId: NEW_DISK };
-    expect(asNext(wait(c, "paused", { before: newer }), "waiting").state.before).toEqual(newer);
+    expect(asNext(wait(c, "pause", { before: newer }), "waiting").state.before).toEqual(newer);
   });
 
   it("ends when the command is too late", () => {
-    asFinal(wait(candidate({ order: EXPIRED }), "paused"), "expired");
-    asNext(wait(candidate({ order: EXPIRED }), "paused", {}, NOW - 1), "waiting");
+    asFinal(wait(candidate({ order: EXPIRED }), "pause"), "expired");
+    asNext(wait(candidate({ order: EXPIRED }), "pause", {}, NOW - 1), "waiting");
   });
 
   it("keeps a doubt, and makes none", () => {
-    expect(asNext(wait(candidate({ doubt: true }), "paused"), "waiting").state.doubt).toBe(true);
-    expect(asNext(wait(candidate(), "paused"), "waiting").state).not.toHaveProperty("doubt");
+    expect(asNext(wait(candidate({ doubt: true }), "pause"), "waiting").state.doubt).toBe(true);
+    expect(asNext(wait(candidate(), "pause"), "waiting").state).not.toHaveProperty("doubt");
   });
 
   it("in doubt ends unresolved when the time is over, not expired", () => {
@@ -287,7 +287,7 @@ describe("waiting", () => {
       doubt: true,
       waiting: state("waiting", { before: BEFORE }),
     });
-    const { draft, lock } = asFinal(wait(c, "paused"), "unresolved");
+    const { draft, lock } = asFinal(wait(c, "pause"), "unresolved");
     expect(lock).toBe("keep");
     expect(draft.data).toMatchObject({ system_disk_before: DISK, why: "store-forgot" });
   });

@@ -4,6 +4,7 @@ import {
   isLaterVersion,
   restoreEnvelope,
   storedEnvelope,
+  versionOf,
 } from "../../../src/core/envelope.ts";
 import { type Phase, TRANSITIONS } from "../../../src/core/state.ts";
 import { BODY, envelope, JOB, NOW, order, STATES, state } from "./builders.ts";
@@ -65,11 +66,31 @@ describe("an internal message", () => {
   );
 });
 
+describe("the version of a message", () => {
+  it("is the first one wherever a worker of that version can read it", () => {
+    for (const phase of PHASES) expect(versionOf(STATES[phase])).toBe(1);
+  });
+
+  it.each(["pause", "not-before"] as const)(
+    "is the second one while it waits for %s",
+    (waitsFor) => {
+      const sent = { ...envelope(state("waiting", { waitsFor })), v: 2 };
+      expect(versionOf(state("waiting", { waitsFor }))).toBe(2);
+      expect(Envelope.parse(throughJson(sent))).toEqual(sent);
+    },
+  );
+
+  it("may be the first one with the old name of the pause", () => {
+    const old = envelope({ ...STATES.waiting, waitsFor: "paused" as never });
+    expect(Envelope.parse(throughJson(old)).state).toMatchObject({ waitsFor: "pause" });
+  });
+});
+
 describe("a message of a later version", () => {
   const sent = throughJson(envelope(STATES.watch)) as Record<string, unknown>;
 
   it.each<[string, unknown]>([
-    ["another number", { ...sent, v: 2 }],
+    ["another number", { ...sent, v: 3 }],
     ["another number and strange fields", { ...sent, v: 9, state: { phase: "watch", x: 1 } }],
     ["an unknown phase", { ...sent, state: { phase: "verify" } }],
   ])("is known by %s", (_, value) => {

@@ -12,7 +12,7 @@ import {
 import { COMMAND, JOB, NOW, PROJECT, SERVER } from "./builders.ts";
 
 const SUBJECT: Subject = { commandId: COMMAND, projectId: PROJECT, serverId: SERVER };
-const DRAFT = { event: "waiting", data: { waits_for: "paused" } } as const;
+const DRAFT = { event: "waiting", data: { waits_for: "pause" } } as const;
 
 describe("an event", () => {
   it("is a CloudEvent about a server", () => {
@@ -33,7 +33,7 @@ describe("an event", () => {
         sequence: 3,
         source: "healer",
         reason: "panic",
-        waits_for: "paused",
+        waits_for: "pause",
       },
     });
   });

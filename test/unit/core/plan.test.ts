@@ -12,6 +12,7 @@ import {
   NEW_DISK,
   NOW,
   order,
+  PAUSED,
   REFUSED,
   RULES,
   seen,
@@ -49,6 +50,7 @@ describe("a dry run", () => {
     expect(planned.checks.map(({ check }) => check)).toEqual([
       "command",
       "not-expired",
+      "brakes",
       "server-free",
       "not-superseded",
       "server-exists",
@@ -65,7 +67,12 @@ describe("a dry run", () => {
 
   it.each<[LockSeen, string[]]>([
     [{ kind: "busy", holder: LEADER }, [`server-free: wait: held by ${LEADER}`]],
-    [{ kind: "paused" }, ["server-free: wait: reinstalls are paused"]],
+    [
+      PAUSED,
+      [
+        "brakes: wait: reinstalls are paused (project) by ada since 2026-11-23T15:00:00.000Z: maintenance",
+      ],
+    ],
     [{ kind: "rebuilding" }, ["server-free: wait: the store is being rebuilt"]],
     [
       { kind: "superseded", healedAtMs: NOW },

@@ -118,7 +118,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     submit: () => admission(waiting(), seen()),
     reconcile: () => inDoubt(waiting(), NOW, RULES),
     failed: () => admission(waiting(), REFUSED),
-    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "paused", NOW, RULES, CALM),
+    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "pause", NOW, RULES, CALM),
     rejected: () => admission(waiting(), ACTIVE, WHEN_ASKED),
     superseded: () => final(superseded("healed-since", {})),
     expired: () => expired(order()),
@@ -143,7 +143,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     waiting: () => waitFor(candidate(), "store-rebuilding", NOW, RULES, CALM, { before: BEFORE }),
     reconcile: () => inDoubt(waiting(), NOW, RULES),
     failed: () => lookToPrepare(ABSENT),
-    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "paused", NOW, RULES, CALM),
+    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "pause", NOW, RULES, CALM),
     superseded: () => lookToPrepare(OTHER_DISK),
     expired: () => lookToPrepare(seen(), LATE),
     cancelled: () => lookToPrepare(seen(), order(), true),
@@ -273,7 +273,7 @@ const anyWaiting = fc
     {
       sinceMs: instant,
       before: anyBefore,
-      waitsFor: fc.constantFrom("paused" as const, "server-busy" as const),
+      waitsFor: fc.constantFrom("pause" as const, "server-busy" as const),
     },
     { requiredKeys: ["sinceMs", "waitsFor"] },
   )
@@ -328,7 +328,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       const fresh = { ...c, waiting: null };
       if (which === 0)
         return afterBusy(fresh, { holder: LEADER, sameWish: true }, now, rules, random);
-      if (which === 1) return waitFor(fresh, "paused", now, rules, random);
+      if (which === 1) return waitFor(fresh, "pause", now, rules, random);
       if (which === 2) return plannedFrom(fresh, { kind: "acquired" }, look, now, rules);
       if (which === 3) return inDoubt(fresh, now, rules);
       return afterAdmissionLook(fresh, look, now, rules, random);

@@ -2,6 +2,7 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type {
+  BrakesView,
   CommandStatus,
   CommandViews,
   DependencyHealth,
@@ -34,6 +35,7 @@ interface World {
   views?: Partial<CommandViews>;
   metrics?: () => Promise<string>;
   errors?: unknown[];
+  brakes?: BrakesView;
 }
 
 function build(world: World = {}, port = 0): HttpServer {
@@ -53,6 +55,7 @@ function build(world: World = {}, port = 0): HttpServer {
       serverStatus: () => Promise.resolve({ kind: "absent" }),
       ...world.views,
     },
+    brakes: world.brakes ?? { holding: () => [], readAtMs: () => null },
     onError: (error) => world.errors?.push(error),
   });
   open.push(server);

@@ -64,11 +64,11 @@ describe("what is counted", () => {
     const { metrics, lines } = build();
     metrics.commandEnded("rejected", "an-emitter-s-invention");
     metrics.commandEnded("rejected", "undefined");
-    metrics.waits("paused", "elsewhere");
+    metrics.waits("pause", "elsewhere");
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'ecs_reinstall_commands_total{outcome="rejected",project="other"} 2',
-        'ecs_reinstall_waits_total{reason="paused",project="other"} 1',
+        'ecs_reinstall_waits_total{reason="pause",project="other"} 1',
       ]),
     );
   });

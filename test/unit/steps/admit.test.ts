@@ -13,6 +13,7 @@ import {
   MINUTE,
   NOW,
   order,
+  PAUSED,
   RULES,
   seen,
   UNREADABLE,
@@ -138,7 +139,7 @@ describe("a new command", () => {
   it.each<[string, LockAnswer]>([
     ["joined", HELD],
     ["waiting", { ...HELD, sameWish: false }],
-    ["waiting", { kind: "paused" }],
+    ["waiting", PAUSED],
     ["waiting", { kind: "rebuilding", untilMs: NOW + MINUTE }],
   ])("is %s without a lock, and leaves the server alone (%j)", async (phase, lock) => {
     const world = withLock(lock);
@@ -191,7 +192,7 @@ describe("a command that may have been carried out before", () => {
     expect(world.calls).toEqual(["store.admit"]);
   });
 
-  it.each<LockAnswer>([HELD, { ...HELD, sameWish: false }, { kind: "paused" }])(
+  it.each<LockAnswer>([HELD, { ...HELD, sameWish: false }, PAUSED])(
     "keeps its doubt while it waits for the lock: %j",
     async (lock) => {
       const { decision } = await decided(withLock(lock, true));
@@ -291,7 +292,7 @@ describe("a command that the broker gave up on", () => {
     expect(token).toBe(7);
   });
 
-  it.each<LockAnswer>([HELD, { kind: "paused" }])(
+  it.each<LockAnswer>([HELD, PAUSED])(
     "keeps its doubt while somebody else has the lock: %j",
     async (lock) => {
       const { decision, token } = await undeliverable(lock, true);

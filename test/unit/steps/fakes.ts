@@ -93,6 +93,7 @@ export interface Answers {
   claim: () => ClaimAnswer;
   hop: () => Awaited<ReturnType<Store["hop"]>>;
   acquire: () => Awaited<ReturnType<Store["acquire"]>>;
+  mayStop: () => Awaited<ReturnType<Store["mayStop"]>>;
   takeAttempt: () => Awaited<ReturnType<Store["takeAttempt"]>>;
   recordIntent: () => Awaited<ReturnType<Store["recordIntent"]>>;
   save: () => Awaited<ReturnType<Store["save"]>>;
@@ -175,6 +176,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     claim: () => claimed(),
     hop: () => ({ kind: "waits" }),
     acquire: () => ({ kind: "acquired", token: 7 }),
+    mayStop: () => ({ kind: "go" }),
     takeAttempt: () => ({ kind: "taken", attempt: 2 }),
     recordIntent: () => ({ kind: "saved" }),
     save: () => ({ kind: "saved" }),
@@ -279,6 +281,10 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
     acquire: async () => {
       calls.push("store.acquire");
       return world.answers.acquire();
+    },
+    mayStop: async () => {
+      calls.push("store.mayStop");
+      return world.answers.mayStop();
     },
     takeAttempt: async (_order, _claim, held) => {
       calls.push(`store.takeAttempt ${held}`);

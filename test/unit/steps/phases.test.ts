@@ -19,6 +19,7 @@ import {
   NEW_DISK,
   NOW,
   order,
+  PAUSED,
   refusal,
   RULES,
   SECOND,
@@ -77,9 +78,9 @@ describe("waiting", () => {
   });
 
   it("keeps a lock that it holds while reinstalls are paused", async () => {
-    const world = withLock({ kind: "paused" });
+    const world = withLock(PAUSED);
     const { decision, token } = concluded(await wait(world, { lock: "held" }, { token: 7 }));
-    expect(asNext(decision, "waiting").state.waitsFor).toBe("paused");
+    expect(asNext(decision, "waiting").state.waitsFor).toBe("pause");
     expect(token).toBe(7);
   });
 
@@ -154,7 +155,7 @@ describe("waiting", () => {
 
     it.each<LockAnswer>([
       { kind: "busy", holder: LEADER, sameWish: true },
-      { kind: "paused" },
+      PAUSED,
       { kind: "rebuilding", untilMs: NOW + MINUTE },
     ])("keeps its doubt while it waits: %j", async (lock) => {
       const { decision } = concluded(await wait(withLock(lock), {}, {}, doubting));
@@ -234,8 +235,18 @@ describe("prepare", () => {
   it("looks, then asks for a soft stop, and tells it", async () => {
     const world = running();
     const { decision, token } = concluded(await prepare(world));
-    expect(world.calls).toEqual(["look", "stop SOFT"]);
+    expect(world.calls).toEqual(["look", "store.mayStop", "stop SOFT"]);
     expect(asNext(decision, "prepare").events.map((e) => e.event)).toEqual(["stopping"]);
+    expect(token).toBe(7);
+  });
+
+  it("stops nothing while a brake holds the command, and goes back to waiting with what it saw", async () => {
+    const world = running();
+    world.answers.mayStop = () => PAUSED;
+    const { decision, token } = concluded(await prepare(world));
+    expect(world.calls).toEqual(["look", "store.mayStop"]);
+    const { state: waiting } = asNext(decision, "waiting");
+    expect(waiting).toMatchObject({ waitsFor: "pause", before: STATES.prepare.before });
     expect(token).toBe(7);
   });
 
@@ -243,7 +254,7 @@ describe("prepare", () => {
     const world = running();
     const stop = { type: "SOFT" as const, askedAtMs: NOW - 2 * MINUTE };
     await prepare(world, {}, state("prepare", { stop }));
-    expect(world.calls).toEqual(["look", "stop HARD"]);
+    expect(world.calls).toEqual(["look", "store.mayStop", "stop HARD"]);
   });
 
   it("asks for nothing once the server is stopped", async () => {

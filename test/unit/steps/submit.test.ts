@@ -15,6 +15,7 @@ import {
   NEW_DISK,
   NOW,
   order,
+  PAUSED,
   REFUSED,
   refusal,
   SECOND,
@@ -125,6 +126,17 @@ describe("nothing is sent", () => {
     const world = accepting();
     world.answers.recordIntent = () => answer;
     expect(await submit(world)).toEqual(expected);
+    nothingSent(world);
+  });
+
+  it("when a brake holds the command at the last gate: it goes back to waiting", async () => {
+    const world = accepting();
+    world.answers.recordIntent = () => PAUSED;
+    const { decision } = await decided(world);
+    const { state: waiting, intent } = asNext(decision, "waiting");
+    expect(waiting).toMatchObject({ waitsFor: "pause", tries: { attempt: 1, spent: 0 } });
+    expect(waiting.before).toEqual(LINE.before);
+    expect(intent).toBe("keep");
     nothingSent(world);
   });
 

@@ -1,12 +1,13 @@
--- Step 0: dedup by id and content, superseded, paused, lock; creates the record and claims the step.
--- KEYS cmd lock token active epoch last paused
--- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix doubted arrived_at unseen_until
-local cmd, lock, token, active, epoch_key, last, paused = unpack(KEYS)
+-- Step 0: dedup by id and content, superseded, brakes, lock; creates the record and claims the step.
+-- KEYS cmd lock token active epoch last pauses paused
+-- ARGV id nonce redelivered content wish server observed_at hold_ms block dry_run order candidate cmd_prefix doubted arrived_at unseen_until ask
+local cmd, lock, token, active, epoch_key, last, pauses, paused = unpack(KEYS)
 local id, nonce, redelivered, content, wish, server, observed_at = unpack(ARGV, 1, 7)
-local hold_ms, block, dry_run, order, candidate, cmd_prefix, doubted, arrived_at, unseen_until = unpack(ARGV, 8, 16)
+local hold_ms, block, dry_run, order, candidate, cmd_prefix, doubted, arrived_at, unseen_until, ask = unpack(ARGV, 8, 17)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
+if wrong_type(pauses, 'hash') then return corrupt(pauses, 'is not a hash') end
 
 local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
 local now = now_ms()
@@ -64,8 +65,9 @@ redis.call('ZADD', active, now, id)
 
 local answer
 local healed = healed_since(last, observed_at)
+local hold = brakes(pauses, paused, cjson.decode(ask))
 if healed then answer = { kind = 'superseded', healedAtMs = healed }
-elseif redis.call('EXISTS', paused) == 1 then answer = { kind = 'paused' }
+elseif hold then answer = { kind = 'held', hold = hold }
 elseif dry_run == '1' then
   local owner = redis.call('HGET', lock, 'owner')
   if owner then answer = { kind = 'busy', holder = owner, sameWish = false }

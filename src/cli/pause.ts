@@ -1,0 +1,158 @@
+import { userInfo } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import type { OperatorDesk, PauseChange } from "../adapters/redis/operator-desk.ts";
+import { PauseScope } from "../contract/brakes.ts";
+import { Group } from "../contract/command.ts";
+import { type ProjectId, ServerId } from "../contract/ids.ts";
+import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
+import { atDesk, PROJECT, projectOf } from "./operate.ts";
+import { matching } from "./option-values.ts";
+
+interface PauseFlags {
+  readonly project?: string;
+  readonly everything?: boolean;
+  readonly group?: string;
+  readonly server?: string;
+  readonly reason: string;
+  readonly by: string;
+}
+
+/** A worker looks at the pauses every 15 s at the longest. */
+const SEEN_WITHIN_MS = 20_000;
+const SEEN_POLL_MS = 250;
+
+/** `ecs-reinstall pause`: no new reinstalls in a scope until `resume`. */
+export function pauseCommand(io: CliIo): Command {
+  return withScope(new Command("pause"))
+    .description("start no new reinstall in a scope; what is submitted goes on")
+    .action((flags: PauseFlags) =>
+      atDesk(io, async ({ desk }) => {
+        const { scope, projects } = await targetOf(desk, flags, io);
+        const change = { scope, on: true, by: flags.by, reason: flags.reason };
+        const set = await setEach(desk, projects, change);
+        const seen = await Promise.all(
+          set.map(({ project, atMs }) => seenSoon(desk, project, atMs)),
+        );
+        const unseen = set.flatMap(({ project }, index) => (seen[index] === true ? [] : [project]));
+        return [
+          ...set.map(({ project }) => `reinstalls in ${named(project, scope)} are paused`),
+          "Waiting commands still expire. A reinstall whose request was being made in that moment may still go out (at most 30 s).",
+          ...(unseen.length === 0
+            ? []
+            : [
+                `No worker has said within ${SEEN_WITHIN_MS / 1000} s that it knows of it (${unseen.join(", ")}): the pause holds, but would be lost with the memory of Redis.`,
+              ]),
+        ].join("\n");
+      }),
+    );
+}
+
+/** `ecs-reinstall resume`: the end of a pause. */
+export function resumeCommand(io: CliIo): Command {
+  return withScope(new Command("resume"))
+    .description("lift a pause of a scope")
+    .action((flags: PauseFlags) =>
+      atDesk(io, async ({ desk }) => {
+        const { scope, projects } = await targetOf(desk, flags, io);
+        const change = { scope, on: false, by: flags.by, reason: flags.reason };
+        const set = await setEach(desk, projects, change);
+        const lines = [];
+        for (const { project, wasOn } of set) {
+          const name = named(project, scope);
+          lines.push(
+            wasOn ? `reinstalls in ${name} go on` : `reinstalls in ${name} were not paused`,
+            ...(await stillPaused(desk, project)),
+          );
+        }
+        return [
+          ...lines,
+          "A pause by configuration (BRAKES_PAUSED=true) is not lifted by this.",
+        ].join("\n");
+      }),
+    );
+}
+
+function withScope(command: Command): Command {
+  return command
+    .option(...PROJECT)
+    .option("--everything", "all projects that workers act on")
+    .option("--group <name>", "one group of the project", matching(Group))
+    .option("--server <id>", "one server of the project", matching(ServerId))
+    .requiredOption("--reason <text>", "why: everybody who asks is told")
+    .option("--by <name>", "who", loginName());
+}
+
+async function targetOf(
+  desk: OperatorDesk,
+  flags: PauseFlags,
+  io: CliIo,
+): Promise<{ scope: PauseScope; projects: readonly ProjectId[] }> {
+  const { everything = false, group, server } = flags;
+  const narrow = [everything, group !== undefined, server !== undefined].filter(Boolean).length;
+  if (narrow > 1) {
+    throw new CliFailure("give one of --everything, --group and --server", EXIT_USAGE);
+  }
+  if (!everything) {
+    const scope =
+      group !== undefined
+        ? `group:${group}`
+        : server !== undefined
+          ? `server:${server}`
+          : "project";
+    return { scope: PauseScope.parse(scope), projects: [projectOf(flags, io)] };
+  }
+  const projects = await desk.projects();
+  if (projects.length === 0) {
+    throw new CliFailure(
+      "no worker has said yet which projects it acts on: pause them by --project",
+    );
+  }
+  return { scope: "everything", projects };
+}
+
+/** Sets one scope in each project. All are tried; a part that failed is said as a part. */
+async function setEach(desk: OperatorDesk, projects: readonly ProjectId[], change: PauseChange) {
+  const done: { project: ProjectId; atMs: number; wasOn: boolean }[] = [];
+  const failed: string[] = [];
+  for (const project of projects) {
+    const answer = await desk.setPause(project, change);
+    if (answer.kind === "set") done.push({ project, ...answer });
+    else failed.push(`${project}: ${answer.message}`);
+  }
+  if (failed.length === 0) return done;
+  const what = change.on ? "paused" : "resumed";
+  throw new CliFailure(
+    `${what} in ${done.length} of ${projects.length} projects; not in ${failed.join("; ")}`,
+  );
+}
+
+async function seenSoon(desk: OperatorDesk, project: ProjectId, atMs: number): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < SEEN_WITHIN_MS; waitedMs += SEEN_POLL_MS) {
+    if (await desk.pauseSeen(project, atMs)) return true;
+    await sleep(SEEN_POLL_MS);
+  }
+  return false;
+}
+
+/** What else holds this project, so that nobody waits for a start that does not come. */
+async function stillPaused(desk: OperatorDesk, project: ProjectId): Promise<string[]> {
+  const standing = await desk.standingPauses(project);
+  return [...standing].map(
+    ([scope, { by, atMs, reason }]) =>
+      `still paused: ${named(project, scope)}, by ${by} since ${new Date(atMs).toISOString()}: ${reason}`,
+  );
+}
+
+function named(project: ProjectId, scope: PauseScope): string {
+  return scope === "project" ? project : `${project} (${scope})`;
+}
+
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that no user has.
+    return "unknown";
+  }
+}

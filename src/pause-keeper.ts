@@ -1,0 +1,82 @@
+import type { PauseEntry, PauseScope } from "./contract/brakes.ts";
+import type { ProjectId } from "./contract/ids.ts";
+import type { Clock } from "./steps/ports/clock.ts";
+import type { Pauses, PauseStore } from "./steps/ports/pauses.ts";
+
+/** A pause that stands, and what it covers. */
+export interface StandingPause {
+  readonly project: ProjectId;
+  readonly scope: PauseScope;
+  readonly entry: PauseEntry;
+}
+
+export interface PauseKeeperOptions {
+  readonly store: PauseStore;
+  readonly projects: readonly ProjectId[];
+  readonly clock: Clock;
+  /** How often the store is asked. A store that forgot must be asked twice before it gives locks again. */
+  readonly intervalMs: number;
+  /** A pause was set or lifted since the last look, or the first look found it. */
+  readonly onChanged: (change: StandingPause) => void;
+  /** All projects were asked. */
+  readonly onRead: () => void;
+  /** The store had lost this many entries of a project; they are in it again. */
+  readonly onPutBack: (project: ProjectId, count: number) => void;
+}
+
+/** Keeps the pauses in this worker's memory, and puts them back into a store that forgot them (brakes.md §6). */
+export interface PauseKeeper {
+  start(): void;
+  stop(): void;
+  /** The pauses that stand, as far as this worker has seen. Answers from memory. */
+  standing(): readonly StandingPause[];
+  /** When all projects were last read, epoch ms; null: not yet. */
+  readAtMs(): number | null;
+}
+
+export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
+  const { store, projects, clock, intervalMs } = options;
+  const remembered = new Map<ProjectId, Pauses>();
+  const stopping = new AbortController();
+  let readAtMs: number | null = null;
+  let started = false;
+
+  async function read(project: ProjectId): Promise<boolean> {
+    const before = remembered.get(project) ?? new Map<PauseScope, PauseEntry>();
+    const answer = await store.keep(project, before);
+    // Readiness and the log have the reason: every step asks the same store.
+    if (answer.kind !== "kept") return false;
+    remembered.set(project, answer.pauses);
+    for (const [scope, entry] of answer.pauses) {
+      const known = before.get(scope);
+      if (known?.on !== entry.on && (entry.on || known !== undefined)) {
+        options.onChanged({ project, scope, entry });
+      }
+    }
+    if (answer.putBack > 0) options.onPutBack(project, answer.putBack);
+    return true;
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const all = await Promise.all(projects.map(read));
+      if (all.every(Boolean)) readAtMs = clock.nowMs();
+      options.onRead();
+      await clock.sleep(intervalMs, stopping.signal);
+    }
+  }
+
+  return {
+    start() {
+      if (started || stopping.signal.aborted) return;
+      started = true;
+      void run();
+    },
+    stop: () => stopping.abort(),
+    standing: () =>
+      [...remembered].flatMap(([project, pauses]) =>
+        [...pauses].flatMap(([scope, entry]) => (entry.on ? [{ project, scope, entry }] : [])),
+      ),
+    readAtMs: () => readAtMs,
+  };
+}

@@ -1,0 +1,22 @@
+import type { PauseEntry, PauseScope } from "../../contract/brakes.ts";
+import type { ProjectId } from "../../contract/ids.ts";
+import type { StoreAway, StoreCorrupt } from "./reinstall-store.ts";
+
+/** The pauses of one project by scope, lifted ones included. */
+export type Pauses = ReadonlyMap<PauseScope, PauseEntry>;
+
+/** The pauses as the store has them, and as the workers put them back. May be repeated. */
+export interface PauseStore {
+  /**
+   * Puts back what is remembered and not (or only in an older entry) in the store; answers everything that stands
+   * then. `putBack` counts the entries that the store had lost.
+   */
+  keep(
+    project: ProjectId,
+    remembered: Pauses,
+  ): Promise<
+    | { readonly kind: "kept"; readonly pauses: Pauses; readonly putBack: number }
+    | StoreAway
+    | StoreCorrupt
+  >;
+}

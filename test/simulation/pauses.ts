@@ -1,0 +1,75 @@
+import { PauseScope } from "../../src/contract/brakes.ts";
+import { ProjectId, type ServerId } from "../../src/contract/ids.ts";
+import { setPause } from "../support/in-memory/script-brakes.ts";
+import { PROJECT } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+const BY = { by: "operator", reason: "simulated" };
+
+/** A person who pauses and resumes, and who remembers what was acknowledged. */
+export class Pauses {
+  /** Scopes that are paused, as the person knows it, and since when by the store's clock. */
+  readonly #standing = new Map<PauseScope, number>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Pauses the project, one server or everything, and lifts that again later. */
+  pauseForAWhile(): void {
+    const { random, time, scenario } = this.#world;
+    const { id } = random.pick(scenario.servers);
+    const scope = random.pick<PauseScope>(["project", "everything", `server:${id}`]);
+    this.#set(scope, true);
+    time.after(random.wild(1_000, 300_000), () => this.#set(scope, false));
+  }
+
+  liftAll(): void {
+    for (const scope of this.#standing.keys()) this.#set(scope, false);
+  }
+
+  /** F5: the gate records an intent. Is a pause being passed over? Null: no. */
+  objectionTo(serverId: ServerId, atMs: number): string | null {
+    for (const [scope, sinceMs] of this.#standing) {
+      const covers =
+        scope === "project" || scope === "everything" || scope === `server:${serverId}`;
+      if (covers && atMs > sinceMs && !this.#isForgotten(scope)) {
+        return `although ${scope} is paused since ${atMs - sinceMs} ms`;
+      }
+    }
+    return null;
+  }
+
+  /** A worker has put pauses back: has one come back that was lifted, and whose end the store knew? Null: none has. */
+  comeBack(): string | null {
+    const { loss, project } = this.#world;
+    if (loss.happened) return null;
+    const back = [...project.pauses].find(([scope, { on }]) => {
+      const known = PauseScope.safeParse(scope);
+      return on && known.success && !this.#standing.has(known.data);
+    });
+    return back === undefined ? null : `${back[0]} is paused again although it was resumed`;
+  }
+
+  #set(scope: PauseScope, on: boolean): void {
+    const { memory, storeUp, time } = this.#world;
+    // A person whom the store does not answer tries again, and is not acknowledged before.
+    if (!storeUp) {
+      time.after(1_000, () => this.#set(scope, on));
+      return;
+    }
+    const ctx = { memory, switches: {}, holdMs: 0, candidate: "", pausedByConfiguration: false };
+    const { atMs } = setPause(ctx, ProjectId.parse(PROJECT), { scope, on, ...BY });
+    this.#world.trace(`operator ${on ? "pauses" : "resumes"} ${scope}`);
+    if (on) this.#standing.set(scope, atMs);
+    else this.#standing.delete(scope);
+  }
+
+  /** The store has lost it, and nobody who can speak remembers it: beyond what is promised (brakes.md F5). */
+  #isForgotten(scope: PauseScope): boolean {
+    const { project, incarnations } = this.#world;
+    if (project.pauses.get(scope)?.on === true) return false;
+    return !incarnations.some((one) => one.remembersPause(scope));
+  }
+}

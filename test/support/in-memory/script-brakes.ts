@@ -1,0 +1,83 @@
+import type { PauseScope } from "../../../src/contract/brakes.ts";
+import type { ProjectId } from "../../../src/contract/ids.ts";
+import type { Hold } from "../../../src/core/gate.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { Held, StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
+import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import type { ProjectMemory } from "./memory.ts";
+import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
+
+/** `brakes.lua`: what holds a command, or null. */
+export function brakes(ctx: ScriptContext, m: ProjectMemory, order: Order): Hold | null {
+  if (ctx.pausedByConfiguration) return { brake: "pause", scope: "configuration" };
+  const scopes = ["everything", "project", `server:${order.serverId}`];
+  if (order.group !== undefined) scopes.push(`group:${order.group}`);
+  for (const scope of scopes) {
+    const entry = m.pauses.get(scope);
+    if (entry?.on) {
+      const { atMs: sinceMs, by, reason } = entry;
+      return { brake: "pause", scope, sinceMs, by, reason };
+    }
+  }
+  return null;
+}
+
+/** `may-stop.lua`. */
+export function mayStop(
+  ctx: ScriptContext,
+  order: Order,
+  claim: StepClaim,
+): { kind: "go" } | Held | typeof FENCED | typeof FORGOTTEN {
+  return script(ctx, order.projectId, (m) => {
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    if (record.claim !== `${claim.step}:${claim.nonce}`) return claimLost(m, claim, ctx);
+    const hold = brakes(ctx, m, order);
+    return hold === null ? { kind: "go" as const } : { kind: "held" as const, hold };
+  });
+}
+
+/** `set-pause.lua`. */
+export function setPause(
+  ctx: ScriptContext,
+  project: ProjectId,
+  change: {
+    readonly scope: PauseScope;
+    readonly on: boolean;
+    readonly by: string;
+    readonly reason: string;
+  },
+) {
+  return script(ctx, project, (m) => {
+    const { scope, on, by, reason } = change;
+    const before = m.pauses.get(scope);
+    const atMs = Math.max(ctx.memory.nowMs(), before === undefined ? 0 : before.atMs + 1);
+    m.pauses = new Map(m.pauses).set(scope, { on, atMs, by, reason });
+    return { kind: "set" as const, atMs, wasOn: before?.on === true };
+  });
+}
+
+/** `keep-pauses.lua`. */
+export function keepPauses(
+  ctx: ScriptContext,
+  project: ProjectId,
+  remembered: Pauses,
+): { kind: "kept"; pauses: Pauses; putBack: number } {
+  return script(ctx, project, (m) => {
+    const pauses = new Map(m.pauses);
+    let putBack = 0;
+    for (const [scope, entry] of remembered) {
+      const known = pauses.get(scope);
+      const newer = known === undefined || known.atMs < entry.atMs;
+      if (!newer && !(ctx.switches.lastWriterPauses && known.on !== entry.on)) continue;
+      pauses.set(scope, entry);
+      putBack += 1;
+    }
+    m.pauses = pauses;
+    return {
+      kind: "kept" as const,
+      pauses,
+      putBack,
+    };
+  });
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { describeHold, heldBy, type Hold } from "../../../src/core/gate.ts";
+import { asNext, candidate, MINUTE, NOW, PAUSED, RULES, state } from "./builders.ts";
+
+const CALM = 0.9;
+
+describe("a command that a pause holds", () => {
+  it("waits for the brake by its name, and says who paused what, when and why", () => {
+    const { state: waiting, events } = asNext(
+      heldBy(candidate(), PAUSED.hold, NOW, RULES, CALM),
+      "waiting",
+    );
+    expect(waiting.waitsFor).toBe("pause");
+    expect(events).toEqual([
+      {
+        event: "waiting",
+        data: {
+          waits_for: "pause",
+          detail:
+            "reinstalls are paused (project) by ada since 2026-11-23T15:00:00.000Z: maintenance",
+          brake: {
+            name: "pause",
+            scope: "project",
+            by: "ada",
+            since: "2026-11-23T15:00:00.000Z",
+            reason: "maintenance",
+          },
+          expires_at: expect.any(String),
+        },
+      },
+    ]);
+  });
+
+  it("is told once, however often it is held", () => {
+    const waiting = candidate({
+      waiting: state("waiting", { waitsFor: "pause", holder: undefined, sinceMs: NOW - MINUTE }),
+    });
+    expect(asNext(heldBy(waiting, PAUSED.hold, NOW, RULES, CALM), "waiting").events).toEqual([]);
+  });
+
+  it("looks again within the longest delay, however long the pause lasts", () => {
+    const waiting = candidate({
+      waiting: state("waiting", {
+        waitsFor: "pause",
+        holder: undefined,
+        sinceMs: NOW - 6 * 60 * MINUTE,
+      }),
+    });
+    const { delayMs } = asNext(heldBy(waiting, PAUSED.hold, NOW, RULES, CALM), "waiting");
+    expect(delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
+  });
+
+  it.each<[Hold, string]>([
+    [
+      { brake: "pause", scope: "configuration" },
+      "reinstalls are paused by the worker's configuration",
+    ],
+    [
+      { brake: "pause", scope: "project", reason: "set by an older version" },
+      "reinstalls are paused (project): set by an older version",
+    ],
+    [
+      { brake: "pause", scope: "group:web", by: "ada", sinceMs: NOW, reason: "r" },
+      "reinstalls are paused (group:web) by ada since 2026-11-23T15:00:00.000Z: r",
+    ],
+  ])("reads as one sentence: %j", (hold, sentence) => {
+    expect(describeHold(hold)).toBe(sentence);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import type { PauseEntry, PauseScope } from "../../src/contract/brakes.ts";
+import { ProjectId } from "../../src/contract/ids.ts";
+import { createPauseKeeper, type StandingPause } from "../../src/pause-keeper.ts";
+import type { Pauses, PauseStore } from "../../src/steps/ports/pauses.ts";
+import { eventually } from "../support/eventually.ts";
+
+const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
+const ON: PauseEntry = { on: true, atMs: 1_000, by: "ada", reason: "maintenance" };
+const LIFTED: PauseEntry = { on: false, atMs: 2_000, by: "bob", reason: "done" };
+
+/** A keeper whose waits end when the test says so. */
+function keeper() {
+  let store: Awaited<ReturnType<PauseStore["keep"]>> = kept({});
+  let wake: () => void = () => undefined;
+  const told: StandingPause[] = [];
+  const putBack: number[] = [];
+  const asked: Pauses[] = [];
+  const made = createPauseKeeper({
+    store: {
+      keep: async (_project, remembered) => {
+        asked.push(remembered);
+        return store;
+      },
+    },
+    projects: [PROJECT],
+    clock: {
+      nowMs: () => 5_000,
+      monotonicMs: () => 0,
+      random: () => 0,
+      nonce: () => "n",
+      sleep: (_ms, signal) =>
+        new Promise((resolve) => {
+          wake = resolve;
+          signal.addEventListener("abort", () => resolve());
+        }),
+    },
+    intervalMs: 1_000,
+    onChanged: (change) => told.push(change),
+    onPutBack: (_project, count) => putBack.push(count),
+    onRead: () => undefined,
+  });
+  return {
+    made,
+    told,
+    putBack,
+    asked,
+    read: async (answer: typeof store): Promise<void> => {
+      store = answer;
+      const before = asked.length;
+      wake();
+      if (before === 0) made.start();
+      await eventually(() => expect(asked.length).toBe(before + 1), { what: "it asks again" });
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+function kept(entries: Record<string, PauseEntry>, putBack = 0) {
+  const pauses = new Map(Object.entries(entries)) as ReadonlyMap<PauseScope, PauseEntry>;
+  return { kind: "kept", pauses, putBack } as const;
+}
+
+describe("a worker that keeps the pauses", () => {
+  it("tells each pause once, when it is set and when it is lifted", async () => {
+    const { made, told, read } = keeper();
+    await read(kept({ project: ON }));
+    await read(kept({ project: ON }));
+    await read(kept({ project: LIFTED }));
+    expect(told.map(({ entry }) => entry.on)).toEqual([true, false]);
+    expect(made.standing()).toEqual([]);
+    made.stop();
+  });
+
+  it("does not tell of pauses that were lifted before it came", async () => {
+    const { made, told, read } = keeper();
+    await read(kept({ project: LIFTED }));
+    expect(told).toEqual([]);
+    made.stop();
+  });
+
+  it("goes on remembering while the store is away, and brings what it remembers", async () => {
+    const { made, asked, read } = keeper();
+    await read(kept({ project: ON }));
+    await read({ kind: "away", message: "no answer" });
+    expect(made.standing()).toHaveLength(1);
+    await read(kept({ project: ON }, 1));
+    expect(asked.at(-1)).toEqual(new Map([["project", ON]]));
+    made.stop();
+  });
+
+  it("tells how many entries the store had lost", async () => {
+    const { made, putBack, read } = keeper();
+    await read(kept({ project: ON }));
+    await read(kept({ project: ON }, 1));
+    expect(putBack).toEqual([1]);
+    made.stop();
+  });
+});
