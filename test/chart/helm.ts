@@ -103,6 +103,7 @@ export interface Container {
 
 export interface PodSpec {
   readonly containers: readonly Container[];
+  readonly initContainers?: readonly Container[];
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly automountServiceAccountToken: boolean;
   readonly terminationGracePeriodSeconds: number;

@@ -1,12 +1,18 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
+import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { CASES, type Document, documents, environmentOf, only, podOf } from "./helm.ts";
 
 const SECRETS = "/run/secrets/ecs-reinstall-worker";
-const PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+let certificates: Certificates;
+beforeAll(async () => {
+  certificates = await makeCertificates();
+});
+afterAll(() => certificates?.remove());
 
 describe.each(CASES)("installed with %s-values.yaml", (name) => {
   let all: readonly Document[];
@@ -61,7 +67,7 @@ describe.each(CASES)("installed with %s-values.yaml", (name) => {
         runAsNonRoot: true,
         seccompProfile: { type: "RuntimeDefault" },
       });
-      for (const { securityContext } of spec.containers) {
+      for (const { securityContext } of [...spec.containers, ...(spec.initContainers ?? [])]) {
         expect(securityContext).toMatchObject({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
@@ -101,19 +107,33 @@ describe.each(CASES)("installed with %s-values.yaml", (name) => {
   });
 });
 
-describe("KEDA", () => {
-  it("has the number of workers to itself, and never goes to none", async () => {
-    const all = await documents("full");
-    expect(only(all, "Deployment").spec).not.toHaveProperty("replicas");
-    expect(only(all, "ScaledObject").spec["minReplicaCount"]).toBeGreaterThanOrEqual(1);
-  });
+describe("secrets", () => {
+  it.each(CASES)(
+    "are a folder of files that Kubernetes swaps, with %s-values.yaml",
+    async (name) => {
+      const deployment = only(await documents(name), "Deployment");
+      expect(JSON.stringify(deployment)).not.toContain("subPath");
+      const values = podOf(deployment).spec.containers.flatMap(({ env }) => env ?? []);
+      const bySecret = values.filter((one) => JSON.stringify(one).includes("secretKeyRef"));
+      // OpenTelemetry reads its headers from the environment and nowhere else.
+      expect(bySecret.map((one) => one.name).filter((one) => !one.startsWith("OTEL_"))).toEqual([]);
+    },
+  );
 
-  it("looks at the queue that the worker consumes", async () => {
-    const all = await documents("iam-user");
-    const queue = environmentOf(only(all, "Deployment"))["AMQP_COMMANDS_QUEUE"];
-    expect(only(all, "ScaledObject").spec["triggers"]).toMatchObject([
-      { type: "rabbitmq", metadata: { queueName: queue } },
-    ]);
+  it("of a broker by host are the user and the password, as its operator's Secret has them", async () => {
+    const environment = environmentOf(only(await documents("separate"), "Deployment"));
+    expect(environment).toMatchObject({
+      AMQP_HOST: "rabbitmq.broker.svc",
+      AMQP_VHOST: "ecs",
+      AMQP_SCHEME: "amqps",
+      AMQP_USERNAME_FILE: `${SECRETS}/amqp/username`,
+      AMQP_PASSWORD_FILE: `${SECRETS}/amqp/password`,
+      REDIS_USERNAME_FILE: `${SECRETS}/redis/username`,
+      REDIS_SENTINEL_USERNAME_FILE: `${SECRETS}/redis/sentinel-username`,
+      REDIS_SENTINEL_TLS_CA_FILE: `${SECRETS}/redis/sentinel/tls-ca.pem`,
+      REDIS_SENTINEL_HOSTS: "sentinel-0.data.svc:26380,sentinel-1.data.svc:26380",
+    });
+    expect(environment).not.toHaveProperty("AMQP_URL_FILE");
   });
 });
 
@@ -143,7 +163,12 @@ function mountedFiles(deployment: Document): string[] {
 function contentOf(path: string, environment: Readonly<Record<string, string>>): string {
   const scheme = "AMQP_TLS_CA_FILE" in environment ? "amqps" : "amqp";
   if (path === "amqp/url") return `${scheme}://user:password@broker/vhost`;
-  return /\.(pem|crt)$/.test(path) ? PEM : "some-secret";
+  if (!/\.(pem|crt)$/.test(path)) return "some-secret";
+  const { caFile, certFile, keyFile } = certificates.client;
+  return readFileSync(
+    path.endsWith("-key.pem") ? keyFile : path.endsWith("-cert.pem") ? certFile : caFile,
+    "utf8",
+  );
 }
 
 /** Every label selector that is meant for the workers. */

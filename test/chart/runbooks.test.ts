@@ -62,7 +62,9 @@ describe("the runbooks", () => {
   });
 
   it("are where each alert's runbook lies in the sources, when nobody has said where they are served", async () => {
-    const told = await annotated("minimal", ["prometheusRule.enabled=true"]);
+    const told = await annotated("minimal", [
+      "prometheusRule.enabled=true,podMonitor.enabled=true",
+    ]);
     expect(told.map(({ alert }) => alert)).toEqual(ALERTS);
     for (const { alert, annotations } of told) {
       expect(existsSync(join(ROOT, annotations["runbook"] ?? "nowhere")), alert).toBe(true);

@@ -52,7 +52,7 @@ describe("the values schema", () => {
 
 /** Files and settings that have a value of their own, and secrets. */
 const SET_BY_THE_CHART =
-  /^(HTTP_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_URL(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?PASSWORD(_FILE)?|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
+  /^(HTTP_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_SCHEME|AMQP_(URL|HOST|PORT|VHOST|USERNAME|PASSWORD)(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?(PASSWORD(_FILE)?|USERNAME_FILE)|REDIS_SENTINEL_TLS_(CA|CERT|KEY)_FILE|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
 
 describe("values that do not fit together", () => {
   it.each([
@@ -71,8 +71,61 @@ describe("values that do not fit together", () => {
     ["keda.enabled=true", "keda.prometheus.serverAddress is missing"],
     ["keda.enabled=true,keda.minReplicaCount=9,keda.prometheus.enabled=false", "not be more"],
     ["serviceMonitor.enabled=true,service.enabled=false", "needs service.enabled"],
+    ["amqp.existingSecret=,amqp.host=b", "user and the password for amqp.host"],
+    ["amqp.host=b,amqp.url=amqp://b", "amqp.host and amqp.url exclude each other"],
+    ["amqp.vhost=ecs", "need amqp.host: of a URL they are parts"],
+    ["amqp.scheme=amqps", "need amqp.host: of a URL they are parts"],
+    ["amqp.host=b,amqp.tls.existingSecret=tls", "needs amqp.scheme amqps"],
+    ["redis.usernameKey=user", "redis.usernameKey needs redis.existingSecret"],
+    ["redis.sentinelPasswordKey=password", "redis.sentinelPasswordKey needs redis.existingSecret"],
+    ["redis.sentinel.hosts={s:26379}", "redis.sentinel.hosts and redis.sentinel.name go together"],
+    ["redis.sentinel.name=ecs", "redis.sentinel.hosts and redis.sentinel.name go together"],
+    ["redis.sentinel.tls.existingSecret=tls", "redis.sentinel.tls.existingSecret needs a rediss"],
+    [
+      "redis.sentinel.hosts={s:26379},redis.sentinel.name=ecs,config.REDIS_SENTINEL_NAME=ecs",
+      "say the same thing",
+    ],
+    [
+      "redis.sentinel.hosts={s:26379},redis.sentinel.name=ecs,redis.cluster.nodes={n:6379}",
+      "redis.cluster.nodes and redis.sentinel.hosts exclude each other",
+    ],
+    ["prometheusRule.enabled=true", "prometheusRule.enabled needs something that scrapes"],
+    ["podDisruptionBudget.maxUnavailable=0", "maxUnavailable 0 lets no node be drained"],
+    [
+      "podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=2",
+      "minAvailable 2 lets no node be drained: 2 worker(s)",
+    ],
+    [
+      "podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=51%",
+      "minAvailable 51% lets no node be drained",
+    ],
+    [
+      "replicaCount=1,podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=1",
+      "1 worker(s) run at the least",
+    ],
+    ["config.ECS_PROXY=true", "networkPolicy.egress.proxy.ports is missing"],
+    [
+      "amqp.host=a\\,b,keda.enabled=true,keda.prometheus.enabled=false",
+      "keda.rabbitmq.existingSecret is missing",
+    ],
+    [
+      "keda.enabled=true,keda.prometheus.enabled=false,keda.rabbitmq.tls.certKey=tls.crt",
+      "keda.rabbitmq.tls.certKey and keda.rabbitmq.tls.keyKey go together",
+    ],
   ])("are refused: %s", async (settings, told) => {
     await expect(template("helm4", "minimal", [settings])).rejects.toThrow(told);
+  });
+
+  it.each([
+    "prometheusRule.enabled=true,podMonitor.enabled=true",
+    'prometheusRule.enabled=true,prometheusRule.selector=job="worker"',
+    "podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=50%",
+    "podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=1",
+    "replicaCount=0,podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=1",
+    "config.ECS_PROXY=true,networkPolicy.egress.proxy.ports={3128}",
+    "config.ECS_PROXY=true,networkPolicy.enabled=false",
+  ])("are taken where they do: %s", async (settings) => {
+    await expect(template("helm4", "minimal", [settings])).resolves.toContain("kind: Deployment");
   });
 
   it("are told all at once", async () => {

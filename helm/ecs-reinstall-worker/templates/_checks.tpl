@@ -3,7 +3,11 @@
 {{- $wrong := list }}
 {{- with .Values.amqp }}
 {{- if and .existingSecret .url }}{{ $wrong = append $wrong "amqp.existingSecret and amqp.url exclude each other" }}{{ end }}
-{{- if not (or .existingSecret .url) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}
+{{- if not (or .existingSecret .url .host) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}
+{{- if and .host (not .existingSecret) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the user and the password for amqp.host" }}{{ end }}
+{{- if and .host .url }}{{ $wrong = append $wrong "amqp.host and amqp.url exclude each other" }}{{ end }}
+{{- if and (or .port .vhost .scheme) (not .host) }}{{ $wrong = append $wrong "amqp.port, amqp.vhost and amqp.scheme need amqp.host: of a URL they are parts" }}{{ end }}
+{{- if and .host .tls.existingSecret (ne .scheme "amqps") }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs amqp.scheme amqps" }}{{ end }}
 {{- if and .url .tls.existingSecret (not (contains "amqps://" .url)) }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs an amqps:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "amqp.tls.certKey and amqp.tls.keyKey go together" }}{{ end }}
 {{- end }}
@@ -12,6 +16,17 @@
 {{- if regexMatch "^rediss?://[^/]*:[^/]*@" .url }}{{ $wrong = append $wrong "redis.url holds a password, which would be readable in the pod's definition: give redis.existingSecret" }}{{ end }}
 {{- if and .tls.existingSecret (not (hasPrefix "rediss://" .url)) }}{{ $wrong = append $wrong "redis.tls.existingSecret needs a rediss:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "redis.tls.certKey and redis.tls.keyKey go together" }}{{ end }}
+{{- range $key := list "usernameKey" "sentinelUsernameKey" "sentinelPasswordKey" }}
+{{- if and (get $.Values.redis $key) (not $.Values.redis.existingSecret) }}{{ $wrong = append $wrong (printf "redis.%s needs redis.existingSecret" $key) }}{{ end }}
+{{- end }}
+{{- with .sentinel }}
+{{- if ne (empty .hosts) (empty .name) }}{{ $wrong = append $wrong "redis.sentinel.hosts and redis.sentinel.name go together" }}{{ end }}
+{{- if and .tls.existingSecret (not (hasPrefix "rediss://" $.Values.redis.url)) }}{{ $wrong = append $wrong "redis.sentinel.tls.existingSecret needs a rediss:// URL" }}{{ end }}
+{{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "redis.sentinel.tls.certKey and redis.sentinel.tls.keyKey go together" }}{{ end }}
+{{- if and .hosts (or (hasKey $.Values.config "REDIS_SENTINEL_HOSTS") (hasKey $.Values.config "REDIS_SENTINEL_NAME")) }}{{ $wrong = append $wrong "redis.sentinel and config.REDIS_SENTINEL_HOSTS or …_NAME say the same thing: give one" }}{{ end }}
+{{- end }}
+{{- if and .cluster.nodes (hasKey $.Values.config "REDIS_CLUSTER_NODES") }}{{ $wrong = append $wrong "redis.cluster.nodes and config.REDIS_CLUSTER_NODES say the same thing: give one" }}{{ end }}
+{{- if and (or .cluster.nodes (get $.Values.config "REDIS_CLUSTER_NODES")) (or .sentinel.hosts (get $.Values.config "REDIS_SENTINEL_HOSTS")) }}{{ $wrong = append $wrong "redis.cluster.nodes and redis.sentinel.hosts exclude each other" }}{{ end }}
 {{- end }}
 {{- with .Values.cloud }}
 {{- if not .projects }}{{ $wrong = append $wrong "cloud.projects is missing: the ids of the projects that the worker may act on" }}{{ end }}
@@ -29,12 +44,29 @@
 {{- with .Values.podDisruptionBudget }}
 {{- if and .enabled (ne (kindIs "invalid" .maxUnavailable) (not (kindIs "invalid" .minAvailable))) }}{{ $wrong = append $wrong "podDisruptionBudget needs exactly one of maxUnavailable and minAvailable (set the other to null)" }}{{ end }}
 {{- end }}
+{{- with .Values.podDisruptionBudget }}
+{{- $least := include "ecs.leastReplicas" $ | int }}
+{{- if and .enabled (gt $least 0) }}
+{{- if and (not (kindIs "invalid" .maxUnavailable)) (has (toString .maxUnavailable) (list "0" "0%")) }}{{ $wrong = append $wrong "podDisruptionBudget.maxUnavailable 0 lets no node be drained" }}{{ end }}
+{{- if not (kindIs "invalid" .minAvailable) }}
+{{- $min := toString .minAvailable }}
+{{- $stay := hasSuffix "%" $min | ternary (divf (mulf $least (trimSuffix "%" $min | float64)) 100 | ceil) ($min | float64) | int }}
+{{- if ge $stay $least }}{{ $wrong = append $wrong (printf "podDisruptionBudget.minAvailable %s lets no node be drained: %d worker(s) run at the least" $min $least) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.prometheusRule.enabled (not (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled .Values.prometheusRule.selector)) }}{{ $wrong = append $wrong "prometheusRule.enabled needs something that scrapes: podMonitor.enabled, serviceMonitor.enabled, or prometheusRule.selector where something else does" }}{{ end }}
+{{- if and .Values.networkPolicy.enabled (include "ecs.usesProxy" .) (not .Values.networkPolicy.egress.proxy.ports) (not (include "ecs.proxyPorts" . | fromJsonArray)) }}{{ $wrong = append $wrong "networkPolicy.egress.proxy.ports is missing: config.ECS_PROXY is on, and extraEnv has no HTTPS_PROXY whose port could be taken" }}{{ end }}
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled }}{{ $wrong = append $wrong "podMonitor.enabled and serviceMonitor.enabled exclude each other: every pod would be scraped twice" }}{{ end }}
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) }}{{ $wrong = append $wrong "serviceMonitor.enabled needs service.enabled" }}{{ end }}
 {{- with .Values.keda }}
 {{- if .enabled }}
 {{- if gt (int .minReplicaCount) (int .maxReplicaCount) }}{{ $wrong = append $wrong "keda.minReplicaCount must not be more than keda.maxReplicaCount" }}{{ end }}
 {{- if and .prometheus.enabled (not .prometheus.serverAddress) }}{{ $wrong = append $wrong "keda.prometheus.serverAddress is missing (or set keda.prometheus.enabled to false)" }}{{ end }}
+{{- with .rabbitmq.tls }}
+{{- if ne (empty .certKey) (empty .keyKey) }}{{ $wrong = append $wrong "keda.rabbitmq.tls.certKey and keda.rabbitmq.tls.keyKey go together" }}{{ end }}
+{{- end }}
+{{- if and (include "ecs.kedaByParts" $) .rabbitmq.enabled (not .rabbitmq.authenticationRef) (or (contains "," $.Values.amqp.host) (eq .rabbitmq.protocol "http")) }}{{ $wrong = append $wrong "keda.rabbitmq.existingSecret is missing: KEDA takes one broker, and the management API by a URL" }}{{ end }}
 {{- if not (or .rabbitmq.enabled .prometheus.enabled .extraTriggers) }}{{ $wrong = append $wrong "keda.enabled needs at least one trigger" }}{{ end }}
 {{- end }}
 {{- end }}

@@ -93,6 +93,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{- define "ecs.servicePort" -}}
+{{- .Values.service.port | default .Values.http.port | int }}
+{{- end }}
+
+{{/* The least workers that run when nothing is wrong. */}}
+{{- define "ecs.leastReplicas" -}}
+{{- .Values.keda.enabled | ternary .Values.keda.minReplicaCount .Values.replicaCount | int }}
+{{- end }}
+
 {{/* Queue that KEDA looks at. */}}
 {{- define "ecs.commandsQueue" -}}
 {{- get .Values.config "AMQP_COMMANDS_QUEUE" | default "ecs.reinstall.commands" }}

@@ -2,8 +2,36 @@
 {{- define "ecs.env" -}}
 - name: HTTP_PORT
   value: {{ .Values.http.port | int | quote }}
+{{- with .Values.amqp }}
+{{- if .host }}
+- name: AMQP_HOST
+  value: {{ .host | quote }}
+{{- with .port }}
+- name: AMQP_PORT
+  value: {{ . | int | quote }}
+{{- end }}
+{{- with .vhost }}
+- name: AMQP_VHOST
+  value: {{ . | quote }}
+{{- end }}
+{{- with .scheme }}
+- name: AMQP_SCHEME
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
 - name: REDIS_URL
   value: {{ .Values.redis.url | quote }}
+{{- with .Values.redis.sentinel.hosts }}
+- name: REDIS_SENTINEL_HOSTS
+  value: {{ join "," . | quote }}
+- name: REDIS_SENTINEL_NAME
+  value: {{ $.Values.redis.sentinel.name | quote }}
+{{- end }}
+{{- with .Values.redis.cluster.nodes }}
+- name: REDIS_CLUSTER_NODES
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: ECS_REGION
   value: {{ .Values.cloud.region | quote }}
 - name: ECS_PROJECTS
@@ -47,7 +75,7 @@
 {{- end }}
 {{- end }}
 
-{{/* One volume with every secret: Kubernetes swaps all of its files at once. */}}
+{{/* One volume with every secret: Kubernetes swaps all of its files at once. A whole folder, for a subPath is never updated. */}}
 {{- define "ecs.secretsVolume" -}}
 name: secrets
 projected:

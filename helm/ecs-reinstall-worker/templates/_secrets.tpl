@@ -6,17 +6,29 @@ secrets' folder, and where it comes from. Made once; volume, environment and the
 {{- $own := include "ecs.fullname" . }}
 {{- $files := list }}
 {{- with .Values.amqp }}
+{{- if .host }}
+{{- $files = append $files (dict "env" "AMQP_USERNAME_FILE" "path" "amqp/username" "secret" .existingSecret "key" .usernameKey) }}
+{{- $files = append $files (dict "env" "AMQP_PASSWORD_FILE" "path" "amqp/password" "secret" .existingSecret "key" .passwordKey) }}
+{{- else }}
 {{- $files = append $files (dict "env" "AMQP_URL_FILE" "path" "amqp/url" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "amqp-url" .urlKey)) }}
+{{- end }}
 {{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .tls "prefix" "AMQP_TLS" "folder" "amqp") | fromJsonArray) }}
 {{- end }}
 {{- with .Values.redis }}
 {{- if or .existingSecret .password }}
 {{- $files = append $files (dict "env" "REDIS_PASSWORD_FILE" "path" "redis/password" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "redis-password" .passwordKey)) }}
 {{- end }}
+{{- if and .existingSecret .usernameKey }}
+{{- $files = append $files (dict "env" "REDIS_USERNAME_FILE" "path" "redis/username" "secret" .existingSecret "key" .usernameKey) }}
+{{- end }}
+{{- if and .existingSecret .sentinelUsernameKey }}
+{{- $files = append $files (dict "env" "REDIS_SENTINEL_USERNAME_FILE" "path" "redis/sentinel-username" "secret" .existingSecret "key" .sentinelUsernameKey) }}
+{{- end }}
 {{- if and .existingSecret .sentinelPasswordKey }}
 {{- $files = append $files (dict "env" "REDIS_SENTINEL_PASSWORD_FILE" "path" "redis/sentinel-password" "secret" .existingSecret "key" .sentinelPasswordKey) }}
 {{- end }}
 {{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .tls "prefix" "REDIS_TLS" "folder" "redis") | fromJsonArray) }}
+{{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .sentinel.tls "prefix" "REDIS_SENTINEL_TLS" "folder" "redis/sentinel") | fromJsonArray) }}
 {{- end }}
 {{- with .Values.cloud.credentials }}
 {{- if eq .kind "iam-user" }}
