@@ -129,6 +129,9 @@ export class QueueConsumer {
     }
     this.#inHand.set(channel, (this.#inHand.get(channel) ?? 0) + 1);
     const delivery = deliveryOf(this.#options.queue, message);
+    // What settles the message needs its number only; tens of MiB are not to be kept for that.
+    message.content = NO_CONTENT;
+    if (delivery.bytes > delivery.body.length) this.#reportLength(delivery);
     try {
       const disposition = await this.#options.handler(delivery);
       if (disposition === "requeue" || disposition === "retry")
@@ -154,6 +157,11 @@ export class QueueConsumer {
   async #waitBeforePuttingBack({ deliveryCount }: Delivery): Promise<void> {
     const delayMs = backoffMs(deliveryCount, this.#options.settings.reconnect);
     await pause(delayMs, this.#stopping.signal);
+  }
+
+  #reportLength({ queue, messageId, bytes, body }: Delivery): void {
+    const fields = { queue, messageId, bytes, keptBytes: body.length };
+    this.#options.onEvent("warn", "message is far too long; set max_message_size", fields);
   }
 
   #reportBug({ queue, messageId }: Delivery, { message, stack }: Error): void {
@@ -216,6 +224,7 @@ const FINISH_TIMEOUT_MS = 55_000;
 const FLUSH_AFTER_MS = 2_000;
 const FLUSH_ROUNDS = 4;
 const FLUSH_PAUSE_MS = 25;
+const NO_CONTENT = Buffer.alloc(0);
 const NEVER = new AbortController().signal;
 
 function tell(channel: Channel, message: ConsumeMessage, disposition: Disposition): void {

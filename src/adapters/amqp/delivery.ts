@@ -4,7 +4,7 @@ import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
 /** A message as the broker brought it, with what only this room asks of it. */
 export interface Delivery extends PlainDelivery {
   readonly queue: string;
-  /** Of the body. */
+  /** Of the body as it came; `body` may be no more than its beginning. */
   readonly bytes: number;
   /** How often it was delivered in vain, as far as the queue tells. */
   readonly deliveryCount: number;
@@ -27,12 +27,20 @@ export interface RawMessage {
   };
 }
 
+/**
+ * Nothing of ours is longer: a command has 128 KiB at most, and a step holds one. Of a longer message the beginning is
+ * kept, enough to refuse it by; the rest would be held for as long as it is in hand, once for each message of the
+ * prefetch, and once more for each copy that is put aside.
+ */
+export const MAX_KEPT_BYTES = 1_048_576;
+
 export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;
   const headers = properties.headers ?? {};
   return {
     queue,
-    body: content,
+    body:
+      content.length > MAX_KEPT_BYTES ? Buffer.from(content.subarray(0, MAX_KEPT_BYTES)) : content,
     bytes: content.length,
     contentType: text(properties.contentType),
     contentEncoding: text(properties.contentEncoding),
