@@ -128,6 +128,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const broker: Broker = createBroker(amqp, {
     onEvent: (level, message, fields) => logger[level](fields, message),
     onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
+    onReplyGivenUp: (why) => metrics.replyGivenUp(why),
+    onPolicies: (report) => metrics.queuePolicies(report),
     around: tracing?.publication,
     // Not waited for: a Redis that is away must not keep the broker's topology waiting.
     onTopology: ({ createdFresh }) => {

@@ -1,3 +1,4 @@
+import { unescape } from "node:querystring";
 import { isOurs } from "./adapters/amqp/publications.ts";
 import type { AmqpSettings } from "./adapters/amqp/settings.ts";
 import type { CloudSettings } from "./adapters/cloud/settings.ts";
@@ -14,14 +15,37 @@ import type { Rules } from "./core/rules.ts";
  */
 
 export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
-  const { tls, urlsNow, username: _user, password: _password, ...rest } = amqp;
+  const { tls, urlsNow, username: _user, password: _password, management, ...rest } = amqp;
   const { servername } = tls;
   const material = tlsMaterial(tls);
   const access = () => ({
     urls: urlsNow(),
     tls: { ...material(), ...(servername && { servername }) },
   });
-  return { ...rest, ...access(), access, delaysMs: protocol.pollIntervalsMs };
+  const { caPem } = tls;
+  return {
+    ...rest,
+    ...access(),
+    access,
+    delaysMs: protocol.pollIntervalsMs,
+    ...(management && {
+      management: {
+        url: management.url,
+        logIn: () => managementLogIn(management, urlsNow()[0]),
+        ...(caPem && { caPem }),
+      },
+    }),
+  };
+}
+
+function managementLogIn(
+  { username, password }: NonNullable<Config["amqp"]["management"]>,
+  brokerUrl: string | undefined,
+) {
+  if (username && password) return { username: username(), password: password() };
+  const url = new URL(brokerUrl ?? "amqp://");
+  const plain = (part: string) => unescape(part) || "guest";
+  return { username: plain(url.username), password: plain(url.password) };
 }
 
 /** Everything that is given anew while the worker runs, and that a connection to the broker depends on. */

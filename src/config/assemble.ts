@@ -1,4 +1,4 @@
-import { type AddressPart, brokerAddress, withoutAddress } from "./broker-address.ts";
+import { type AddressPart, brokerAddress, managementOf, withoutAddress } from "./broker-address.ts";
 import { assembleRedis, type RedisConfig } from "./assemble-redis.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
@@ -19,13 +19,15 @@ type AmqpTls = Omit<Settings["amqp"]["tls"], "passphrase" | "passphraseFile">;
 
 /** What the worker runs on: {@link Settings} with files looked up, secrets behind functions and derived values filled in. */
 export type Config = Frozen<{
-  amqp: Omit<Settings["amqp"], AddressPart | "tls"> & {
+  amqp: Omit<Settings["amqp"], AddressPart | "tls" | "management"> & {
     /** As they were when the configuration was read; without user and password where those are beside them. */
     urls: string[];
     /** What to connect to now, user and password included: read again from their files. */
     urlsNow: () => readonly string[];
     username?: SecretSource;
     password?: SecretSource;
+    /** There when it can be asked. Without user and password: those of the connection. */
+    management?: { url: string; username?: SecretSource; password?: SecretSource };
     tls: AmqpTls & TlsPems & { passphrase?: SecretSource };
   };
   redis: RedisConfig;
@@ -71,7 +73,7 @@ export function assemble(settings: Settings, report: Report): Config | null {
 
 /** The broker's room alone: for programs that only send and listen. */
 export function assembleAmqp(settings: Settings["amqp"], report: Report): Config["amqp"] {
-  const { tls, ...rest } = settings;
+  const { tls, management, ...rest } = settings;
   const address = brokerAddress(settings, report);
   const amqp = withoutAddress(rest);
   const { passphrase, passphraseFile, ...files } = tls;
@@ -85,6 +87,7 @@ export function assembleAmqp(settings: Settings["amqp"], report: Report): Config
     ...amqp,
     ...address,
     urls: [...address.urls],
+    ...managementOf(management, report),
     tls: { ...files, ...pems, ...(secret && { passphrase: secret }) },
   };
 }

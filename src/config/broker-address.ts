@@ -59,6 +59,26 @@ export function brokerAddress(amqp: Settings["amqp"], report: Report): BrokerAdd
   return { urls, urlsNow, ...(username && { username }), ...(password && { password }) };
 }
 
+/** Where the management API is, and as whom to ask it; its user and password are both given or neither. */
+export function managementOf(
+  { url, ...given }: Settings["amqp"]["management"],
+  report: Report,
+): { management?: { url: string; username?: SecretSource; password?: SecretSource } } {
+  const username = secretOf("amqp.management", "username", given, report);
+  const password = secretOf("amqp.management", "password", given, report);
+  const isGiven = Object.keys(given).length > 0;
+  if (isGiven && (url === undefined || username === undefined || password === undefined)) {
+    report({
+      path: "amqp.management.username",
+      involves: Object.keys({ url, ...given }).map((key) => `amqp.management.${key}`),
+      message:
+        "AMQP_MANAGEMENT_URL, AMQP_MANAGEMENT_USERNAME and AMQP_MANAGEMENT_PASSWORD go together; without the latter two, the user of the AMQP connection is taken",
+    });
+  }
+  if (url === undefined) return {};
+  return { management: { url, ...(username && { username }), ...(password && { password }) } };
+}
+
 /** Puts what the files of address parts hold where the parts themselves would be. The URLs' file wins over AMQP_URL. */
 export function takeAddressFromFiles(
   tree: Tree,

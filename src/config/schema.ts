@@ -66,6 +66,14 @@ const Amqp = z.strictObject({
   confirmTimeoutMs: whole("ms", 100, 120_000),
   maxPendingConfirms: whole("publishes", 1, 10_000),
   probeIntervalMs: whole("ms", 10, 600_000),
+  policyCheckMs: whole("ms", 10, 600_000),
+  management: z.strictObject({
+    url: baseUrl().exactOptional(),
+    username: text().exactOptional(),
+    usernameFile: filePath().exactOptional(),
+    password: secret().exactOptional(),
+    passwordFile: filePath().exactOptional(),
+  }),
   reconnect: z.strictObject({
     initialMs: whole("ms", 10, 60_000),
     maxMs: whole("ms", 10, 300_000),

@@ -15,9 +15,11 @@ import {
   EPOCH_CAUSES,
   LOCK_QUANTILES,
   MEASURED_QUEUES,
+  POLICY_KEYS,
   PUBLICATION_KINDS,
   PUBLISH_RESULTS,
   QUEUE_ROLES,
+  REPLY_ENDS,
   RECONCILE_EVIDENCE,
   STEP_OUTCOMES,
   SUBMISSION_KINDS,
@@ -132,6 +134,21 @@ export const CATALOGUE = {
   queueMessages: gauge("queue_messages", "Messages that are ready in our queues.", {
     queue: MEASURED_QUEUES,
   }),
+  queuePolicyHarm: gauge(
+    "queue_policy_harm",
+    "1: a policy over one of these queues does harm; /readyz and the log name it.",
+    { queue: MEASURED_QUEUES, key: POLICY_KEYS },
+  ),
+  queuePoliciesChecked: gauge(
+    "queue_policies_checked",
+    "1: the policies over our queues were looked at; 0: nobody may be asked (AMQP_MANAGEMENT_URL) or nobody answers.",
+    {},
+  ),
+  repliesGivenUp: counter(
+    "replies_given_up_total",
+    "Final events that did not reach their `reply_to`; the exchange has them.",
+    { why: REPLY_ENDS },
+  ),
   inFlight: gauge("in_flight", "Deliveries in hand.", { queue: QUEUE_ROLES }),
   publishes: counter("publishes_total", "Attempts to publish a message.", {
     kind: PUBLICATION_KINDS,

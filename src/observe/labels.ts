@@ -11,6 +11,22 @@ export type QueueRole = (typeof QUEUE_ROLES)[number];
 export const MEASURED_QUEUES = ["commands", "work", "work-dead", "dead", "delay"] as const;
 export type MeasuredQueue = (typeof MEASURED_QUEUES)[number];
 
+/** What a policy may set over a queue to its harm; `type` and `arguments` are the queue's own. */
+export const POLICY_KEYS = [
+  "message-ttl",
+  "expires",
+  "max-length",
+  "max-length-bytes",
+  "delivery-limit",
+  "type",
+  "arguments",
+] as const;
+export type PolicyKey = (typeof POLICY_KEYS)[number];
+
+/** Why a reply to its `reply_to` was given up; the event on the exchange never is. */
+export const REPLY_ENDS = ["no-queue", "refused", "unconfirmed"] as const;
+export type ReplyEnd = (typeof REPLY_ENDS)[number];
+
 /** What the broker was told about a delivery; `lost`: nothing, its channel was gone. */
 export const DELIVERY_ENDS = ["ack", "retry", "requeue", "dead-letter", "lost"] as const;
 export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];

@@ -7,7 +7,7 @@ import type { ProjectId } from "../contract/ids.ts";
 import type { ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
-import { LOCK_QUANTILES, MEASURED_QUEUES } from "./labels.ts";
+import { LOCK_QUANTILES, MEASURED_QUEUES, POLICY_KEYS } from "./labels.ts";
 import type {
   BrakeDecision,
   Breaker,
@@ -17,10 +17,12 @@ import type {
   DuplicateKind,
   EpochCause,
   MeasuredQueue,
+  PolicyKey,
   PublicationKind,
   PublishResult,
   QueueRole,
   ReconcileEvidence,
+  ReplyEnd,
   StepOutcome,
   SubmissionKind,
   SweepResult,
@@ -60,6 +62,12 @@ export interface Metrics {
   queued(seconds: number): void;
   /** Messages that are ready, as the broker counts them. */
   queueLengths(messages: Readonly<Record<MeasuredQueue, number>>): void;
+  /** What policies over our queues do harm, and whether they could be looked at. */
+  queuePolicies(report: {
+    readonly unchecked: string | null;
+    readonly objections: readonly { readonly purpose: MeasuredQueue; readonly key: PolicyKey }[];
+  }): void;
+  replyGivenUp(why: ReplyEnd): void;
   /** A delivery came; call the function that is returned once, with how it was settled. */
   delivery(queue: QueueRole, redelivered: boolean): (end: DeliveryEnd) => void;
   published(kind: PublicationKind, result: PublishResult, confirmSeconds?: number): void;
@@ -183,6 +191,16 @@ export function createMetrics({
     queueLengths(messages) {
       for (const queue of MEASURED_QUEUES) m.queueMessages.set({ queue }, messages[queue]);
     },
+    queuePolicies({ unchecked, objections }) {
+      m.queuePoliciesChecked.set(unchecked === null ? 1 : 0);
+      for (const queue of MEASURED_QUEUES) {
+        for (const key of POLICY_KEYS) {
+          const harm = objections.some((one) => one.purpose === queue && one.key === key);
+          m.queuePolicyHarm.set({ queue, key }, harm ? 1 : 0);
+        }
+      }
+    },
+    replyGivenUp: (why) => m.repliesGivenUp.inc({ why }),
     delivery(queue, redelivered) {
       m.inFlight.inc({ queue });
       if (redelivered) m.redeliveries.inc({ queue });

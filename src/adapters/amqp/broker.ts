@@ -8,7 +8,9 @@ import {
   type AroundPublication,
   createOutlet,
   type PublicationKind,
+  type ReplyEnd,
 } from "./outlet.ts";
+import { type PolicyReport, PolicyWatch } from "./policy-watch.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
 import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
@@ -26,7 +28,10 @@ export interface BrokerCallbacks {
   readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Every single attempt to publish, with what came of it. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
+  readonly onReplyGivenUp?: (why: ReplyEnd) => void;
   readonly around?: AroundPublication | undefined;
+  /** What is known of the policies over our queues, after each look. */
+  readonly onPolicies?: (report: PolicyReport) => void;
 }
 
 export interface BrokerHandlers {
@@ -44,6 +49,8 @@ export interface BrokerStatus {
   readonly consumers: readonly ConsumerStatus[];
   /** What a person has to see to before this can work. */
   readonly topologyProblem: TopologyProblem | null;
+  /** Policies over our queues; those that are refused keep the worker from being ready. */
+  readonly policies: PolicyReport;
   readonly lastError: string | null;
 }
 
@@ -84,9 +91,18 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     // Not waited for: whoever publishes tries again, and finds it there or not.
     keeper.ensure().catch(() => undefined);
   };
-  const publisher = new Publisher({ connection: publishing, settings, onEvent, onMissing });
-  const outlet = createOutlet({ ...callbacks, publisher, settings, onMissing });
+  const forPublishing = { connection: publishing, settings, onEvent, onMissing };
+  const publisher = new Publisher({ ...forPublishing, name: "publisher" });
+  // Half of the time for its turn and half for the answer: the other messages of a step have as long again.
+  const confirmTimeoutMs = settings.confirmTimeoutMs / 2;
+  const replyPublisher = new Publisher({
+    ...forPublishing,
+    name: "reply publisher",
+    settings: { ...settings, confirmTimeoutMs },
+  });
+  const outlet = createOutlet({ ...callbacks, publisher, replyPublisher, settings, onMissing });
   const lengths = new QueueLengthsProbe({ connection: consuming, settings, onEvent });
+  const policies = new PolicyWatch(settings, onEvent, callbacks.onPolicies);
   let consumers: readonly QueueConsumer[] = [];
   let stopped = false;
 
@@ -108,18 +124,22 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     const blockedBy = connections.find((one) => one.blockedBy !== null)?.blockedBy ?? null;
     const consumingAll = seen.length > 0 && seen.every((consumer) => consumer.consuming);
     const topologyProblem = keeper.problem;
+    const refused = policies.report.objections.filter((objection) => objection.refused);
     const errors = [
       topologyProblem?.message,
+      refused[0]?.message,
       ...connections.map(({ lastError }) => lastError),
       ...seen.map(({ lastError }) => lastError),
       publisher.lastError,
     ];
     return {
-      ready: consumingAll && !publisher.isBlocked() && topologyProblem === null,
+      ready:
+        consumingAll && !publisher.isBlocked() && topologyProblem === null && refused.length === 0,
       blockedBy,
       connections,
       consumers: seen,
       topologyProblem,
+      policies: policies.report,
       lastError: errors.find((error) => typeof error === "string") ?? null,
     };
   }
@@ -144,16 +164,25 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       ];
       publishing.start();
       publisher.start();
+      replyPublisher.start();
       consuming.start();
       for (const consumer of consumers) consumer.start();
       lengths.start();
+      keeper.start();
+      policies.start();
     },
 
     async stop(signal) {
       stopped = true;
       // Consumers first: what their handlers end with still has to be published.
       await Promise.all(consumers.map((consumer) => consumer.stop(signal)));
-      await Promise.all([publisher.stop(), lengths.stop()]);
+      await Promise.all([
+        replyPublisher.stop(),
+        publisher.stop(),
+        lengths.stop(),
+        keeper.stop(),
+        policies.stop(),
+      ]);
       await Promise.all([consuming.stop(), publishing.stop()]);
     },
   };

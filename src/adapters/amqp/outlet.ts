@@ -8,6 +8,8 @@ import type { Publisher, PublishOutcome } from "./publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { pause, withDeadline } from "./waiting.ts";
 
+export type ReplyEnd = "no-queue" | "refused" | "unconfirmed";
+
 export type PublicationKind = Outgoing["kind"] | "arrival";
 
 /** Stands around the publication of one message, all attempts included. May add headers, and gives back what came of it. */
@@ -19,12 +21,16 @@ export type AroundPublication = (
 
 export interface AmqpOutletOptions {
   readonly publisher: Publisher;
+  /** For replies alone: a queue of somebody else's that never confirms costs the others nothing. */
+  readonly replyPublisher: Publisher;
   readonly settings: AmqpSettings;
   readonly onEvent: OnAmqpEvent;
   /** Nobody has bound a queue for this event: published all the same. */
   readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Each attempt, and how long the broker took to say what came of it. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
+  /** A reply that its `reply_to` did not take; the event on the exchange has it all. */
+  readonly onReplyGivenUp?: (why: ReplyEnd) => void;
   readonly around?: AroundPublication | undefined;
   /** A queue of ours was not there. */
   readonly onMissing: () => void;
@@ -44,9 +50,12 @@ export interface AmqpOutlet extends Outlet {
 }
 
 export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
-  const { publisher, settings, onEvent } = options;
+  const { publisher, replyPublisher, settings, onEvent } = options;
   const around: AroundPublication =
     options.around ?? ((_message, publication, send) => send(publication));
+
+  /** Queues that did not confirm a reply, and until when they are not asked again. */
+  const silent = new Map<string, number>();
 
   /** Again on a fresh channel under the same id: a second copy does no harm, a missing one does. */
   async function publishUntilSure(
@@ -62,12 +71,45 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
       options.onPublished?.(kind, outcome, (performance.now() - startedMs) / 1000);
       if (outcome === "confirmed") return outcome;
       if (outcome === "returned") {
-        if (kind === "event" || kind === "reply") return outcome;
+        if (kind === "event") return outcome;
         onEvent("error", "queue is missing", { queue: publication.routingKey });
         options.onMissing();
       }
     }
     return outcome;
+  }
+
+  /**
+   * Once, over a channel of its own, for as long as one confirm may take. Whoever asked for a reply has to take it: no
+   * command hangs on that, and the event on the exchange is not forgiven like this.
+   */
+  async function reply(
+    message: Extract<Outgoing, { kind: "reply" }>,
+    signal: AbortSignal,
+  ): Promise<"confirmed" | "unconfirmed"> {
+    const { queue } = message;
+    const nowMs = performance.now();
+    for (const [one, untilMs] of silent) if (untilMs <= nowMs) silent.delete(one);
+    const outcome = await around(message, publicationOf(settings, message), async (publication) => {
+      // Its last reply is hardly given up: ten more of them would keep every other command waiting.
+      if (silent.has(queue)) return "unconfirmed";
+      const startedMs = performance.now();
+      const answered = await replyPublisher.publish(publication, signal);
+      options.onPublished?.("reply", answered, (performance.now() - startedMs) / 1000);
+      return answered;
+    });
+    if (outcome === "confirmed") return "confirmed";
+    // We stop, or the broker is away for everybody: nothing is known of that queue.
+    if (outcome === "unconfirmed" && (signal.aborted || publisher.isBlocked()))
+      return "unconfirmed";
+    if (outcome === "unconfirmed" && !silent.has(queue)) {
+      silent.set(queue, nowMs + SILENT_FOR * settings.confirmTimeoutMs);
+    }
+    const why = outcome === "returned" ? "no-queue" : outcome;
+    options.onReplyGivenUp?.(why);
+    const said = why === "refused" ? "reply was refused" : "reply was given up";
+    onEvent(why === "no-queue" ? "info" : "warn", said, { queue, why });
+    return "confirmed";
   }
 
   async function publishOne(
@@ -79,6 +121,7 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
       onEvent("warn", "reply to a queue of ours is not sent", { queue: message.queue });
       return "confirmed";
     }
+    if (message.kind === "reply") return reply(message, signal);
     const outcome = await around(message, publicationOf(settings, message), (publication) =>
       publishUntilSure(message.kind, publication, signal),
     );
@@ -87,12 +130,9 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
         return "confirmed";
       case "returned":
         if (message.kind === "event") options.onUnroutable?.(message.event);
-        return message.kind === "event" || message.kind === "reply" ? "confirmed" : "unconfirmed";
+        return message.kind === "event" ? "confirmed" : "unconfirmed";
       case "refused":
-        if (message.kind !== "reply") return "refused";
-        // Their queue is full and stays so: a command must not hang on that.
-        onEvent("warn", "reply was refused", { queue: message.queue });
-        return "confirmed";
+        return "refused";
       case "unconfirmed":
         return "unconfirmed";
     }
@@ -133,6 +173,8 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
   };
 }
 
+/** In confirm time-outs. */
+const SILENT_FOR = 3;
 const ATTEMPTS = 3;
 /** All attempts of all messages of one call together, in confirm time-outs. */
 const OVERALL = 2;

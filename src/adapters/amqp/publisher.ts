@@ -13,6 +13,8 @@ import { aborted, manyMayListen, pause, withDeadline } from "./waiting.ts";
 export type PublishOutcome = "confirmed" | "returned" | "refused" | "unconfirmed";
 
 export interface PublisherOptions {
+  /** For logs. */
+  readonly name?: string;
   /** Not shared with consumers: the broker stops reading a connection that publishes during an alarm, acks included. */
   readonly connection: SupervisedConnection;
   readonly settings: AmqpSettings;
@@ -36,14 +38,14 @@ export class Publisher {
   #pending = 0;
   #probing: Promise<void> | undefined;
 
-  constructor({ connection, settings, onEvent, onMissing }: PublisherOptions) {
+  constructor({ name = "publisher", connection, settings, onEvent, onMissing }: PublisherOptions) {
     this.#connection = connection;
     this.#settings = settings;
     this.#onMissing = onMissing;
     this.#changed = connection.changed;
     manyMayListen(this.#stopping.signal);
     const plan = {
-      name: "publisher",
+      name,
       open: (model) => model.createConfirmChannel(),
       setup: (channel) => this.#setUp(channel),
       setupTimeoutMs: settings.rpcTimeoutMs,

@@ -23,10 +23,22 @@ export interface AmqpSettings {
   readonly maxPendingConfirms: number;
   /** How often an idle publisher asks whether the broker still takes messages. */
   readonly probeIntervalMs: number;
+  /** How often queues are looked for, and the policies over them. */
+  readonly policyCheckMs: number;
+  /** Where the broker's management API is; without it nobody can ask for policies. */
+  readonly management?: AmqpManagement;
   readonly reconnect: { readonly initialMs: number; readonly maxMs: number };
 }
 
 export type AmqpAccess = Pick<AmqpSettings, "urls" | "tls">;
+
+export interface AmqpManagement {
+  /** `http://host:15672`, without a closing slash. */
+  readonly url: string;
+  /** As they are now. */
+  readonly logIn: () => { readonly username: string; readonly password: string };
+  readonly caPem?: () => string;
+}
 
 export interface AmqpTls {
   readonly caPem?: string;
@@ -70,6 +82,7 @@ export const DEFAULT_AMQP_SETTINGS: AmqpSettings = {
   confirmTimeoutMs: 10_000,
   maxPendingConfirms: 256,
   probeIntervalMs: 5_000,
+  policyCheckMs: 60_000,
   reconnect: { initialMs: 200, maxMs: 15_000 },
 };
 

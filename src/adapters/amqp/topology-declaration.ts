@@ -71,14 +71,36 @@ async function check(ask: Asker, settings: AmqpSettings): Promise<TopologyOutcom
   return { kind: "ready", createdFresh: false };
 }
 
+/** Names of our queues that are not there; rejects like {@link establishTopology}. */
+export async function missingQueues(
+  openChannel: () => Promise<Channel>,
+  settings: AmqpSettings,
+): Promise<readonly string[]> {
+  const ask = new Asker(openChannel, settings.rpcTimeoutMs);
+  const missing: string[] = [];
+  try {
+    for (const { name } of topologyOf(settings).queues) {
+      if (await isMissing(ask, name)) missing.push(name);
+    }
+    return missing;
+  } finally {
+    await ask.close();
+  }
+}
+
+async function isMissing(ask: Asker, name: string): Promise<boolean> {
+  try {
+    await ask.to(`queue '${name}'`, (channel) => channel.checkQueue(name));
+    return false;
+  } catch (error) {
+    if (error instanceof RefusedError && error.problem.code === 404) return true;
+    throw error;
+  }
+}
+
 async function noneExists(ask: Asker, queues: readonly QueuePlan[]): Promise<boolean> {
   for (const { name } of queues) {
-    try {
-      await ask.to(`queue '${name}'`, (channel) => channel.checkQueue(name));
-      return false;
-    } catch (error) {
-      if (!(error instanceof RefusedError && error.problem.code === 404)) throw error;
-    }
+    if (!(await isMissing(ask, name))) return false;
   }
   return true;
 }

@@ -3,10 +3,11 @@ import type { SupervisedConnection } from "./connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import {
   establishTopology,
+  missingQueues,
   type TopologyOutcome,
   type TopologyProblem,
 } from "./topology-declaration.ts";
-import { asError, within } from "./waiting.ts";
+import { asError, manyMayListen, pause, within } from "./waiting.ts";
 
 export interface TopologyKeeperOptions {
   readonly connection: SupervisedConnection;
@@ -25,20 +26,37 @@ export class TopologyKeeper {
   #known:
     | { readonly on: object; readonly outcome: TopologyOutcome; readonly untilMs: number }
     | undefined;
+  #readyOn: object | undefined;
   #asking: Promise<TopologyOutcome> | undefined;
   #told = false;
   /** Said once, not with every attempt. */
   #complaint: string | null = null;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
 
   constructor(options: TopologyKeeperOptions) {
     this.#options = options;
+    manyMayListen(this.#stopping.signal);
   }
 
-  /** What a person has to see to. Null: nothing known, or not asked for so long that it may be mended. */
+  /**
+   * From now on looks every minute whether the queues are still there: a policy (`expires`) deletes idle ones, and
+   * nobody consumes the delay queues. To be declared again is also a use, which keeps them.
+   */
+  start(): void {
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#run(this.#stopping.signal);
+  }
+
+  /** May come first, or twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  /** What a person has to see to, as it was when last asked. Null: nothing known. */
   get problem(): TopologyProblem | null {
     const known = this.#known;
-    if (known?.outcome.kind !== "refused" || performance.now() >= known.untilMs) return null;
-    return known.outcome.problem;
+    return known?.outcome.kind === "refused" ? known.outcome.problem : null;
   }
 
   /** Resolves when everything is there; rejects when it is not, or nobody can say. */
@@ -60,15 +78,46 @@ export class TopologyKeeper {
     if (this.#known?.outcome.kind === "ready") this.#known = undefined;
   }
 
+  async #run(signal: AbortSignal): Promise<void> {
+    const { settings } = this.#options;
+    while (!signal.aborted) {
+      // A refusal may be mended at any time.
+      const waitMs = this.#known?.outcome.kind === "refused" ? settings.reconnect.maxMs : Infinity;
+      await pause(Math.min(settings.policyCheckMs, waitMs), signal);
+      if (signal.aborted) return;
+      await this.#lookAgain();
+    }
+  }
+
+  async #lookAgain(): Promise<void> {
+    const { connection, settings, onEvent } = this.#options;
+    const known = this.#known;
+    const { live } = connection;
+    // Nothing is known on this connection: whoever consumes asks.
+    if (live === undefined || known?.on !== live.model) return;
+    try {
+      const missing = await missingQueues(() => this.#openOn(live.model), settings);
+      if (missing.length > 0 && known.outcome.kind === "ready") {
+        onEvent("error", "queues are gone; they are declared again", { queues: missing });
+      }
+      if (this.#known === known && known.outcome.kind === "ready") this.#known = undefined;
+      await this.ensure();
+    } catch {
+      // Said by `ensure`; a lost connection speaks for itself.
+    }
+  }
+
+  async #openOn(on: { createChannel(): Promise<Channel> }): Promise<Channel> {
+    const { rpcTimeoutMs } = this.#options.settings;
+    const channel = await within(on.createChannel(), rpcTimeoutMs, "channel.open");
+    // The failed question rejects with it as well.
+    channel.on("error", () => undefined);
+    return channel;
+  }
+
   async #ask(on: { createChannel(): Promise<Channel> }): Promise<TopologyOutcome> {
     const { settings, onEvent, onFirstReady } = this.#options;
-    const openChannel = async () => {
-      const channel = await within(on.createChannel(), settings.rpcTimeoutMs, "channel.open");
-      // The failed question rejects with it as well.
-      channel.on("error", () => undefined);
-      return channel;
-    };
-    const outcome = await establishTopology(openChannel, settings);
+    const outcome = await establishTopology(() => this.#openOn(on), settings);
     if (outcome.kind === "refused") {
       if (this.#complaint !== outcome.problem.message)
         onEvent("error", "broker topology is not usable", { ...outcome.problem });
@@ -78,7 +127,12 @@ export class TopologyKeeper {
     }
     this.#complaint = null;
     const { createdFresh } = outcome;
-    onEvent("info", "broker topology is ready", { createdFresh, declared: settings.declare });
+    const first = this.#known?.on !== on && this.#readyOn !== on;
+    this.#readyOn = on;
+    onEvent(first ? "info" : "debug", "broker topology is ready", {
+      createdFresh,
+      declared: settings.declare,
+    });
     if (!this.#told) {
       this.#told = true;
       try {

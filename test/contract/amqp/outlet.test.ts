@@ -270,3 +270,40 @@ test("an internal message that is passed on comes back byte for byte, its passes
     expect.objectContaining({ count: 1, queue: "ecs.reinstall.delay.200" }),
   ]);
 });
+
+describe("a reply to a queue that never confirms", () => {
+  const reply = (id: string, queue: string): Outgoing => ({
+    kind: "reply",
+    event: anEvent(id),
+    queue,
+  });
+  const given = () => running.log.lines.filter(({ message }) => message === "reply was given up");
+
+  test("is given up in time, and keeps nobody else waiting; the event is not", async () => {
+    await observer.channel.assertQueue("replies", {
+      durable: true,
+      arguments: { "x-queue-type": "quorum" },
+    });
+    // As a queue that has lost its majority: it is there, and says nothing.
+    const server = `'${own.vhost.name}_replies'`;
+    await own.rabbit.ctl("eval", `sys:suspend(${server}).`);
+    try {
+      const startedMs = performance.now();
+      const slow = publish({ kind: "event", event: anEvent("c1/1") }, reply("c1/1", "replies"));
+      const others = Promise.all(
+        Array.from({ length: 5 }, (_, n) => publish(step(`other-${n}`, 0))),
+      );
+      expect(await others).toEqual(Array(5).fill("confirmed"));
+      expect(given()).toEqual([]);
+      expect(await slow).toBe("confirmed");
+      expect(performance.now() - startedMs).toBeLessThan(own.settings.confirmTimeoutMs * 2);
+      expect(given()).toMatchObject([{ fields: { queue: "replies", why: "unconfirmed" } }]);
+      // For a while nobody waits for it at all.
+      expect(await publish(reply("c2/1", "replies"))).toBe("confirmed");
+      expect(given()).toHaveLength(2);
+      expect(running.log.lines.some(({ fields }) => fields.channel === "publisher")).toBe(false);
+    } finally {
+      await own.rabbit.ctl("eval", `sys:resume(${server}).`);
+    }
+  });
+});

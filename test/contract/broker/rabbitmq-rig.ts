@@ -166,7 +166,7 @@ async function openOutlet(settings: AmqpSettings) {
   };
   await untilWritable();
   return {
-    outlet: createOutlet({ publisher, settings, onEvent, onMissing }),
+    outlet: createOutlet({ publisher, replyPublisher: publisher, settings, onEvent, onMissing }),
     untilWritable,
     async close() {
       await publisher.stop();
