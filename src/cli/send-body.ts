@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { CommandBody, MAX_COMMAND_BYTES } from "../contract/command.ts";
 import { CommandId, type ServerId } from "../contract/ids.ts";
+import { withoutAbsent } from "../core/absent-fields.ts";
+import { strangersOf } from "../core/unknown-fields.ts";
 import { CliFailure, EXIT_USAGE } from "./io.ts";
 
 /** The options of `send` that make the body, as commander gives them. */
@@ -51,12 +53,17 @@ const OPTIONS: Readonly<Record<string, string>> = {
 export function commandFrom(flags: BodyFlags): ReadyCommand {
   const fromFile = flags.file !== undefined;
   const body = fromFile ? fileBody(flags) : flagsBody(flags);
-  const checked = CommandBody.safeParse(body);
+  const { fields } = withoutAbsent(body);
+  const [misspelt] = strangersOf(fields).misspelt;
+  if (misspelt !== undefined) {
+    throw new CliFailure(`--file: ${misspelt.path} ${misspelt.message}`, EXIT_USAGE);
+  }
+  const checked = CommandBody.safeParse(fields);
   if (!checked.success) {
     const [issue] = checked.error.issues;
     const path = issue?.path.join(".") ?? "";
     const where = fromFile ? `--file: ${path || "the body"}` : (OPTIONS[path] ?? path);
-    const isMissing = issue?.code === "invalid_type" && valueAt(body, issue.path) === undefined;
+    const isMissing = issue?.code === "invalid_type" && valueAt(fields, issue.path) === undefined;
     throw new CliFailure(`${where} ${isMissing ? "is missing" : issue?.message}`, EXIT_USAGE);
   }
   const bytes = Buffer.from(JSON.stringify(body));

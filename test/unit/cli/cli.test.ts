@@ -216,6 +216,8 @@ describe("send", () => {
     ["{", "It is no JSON."],
     ["[]", "error: --file must hold one JSON object"],
     ["{}", "error: --file: server_id is missing"],
+    ['{"server_id":null}', "error: --file: server_id is missing"],
+    [`{"server_id":"${SERVER}","dryRun":true}`, "error: --file: dryRun must be written dry_run"],
     [JSON.stringify({ server_id: SERVER, "os-reinstall": { adminpass: "geheim" } }), "is refused"],
   ])("refuses the file %s", async (content, message) => {
     const { code, err, sent } = await run(["send", "--file", file("bad.json", content)]);
