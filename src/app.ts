@@ -19,6 +19,7 @@ import {
   type StoreClock,
 } from "./adapters/redis/in-store-time.ts";
 import { createRedisProbe } from "./adapters/redis/probe.ts";
+import { watchRebuilding } from "./adapters/redis/rebuilding.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
@@ -110,9 +111,13 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     maxOffsetMs: protocol.maxClockOffsetMs,
   };
   const scripts = createScriptRunner(redis, redisHealth);
-  const store = inStoreTime(
-    createReinstallStore(redis, scripts, storeRules(config), clock),
-    storeClock,
+  const store = watchRebuilding(
+    inStoreTime(createReinstallStore(redis, scripts, storeRules(config), clock), storeClock),
+    clock,
+    (projectId, forMs) => {
+      logger.warn({ projectId, forMs }, "the memory of redis is new: nothing new is started");
+      redisHealth.rebuilding(projectId, forMs);
+    },
   );
   const evidence = createDiskEvidence(redis, cloudConfig.region, protocol.evidenceMinSamples);
   const budget = createRedisBudget({ redis, clock, ...cloudConfig.budget });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
+import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   startRedisCluster,
@@ -82,15 +83,32 @@ it.concurrent("the project's slot moves to another master under load: told as a 
     await stage.addWorker();
     const running = await sendFleet(stage, 6, LONG);
     await allHeard(stage, running, "submitted");
+    // One that is on record and only waits: it can be told why it waits on.
+    const held = await sendFleet(stage, 1, LONG);
+    await allHeard(stage, held, "submitted");
+    const waits = commandId("waits");
+    const other = { "os-reinstall": { keyname: "another", userid: "someone" } };
+    await stage.emitter.send(stage.command(waits, held.serverIds[0] ?? "", other));
+    await stage.emitter.event(waits, "waiting");
     const from = await cluster.ownerOf(KEY);
     const to = cluster.shards.find(({ master }) => master.port !== from.port)?.master ?? from;
     const meanwhile = sendFleet(stage, 6);
     await cluster.moveSlotOf(KEY, to);
+    await eventually(() =>
+      stage.workers.some((worker) => worker.output().includes("the memory of redis is new")),
+    );
     const coming = await meanwhile;
     const late = await sendFleet(stage, 3);
     for (const fleet of [running, coming, late]) await allOnce(stage, fleet);
+    expect((await stage.emitter.outcome(waits, 60_000)).data.event).toBe("succeeded");
+    const reasons = stage.emitter
+      .heard()
+      .filter(({ event }) => event.data.command_id === waits)
+      .map(({ event }) => event.data["waits_for"]);
+    expect(reasons).toContain("store-rebuilding");
+    expect(stage.reinstalls(held.serverIds[0] ?? "")).toBe(2);
     expect((await cluster.ownerOf(KEY)).port).toBe(to.port);
-    await stage.audit([...running.ids, ...coming.ids, ...late.ids]);
+    await stage.audit([...running.ids, ...held.ids, waits, ...coming.ids, ...late.ids]);
   });
 });
 

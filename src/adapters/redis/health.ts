@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../contract/ids.ts";
 import type { RedisClient } from "./client.ts";
 import type { Sight } from "./probe.ts";
 import type { ScriptName, ScriptWatch } from "./script-runner.ts";
@@ -5,6 +6,8 @@ import type { ScriptName, ScriptWatch } from "./script-runner.ts";
 export interface RedisHealth extends ScriptWatch {
   /** A look at Redis that began at `askedAtMs`. */
   sighted(sight: Sight, askedAtMs: number): void;
+  /** Nothing new starts in a project for so long. */
+  rebuilding(project: ProjectId, forMs: number): void;
   check(): {
     readonly state: "up" | "degraded" | "starting" | "down";
     readonly detail: string | null;
@@ -39,6 +42,7 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
   /** Null: not asked since it was connected. */
   let sight: Sight | null = null;
   let missed: { readonly detail: string; readonly atMs: number } | null = null;
+  const youngUntilMs = new Map<ProjectId, number>();
   redis.on("error", (error: Error & { readonly lastNodeError?: Error | null }) => {
     lastError = error.lastNodeError?.message ?? error.message;
   });
@@ -55,6 +59,22 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
       (worst, one) => (worst === null || Math.abs(one) > Math.abs(worst) ? one : worst),
       null,
     );
+  }
+
+  function checkMemory(): ReturnType<RedisHealth["check"]> | null {
+    for (const [project, untilMs] of youngUntilMs) {
+      const leftMs = untilMs - nowMs();
+      if (leftMs <= 0) {
+        youngUntilMs.delete(project);
+        continue;
+      }
+      const seconds = Math.ceil(leftMs / 1000);
+      return {
+        state: "degraded",
+        detail: `its memory of project ${project} is new: nothing new starts there for ${seconds} s`,
+      };
+    }
+    return null;
   }
 
   function checkClock(): ReturnType<RedisHealth["check"]> {
@@ -79,6 +99,7 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
     missed(script, detail) {
       missed = { detail: `a step did not reach it (${script}): ${detail}`, atMs: nowMs() };
     },
+    rebuilding: (project, forMs) => void youngUntilMs.set(project, nowMs() + forMs),
     sighted(seen, askedAtMs) {
       sight = seen;
       if (seen.kind === "reached" && missed !== null && missed.atMs <= askedAtMs) missed = null;
@@ -99,7 +120,8 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
           return { state: "down", detail: `refuses the script ${script}: ${detail}` };
         }
       }
-      return checkClock();
+      const clock = checkClock();
+      return clock.state === "up" ? (checkMemory() ?? clock) : clock;
     },
   };
 }

@@ -1,7 +1,10 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import { ProjectId } from "../../../../src/contract/ids.ts";
 import { createRedisHealth } from "../../../../src/adapters/redis/health.ts";
+
+const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 
 function build() {
   const redis = Object.assign(new EventEmitter(), { status: "ready" });
@@ -84,6 +87,20 @@ describe("the readiness of Redis", () => {
     expect(onRefused).toHaveBeenCalledTimes(1);
     expect(health.check().detail).toBe("refuses the script admit: NOPERM");
     passMs(30_000);
+    expect(health.check().state).toBe("up");
+  });
+});
+
+describe("a new memory", () => {
+  it("of a project is told for as long as nothing new starts there", () => {
+    const { health, reached, passMs } = build();
+    reached(0);
+    health.rebuilding(PROJECT, 90_500);
+    expect(health.check()).toEqual({
+      state: "degraded",
+      detail: `its memory of project ${PROJECT} is new: nothing new starts there for 91 s`,
+    });
+    passMs(90_500);
     expect(health.check().state).toBe("up");
   });
 });
