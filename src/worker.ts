@@ -10,7 +10,7 @@ import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
 import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
 import type { DiskEvidence } from "./steps/ports/disk-evidence.ts";
 import type { Journal } from "./steps/ports/journal.ts";
-import { createHop } from "./steps/hop.ts";
+import { createHop, stillWaiting } from "./steps/hop.ts";
 import { createRefuse } from "./steps/refuse.ts";
 import { bodyOf, createRunStep } from "./steps/run-step.ts";
 import type { StepDeps } from "./steps/step.ts";
@@ -122,20 +122,29 @@ export function createWorker(deps: WorkerDeps): Worker {
       const put = await outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
       return put === "confirmed" ? "confirmed" : "unconfirmed";
     };
+    const takenMs = clock.monotonicMs();
+    const deferred = (delayMs: number, why: PutAsideWhy["why"]): Envelope => ({
+      ...envelope,
+      revived: envelope.revived + 1,
+      // What the broker brings again may have been anywhere.
+      ...(why === "store-away" && !delivery.redelivered
+        ? stillWaiting(envelope, clock.monotonicMs() - takenMs, delayMs)
+        : {}),
+    });
     const work: Work = {
       order,
       from: state.phase,
       envelope,
       body: bodyOf(state),
       // It may have been claimed by a call whose answer was lost: the copy says so, and may take over.
-      defer: (delayMs) => shelve(delayMs, { ...envelope, revived: envelope.revived + 1 }),
+      defer: (delayMs, { why }) => shelve(delayMs, deferred(delayMs, why)),
     };
     const hopped = await hop(envelope, delivery.redelivered);
     if (hopped.kind === "over") return complete(work, hopped.result, signal);
     if (hopped.kind === "waits") {
       // The broker's mark goes with the delivery; without it the copy would look like somebody else's step.
       const revived = envelope.revived + (delivery.redelivered ? 1 : 0);
-      const waited = await shelve(hopped.delayMs, { ...envelope, revived });
+      const waited = await shelve(hopped.delayMs, { ...envelope, ...hopped.marks, revived });
       return waited === "confirmed" ? "ack" : "requeue";
     }
     const arrival = { nonce: clock.nonce(), redelivered: delivery.redelivered };
@@ -196,6 +205,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       revived: envelope.revived + 1,
       deaths: envelope.deaths + 1,
       dueMs: clock.nowMs(),
+      unseenUntilMs: undefined,
     };
     journal.gaveUp("given-up", {
       commandId: envelope.order.commandId,

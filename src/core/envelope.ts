@@ -40,6 +40,8 @@ export const Envelope = openObject({
   sequence: z.int().min(1),
   epoch: z.string(),
   dueMs: z.number(),
+  /** Nobody can have taken this message, or a copy of it, before this instant of the store's clock; absent: not known. */
+  unseenUntilMs: z.number().optional(),
   /** Fencing token of the lock that this command holds; null when it holds none. */
   token: z.int().nullable(),
   /** How often this message was put back by us rather than by the broker: it may have been delivered before. */

@@ -25,6 +25,11 @@ export type PutAsideWhy =
  */
 const PUNCTUAL_MS = 5_000;
 
+/** Until when nobody can have taken what is put into a delay queue at `atMs`, for `delayMs`. */
+export function unseenUntil(atMs: number, delayMs: number): number {
+  return atMs + delayMs + PUNCTUAL_MS;
+}
+
 /**
  * A command that comes for the first time: only after a while can the broker have given it to another worker too,
  * because ours stood still.
@@ -58,8 +63,11 @@ export function putAside(
     case "refusal-unconfirmed": {
       // Held up somewhere: another copy may have been taken since it was due.
       const late = unseenUntilMs !== null && nowMs > unseenUntilMs;
-      const dueMs = nowMs + delayMs;
-      return { arrivedAtMs, doubt, unseenUntilMs: late ? unseenUntilMs : dueMs + PUNCTUAL_MS };
+      return {
+        arrivedAtMs,
+        doubt,
+        unseenUntilMs: late ? unseenUntilMs : unseenUntil(nowMs, delayMs),
+      };
     }
     case "fenced":
     case "queue-full":

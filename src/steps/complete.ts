@@ -155,7 +155,7 @@ export function createComplete(deps: CompleteDeps) {
       await clock.sleep(KEEP_PAUSE_MS, signal);
     }
     const decision = unsavedNext(envelope, result, clock.nowMs(), rules);
-    const nextOne = nextEnvelope(work.order, result.claim, decision, result.token, clock.nowMs());
+    const nextOne = nextEnvelope(work.order, result, decision, { nowMs: clock.nowMs(), rules });
     const step = { kind: "step" as const, envelope: nextOne, delayMs: decision.delayMs };
     const told = (await tell([step], signal)) === "confirmed";
     journal.trouble("outcome of a submission could not be saved; it travels in its message", {

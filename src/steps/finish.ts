@@ -3,6 +3,7 @@ import { type Final, type Next, next } from "../core/decision.ts";
 import { type Envelope, restoreEnvelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
+import { unseenUntil } from "../core/put-aside.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
@@ -22,6 +23,7 @@ export interface FinishDeps {
   readonly evidence: DiskEvidence;
   readonly clock: Clock;
   readonly region: string;
+  readonly rules: Rules;
   readonly reach: ReachPoint;
 }
 
@@ -43,7 +45,7 @@ export function createFinish(deps: FinishDeps) {
   async function saveNext(order: Order, result: Concluded, decision: Next): Promise<Stored> {
     const { claim } = result;
     const nowMs = clock.nowMs();
-    const envelope = nextEnvelope(order, claim, decision, result.token, nowMs);
+    const envelope = nextEnvelope(order, result, decision, { nowMs, rules: deps.rules });
     const events = decision.events.map((draft, index) =>
       toProgressEvent(region, order, claim.sequence + index, draft, nowMs),
     );
@@ -122,11 +124,11 @@ export function createFinish(deps: FinishDeps) {
 /** The message that carries a command into its next step. */
 export function nextEnvelope(
   order: Order,
-  claim: StepClaim,
+  { claim, token }: { readonly claim: StepClaim; readonly token: number | null },
   decision: Pick<Next, "state" | "delayMs" | "events" | "lock">,
-  token: number | null,
-  nowMs: number,
+  { nowMs, rules }: { readonly nowMs: number; readonly rules: Pick<Rules, "ladderMs"> },
 ): Envelope {
+  const longestMs = rules.ladderMs.at(-1) ?? 0;
   return {
     v: versionOf(decision.state),
     order,
@@ -134,6 +136,8 @@ export function nextEnvelope(
     sequence: claim.sequence + decision.events.length,
     epoch: claim.epoch,
     dueMs: nowMs + decision.delayMs,
+    // Of a longer wait only the first hop is sure: our clocks are not the store's.
+    unseenUntilMs: unseenUntil(claim.atMs, Math.min(decision.delayMs, longestMs)),
     token: decision.lock === "release" ? null : token,
     revived: 0,
     deaths: 0,

@@ -1,16 +1,20 @@
 import { rungAtMost } from "../core/backoff.ts";
 import type { Envelope } from "../core/envelope.ts";
+import { unseenUntil } from "../core/put-aside.ts";
 import { unclaimed } from "./run-step.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
 /** A message that comes this much before its time is taken all the same: clocks differ, queues are punctual. */
 const EARLY_MS = 1_000;
 
+/** What changes in a message while it waits. */
+export type Marks = Pick<Envelope, "unseenUntilMs">;
+
 export type Hop =
   /** It is due: take its step. */
   | { readonly kind: "due" }
   /** It waits on for this long, in a delay queue. */
-  | { readonly kind: "waits"; readonly delayMs: number; readonly storeAway: boolean }
+  | { readonly kind: "waits"; readonly delayMs: number; readonly marks: Marks }
   /** It has nothing to wait for any more. */
   | { readonly kind: "over"; readonly result: StepResult };
 
@@ -23,15 +27,21 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
   return async function hop(envelope: Envelope, redelivered: boolean): Promise<Hop> {
     const earlyMs = envelope.dueMs - clock.nowMs();
     if (earlyMs <= Math.min(EARLY_MS, (ladderMs[0] ?? 0) / 2)) return { kind: "due" };
+    const takenMs = clock.monotonicMs();
     const delayMs = rungAtMost(earlyMs, ladderMs);
     const answer = await store.hop(envelope, { redelivered });
     switch (answer.kind) {
-      case "waits":
-        return { kind: "waits", delayMs, storeAway: false };
+      case "waits": {
+        // Once in doubt it stays so.
+        const marks = answer.mayHaveRun ? {} : { unseenUntilMs: unseenUntil(answer.atMs, delayMs) };
+        return { kind: "waits", delayMs, marks };
+      }
       case "away": {
         // Short enough that another try comes within the hold of a memory that begins now.
-        const soonMs = ladderMs.at(-2) ?? delayMs;
-        return { kind: "waits", delayMs: Math.min(delayMs, soonMs), storeAway: true };
+        const soonMs = Math.min(delayMs, ladderMs.at(-2) ?? delayMs);
+        const elapsedMs = clock.monotonicMs() - takenMs;
+        const marks = redelivered ? {} : stillWaiting(envelope, elapsedMs, soonMs);
+        return { kind: "waits", delayMs: soonMs, marks };
       }
       case "saved":
       case "finished":
@@ -41,4 +51,16 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
         return { kind: "over", result: unclaimed(envelope, answer, rules) };
     }
   };
+}
+
+/**
+ * The marks of a message that is put aside because the store was away: this delivery did nothing with it, in
+ * `elapsedMs`, and goes back for `delayMs`. How late it came is not added: a copy may have been taken in that time.
+ */
+export function stillWaiting(
+  { unseenUntilMs }: Envelope,
+  elapsedMs: number,
+  delayMs: number,
+): Marks {
+  return unseenUntilMs === undefined ? {} : { unseenUntilMs: unseenUntilMs + elapsedMs + delayMs };
 }

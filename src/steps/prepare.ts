@@ -2,14 +2,14 @@ import { inDoubt, waitFor } from "../core/decide-admission.ts";
 import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/gate.ts";
-import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
   const { cloud, store, clock, rules, reach } = deps;
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
-    const doubt = claimed.foreignEpoch && claimed.restored === "absent";
+    const doubt = mayHaveRun(claimed);
     const candidate = { order, body: state.body, tries: state.tries, waiting: null, doubt };
     if (claimed.lock !== "held") {
       // The server was given to another command while the store had no memory of this one.

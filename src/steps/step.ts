@@ -88,6 +88,14 @@ export function conclude(
   return { kind: "conclude", claim: claimed.claim, decision, token };
 }
 
+/**
+ * The store had no record, and cannot tell whether a copy of this message was carried out before it forgot: unless its
+ * present memory began before anybody can have taken one.
+ */
+export function mayHaveRun(claimed: Extract<ClaimAnswer, { kind: "claimed" }>): boolean {
+  return claimed.foreignEpoch && claimed.restored === "absent" && !claimed.unseen;
+}
+
 /** What a store's answer other than success means for the step that asked. */
 export function notNow(
   answer:

@@ -50,7 +50,13 @@ export function createSweep(deps: SweepDeps) {
   const { outlet, stranded, store, clock, rules, complete } = deps;
 
   async function resume(envelope: Envelope, signal: AbortSignal): Promise<void> {
-    const revived = { ...envelope, revived: envelope.revived + 1, dueMs: clock.nowMs() };
+    const revived = {
+      ...envelope,
+      revived: envelope.revived + 1,
+      dueMs: clock.nowMs(),
+      // The message that it stands for may still be taken.
+      unseenUntilMs: undefined,
+    };
     await outlet.publish([{ kind: "step", envelope: revived, delayMs: 0 }], signal);
   }
 

@@ -1,7 +1,7 @@
 import { cancelled, expired, inDoubt, waitFor } from "../core/decide-admission.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { afterLock } from "./admit.ts";
-import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `waiting`: admit again. */
 export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
@@ -9,7 +9,7 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     // A record that had to be put back from an older message cannot say what became of this command since.
-    const doubt = state.doubt === true || (claimed.foreignEpoch && claimed.restored === "absent");
+    const doubt = state.doubt === true || mayHaveRun(claimed);
     const candidate = { order, body: state.body, tries: state.tries, waiting: state, doubt };
     // "Nothing was done" is said only where it is known.
     if (!doubt && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());

@@ -183,6 +183,23 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "waiting-trusted",
+    what: "a command that waited is new to a store that has forgotten what it did since",
+    breaks: ["P1"],
+    switches: { trustWaiting: true },
+    scenario: narrowed({
+      ...COPIES,
+      rates: {
+        "store-flush": 0.004,
+        "publish-twice": 0.3,
+        "hand-over-copy": 0.3,
+        "hand-over-late": 0.5,
+      },
+      cloud: { ...HONEST, jobsUpToMs: 15_000 },
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 500)],
+    }),
+  },
+  {
     name: "doubt-forgotten",
     what: "who takes over an admission does not doubt what the one before doubted",
     breaks: ["P1"],

@@ -243,7 +243,8 @@ describe("a step", () => {
       const world = createWorld();
       const sent = envelope(STATES.watch, { dueMs: NOW + early });
       expect(await takeStep(world, sent)).toBe("ack");
-      expect(world.published).toEqual([{ kind: "step", envelope: sent, delayMs }]);
+      const waiting = { ...sent, unseenUntilMs: NOW + delayMs + 5_000 };
+      expect(world.published).toEqual([{ kind: "step", envelope: waiting, delayMs }]);
       expect(world.claims).toEqual([]);
       expect(world.calls).toEqual(["store.hop", "publish step:watch"]);
     },
@@ -285,7 +286,28 @@ describe("a step", () => {
     const world = createWorld();
     const sent = envelope(STATES.watch, { dueMs: NOW + MINUTE });
     await takeStep(world, sent, { redelivered: true });
-    expect(envelopes(world)).toEqual([{ ...sent, revived: 1 }]);
+    expect(envelopes(world)).toMatchObject([{ ...sent, revived: 1 }]);
+  });
+
+  it("that comes early stays in doubt once it may have been taken", async () => {
+    const world = createWorld();
+    world.answers.hop = () => ({ kind: "waits", atMs: NOW, mayHaveRun: true });
+    const sent = envelope(STATES.waiting, { dueMs: NOW + MINUTE, unseenUntilMs: NOW - 1 });
+    await takeStep(world, sent);
+    expect(envelopes(world)).toEqual([sent]);
+  });
+
+  it.each([
+    ["that found the store away was taken by nobody until it comes again", false, NOW + 3_000],
+    ["that the broker brought again may have been anywhere", true, NOW],
+  ])("%s", async (_what, redelivered, unseenUntilMs) => {
+    const world = createWorld();
+    world.answers.claim = () => {
+      world.clock.pass(1_000);
+      return AWAY;
+    };
+    await takeStep(world, envelope(STATES.waiting, { unseenUntilMs: NOW }), { redelivered });
+    expect(envelopes(world)).toMatchObject([{ revived: 1, unseenUntilMs }]);
   });
 
   it("that comes early stays where it is while it cannot be put back", async () => {
@@ -326,7 +348,7 @@ describe("a step", () => {
       state: { ...later.state, lane: 2 },
     };
     await takeStep(world, sent);
-    expect(envelopes(world)).toEqual([sent]);
+    expect(envelopes(world)).toEqual([{ ...sent, unseenUntilMs: NOW + 65_000 }]);
     await takeStep(world, { ...sent, dueMs: NOW });
     expect(envelopes(world)[1]?.order).toEqual(sent.order);
   });

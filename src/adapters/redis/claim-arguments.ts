@@ -42,5 +42,6 @@ export function claimArguments(envelope: Envelope, claiming: Claiming): (string 
     JSON.stringify(storedEnvelope(envelope)),
     claiming.candidate,
     claiming.hop ? "1" : "0",
+    envelope.unseenUntilMs ?? "",
   ];
 }

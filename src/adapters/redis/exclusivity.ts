@@ -121,8 +121,8 @@ export function createReinstallStore(
         ClaimReply,
       );
       if (answer.kind !== "claimed") return answer;
-      const { nonce, step, sequence, epoch, rebuildingUntilMs, ...rest } = answer;
-      return { ...rest, claim: { nonce, step, sequence, epoch, rebuildingUntilMs } };
+      const { nonce, step, sequence, epoch, atMs, rebuildingUntilMs, ...rest } = answer;
+      return { ...rest, claim: { nonce, step, sequence, epoch, atMs, rebuildingUntilMs } };
     },
 
     hop(envelope, { redelivered }) {

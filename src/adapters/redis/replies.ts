@@ -88,6 +88,7 @@ export const AdmitReply = z.discriminatedUnion("kind", [
     step: z.literal(0),
     sequence: z.int(),
     epoch: z.string(),
+    atMs: z.number(),
     lock: LockReply,
     doubt: z.boolean(),
   }),
@@ -107,6 +108,7 @@ export const ClaimReply = z.discriminatedUnion("kind", [
     step: z.int(),
     sequence: z.int(),
     epoch: z.string(),
+    atMs: z.number(),
     rebuildingUntilMs: z.number().nullable(),
     attempt: z.object({
       attempt: z.int(),
@@ -118,6 +120,7 @@ export const ClaimReply = z.discriminatedUnion("kind", [
     takenOver: z.boolean(),
     restored: z.enum(["no", "behind", "absent"]),
     foreignEpoch: z.boolean(),
+    unseen: z.boolean(),
     lock: z.enum(["held", "lost", "none"]),
     cancelRequested: z.boolean(),
   }),
@@ -128,7 +131,7 @@ export const ClaimReply = z.discriminatedUnion("kind", [
 ]);
 
 export const HopReply = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("waits") }),
+  z.object({ kind: z.literal("waits"), atMs: z.number(), mayHaveRun: z.boolean() }),
   SavedBefore,
   Finished,
   z.object({ kind: z.literal("stale") }),

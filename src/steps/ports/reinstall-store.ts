@@ -27,6 +27,8 @@ export interface StepClaim {
   /** First event number that is ours; {@link SEQUENCE_BLOCK} numbers are reserved. */
   readonly sequence: number;
   readonly epoch: string;
+  /** When it was claimed, by the store's clock, epoch ms: what this step writes cannot be taken before. */
+  readonly atMs: number;
   /** Is the store's memory so young that no new lock is given and nothing may be submitted? Until when. */
   readonly rebuildingUntilMs: number | null;
 }
@@ -134,6 +136,8 @@ export type ClaimAnswer =
       readonly restored: "no" | "behind" | "absent";
       /** The message was written in an earlier memory of the store: absence proves nothing. */
       readonly foreignEpoch: boolean;
+      /** The present memory began before anybody can have taken the message: what it does not know was not done. */
+      readonly unseen: boolean;
       readonly lock: "held" | "lost" | "none";
       readonly cancelRequested: boolean;
     }
@@ -148,8 +152,15 @@ export type ClaimAnswer =
 
 /** Where a message stands that is not due yet. */
 export type HopAnswer =
-  /** It waits on; its record and lock are there. */
-  { readonly kind: "waits" } | Exclude<ClaimAnswer, { kind: "claimed" }>;
+  | {
+      /** It waits on; its record and lock are there. */
+      readonly kind: "waits";
+      /** The store's clock, epoch ms. */
+      readonly atMs: number;
+      /** A copy of the message has been taken, or may have been before the store forgot. */
+      readonly mayHaveRun: boolean;
+    }
+  | Exclude<ClaimAnswer, { kind: "claimed" }>;
 
 export type SaveAnswer =
   | { readonly kind: "saved" }

@@ -47,13 +47,39 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
   it("puts record and lock back for a message that only waits on, and leaves its step to be claimed", async () => {
     const { next } = await admitted(rig.store, a);
     await rig.flushAll();
-    expect(await rig.store.hop(next, { redelivered: false })).toEqual({ kind: "waits" });
+    const waits = { kind: "waits", mayHaveRun: true };
+    expect(await rig.store.hop(next, { redelivered: false })).toMatchObject(waits);
     expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
-    expect(await rig.store.hop(next, { redelivered: false })).toEqual({ kind: "waits" });
+    expect(await rig.store.hop(next, { redelivered: false })).toMatchObject(waits);
     // Due at last: what was not known at the hop is not known now.
     const answer = claimed(await rig.store.claim(next, FIRST));
     expect(answer).toMatchObject({ restored: "absent", foreignEpoch: true, takenOver: false });
     expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+  });
+
+  it.each([
+    ["later than this memory began: it was not carried out", 60_000, true],
+    ["before this memory began: it may have been", -60_000, false],
+    ["at a time that nobody knows: it may have been", undefined, false],
+  ])("says of a message that could be taken %s", async (_when, afterMs, unseen) => {
+    const { next, claim } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const untilMs = afterMs === undefined ? {} : { unseenUntilMs: claim.atMs + afterMs };
+    const waiting = { ...next, ...untilMs };
+    expect(await rig.store.hop(waiting, { redelivered: false })).toMatchObject({
+      kind: "waits",
+      mayHaveRun: !unseen,
+    });
+    expect(await rig.store.claim(waiting, FIRST)).toMatchObject({ restored: "absent", unseen });
+    // Whoever takes it over knows the same.
+    expect(await rig.store.claim(waiting, AGAIN)).toMatchObject({ restored: "absent", unseen });
+  });
+
+  it("tells the time by its own clock", async () => {
+    const { claim, next } = await admitted(rig.store, a);
+    expect(Math.abs(claim.atMs - Date.now())).toBeLessThan(10_000);
+    const second = claimed(await rig.store.claim(next, FIRST));
+    expect(second.claim.atMs).toBeGreaterThanOrEqual(claim.atMs);
   });
 
   it("lets nobody save an older step over what a hop put back", async () => {
@@ -61,7 +87,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     await rig.flushAll();
     const { claim } = claimed(await rig.store.claim(next, FIRST));
     const later = { ...next, step: 4, sequence: 40 };
-    expect(await rig.store.hop(later, { redelivered: false })).toEqual({ kind: "waits" });
+    expect(await rig.store.hop(later, { redelivered: false })).toMatchObject({ kind: "waits" });
     const outbox = { events: [], next: null };
     const saving = { order: a, claim, state: SUBMIT, nextSequence: 6, outbox } as const;
     expect(await rig.store.save({ ...saving, intent: "keep", lock: "keep" })).toEqual({

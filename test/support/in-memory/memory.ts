@@ -15,6 +15,7 @@ export interface CommandRecord {
   readonly seq: number;
   readonly claim: string;
   readonly claimBase: number;
+  readonly claimAt?: number;
   /** Of the claim of step 0. */
   readonly claimEpoch?: string;
   /** It may have been taken in a memory that is lost. */

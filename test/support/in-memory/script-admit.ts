@@ -70,7 +70,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     // The order of the delivery that goes on: its address gets the final event.
     const going = { ...record, order: JSON.stringify(order), claimEpoch: epoch.id, doubt };
     ctx.memory.onKept(going.order);
-    claimed(m, id, going, mine, base, ctx);
+    const atMs = claimed(m, id, going, mine, base, ctx);
     return {
       kind: "claimed",
       doubt,
@@ -80,6 +80,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
         step: 0,
         sequence: base,
         epoch: epoch.id,
+        atMs,
         rebuildingUntilMs: null,
       },
     };

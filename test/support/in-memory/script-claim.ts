@@ -11,6 +11,7 @@ import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import {
   claimed,
   corrupt,
+  type EpochNow,
   ensureEpoch,
   foreignKey,
   freshSequence,
@@ -53,7 +54,7 @@ export function claim(
       restored === "no" && known !== undefined
         ? known
         : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
-    claimed(m, id, record, mine, base, ctx);
+    const atMs = claimed(m, id, record, mine, base, ctx);
     const held = holdLock(ctx, m, envelope, now);
     const { intent } = record;
     return {
@@ -63,6 +64,7 @@ export function claim(
         step,
         sequence: base,
         epoch: epoch.id,
+        atMs,
         rebuildingUntilMs: now < epoch.openAt ? epoch.openAt : null,
       },
       attempt: {
@@ -80,6 +82,7 @@ export function claim(
       takenOver,
       restored: ctx.switches.trustAbsence ? "no" : restored,
       foreignEpoch: !ctx.switches.trustAbsence && foreign,
+      unseen: isUnseen(ctx, envelope, epoch),
       lock: held,
       cancelRequested: record.cancel === true,
     };
@@ -92,20 +95,22 @@ export function hop(
   envelope: Envelope,
   { redelivered }: { readonly redelivered: boolean },
 ): HopAnswer {
-  if (ctx.switches.hopUnseen) return { kind: "waits" };
+  if (ctx.switches.hopUnseen) {
+    return { kind: "waits", atMs: ctx.memory.nowMs(), mayHaveRun: false };
+  }
   const { order, step } = envelope;
   return script(ctx, order.projectId, (m): HopAnswer => {
     const id = order.commandId;
     const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
     if (foreignAt !== undefined) return corrupt(foreignAt);
-    ensureEpoch(m, ctx);
+    const epoch = ensureEpoch(m, ctx);
     const now = ctx.memory.nowMs();
     const found = m.records.get(id);
     const known = found?.claim === REFUSED ? undefined : found;
     const again = redelivered || envelope.revived > 0;
     const standing = standingOf(ctx, known, envelope, again, `${step}:`);
     if (!("restored" in standing)) return standing;
-    const { restored } = standing;
+    const { restored, takenOver } = standing;
     if (restored !== "no" || known === undefined) {
       const record = putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
       const atLeast = Math.max(found?.seq ?? 1, envelope.sequence);
@@ -115,8 +120,17 @@ export function hop(
     } else m.records.set(id, { ...known, updated: now });
     m.active.set(id, now);
     holdLock(ctx, m, envelope, now);
-    return { kind: "waits" };
+    const foreign = envelope.epoch !== epoch.id;
+    const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
+    const mayHaveRun = takenOver || forgotten;
+    return { kind: "waits", atMs: now, mayHaveRun };
   });
+}
+
+/** The present memory began before anybody can have taken the message, or a copy of it. */
+function isUnseen(ctx: ScriptContext, envelope: Envelope, epoch: EpochNow): boolean {
+  const { unseenUntilMs } = envelope;
+  return ctx.switches.trustWaiting ?? (unseenUntilMs !== undefined && epoch.since < unseenUntilMs);
 }
 
 function standingOf(

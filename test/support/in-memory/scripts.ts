@@ -108,6 +108,7 @@ export function freshSequence(atLeast: number, nowMs: number, ctx: ScriptContext
   return Math.max(atLeast, nowMs - 1_704_067_200_000);
 }
 
+/** When it was claimed: the same instant when the same claim is asked again. */
 export function claimed(
   m: ProjectMemory,
   id: CommandId,
@@ -115,11 +116,13 @@ export function claimed(
   claim: string,
   base: number,
   ctx: ScriptContext,
-): void {
+): number {
   const now = ctx.memory.nowMs();
   const seq = base + SEQUENCE_BLOCK;
-  m.records.set(id, { ...record, claim, claimBase: base, seq, updated: now });
+  const claimAt = record.claim === claim ? (record.claimAt ?? now) : now;
+  m.records.set(id, { ...record, claim, claimAt, claimBase: base, seq, updated: now });
   m.active.set(id, now);
+  return claimAt;
 }
 
 /** Runs one script: one change of the memory, all or nothing. */

@@ -18,6 +18,8 @@ export interface StoreSwitches {
   readonly staleNumbers?: true;
   /** A raw command that was put aside passes for the only copy of it. */
   readonly trustCopies?: true;
+  /** What waited passes for never taken, whenever the memory began. */
+  readonly trustWaiting?: true;
   /** Who takes over a command before its first step was saved knows nothing of the doubts before. */
   readonly forgetDoubt?: true;
   /** A message that is not due yet goes on waiting without a word to the store. */

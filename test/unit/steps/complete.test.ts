@@ -84,6 +84,7 @@ describe("a next step", () => {
           sequence: 21,
           epoch: "epoch-1",
           dueMs: NOW + 2_000,
+          unseenUntilMs: NOW + 7_000,
           token: 7,
           revived: 0,
           deaths: 0,

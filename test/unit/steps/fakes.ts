@@ -60,6 +60,7 @@ export const CLAIM: StepClaim = {
   step: 3,
   sequence: 20,
   epoch: "epoch-1",
+  atMs: NOW,
   rebuildingUntilMs: null,
 };
 
@@ -74,6 +75,7 @@ export function claimed(changed: Partial<Claimed> = {}): Claimed {
     takenOver: false,
     restored: "no",
     foreignEpoch: false,
+    unseen: false,
     lock: "held",
     cancelRequested: false,
     ...changed,
@@ -174,7 +176,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     }),
     refuse: () => AWAY,
     claim: () => claimed(),
-    hop: () => ({ kind: "waits" }),
+    hop: () => ({ kind: "waits", atMs: NOW, mayHaveRun: false }),
     acquire: () => ({ kind: "acquired", token: 7 }),
     mayStop: () => ({ kind: "go" }),
     takeAttempt: () => ({ kind: "taken", attempt: 2 }),

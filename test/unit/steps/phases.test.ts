@@ -125,6 +125,18 @@ describe("waiting", () => {
     expect(world.calls).toEqual([]);
   });
 
+  it("waits on without a doubt when the memory is older than its message could be taken", async () => {
+    const claim = { ...FORGOTTEN, unseen: true };
+    const world = withLock({ kind: "acquired", token: 12 });
+    asNext(concluded(await wait(world, claim)).decision, "submit");
+    const young = withLock({ kind: "rebuilding", untilMs: NOW + MINUTE });
+    const { decision } = concluded(await wait(young, { ...claim, ...YOUNG }));
+    expect(asNext(decision, "waiting").state).not.toHaveProperty("doubt");
+    // Nothing was done, and so it may be said.
+    const late = concluded(await wait(createWorld(), claim, LATE));
+    asFinal(late.decision, "expired");
+  });
+
   describe("in doubt", () => {
     const doubting = state("waiting", { doubt: true, before: BEFORE });
 
@@ -284,6 +296,12 @@ describe("prepare", () => {
       expect(world.calls).toEqual([]);
     },
   );
+
+  it("has no doubt when the memory is older than its message could be taken", async () => {
+    const world = createWorld();
+    asNext(concluded(await prepare(world, { ...FORGOTTEN, unseen: true })).decision, "submit");
+    expect(world.calls).toEqual(["look"]);
+  });
 
   it("keeps its doubt when it gives up its place", async () => {
     const { decision } = concluded(await prepare(running(), { ...FORGOTTEN, lock: "lost" }));

@@ -60,7 +60,8 @@ else
   redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'step', -1, 'attempt', 1, 'phase', 'admit', 'created', now)
 end
 -- The order of the delivery that goes on: its address gets the final event.
-redis.call('HSET', cmd, 'order', order, 'claim', mine, 'doubt', doubt and '1' or '0', 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
+local at = claimed_at(cmd, rec[3] == mine)
+redis.call('HSET', cmd, 'order', order, 'claim', mine, 'claim_at', at, 'doubt', doubt and '1' or '0', 'claim_epoch', epoch.id, 'claim_base', base, 'seq', base + tonumber(block), 'updated', now)
 redis.call('ZADD', active, now, id)
 
 local answer
@@ -73,4 +74,4 @@ elseif dry_run == '1' then
   if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
   else answer = { kind = 'acquired', token = 0 } end
 else answer = try_lock(lock, token, id, wish, cmd_prefix) end
-return reply({ kind = 'claimed', nonce = nonce, step = 0, sequence = base, epoch = epoch.id, lock = answer, doubt = doubt })
+return reply({ kind = 'claimed', nonce = nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, lock = answer, doubt = doubt })

@@ -1,10 +1,10 @@
 -- Claims a later step for one delivery; puts record and lock back when the store has forgotten them. With `hop` the
 -- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
 -- KEYS cmd lock token active epoch
--- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate hop
+-- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate hop unseen_until
 local cmd, lock, token, active, epoch_key = unpack(KEYS)
 local id, nonce, redelivered, step, msg_epoch, msg_token, hold_ms, block = unpack(ARGV, 1, 8)
-local content, wish, server, phase, attempt, sequence, order, resume, candidate, hop = unpack(ARGV, 9, 18)
+local content, wish, server, phase, attempt, sequence, order, resume, candidate, hop, unseen_until = unpack(ARGV, 9, 19)
 if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
 if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
 if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
@@ -47,6 +47,8 @@ else
 end
 
 local foreign = msg_epoch ~= epoch.id
+-- This memory began before anybody can have taken the message, or a copy of it: what it does not know was not done.
+local unseen = unseen_until ~= '' and epoch.since < tonumber(unseen_until)
 local base = math.max(tonumber(rec[8] or '1'), tonumber(sequence))
 if rec[3] == mine then base = tonumber(rec[4])
 elseif foreign or restored ~= 'no' then base = fresh_sequence(base) end
@@ -57,8 +59,9 @@ if restored ~= 'no' then
   redis.call('HSETNX', cmd, 'created', now)
   redis.call('HDEL', cmd, 'outbox')
 end
+local at = claimed_at(cmd, rec[3] == mine)
 if hop ~= '1' then
-  redis.call('HSET', cmd, 'claim', mine, 'claim_base', base, 'seq', base + tonumber(block))
+  redis.call('HSET', cmd, 'claim', mine, 'claim_at', at, 'claim_base', base, 'seq', base + tonumber(block))
 elseif restored ~= 'no' then
   -- Whoever held an older step must not save it over what was put back.
   redis.call('HSET', cmd, 'claim', '', 'claim_base', base, 'seq', base)
@@ -76,7 +79,9 @@ if msg_token ~= '' then
   elseif owner == id then held = 'held'
   else held = 'lost' end
 end
-if hop == '1' then return reply({ kind = 'waits' }) end
+if hop == '1' then
+  return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign and restored ~= 'no' and not unseen) })
+end
 
 local now_rec = redis.call('HMGET', cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
 local intent = cjson.null
@@ -87,6 +92,6 @@ end
 local rebuilding = cjson.null
 if now < epoch.open_at then rebuilding = epoch.open_at end
 return reply({
-  kind = 'claimed', nonce = nonce, step = step, sequence = base, epoch = epoch.id, rebuildingUntilMs = rebuilding,
+  kind = 'claimed', nonce = nonce, step = step, sequence = base, epoch = epoch.id, atMs = at, rebuildingUntilMs = rebuilding,
   attempt = { attempt = tonumber(now_rec[1]), intent = intent, jobId = or_null(now_rec[5]) },
-  takenOver = taken_over, restored = restored, foreignEpoch = foreign, lock = held, cancelRequested = now_rec[6] == '1' })
+  takenOver = taken_over, restored = restored, foreignEpoch = foreign, unseen = unseen, lock = held, cancelRequested = now_rec[6] == '1' })

@@ -89,3 +89,8 @@ end
 local function fresh_sequence(at_least)
   return math.max(at_least, now_ms() - 1704067200000)
 end
+
+-- When a delivery claimed its step: the same instant when its claim is asked again.
+local function claimed_at(cmd, is_known)
+  return is_known and tonumber(redis.call('HGET', cmd, 'claim_at') or '') or now_ms()
+end
