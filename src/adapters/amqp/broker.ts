@@ -11,11 +11,13 @@ import {
   type ReplyEnd,
 } from "./outlet.ts";
 import { type PolicyReport, PolicyWatch } from "./policy-watch.ts";
+import { messageSizeLimit } from "./message-size.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
 import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import type { TopologyProblem } from "./topology-declaration.ts";
 import { TopologyKeeper } from "./topology-keeper.ts";
+import { asError, manyMayListen } from "./waiting.ts";
 
 export interface BrokerCallbacks {
   readonly onEvent: OnAmqpEvent;
@@ -103,6 +105,8 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
   const outlet = createOutlet({ ...callbacks, publisher, replyPublisher, settings, onMissing });
   const lengths = new QueueLengthsProbe({ connection: consuming, settings, onEvent });
   const policies = new PolicyWatch(settings, onEvent, callbacks.onPolicies);
+  const stopping = new AbortController();
+  manyMayListen(stopping.signal);
   let consumers: readonly QueueConsumer[] = [];
   let stopped = false;
 
@@ -117,6 +121,24 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       ensureTopology: () => keeper.ensure(),
       onMissing: () => keeper.doubt(),
     });
+
+  /** Never rejects: it is advice to whoever runs the broker. */
+  async function lookAtMessageSize(): Promise<void> {
+    const writable = () => publishing.live !== undefined && !publisher.isBlocked();
+    if (!(await publishing.changed.until(writable, stopping.signal))) return;
+    const model = publishing.live?.model;
+    if (model === undefined) return;
+    try {
+      const nowhere = `${names.workQueue}.probe`;
+      const limitBytes = await messageSizeLimit(model, nowhere, settings.rpcTimeoutMs);
+      if (limitBytes === null) onEvent("warn", TAKES_TOO_LONG, {});
+      else onEvent("info", "broker limits messages", { maxMessageSize: limitBytes });
+    } catch (error) {
+      onEvent("debug", "the broker's limit of messages is not known", {
+        error: asError(error).message,
+      });
+    }
+  }
 
   function status(): BrokerStatus {
     const connections = [consuming.status(), publishing.status()];
@@ -170,10 +192,12 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       lengths.start();
       keeper.start();
       policies.start();
+      void lookAtMessageSize();
     },
 
     async stop(signal) {
       stopped = true;
+      stopping.abort();
       // Consumers first: what their handlers end with still has to be published.
       await Promise.all(consumers.map((consumer) => consumer.stop(signal)));
       await Promise.all([
@@ -187,6 +211,9 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     },
   };
 }
+
+const TAKES_TOO_LONG =
+  "broker takes messages of several MiB, and each is read whole: set max_message_size";
 
 /** What the broker gave up on is rare, and none of it is urgent. */
 const WORK_DEAD_PREFETCH = 4;

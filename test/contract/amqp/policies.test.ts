@@ -96,6 +96,12 @@ test("operator policies, lengths, deletion and delivery limits are seen for what
   await lift("operator-policies");
 });
 
+test("a broker that takes messages of any length is told so", async () => {
+  running = startBroker(own.settings);
+  const { log } = running;
+  await eventually(() => log.lines.some(({ message }) => message.includes("max_message_size")));
+});
+
 test("policies that do no harm are no objection", async () => {
   await lay({ "queue-master-locator": "min-masters", "dead-letter-exchange": "elsewhere" });
   running = startBroker(looking());
