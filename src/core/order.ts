@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { Brake } from "../contract/brakes.ts";
-import { Group, OnBusy } from "../contract/command.ts";
+import { OnBusy } from "../contract/command.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "../contract/ids.ts";
 import { openObject } from "./open-object.ts";
 
@@ -16,13 +15,11 @@ export const TraceContext = openObject({
 export type TraceContext = z.infer<typeof TraceContext>;
 
 /** What says until when a command may be started: the emitter, or its greatest age, counted from one of these. */
-export const ExpiryCause = z.enum([
-  "expires_at",
-  "age-since-timestamp",
-  "age-since-arrival",
-  "age-since-not-before",
-]);
-export type ExpiryCause = z.infer<typeof ExpiryCause>;
+export type ExpiryCause =
+  | "expires_at"
+  | "age-since-timestamp"
+  | "age-since-arrival"
+  | "age-since-not-before";
 
 /**
  * A command on its way, without the `os-reinstall` body: what every step needs and every message
@@ -41,15 +38,15 @@ export const Order = openObject({
   expectedSystemDisk: DiskId.optional(),
   /** Not started after this instant: the emitter's `expires_at`, else arrival plus the greatest age. */
   expiresAtMs: z.number(),
-  /** Why then: `because` of the `expired` event. Absent in messages of earlier versions. */
-  expiresBy: ExpiryCause.optional(),
+  /** Why then, an {@link ExpiryCause} or one of a later version: `because` of the `expired` event. Absent in earlier ones. */
+  expiresBy: z.string().optional(),
   observedAtMs: z.number().optional(),
   /** The emitter's `not_before`: nothing is started before it, and the greatest age counts from it. */
   notBeforeMs: z.number().optional(),
   /** The emitter's `group`: copied to every event. */
-  group: Group.optional(),
-  /** Brakes that do not apply to this command, checked against `BRAKES_OVERRIDABLE` when it was understood. */
-  override: z.array(Brake).readonly().optional(),
+  group: z.string().optional(),
+  /** Brakes that do not apply to this command, checked against `BRAKES_OVERRIDABLE` when it was understood; may hold a later version's. */
+  override: z.array(z.string()).readonly().optional(),
   receivedAtMs: z.number(),
   source: z.string().optional(),
   reason: z.string().optional(),

@@ -87,6 +87,12 @@ describe("the version of a message", () => {
 });
 
 describe("a message of a later version", () => {
+  it("is taken although its order names brakes and causes that we do not know", () => {
+    const later = { override: ["tomorrows-brake"], expiresBy: "tomorrows-cause" };
+    const message = { ...envelope(STATES.watch), order: { ...order(), ...later } };
+    expect(Envelope.parse(message).order).toMatchObject(later);
+  });
+
   const sent = throughJson(envelope(STATES.watch)) as Record<string, unknown>;
 
   it.each<[string, unknown]>([
