@@ -210,7 +210,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     health,
     cloud,
     redisClockOffsetMs: () => redisHealth.clockOffsetMs(),
-    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs),
+    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs, config.brakes.paused),
     queueLengths: () => broker.queueLengths(),
     budgetLeft: () => budget.left(projects),
     overdue: () => findOverdue(redis, projects, protocol.pollIntervalsMs),

@@ -33,7 +33,7 @@ export interface ProjectCensus {
   readonly openCommands: number;
   /** Open commands of each phase that has any. */
   readonly phases: ReadonlyMap<OpenPhase, PhaseCensus>;
-  /** An operator has paused it. */
+  /** The whole of it is paused: by an operator, or by configuration. */
   readonly paused: boolean;
   /** By who holds them. */
   readonly locks: Readonly<Record<LockHolder, LockCensus>>;
@@ -71,6 +71,7 @@ export async function takeCensus(
   redis: RedisClient,
   projects: readonly ProjectId[],
   lockDeadlineMs: number,
+  pausedByConfiguration = false,
 ): Promise<Census> {
   const [first] = projects;
   if (first === undefined) return new Map();
@@ -80,7 +81,7 @@ export async function takeCensus(
     census.set(project, {
       ...(await countCommands(redis, project, await redisNowMs(redis, project))),
       ...(locks.get(project) ?? noLocks()),
-      paused: await isPaused(redis, project),
+      paused: pausedByConfiguration || (await isPaused(redis, project)),
     });
   }
   return census;

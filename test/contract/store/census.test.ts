@@ -201,6 +201,8 @@ describe("the census", () => {
   it("tells which projects are paused", async () => {
     await client.set(k.paused, "maintenance");
     expect([...(await both()).values()].map(({ paused }) => paused)).toEqual([true, false]);
+    const byConfiguration = await takeCensus(client, [ANOTHER], 600_000, true);
+    expect(byConfiguration.get(ANOTHER)).toMatchObject({ paused: true });
   });
 
   it("rejects when the store is away", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
@@ -185,6 +185,33 @@ describe.each([
     expect(await operate("unlock", server.id, "--owner", "long-ago")).toContain("is free");
   });
 
+  it("lets an operator do all that the pages ask of one", async () => {
+    const { id: server, projectId } = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("asked");
+    const httpUrl = stage.workers.at(-1)?.httpUrl ?? "";
+    const lock = `ecs:{${projectId}}:lock:${server}`;
+    await redis.command("HSET", lock, "owner", "left-behind", "token", "1", "operation", "resize");
+    const project = ["--project", projectId];
+    const lines: Readonly<Record<string, readonly string[]>> = {
+      pause: [...project, "--reason", "as the page says"],
+      status: [id],
+      server: [server, ...project],
+      cancel: [id, ...project],
+      resume: [...project, "--reason", "over"],
+      unlock: [server, ...project, "--owner", "left-behind"],
+    };
+    for (const [verb, args] of Object.entries(lines)) {
+      const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl };
+      expect(await cli(env, verb, ...args), verb).toMatch(/\S/);
+      if (verb !== "pause") continue;
+      await stage.emitter.send(stage.command(id, server));
+      await stage.emitter.event(id, "waiting");
+    }
+    expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
+    // These two look at no Redis: a worker's settings, and a person's right to publish.
+    expect(verbsOfPages().filter((verb) => !(verb in lines))).toEqual(["config", "send"]);
+  });
+
   it("puts back what Redis forgot", async () => {
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
     const id = commandId("forgotten");
@@ -234,6 +261,18 @@ async function usedCommands(): Promise<ReadonlySet<string>> {
 function cli(env: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
   const bin = fileURLToPath(new URL("../../../dist/cli/ecs-reinstall.js", import.meta.url));
   return run(process.execPath, [bin, ...args], { env: { PATH: process.env["PATH"], ...env } });
+}
+
+/** What the pages for operators have them do with the command line; they name no program of Redis. */
+function verbsOfPages(): readonly string[] {
+  const docs = new URL("../../../docs/", import.meta.url);
+  const pages = readdirSync(new URL("runbooks", docs)).map((page) => `runbooks/${page}`);
+  const text = [...pages, "operations.md", "security.md"]
+    .map((page) => readFileSync(new URL(page, docs), "utf8"))
+    .join("\n");
+  expect(text).not.toContain("redis-cli");
+  const verbs = [...text.matchAll(/(?:`|^)ecs-reinstall ([a-z]+)/gm)].map(([, verb = ""]) => verb);
+  return [...new Set(verbs)].sort();
 }
 
 function scriptsOfReadme(): readonly string[] {
