@@ -60,6 +60,7 @@ export function createAdmin(methods: InProcess, state: CloudState) {
   });
 
   app.get("/ledger", (c) => c.json(methods.ledger()));
+  app.get("/refusals", (c) => c.json(methods.refusals()));
   app.get("/calls", (c) => c.json(methods.calls(c.req.query("server"))));
 
   app.put("/images/:id", async (c) => {

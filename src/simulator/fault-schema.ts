@@ -9,6 +9,7 @@ export const operations = [
   "start",
   "job",
   "server",
+  "servers",
   "token",
   "project",
   "image",

@@ -13,6 +13,24 @@ import {
 } from "./signature.ts";
 import { createStrikes } from "./strikes.ts";
 
+/** Why signatures were refused; each is counted by itself. `date`: too far from the cloud's clock, either way. */
+export const REFUSAL_REASONS = [
+  "format",
+  "unknown-key",
+  "locked",
+  "date",
+  "headers",
+  "token",
+  "signature",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+export type RefusalCounts = Readonly<Record<RefusalReason, number>>;
+
+interface Problem {
+  readonly reason: RefusalReason;
+  readonly text: string;
+}
+
 export type KeyVerdict =
   | { readonly kind: "accepted"; readonly credential: Credential }
   | { readonly kind: "refused"; readonly refusal: Refusal };
@@ -22,26 +40,34 @@ export function createKeyAccess(state: CloudState) {
   const { settings, schedule } = state;
   const credentials = new Map(settings.credentials.map((one) => [one.accessKey, one]));
   const strikes = createStrikes(settings, schedule);
+  const refusals = new Map<RefusalReason, number>();
+
+  function refused(reason: RefusalReason, text: string): KeyVerdict {
+    refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+    const message = `Incorrect IAM authentication information: ${text}`;
+    return { kind: "refused", refusal: { code: "APIGW.0301", message } };
+  }
 
   function verify(request: WireRequest): KeyVerdict {
     const parsed = parseAuthorization(request.headers.get("authorization") ?? "");
-    if (parsed === undefined) return refused("signature format is not valid");
+    if (parsed === undefined) return refused("format", "signature format is not valid");
     const { accessKey, signedHeaders, signature } = parsed;
     const credential = credentials.get(accessKey);
     if (credential === undefined) {
-      return refused(`Get secretKey failed,ak:${accessKey},err:ak not exist`);
+      return refused("unknown-key", `Get secretKey failed,ak:${accessKey},err:ak not exist`);
     }
     if (strikes.isLocked(accessKey)) {
-      return refused("AK access failed to reach the limit,forbidden");
+      return refused("locked", "AK access failed to reach the limit,forbidden");
     }
     const problem =
-      dateProblem(request, state) ??
-      signedHeadersProblem(signedHeaders) ??
-      securityTokenProblem(request, credential, signedHeaders) ??
-      signatureProblem(request, credential, signedHeaders, signature);
+      named("date", dateProblem(request, state)) ??
+      named("headers", signedHeadersProblem(signedHeaders)) ??
+      named("token", securityTokenProblem(request, credential, signedHeaders)) ??
+      named("signature", signatureProblem(request, credential, signedHeaders, signature));
     if (problem !== undefined) {
+      // Nobody has said that the cloud forgives a wrong date: here it counts towards the lock like any other.
       strikes.failed(accessKey);
-      return refused(problem);
+      return refused(problem.reason, problem.text);
     }
     strikes.succeeded(accessKey);
     return { kind: "accepted", credential };
@@ -60,7 +86,13 @@ export function createKeyAccess(state: CloudState) {
     unlock(accessKey: string): void {
       strikes.succeeded(accessKey);
     },
+    /** Signatures refused since the start or the last reset, by reason. */
+    refusals(): RefusalCounts {
+      const pairs = REFUSAL_REASONS.map((reason) => [reason, refusals.get(reason) ?? 0]);
+      return Object.fromEntries(pairs) as RefusalCounts;
+    },
     reset(): void {
+      refusals.clear();
       credentials.clear();
       for (const one of settings.credentials) credentials.set(one.accessKey, one);
       strikes.clear();
@@ -118,7 +150,6 @@ function canonicalOf(request: WireRequest, signedHeaders: readonly string[]): st
   }
 }
 
-function refused(text: string): KeyVerdict {
-  const message = `Incorrect IAM authentication information: ${text}`;
-  return { kind: "refused", refusal: { code: "APIGW.0301", message } };
+function named(reason: RefusalReason, text: string | undefined): Problem | undefined {
+  return text === undefined ? undefined : { reason, text };
 }

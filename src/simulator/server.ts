@@ -66,6 +66,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       return state.ledger.read();
     },
     calls: (serverId) => calls.read(serverId),
+    refusals: () => keys.refusals(),
     putImage(image) {
       state.putImage(image);
     },

@@ -1,6 +1,7 @@
 import type { ImageRecord } from "./cloud-state.ts";
 import type { Operation } from "./fault-schema.ts";
 import type { Faults } from "./faults.ts";
+import type { RefusalCounts } from "./key-access.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Credential } from "./options.ts";
 import type { OutsideAction } from "./outside-actions.ts";
@@ -45,6 +46,9 @@ export interface Simulator {
   ledger(): Ledger;
   /** Calls since the start or the last reset; with a server id only those that concern it. */
   calls(serverId?: string): CallCounts;
+
+  /** Signatures that were refused, by reason; `date` is a clock that is wrong. */
+  refusals(): RefusalCounts;
 
   /** Registers or changes an image; servers register theirs by themselves. */
   putImage(image: Partial<ImageRecord> & Pick<ImageRecord, "id">): void;

@@ -209,3 +209,15 @@ it("a body over 12 MB is a 413 of the gateway", async () => {
   );
   expect(answer).toMatchObject({ status: 413, json: { error_code: "APIGW.0201" } });
 });
+
+it("counts refused signatures by reason, those of a wrong clock by themselves", async () => {
+  await start({ lockAfterFailures: 2 });
+  const minutes = (count: number) => ({ sdkDate: clock.sdkDate(count * 60_000) });
+  await look(minutes(20));
+  await look(minutes(-20));
+  await look(minutes(16));
+  await look();
+  expect(simulator.refusals()).toMatchObject({ date: 3, locked: 1, signature: 0 });
+  const answer = await fetch(`${simulator.url}/_sim/refusals`);
+  expect(await answer.json()).toMatchObject({ date: 3, locked: 1 });
+});

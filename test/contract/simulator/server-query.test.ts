@@ -171,3 +171,31 @@ describe("the status", () => {
     expect(statusOf(vmState, taskState)).toBe(status);
   });
 });
+
+describe("a page of servers", () => {
+  const list = async (query: Record<string, string> = {}) =>
+    await cloudClient(simulator).get(`/v1/${P}/cloudservers/detail`, { ...signedNow(), query });
+
+  it("shows each as its own query does, in pages from 1", async () => {
+    const servers = [1, 2, 3].map(() => simulator.addServer({}));
+    const { json } = await list();
+    expect(json).toMatchObject({ count: 3 });
+    const one = await v1(servers[0]?.id ?? "");
+    expect((json as { servers: unknown[] }).servers[0]).toEqual(
+      (one.json as { server: unknown }).server,
+    );
+    const second = (await list({ limit: "2", offset: "2" })).json as { servers: { id: string }[] };
+    expect(second.servers.map(({ id }) => id)).toEqual([servers[2]?.id]);
+    expect(simulator.calls()).toMatchObject({ servers: 2, server: 1 });
+  });
+
+  it.each([{ limit: "0" }, { limit: "1001" }, { limit: "x" }, { offset: "0" }])(
+    "is refused with %j",
+    async (query) => {
+      expect(await list(query)).toMatchObject({
+        status: 400,
+        json: { error: { code: "Ecs.0005" } },
+      });
+    },
+  );
+});
