@@ -1,6 +1,6 @@
 import type { Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
-import { fileSecret, fixedSecret, type SecretSource } from "./secret.ts";
+import { fileSecret, fixedSecret, replacedTogether, type SecretSource } from "./secret.ts";
 
 /** How requests to the cloud are authenticated: exactly one way. */
 export type Credentials =
@@ -55,15 +55,37 @@ export function credentialsOf(given: Given, report: Report): Credentials | null 
   for (const name of missing) {
     reportAt(name, `is missing, here or as ${VARIABLES[name]}_FILE: ${way}`, report);
   }
-  const source = (name: Name) => secretOf(ROOM, name, given, report);
+  const source = sourcesOf(given, report);
   if (user) {
-    const [username, password, domain] = [source("username"), source("password"), source("domain")];
+    const { username, password, domain } = source(["username", "password", "domain"]);
     return username && password && domain ? { kind: "iam-user", username, password, domain } : null;
   }
-  const [accessKey, secretKey] = [source("accessKey"), source("secretKey")];
-  const securityToken = source("securityToken");
+  const { accessKey, secretKey, securityToken } = source([
+    "accessKey",
+    "secretKey",
+    "securityToken",
+  ]);
   if (!accessKey || !secretKey) return null;
   return { kind: "ak-sk", accessKey, secretKey, ...(securityToken && { securityToken }) };
+}
+
+/** The sources of credentials that belong together; those in files are given as a set. */
+function sourcesOf(given: Given, report: Report) {
+  return <N extends Name>(names: readonly N[]): { readonly [Key in N]?: SecretSource } => {
+    const found = names.flatMap((name) => {
+      const source = secretOf(ROOM, name, given, report);
+      return source === undefined
+        ? []
+        : [{ name, source, isFile: given[`${name}File`] !== undefined }];
+    });
+    const files = found.filter(({ isFile }) => isFile);
+    const together = replacedTogether(files.map(({ source }) => source));
+    const entries = found.map(({ name, source }) => [
+      name,
+      together[files.findIndex((file) => file.name === name)] ?? source,
+    ]);
+    return Object.fromEntries(entries) as { [Key in N]?: SecretSource };
+  };
 }
 
 /** The secret of a pair of settings, `name` and `nameFile`; undefined when neither is given, or the file is of no use (reported). */

@@ -34,6 +34,37 @@ export function fileSecret(path: string): SecretSource {
   };
 }
 
+/** A set of which only a part was replaced is taken for whole when nothing more has changed for so long. */
+const HALFWAY_MS = 5_000;
+
+/**
+ * Secrets in files that belong together: key, secret and token of one account, which whoever renews them writes one
+ * after the other. A mixed set would be refused, and refusals lock the key: so the old set is given until every file
+ * is a new one, or until nothing has changed for five seconds (some renew only the token, or the password).
+ */
+export function replacedTogether(
+  files: readonly SecretSource[],
+  nowMs: () => number = () => performance.now(),
+): readonly SecretSource[] {
+  const read = () => files.map((file) => file());
+  let given = read();
+  let seen = given;
+  let changedAtMs = nowMs();
+
+  function look(): void {
+    const now = read();
+    if (!now.every((value, index) => value === seen[index])) changedAtMs = nowMs();
+    seen = now;
+    const isWhole = seen.every((value, index) => value !== given[index]);
+    if (isWhole || nowMs() - changedAtMs >= HALFWAY_MS) given = seen;
+  }
+
+  return files.map((_file, index) => () => {
+    look();
+    return given[index] ?? "";
+  });
+}
+
 function fingerprint(path: string): string {
   const { mtimeMs, size, ino } = statSync(path);
   return `${mtimeMs} ${size} ${ino}`;

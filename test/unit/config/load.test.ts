@@ -229,6 +229,30 @@ describe("problems", () => {
 });
 
 describe("cloud credentials", () => {
+  it("from files are given as a set, however they are replaced", () => {
+    const names = ["ECS_ACCESS_KEY", "ECS_SECRET_KEY", "ECS_SECURITY_TOKEN"] as const;
+    const paths = names.map((name) => file(name, `${name}-1`));
+    const [ak = "", sk = "", token = ""] = paths;
+    const { credentials } = config({
+      ECS_ACCESS_KEY: "",
+      ECS_SECRET_KEY: "",
+      ECS_ACCESS_KEY_FILE: ak,
+      ECS_SECRET_KEY_FILE: sk,
+      ECS_SECURITY_TOKEN_FILE: token,
+    }).cloud;
+    if (credentials.kind !== "ak-sk") throw new Error(credentials.kind);
+    const read = () => [
+      credentials.accessKey(),
+      credentials.secretKey(),
+      credentials.securityToken?.(),
+    ];
+    writeFileSync(ak, "ak-2");
+    writeFileSync(sk, "sk-2");
+    expect(read()).toEqual(names.map((name) => `${name}-1`));
+    writeFileSync(token, "token-2");
+    expect(read()).toEqual(["ak-2", "sk-2", "token-2"]);
+  });
+
   it("are an access key, with or without a security token", () => {
     const { credentials } = config({ ECS_SECURITY_TOKEN: "token" }).cloud;
     expect(credentials.kind === "ak-sk" && credentials.secretKey()).toBe(SECRET);

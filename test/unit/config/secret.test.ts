@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, renameSync, unlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { fileSecret } from "../../../src/config/secret.ts";
+import { fileSecret, replacedTogether } from "../../../src/config/secret.ts";
 
 let folder: string;
 let path: string;
@@ -47,4 +47,49 @@ it("throws at the start when there is no secret", () => {
   expect(() => fileSecret(path)).toThrow("ENOENT");
   writeFileSync(path, "\n");
   expect(() => fileSecret(path)).toThrow("is empty");
+});
+
+/** Three files that a side-car writes one after the other, and a clock. */
+function set() {
+  const clock = { ms: 0 };
+  const values = ["ak-1", "sk-1", "token-1"];
+  const sources = replacedTogether(
+    values.map((_value, index) => () => values[index] ?? ""),
+    () => clock.ms,
+  );
+  return { clock, values, read: () => sources.map((source) => source()) };
+}
+
+it("gives secrets that belong together as the old set until every one is new", () => {
+  const { clock, values, read } = set();
+  values[0] = "ak-2";
+  expect(read()).toEqual(["ak-1", "sk-1", "token-1"]);
+  clock.ms += 3_000;
+  values[1] = "sk-2";
+  expect(read()).toEqual(["ak-1", "sk-1", "token-1"]);
+  clock.ms += 4_000;
+  values[2] = "token-2";
+  expect(read()).toEqual(["ak-2", "sk-2", "token-2"]);
+});
+
+it.each([0, 1, 2])("takes secret %i of a set for replaced alone when nothing follows", (index) => {
+  const { clock, values, read } = set();
+  const before = read();
+  values[index] = "new";
+  expect(read()).toEqual(before);
+  clock.ms += 4_999;
+  expect(read()).toEqual(before);
+  clock.ms += 1;
+  expect(read()).toEqual(before.with(index, "new"));
+  values[index] = "newer";
+  read();
+  clock.ms += 5_000;
+  expect(read()).toEqual(before.with(index, "newer"));
+});
+
+it("takes a secret that is alone at once", () => {
+  const value = { now: "first" };
+  const [source] = replacedTogether([() => value.now]);
+  value.now = "second";
+  expect(source?.()).toBe("second");
 });
