@@ -50,6 +50,28 @@ export function pollDelay(ageMs: number, ladderMs: readonly number[], random: nu
   return ladderMs[jittered] ?? 0;
 }
 
+/** Longest of the waits that count as short. */
+const SHORT_MS = 10_000;
+
+/**
+ * How long to wait after a call of the cloud that gave nothing, where `plannedMs` is planned. A wait that the cloud
+ * asked for is kept in full, however short the ladder: the message goes on in hops (the adapter bounds it,
+ * `ECS_MAX_RETRY_AFTER_MS`). A request that we kept back ourselves may go at any moment, when credentials or clock
+ * are put right: then nobody sleeps longer than a short rung (10 s at most).
+ */
+export function delayAfterNothing(
+  plannedMs: number,
+  why: { readonly retryAfterMs?: number | null; readonly heldBack?: boolean | undefined },
+  ladderMs: readonly number[],
+): number {
+  const shortMs = ladderMs.findLast((rung) => rung <= SHORT_MS) ?? ladderMs[0] ?? 0;
+  return Math.max(
+    why.heldBack ? Math.min(plannedMs, shortMs) : plannedMs,
+    why.retryAfterMs ?? 0,
+    ladderMs[0] ?? 0,
+  );
+}
+
 /** The smallest rung that is at least `ms`; the largest when none is (the message's due time covers the rest). */
 export function rungAtLeast(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.find((rung) => rung >= ms) ?? ladderMs.at(-1) ?? 0;

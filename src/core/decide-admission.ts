@@ -1,9 +1,9 @@
 import type { CommandId, DiskId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { delayForAge, rungAtLeast } from "./backoff.ts";
+import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed, rejected } from "./events.ts";
-import type { Look, ServerView } from "./observations.ts";
+import type { Look, ServerView, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { fenceOf, type Rules } from "./rules.ts";
 import { describe, fitnessOf, userDataObjection } from "./server-fitness.ts";
@@ -68,7 +68,7 @@ export function afterAdmissionLook(
     case "unreadable":
       return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
         detail: look.message,
-        atLeastMs: look.retryAfterMs,
+        ...askedFor(look),
       });
     case "seen": {
       const { server } = look;
@@ -113,9 +113,12 @@ export function waitFor(
     readonly holder?: CommandId;
     readonly detail?: string;
     readonly before?: Before | undefined;
+    /** What the cloud asked for, kept in full. */
     readonly atLeastMs?: number | null;
     /** Said in the event beside the rest. */
     readonly data?: Readonly<Record<string, unknown>>;
+    /** Nothing was sent, and that may end at any moment. */
+    readonly heldBack?: boolean | undefined;
   } = {},
 ): Decision {
   const { body, tries, waiting, order, doubt = false } = candidate;
@@ -125,12 +128,12 @@ export function waitFor(
   const same = waiting?.waitsFor === waitsFor && waiting.holder === more.holder;
   const sinceMs = same ? waiting.sinceMs : nowMs;
   const before = more.before ?? waiting?.before;
-  const delayMs = Math.max(
-    more.atLeastMs ?? 0,
-    // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
-    Math.min(delayForAge(nowMs - sinceMs, rules.ladderMs, random), rules.ladderMs.at(-2) ?? 0),
-    rules.ladderMs[0] ?? 0,
+  // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
+  const plannedMs = Math.min(
+    delayForAge(nowMs - sinceMs, rules.ladderMs, random),
+    rules.ladderMs.at(-2) ?? 0,
   );
+  const askedMs = more.atLeastMs ?? 0;
   const event: EventDraft = {
     event: "waiting",
     data: {
@@ -153,9 +156,21 @@ export function waitFor(
       sinceMs,
     },
     // Past the longest rung the due time holds the message back.
-    more.atLeastMs ? Math.max(delayMs, rungAtLeast(delayMs, rules.ladderMs)) : delayMs,
+    delayAfterNothing(
+      plannedMs,
+      {
+        retryAfterMs: askedMs > 0 ? Math.max(askedMs, rungAtLeast(askedMs, rules.ladderMs)) : null,
+        heldBack: more.heldBack,
+      },
+      rules.ladderMs,
+    ),
     same ? [] : [event],
   );
+}
+
+/** Of a call that gave nothing: what its wait depends on. */
+export function askedFor({ retryAfterMs: atLeastMs, heldBack }: Unavailable) {
+  return { atLeastMs, heldBack };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { delayForAge } from "./backoff.ts";
+import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { cancelled, diskMismatch, expired, towardsSubmit } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
@@ -23,15 +23,14 @@ export function afterPrepareLook(
 ): Preparation {
   if (cancelRequested) return cancelled();
   if (nowMs >= order.expiresAtMs) return expired(order);
-  const ageDelayMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
-  const again = (atLeastMs: number | null = null) =>
-    next(current, Math.max(ageDelayMs, atLeastMs ?? 0));
+  const againMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
+  const again = () => next(current, againMs);
   switch (look.kind) {
     case "absent":
     case "refused":
       return final(failed(look.refusal));
     case "unreadable":
-      return again(look.retryAfterMs);
+      return next(current, delayAfterNothing(againMs, look, rules.ladderMs));
     case "seen":
       break;
   }
@@ -91,8 +90,10 @@ export function afterStop(
       );
     }
     case "refused":
-      return outcome.refusal.retryable ? next(current, delayMs) : final(failed(outcome.refusal));
+      return outcome.refusal.retryable
+        ? next(current, delayAfterNothing(delayMs, outcome, rules.ladderMs))
+        : final(failed(outcome.refusal));
     case "unreadable":
-      return next(current, Math.max(delayMs, outcome.retryAfterMs ?? 0));
+      return next(current, delayAfterNothing(delayMs, outcome, rules.ladderMs));
   }
 }

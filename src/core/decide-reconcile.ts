@@ -1,4 +1,4 @@
-import { delayForAge } from "./backoff.ts";
+import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { towardsStopped, towardsSubmit } from "./decide-admission.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
@@ -22,9 +22,10 @@ export function afterReconcileLook(
   rules: Rules,
   random: number,
 ): Decision {
-  const ageDelayMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
-  const askedMs = look.kind === "unreadable" ? (look.retryAfterMs ?? 0) : 0;
-  const lookAgain = () => next(current, Math.max(ageDelayMs, askedMs));
+  const plannedMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
+  const delayMs =
+    look.kind === "unreadable" ? delayAfterNothing(plannedMs, look, rules.ladderMs) : plannedMs;
+  const lookAgain = () => next(current, delayMs);
   const undecided = (seen: string) =>
     nowMs < current.deadlineMs ? lookAgain() : unresolved(current, seen, trust);
 

@@ -1,4 +1,4 @@
-import { pollDelay } from "./backoff.ts";
+import { delayAfterNothing, pollDelay } from "./backoff.ts";
 import { unresolved } from "./decide-reconcile.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
@@ -28,9 +28,9 @@ export function afterPoll(
 ): Decision {
   const ageMs = nowMs - current.acceptedAtMs;
   const told = announcement(current);
-  // What the cloud asked us to stay away for is kept in full, however long.
-  const askedMs = Math.max(retryAfterOf(job), look === null ? 0 : retryAfterOf(look));
-  const delayMs = Math.max(pollDelay(ageMs, rules.ladderMs, random), askedMs);
+  const unread = [job, look].find((one) => one?.kind === "unreadable");
+  const plannedMs = pollDelay(ageMs, rules.ladderMs, random);
+  const delayMs = unread ? delayAfterNothing(plannedMs, unread, rules.ladderMs) : plannedMs;
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
     next({ ...current, announced: true, ...changed }, delayMs, [...told, ...events]);
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
@@ -121,10 +121,6 @@ function afterSuccess(
         successes,
         missing: 0,
       });
-}
-
-function retryAfterOf(answer: JobLook | Look): number {
-  return answer.kind === "unreadable" ? (answer.retryAfterMs ?? 0) : 0;
 }
 
 /** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */

@@ -22,11 +22,13 @@ export interface ServerView {
 
 /** Why a cloud call gave no usable answer, for people and for the wait that follows. */
 export interface Unavailable {
-  readonly waitsFor: Extract<WaitReason, "throttled" | "cloud-unavailable">;
+  readonly waitsFor: Extract<WaitReason, "throttled" | "cloud-unavailable" | "clock-skew">;
   readonly cloudCode: string | null;
   readonly message: string;
-  /** How long the cloud asked us to stay away; null: it did not say. */
+  /** How long the cloud asked us to stay away, kept in full; null: it did not say. */
   readonly retryAfterMs: number | null;
+  /** No request was sent: our credentials or our clock are not right, and may be put right at any moment. */
+  readonly heldBack?: true;
 }
 
 /** A sure "no" of the cloud, classified by the error table. */
@@ -64,7 +66,12 @@ export type JobLook =
 
 export type StopOutcome =
   | { readonly kind: "accepted"; readonly jobId: JobId | null }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | {
+      readonly kind: "refused";
+      readonly refusal: Refusal;
+      /** How long the cloud asked us to stay away, kept in full; null, absent: it did not say. */
+      readonly retryAfterMs?: number | null;
+    }
   /** May or may not have been done: stopping twice is harmless, look again. */
   | ({ readonly kind: "unreadable" } & Unavailable);
 
@@ -76,7 +83,10 @@ export type Submission =
   /** Proven rejected, for now. */
   | {
       readonly kind: "later";
-      readonly waitsFor: Extract<WaitReason, "server-unstable" | "throttled" | "cloud-unavailable">;
+      readonly waitsFor: Extract<
+        WaitReason,
+        "server-unstable" | "throttled" | "cloud-unavailable" | "clock-skew"
+      >;
       readonly refusal: Refusal;
       readonly retryAfterMs: number | null;
     }

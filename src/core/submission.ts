@@ -1,7 +1,7 @@
 import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
-import { cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
+import { askedFor, cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Look, Submission } from "./observations.ts";
@@ -10,7 +10,7 @@ import { fenceOf, type Rules } from "./rules.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 
-/** Delay after "busy": the vendor says to try again after a minute (ECS API notes §5.2, Ecs.0603). */
+/** Delay after a state that forbids it, as far as the ladder goes: the cloud asks for a minute only when it is busy. */
 const BUSY_RETRY_MS = 60_000;
 
 /**
@@ -38,7 +38,7 @@ export function lastLook(
       return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
         before,
         detail: look.message,
-        atLeastMs: look.retryAfterMs,
+        ...askedFor(look),
       });
     case "seen":
       break;
@@ -117,7 +117,7 @@ export function afterSubmission(
         waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
           before,
           detail: outcome.message,
-          atLeastMs: outcome.retryAfterMs,
+          ...askedFor(outcome),
         }),
       );
     case "unknown":

@@ -1,4 +1,4 @@
-import { waitFor } from "../core/decide-admission.ts";
+import { askedFor, waitFor } from "../core/decide-admission.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { heldBy } from "../core/gate.ts";
@@ -32,7 +32,11 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     const attempt = await takeAttempt(deps, envelope, claimed, arrival);
     if (attempt.kind === "not-ours") return attempt.result;
     const { state } = attempt;
-    const wait = (waitsFor: In<"waiting">["waitsFor"], detail: string, atLeastMs?: number | null) =>
+    const wait = (
+      waitsFor: In<"waiting">["waitsFor"],
+      detail: string,
+      asked: ReturnType<typeof askedFor> = { atLeastMs: null, heldBack: undefined },
+    ) =>
       conclude(
         claimed,
         envelope,
@@ -42,7 +46,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
           clock.nowMs(),
           rules,
           clock.random(),
-          { detail, before: state.before, ...(atLeastMs === undefined ? {} : { atLeastMs }) },
+          { detail, before: state.before, ...asked },
         ),
       );
     const token = envelope.token;
@@ -69,7 +73,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     const body = bodyToSend(state.body, rules);
     const signing = await cloud.sign(order.projectId, order.serverId, body, signal);
     if (signing.kind === "unavailable") {
-      return wait(signing.waitsFor, signing.message, signing.retryAfterMs);
+      return wait(signing.waitsFor, signing.message, askedFor(signing));
     }
     const { request } = signing;
     const signedAt = clock.monotonicMs();

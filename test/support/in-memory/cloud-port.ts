@@ -167,11 +167,19 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
       const signed = options.signsWhenSent ? wholeSeconds(network.nowMs()) : signedAtMs;
       const arrive = (): Submission => {
         options.onTravel?.(false);
-        return cloud.arrive({ commandId, serverId, signedAtMs: signed, mode });
+        const answer = cloud.arrive({ commandId, serverId, signedAtMs: signed, mode });
+        return answer.kind === "later" && answer.refusal.class === "authentication"
+          ? { ...answer, waitsFor: clocksDisagree() ? "clock-skew" : answer.waitsFor }
+          : answer;
       };
       options.onTravel?.(true);
       travel(reply, arrive);
     });
+  }
+
+  /** The caller compares its clock with the answer's `Date`. */
+  function clocksDisagree(): boolean {
+    return Math.abs(network.nowMs() - time.nowMs) > cloud.signatureWindowMs;
   }
 
   function travel(reply: Reply<Submission>, arrive: () => Submission): void {

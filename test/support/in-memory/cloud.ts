@@ -132,6 +132,10 @@ export class MemoryCloud {
   readonly #stops = new Map<JobId, StopJob>();
   #serial = 0;
 
+  get signatureWindowMs(): number {
+    return this.#options.signatureWindowMs;
+  }
+
   constructor(options: CloudOptions) {
     this.#options = options;
     this.#servers = new Map(
@@ -198,7 +202,11 @@ export class MemoryCloud {
   stop(id: ServerId, type: "SOFT" | "HARD"): StopOutcome {
     const { time, stopMs } = this.#options;
     const no = (kind: keyof typeof REFUSALS) =>
-      ({ kind: "refused", refusal: refusal(kind) }) as const;
+      ({
+        kind: "refused",
+        refusal: refusal(kind),
+        retryAfterMs: kind === "server-busy" ? BUSY_MS : null,
+      }) as const;
     const server = this.#existing(id);
     if (server === undefined) return no("not-found");
     if (server.locked) return no("server-locked");
@@ -396,11 +404,15 @@ function objectionTo(
   return disk === null ? "no-system-disk" : null;
 }
 
+/** As the code for "busy" asks (ECS API notes §5.2). */
+const BUSY_MS = 60_000;
+
 function later(
   kind: keyof typeof REFUSALS,
   waitsFor: "server-unstable" | "cloud-unavailable",
 ): Submission {
-  return { kind: "later", waitsFor, refusal: refusal(kind), retryAfterMs: null };
+  const retryAfterMs = kind === "server-busy" ? BUSY_MS : null;
+  return { kind: "later", waitsFor, refusal: refusal(kind), retryAfterMs };
 }
 
 /** As a `Date` header and an `X-Sdk-Date` tell the time. */

@@ -1,6 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { delayForAge, pollDelay, rungAtLeast } from "../../../src/core/backoff.ts";
+import {
+  delayAfterNothing,
+  delayForAge,
+  pollDelay,
+  rungAtLeast,
+} from "../../../src/core/backoff.ts";
 import { CALM, LADDER, MINUTE, SECOND } from "./builders.ts";
 
 const anyLadder = fc
@@ -138,5 +143,23 @@ describe("the delay of a poll", () => {
         expect(delay).toBeLessThanOrEqual(Math.max(ageMs, ladder[0] ?? 0));
       }),
     );
+  });
+});
+
+describe("the delay after a call that gave nothing", () => {
+  const SHORT = [100, 200, 500, 1_000];
+
+  it.each([
+    ["nothing asked", 5_000, { retryAfterMs: null }, LADDER, 5_000],
+    ["less asked than planned", 5_000, { retryAfterMs: 1_000 }, LADDER, 5_000],
+    ["more asked", 2_000, { retryAfterMs: 9_000 }, LADDER, 9_000],
+    ["more asked than the ladder is long", 2_000, { retryAfterMs: 900_000 }, LADDER, 900_000],
+    ["a minute asked on a short ladder", 100, { retryAfterMs: 60_000 }, SHORT, 60_000],
+    ["held back: no longer than a short rung", 60_000, { heldBack: true }, LADDER, 10_000],
+    ["held back for a short while", 2_000, { heldBack: true }, LADDER, 2_000],
+    ["held back on a short ladder", 1_000, { heldBack: true }, SHORT, 1_000],
+    ["held back on long rungs", 60_000, { heldBack: true }, [20_000, 60_000], 20_000],
+  ])("%s", (_what, plannedMs, why, ladder, expected) => {
+    expect(delayAfterNothing(plannedMs, why, ladder)).toBe(expected);
   });
 });

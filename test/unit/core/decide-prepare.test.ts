@@ -165,3 +165,16 @@ describe("a stop that was asked for", () => {
     expect(decision.state.stop).toBeUndefined();
   });
 });
+
+describe("a wait for a server that cannot be read", () => {
+  const delay = (more: object) =>
+    asNext(after({ ...UNREADABLE, ...more }, { sinceMs: NOW - 10 * MINUTE }), "prepare").delayMs;
+
+  it("is as long as the cloud asks, in full", () => {
+    expect(delay({ retryAfterMs: 10 * MINUTE })).toBe(10 * MINUTE);
+  });
+
+  it("is short while it is we who hold the question back", () => {
+    expect([delay({}), delay({ heldBack: true })]).toEqual([60_000, 10_000]);
+  });
+});

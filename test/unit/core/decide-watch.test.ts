@@ -290,3 +290,17 @@ describe("a cloud that asks to stay away", () => {
     expect(asNext(after(soon), "watch").delayMs).toBe(10_000);
   });
 });
+
+describe("a wait for a job that cannot be read", () => {
+  const unreadable = (more: object): JobLook => ({ ...UNREADABLE, ...more });
+  const delay = (job: JobLook) => asNext(after(job, { at: NOW + 20 * MINUTE }), "watch").delayMs;
+
+  it("is as long as the cloud asks, in full", () => {
+    expect(delay(unreadable({ retryAfterMs: 10 * MINUTE }))).toBe(10 * MINUTE);
+  });
+
+  it("is short while it is we who hold the question back", () => {
+    expect(delay(unreadable({}))).toBe(60 * SECOND);
+    expect(delay(unreadable({ heldBack: true }))).toBe(10 * SECOND);
+  });
+});

@@ -131,7 +131,7 @@ describe("what became of the POST", () => {
     return afterSubmission(order({ expiresAtMs }), current, outcome, signedAtMs, NOW, RULES, CALM);
   }
   const later = (
-    waitsFor: "server-unstable" | "throttled" | "cloud-unavailable",
+    waitsFor: "server-unstable" | "throttled" | "cloud-unavailable" | "clock-skew",
     retryAfterMs: number | null = null,
   ): Submission => ({
     kind: "later",
@@ -202,6 +202,19 @@ describe("what became of the POST", () => {
       before: BEFORE,
       body: BODY,
     });
+  });
+
+  it("refused for now: the minute and what the cloud asks for are kept on a ladder of a second", () => {
+    const rules = { ...RULES, ladderMs: [100, 200, 500, 1_000] };
+    const waits = [later("server-unstable", MINUTE), later("throttled", 7 * MINUTE)].map(
+      (outcome) => afterSubmission(order(), CURRENT, outcome, NOW, NOW, rules, CALM),
+    );
+    expect(waits.map((one) => asNext(one, "waiting").delayMs)).toEqual([60_000, 7 * MINUTE]);
+  });
+
+  it("refused because of our clock: waits for that, nothing carried out", () => {
+    const decision = asNext(after(later("clock-skew")), "waiting");
+    expect([decision.state.waitsFor, decision.intent]).toEqual(["clock-skew", "clear"]);
   });
 
   it("refused for now: says why", () => {
