@@ -21,12 +21,16 @@ import {
 import { createRedisProbe } from "./adapters/redis/probe.ts";
 import { watchRebuilding } from "./adapters/redis/rebuilding.ts";
 import { createScriptRunner } from "./adapters/redis/script-runner.ts";
+import { createSharedRefusals } from "./adapters/redis/shared-refusals.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
 import { renewAccess, watchRedis } from "./adapters/redis/watch.ts";
 import { systemClock } from "./clock.ts";
+import { createCloudProver } from "./cloud-prover.ts";
 import type { Config } from "./config/assemble.ts";
+import { namesOf } from "./config/proxy.ts";
 import { watchForChange } from "./config/rotation.ts";
+import type { ProjectId } from "./contract/ids.ts";
 import { secretsOf } from "./config/secrets-of.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { createBrakesView, watchPauses } from "./observe/brakes-view.ts";
@@ -124,10 +128,24 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const cloud = createCloudApi(cloudSettings(config), {
     clock,
     budget,
+    refusals: createSharedRefusals({
+      redis,
+      clock,
+      onTrouble: (detail) => logger.warn({ detail }, "refused credentials are counted alone"),
+    }),
     onRequest(request) {
       metrics.cloudRequest(request);
       tracing?.cloudRequest(request);
     },
+  });
+  const prover = createCloudProver({
+    cloud,
+    // The configuration has at least one.
+    project: projects[0] as ProjectId,
+    clock,
+    refusedPauseMs: cloudConfig.breaker.authOpenMs,
+    signal: hardStop.signal,
+    onError: (error) => logger.error({ err: error }, "the cloud could not be asked"),
   });
   const journal = createJournal(logger, metrics, clock);
   const broker: Broker = createBroker(amqp, {
@@ -265,7 +283,9 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       gauges.start();
       sweeper.start();
       pauseKeeper.start();
-      logger.info({ http: http.address(), projects: projects.length }, "worker started");
+      prover.start();
+      const proxies = namesOf(cloudConfig.proxies);
+      logger.info({ http: http.address(), projects: projects.length, proxies }, "worker started");
     },
     async stop() {
       logger.info({ graceMs: config.shutdown.graceMs }, "worker stops");
@@ -274,6 +294,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       endWatch();
       endRedisWatch();
       pauseKeeper.stop();
+      prover.stop();
       await broker.stop(hardStop.signal);
       clearTimeout(hard);
       hardStop.abort();

@@ -54,8 +54,9 @@ export function amqpSecrets({ access }: AmqpSettings): readonly string[] {
   return now === undefined ? [] : [...now.urls, ...Object.values(now.tls ?? {})];
 }
 
-export function cloudSettings({ cloud }: Config): CloudSettings {
-  return { ...cloud, caPem: cloud.caPem?.() };
+export function cloudSettings({ cloud, protocol }: Config): CloudSettings {
+  const { signatureWindowMs } = protocol;
+  return { ...cloud, signatureWindowMs, caPem: cloud.caPem?.() };
 }
 
 export function redisSettings({ tls, sentinel, ...redis }: Config["redis"]): RedisSettings {

@@ -2,8 +2,10 @@ import { type AddressPart, brokerAddress, managementOf, withoutAddress } from ".
 import { assembleRedis, type RedisConfig } from "./assemble-redis.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
+import { type EndpointName, type Proxies, proxiesOf } from "./proxy.ts";
 import type { Settings } from "./schema.ts";
 import type { SecretSource } from "./secret.ts";
+import type { Environment } from "./sources.ts";
 import { pemOf, type TlsPems, tlsOf } from "./tls.ts";
 import { assembleTracing, type TracingConfig } from "./tracing.ts";
 
@@ -35,6 +37,8 @@ export type Config = Frozen<{
     credentials: Credentials;
     /** Content of `caFile`. */
     caPem?: SecretSource;
+    /** Empty unless `proxy` is set and the environment names one. */
+    proxies: Proxies;
   };
   protocol: Omit<Settings["protocol"], "rebuildHoldMs"> & { rebuildHoldMs: number };
   brakes: Settings["brakes"];
@@ -49,7 +53,7 @@ export type Config = Frozen<{
  * Turns checked settings into the configuration: looks at files, decides between alternatives. Rules that
  * are broken go to `report`; null when there is no configuration without them.
  */
-export function assemble(settings: Settings, report: Report): Config | null {
+export function assemble(settings: Settings, env: Environment, report: Report): Config | null {
   const { amqp, redis, cloud, protocol, tracing, ...rest } = settings;
   const amqpConfig = assembleAmqp(amqp, report);
   const redisConfig = assembleRedis(redis, report);
@@ -57,17 +61,29 @@ export function assemble(settings: Settings, report: Report): Config | null {
   const tracingConfig = assembleTracing(tracing, report);
   const caPem = pemOf("cloud.caFile", cloud.caFile, report);
   checkEndpoints(settings, report);
+  const proxies = cloud.proxy ? proxiesOf(endpointsOf(cloud), env, report) : {};
   if (credentials === null) return null;
   return {
     amqp: amqpConfig,
     redis: redisConfig,
-    cloud: { ...cloud, credentials, ...(caPem && { caPem }) },
+    cloud: { ...cloud, credentials, proxies, ...(caPem && { caPem }) },
     protocol: {
       ...protocol,
       rebuildHoldMs: protocol.rebuildHoldMs ?? derivedRebuildHoldMs(settings),
     },
     tracing: tracingConfig,
     ...rest,
+  };
+}
+
+/** The endpoints that requests go to: IAM is asked for tokens only. */
+function endpointsOf(cloud: Settings["cloud"]): Partial<Record<EndpointName, string>> {
+  const { ecsEndpoint, iamEndpoint, imsEndpoint } = cloud;
+  const asksIam = cloud.credentials.username ?? cloud.credentials.usernameFile;
+  return {
+    ecs: ecsEndpoint,
+    ...(asksIam === undefined ? {} : { iam: iamEndpoint }),
+    ...(imsEndpoint === undefined ? {} : { ims: imsEndpoint }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface Broken {
   /** All settings that the rule compares. */
   readonly involves: readonly string[];
   readonly message: string;
+  /** The environment variable to name, where it is not the setting's own. */
+  readonly variable?: string;
 }
 
 export type Report = (broken: Broken) => void;

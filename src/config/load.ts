@@ -22,7 +22,7 @@ export function loadConfig(
 ): LoadedConfig {
   const { settings, problems, report } = check(env);
   if (settings === null) return { kind: "invalid", problems };
-  const config = assemble(settings, report);
+  const config = assemble(settings, env, report);
   for (const broken of brokenInequalities(settings, heapBytes)) report(broken);
   if (config === null || problems.length > 0) return { kind: "invalid", problems };
   return { kind: "ok", config: deepFrozen(config) };
@@ -79,9 +79,11 @@ function check(env: Environment): Checked {
   const merged = withoutNulls(sources.merged);
   takeAddressFromFiles(merged, add);
   const { settings, wrong } = checkedOrRepaired(merged, withoutNulls(sources.defaults), add);
-  const report: Report = ({ path, involves, message }) => {
+  const report: Report = ({ path, involves, message, variable }) => {
     // A rule about a value that was replaced says nothing.
-    if (!involves.some((one) => wrong.some((bad) => overlaps(one, bad)))) add(path, message);
+    if (involves.some((one) => wrong.some((bad) => overlaps(one, bad)))) return;
+    if (variable === undefined) add(path, message);
+    else problems.push({ path, variable, message });
   };
   return { settings, problems, report };
 }

@@ -14,7 +14,9 @@ export function secretsOf(config: Config): readonly SecretSource[] {
   const inUrls = amqp.urls.flatMap((url, place) =>
     new URL(url).password === "" ? [] : [() => passwordIn(amqp.urlsNow()[place])],
   );
-  return [...functionsIn(config), ...inUrls, ...inUrls.map(decoded)];
+  const ofProxies = Object.values(config.cloud.proxies).map((url) => () => passwordIn(url));
+  const all = [...inUrls, ...ofProxies];
+  return [...functionsIn(config), ...all, ...all.map(decoded)];
 }
 
 function functionsIn(value: unknown): SecretSource[] {

@@ -31,6 +31,11 @@ export function createHealth(
     // Everything this process needs comes back by itself; what does not ends it by an exception.
     isAlive: () => true,
     dependencies,
-    allUp: () => dependencies().every(({ state }) => state === "up" || state === "degraded"),
+    allUp: () => dependencies().every(mayWork),
   };
+}
+
+/** Up, degraded, or not tested yet: a worker must be able to start, and to take another's place, while the cloud is away. */
+export function mayWork({ state }: Pick<DependencyHealth, "state">): boolean {
+  return ["up", "degraded", "untested"].includes(state);
 }

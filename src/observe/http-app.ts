@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { mayWork } from "./health.ts";
 import type {
   BrakeStatus,
   BrakesView,
@@ -43,7 +44,7 @@ export function createHttpApp({ metrics, health, views, brakes, onError }: HttpA
 
   app.get("/readyz", (context) => {
     const dependencies = health.dependencies();
-    const ready = dependencies.every(({ state }) => state === "up" || state === "degraded");
+    const ready = dependencies.every(mayWork);
     const body = {
       status: ready ? "ready" : "not ready",
       dependencies: dependencies.map(({ name, state, sinceMs, detail }) => ({

@@ -1,9 +1,9 @@
 import type { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 
-/** One thing that the worker needs. `degraded` works, but somebody should look. */
+/** One thing that the worker needs. `degraded` works, but somebody should look; `untested`: nothing has shown yet that it works. */
 export interface DependencyHealth {
   readonly name: string;
-  readonly state: "up" | "degraded" | "down" | "starting" | "stopping";
+  readonly state: "up" | "degraded" | "untested" | "down" | "starting" | "stopping";
   /** Epoch ms of the last change of state. */
   readonly sinceMs: number;
   /** For people; holds no secret. */
@@ -13,7 +13,7 @@ export interface DependencyHealth {
 export interface HealthSource {
   /** False only when nothing but a restart helps. A dependency that is away is no such thing. */
   isAlive(): boolean;
-  /** Ready means that every one of these is up or degraded. Answers from memory. */
+  /** Ready means that none of these is known to be away (`mayWork`). Answers from memory. */
   dependencies(): readonly DependencyHealth[];
 }
 

@@ -1,5 +1,5 @@
 import type { Broker, BrokerStatus } from "../adapters/amqp/broker.ts";
-import type { CloudState } from "../adapters/cloud/cloud-api.ts";
+import type { Standing } from "../adapters/cloud/standing.ts";
 import type { Probe } from "./health.ts";
 
 type Checked = ReturnType<Probe["check"]>;
@@ -25,17 +25,20 @@ function policyDetail({ unchecked, objections }: BrokerStatus["policies"]): stri
   return unchecked === null ? null : `policies over the queues are not checked: ${unchecked}`;
 }
 
-/** The cloud is up until a breaker says otherwise: nobody asks it for health's sake. */
-export function cloudProbe(cloud: { state(): CloudState }): Probe {
+/** The cloud is as its worst part: each endpoint, our credentials, our clock. What nothing has proven yet is `untested`. */
+export function cloudProbe(cloud: { standings(): readonly Standing[] }): Probe {
   return {
     name: "cloud",
     check(): Checked {
-      const { auth, endpoint } = cloud.state();
-      if (auth === "open") {
-        return { state: "down", detail: "the cloud refuses our credentials; nothing is sent" };
-      }
-      if (endpoint === "open") return { state: "down", detail: "the API does not answer" };
-      return { state: "up", detail: null };
+      const standings = cloud.standings();
+      const state =
+        (["down", "untested"] as const).find((worst) =>
+          standings.some((one) => one.state === worst),
+        ) ?? "up";
+      const detail = standings
+        .map(({ name, state, cause }) => `${name}: ${state}${cause === null ? "" : `, ${cause}`}`)
+        .join("; ");
+      return { state, detail };
     },
   };
 }

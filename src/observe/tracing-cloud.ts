@@ -87,8 +87,7 @@ export function recordRequest(
   endpoints: CloudEndpoints,
 ): void {
   const { operation, outcome, httpStatus } = request;
-  const method =
-    operation === "look" || operation === "job" || operation === "image" ? "GET" : "POST";
+  const method = ["stop", "reinstall", "token"].includes(operation) ? "POST" : "GET";
   const start: SpanStart = {
     name: `${method} ${operation}`,
     kind: "client",
@@ -131,6 +130,8 @@ function endpointOf(
     case "job":
     case "stop":
     case "reinstall":
+    case "probe":
+    case "clock":
       return ecsEndpoint;
   }
 }

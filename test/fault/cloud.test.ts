@@ -1,12 +1,29 @@
+import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  DEFAULT_IAM_DOMAIN,
+  DEFAULT_IAM_PASSWORD,
+  DEFAULT_IAM_USER,
+} from "../../src/simulator/defaults.ts";
 import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
 import type { ServerSpec } from "../../src/simulator/server-record.ts";
+import { ownedDirectory } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Stage } from "../support/stage.ts";
-import { earnTrust, lockOf, onSharedServices, openOnSharedServices, posts } from "./own-stage.ts";
+import {
+  allHeard,
+  allOnce,
+  earnTrust,
+  lockOf,
+  onSharedServices,
+  openOnSharedServices,
+  posts,
+  sendFleet,
+} from "./own-stage.ts";
 
 type SharedStage = Awaited<ReturnType<typeof openOnSharedServices>>;
 type Fault = Omit<FaultSpec, "serverId">;
@@ -554,4 +571,81 @@ it.concurrent("a clock two minutes off: no POST until it is right again", async 
       await stage.audit([id]);
     },
   );
+});
+
+/** Waits until so many commands have asked for their server, then lets `act` happen. */
+async function inTheMiddle(stage: Stage, count: number, act: () => void): Promise<void> {
+  await eventually(() => stage.simulator.calls().server >= count, { intervalMs: 5 });
+  act();
+}
+
+it.concurrent("tokens that are revoked twice, with many calls in flight: a renewal each, and no outage", async () => {
+  const env = {
+    ...PATIENT,
+    ECS_ACCESS_KEY: "",
+    ECS_SECRET_KEY: "",
+    IAM_USERNAME: DEFAULT_IAM_USER,
+    IAM_PASSWORD: DEFAULT_IAM_PASSWORD,
+    IAM_DOMAIN: DEFAULT_IAM_DOMAIN,
+    PREFETCH: "40",
+  };
+  await onSharedServices({ env }, async (stage) => {
+    await stage.addWorker();
+    const fleet = await sendFleet(stage, 40);
+    await inTheMiddle(stage, 60, () => stage.simulator.revokeTokens());
+    await inTheMiddle(stage, 120, () => stage.simulator.revokeTokens());
+    await allOnce(stage, fleet, 60_000);
+    expect(stage.simulator.calls().token).toBeLessThanOrEqual(5);
+    await stage.audit(fleet.ids);
+  });
+});
+
+it.concurrent("credentials that run out while commands run, renewed file by file: all go on soon, and the key is not locked", async () => {
+  const folder = await ownedDirectory("ecs-credentials-");
+  const files = ["ECS_ACCESS_KEY", "ECS_SECRET_KEY", "ECS_SECURITY_TOKEN"].map((name) => ({
+    name,
+    path: join(folder.path, name),
+  }));
+  const credentials = (n: number) => ({
+    accessKey: `AK${n}`,
+    secretKey: `SK${n}`,
+    securityToken: `TOKEN${n}`,
+  });
+  const write = (index: number, n: number) =>
+    writeFileSync(files[index]?.path ?? "", Object.values(credentials(n))[index] ?? "");
+  for (const index of files.keys()) write(index, 1);
+  const env = {
+    ...PATIENT,
+    PREFETCH: "40",
+    ...Object.fromEntries(files.map(({ name }) => [name, ""])),
+    ...Object.fromEntries(files.map(({ name, path }) => [`${name}_FILE`, path])),
+  };
+  await onSharedServices({ env, simulator: { credentials: [credentials(1)] } }, async (stage) => {
+    // With the breaker of real life: five minutes.
+    await stage.addWorker();
+    await stage.addWorker();
+    const fleet = await sendFleet(stage, 30);
+    await inTheMiddle(stage, 30, () => {
+      stage.simulator.removeCredential("AK1");
+      stage.simulator.putCredential({ ...credentials(1), secretKey: "expired" });
+    });
+    await eventually(() => stage.simulator.refusals().signature >= 2);
+    const late = await sendFleet(stage, 5);
+    await allHeard(stage, late, "waiting");
+    const refused = () => Object.values(stage.simulator.refusals()).reduce((a, b) => a + b, 0);
+    const before = refused();
+    stage.simulator.putCredential(credentials(2));
+    for (const index of files.keys()) {
+      write(index, 2);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    const renewedMs = performance.now();
+    await allOnce(stage, fleet, 30_000);
+    await allOnce(stage, late, 30_000);
+    expect(performance.now() - renewedMs).toBeLessThan(20_000);
+    // The old ones: no more than was in flight. A mixed set, or the new ones before they were known: never.
+    expect(refused()).toBe(before);
+    expect(stage.simulator.refusals()).toMatchObject({ token: 0, "unknown-key": 0 });
+    await stage.audit([...fleet.ids, ...late.ids]);
+  });
 });

@@ -17,6 +17,8 @@ export interface Answer {
   /** The cloud's clock now, at the end of the exchange; null: no `Date` header. */
   readonly cloudTimeMs: number | null;
   readonly retryAfterMs: number | null;
+  /** It refuses our signature, and the clocks are so far apart that it had to. */
+  readonly refusesOurClock?: boolean;
 }
 
 const MAX_CODE_CHARS = 64;

@@ -1,11 +1,18 @@
 import type { Clock } from "../../steps/ports/clock.ts";
 import { type Answer, readAnswer } from "./answer.ts";
-import type { AuthBreaker, AuthResult } from "./auth-breaker.ts";
+import type { AuthBreaker, AuthResult, Grant } from "./auth-breaker.ts";
 import type { EndpointBreaker, EndpointResult } from "./breaker.ts";
-import { isAuthenticationFailure, knownError, provesAuthentication } from "./error-table.ts";
+import type { CloudClock } from "./cloud-clock.ts";
+import {
+  isAuthenticationFailure,
+  knownError,
+  provesAuthentication,
+  summary,
+} from "./error-table.ts";
 import type { Exchange, HttpRequest, Send } from "./exchange.ts";
 import type { Operation, RequestInfo, RequestOutcome } from "./operation.ts";
 import { presentable } from "./redact.ts";
+import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
 
 /** One request, ready to go. */
 export interface Attempt {
@@ -13,8 +20,9 @@ export interface Attempt {
   readonly origin: URL;
   readonly request: HttpRequest;
   readonly send: Send;
-  /** Of the credentials that it carries. */
-  readonly identity: string;
+  readonly grant: Grant;
+  /** It carries a signature, which a wrong clock spoils. */
+  readonly isSigned: boolean;
   /** What must not show in any message. */
   readonly secrets: readonly string[];
   readonly endpoint: EndpointBreaker;
@@ -28,37 +36,50 @@ export type Attempted =
       readonly headers: ReadonlyMap<string, string>;
     }
   /** A breaker is open: nothing was sent. */
-  | { readonly kind: "held"; readonly message: string; readonly ms: number }
+  | {
+      readonly kind: "held";
+      readonly by: "credentials" | "endpoint";
+      readonly message: string;
+      readonly ms: number;
+    }
+  /** The credentials were replaced before it was sent: nothing was sent. */
+  | { readonly kind: "stale"; readonly message: string }
   | { readonly kind: "not-sent"; readonly message: string }
   | { readonly kind: "unknown"; readonly message: string };
 
 export interface AttemptDeps {
   readonly clock: Clock;
+  readonly cloudClock: CloudClock;
   readonly maxRetryAfterMs: number | undefined;
   readonly onRequest: (info: RequestInfo) => void;
 }
 
 /** Sends one request through both breakers, tells them what came of it, and counts it. Never sends twice. */
-export function createAttempt({ clock, maxRetryAfterMs, onRequest }: AttemptDeps) {
+export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }: AttemptDeps) {
   return async function attempt(what: Attempt, signal: AbortSignal): Promise<Attempted> {
-    const auth = await what.auth.enter(what.identity, signal);
+    const { grant } = what;
+    const auth = await what.auth.enter(grant, signal);
+    if (auth.kind === "stale") return STALE;
     if (auth.kind === "wait") {
       const message = "held back: the cloud does not accept our credentials, or has not yet";
-      return { kind: "held", message, ms: auth.ms };
+      return { kind: "held", by: "credentials", message, ms: auth.ms };
     }
     const endpoint = what.endpoint.enter();
     if (endpoint.kind === "wait") {
       auth.leave("neither");
-      return { kind: "held", message: "held back: the cloud does not answer", ms: endpoint.ms };
+      const message = "held back: the cloud does not answer";
+      return { kind: "held", by: "endpoint", message, ms: endpoint.ms };
     }
     const startedMs = clock.monotonicMs();
     // Others may have failed while this one waited for a connection.
-    const mayBegin = () => what.auth.waitMs(what.identity) === 0;
+    const mayBegin = () => grant.isCurrent() && what.auth.waitMs(grant.identity) === 0;
     const result = await what.send(what.origin, what.request, signal, mayBegin);
     const seconds = (clock.monotonicMs() - startedMs) / 1000;
 
     if (result.kind !== "answered") {
-      endpoint.leave(signal.aborted || !mayBegin() ? "neither" : "down");
+      const message = presentable(result.message, what.secrets);
+      const replaced = result.kind === "not-sent" && !grant.isCurrent();
+      endpoint.leave(signal.aborted || replaced || !mayBegin() ? "neither" : "down", message);
       auth.leave("neither");
       onRequest({
         operation: what.operation,
@@ -67,11 +88,11 @@ export function createAttempt({ clock, maxRetryAfterMs, onRequest }: AttemptDeps
         cloudCode: null,
         seconds,
       });
-      return { kind: result.kind, message: presentable(result.message, what.secrets) };
+      return replaced ? STALE : { kind: result.kind, message };
     }
-    const answer = read(result, what.secrets);
-    endpoint.leave(endpointResult(answer));
-    auth.leave(authResult(answer));
+    const answer = read(result, what);
+    endpoint.leave(endpointResult(answer), summary(answer));
+    auth.leave(authResult(answer), summary(answer));
     const outcome = outcomeOf(answer);
     onRequest({
       operation: what.operation,
@@ -85,22 +106,42 @@ export function createAttempt({ clock, maxRetryAfterMs, onRequest }: AttemptDeps
 
   function read(
     result: Extract<Exchange, { kind: "answered" }>,
-    secrets: readonly string[],
+    { secrets, isSigned }: Attempt,
   ): Answer {
     const nowMs = clock.nowMs();
-    const answer = readAnswer(result.answer, { secrets, nowMs, maxRetryAfterMs });
-    if (!isAuthenticationFailure(answer) || answer.cloudTimeMs === null) return answer;
+    const answer = askingForAMinute(
+      readAnswer(result.answer, { secrets, nowMs, maxRetryAfterMs }),
+      maxRetryAfterMs,
+    );
+    const { cloudTimeMs } = answer;
+    if (cloudTimeMs === null) return answer;
+    cloudClock.learn(cloudTimeMs);
+    if (!isAuthenticationFailure(answer)) return answer;
     // The commonest cause after a wrong key; only the answer that refuses us can still tell.
-    const offsetSeconds = Math.round((answer.cloudTimeMs - nowMs) / 1000);
-    return Math.abs(offsetSeconds) < CLOCK_HINT_SECONDS
-      ? answer
-      : { ...answer, message: `${answer.message} [the cloud's clock is ${offsetSeconds} s ahead]` };
+    const offsetSeconds = Math.round((cloudTimeMs - nowMs) / 1000);
+    const refusesOurClock = isSigned && cloudClock.explains(cloudTimeMs);
+    if (!refusesOurClock && Math.abs(offsetSeconds) < CLOCK_HINT_SECONDS) return answer;
+    const hint = `[the cloud's clock is ${offsetSeconds} s ahead]`;
+    return { ...answer, message: `${answer.message} ${hint}`, refusesOurClock };
   }
 }
+
+/** "Another command runs on this server: try again after 1 minute" (ECS API notes §5.2) is said by the code alone. */
+function askingForAMinute(answer: Answer, maxMs = MAX_RETRY_AFTER_MS): Answer {
+  if (answer.retryAfterMs !== null || knownError(answer)?.class !== "server-busy") return answer;
+  return { ...answer, retryAfterMs: Math.min(BUSY_MS, maxMs) };
+}
+
+const BUSY_MS = 60_000;
 
 export type AttemptFn = ReturnType<typeof createAttempt>;
 
 const CLOCK_HINT_SECONDS = 60;
+
+const STALE: Attempted = {
+  kind: "stale",
+  message: "the credentials were replaced before it was sent",
+};
 
 /** A well-formed error of a service shows a cloud that lives; 5xx without such a code, or of the gateway, one that does not. */
 function endpointResult(answer: Answer): EndpointResult {
@@ -109,6 +150,7 @@ function endpointResult(answer: Answer): EndpointResult {
 }
 
 function authResult(answer: Answer): AuthResult {
+  if (answer.refusesOurClock) return "clock";
   if (isAuthenticationFailure(answer)) return "denied";
   return provesAuthentication(answer) ? "proven" : "neither";
 }

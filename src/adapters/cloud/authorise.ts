@@ -1,7 +1,15 @@
+import { createHash } from "node:crypto";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
-import { type Credentials, identityOf, readCredentials, secretsOf } from "./credentials.ts";
+import type { Grant } from "./auth-breaker.ts";
+import {
+  type Credentials,
+  identityOf,
+  publicNameOf,
+  readCredentials,
+  secretsOf,
+} from "./credentials.ts";
 import type { HttpRequest } from "./exchange.ts";
 import { authorization, queryString, sdkDate } from "./signer.ts";
 import type { TokenSource } from "./token.ts";
@@ -23,10 +31,8 @@ export interface Authorised {
   readonly http: HttpRequest;
   /** What the signature says, whole seconds; null: a token, which does not expire with the request. */
   readonly signedAtMs: number | null;
-  readonly identity: string;
+  readonly grant: Grant;
   readonly secrets: readonly string[];
-  /** The token it carries was refused; undefined under AK/SK, where another try would be no different. */
-  readonly forget?: (() => void) | undefined;
 }
 
 export type Authorise = (
@@ -50,7 +56,15 @@ export function createAuthorise(
       host: request.origin.host,
       "x-project-id": request.project,
     };
-    const base = { identity: identityOf(values), secrets: secretsOf(values) };
+    const identity = identityOf(values);
+    const isPresent = () => identityOf(readCredentials(credentials)) === identity;
+    const secrets = secretsOf(values);
+    const grant: Grant = {
+      identity,
+      sharedName: publicNameOf(values),
+      proof: identity,
+      isCurrent: isPresent,
+    };
     const { method, body } = request;
 
     if (values.kind === "iam-user") {
@@ -60,9 +74,13 @@ export function createAuthorise(
         kind: "authorised",
         http: { method, target, headers: { ...headers, "x-auth-token": found.token }, body },
         signedAtMs: null,
-        identity: base.identity,
-        secrets: [...base.secrets, found.token],
-        forget: () => tokens.forget(request.project, found.token),
+        grant: {
+          ...grant,
+          proof: createHash("sha256").update(found.token).digest("hex"),
+          forget: () => tokens.forget(request.project, found.token),
+          isCurrent: () => isPresent() && tokens.isCurrent(request.project, found.token),
+        },
+        secrets: [...secrets, found.token],
       };
     }
 
@@ -74,8 +92,8 @@ export function createAuthorise(
       kind: "authorised",
       http: { method, target, headers: { ...headers, authorization: signed }, body },
       signedAtMs: Math.floor(nowMs / 1000) * 1000,
-      ...base,
-      secrets: [...base.secrets, signed],
+      grant,
+      secrets: [...secrets, signed],
     };
   };
 }

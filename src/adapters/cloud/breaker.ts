@@ -5,22 +5,21 @@
 
 export type BreakerState = "closed" | "open" | "half-open";
 
-/** Leave to send one request; `leave` must be called exactly once, with what came of it. */
-export interface Pass<Result> {
-  readonly kind: "go";
-  leave(result: Result): void;
-}
-
-export type Entry<Result> = Pass<Result> | { readonly kind: "wait"; readonly ms: number };
+/** `go`: leave to send one request; `leave` must be called exactly once, with what came of it and, for people, why. */
+export type EndpointEntry =
+  | { readonly kind: "go"; leave(result: EndpointResult, why?: string): void }
+  | { readonly kind: "wait"; readonly ms: number };
 
 /** `neither`: says nothing about it (we aborted, or never sent). */
 export type EndpointResult = "alive" | "down" | "neither";
 
 export interface EndpointBreaker {
-  enter(): Entry<EndpointResult>;
+  enter(): EndpointEntry;
   /** Would `enter` let one through now? Takes no pass. */
   waitMs(): number;
   state(): BreakerState;
+  /** `lived`: it has answered, and nothing is known against it; `why`: what the last request met that got no answer. */
+  seen(): { readonly lived: boolean; readonly why: string | null };
 }
 
 /** A pause doubles with each probe that fails, up to so many times the first. */
@@ -40,8 +39,11 @@ export function createEndpointBreaker(
   let openUntilMs: number | null = null;
   let factor = 1;
   let probing = false;
+  let lived = false;
+  let why: string | null = null;
 
   function opened(): void {
+    lived = false;
     openUntilMs = nowMs() + options.openMs * factor;
     factor = Math.min(factor * 2, MAX_FACTOR);
   }
@@ -61,14 +63,17 @@ export function createEndpointBreaker(
       if (probe) probing = true;
       return {
         kind: "go",
-        leave(result) {
+        leave(result, message = "") {
           if (probe) probing = false;
           if (result === "alive") {
+            lived = true;
+            why = null;
             failures = 0;
             openUntilMs = null;
             factor = 1;
           } else if (result === "down") {
             failures += 1;
+            why = message;
             // A request from before the breaker opened must not lengthen its pause.
             if (probe || (openUntilMs === null && failures >= options.failures)) opened();
           }
@@ -80,5 +85,6 @@ export function createEndpointBreaker(
       if (openUntilMs === null) return "closed";
       return openUntilMs > nowMs() ? "open" : "half-open";
     },
+    seen: () => ({ lived, why }),
   };
 }

@@ -7,6 +7,7 @@ import type { AuthBreaker } from "./auth-breaker.ts";
 import type { Authorise, Authorised, PlainRequest } from "./authorise.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
+import type { ClockGuard } from "./clock-guard.ts";
 import { isAuthenticationFailure, knownError } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
 import type { Operation } from "./operation.ts";
@@ -43,8 +44,6 @@ export interface Calls {
   prepare(call: Call, signal: AbortSignal): Promise<Prepared>;
   /** The second half, once. */
   sendOnce(call: Call, authorised: Authorised, signal: AbortSignal): Promise<Attempted>;
-  /** Local clock against the cloud's at the last answer that had a `Date`, ms ahead of ours; null: none yet. */
-  clockOffsetMs(): number | null;
 }
 
 /** A throttled project without a word on how long: everybody pauses this long. */
@@ -56,14 +55,16 @@ const BUDGET_PATIENCE_MS = 2_000;
 export interface CallsDeps {
   readonly attempt: AttemptFn;
   readonly authorise: Authorise;
+  /** Asked before a request is signed; null: requests are not signed. */
+  readonly clockGuard: ClockGuard | null;
   /** Of the credentials as they are now. */
   readonly identity: () => string;
   readonly budget: RequestBudget;
   readonly clock: Clock;
 }
 
-export function createCalls({ attempt, authorise, identity, budget, clock }: CallsDeps): Calls {
-  let offsetMs: number | null = null;
+export function createCalls(deps: CallsDeps): Calls {
+  const { attempt, authorise, clockGuard, identity, budget, clock } = deps;
 
   /** A short wait costs less than a message that goes round the delay ladder. */
   async function takeShare(call: Call, signal: AbortSignal) {
@@ -81,8 +82,9 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
     if (held > 0) return unavailable("held back: the cloud does not answer", held);
     // Asked before a token is fetched: one that nobody may use is not worth a request.
     const denied = call.service.auth.waitMs(identity());
-    if (denied > 0)
-      return unavailable("held back: the cloud does not accept our credentials", denied);
+    if (denied > 0) return heldBack("held back: the cloud does not accept our credentials");
+    const skewed = (await clockGuard?.(signal)) ?? null;
+    if (skewed !== null) return skewed;
     const share = await takeShare(call, signal);
     if (share.kind === "wait") {
       return { ...unavailable("the request budget is used up", share.ms), waitsFor: "throttled" };
@@ -103,7 +105,8 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
         origin: call.service.origin,
         request: authorised.http,
         send: call.send,
-        identity: authorised.identity,
+        grant: authorised.grant,
+        isSigned: authorised.signedAtMs !== null,
         secrets: [...authorised.secrets, ...(call.secrets ?? [])],
         endpoint: call.service.endpoint,
         auth: call.service.auth,
@@ -114,9 +117,8 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
     return result;
   }
 
-  async function learn(project: ProjectId, answer: Answer, { forget }: Authorised): Promise<void> {
-    if (answer.cloudTimeMs !== null) offsetMs = answer.cloudTimeMs - clock.nowMs();
-    if (tokenMayBeDead(answer)) forget?.();
+  async function learn(project: ProjectId, answer: Answer, { grant }: Authorised): Promise<void> {
+    if (tokenMayBeDead(answer)) grant.forget?.();
     if (knownError(answer)?.class === "throttled" || answer.status === 429) {
       await budget.penalise(project, answer.retryAfterMs ?? DEFAULT_PENALTY_MS);
     }
@@ -125,10 +127,9 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
   return {
     prepare,
     sendOnce,
-    clockOffsetMs: () => offsetMs,
     async call(call, signal) {
       const first = await once(call, signal);
-      // One more try with a fresh token, never two (ECS API notes §6.1). A signature would be no better.
+      // One more try with the present credentials, never two (ECS API notes §6.1).
       const { again, ...called } = first;
       if (!again) return called;
       const { again: _again, ...second } = await once(call, signal);
@@ -141,13 +142,13 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
     if (prepared.kind === "unavailable") return { ...prepared, again: false };
     const { authorised } = prepared;
     const result = await sendOnce(call, authorised, signal);
-    if (result.kind !== "answered") return { ...unavailableBecause(result), again: false };
+    if (result.kind !== "answered") {
+      return { ...unavailableBecause(result), again: result.kind === "stale" };
+    }
     const { answer } = result;
-    return {
-      kind: "answered",
-      answer,
-      again: authorised.forget !== undefined && tokenMayBeDead(answer),
-    };
+    // A signature would be no better.
+    const again = authorised.grant.forget !== undefined && tokenMayBeDead(answer);
+    return { kind: "answered", answer, again };
   }
 }
 
@@ -155,7 +156,22 @@ export function createCalls({ attempt, authorise, identity, budget, clock }: Cal
 export function unavailableBecause(
   result: Exclude<Attempted, { kind: "answered" }>,
 ): { readonly kind: "unavailable" } & Unavailable {
-  return unavailable(result.message, result.kind === "held" ? result.ms : null);
+  switch (result.kind) {
+    case "held":
+      return result.by === "endpoint"
+        ? unavailable(result.message, result.ms)
+        : heldBack(result.message);
+    case "stale":
+      return heldBack(result.message);
+    case "not-sent":
+    case "unknown":
+      return unavailable(result.message, null);
+  }
+}
+
+/** By our own credentials: whoever waits looks again soon, for they may be put right at any moment. */
+function heldBack(message: string): { readonly kind: "unavailable" } & Unavailable {
+  return { ...unavailable(message, null), heldBack: true };
 }
 
 function unavailable(

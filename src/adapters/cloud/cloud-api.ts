@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CloudApi } from "../../steps/ports/cloud-api.ts";
 import { createAttempt } from "./attempt.ts";
@@ -6,27 +7,32 @@ import { createAuthorise } from "./authorise.ts";
 import { type BreakerState, createEndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
 import { createCalls, type Service } from "./calls.ts";
-import { createConnect } from "./connect.ts";
+import { createClockGuard } from "./clock-guard.ts";
+import { createCloudClock } from "./cloud-clock.ts";
+import { createConnect, type ProxyOf, throughProxy } from "./connect.ts";
 import { identityOf, readCredentials } from "./credentials.ts";
+import type { Send } from "./exchange.ts";
 import { createHttpClient } from "./http.ts";
 import { createImage } from "./images.ts";
 import { createJob } from "./jobs.ts";
 import type { RequestInfo } from "./operation.ts";
 import { createPostOnce } from "./post-once.ts";
-import type { Environment } from "./proxy.ts";
+import { createProbe } from "./probe.ts";
 import { createSign } from "./reinstall.ts";
 import { createLook } from "./servers.ts";
 import type { CloudSettings } from "./settings.ts";
+import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
+import { clockStanding, credentialsStanding, endpointStanding, type Standing } from "./standing.ts";
 import { createStop } from "./stop.ts";
 import { createTokenSource } from "./token.ts";
 
 export interface CloudDeps {
   readonly clock: Clock;
   readonly budget: RequestBudget;
+  /** What the replicas know together of refused credentials. Default: this one counts for itself. */
+  readonly refusals?: SharedRefusals;
   /** Called once for each request that was tried. Must not throw. */
   readonly onRequest?: (info: RequestInfo) => void;
-  /** Where the proxy is looked up when the settings say so. */
-  readonly environment?: Environment;
 }
 
 export interface CloudState {
@@ -41,24 +47,32 @@ export interface CloudState {
 }
 
 export interface CloudAdapter extends CloudApi {
-  /** For readiness and metrics. */
+  /** For metrics. */
   state(): CloudState;
+  /** For readiness: what requests go through, each with its state and cause. */
+  standings(): readonly Standing[];
+  /** Asks the cloud something that changes nothing, if not everything is proven. Spends at most one refusal of our credentials. */
+  probe(project: ProjectId, signal: AbortSignal): Promise<void>;
   /** The cloud's clock against ours, ms it is ahead; null: not known yet. */
   clockOffsetMs(): number | null;
   /** Ends reads under way and closes their connections. A POST in flight is ended by its own signal. */
   close(): Promise<void>;
 }
 
+/** ECS API notes §6.3: "Clock difference over 15 minutes is rejected". */
+const SIGNATURE_WINDOW_MS = 15 * 60_000;
+
 /** The ECS API of one region, over HTTPS. Opens nothing until it is asked. */
 export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudAdapter {
-  const { clock, budget, onRequest = () => {}, environment = process.env } = deps;
+  const { clock, budget, refusals = ALONE, onRequest = () => {} } = deps;
   const { breaker, timeouts, maxAnswerBytes, poolConnections, maxRetryAfterMs } = settings;
   const monotonicMs = () => clock.monotonicMs();
 
+  const proxyOf = proxiesByOrigin(settings);
   const connecting = {
     connectMs: timeouts.connectMs,
     caPem: settings.caPem,
-    proxyEnvironment: settings.proxy ? environment : undefined,
+    proxyOf,
   };
   const http = createHttpClient({
     connect: createConnect(connecting),
@@ -66,16 +80,21 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     maxAnswerBytes,
     poolConnections,
   });
-  const postOnce = createPostOnce({
-    connect: createConnect({ ...connecting, resettable: true }),
-    totalMs: timeouts.postMs,
-    maxAnswerBytes,
-  });
+  const pooled = namingProxy(http.send, proxyOf);
+  const postOnce = namingProxy(
+    createPostOnce({
+      connect: createConnect({ ...connecting, resettable: true }),
+      totalMs: timeouts.postMs,
+      maxAnswerBytes,
+    }),
+    proxyOf,
+  );
 
+  const isSigned = settings.credentials.kind === "ak-sk";
   const authOptions = { failures: breaker.authFailures ?? 2, openMs: breaker.authOpenMs };
   // Two: a password that IAM takes must not make the refusals of its tokens look single.
-  const auth = createAuthBreaker(authOptions, monotonicMs);
-  const login = createAuthBreaker(authOptions, monotonicMs);
+  const auth = createAuthBreaker(authOptions, monotonicMs, isSigned ? refusals : ALONE);
+  const login = createAuthBreaker(authOptions, monotonicMs, refusals);
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
   const iam = endpoint();
@@ -84,18 +103,22 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
       ? null
       : { origin: new URL(settings.imsEndpoint), endpoint: endpoint(), auth };
 
-  const attempt = createAttempt({ clock, maxRetryAfterMs, onRequest });
+  const cloudClock = createCloudClock(clock, settings.signatureWindowMs ?? SIGNATURE_WINDOW_MS);
+  const attempt = createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest });
+  const identity = () => identityOf(readCredentials(settings.credentials));
   const tokens = createTokenSource({
     attempt,
     clock,
-    through: { send: http.send, endpoint: iam, auth: login },
+    through: { send: pooled, endpoint: iam, auth: login },
     iamEndpoint: new URL(settings.iamEndpoint),
+    identity,
   });
   const authorise = createAuthorise(settings.credentials, tokens, clock);
-  const identity = () => identityOf(readCredentials(settings.credentials));
-  const calls = createCalls({ attempt, authorise, identity, budget, clock });
+  const asking = { clock, cloudClock, origin: ecs.origin, endpoint: ecs.endpoint };
+  const clockGuard = isSigned ? createClockGuard({ ...asking, send: pooled, onRequest }) : null;
+  const calls = createCalls({ attempt, authorise, clockGuard, identity, budget, clock });
 
-  const reading = { calls, service: ecs, send: http.send };
+  const reading = { calls, service: ecs, send: pooled };
   const posting = { calls, service: ecs, send: postOnce };
   return {
     look: createLook(reading),
@@ -109,8 +132,45 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
       ims: ims?.endpoint.state() ?? null,
       auth: worse(auth.state(), login.state()),
     }),
-    clockOffsetMs: () => calls.clockOffsetMs(),
+    standings() {
+      const inUse = isSigned ? [auth] : [login, auth];
+      // New ones are noticed here too, where nobody asks for anything.
+      for (const breaker of inUse) breaker.waitMs(identity());
+      return [
+        endpointStanding("ecs", ecs.endpoint),
+        ...(isSigned ? [] : [endpointStanding("iam", iam)]),
+        ...(ims === null ? [] : [endpointStanding("ims", ims.endpoint)]),
+        credentialsStanding(inUse),
+        ...(isSigned ? [clockStanding(cloudClock)] : []),
+      ];
+    },
+    probe: createProbe({ calls, ecs, ims, send: pooled }),
+    clockOffsetMs: () => cloudClock.offsetMs(),
     close: () => http.close(),
+  };
+}
+
+/** Each endpoint's proxy, by its origin. */
+function proxiesByOrigin(settings: CloudSettings): ProxyOf {
+  const { ecsEndpoint: ecs, iamEndpoint: iam, imsEndpoint: ims, proxies = {} } = settings;
+  const byOrigin = new Map<string, URL>();
+  for (const [name, endpoint] of Object.entries({ ecs, iam, ims })) {
+    const proxy = proxies[name as keyof typeof proxies];
+    if (endpoint !== undefined && proxy !== undefined) {
+      byOrigin.set(new URL(endpoint).origin, new URL(proxy));
+    }
+  }
+  return (origin) => byOrigin.get(origin.origin) ?? null;
+}
+
+/** The same, naming the proxy that a request without an answer went through. */
+function namingProxy(send: Send, proxyOf: ProxyOf): Send {
+  return async (origin, request, signal, mayBegin) => {
+    const result = await send(origin, request, signal, mayBegin);
+    const proxy = proxyOf(origin);
+    if (result.kind === "answered" || proxy === null) return result;
+    if (result.message.includes(proxy.origin)) return result;
+    return { ...result, message: `${result.message}${throughProxy(proxy)}` };
   };
 }
 

@@ -3,7 +3,6 @@ import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { Client } from "undici";
 import { deadline } from "./deadline.ts";
-import { type Environment, proxyFor } from "./proxy.ts";
 import { wireOver } from "./wire.ts";
 
 /** An open connection to an origin, TLS included. Nothing of a request has gone over it. */
@@ -19,21 +18,33 @@ export interface ConnectOptions {
   readonly caPem?: string | undefined;
   /** `raw` may be reset at any moment, under TLS too. */
   readonly resettable?: boolean;
-  /** Where the proxy is looked up; absent: go directly. */
-  readonly proxyEnvironment?: Environment | undefined;
+  /** The proxy for an origin, with its credentials; null: go directly. */
+  readonly proxyOf?: ProxyOf | undefined;
 }
 
-export type Stage = "name" | "tcp" | "proxy" | "tls";
+export type ProxyOf = (origin: URL) => URL | null;
 
-/** There is no connection, so nothing can have been sent. */
+/** `proxy`: whatever failed between us and the proxy, its own TLS and its answer to CONNECT included. */
+type Stage = "name" | "tcp" | "proxy" | "tls";
+
+/** There is no connection, so nothing can have been sent. The message says what failed, and at which proxy. */
 export class NotConnected extends Error {
   override readonly name = "NotConnected";
-  readonly stage: Stage;
 
-  constructor(stage: Stage, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.stage = stage;
+  constructor(stage: Stage, proxy: URL | null, message: string, cause?: unknown) {
+    const through = proxy === null ? "" : throughProxy(proxy);
+    super(
+      stage === "proxy" && proxy !== null
+        ? `proxy ${proxy.origin}: ${message}`
+        : `${stage}: ${message}${through}`,
+      { cause },
+    );
   }
+}
+
+/** For messages about what went wrong beyond a proxy. Names it without its credentials. */
+export function throughProxy(proxy: URL): string {
+  return ` (through the proxy ${proxy.origin})`;
 }
 
 export type Connect = (origin: URL, signal: AbortSignal) => Promise<Connection>;
@@ -43,18 +54,16 @@ export function createConnect(options: ConnectOptions): Connect {
   return async function connect(origin, signal) {
     const limit = deadline(options.connectMs, signal);
     const opened: Socket[] = [];
-    let stage: Stage = "name";
+    const proxy = options.proxyOf?.(origin) ?? null;
+    let stage: Stage = proxy === null ? "name" : "proxy";
     const enter = (next: Stage) => {
-      stage = next;
+      if (proxy === null || next === "tls") stage = next;
     };
     try {
-      const proxy =
-        options.proxyEnvironment === undefined ? null : proxyFor(origin, options.proxyEnvironment);
       const over = options.resettable === true ? wireOver : (socket: Socket) => socket;
       const raw = await openTcp(proxy ?? origin, opened, enter, limit.signal);
       let stream = raw;
       if (proxy !== null) {
-        enter("proxy");
         if (proxy.protocol === "https:") {
           stream = await openTls(proxy, over(stream), opened, options.caPem, limit.signal);
         }
@@ -68,13 +77,10 @@ export function createConnect(options: ConnectOptions): Connect {
     } catch (error) {
       for (const socket of opened) socket.destroy();
       if (limit.timedOut()) {
-        throw new NotConnected(stage, `no connection within ${options.connectMs} ms`, error);
+        throw new NotConnected(stage, proxy, `no connection within ${options.connectMs} ms`, error);
       }
-      throw new NotConnected(
-        stage,
-        signal.aborted ? "aborted while connecting" : reason(error),
-        error,
-      );
+      const why = signal.aborted ? "aborted while connecting" : reason(error);
+      throw new NotConnected(stage, proxy, why, error);
     } finally {
       limit.clear();
     }
@@ -147,7 +153,10 @@ async function openTunnel(
     },
     signal,
   });
-  if (statusCode !== 200) throw new Error(`the proxy answered ${statusCode}`);
+  if (statusCode < 200 || statusCode > 299) {
+    const hint = statusCode === 407 ? ": it wants other credentials" : "";
+    throw new Error(`it refused CONNECT to ${authority} with ${statusCode}${hint}`);
+  }
   return socket as Socket;
 }
 

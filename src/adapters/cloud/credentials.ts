@@ -34,7 +34,18 @@ export type CredentialValues =
       readonly domain: string;
     };
 
+/** Never a mixture: the parts are files, and may be replaced while they are read. */
 export function readCredentials(credentials: Credentials): CredentialValues {
+  let values = readOnce(credentials);
+  for (let tries = 0; tries < 3; tries++) {
+    const again = readOnce(credentials);
+    if (JSON.stringify(again) === JSON.stringify(values)) break;
+    values = again;
+  }
+  return values;
+}
+
+function readOnce(credentials: Credentials): CredentialValues {
   return credentials.kind === "ak-sk"
     ? {
         kind: "ak-sk",
@@ -57,6 +68,13 @@ export function identityOf(values: CredentialValues): string {
       ? [values.accessKey, values.secretKey, values.securityToken]
       : [values.username, values.password, values.domain];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** Names an access key, or a user, for all who use it, without holding it: secret key, token and password are no part. */
+export function publicNameOf(values: CredentialValues): string {
+  const parts =
+    values.kind === "ak-sk" ? ["ak", values.accessKey] : ["user", values.domain, values.username];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
 /** What must never appear in a message of ours. */

@@ -36,6 +36,13 @@ export function isAuthenticationFailure(answer: Answer): boolean {
 export function provesAuthentication(answer: Answer): boolean {
   if (isAuthenticationFailure(answer)) return false;
   if (answer.status >= 200 && answer.status < 300 && answer.json !== null) return true;
+  // Whom the cloud forbids something it knows.
+  if (
+    answer.status === 403 &&
+    ["permission", "account"].includes(knownError(answer)?.class ?? "")
+  ) {
+    return true;
+  }
   return /^(Ecs|Pdp)\.|^Common\.(?!0013|0018|1503)/.test(answer.code ?? "");
 }
 
@@ -53,9 +60,9 @@ export function refusalOf(error: KnownError, answer: Answer): Refusal {
 /** An answer that gave nothing usable. */
 export function unavailableBy(answer: Answer): Unavailable {
   const error = knownError(answer);
+  const throttled = error?.class === "throttled" || answer.status === 429;
   return {
-    waitsFor:
-      error?.class === "throttled" || answer.status === 429 ? "throttled" : "cloud-unavailable",
+    waitsFor: answer.refusesOurClock ? "clock-skew" : throttled ? "throttled" : "cloud-unavailable",
     cloudCode: answer.code,
     message: summary(answer),
     retryAfterMs: answer.retryAfterMs,

@@ -1,5 +1,16 @@
 /** What a request is for, as far as budgets, metrics and logs tell requests apart. */
-export const OPERATIONS = ["look", "job", "stop", "reinstall", "token", "image"] as const;
+export const OPERATIONS = [
+  "look",
+  "job",
+  "stop",
+  "reinstall",
+  "token",
+  "image",
+  /** Asks whether endpoint, credentials and clock are right, when nothing else has shown it. */
+  "probe",
+  /** Asks for the cloud's time, without credentials. */
+  "clock",
+] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** What came of a request, for metrics. Closed, so that it may be a label. */

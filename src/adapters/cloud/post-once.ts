@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { Client } from "undici";
-import { type Connect, type Connection, NotConnected } from "./connect.ts";
+import type { Connect, Connection } from "./connect.ts";
 import { deadline } from "./deadline.ts";
 import { type Exchange, exchange, type HttpRequest, type Send } from "./exchange.ts";
 import { MAX_HEADER_BYTES } from "./http.ts";
@@ -44,11 +44,7 @@ async function post(
     connection = await connect(origin, signal);
   } catch (error) {
     // Whatever it was: there was no connection to write to.
-    const stage = error instanceof NotConnected ? `${error.stage}: ` : "";
-    return {
-      kind: "not-sent",
-      message: signal.aborted ? whyAborted() : `${stage}${messageOf(error)}`,
-    };
+    return { kind: "not-sent", message: signal.aborted ? whyAborted() : messageOf(error) };
   }
   let answered = false;
   resetOnDestroy(connection, () => !answered);

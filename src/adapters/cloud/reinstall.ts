@@ -49,6 +49,7 @@ export function createSign({ calls, service, send, reinstallApi }: ReinstallDeps
             case "answered":
               return submissionFrom(result.answer);
             case "held":
+            case "stale":
             case "not-sent":
               return { ...unavailableBecause(result), kind: "not-sent" };
             case "unknown":
@@ -77,8 +78,10 @@ export function submissionFrom(answer: Answer): Submission {
       return { kind: "later", waitsFor: "server-unstable", refusal, retryAfterMs };
     case "later: throttled":
       return { kind: "later", waitsFor: "throttled", refusal, retryAfterMs };
-    case "later: cloud-unavailable":
-      return { kind: "later", waitsFor: "cloud-unavailable", refusal, retryAfterMs };
+    case "later: cloud-unavailable": {
+      const waitsFor = answer.refusesOurClock ? "clock-skew" : "cloud-unavailable";
+      return { kind: "later", waitsFor, refusal, retryAfterMs };
+    }
     case "unknown":
       return unknown(answer);
   }

@@ -11,8 +11,8 @@ export interface CloudSettings {
   readonly credentials: Credentials;
   /** PEM text: certificates to trust *instead of* Node's own. */
   readonly caPem?: string | undefined;
-  /** Go through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`). */
-  readonly proxy: boolean;
+  /** URL of the proxy for each endpoint that is reached through one; with its credentials, if it has any. */
+  readonly proxies?: { readonly [Name in "ecs" | "iam" | "ims"]?: string } | undefined;
   readonly timeouts: Timeouts;
   /** Longest body of an answer. */
   readonly maxAnswerBytes: number;
@@ -31,6 +31,8 @@ export interface CloudSettings {
      */
     readonly authFailures?: number | undefined;
   };
+  /** The cloud refuses a signature whose date is further from its clock (default 15 min, §6.3). */
+  readonly signatureWindowMs?: number | undefined;
   /** Connections kept open for reading, per endpoint. */
   readonly poolConnections: number;
   /** Longest pause that a throttling answer may impose (default 30 min). */

@@ -38,7 +38,11 @@ export function stopFrom(answer: Answer): StopOutcome {
   const error = knownError(answer);
   switch (error?.stop) {
     case "refused":
-      return { kind: "refused", refusal: refusalOf(error, answer) };
+      return {
+        kind: "refused",
+        refusal: refusalOf(error, answer),
+        retryAfterMs: answer.retryAfterMs,
+      };
     case "throttled":
     case "unavailable":
     case undefined:

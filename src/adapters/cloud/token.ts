@@ -3,7 +3,7 @@ import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { Attempt, Attempted, AttemptFn } from "./attempt.ts";
-import { type CredentialValues, identityOf, secretsOf } from "./credentials.ts";
+import { type CredentialValues, identityOf, publicNameOf, secretsOf } from "./credentials.ts";
 import { summary, unavailableBy } from "./error-table.ts";
 
 export type IamUser = Extract<CredentialValues, { kind: "iam-user" }>;
@@ -18,6 +18,8 @@ export interface TokenSource {
   get(project: ProjectId, user: IamUser, signal: AbortSignal): Promise<TokenAnswer>;
   /** This token was refused: the next `get` asks for another. Forgetting an older one changes nothing. */
   forget(project: ProjectId, token: string): void;
+  /** Is this the token that `get` would give? */
+  isCurrent(project: ProjectId, token: string): boolean;
 }
 
 export interface TokenDeps {
@@ -25,6 +27,8 @@ export interface TokenDeps {
   readonly clock: Clock;
   readonly through: Pick<Attempt, "send" | "endpoint" | "auth">;
   readonly iamEndpoint: URL;
+  /** Of the credentials as they are now. */
+  readonly identity: () => string;
 }
 
 /** A token lives 24 h; one about to expire must not be used (ECS API notes §6.1). */
@@ -100,15 +104,17 @@ export function createTokenSource(deps: TokenDeps): TokenSource {
     forget(project, token) {
       if (cache.get(project)?.token === token) cache.delete(project);
     },
+    isCurrent: (project, token) => cache.get(project)?.token === token,
   };
 }
 
 function requestToken(
-  { attempt, through, iamEndpoint }: TokenDeps,
+  { attempt, through, iamEndpoint, identity }: TokenDeps,
   project: ProjectId,
   user: IamUser,
 ): Promise<Attempted> {
   const { username: name, password, domain } = user;
+  const own = identityOf(user);
   const body = {
     auth: {
       identity: {
@@ -131,7 +137,13 @@ function requestToken(
       operation: "token",
       origin: iamEndpoint,
       request,
-      identity: identityOf(user),
+      grant: {
+        identity: own,
+        sharedName: publicNameOf(user),
+        proof: own,
+        isCurrent: () => identity() === own,
+      },
+      isSigned: false,
       secrets: secretsOf(user),
       ...through,
     },
@@ -154,7 +166,10 @@ function readToken(
       waitsFor: "cloud-unavailable",
       cloudCode: null,
       message: `no token: ${result.message}`,
-      retryAfterMs: result.kind === "held" ? result.ms : null,
+      retryAfterMs: result.kind === "held" && result.by === "endpoint" ? result.ms : null,
+      ...(result.kind === "stale" || (result.kind === "held" && result.by === "credentials")
+        ? { heldBack: true }
+        : {}),
     };
   }
   const { answer, headers } = result;

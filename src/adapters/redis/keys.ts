@@ -35,3 +35,8 @@ export const PROJECTS_KEY = "ecs:projects";
 export function evidenceKey(region: string): string {
   return `ecs:evidence:${region}`;
 }
+
+/** Refusals in a row of an access key or a user, all replicas together; `name` is a hash, and the tag of both keys. */
+export function refusalsKey(name: string): string {
+  return `ecs:refusals:{${name}}`;
+}

@@ -183,8 +183,7 @@ describe("the proxy of the environment", () => {
     const origin = await start(answering(answerText("200 OK", '{"job_id":"j-1"}')));
     const proxy = await start(tunnelTo(origin.port));
     const { api } = cloud(origin.url, {
-      proxy: true,
-      environment: { http_proxy: `http://user:pass@127.0.0.1:${proxy.port}` },
+      proxies: { ecs: `http://user:p%40ss@127.0.0.1:${proxy.port}` },
     });
     await api.look(PROJECT, SERVER, signal());
     expect(await api.stop(PROJECT, SERVER, "SOFT", signal())).toEqual({
@@ -192,35 +191,79 @@ describe("the proxy of the environment", () => {
       jobId: "j-1",
     });
     expect(proxy.text().match(/CONNECT 127\.0\.0\.1:\d+ HTTP/g)).toHaveLength(2);
-    expect(proxy.text()).toContain(`Basic ${Buffer.from("user:pass").toString("base64")}`);
+    expect(proxy.text()).toContain(`Basic ${Buffer.from("user:p@ss").toString("base64")}`);
     expect(origin.text()).not.toContain("Basic");
   });
 
-  it("leaves a request unsent when it refuses, hangs up or says nothing", async () => {
+  it.each([
+    ["wants credentials", answer(refusal("407 Proxy Authentication Required")), /with 407/],
+    ["forbids it", answer(refusal("403 Forbidden")), /with 403/],
+    ["does not reach the cloud", answer(refusal("502 Bad Gateway")), /with 502/],
+    ["hangs up", (socket: Socket) => socket.destroy(), /closed/],
+    ["says nothing", () => {}, /no connection within/],
+  ])("leaves a request unsent when it %s, and is named without its password", async (...row) => {
+    const [, onRequest, why] = row;
     const origin = await start({});
-    for (const onRequest of [
-      answer("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"),
-      (socket: Socket) => socket.destroy(),
-      () => {},
-    ]) {
-      const proxy = await start({ onRequest });
-      const { api } = cloud(origin.url, { proxy: true, environment: { HTTP_PROXY: proxy.url } });
-      const signing = await api.sign(PROJECT, SERVER, { userid: "u" }, signal());
-      const sent = signing.kind === "signed" ? await signing.request.send(signal()) : null;
-      expect(sent).toMatchObject({ kind: "not-sent", message: expect.stringMatching(/^proxy: /) });
+    const proxy = await start({ onRequest });
+    const { api } = cloud(origin.url, {
+      proxies: { ecs: `http://me:hidden-pass@127.0.0.1:${proxy.port}` },
+    });
+    const sent = await submit(api);
+    const read = await api.look(PROJECT, SERVER, signal());
+    expect([sent.kind, read.kind]).toEqual(["not-sent", "unreadable"]);
+    for (const message of [messageOf(sent), messageOf(read)]) {
+      expect(message).toContain(`proxy ${proxy.url}: `);
+      expect(message).toMatch(why);
+      expect(message).not.toMatch(/hidden-pass|me:/);
     }
     expect(origin.taken).toHaveLength(0);
   });
 
-  it("is not used without the setting, nor for exempt hosts", async () => {
+  it("is named when nobody listens there", async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { api } = cloud("http://127.0.0.1:9", { proxies: { ecs: url } });
+    const sent = await submit(api);
+    expect([sent.kind, messageOf(sent)]).toEqual([
+      "not-sent",
+      expect.stringMatching(`^proxy ${url}: .*ECONNREFUSED`),
+    ]);
+    expect(messageOf(await api.look(PROJECT, SERVER, signal()))).toContain(`proxy ${url}: `);
+    expect(api.standings()[0]).toMatchObject({ state: "untested" });
+    expect(api.standings()[0]?.cause).toContain(`proxy ${url}: `);
+  });
+
+  it("is named when the tunnel breaks after the request is out", async () => {
+    const origin = await start({ onRequest: (socket) => socket.destroy() });
+    const proxy = await start(tunnelTo(origin.port));
+    const { api } = cloud(origin.url, { proxies: { ecs: proxy.url } });
+    const sent = await submit(api);
+    expect([sent.kind, messageOf(sent)]).toEqual(["unknown", expect.stringContaining(proxy.url)]);
+  });
+
+  it("is not used for an endpoint that has none", async () => {
     const origin = await start(answering(answerText("200 OK", SHOWN)));
-    const environment = { http_proxy: "http://127.0.0.1:9", no_proxy: "127.0.0.1" };
-    const exempt = cloud(origin.url, { proxy: true, environment });
-    const off = cloud(origin.url, { environment: { http_proxy: "http://127.0.0.1:9" } });
-    expect(await exempt.api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "seen" });
-    expect(await off.api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "seen" });
+    const { api } = cloud(origin.url, { proxies: { iam: "http://127.0.0.1:9" } });
+    expect(await api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "unreadable" });
+    const elsewhere = cloud(origin.url, {
+      iamEndpoint: "http://127.0.0.1:9",
+      proxies: { iam: "http://127.0.0.1:9" },
+    });
+    expect(await elsewhere.api.look(PROJECT, SERVER, signal())).toMatchObject({ kind: "seen" });
   });
 });
+
+function refusal(status: string): string {
+  return `HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`;
+}
+
+async function submit(api: Setup["api"]) {
+  const signing = await api.sign(PROJECT, SERVER, { userid: "u" }, signal());
+  return signing.kind === "signed" ? signing.request.send(signal()) : signing;
+}
+
+function messageOf(outcome: object): string {
+  return "message" in outcome && typeof outcome.message === "string" ? outcome.message : "";
+}
 
 function answering(text: string): RawOptions {
   return { onConnection: ({ socket }) => socket.on("data", () => socket.write(text)) };

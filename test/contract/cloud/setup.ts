@@ -2,8 +2,8 @@ import { createCloudApi, type CloudAdapter } from "../../../src/adapters/cloud/c
 import { type RequestBudget, UNLIMITED } from "../../../src/adapters/cloud/budget.ts";
 import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
 import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
-import type { Environment } from "../../../src/adapters/cloud/proxy.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
+import { ALONE, type SharedRefusals } from "../../../src/adapters/cloud/shared-refusals.ts";
 import { type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../../src/simulator/defaults.ts";
 import type { Clock } from "../../../src/steps/ports/clock.ts";
@@ -47,10 +47,10 @@ export function cloudAt(
   changes: Partial<CloudSettings> & {
     readonly clock?: Clock;
     readonly budget?: RequestBudget;
-    readonly environment?: Environment;
+    readonly refusals?: SharedRefusals;
   } = {},
 ): Setup {
-  const { clock = REAL_CLOCK, budget = UNLIMITED, environment = {}, ...settings } = changes;
+  const { clock = REAL_CLOCK, budget = UNLIMITED, refusals = ALONE, ...settings } = changes;
   const requests: RequestInfo[] = [];
   const api = createCloudApi(
     {
@@ -58,7 +58,6 @@ export function cloudAt(
       iamEndpoint: url,
       region: "eu-west-0",
       credentials: KEYS,
-      proxy: false,
       timeouts: { connectMs: 500, headersMs: 500, bodyMs: 500, postMs: 1_000 },
       maxAnswerBytes: 65_536,
       reinstallApi: "v2",
@@ -66,7 +65,7 @@ export function cloudAt(
       poolConnections: 4,
       ...settings,
     },
-    { clock, budget, environment, onRequest: (info) => requests.push(info) },
+    { clock, budget, refusals, onRequest: (info) => requests.push(info) },
   );
   return { api, requests };
 }

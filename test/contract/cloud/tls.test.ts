@@ -47,7 +47,7 @@ describe("the whole adapter over TLS", () => {
   it.each(["http", "https"] as const)("goes through a proxy of %s", async (scheme) => {
     const origin = await start(answering(SHOWN, ACCEPTED), tls);
     const proxy = await start(tunnelTo(origin.port), scheme === "https" ? tls : undefined);
-    const { api } = cloud(origin.url, { proxy: true, environment: { https_proxy: proxy.url } });
+    const { api } = cloud(origin.url, { proxies: { ecs: proxy.url } });
     expect(await api.job(PROJECT, SERVER, JOB, signal())).toMatchObject({ kind: "running" });
     expect(await submit(api)).toEqual({ kind: "accepted", jobId: "j-1" });
     // The proxy sees where, and not a word of what.
@@ -61,8 +61,7 @@ describe("the whole adapter over TLS", () => {
       const origin = await start({}, tls);
       const proxy = await start(tunnelTo(origin.port), scheme === "https" ? tls : undefined);
       const { api } = cloud(origin.url, {
-        proxy: true,
-        environment: { https_proxy: proxy.url },
+        proxies: { ecs: proxy.url },
         timeouts: { connectMs: 500, headersMs: 500, bodyMs: 500, postMs: 400 },
       });
       expect(await submit(api)).toMatchObject({ kind: "unknown" });
@@ -75,12 +74,11 @@ describe("the whole adapter over TLS", () => {
     const stranger = await start({}, tls);
     const proxy = await start(tunnelTo(stranger.port));
     const { api } = cloud("https://ecs.example.invalid", {
-      proxy: true,
-      environment: { https_proxy: proxy.url },
+      proxies: { ecs: proxy.url },
     });
     expect(await submit(api)).toMatchObject({
       kind: "not-sent",
-      message: expect.stringMatching(/^tls: /),
+      message: expect.stringMatching(/^tls: .*through the proxy http:\/\/127\.0\.0\.1:\d+/),
     });
     expect(stranger.text()).toBe("");
   });

@@ -27,7 +27,8 @@ let neighbourRedis: string;
 beforeAll(async () => {
   redis = await startRedis();
   workerRedis = await makeRedisUser(redis.url, "ecs-worker");
-  const keys = [`~ecs:{${DEFAULT_PROJECT_ID}}:*`, "~ecs:evidence:*", "~ecs:projects"];
+  const shared = ["~ecs:evidence:*", "~ecs:projects", "~ecs:refusals:*"];
+  const keys = [`~ecs:{${DEFAULT_PROJECT_ID}}:*`, ...shared];
   narrowRedis = await makeRedisUser(redis.url, "ecs-worker", ["resetkeys", ...keys]);
   operatorRedis = await makeRedisUser(redis.url, "ecs-operator");
   neighbourRedis = await makeRedisUser(redis.url, "ecs-neighbour");

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { createAuthBreaker, type AuthResult } from "../../../../src/adapters/cloud/auth-breaker.ts";
-import { createEndpointBreaker, type Entry } from "../../../../src/adapters/cloud/breaker.ts";
+import {
+  type AuthResult,
+  createAuthBreaker,
+  type Grant,
+} from "../../../../src/adapters/cloud/auth-breaker.ts";
+import { createEndpointBreaker } from "../../../../src/adapters/cloud/breaker.ts";
+import { ALONE, type SharedRefusals } from "../../../../src/adapters/cloud/shared-refusals.ts";
 
 describe("the breaker of an endpoint", () => {
   function setUp() {
@@ -64,23 +69,34 @@ describe("the breaker of an endpoint", () => {
 describe("the breaker of authentication", () => {
   const quiet = new AbortController().signal;
 
-  function setUp() {
+  function setUp(shared: SharedRefusals = ALONE) {
     const clock = { ms: 0 };
-    const breaker = createAuthBreaker({ failures: 2, openMs: 300_000 }, () => clock.ms);
-    const send = async (result: AuthResult, identity = "key-1") =>
-      leave(await breaker.enter(identity, quiet), result);
-    return { clock, breaker, send };
+    const present = { identity: "key-1" };
+    const breaker = createAuthBreaker({ failures: 2, openMs: 300_000 }, () => clock.ms, shared);
+    const grant = (identity = "key-1", more: Partial<Grant> = {}): Grant => ({
+      identity,
+      sharedName: "name",
+      proof: identity,
+      isCurrent: () => present.identity === identity,
+      ...more,
+    });
+    const enter = (identity = "key-1") => breaker.enter(grant(identity), quiet);
+    const send = async (result: AuthResult, one: Grant = grant()) => {
+      leave(await breaker.enter(one, quiet), result);
+      await settled();
+    };
+    return { clock, present, breaker, grant, enter, send };
   }
 
   it("opens at the second failure in a row, for five minutes, for everything", async () => {
-    const { clock, breaker, send } = setUp();
+    const { clock, breaker, enter, send } = setUp();
     await send("proven");
     await send("denied");
     expect(breaker.state()).toBe("closed");
     await send("denied");
     expect(breaker.state()).toBe("open");
     clock.ms = 299_999;
-    expect(await breaker.enter("key-1", quiet)).toEqual({ kind: "wait", ms: 1 });
+    expect(await enter()).toEqual({ kind: "wait", ms: 1 });
   });
 
   it("does not count failures that a success lies between", async () => {
@@ -103,10 +119,10 @@ describe("the breaker of authentication", () => {
   });
 
   it("never lets twenty requests with a wrong key out at once: the sixth would lock it", async () => {
-    const { breaker } = setUp();
+    const { breaker, enter } = setUp();
     let sent = 0;
     const entries = Array.from({ length: 20 }, async () => {
-      const entry = await breaker.enter("key-1", quiet);
+      const entry = await enter();
       if (entry.kind === "go") sent += 1;
       await Promise.resolve();
       leave(entry, "denied");
@@ -117,44 +133,217 @@ describe("the breaker of authentication", () => {
   });
 
   it("lets all go on together as soon as the first has proven the key", async () => {
-    const { breaker } = setUp();
-    const first = await breaker.enter("key-1", quiet);
-    const others = [breaker.enter("key-1", quiet), breaker.enter("key-1", quiet)];
+    const { enter } = setUp();
+    const first = await enter();
+    const others = [enter(), enter()];
     leave(first, "proven");
     expect((await Promise.all(others)).map(({ kind }) => kind)).toEqual(["go", "go"]);
   });
 
+  it("lets a few go after the first success, more after each: what the first proved may not hold", async () => {
+    const { enter } = setUp();
+    const first = await enter();
+    let out = 0;
+    const others = Array.from({ length: 40 }, async () => {
+      const entry = await enter();
+      out += entry.kind === "go" ? 1 : 0;
+      return entry;
+    });
+    leave(first, "proven");
+    await settled();
+    expect(out).toBe(2);
+    // Both are refused: the others wait for one that tries alone, and that is refused too.
+    for (const one of await Promise.all(others.slice(0, 2))) leave(one, "denied");
+    await settled();
+    expect(out).toBe(2);
+    expect((await Promise.all(others)).filter(({ kind }) => kind === "go")).toHaveLength(2);
+  });
+
+  it("counts nobody out any more when the key was taken often enough", async () => {
+    const { enter, send } = setUp();
+    for (let i = 0; i < 20; i += 1) await send("proven");
+    const many = await Promise.all(Array.from({ length: 200 }, () => enter()));
+    expect(many.every(({ kind }) => kind === "go")).toBe(true);
+  });
+
   it("waits for one probe, not for a queue of them", async () => {
-    const { breaker } = setUp();
-    const first = await breaker.enter("key-1", quiet);
-    const others = [breaker.enter("key-1", quiet), breaker.enter("key-1", quiet)];
+    const { enter } = setUp();
+    const first = await enter();
+    const others = [enter(), enter()];
+    await settled();
     leave(first, "neither");
     expect((await Promise.all(others)).map(({ kind }) => kind)).toEqual(["go", "wait"]);
   });
 
   it("stops waiting when the caller gives up", async () => {
-    const { breaker } = setUp();
-    await breaker.enter("key-1", quiet);
+    const { breaker, enter, grant } = setUp();
+    await enter();
     const controller = new AbortController();
-    const waiting = breaker.enter("key-1", controller.signal);
+    const waiting = breaker.enter(grant(), controller.signal);
     controller.abort();
     expect((await waiting).kind).toBe("wait");
   });
 
   it("starts anew with new credentials, and takes no late word about the old ones", async () => {
-    const { breaker, send } = setUp();
+    const { breaker, enter, grant, present, send } = setUp();
     await send("proven");
-    const late = await breaker.enter("key-1", quiet);
+    const late = await enter();
     await send("denied");
     await send("denied");
     expect(breaker.waitMs("key-1")).toBe(300_000);
-    await send("proven", "key-2");
+    present.identity = "key-2";
+    await send("proven", grant("key-2"));
     leave(late, "denied");
-    await send("denied", "key-2");
+    await send("denied", grant("key-2"));
     expect(breaker.waitMs("key-2")).toBe(0);
+  });
+
+  it("sends nothing with credentials that were replaced, so that old and new cannot take turns", async () => {
+    const { breaker, enter, grant, present, send } = setUp();
+    const first = await enter();
+    const signedBefore = [enter(), enter(), enter()];
+    await settled();
+    present.identity = "key-2";
+    await send("proven", grant("key-2"));
+    leave(first, "denied");
+    expect(await Promise.all(signedBefore)).toEqual(signedBefore.map(() => ({ kind: "stale" })));
+    expect(breaker.seen()).toEqual({ proven: true, why: null });
+  });
+
+  it("does not count a refusal that the clocks explain, but proves by one request again", async () => {
+    const { breaker, enter, send } = setUp();
+    await send("proven");
+    for (let i = 0; i < 5; i += 1) await send("clock");
+    expect([breaker.state(), breaker.seen()]).toEqual(["closed", { proven: false, why: null }]);
+    const first = await enter();
+    const second = enter();
+    await settled();
+    leave(first, "neither");
+    expect((await second).kind).toBe("go");
+  });
+
+  describe("with tokens", () => {
+    /** The service's tokens, of which one is the present. */
+    function tokens() {
+      const rig = setUp();
+      const cache = { token: "t1" as string | null, dropped: 0 };
+      const holding = (token: string) =>
+        rig.grant("key-1", {
+          proof: token,
+          isCurrent: () => cache.token === token,
+          forget() {
+            cache.dropped += 1;
+            cache.token = null;
+          },
+        });
+      return { ...rig, cache, holding };
+    }
+
+    it("takes the refusal of one that was taken before for its death: dropped once, not counted", async () => {
+      const { breaker, cache, holding, send } = tokens();
+      for (let i = 0; i < 20; i += 1) await send("proven", holding("t1"));
+      const many = await Promise.all(
+        Array.from({ length: 8 }, () => breaker.enter(holding("t1"), quiet)),
+      );
+      for (const entry of many) leave(entry, "denied");
+      await settled();
+      expect([cache.dropped, breaker.state(), breaker.seen().why]).toEqual([1, "closed", null]);
+      cache.token = "t2";
+      // One at a time until the new one is proven.
+      const first = await breaker.enter(holding("t2"), quiet);
+      const others = Array.from({ length: 8 }, () => breaker.enter(holding("t2"), quiet));
+      await settled();
+      leave(first, "proven");
+      expect((await others[0])?.kind).toBe("go");
+      expect(breaker.state()).toBe("closed");
+    });
+
+    it("counts the refusal of a fresh one", async () => {
+      const { breaker, cache, holding, send } = tokens();
+      await send("denied", holding("t1"));
+      cache.token = "t2";
+      await send("denied", holding("t2"));
+      expect(breaker.state()).toBe("open");
+    });
+
+    it("says nothing by the refusal of one that was replaced", async () => {
+      const { breaker, cache, holding } = tokens();
+      const late = await breaker.enter(holding("t1"), quiet);
+      cache.token = "t2";
+      leave(late, "denied");
+      await settled();
+      expect(breaker.seen()).toEqual({ proven: false, why: null });
+    });
+  });
+
+  describe("of several replicas", () => {
+    function replicas() {
+      const store = { refusals: 0, turn: false };
+      const shared: SharedRefusals = {
+        look: async () => ({ refusals: store.refusals, forMs: 300_000 }),
+        async refused(_name, atLeast) {
+          store.refusals = Math.max(store.refusals + 1, atLeast);
+          return store.refusals;
+        },
+        async proven() {
+          store.refusals = 0;
+        },
+        async takeTurn() {
+          if (store.turn) return null;
+          store.turn = true;
+          return {
+            async end() {
+              store.turn = false;
+            },
+          };
+        },
+      };
+      return { store, all: Array.from({ length: 6 }, () => setUp(shared)) };
+    }
+
+    it("lets out two refusals together, not two for each", async () => {
+      const { store, all } = replicas();
+      let sent = 0;
+      for (let round = 0; round < 4; round += 1) {
+        const entries = await Promise.all(all.map(({ enter }) => enter()));
+        sent += entries.filter(({ kind }) => kind === "go").length;
+        for (const entry of entries) leave(entry, "denied");
+        await settled();
+      }
+      expect([sent, store.refusals]).toEqual([2, 2]);
+      expect(all.map(({ breaker }) => breaker.state())).toEqual(all.map(() => "open"));
+    });
+
+    it("goes one at a time where another was refused, until one is taken", async () => {
+      const { store, all } = replicas();
+      const [one, other] = all;
+      if (one === undefined || other === undefined) throw new Error("no replicas");
+      for (let i = 0; i < 20; i += 1) await other.send("proven");
+      await one.send("denied");
+      const first = await other.enter();
+      const second = other.enter();
+      await settled();
+      leave(first, "proven");
+      expect([(await second).kind, store.refusals]).toEqual(["go", 0]);
+    });
+
+    it("forgets the refusals when the credentials are replaced", async () => {
+      const { store, all } = replicas();
+      const [one] = all;
+      await one?.send("denied");
+      await one?.send("denied");
+      if (one !== undefined) one.present.identity = "key-2";
+      expect((await one?.enter("key-2"))?.kind).toBe("go");
+      expect(store.refusals).toBe(0);
+    });
   });
 });
 
-function leave<R>(entry: Entry<R>, result: R): void {
-  if (entry.kind === "go") entry.leave(result);
+/** Lets everything that is settled have its effect. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function leave<R>(entry: { kind: string; leave?: (result: R) => void }, result: R): void {
+  entry.leave?.(result);
 }

@@ -1,0 +1,40 @@
+import type { Clock } from "../../steps/ports/clock.ts";
+
+/** The cloud's clock, as its answers (header `Date`) tell it. Durations in milliseconds. */
+export interface CloudClock {
+  /**
+   * How far the cloud is ahead of us now; null: no answer has told yet. Goes on from the last answer by the monotonic
+   * clock: when our own clock jumps, or is put right, this shows it at once.
+   */
+  offsetMs(): number | null;
+  learn(cloudTimeMs: number): void;
+  /** Would a signature made now be refused for its date alone? */
+  isTooFar(): boolean;
+  /** Is that why a request was refused whose answer said this time? */
+  explains(cloudTimeMs: number | null): boolean;
+}
+
+/** `Date` has whole seconds, a signature too, and the exchange takes a while. */
+const IMPRECISION_MS = 5_000;
+
+/** `windowMs`: a signature is refused when its date is further from the cloud's clock (ECS API notes §6.3). */
+export function createCloudClock(
+  clock: Pick<Clock, "nowMs" | "monotonicMs">,
+  windowMs: number,
+): CloudClock {
+  /** The cloud's time at monotonic zero. */
+  let originMs: number | null = null;
+  const limitMs = Math.max(windowMs - IMPRECISION_MS, windowMs / 2);
+
+  const offsetMs = () =>
+    originMs === null ? null : Math.round(originMs + clock.monotonicMs() - clock.nowMs());
+  return {
+    offsetMs,
+    learn(cloudTimeMs) {
+      originMs = cloudTimeMs - clock.monotonicMs();
+    },
+    isTooFar: () => Math.abs(offsetMs() ?? 0) >= limitMs,
+    explains: (cloudTimeMs) =>
+      cloudTimeMs !== null && Math.abs(cloudTimeMs - clock.nowMs()) >= limitMs,
+  };
+}

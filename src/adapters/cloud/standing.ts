@@ -1,0 +1,46 @@
+import type { AuthBreaker } from "./auth-breaker.ts";
+import type { EndpointBreaker } from "./breaker.ts";
+import { clockSkewText } from "./clock-guard.ts";
+import type { CloudClock } from "./cloud-clock.ts";
+
+/** `untested`: nothing has shown yet that it works, nor that it does not. */
+export interface Standing {
+  readonly name: "ecs" | "iam" | "ims" | "credentials" | "clock";
+  readonly state: "up" | "untested" | "down";
+  /** For people; null while it is up. Holds no secret. */
+  readonly cause: string | null;
+}
+
+export function endpointStanding(name: "ecs" | "iam" | "ims", breaker: EndpointBreaker): Standing {
+  const { lived, why } = breaker.seen();
+  const state = breaker.state() === "open" ? "down" : lived ? "up" : "untested";
+  const causes = { up: null, down: "the API does not answer", untested: "no answer yet" } as const;
+  const cause = causes[state];
+  return { name, state, cause: cause === null ? null : withReason(cause, why) };
+}
+
+/** Of both breakers: the log-in's, where tokens are used, and that of the API. */
+export function credentialsStanding(breakers: readonly AuthBreaker[]): Standing {
+  const name = "credentials";
+  const refused = breakers.find((one) => one.seen().why !== null || one.state() === "open");
+  if (refused !== undefined) {
+    const stopped = refused.state() === "open" ? "; nothing is sent" : "";
+    const cause = withReason(`the cloud refuses our credentials${stopped}`, refused.seen().why);
+    return { name, state: "down", cause };
+  }
+  return breakers.every((one) => one.seen().proven)
+    ? { name, state: "up", cause: null }
+    : { name, state: "untested", cause: "not accepted yet" };
+}
+
+export function clockStanding(cloudClock: CloudClock): Standing {
+  const offsetMs = cloudClock.offsetMs();
+  if (offsetMs === null) return { name: "clock", state: "untested", cause: "not compared yet" };
+  return cloudClock.isTooFar()
+    ? { name: "clock", state: "down", cause: `clock-skew: ${clockSkewText(offsetMs)}` }
+    : { name: "clock", state: "up", cause: null };
+}
+
+function withReason(cause: string, why: string | null): string {
+  return why === null || why === "" ? cause : `${cause} (${why})`;
+}

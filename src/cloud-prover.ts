@@ -1,0 +1,67 @@
+import type { CloudAdapter } from "./adapters/cloud/cloud-api.ts";
+import type { ProjectId } from "./contract/ids.ts";
+import type { Clock } from "./steps/ports/clock.ts";
+
+export interface CloudProverOptions {
+  readonly cloud: Pick<CloudAdapter, "standings" | "probe">;
+  /** The project that is asked about. */
+  readonly project: ProjectId;
+  readonly clock: Pick<Clock, "monotonicMs">;
+  /** Between two questions while our credentials are refused: each may count towards the lock of the key. */
+  readonly refusedPauseMs: number;
+  readonly signal: AbortSignal;
+  readonly onError: (error: unknown) => void;
+}
+
+const LOOK_MS = 1_000;
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Asks the cloud one question at the start, and again, ever more slowly, as long as something is not proven: so a wrong
+ * endpoint, key or clock shows before the first command comes, and a worker without commands learns that the cloud is
+ * back. The breakers hold its questions back like any others; while everything is proven it asks nothing.
+ */
+export function createCloudProver(options: CloudProverOptions) {
+  const { cloud, project, clock, refusedPauseMs, signal, onError } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let nextMs = 0;
+  let pauseMs = FIRST_PAUSE_MS;
+  let asking = false;
+  let before = "";
+
+  async function look(): Promise<void> {
+    const standings = cloud.standings();
+    const now = standings.map(({ name, state }) => `${name} ${state}`).join();
+    const refused = standings.some(({ name, state }) => name === "credentials" && state === "down");
+    if (now !== before) {
+      // Refused now: no second refusal for curiosity. Anything else, new credentials perhaps: ask soon.
+      pauseMs = refused ? refusedPauseMs : FIRST_PAUSE_MS;
+      if (before !== "") nextMs = clock.monotonicMs() + pauseMs;
+      before = now;
+    }
+    if (asking || standings.every(({ state }) => state === "up")) return;
+    if (clock.monotonicMs() < nextMs) return;
+    asking = true;
+    try {
+      await cloud.probe(project, signal);
+    } catch (error) {
+      onError(error);
+    } finally {
+      asking = false;
+      nextMs = clock.monotonicMs() + pauseMs;
+      pauseMs = Math.max(pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
+    }
+  }
+
+  return {
+    start(): void {
+      void look();
+      timer = setInterval(() => void look(), LOOK_MS);
+      timer.unref();
+    },
+    stop(): void {
+      clearInterval(timer);
+    },
+  };
+}
