@@ -48,11 +48,12 @@ export function serverRoutes(state: CloudState): Route[] {
 const MAX_PAGE = 1_000;
 
 /** Many servers in one call: `limit` at most 1 000, default 25; `offset` is the page, from 1 (ECS API reference notes §12). */
-function serverPage(state: CloudState, { params, query, refuse }: Call) {
+function serverPage(state: CloudState, call: Call) {
+  const { params, query } = call;
   const limit = Number(query.get("limit") ?? 25);
   const page = Number(query.get("offset") ?? 1);
   const isWhole = [limit, page].every((one) => Number.isSafeInteger(one) && one > 0);
-  if (!isWhole || limit > MAX_PAGE) return refuse({ code: "Ecs.0005" });
+  if (!isWhole || limit > MAX_PAGE) return call.refuse({ code: "Ecs.0005" });
   const all = [...state.servers.values()].filter(({ projectId }) => projectId === params.project);
   const servers = all.slice((page - 1) * limit, page * limit);
   return jsonAnswer(200, {
