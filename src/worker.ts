@@ -189,6 +189,11 @@ export function createWorker(deps: WorkerDeps): Worker {
   ): Promise<Disposition> {
     const death = deathOf(delivery.headers);
     if (kind === "command") {
+      if (isOfTheQueue(death) && death?.expirationMs === null) {
+        // A policy is at work: whoever runs the broker should hear of it beside the emitter.
+        const { messageId } = delivery;
+        journal.trouble("the broker took a command out of its queue", { messageId, ...death });
+      }
       return takeRaw(createAdmitUndeliverable(deps, death), delivery, {
         arrivedAtMs: came?.arrivedAtMs ?? clock.nowMs(),
         redelivered: true,

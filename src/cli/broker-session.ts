@@ -1,7 +1,8 @@
-import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
-import { logIn } from "../adapters/amqp/log-in.ts";
+import type { ChannelModel, ConfirmChannel } from "amqplib";
+import { openModel } from "../adapters/amqp/opening.ts";
 import type { Config } from "../config/assemble.ts";
 import { maskedUrl } from "../config/masked.ts";
+import { tlsMaterial } from "../config/rotation.ts";
 import { ProgressEvent } from "../contract/event.ts";
 import type { ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./io.ts";
@@ -94,29 +95,24 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
 
 async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
   const failures: string[] = [];
+  const { tls, connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds } = amqp;
+  const { servername } = tls;
+  const settings = {
+    connectTimeoutMs,
+    rpcTimeoutMs,
+    heartbeatSeconds,
+    tls: { ...tlsMaterial(tls)(), ...(servername !== undefined && { servername }) },
+  };
   for (const url of amqp.urlsNow()) {
+    const socket = new AbortController();
     try {
-      const options = { ...socketOptions(amqp), ...logIn(url) };
-      return await connect(withHeartbeat(url, amqp.heartbeatSeconds), options);
+      return await openModel("ecs-reinstall-cli", url, settings, socket.signal);
     } catch (error) {
+      socket.abort();
       failures.push(`${withoutUser(url)}: ${reason(error)}`);
     }
   }
   throw new CliFailure(`cannot reach a broker (AMQP_URL, AMQP_HOST): ${failures.join("; ")}`);
-}
-
-function socketOptions({ tls, connectTimeoutMs }: Config["amqp"]) {
-  return {
-    timeout: connectTimeoutMs,
-    noDelay: true,
-    rejectUnauthorized: true,
-    clientProperties: { connection_name: "ecs-reinstall-cli" },
-    ...(tls.caPem && { ca: tls.caPem() }),
-    ...(tls.certPem && { cert: tls.certPem() }),
-    ...(tls.keyPem && { key: tls.keyPem() }),
-    ...(tls.passphrase && { passphrase: tls.passphrase() }),
-    ...(tls.servername !== undefined && { servername: tls.servername }),
-  };
 }
 
 function confirmedPublish(
@@ -148,12 +144,6 @@ async function within<T>(work: Promise<T>, amqp: Config["amqp"], lost: Promise<n
   } finally {
     clearTimeout(timer);
   }
-}
-
-function withHeartbeat(url: string, seconds: number): string {
-  const parsedUrl = new URL(url);
-  parsedUrl.searchParams.set("heartbeat", String(seconds));
-  return parsedUrl.href;
 }
 
 function withoutUser(url: string): string {

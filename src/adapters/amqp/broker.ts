@@ -149,10 +149,10 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     const refused = policies.report.objections.filter((objection) => objection.refused);
     const errors = [
       topologyProblem?.message,
-      refused[0]?.message,
       ...connections.map(({ lastError }) => lastError),
       ...seen.map(({ lastError }) => lastError),
       publisher.lastError,
+      refused.length === 0 ? null : refused.map(({ message }) => message).join("; "),
     ];
     return {
       ready:

@@ -13,7 +13,7 @@ import { asError, within } from "./waiting.ts";
 export async function openModel(
   name: string,
   url: string,
-  settings: AmqpSettings & { readonly tls?: AmqpAccess["tls"] },
+  settings: Pick<AmqpSettings, "connectTimeoutMs" | "rpcTimeoutMs" | "heartbeatSeconds" | "tls">,
   signal: AbortSignal,
 ): Promise<ChannelModel> {
   const { connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds, tls } = settings;
