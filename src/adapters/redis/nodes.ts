@@ -27,7 +27,7 @@ export function primariesOf(redis: RedisClient): readonly Redis[] {
 export async function whenConnected(redis: RedisClient): Promise<void> {
   await Promise.all(
     primariesOf(redis).map(async (node) => {
-      if (node.status === "ready" || node.status === "end") return;
+      if (!["connecting", "connect"].includes(node.status)) return;
       await new Promise<void>((resolve) => {
         node.once("ready", resolve);
         node.once("end", resolve);
