@@ -18,7 +18,9 @@ export interface BrokerSession {
   publish(command: {
     readonly id: string;
     readonly body: Buffer;
-    readonly replyTo?: string;
+    readonly replyTo?: string | undefined;
+    /** Goes with `replyTo`; else the id. */
+    readonly correlationId?: string | undefined;
   }): Promise<void>;
   /** Rejects when the connection ends before `close` is called. */
   readonly lost: Promise<never>;
@@ -63,7 +65,7 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
       await within(consume, amqp, lost);
       return queue;
     },
-    async publish({ id, body, replyTo }) {
+    async publish({ id, body, replyTo, correlationId = id }) {
       const { commandsExchange } = amqp.names;
       let returned = false;
       channel.once("return", () => {
@@ -76,7 +78,7 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
         contentType: "application/json",
         timestamp: Math.floor(Date.now() / 1000),
         appId: "ecs-reinstall-cli",
-        ...(replyTo !== undefined && { replyTo, correlationId: id }),
+        ...(replyTo !== undefined && { replyTo, correlationId }),
       });
       await within(confirmed, amqp, lost);
       // The return comes before the confirm, which is an ack all the same.

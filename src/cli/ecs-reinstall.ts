@@ -1,13 +1,33 @@
 #!/usr/bin/env node
+import { basename, relative } from "node:path";
 import { openBrokerSession } from "./broker-session.ts";
+import type { EndingSignal } from "./exit-signals.ts";
 import { runCli } from "./program.ts";
+import { createStandardStreams } from "./standard-streams.ts";
 import { openStoreSession } from "./store-session.ts";
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly EndingSignal[];
+
+const code = await runCli(process.argv.slice(2), {
   env: process.env,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  program: programName(),
+  ...createStandardStreams(),
   openBroker: openBrokerSession,
   openStore: openStoreSession,
   fetch: (url) => fetch(url, { signal: AbortSignal.timeout(10_000) }),
+  onSignal(listener) {
+    for (const signal of SIGNALS) process.once(signal, listener);
+    return () => {
+      for (const signal of SIGNALS) process.off(signal, listener);
+    };
+  },
 });
+process.exitCode = code;
+// Interrupted: whatever is still being waited for, a connection for example, is not waited for.
+if (code > 128) process.stderr.write("", () => process.exit(code));
+
+/** As it was called: on the PATH, as in the image, or by its file. */
+function programName(): string {
+  const script = process.argv[1] ?? "";
+  return basename(script) === "ecs-reinstall" ? "ecs-reinstall" : `node ${relative("", script)}`;
+}

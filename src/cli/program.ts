@@ -9,7 +9,7 @@ import { sendCommand } from "./send.ts";
 import { simulateCommand } from "./simulate.ts";
 import { workerCommand } from "./worker.ts";
 
-/** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration. */
+/** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration, above 128 ended by a signal. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   try {
     await createProgram(io).parseAsync([...args], { from: "user" });
@@ -44,7 +44,7 @@ function createProgram(io: CliIo): Command {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);
     program.addCommand(command);
   }
-  return program.addCommand(simulateCommand());
+  return program.addCommand(simulateCommand(io));
 }
 
 function versionOfPackage(): string {

@@ -3,27 +3,12 @@ import { CommandBody, MAX_COMMAND_BYTES } from "../contract/command.ts";
 import { CommandId, type ServerId } from "../contract/ids.ts";
 import { withoutAbsent } from "../core/absent-fields.ts";
 import { strangersOf } from "../core/unknown-fields.ts";
+import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "../core/user-data.ts";
 import { CliFailure, EXIT_USAGE } from "./io.ts";
+import type { SendField } from "./send-fields.ts";
 
-/** The options of `send` that make the body, as commander gives them. */
-export interface BodyFlags {
-  readonly server?: string;
-  readonly project?: string;
-  readonly keyname?: string;
-  readonly userid?: string;
-  readonly mode?: string;
-  /** Base64. */
-  readonly userData?: string;
-  readonly id?: string;
-  readonly reason?: string;
-  readonly source?: string;
-  readonly onBusy?: string;
-  readonly dryRun?: boolean;
-  readonly expiresAt?: string;
-  readonly observedAt?: string;
-  /** A whole body instead of the others. */
-  readonly file?: unknown;
-}
+/** The options of `send` as commander gives them; `file`: a whole body instead of the others. */
+export type BodyFlags = Readonly<Record<string, unknown>> & { readonly file?: unknown };
 
 export interface ReadyCommand {
   readonly id: string;
@@ -31,76 +16,71 @@ export interface ReadyCommand {
   readonly body: Buffer;
 }
 
-/** Which option a field of the body comes from, for messages. */
-const OPTIONS: Readonly<Record<string, string>> = {
-  server_id: "--server",
-  project_id: "--project",
-  command_id: "--id",
-  on_busy: "--on-busy",
-  expires_at: "--expires-at",
-  observed_at: "--observed-at",
-  source: "--source",
-  reason: "--reason",
-  dry_run: "--dry-run",
-  "os-reinstall": "--keyname, --userid, --user-data",
-  "os-reinstall.keyname": "--keyname",
-  "os-reinstall.userid": "--userid",
-  "os-reinstall.mode": "--mode",
-  "os-reinstall.metadata.user_data": "--user-data",
-};
-
 /** The message body for the options, checked as the worker will check it. Throws wrong usage by option name. */
-export function commandFrom(flags: BodyFlags): ReadyCommand {
+export function commandFrom(
+  flags: BodyFlags,
+  fields: readonly SendField[],
+  userDataCheck: UserDataCheck,
+): ReadyCommand {
   const fromFile = flags.file !== undefined;
-  const body = fromFile ? fileBody(flags) : flagsBody(flags);
-  const { fields } = withoutAbsent(body);
-  const [misspelt] = strangersOf(fields).misspelt;
-  if (misspelt !== undefined) {
-    throw new CliFailure(`--file: ${misspelt.path} ${misspelt.message}`, EXIT_USAGE);
-  }
-  const checked = CommandBody.safeParse(fields);
+  const body = fromFile ? fileBody(flags) : flagsBody(flags, fields);
+  const refuse = (path: string, problem: string) => {
+    const where = fromFile ? `--file: ${path || "the body"}` : optionFor(path, fields);
+    throw new CliFailure(`${where} ${problem}`, EXIT_USAGE);
+  };
+  const present = withoutAbsent(body).fields;
+  const [misspelt] = strangersOf(present).misspelt;
+  if (misspelt !== undefined) return refuse(misspelt.path, misspelt.message);
+  const checked = CommandBody.safeParse(present);
   if (!checked.success) {
     const [issue] = checked.error.issues;
-    const path = issue?.path.join(".") ?? "";
-    const where = fromFile ? `--file: ${path || "the body"}` : (OPTIONS[path] ?? path);
-    const isMissing = issue?.code === "invalid_type" && valueAt(fields, issue.path) === undefined;
-    throw new CliFailure(`${where} ${isMissing ? "is missing" : issue?.message}`, EXIT_USAGE);
+    const isMissing = issue?.code === "invalid_type" && valueAt(present, issue.path) === undefined;
+    const problem = isMissing ? "is missing" : (issue?.message ?? "is malformed");
+    return refuse(issue?.path.join(".") ?? "", problem);
+  }
+  const objection = userDataProblem(checked.data["os-reinstall"].metadata?.user_data);
+  if (objection !== null && userDataCheck === "strict") {
+    return refuse(USER_DATA_PATH, `${objection.message} (USER_DATA_CHECK=lax sends it)`);
   }
   const bytes = Buffer.from(JSON.stringify(body));
   if (bytes.length > MAX_COMMAND_BYTES) {
     const message = `the command has ${bytes.length} bytes; at most ${MAX_COMMAND_BYTES} are taken`;
     throw new CliFailure(message, EXIT_USAGE);
   }
-  return { id: body.command_id, serverId: checked.data.server_id, body: bytes };
+  return { id: String(body["command_id"]), serverId: checked.data.server_id, body: bytes };
 }
 
-function flagsBody(flags: BodyFlags) {
-  const { userData } = flags;
-  return {
-    command_id: flags.id ?? newId(),
-    ...(flags.project !== undefined && { project_id: flags.project }),
-    server_id: flags.server,
-    "os-reinstall": {
-      ...(flags.keyname !== undefined && { keyname: flags.keyname }),
-      ...(flags.userid !== undefined && { userid: flags.userid }),
-      ...(flags.mode !== undefined && { mode: flags.mode }),
-      ...(userData !== undefined && { metadata: { user_data: userData } }),
-    },
-    ...(flags.onBusy !== undefined && { on_busy: flags.onBusy }),
-    ...(flags.expiresAt !== undefined && { expires_at: flags.expiresAt }),
-    ...(flags.observedAt !== undefined && { observed_at: flags.observedAt }),
-    ...(flags.source !== undefined && { source: flags.source }),
-    ...(flags.reason !== undefined && { reason: flags.reason }),
-    ...(flags.dryRun === true && { dry_run: true }),
-  };
+type Tree = Record<string, unknown>;
+
+function flagsBody(flags: BodyFlags, fields: readonly SendField[]): Tree {
+  const body: Tree = { command_id: newId(), "os-reinstall": {} };
+  for (const { path, option } of fields) {
+    const value = flags[option.attributeName()];
+    if (value !== undefined) put(body, path, value);
+  }
+  return body;
 }
 
-function fileBody({ file, id }: BodyFlags) {
+function put(tree: Tree, [first = "", ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) tree[first] = value;
+  else put((tree[first] ??= {}) as Tree, rest, value);
+}
+
+function fileBody({ file, id }: BodyFlags): Tree {
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     throw new CliFailure("--file must hold one JSON object", EXIT_USAGE);
   }
-  const said = CommandId.safeParse((file as { command_id?: unknown }).command_id);
+  const said = CommandId.safeParse((file as Tree)["command_id"]);
   return { ...file, command_id: id ?? (said.success ? said.data : newId()) };
+}
+
+/** Which options a path of the body comes from: of an object, the ways to log in. */
+function optionFor(path: string, fields: readonly SendField[]): string {
+  if (path === "os-reinstall") return "--keyname, --userid, --user-data";
+  const field = fields.find(
+    (one) => path === one.path.join(".") || path.startsWith(`${one.path.join(".")}.`),
+  );
+  return field?.option.long ?? path;
 }
 
 function newId(): string {

@@ -1,76 +1,104 @@
 import { Command, Option } from "commander";
 import { loadAmqp } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
-import { OnBusy } from "../contract/command.ts";
 import { FINAL_EVENTS, type ProgressEvent } from "../contract/event.ts";
-import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { eventLine } from "./event-line.ts";
 import { CliFailure, type CliIo, EXIT_CONFIG } from "./io.ts";
-import { base64File, jsonFile, matching, seconds } from "./option-values.ts";
+import { untilInterrupted } from "./interruption.ts";
+import { jsonFile, seconds } from "./option-values.ts";
 import { type BodyFlags, commandFrom, type ReadyCommand } from "./send-body.ts";
+import { type SendField, sendFields } from "./send-fields.ts";
 
-interface SendFlags extends BodyFlags {
+type SendFlags = BodyFlags & {
   readonly wait?: boolean;
   readonly json?: boolean;
   readonly timeout: number;
-}
+  readonly replyTo?: string;
+  readonly correlationId?: string;
+};
 
 /** `ecs-reinstall send`: publishes one command, and follows it if asked. */
 export function sendCommand(io: CliIo): Command {
-  const whole = ["server", "project", "keyname", "userid", "mode", "userData", "reason", "source"];
-  const more = ["onBusy", "dryRun", "expiresAt", "observedAt"];
-  return new Command("send")
-    .description("publish a reinstall command to AMQP_URL")
-    .option("--server <id>", "server to reinstall", matching(ServerId))
-    .option("--project <id>", "its project; else the worker's default", matching(ProjectId))
-    .option("--keyname <name>", "SSH key pair to log in with")
-    .option("--userid <id>", "IAM user that owns the key pair")
-    .option("--user-data <file>", "cloud-init payload", base64File)
-    .addOption(new Option("--mode <mode>", "as the API takes it").choices(["withStopServer"]))
-    .option("--id <id>", "command id: sending it twice is sending it once", matching(CommandId))
-    .option("--reason <text>", "why, for people")
-    .option("--source <text>", "who asks, for people")
-    .addOption(
-      new Option("--on-busy <what>", "when another command has the server").choices(OnBusy.options),
-    )
-    .option("--expires-at <time>", "do not start after this (RFC 3339)")
-    .option("--observed-at <time>", "when the fault was seen (RFC 3339)")
-    .option("--dry-run", "check everything, change nothing")
+  const fields = sendFields();
+  const command = new Command("send").description("publish a reinstall command to AMQP_URL");
+  for (const { option } of fields) command.addOption(option);
+  const whole = fields.map(({ option }) => option.attributeName()).filter((name) => name !== "id");
+  return command
     .addOption(
       new Option("--file <file>", "the whole command as JSON, instead of the options above")
         .argParser(jsonFile)
-        .conflicts([...whole, ...more]),
+        .conflicts(whole),
     )
-    .option("--wait", "print the command's events until it ends: exit 0 on succeeded or planned")
+    .option("--reply-to <queue>", "queue that also gets the final event")
+    .option("--correlation-id <text>", "goes with it; else the command id")
+    .addOption(
+      new Option(
+        "--wait",
+        "print the command's events until it ends: exit 0 on succeeded or planned",
+      ).conflicts(["replyTo"]),
+    )
     .option("--timeout <seconds>", "longest wait", seconds, 3600)
     .option("--json", "print events as JSON, one a line")
-    .action((flags: SendFlags) => send(flags, io));
+    .action((flags: SendFlags) => send(flags, fields, io));
 }
 
-async function send(flags: SendFlags, io: CliIo): Promise<void> {
-  const command = commandFrom(flags);
+async function send(flags: SendFlags, fields: readonly SendField[], io: CliIo): Promise<void> {
+  const userDataCheck = io.env["USER_DATA_CHECK"] === "lax" ? "lax" : "strict";
+  const command = commandFrom(flags, fields, userDataCheck);
   const loaded = loadAmqp(io.env);
   if (loaded.kind === "invalid") {
     io.err(`${formatProblems(loaded.problems)}\n`);
     throw new CliFailure("", EXIT_CONFIG);
   }
-  const session = await io.openBroker(loaded.amqp);
-  try {
-    if (flags.wait === true) return await publishAndWait(command, session, flags, io);
-    await session.publish(command);
-    io.out(`${command.id}\n`);
-  } finally {
-    await session.close();
+  const sending: Sending = { command, flags, io, sent: "no" };
+  const words = () => interruptedWords(sending);
+  await untilInterrupted(io, words, async () => {
+    const session = await io.openBroker(loaded.amqp);
+    try {
+      if (flags.wait === true) return await publishAndWait(session, sending);
+      const { replyTo, correlationId } = flags;
+      await publish(session, sending, { replyTo, correlationId });
+      io.out(`${command.id}\n`);
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+interface Sending {
+  readonly command: ReadyCommand;
+  readonly flags: SendFlags;
+  readonly io: CliIo;
+  /** How far it has come, for whoever interrupts it. */
+  sent: "no" | "perhaps" | "yes";
+}
+
+async function publish(
+  session: BrokerSession,
+  sending: Sending,
+  reply: { readonly replyTo?: string | undefined; readonly correlationId?: string | undefined },
+): Promise<void> {
+  sending.sent = "perhaps";
+  await session.publish({ ...sending.command, ...reply });
+  sending.sent = "yes";
+}
+
+function interruptedWords({ sent, command: { id }, io }: Sending): string {
+  const follow = `${io.program} status ${id}`;
+  switch (sent) {
+    case "no":
+      return "interrupted: nothing was sent";
+    case "perhaps":
+      return `interrupted while it was sent: the broker may have it. Ask: ${follow}; or send it again with --id ${id}, which is sending it once`;
+    case "yes":
+      return `interrupted: the command goes on. Follow it: ${follow}`;
   }
 }
 
-async function publishAndWait(
-  command: ReadyCommand,
-  session: BrokerSession,
-  { json, timeout }: SendFlags,
-  io: CliIo,
-): Promise<void> {
+async function publishAndWait(session: BrokerSession, sending: Sending): Promise<void> {
+  const { command, io } = sending;
+  const { json, timeout } = sending.flags;
   const seen = new Set<string>();
   let end: (ending: Ending) => void = () => undefined;
   const ended = new Promise<Ending>((resolve) => {
@@ -86,9 +114,9 @@ async function publishAndWait(
     const ending = endingOf(event);
     if (ending !== null) end(ending);
   });
-  await session.publish({ ...command, replyTo });
+  await publish(session, sending, { replyTo });
   if (json !== true) io.out(`${command.id} is queued\n`);
-  const later = `it goes on: ecs-reinstall status ${command.id}`;
+  const later = `it goes on: ${io.program} status ${command.id}`;
   const lost = session.lost.catch((error: Error) => {
     throw new CliFailure(`${error.message}; ${later}`);
   });

@@ -13,9 +13,10 @@ import {
 import { reinstallView, type SimulatorOptions } from "../simulator/options.ts";
 import { startSimulator } from "../simulator/server.ts";
 import type { Simulator } from "../simulator/simulator.ts";
+import type { CliIo } from "./io.ts";
 
-/** `ecs-reinstall simulate`: the simulated cloud as a program of its own, until SIGINT or SIGTERM. */
-export function simulateCommand(): Command {
+/** `ecs-reinstall simulate`: the simulated cloud as a program of its own, until SIGINT, SIGTERM or SIGHUP. */
+export function simulateCommand(io: Pick<CliIo, "out">): Command {
   return new Command("simulate")
     .description("run a simulated cloud (ECS, IAM, images) with an admin API under /_sim/")
     .option("--host <address>", "address to listen on", "127.0.0.1")
@@ -50,7 +51,7 @@ export function simulateCommand(): Command {
     .option("--tls-cert <file>", "PEM file", textOf)
     .option("--json", "say where it is in one line of JSON", false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE))
-    .action(run);
+    .action((flags: unknown, command: Command) => run(flags, command, io));
 }
 
 const WRONG_USAGE = 2;
@@ -78,7 +79,7 @@ const flagsSchema = z.object({
 });
 type Flags = z.infer<typeof flagsSchema>;
 
-async function run(given: unknown, command: Command): Promise<void> {
+async function run(given: unknown, command: Command, io: Pick<CliIo, "out">): Promise<void> {
   const flags = flagsSchema.parse(given);
   const options = simulatorOptions(flags);
   if (options === undefined) {
@@ -98,8 +99,9 @@ async function run(given: unknown, command: Command): Promise<void> {
   const signalled = new Promise((resolve) => {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
+    process.once("SIGHUP", resolve);
   });
-  process.stdout.write(flags.json ? jsonLine(simulator, flags) : plainLines(simulator, flags));
+  io.out(flags.json ? jsonLine(simulator, flags) : plainLines(simulator, flags));
   await signalled;
   await simulator.close();
 }

@@ -239,6 +239,8 @@ function pretendedIo(): CliIo & { said(): string } {
     openBroker: async () => broker(),
     openStore: async () => STORE,
     fetch: async () => Response.json({}),
+    program: "ecs-reinstall",
+    onSignal: () => () => undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
@@ -109,4 +109,47 @@ it("unlock frees what an unresolved command left, and never an open command's lo
   await expect(unlock("somebody-else")).rejects.toThrow("is held by");
   await stage.emitter.outcome(open);
   expect(await unlock(open)).toContain("was not locked");
+});
+
+describe("send", () => {
+  /** A shell with `ecs` for the program; answers its output and exit code. */
+  async function shell(script: string): Promise<{ said: string; exit: string }> {
+    const env = { PATH: process.env["PATH"], AMQP_URL: services.rabbitMq.url };
+    const said = await run(
+      "bash",
+      ["-c", `ecs() { exec ${process.execPath} ${BIN} "$@"; }\n${script}`],
+      { env },
+    );
+    return { said, exit: /exit=([\d ]+)/.exec(said)?.[1]?.trim() ?? "" };
+  }
+  const send = (serverId: string, id: string) =>
+    `ecs send --server ${serverId} --keyname k --userid u --id ${id} --wait`;
+
+  it("--wait ends by a signal with a word: the command goes on, and how to follow it", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 4_000 });
+    const id = commandId("interrupted");
+    const { said, exit } = await shell(`
+      log=$(mktemp)
+      ( ${send(server.id, id)} ) > "$log" 2>&1 & pid=$!
+      until grep -q "is queued" "$log"; do sleep 0.05; done
+      kill -INT $pid; wait $pid; code=$?
+      cat "$log"; rm "$log"; echo "exit=$code"`);
+    expect(exit).toBe("130");
+    expect(said).toMatch(
+      /interrupted: the command goes on. Follow it: node .*ecs-reinstall.js status/,
+    );
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  });
+
+  it("--json whose reader has read enough ends quietly", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("head");
+    const { said, exit } = await shell(`
+      ( ${send(server.id, id)} --json ) 2>&1 | head -1
+      echo "exit=\${PIPESTATUS[0]}"`);
+    expect(said.split("\n")[0]).toContain('"accepted"');
+    expect(said).not.toContain("EPIPE");
+    expect(exit).toBe("141");
+    await stage.emitter.outcome(id);
+  });
 });

@@ -3,9 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BrokerSession } from "../../../src/cli/broker-session.ts";
+import type { EndingSignal } from "../../../src/cli/exit-signals.ts";
 import { CliFailure } from "../../../src/cli/io.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { sendFields } from "../../../src/cli/send-fields.ts";
+import { CommandBody } from "../../../src/contract/command.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
+import { MetadataFields, OsReinstallFields } from "../../../src/contract/os-reinstall.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
@@ -29,6 +33,7 @@ interface Sent {
   readonly id: string;
   readonly body: unknown;
   readonly replyTo: string | undefined;
+  readonly correlationId?: string | undefined;
 }
 
 interface World {
@@ -38,6 +43,9 @@ interface World {
   publishFails?: Error;
   lost?: Promise<never>;
   fetch?: (url: string) => Promise<Response>;
+  /** Comes when this place is reached, and what is asked for there is never answered. */
+  interruptedAt?: "connect" | "publish" | "wait";
+  signal?: "SIGINT" | "SIGTERM" | "SIGHUP";
 }
 
 /** One command line, with a broker and a web that only exist here. */
@@ -48,15 +56,24 @@ async function run(args: string[], world: World = {}) {
   let err = "";
   let closed = 0;
   let told: (event: ProgressEvent) => void = () => undefined;
+  const listeners = new Set<(signal: EndingSignal) => void>();
+  const interrupts = (place: World["interruptedAt"]) => {
+    if (world.interruptedAt !== place) return false;
+    for (const listener of listeners) listener(world.signal ?? "SIGINT");
+    return true;
+  };
   const session: BrokerSession = {
     lost: world.lost ?? new Promise<never>(() => undefined),
     follow: (_server, onEvent) => {
       told = onEvent;
       return Promise.resolve("reply-queue");
     },
-    publish: ({ id, body, replyTo }) => {
+    publish: ({ id, body, replyTo, correlationId }) => {
       if (world.publishFails) return Promise.reject(world.publishFails);
-      sent.push({ id, body: JSON.parse(body.toString()), replyTo });
+      const command = { id, body: JSON.parse(body.toString()), replyTo };
+      sent.push({ ...command, ...(correlationId === undefined ? {} : { correlationId }) });
+      if (interrupts("publish")) return new Promise(() => undefined);
+      setTimeout(() => interrupts("wait"), 1);
       queueMicrotask(() => world.events?.forEach(told));
       return Promise.resolve();
     },
@@ -73,14 +90,20 @@ async function run(args: string[], world: World = {}) {
     err: (text) => {
       err += text;
     },
-    openBroker: () => Promise.resolve(session),
+    program: "ecs-reinstall",
+    onSignal: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    openBroker: () =>
+      interrupts("connect") ? new Promise(() => undefined) : Promise.resolve(session),
     openStore: () => Promise.reject(new Error("no store here")),
     fetch: (url) => {
       asked.push(url);
       return world.fetch?.(url) ?? Promise.reject(new Error("ECONNREFUSED"));
     },
   });
-  return { code, out, err, sent, asked, closed };
+  return { code, out, err, sent, asked, closed, listening: listeners.size };
 }
 
 function event(name: ProgressEvent["data"]["event"], data: object = {}, id = "c-1"): ProgressEvent {
@@ -197,6 +220,91 @@ describe("send", () => {
       },
     ]);
   });
+
+  it("has an option for every field of the command", async () => {
+    // From the schemas of the contract, member by member; `adminpass` is refused, whatever its value.
+    const paths = [
+      ...Object.keys(CommandBody.shape),
+      ...Object.keys(OsReinstallFields.shape).map((name) => `os-reinstall.${name}`),
+      ...Object.keys(MetadataFields.shape).map((name) => `os-reinstall.metadata.${name}`),
+    ].filter(
+      (path) => !["os-reinstall", "os-reinstall.metadata", "os-reinstall.adminpass"].includes(path),
+    );
+    expect(
+      sendFields()
+        .map(({ path }) => path.join("."))
+        .toSorted(),
+    ).toEqual(paths.toSorted());
+    const { out } = await run(["send", "--help"]);
+    for (const { option } of sendFields()) expect(out).toContain(option.flags);
+  });
+
+  it("sends every field", async () => {
+    const body = {
+      command_id: "c-9",
+      project_id: PROJECT,
+      server_id: SERVER,
+      expected_system_disk: "80c15cff-0000-4000-8000-000000000004",
+      on_busy: "reject",
+      expires_at: "2026-11-24T15:00:00Z",
+      not_before: "2026-11-24T14:00:00Z",
+      observed_at: "2026-11-23T14:20:00Z",
+      group: "web",
+      override: ["cooldown", "windows"],
+      source: "me",
+      reason: "kernel panic",
+      dry_run: true,
+      "os-reinstall": {
+        keyname: "k1",
+        userid: "u1",
+        mode: "withStopServer",
+        metadata: {
+          user_data: "IyEvYmluL2Jhc2gK",
+          BYOL: "true",
+          __system__encrypted: "1",
+          __system__cmkid: "83cdb52d-9ebf-4469-9cfa-e7b5b80da846",
+        },
+      },
+    };
+    const values = {
+      ...body,
+      ...body["os-reinstall"],
+      ...body["os-reinstall"].metadata,
+      user_data: file("all.sh", "#!/bin/bash\n"),
+    };
+    const args = sendFields().flatMap(({ path, option }) => {
+      const value: unknown = values[path.at(-1) as keyof typeof values];
+      const flag = option.long ?? "";
+      if (Array.isArray(value)) return value.flatMap((one: string) => [flag, one]);
+      return option.isBoolean() ? [flag] : [flag, String(value)];
+    });
+    const { code, err, sent } = await run(["send", ...args]);
+    expect([code, err, sent[0]?.body]).toEqual([0, "", body]);
+  });
+
+  it("asks for the final event on a queue of the caller's", async () => {
+    const { sent } = await run([...SEND, "--reply-to", "answers", "--correlation-id", "42"]);
+    expect(sent[0]).toMatchObject({ replyTo: "answers", correlationId: "42" });
+    const both = await run([...SEND, "--reply-to", "answers", "--wait"]);
+    expect([both.code, both.sent]).toEqual([2, []]);
+  });
+
+  it.each([
+    ["#!/bin/sh", 0],
+    ["\n#!/bin/sh", 2],
+    ["IyEvYmluL3NoCg==", 2],
+    ["just words", 2],
+  ])(
+    "refuses user data that would be ignored, unless USER_DATA_CHECK is lax: %j",
+    async (data, exit) => {
+      const args = [...SEND, "--user-data", file("user-data", data)];
+      const strict = await run(args);
+      expect(strict.code).toBe(exit);
+      expect(strict.err).toMatch(exit === 0 ? /^$/ : /^error: --user-data .*\(USER_DATA_CHECK=lax/);
+      expect(strict.err).not.toContain("just words");
+      expect((await run(args, { env: { USER_DATA_CHECK: "lax" } })).code).toBe(0);
+    },
+  );
 
   it("makes up an id, another one each time", async () => {
     const args = ["send", "--server", SERVER, "--userid", "u"];
@@ -315,6 +423,43 @@ describe("send --wait", () => {
       1,
       "error: the broker ended the connection: closed; it goes on: ecs-reinstall status c-1\n",
     ]);
+  });
+});
+
+describe("send, interrupted", () => {
+  const goesOn = "error: interrupted: the command goes on. Follow it: ecs-reinstall status c-1\n";
+  const perhaps =
+    "error: interrupted while it was sent: the broker may have it. Ask: ecs-reinstall status c-1; or send it again with --id c-1, which is sending it once\n";
+
+  it.each([
+    ["before it is connected", "connect", [], "error: interrupted: nothing was sent\n"],
+    [
+      "before it is connected, to follow",
+      "connect",
+      ["--wait"],
+      "error: interrupted: nothing was sent\n",
+    ],
+    ["before the broker has answered", "publish", [], perhaps],
+    ["before the broker has answered, to follow", "publish", ["--wait"], perhaps],
+    ["while it follows", "wait", ["--wait"], goesOn],
+    ["while it follows, as JSON", "wait", ["--wait", "--json"], goesOn],
+  ] as const)("says what became of the command: %s", async (_when, interruptedAt, more, said) => {
+    const { code, err, listening } = await run([...SEND, ...more], { interruptedAt });
+    expect([code, err, listening]).toEqual([130, said, 0]);
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("by %s exits with %i", async (signal, exit) => {
+    const { code } = await run([...SEND, "--wait"], { interruptedAt: "wait", signal });
+    expect(code).toBe(exit);
+  });
+
+  it("listens no longer than it works", async () => {
+    expect((await run(SEND)).listening).toBe(0);
+    expect((await run([...SEND, "--wait"], { events: [event("failed")] })).listening).toBe(0);
   });
 });
 
