@@ -52,7 +52,7 @@ describe("the values schema", () => {
 
 /** Files and settings that have a value of their own, and secrets. */
 const SET_BY_THE_CHART =
-  /^(HTTP_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_SCHEME|AMQP_(URL|HOST|PORT|VHOST|USERNAME|PASSWORD)(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?(PASSWORD(_FILE)?|USERNAME_FILE)|REDIS_SENTINEL_TLS_(CA|CERT|KEY)_FILE|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
+  /^(HTTP_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_SCHEME|AMQP_MANAGEMENT_\w+|AMQP_(URL|HOST|PORT|VHOST|USERNAME|PASSWORD)(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?(PASSWORD(_FILE)?|USERNAME_FILE)|REDIS_SENTINEL_TLS_(CA|CERT|KEY)_FILE|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
 
 describe("values that do not fit together", () => {
   it.each([
@@ -73,6 +73,7 @@ describe("values that do not fit together", () => {
     ["serviceMonitor.enabled=true,service.enabled=false", "needs service.enabled"],
     ["amqp.existingSecret=,amqp.host=b", "user and the password for amqp.host"],
     ["amqp.host=b,amqp.url=amqp://b", "amqp.host and amqp.url exclude each other"],
+    ["amqp.management.existingSecret=m", "needs amqp.management.url"],
     ["amqp.vhost=ecs", "need amqp.host: of a URL they are parts"],
     ["amqp.scheme=amqps", "need amqp.host: of a URL they are parts"],
     ["amqp.host=b,amqp.tls.existingSecret=tls", "needs amqp.scheme amqps"],

@@ -5,6 +5,7 @@
 {{- if and .existingSecret .url }}{{ $wrong = append $wrong "amqp.existingSecret and amqp.url exclude each other" }}{{ end }}
 {{- if not (or .existingSecret .url .host) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}
 {{- if and .host (not .existingSecret) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the user and the password for amqp.host" }}{{ end }}
+{{- if and .management.existingSecret (not .management.url) }}{{ $wrong = append $wrong "amqp.management.existingSecret needs amqp.management.url" }}{{ end }}
 {{- if and .host .url }}{{ $wrong = append $wrong "amqp.host and amqp.url exclude each other" }}{{ end }}
 {{- if and (or .port .vhost .scheme) (not .host) }}{{ $wrong = append $wrong "amqp.port, amqp.vhost and amqp.scheme need amqp.host: of a URL they are parts" }}{{ end }}
 {{- if and .host .tls.existingSecret (ne .scheme "amqps") }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs amqp.scheme amqps" }}{{ end }}

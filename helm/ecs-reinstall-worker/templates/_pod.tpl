@@ -20,6 +20,10 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.amqp.management.url }}
+- name: AMQP_MANAGEMENT_URL
+  value: {{ . | quote }}
+{{- end }}
 - name: REDIS_URL
   value: {{ .Values.redis.url | quote }}
 {{- with .Values.redis.sentinel.hosts }}

@@ -53,6 +53,10 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 {{- include "ecs.portsOf" (dict "of" $proxies "default" 80) }}
 {{- end }}
 
+{{- define "ecs.managementPorts" -}}
+{{- include "ecs.portsOf" (dict "of" (list .Values.amqp.management.url) "default" 80) }}
+{{- end }}
+
 {{- define "ecs.otlpPorts" -}}
 {{- include "ecs.portsOf" (dict "of" (list .Values.tracing.endpoint) "default" 443) }}
 {{- end }}

@@ -12,6 +12,12 @@ secrets' folder, and where it comes from. Made once; volume, environment and the
 {{- else }}
 {{- $files = append $files (dict "env" "AMQP_URL_FILE" "path" "amqp/url" "secret" (.existingSecret | default $own) "key" (empty .existingSecret | ternary "amqp-url" .urlKey)) }}
 {{- end }}
+{{- with .management }}
+{{- if .existingSecret }}
+{{- $files = append $files (dict "env" "AMQP_MANAGEMENT_USERNAME_FILE" "path" "amqp/management-username" "secret" .existingSecret "key" .usernameKey) }}
+{{- $files = append $files (dict "env" "AMQP_MANAGEMENT_PASSWORD_FILE" "path" "amqp/management-password" "secret" .existingSecret "key" .passwordKey) }}
+{{- end }}
+{{- end }}
 {{- $files = concat $files (include "ecs.tlsFiles" (dict "tls" .tls "prefix" "AMQP_TLS" "folder" "amqp") | fromJsonArray) }}
 {{- end }}
 {{- with .Values.redis }}
