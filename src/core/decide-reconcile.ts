@@ -45,7 +45,7 @@ export function afterReconcileLook(
   const dead = isDead(current, fenceClockMs);
 
   if (!isIdle(server)) return undecided(describe(server));
-  if (server.systemDiskId === null || server.status === "ERROR") {
+  if (server.systemDiskId === null || (server.status === "ERROR" && !wasInError(current, server))) {
     return dead ? final(brokenServer(server)) : undecided(describe(server));
   }
   if (current.before === undefined) {
@@ -112,6 +112,19 @@ function notCarriedOut(
     case "running":
       return clearingIntent(towardsStopped(body, tries, server, nowMs, rules));
   }
+}
+
+/**
+ * In `ERROR` before, and with the same disk: the state says nothing about our request. One that the cloud had accepted
+ * may have failed in it.
+ */
+function wasInError(current: In<"reconcile">, server: ServerView): boolean {
+  const { before, accepted } = current;
+  return (
+    accepted === undefined &&
+    before?.status === "ERROR" &&
+    before.systemDiskId === server.systemDiskId
+  );
 }
 
 /** Nothing of that request can arrive any more. Token authentication never says so: null. */

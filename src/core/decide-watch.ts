@@ -13,6 +13,10 @@ const SUCCESSES_NEEDED = 3;
 /** A job may not be visible right after the POST: only this many misses in a row, this late, count as vanished. */
 const MISSES_NEEDED = 3;
 const VANISHED_AFTER_MS = 60_000;
+/** The list of sub-jobs grows, the temporary server's may come first: this many polls in a row, this late, count. */
+const FOREIGN_NEEDED = 5;
+
+const NOTHING_ODD = { successes: 0, missing: 0, foreign: 0 };
 
 /**
  * What one poll of the job means. `look` is the server, read only when the job says SUCCESS; null otherwise.
@@ -38,7 +42,7 @@ export function afterPoll(
 
   switch (job.kind) {
     case "running":
-      return untilDeadline(`the job is still ${job.jobStatus}`, { successes: 0, missing: 0 }, [
+      return untilDeadline(`the job is still ${job.jobStatus}`, NOTHING_ODD, [
         {
           event: "progress",
           data: {
@@ -66,12 +70,17 @@ export function afterPoll(
       );
     case "missing": {
       const missing = current.missing + 1;
-      return missing < MISSES_NEEDED || ageMs < Math.min(VANISHED_AFTER_MS, rules.jobDeadlineMs / 4)
+      return missing < MISSES_NEEDED || ageMs < youngMs(rules)
         ? untilDeadline(`the cloud does not know the job (${job.cloudCode})`, { missing })
         : toEvidence(current, nowMs, rules, "job-vanished");
     }
-    case "foreign":
-      return toEvidence(current, nowMs, rules, "job-foreign");
+    case "foreign": {
+      const foreign = (current.foreign ?? 0) + 1;
+      const insisted = foreign >= FOREIGN_NEEDED && ageMs >= youngMs(rules);
+      return job.by === "job" || insisted
+        ? toEvidence(current, nowMs, rules, "job-foreign")
+        : untilDeadline("the job's parts name other servers only", { foreign, missing: 0 });
+    }
     case "succeeded":
       return afterSuccess(current, look, job.endedAtMs, nowMs, rules, untilDeadline);
   }
@@ -104,23 +113,28 @@ function afterSuccess(
   if (look?.kind !== "seen") {
     // The job's word is authoritative, if early: with nothing to check it against it must hold to the deadline.
     return nowMs < current.deadlineMs
-      ? untilDeadline("the job succeeded; the server cannot be read", { successes, missing: 0 })
+      ? untilDeadline("the job succeeded; the server cannot be read", { ...NOTHING_ODD, successes })
       : done(false, "unseen");
   }
   const { server } = look;
   if (!isIdle(server) || server.systemDiskId === null) {
     return untilDeadline(`the job says SUCCESS, the server is ${describe(server)}`, {
+      ...NOTHING_ODD,
       successes,
-      missing: 0,
     });
   }
   if (server.systemDiskId !== current.before.systemDiskId) return done(true, "replaced");
   return insisted
     ? done(false, "kept")
     : untilDeadline("the job says SUCCESS, the system disk is the old one", {
+        ...NOTHING_ODD,
         successes,
-        missing: 0,
       });
+}
+
+/** A job this young may be unknown, or show only a part of itself. */
+function youngMs(rules: Rules): number {
+  return Math.min(VANISHED_AFTER_MS, rules.jobDeadlineMs / 4);
 }
 
 /** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */

@@ -60,8 +60,11 @@ export type JobLook =
   | { readonly kind: "failed"; readonly cloudCode: string; readonly message: string }
   /** The cloud does not know this id (expired, or not yet visible). */
   | { readonly kind: "missing"; readonly cloudCode: string }
-  /** The job is about another server. */
-  | { readonly kind: "foreign"; readonly serverId: string }
+  /**
+   * The job is about another server: it says so itself, or its sub-jobs so far name others only. A temporary server does
+   * part of the work and may be listed first (ECS API notes §2.5): sub-jobs prove it only when they keep saying so.
+   */
+  | { readonly kind: "foreign"; readonly serverId: string; readonly by: "job" | "sub-jobs" }
   | ({ readonly kind: "unreadable" } & Unavailable);
 
 export type StopOutcome =

@@ -91,6 +91,8 @@ const Watch = openObject({
   successes: z.int(),
   /** Polls in a row that did not know the job. */
   missing: z.int(),
+  /** Polls in a row whose sub-jobs named other servers only; absent: none. */
+  foreign: z.int().optional(),
 });
 
 const Settle = openObject({

@@ -54,6 +54,11 @@ export const runFaultSchema = z.strictObject({
   jobGoneAnswer: z.enum(["Common.0011", "404"]).optional(),
   /** The job shows another server's id. */
   jobServerId: z.string().optional(),
+  /**
+   * The job lists its sub-jobs one by one: first that of a temporary server, and only this long after the POST that of
+   * the server it is about.
+   */
+  jobOursAfterMs: ms.optional(),
   /** Shown instead of `INIT` and `RUNNING`. */
   jobStatusText: z.string().optional(),
   subJobs: z.boolean().optional(),

@@ -21,7 +21,9 @@ export function viewJob(state: CloudState, projectId: string, jobId: string): Jo
     ...progress(one, job, skewMs),
     ...errors(one, errorKeys),
   });
-  return { kind: "found", body: { ...show(job), entities: entities(job, show) } };
+  const shown =
+    job.run.jobOursAfterMs === undefined ? entities(job, show) : growing(job, show, ageMs);
+  return { kind: "found", body: { ...show(job), entities: shown } };
 }
 
 function progress(one: JobRecord | JobPart, job: JobRecord, skewMs: number) {
@@ -55,3 +57,23 @@ function entities(job: JobRecord, show: (one: JobPart) => object) {
     })),
   };
 }
+
+/** A temporary server does part of the work, and its sub-job is listed first (ECS API reference notes §2.5). */
+function growing(job: JobRecord, show: (one: JobPart) => object, ageMs: number) {
+  const { jobOursAfterMs = 0 } = job.run;
+  const temporary: JobPart = {
+    id: `${job.id}-temporary`,
+    serverId: TEMPORARY_SERVER,
+    status: ageMs < jobOursAfterMs ? "RUNNING" : "SUCCESS",
+    endMs: ageMs < jobOursAfterMs ? null : job.beginMs + jobOursAfterMs,
+    errorCode: null,
+    failReason: null,
+  };
+  const parts = ageMs < jobOursAfterMs ? [temporary] : [temporary, ...job.parts];
+  return {
+    sub_jobs_total: parts.length,
+    sub_jobs: parts.map((part) => ({ ...show(part), entities: { server_id: part.serverId } })),
+  };
+}
+
+const TEMPORARY_SERVER = "7e3b0a11-0000-4000-8000-0000000000aa";

@@ -87,7 +87,7 @@ const USELESS_ANSWERS: readonly Case[] = (
 }));
 
 /** Not carried out, and nobody said so: proven after the fence, then sent once more. */
-const LOST_REQUESTS: readonly Case[] = (
+const LOST_REQUESTS: Case[] = (
   [
     ["loses a request", { lostRequest: true }],
     ["swallows a request", { blackHole: true }],
@@ -102,6 +102,15 @@ const LOST_REQUESTS: readonly Case[] = (
   reinstalls: 1,
   posts: 2,
 }));
+
+LOST_REQUESTS.push({
+  name: "loses the request for a server that was in ERROR before",
+  faults: once({ lostRequest: true }),
+  server: { state: "ERROR", reinstallFailed: true },
+  ends: BY_JOB,
+  reinstalls: 1,
+  posts: 2,
+});
 
 /** A sure no for now: it waits, and tries again without losing an attempt. */
 const NOT_NOW: readonly Case[] = (
@@ -160,6 +169,13 @@ const JOBS: readonly Case[] = [
     name: "shows another server's job",
     faults: run({ jobServerId: "11111111-2222-4333-8444-555555555555" }),
     ends: BY_DISK,
+    reinstalls: 1,
+    posts: 1,
+  },
+  {
+    name: "lists a temporary server first",
+    faults: run({ jobOursAfterMs: 600 }),
+    ends: BY_JOB,
     reinstalls: 1,
     posts: 1,
   },

@@ -243,6 +243,7 @@ export class World {
       visibleAfterMs: random.chance(0.2) ? random.between(0, 10_000) : 0,
       vanishesAfterMs: strangeJobs && random.chance(0.3) ? random.between(5_000, 60_000) : null,
       foreign: strangeJobs && random.chance(0.1),
+      oursAfterMs: strangeJobs && random.chance(0.3) ? random.between(1_000, 60_000) : 0,
     };
   }
 

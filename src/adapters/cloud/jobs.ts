@@ -38,7 +38,7 @@ export function jobFrom(answer: Answer, server: ServerId, id: JobId): JobLook {
     };
   }
   const foreign = foreignServer(job, server);
-  if (foreign !== null) return { kind: "foreign", serverId: foreign };
+  if (foreign !== null) return { kind: "foreign", ...foreign };
   switch (job.status) {
     case "SUCCESS":
       return { kind: "succeeded", endedAtMs: instant(job.end_time) };
@@ -104,13 +104,16 @@ function isBare404(answer: Answer): boolean {
  * The id of another server, when the job is about that one. A reinstall may name its server directly or in
  * sub-jobs (ECS API notes §2.2), and a temporary server does the work (§2.5): one sub-job that names ours is enough.
  */
-function foreignServer({ entities }: Job, server: ServerId): string | null {
+function foreignServer(
+  { entities }: Job,
+  server: ServerId,
+): Pick<Extract<JobLook, { kind: "foreign" }>, "serverId" | "by"> | null {
+  const isOurs = (id: string) => id.toLowerCase() === server;
   const direct = entities?.server_id;
-  const named = direct
-    ? [direct]
-    : (entities?.sub_jobs ?? []).flatMap((sub) => sub.entities?.server_id || []);
+  if (direct) return isOurs(direct) ? null : { serverId: direct, by: "job" };
+  const named = (entities?.sub_jobs ?? []).flatMap((sub) => sub.entities?.server_id || []);
   const [first] = named;
-  return first === undefined || named.some((id) => id.toLowerCase() === server) ? null : first;
+  return first === undefined || named.some(isOurs) ? null : { serverId: first, by: "sub-jobs" };
 }
 
 function failure(job: Job): JobLook {

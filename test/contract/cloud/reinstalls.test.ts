@@ -236,13 +236,23 @@ describe.each(RIGS)("a look at a job %s", (_name, rigs) => {
   it("tells one that is about another server", async () => {
     const rig = await open();
     const id = await reinstall(rig);
-    expect(await job(rig, id, OTHER)).toEqual({ kind: "foreign", serverId: SERVER });
+    expect(await job(rig, id, OTHER)).toEqual({ kind: "foreign", serverId: SERVER, by: "job" });
     expect(await job(rig, id)).toMatchObject(RUNNING);
     await rig.advance(JOB_MS);
     rig.course({ foreign: true });
     const strange = await job(rig, await reinstall(rig, WITH_STOP));
     expect(strange).toMatchObject({ kind: "foreign" });
+    expect(strange).toMatchObject({ by: "job" });
     expect(strange).not.toMatchObject({ serverId: SERVER });
+  });
+
+  it("tells one whose parts name a temporary server first, and ours later", async () => {
+    const rig = await open();
+    rig.course({ oursAfterMs: JOB_MS / 4 });
+    const id = await reinstall(rig);
+    expect(await job(rig, id)).toMatchObject({ kind: "foreign", by: "sub-jobs" });
+    await rig.advance(JOB_MS / 2);
+    expect(await job(rig, id)).toMatchObject({ kind: "running" });
   });
 
   it("is unreadable when no answer comes, and only then", async () => {

@@ -262,7 +262,8 @@ const ON_THE_WIRE: Readonly<Record<OfOneCall, FaultSpec>> = {
 
 /** The same course, in the simulator's words. */
 function runOf(course: Course): RunFault {
-  const { durationMs, end, earlyMs, visibleAfterMs, vanishesAfterMs, foreign } = course;
+  const { durationMs, end, earlyMs, visibleAfterMs, vanishesAfterMs, foreign, oursAfterMs } =
+    course;
   return {
     ...(durationMs === null ? { hangsAtFraction: 0.1 } : { durationMs }),
     ...(end === "success" ? {} : { fail: { code: "Ecs.0202", atFraction: 1, ...LEFT[end] } }),
@@ -272,6 +273,7 @@ function runOf(course: Course): RunFault {
     jobUnknownForMs: visibleAfterMs,
     ...(vanishesAfterMs === null ? {} : { jobVanishesAfterMs: vanishesAfterMs }),
     ...(foreign ? { jobServerId: OTHER } : {}),
+    ...(oursAfterMs === undefined ? {} : { jobOursAfterMs: oursAfterMs }),
   };
 }
 

@@ -131,6 +131,20 @@ describe("a job that lies", () => {
     expect((await job(id)).entities).toEqual({ server_id: "somebody-else" });
   });
 
+  it("lists a temporary server's part first, and its own server's later", async () => {
+    const id = await reinstallWith({ jobOursAfterMs: 10_000 });
+    const named = async () =>
+      (
+        (await job(id)).entities as { sub_jobs: { entities: { server_id: string } }[] }
+      ).sub_jobs.map(({ entities }) => entities.server_id);
+    const [temporary] = await named();
+    expect(await named()).toHaveLength(1);
+    clock.advance(10_000);
+    const [first, second] = await named();
+    expect(first).toBe(temporary);
+    expect(second).not.toBe(temporary);
+  });
+
   it("has a status that nobody knows until it ends", async () => {
     const id = await reinstallWith({ jobStatusText: "PENDING_REVIEW" });
     expect((await job(id)).status).toBe("PENDING_REVIEW");

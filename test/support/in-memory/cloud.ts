@@ -19,6 +19,8 @@ export interface Course {
   readonly vanishesAfterMs: number | null;
   /** The job names another server. */
   readonly foreign: boolean;
+  /** Its parts name a temporary server only until this long after the POST. */
+  readonly oursAfterMs?: number;
 }
 
 export interface ServerPlan {
@@ -187,8 +189,11 @@ export class MemoryCloud {
     if (ageMs < course.visibleAfterMs || vanished) {
       return { kind: "missing", cloudCode: "Common.0011" };
     }
-    if (course.foreign) return { kind: "foreign", serverId: `not-${id}` };
-    if (run.serverId !== id) return { kind: "foreign", serverId: run.serverId };
+    if (course.foreign) return { kind: "foreign", serverId: `not-${id}`, by: "job" };
+    if (run.serverId !== id) return { kind: "foreign", serverId: run.serverId, by: "job" };
+    if (ageMs < (course.oursAfterMs ?? 0)) {
+      return { kind: "foreign", serverId: `temporary-of-${id}`, by: "sub-jobs" };
+    }
     if (outcome === "failed") {
       return { kind: "failed", cloudCode: "Ecs.0202", message: "the reinstall failed" };
     }
@@ -363,7 +368,7 @@ export class MemoryCloud {
   }
 
   #stopJob(id: ServerId, { serverId, operation, overtaken }: StopJob): JobLook {
-    if (serverId !== id) return { kind: "foreign", serverId };
+    if (serverId !== id) return { kind: "foreign", serverId, by: "job" };
     if (overtaken) return { kind: "failed", cloudCode: "Ecs.0100", message: "overtaken" };
     if (this.#known(serverId).running.has(operation)) {
       return { kind: "running", jobStatus: "RUNNING", subJobs: null };

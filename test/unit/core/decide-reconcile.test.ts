@@ -275,3 +275,42 @@ it("looks no sooner than the cloud asked", () => {
   expect(asNext(after(asked, { at: NOW + MINUTE }), "reconcile").delayMs).toBe(5 * MINUTE);
   expect(asNext(after(UNREADABLE, { at: NOW + MINUTE }), "reconcile").delayMs).toBe(10_000);
 });
+
+describe("a server that was in ERROR before", () => {
+  const error = (changed = {}) => seen({ status: "ERROR", ...changed });
+  const before = { systemDiskId: DISK, status: "ERROR", atMs: NOW };
+
+  it("is proven untouched like any other: the next attempt", () => {
+    const decision = asNext(after(error(), { changed: { before } }), "submit");
+    expect(decision).toMatchObject({ intent: "clear", state: { tries: { attempt: 2 } } });
+  });
+
+  it.each<[string, Given]>([
+    ["while its request may arrive", { at: FENCE - 1 }],
+    ["before it was quiet for long", { at: PROOF - 1 }],
+    ["where the disk proves nothing", { trust: "untested" }],
+  ])("is looked at further %s", (_when, given) => {
+    asNext(after(error(), { ...given, changed: { before } }), "reconcile");
+  });
+
+  it("is not known to have failed at the deadline", () => {
+    const given: Given = { at: DEADLINE, trust: "untested", changed: { before } };
+    asFinal(after(error(), given), "unresolved");
+  });
+
+  it("is not executed, and may be tried by another command, when no attempt is left", () => {
+    const tries = { attempt: 3, spent: 3 };
+    const decision = asFinal(after(error(), { changed: { before, tries } }), "failed");
+    expect(decision.draft.data).toMatchObject({ class: "not-executed", retryable: true });
+  });
+
+  it.each<[string, Look, Partial<In<"reconcile">>]>([
+    ["without a disk", error({ systemDiskId: null }), { before }],
+    ["with another disk", error({ systemDiskId: NEW_DISK }), { before }],
+    ["after a job that the cloud had accepted", error(), { before, ...ACCEPTED }],
+    ["but was not before", error(), {}],
+  ])("is broken %s", (_how, look, changed) => {
+    const { data } = asFinal(after(look, { changed }), "failed").draft;
+    expect(data).toMatchObject({ class: "server-broken" });
+  });
+});

@@ -27,7 +27,8 @@ import {
 const DEADLINE = NOW + 45 * MINUTE;
 const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: NOW + 93_500 };
 const MISSING: JobLook = { kind: "missing", cloudCode: "Common.0011" };
-const FOREIGN: JobLook = { kind: "foreign", serverId: SERVER };
+const FOREIGN: JobLook = { kind: "foreign", serverId: SERVER, by: "job" };
+const PARTS_FOREIGN: JobLook = { ...FOREIGN, by: "sub-jobs" };
 const REPLACED = seen({ systemDiskId: NEW_DISK });
 
 interface Given {
@@ -302,5 +303,34 @@ describe("a wait for a job that cannot be read", () => {
   it("is short while it is we who hold the question back", () => {
     expect(delay(unreadable({}))).toBe(60 * SECOND);
     expect(delay(unreadable({ heldBack: true }))).toBe(10 * SECOND);
+  });
+});
+
+describe("a job whose parts name another server only", () => {
+  it("is asked again, and counted", () => {
+    const decision = asNext(after(PARTS_FOREIGN, { at: NOW + 2 * SECOND }), "watch");
+    expect(decision.state).toMatchObject({ foreign: 1 });
+    const second = asNext(after(PARTS_FOREIGN, { changed: { foreign: 1 } }), "watch");
+    expect(second.state).toMatchObject({ foreign: 2 });
+  });
+
+  it("is followed like any other once its list has grown", () => {
+    const { state: next } = asNext(after(RUNNING, { changed: { foreign: 4 } }), "watch");
+    expect(next).toMatchObject({ foreign: 0 });
+    const done = after(SUCCESS, { look: REPLACED, changed: { foreign: 4 } });
+    expect(asFinal(done, "succeeded").draft.data).toMatchObject({ evidence: "job" });
+  });
+
+  it.each([
+    ["says so too often", NOW + 2 * MINUTE, 4, "reconcile"],
+    ["is young", NOW + 30 * SECOND, 9, "watch"],
+    ["has not said so often enough", NOW + 2 * MINUTE, 3, "watch"],
+  ] as const)("proves nothing more when it %s", (_how, at, foreign, phase) => {
+    asNext(after(PARTS_FOREIGN, { at, changed: { foreign } }), phase);
+  });
+
+  it("ends at the deadline", () => {
+    const young = { at: DEADLINE, changed: { foreign: 0 } };
+    asFinal(after(PARTS_FOREIGN, young), "unresolved");
   });
 });

@@ -171,7 +171,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
   watch: {
     watch: () => polled(RUNNING),
     settle: () => polled(SUCCESS, OTHER_DISK, NOW, SETTLING),
-    reconcile: () => polled({ kind: "foreign", serverId: SERVER }),
+    reconcile: () => polled({ kind: "foreign", serverId: SERVER, by: "job" }),
     succeeded: () => polled(SUCCESS, OTHER_DISK),
     failed: () => polled({ kind: "failed", cloudCode: "Ecs.0202", message: "no disk" }),
     unresolved: () => polled(RUNNING, null, DEADLINE),
@@ -237,7 +237,7 @@ const anyJob: fc.Arbitrary<JobLook> = fc.oneof(
   fc.constantFrom<JobLook>(
     RUNNING,
     { kind: "missing", cloudCode: "Common.0011" },
-    { kind: "foreign", serverId: SERVER },
+    { kind: "foreign", serverId: SERVER, by: "job" },
     { kind: "failed", cloudCode: "Ecs.0202", message: "no disk" },
   ),
   fc.option(instant, { nil: null }).map((endedAtMs) => ({ kind: "succeeded" as const, endedAtMs })),

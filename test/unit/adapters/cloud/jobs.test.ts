@@ -84,16 +84,22 @@ describe("a look at a job", () => {
   });
 
   it.each([
-    ["directly", { server_id: OTHER }],
-    ["by its sub-jobs", { sub_jobs: [{ status: "INIT", entities: { server_id: OTHER } }] }],
+    ["directly", "job", { server_id: OTHER }],
+    [
+      "by its sub-jobs",
+      "sub-jobs",
+      { sub_jobs: [{ status: "INIT", entities: { server_id: OTHER } }] },
+    ],
     [
       "directly, whatever its sub-jobs name",
+      "job",
       { server_id: OTHER, sub_jobs: [{ entities: { server_id: SERVER } }] },
     ],
-  ])("finds out that a job is about another server, named %s", (_how, entities) => {
+  ])("finds out that a job is about another server, named %s", (_how, by, entities) => {
     expect(jobFrom(answer({ ...RUNNING, entities }), SERVER, JOB)).toEqual({
       kind: "foreign",
       serverId: OTHER,
+      by,
     });
   });
 
