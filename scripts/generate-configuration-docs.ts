@@ -26,8 +26,8 @@ package's own. An empty variable counts as unset. Lists are separated by commas.
 what came of it, with secrets masked, or every problem at once; the worker then exits with 78 before it connects to
 anything.
 
-Secrets have no default. Each can be given as it is or, better, as a file (\`…_FILE\`); the cloud's credentials are
-read again when their file changes. **S** marks what is never shown.
+Secrets have no default. Each can be given as it is or, better, as a file (\`…_FILE\`); those of the cloud
+and of RabbitMQ are read again when their file changes. **S** marks what is never shown.
 `;
 
 const ROOM_TITLES: Record<string, string> = {
