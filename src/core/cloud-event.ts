@@ -2,7 +2,9 @@ import { CloudEventAttributes, StructuredCloudEvent } from "../contract/cloud-ev
 import type { Problem } from "../contract/command.ts";
 import { CommandId } from "../contract/ids.ts";
 import { isRecord } from "./is-record.ts";
+import { shownName } from "./names.ts";
 import { problemsOf } from "./problems.ts";
+import { misplacedField } from "./unknown-fields.ts";
 
 /** A command taken out of a CloudEvent; or what is wrong with the event, and its id where it has one. */
 export type Opened =
@@ -42,6 +44,10 @@ export function openStructured(value: unknown, headers: Readonly<Record<string, 
   if (attributes["id"] !== undefined && attributes["id"] !== parsed.data.id) {
     return { kind: "broken", problems: [conflict("headers.cloudEvents:id", "id")], id };
   }
+  // Beside `data` it would pass for an extension attribute.
+  const beside = Object.keys(isRecord(event) ? event : {});
+  const misplaced = beside.flatMap((key) => misplacedField(shownName(key), key) ?? []);
+  if (misplaced.length > 0) return { kind: "broken", problems: misplaced, id };
   return { kind: "opened", fields: parsed.data.data, id: parsed.data.id };
 }
 

@@ -19,8 +19,33 @@ export const LEVELS: readonly Level[] = [
 export interface Strangers {
   /** Dotted names of fields that nobody reads: ignored, but never in silence. */
   readonly unknown: readonly string[];
-  /** A name that is a known one but for case, hyphens or underscores: a wish to be careful must not be lost by a spelling. */
+  /**
+   * A name that is a known one but for case, hyphens or underscores, or that stands in the wrong object: a wish to be
+   * careful must not be lost by a spelling.
+   */
   readonly misspelt: readonly Problem[];
+}
+
+/** Fields of the command that hold it back. In another object nobody reads them, and the server is wiped at once. */
+const CAREFUL: ReadonlyMap<string, string> = new Map(
+  (
+    [
+      "dry_run",
+      "expected_system_disk",
+      "expires_at",
+      "not_before",
+      "observed_at",
+      "on_busy",
+    ] satisfies (keyof typeof CommandBody.shape)[]
+  ).map((name) => [folded(name), name]),
+);
+
+/** A field that holds the command back and stands in another object than the command; null: none of these. */
+export function misplacedField(path: string, key: string): Problem | null {
+  const meant = CAREFUL.get(folded(key));
+  if (meant === undefined) return null;
+  const message = `would be ignored here: ${meant} belongs into the command itself, beside os-reinstall`;
+  return { path, code: "misplaced", message };
 }
 
 /** The fields of a command that nobody reads. `prefix` stands before each path of a problem. */
@@ -35,8 +60,10 @@ export function strangersOf(value: unknown, prefix = ""): Strangers {
       if (known.includes(key)) continue;
       const name = [...path, shownName(key)].join(".");
       const wanted = meant.get(folded(key));
-      if (wanted === undefined) unknown.push(name);
-      else misspelt.push(misspeltAs(`${prefix}${name}`, wanted));
+      const misplaced = path.length === 0 ? null : misplacedField(`${prefix}${name}`, key);
+      if (wanted !== undefined) misspelt.push(misspeltAs(`${prefix}${name}`, wanted));
+      else if (misplaced !== null) misspelt.push(misplaced);
+      else unknown.push(name);
     }
   }
   return { unknown, misspelt };

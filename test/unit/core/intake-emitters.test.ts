@@ -42,6 +42,33 @@ const notes = (value: unknown, properties?: Partial<RawCommand>) =>
   notesData(understood(value, properties).notes);
 const metadata = (members: unknown) => ({ "os-reinstall": { ...BODY, metadata: members } });
 
+describe("a field that holds the command back, in the wrong object", () => {
+  it.each(["dry_run", "dryRun", "expires_at", "not_before", "observed_at", "on_busy"])(
+    "is refused rather than ignored: %s",
+    (name) => {
+      const inner = { ...FIELDS, "os-reinstall": { ...BODY, [name]: true } };
+      expect(named(inner)).toEqual([`os-reinstall.${name}: misplaced`]);
+      const deeper = { ...FIELDS, ...metadata({ [name]: true }) };
+      expect(named(deeper)).toEqual([`os-reinstall.metadata.${name}: misplaced`]);
+    },
+  );
+
+  it.each(["dry_run", "dryrun", "expected_system_disk"])(
+    "beside a CloudEvent's data: %s",
+    (name) => {
+      const event = { ...EVENT, data: NAMELESS, [name]: true };
+      expect(named(event, { contentType: "application/cloudevents+json" })).toEqual([
+        `${name}: misplaced`,
+      ]);
+    },
+  );
+
+  it("is no such field where it only describes: source, reason, group", () => {
+    const event = { ...EVENT, data: NAMELESS, group: "web", reason: "r" };
+    understood(event, { contentType: "application/cloudevents+json" });
+  });
+});
+
 describe("null in an optional field", () => {
   const OPTIONAL = {
     project_id: null,
