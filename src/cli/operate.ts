@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
 import { matching } from "./option-values.ts";
@@ -47,11 +47,11 @@ export function unlockCommand(io: CliIo): Command {
   return new Command("unlock")
     .description("free a server that an unresolved command left locked: look at it first")
     .argument("<server-id>", "the server", matching(ServerId))
-    .requiredOption("--owner <id>", "the command that holds it", matching(CommandId))
+    .requiredOption("--owner <name>", "the command, or other service, that holds it", ownerName)
     .option(...PROJECT)
     .action((server: string, flags: ProjectFlag & { owner: string }) =>
       atDesk(io, async ({ desk }) => {
-        const owner = CommandId.parse(flags.owner);
+        const { owner } = flags;
         const answer = await desk.unlock(projectOf(flags, io), ServerId.parse(server), owner);
         switch (answer.kind) {
           case "freed":
@@ -70,6 +70,12 @@ export function unlockCommand(io: CliIo): Command {
         }
       }),
     );
+}
+
+/** Any name that another service may have given itself, as it stands in the lock or as it is shown. */
+function ownerName(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("must name who holds the server");
 }
 
 export async function atDesk(

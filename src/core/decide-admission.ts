@@ -1,8 +1,9 @@
-import type { CommandId, DiskId } from "../contract/ids.ts";
+import { CommandId, type DiskId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed, rejected } from "./events.ts";
+import type { LockOwner } from "./lock-owner.ts";
 import type { Look, ServerView, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { fenceOf, type Rules } from "./rules.ts";
@@ -23,7 +24,7 @@ export interface Candidate {
 /** Another command holds the server: share its result, queue up, or give up (contract §2 `on_busy`). */
 export function afterBusy(
   candidate: Candidate,
-  busy: { readonly holder: CommandId; readonly sameWish: boolean },
+  busy: { readonly holder: LockOwner; readonly sameWish: boolean },
   nowMs: number,
   rules: Rules,
   random: number,
@@ -36,14 +37,15 @@ export function afterBusy(
         {
           path: "server_id",
           code: "server-busy",
-          message: `the server is busy with command ${busy.holder}`,
+          message: `the server is busy: ${busy.holder} holds it`,
         },
       ]),
     );
   }
-  if (order.onBusy === "join" && busy.sameWish && !doubt) {
+  const leader = CommandId.safeParse(busy.holder);
+  if (order.onBusy === "join" && busy.sameWish && leader.success && !doubt) {
     return next(
-      { phase: "joined", leader: busy.holder, sinceMs: nowMs },
+      { phase: "joined", leader: leader.data, sinceMs: nowMs },
       delayForAge(0, rules.ladderMs, random),
       [{ event: "joined", data: { leader: busy.holder } }],
     );
@@ -110,7 +112,7 @@ export function waitFor(
   rules: Rules,
   random: number,
   more: {
-    readonly holder?: CommandId;
+    readonly holder?: LockOwner;
     readonly detail?: string;
     readonly before?: Before | undefined;
     /** What the cloud asked for, kept in full. */
@@ -125,7 +127,8 @@ export function waitFor(
   // The store gives locks again before long, and then the server can be asked for proof.
   const proofIsNear = doubt && waitsFor === "store-rebuilding";
   if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate);
-  const same = waiting?.waitsFor === waitsFor && waiting.holder === more.holder;
+  const heldBy = waiting?.holder ?? waiting?.lockOwner;
+  const same = waiting?.waitsFor === waitsFor && heldBy === more.holder;
   const sinceMs = same ? waiting.sinceMs : nowMs;
   const before = more.before ?? waiting?.before;
   // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
@@ -150,7 +153,7 @@ export function waitFor(
       body,
       tries,
       waitsFor,
-      ...(more.holder === undefined ? {} : { holder: more.holder }),
+      ...holderMember(more.holder),
       ...(before === undefined ? {} : { before }),
       ...(doubt ? { doubt } : {}),
       sinceMs,
@@ -171,6 +174,13 @@ export function waitFor(
 /** Of a call that gave nothing: what its wait depends on. */
 export function askedFor({ retryAfterMs: atLeastMs, heldBack }: Unavailable) {
   return { atLeastMs, heldBack };
+}
+
+/** A worker that only knows commands as holders would not understand a message that names another service there. */
+function holderMember(holder: LockOwner | undefined): Pick<In<"waiting">, "holder" | "lockOwner"> {
+  if (holder === undefined) return {};
+  const command = CommandId.safeParse(holder);
+  return command.success ? { holder: command.data } : { lockOwner: holder };
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../contract/ids.ts";
 import { OsReinstall } from "../contract/os-reinstall.ts";
+import { LockOwner } from "./lock-owner.ts";
 import { openObject } from "./open-object.ts";
 
 /** The server as it was before anything was done to it: what "replaced" is measured against. */
@@ -28,7 +29,10 @@ const Waiting = openObject({
   tries: Tries,
   /** Versions before 0.2 wrote `paused` for the brake `pause`. */
   waitsFor: WaitReason.or(z.literal("paused").transform(() => "pause" as const)),
+  /** The command that holds the server. */
   holder: CommandId.optional(),
+  /** The other service that holds it; never together with `holder`. */
+  lockOwner: LockOwner.optional(),
   before: Before.optional(),
   /** The store forgot this command while it waited: it may have been carried out. Prove that it was not, first. */
   doubt: z.boolean().optional(),

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { shownOwner } from "../../src/core/lock-owner.ts";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
@@ -153,3 +154,29 @@ describe("send", () => {
     await stage.emitter.outcome(id);
   });
 });
+
+it.each(["ops/resizer-7f9c", "line\nbreak"])(
+  "another service's lock is waited for by name, and a person can free it: %j",
+  async (owner) => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const { projectId } = server;
+    const id = commandId("behind");
+    const client = new Redis(services.redis.url);
+    try {
+      const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
+      await client.hset(`ecs:{${projectId}}:lock:${server.id}`, lock);
+    } finally {
+      client.disconnect();
+    }
+    await stage.emitter.send(stage.command(id, server.id));
+    const { data } = await stage.emitter.event(id, "waiting");
+    const shown = shownOwner(owner);
+    expect(data).toMatchObject({ waits_for: "server-busy", holder: shown });
+    const unlock = (name: string) => cli(projectId, "unlock", server.id, "--owner", name);
+    await expect(unlock("somebody-else")).rejects.toThrow(shown);
+    expect(await unlock(shown)).toContain("is free");
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    expect(stage.emitter.story(id).filter((name) => name === "succeeded")).toHaveLength(1);
+    await stage.audit([id]);
+  },
+);

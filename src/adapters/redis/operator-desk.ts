@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
+import { shownOwner } from "../../core/lock-owner.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import { StoredPause } from "./replies.ts";
@@ -18,7 +19,7 @@ export type CancelAnswer = z.infer<typeof CancelReply> | StoreAway | StoreCorrup
 const UnlockReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("freed"), owner: z.string() }),
   z.object({ kind: z.literal("not-locked") }),
-  z.object({ kind: z.literal("held-by-another"), owner: z.string() }),
+  z.object({ kind: z.literal("held-by-another"), owner: z.string(), mark: z.string() }),
   z.object({ kind: z.literal("still-open"), owner: z.string() }),
 ]);
 export type UnlockAnswer = z.infer<typeof UnlockReply> | StoreAway | StoreCorrupt;
@@ -49,8 +50,11 @@ export interface OperatorDesk {
   standingPauses(project: ProjectId): Promise<ReadonlyMap<PauseScope, PauseEntry>>;
   /** The projects that workers act on, as they say themselves. Rejects when Redis does not answer. */
   projects(): Promise<readonly ProjectId[]>;
-  /** Frees the lock that `owner` left behind on a server. Never that of an open command. */
-  unlock(project: ProjectId, server: ServerId, owner: CommandId): Promise<UnlockAnswer>;
+  /**
+   * Frees the lock that `owner` left behind on a server: a command, or another service, by its name or as that is shown.
+   * Never that of an open command.
+   */
+  unlock(project: ProjectId, server: ServerId, owner: string): Promise<UnlockAnswer>;
 }
 
 export function createOperatorDesk(
@@ -81,12 +85,16 @@ export function createOperatorDesk(
       const named = await redis.smembers(PROJECTS_KEY);
       return named.flatMap((id) => ProjectId.safeParse(id).data ?? []).sort();
     },
-    unlock: (project, server, owner) =>
-      scripts.run(
-        "unlock",
-        [keysOf(project).lock(server), keysOf(project).command(owner)],
-        [owner],
-        UnlockReply,
-      ),
+    async unlock(project, server, owner) {
+      const k = keysOf(project);
+      const free = (mark: string) =>
+        scripts.run("unlock", [k.lock(server), k.command(owner)], [owner, mark], UnlockReply);
+      const answer = await free("");
+      if (answer.kind !== "held-by-another") return answer;
+      const shown = shownOwner(answer.owner);
+      // A name that cannot be typed is given as it was shown; the mark says that it is still the same.
+      if (shown === owner) return await free(answer.mark);
+      return { ...answer, owner: shown };
+    },
   };
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { PauseEntry } from "../../contract/brakes.ts";
 import { EventData, ProgressEvent } from "../../contract/event.ts";
-import { CommandId, DiskId, JobId } from "../../contract/ids.ts";
+import { DiskId, JobId } from "../../contract/ids.ts";
 import { Hold } from "../../core/gate.ts";
+import { shownOwner } from "../../core/lock-owner.ts";
 
 /** JSON kept as text inside a record. */
 function stored<T extends z.ZodType>(shape: T) {
@@ -75,7 +76,12 @@ const Held = z.object({ kind: z.literal("held"), hold: Hold });
 
 export const LockReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("acquired"), token: z.int() }),
-  z.object({ kind: z.literal("busy"), holder: CommandId, sameWish: z.boolean() }),
+  z.object({
+    kind: z.literal("busy"),
+    // Whatever another service calls itself.
+    holder: z.string().transform(shownOwner),
+    sameWish: z.boolean(),
+  }),
   z.object({ kind: z.literal("superseded"), healedAtMs: z.number() }),
   Held,
   Rebuilding,

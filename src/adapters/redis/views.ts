@@ -1,4 +1,5 @@
 import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+import { shownOwner } from "../../core/lock-owner.ts";
 import type { CommandStatus, CommandViews, Found, ServerStatus } from "../../observe/http-ports.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
@@ -66,11 +67,12 @@ async function readServer(
       lock["owner"] === undefined
         ? null
         : {
-            owner: lock["owner"],
+            // Another service may have written any of it.
+            owner: shownOwner(lock["owner"]),
             token: Number(lock["token"] ?? 0),
-            operation: lock["operation"] ?? "unknown",
+            operation: shownOwner(lock["operation"] ?? "unknown"),
             sinceMs: Number(lock["since"] ?? 0),
-            phase: lock["phase"] ?? "unknown",
+            phase: shownOwner(lock["phase"] ?? "unknown"),
           },
     waiting,
   };

@@ -2,6 +2,7 @@ import type { ProgressEvent } from "../../contract/event.ts";
 import type { CommandId, DiskId, JobId, ProjectId } from "../../contract/ids.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { Hold } from "../../core/gate.ts";
+import type { LockOwner } from "../../core/lock-owner.ts";
 import type { Order } from "../../core/order.ts";
 import type { State } from "../../core/state.ts";
 
@@ -67,7 +68,8 @@ export interface Held {
 
 export type LockAnswer =
   | { readonly kind: "acquired"; readonly token: number }
-  | { readonly kind: "busy"; readonly holder: CommandId; readonly sameWish: boolean }
+  /** `holder`: a command, or another service. `sameWish`: it is a command that wishes the same. */
+  | { readonly kind: "busy"; readonly holder: LockOwner; readonly sameWish: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }
   | Held
   | { readonly kind: "rebuilding"; readonly untilMs: number };

@@ -160,6 +160,35 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     });
   });
 
+  it.each([
+    ["ops/resizer-7f9c", "ops/resizer-7f9c"],
+    ["snapshot/42", "snapshot/42"],
+    ["équipe de nuit ☾", "équipe de nuit ☾"],
+    ["a\nb", "a\\u{a}b"],
+    ["x".repeat(300), `${"x".repeat(199)}…`],
+    ["", "(unnamed)"],
+  ])(
+    "names another service that holds the server, whatever it calls itself: %j",
+    async (owner, shown) => {
+      await rig.lockFor(SERVER, owner);
+      const busy = { kind: "busy", holder: shown, sameWish: false };
+      const { lock, claim } = claimed(await rig.store.admit(a, delivery("n1")));
+      expect(lock).toEqual(busy);
+      expect(await rig.store.acquire(a, claim)).toEqual(busy);
+      const dry = order("cmd-dry", { dryRun: true });
+      expect(await rig.store.admit(dry, delivery("n2"))).toMatchObject({ lock: busy });
+      expect(await rig.lockOwner(SERVER)).toBe(owner);
+    },
+  );
+
+  it("waits for a holder whose record nobody can read", async () => {
+    await rig.store.admit(a, delivery("n1"));
+    await rig.breakKey({ command: a.commandId });
+    expect(await rig.store.admit(b, delivery("n2"))).toMatchObject({
+      lock: { kind: "busy", holder: "cmd-a" },
+    });
+  });
+
   it("lets a dry run look at the lock without taking it", async () => {
     const dry = order("cmd-dry", { dryRun: true });
     expect(await rig.store.admit(dry, delivery("n1"))).toMatchObject({

@@ -47,6 +47,8 @@ export interface StoreRig {
   readonly pauses: PauseStore;
   /** The same memory, asked by a worker with `BRAKES_PAUSED`. */
   pausedByConfiguration(): ReinstallStore;
+  /** Another service takes the lock of a server, under whatever name. */
+  lockFor(server: ServerId, owner: string): Promise<void>;
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
@@ -91,6 +93,10 @@ function memoryRigs(): () => Promise<StoreRig> {
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       pausedByConfiguration: () =>
         createMemoryStore({ memory, nonce, rebuildHoldMs: 0, pausedByConfiguration: true }),
+      async lockFor(server, owner) {
+        const lock = { owner, token: 1, since: Date.now(), phase: "running" };
+        memory.of(PROJECT).locks.set(server, lock);
+      },
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
       async requestCancel(command) {
@@ -158,6 +164,10 @@ function redisRigs(): () => Promise<StoreRig> {
       setPause: (change) => createOperatorDesk(client, scripts).setPause(PROJECT, change),
       pauses: createPauseStore(client, scripts),
       pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, pausedByConfiguration: true }),
+      async lockFor(server, owner) {
+        const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
+        await client.hset(k.lock(server), lock);
+      },
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };

@@ -1,4 +1,4 @@
-import type { CommandId, JobId } from "../../../src/contract/ids.ts";
+import type { JobId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   AdmitAnswer,
@@ -10,6 +10,7 @@ import type {
   Refusal,
   StoredOutcome,
 } from "../../../src/steps/ports/reinstall-store.ts";
+import { shownOwner } from "../../../src/core/lock-owner.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { brakes } from "./script-brakes.ts";
 import {
@@ -96,7 +97,7 @@ function lockAnswer(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAns
   const owner = lockOf(m, order.serverId, ctx)?.owner;
   return owner === undefined
     ? { kind: "acquired", token: 0 }
-    : { kind: "busy", holder: owner as CommandId, sameWish: false };
+    : { kind: "busy", holder: shownOwner(owner), sameWish: false };
 }
 
 /** Null: known, and ours to go on with. */

@@ -1,4 +1,5 @@
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { LockAnswer, StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
@@ -76,7 +77,7 @@ export function tryLock(
   if (lock?.owner === id) return { kind: "acquired", token: lock.token };
   if (lock !== null) {
     const sameWish = m.records.get(lock.owner)?.wish === wish;
-    return { kind: "busy", holder: lock.owner as CommandId, sameWish };
+    return { kind: "busy", holder: shownOwner(lock.owner), sameWish };
   }
   m.token += 1;
   m.locks.set(server, { owner: id, token: m.token, since: ctx.memory.nowMs(), phase: "admit" });

@@ -13,6 +13,7 @@ import {
   towardsSubmit,
   waitFor,
 } from "../../../src/core/decide-admission.ts";
+import { shownOwner } from "../../../src/core/lock-owner.ts";
 import {
   ABSENT,
   asFinal,
@@ -64,6 +65,25 @@ describe("a server that is busy with another command", () => {
         },
       },
     ]);
+  });
+
+  it.each([
+    [shownOwner("ops/resizer-7f9c"), false],
+    [shownOwner("snapshot/42"), true],
+  ])("is waited for where another service holds it, by its name: %s", (holder, sameWish) => {
+    const decision = asNext(
+      afterBusy(candidate(), { holder, sameWish }, NOW, RULES, CALM),
+      "waiting",
+    );
+    expect(decision.events[0]?.data).toMatchObject({ waits_for: "server-busy", holder });
+    // A worker that knows only commands as holders must be able to read it.
+    expect(decision.state).toMatchObject({ waitsFor: "server-busy", lockOwner: holder });
+    expect(decision.state).not.toHaveProperty("holder");
+    const again = candidate({ waiting: decision.state });
+    const later = afterBusy(again, { holder, sameWish: false }, NOW + MINUTE, RULES, CALM);
+    expect(asNext(later, "waiting").events).toEqual([]);
+    const other = { holder: shownOwner("ops/other"), sameWish: false };
+    expect(asNext(afterBusy(again, other, NOW, RULES, CALM), "waiting").events).toHaveLength(1);
   });
 
   it.each([true, false])("is waited for with on_busy wait (equal wish: %s)", (sameWish) => {

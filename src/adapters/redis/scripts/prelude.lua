@@ -65,7 +65,9 @@ local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
     return { kind = 'acquired', token = tonumber(redis.call('HGET', lock_key, 'token')) }
   end
   if owner then
-    return { kind = 'busy', holder = owner, sameWish = redis.call('HGET', cmd_prefix .. owner, 'wish') == wish }
+    local holder = cmd_prefix .. owner
+    local same = redis.call('TYPE', holder).ok == 'hash' and redis.call('HGET', holder, 'wish') == wish
+    return { kind = 'busy', holder = owner, sameWish = same }
   end
   local token = redis.call('INCR', token_key)
   redis.call('HSET', lock_key, 'owner', id, 'token', token, 'operation', 'reinstall', 'since', now_ms(), 'phase', 'admit')
