@@ -213,7 +213,11 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
       stranded: createStrandedCommands(redis, clock, protocol.sweepIntervalMs),
       complete: createComplete(deps),
       sweepAfterMs: protocol.sweepAfterMs,
-      onSwept: (result) => metrics.swept(result),
+      onSwept(result, commandId, projectId) {
+        metrics.swept(result);
+        if (result !== "stuck") return;
+        logger.error({ commandId, projectId }, "an open command cannot be taken up");
+      },
     }),
     isSteady: () => health.allUp(),
     intervalMs: protocol.sweepIntervalMs,
@@ -228,7 +232,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     health,
     cloud,
     redisClockOffsetMs: () => redisHealth.clockOffsetMs(),
-    census: () => takeCensus(redis, projects, protocol.jobDeadlineMs, config.brakes.paused),
+    census: () =>
+      takeCensus({ redis, scripts }, projects, protocol.jobDeadlineMs, config.brakes.paused),
     queueLengths: () => broker.queueLengths(),
     budgetLeft: () => budget.left(projects),
     overdue: () => findOverdue(redis, projects, protocol.pollIntervalsMs),

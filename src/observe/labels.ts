@@ -86,8 +86,8 @@ export const BREAKERS = ["ecs", "iam", "ims", "auth"] as const;
 export type Breaker = (typeof BREAKERS)[number];
 export type BreakerState = "closed" | "half-open" | "open";
 
-/** A sweeper put a command back on its way, ended it, or found that it moves after all. */
-export const SWEEP_RESULTS = ["revived", "ended", "moving"] as const;
+/** A sweeper put a command back on its way, ended it, found that it moves after all, or cannot help it. */
+export const SWEEP_RESULTS = ["revived", "ended", "moving", "stuck"] as const;
 export type SweepResult = (typeof SWEEP_RESULTS)[number];
 
 /** What a brake says of a command that it does not let go. */

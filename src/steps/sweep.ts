@@ -2,7 +2,7 @@ import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { inDoubt } from "../core/decide-admission.ts";
 import { final } from "../core/decision.ts";
-import { type Envelope, restoreEnvelope } from "../core/envelope.ts";
+import { type Envelope, isLaterVersion, restoreEnvelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { bury } from "./bury.ts";
@@ -21,8 +21,14 @@ export interface SweepDeps extends StepDeps {
   /** A command without a step for this long is taken for lost. */
   readonly sweepAfterMs: number;
   /** Told what became of each command: put back on its way, ended, or found to move after all. */
-  readonly onSwept?: (result: "revived" | "ended" | "moving") => void;
+  readonly onSwept?: (result: Swept, commandId: string, project: ProjectId) => void;
 }
+
+/**
+ * Put back on its way; ended; found to move after all; or nobody can help it: its record cannot be read, or its end cannot be
+ * told.
+ */
+export type Swept = "revived" | "ended" | "moving" | "stuck";
 
 const BATCH = 100;
 const LOST = "its message was lost";
@@ -60,15 +66,16 @@ export function createSweep(deps: SweepDeps) {
     await outlet.publish([{ kind: "step", envelope: revived, delayMs: 0 }], signal);
   }
 
-  async function endLost(envelope: Envelope, signal: AbortSignal): Promise<void> {
+  async function endLost(envelope: Envelope, signal: AbortSignal): Promise<Swept> {
     const nonce = `${SWEEPER}${clock.nonce()}`;
     const answer = await store.claim(envelope, { nonce, redelivered: true });
-    if (answer.kind !== "claimed") return;
+    if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
     const result = bury(envelope, answer, LOST, clock.nowMs(), rules);
     await complete(workOf(envelope.order, envelope), result, signal);
+    return "ended";
   }
 
-  async function endUnadmitted(order: Order, signal: AbortSignal): Promise<void> {
+  async function endUnadmitted(order: Order, signal: AbortSignal): Promise<Swept> {
     const answer = await store.admit(order, {
       nonce: clock.nonce(),
       redelivered: true,
@@ -77,40 +84,36 @@ export function createSweep(deps: SweepDeps) {
       arrivedAtMs: order.receivedAtMs,
       unseenUntilMs: null,
     });
-    if (answer.kind !== "claimed") return;
+    if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
     const { claim, lock, doubt } = answer;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
     const decision = doubt
       ? inDoubt({ order, tries: FIRST_TRY, waiting: null }, clock.nowMs(), rules)
       : final(NOTHING_SENT);
     await complete(workOf(order, null), { kind: "conclude", claim, token, decision }, signal);
+    return "ended";
   }
 
-  async function sweepOne(
-    one: Stranded,
-    project: ProjectId,
-    signal: AbortSignal,
-  ): Promise<"revived" | "ended" | "moving"> {
+  async function sweepOne(one: Stranded, project: ProjectId, signal: AbortSignal): Promise<Swept> {
     if (one.outcome !== null) {
       const told = await outlet.publish(outcomeMessages(one.outcome), signal);
-      if (told === "confirmed")
-        await store.told(project, one.commandId, one.outcome.event.data.sequence);
+      if (told !== "confirmed") return "stuck";
+      await store.told(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
     if (one.resume === null) {
-      if (one.order !== null) await endUnadmitted(one.order, signal);
-      return "ended";
+      return one.order === null ? "stuck" : await endUnadmitted(one.order, signal);
     }
     const whole = restoreEnvelope(one.resume, undefined);
     const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
+    if (envelope === null) return isLaterVersion(one.resume) ? "moving" : "stuck";
     // A long wait that the cloud asked for is no loss.
-    if (envelope === null || envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return "moving";
+    if (envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return "moving";
     // Whoever saved that step may still tell it: what follows must not be told first.
     const saved = (one.events ?? []).map((event) => ({ kind: "event" as const, event }));
     if (saved.length > 0 && (await outlet.publish(saved, signal)) !== "confirmed") return "moving";
     if (whole === null) {
-      await endLost(envelope, signal);
-      return "ended";
+      return await endLost(envelope, signal);
     }
     await resume(whole, signal);
     return "revived";
@@ -124,7 +127,7 @@ export function createSweep(deps: SweepDeps) {
         if (signal.aborted) return touched;
         // On a line of its own: an optional call does not evaluate its arguments when nobody listens.
         const result = await sweepOne(one, project, signal);
-        deps.onSwept?.(result);
+        deps.onSwept?.(result, one.commandId, project);
         touched++;
       }
     }

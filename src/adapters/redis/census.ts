@@ -1,10 +1,11 @@
+import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
 import { TRANSITIONS } from "../../core/state.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
-import { primariesOf } from "./nodes.ts";
 import { StoredPause } from "./replies.ts";
+import type { ScriptRunner } from "./script-runner.ts";
 import { redisNowMs } from "./time.ts";
 
 /**
@@ -63,24 +64,32 @@ const BATCH = 500;
 /** Phases in which a request is with the cloud: before them a command may hold its server for as long as it waits. */
 const SENT: readonly string[] = ["reconcile", "watch", "settle"] satisfies OpenPhase[];
 
+/** Of each project so many commands, and so many locks, are counted: those that moved last, or were taken last, are left out. */
+const MOST = 5_000;
+
+export interface CensusDeps {
+  readonly redis: RedisClient;
+  readonly scripts: ScriptRunner;
+}
+
 /**
- * Counts open commands and locks of each project, other services' locks included. Walks the keys in small batches, so it
- * is for once a minute, not for every scrape. Rejects when the store is away.
+ * Counts open commands and locks of each project by what the scripts have noted of them, at most {@link MOST} of each: what
+ * others keep in that Redis costs nothing. Another service's lock is known once a command of ours has met it. For once a
+ * minute, not for every scrape. Rejects when the store is away.
  */
 export async function takeCensus(
-  redis: RedisClient,
+  deps: CensusDeps,
   projects: readonly ProjectId[],
   lockDeadlineMs: number,
   pausedByConfiguration = false,
 ): Promise<Census> {
-  const [first] = projects;
-  if (first === undefined) return new Map();
-  const locks = await countLocks(redis, projects, lockDeadlineMs, await redisNowMs(redis, first));
+  const { redis } = deps;
   const census = new Map<ProjectId, ProjectCensus>();
   for (const project of projects) {
+    const nowMs = await redisNowMs(redis, project);
     census.set(project, {
-      ...(await countCommands(redis, project, await redisNowMs(redis, project))),
-      ...(locks.get(project) ?? noLocks()),
+      ...(await countCommands(redis, project, nowMs)),
+      ...(await countLocks(deps, project, lockDeadlineMs, nowMs)),
       paused: pausedByConfiguration || (await isPaused(redis, project)),
     });
   }
@@ -95,7 +104,7 @@ async function countCommands(
   let openCommands = 0;
   const phases = new Map<OpenPhase, PhaseCensus>();
   const { active, commandPrefix } = keysOf(project);
-  const ids = await redis.zrangebyscore(active, "-inf", "+inf");
+  const ids = await redis.zrangebyscore(active, "-inf", "+inf", "LIMIT", 0, MOST);
   for (const batch of batchesOf(ids)) {
     const records = await Promise.all(
       batch.map((id) => hashFields(redis, `${commandPrefix}${id}`, "phase", "created")),
@@ -134,32 +143,31 @@ function noLocks(): LockCount {
 }
 
 async function countLocks(
-  redis: RedisClient,
-  projects: readonly ProjectId[],
+  { redis, scripts }: CensusDeps,
+  project: ProjectId,
   lockDeadlineMs: number,
   nowMs: number,
-): Promise<ReadonlyMap<ProjectId, LockCount>> {
-  const counts = new Map(projects.map((project) => [project, noLocks()]));
-  const byPrefix = [...counts].map(
-    ([project, count]) => [keysOf(project).lockPrefix, count] as const,
-  );
-  for (const node of primariesOf(redis)) {
-    for await (const keys of node.scanStream({ match: "ecs:{*}:lock:*", count: BATCH })) {
-      const mine = (keys as string[]).flatMap((key) => {
-        const [, count] = byPrefix.find(([prefix]) => key.startsWith(prefix)) ?? [];
-        return count === undefined ? [] : [{ key, count }];
-      });
-      const found = await Promise.all(
-        mine.map(async ({ key, count }) => ({
-          count,
-          lock: await hashFields(redis, key, "since", "phase", "operation"),
-        })),
-      );
-      for (const { count, lock } of found) addLock(count, lock, lockDeadlineMs, nowMs);
+): Promise<LockCount> {
+  const count = noLocks();
+  const k = keysOf(project);
+  const servers = await redis.zrangebyscore(k.locks, "-inf", "+inf", "LIMIT", 0, MOST);
+  for (const batch of batchesOf(servers)) {
+    const found = await Promise.all(
+      batch.map(async (server) => {
+        const key = `${k.lockPrefix}${server}`;
+        return { key, lock: await hashFields(redis, key, "since", "phase", "operation", "owner") };
+      }),
+    );
+    for (const { key, lock } of found) {
+      if (lock !== "foreign" && lock.every((field) => field === null)) {
+        await scripts.run("prune-lock", [key], [], Pruned);
+      } else addLock(count, lock, lockDeadlineMs, nowMs);
     }
   }
-  return counts;
+  return count;
 }
+
+const Pruned = z.object({ kind: z.literal("saved") });
 
 function addLock(
   count: LockCount,
@@ -169,9 +177,8 @@ function addLock(
 ): void {
   // Whoever wants a lock that cannot be read says so; how old it is nobody knows.
   const [since, phase, operation] = lock === "foreign" ? [String(nowMs)] : lock;
-  // Freed since it was listed.
-  if (since == null) return;
-  const age = ageSeconds(since, nowMs);
+  // Other services may leave it out.
+  const age = ageSeconds(since ?? String(nowMs), nowMs);
   const holder = lock === "foreign" ? "unreadable" : holderOf(phase ?? "", operation ?? "");
   const { locks, oldestSeconds } = count.locks[holder];
   count.locks[holder] = { locks: locks + 1, oldestSeconds: Math.max(oldestSeconds, age) };

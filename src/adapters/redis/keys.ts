@@ -13,6 +13,8 @@ export function keysOf(project: ProjectId) {
     /** Public: other services honour and take it (contract §4). */
     lock: (server: ServerId) => `${prefix}lock:${server}`,
     lockPrefix: `${prefix}lock:`,
+    /** Servers that are locked, by when: for the gauges (prelude.lua). */
+    locks: `${prefix}locks`,
     waiters: (server: ServerId) => `${prefix}waiters:${server}`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     token: `${prefix}token`,
@@ -25,6 +27,8 @@ export function keysOf(project: ProjectId) {
     /** The newest entry of `pauses` that some worker has in its memory. */
     pausesSeen: `${prefix}pauses-seen`,
     sweeper: `${prefix}sweeper`,
+    /** How many of those that stand still were looked at: the next sweep goes on behind them. */
+    sweptTo: `${prefix}swept-to`,
   };
 }
 

@@ -20,6 +20,7 @@ const SCRIPTS = [
   "set-pause",
   "keep-pauses",
   "unlock",
+  "prune-lock",
 ] as const;
 export type ScriptName = (typeof SCRIPTS)[number];
 

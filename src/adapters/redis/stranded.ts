@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { CommandId } from "../../contract/ids.ts";
 import { Order } from "../../core/order.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { Stranded, StrandedCommands } from "../../steps/ports/stranded-commands.ts";
 import type { RedisClient } from "./client.ts";
+import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
 import { Outbox, StoredOutcome } from "./replies.ts";
 import { redisNowMs } from "./time.ts";
@@ -25,10 +25,13 @@ export function createStrandedCommands(
         const leased = await redis.set(k.sweeper, clock.nonce(), "PX", leaseMs, "NX");
         if (leased !== "OK") return [];
         const unmovedSinceMs = (await redisNowMs(redis, project)) - olderThanMs;
-        const ids = await redis.zrangebyscore(k.active, 0, unmovedSinceMs, "LIMIT", 0, limit);
+        const from = Number((await redis.get(k.sweptTo)) ?? 0);
+        const ids = await redis.zrangebyscore(k.active, 0, unmovedSinceMs, "LIMIT", from, limit);
         const found = await Promise.all(ids.map((id) => read(redis, k.commandPrefix, id)));
         const gone = ids.filter((_, index) => found[index] === null);
         if (gone.length > 0) await redis.zrem(k.active, ...gone);
+        const passed = ids.length < limit ? 0 : from + ids.length - gone.length;
+        await redis.set(k.sweptTo, passed, "PX", PAGE_TTL_MS);
         return found.filter((one) => one !== null);
       } catch {
         // The store is away: whoever sweeps next finds the same.
@@ -37,6 +40,9 @@ export function createStrandedCommands(
     },
   };
 }
+
+/** A place in the list that nobody has moved on from for so long is worth nothing. */
+const PAGE_TTL_MS = 3_600_000;
 
 const Json = z.string().transform((text, ctx) => {
   try {
@@ -47,20 +53,15 @@ const Json = z.string().transform((text, ctx) => {
   }
 });
 
-/** Null: no record any more, so nothing is open. */
+/** Null: no record any more, so nothing is open. What is no record of ours is given all the same: somebody must look. */
 async function read(redis: RedisClient, prefix: string, id: string): Promise<Stranded | null> {
-  const [content, order, resume, final, outbox] = await redis.hmget(
-    `${prefix}${id}`,
-    "content",
-    "order",
-    "resume",
-    "final",
-    "outbox",
-  );
-  const commandId = CommandId.safeParse(id);
-  if (content === null || content === undefined || !commandId.success) return null;
+  const fields = ["content", "order", "resume", "final", "outbox"];
+  const record = await hashFields(redis, `${prefix}${id}`, ...fields);
+  if (record === "foreign") return { commandId: id, order: null, resume: null, outcome: null };
+  const [content, order, resume, final, outbox] = record;
+  if (content == null) return null;
   return {
-    commandId: commandId.data,
+    commandId: id,
     order: Json.pipe(Order).safeParse(order).data ?? null,
     resume: Json.safeParse(resume).data ?? null,
     outcome: Json.pipe(StoredOutcome).safeParse(final).data ?? null,

@@ -5,7 +5,11 @@ import type { StoredOutcome } from "./reinstall-store.ts";
 
 /** Open commands that have not moved for a while (design §6, sweeper). */
 export interface StrandedCommands {
-  /** At most `limit` of one project; empty when another worker sweeps it now, or the store is away. */
+  /**
+   * At most `limit` of one project, those that have stood still for the longest first; the next call goes on behind them, and
+   * from the beginning after the last, so that those which cannot be helped hide nobody. Empty when another worker sweeps
+   * it now, or the store is away.
+   */
   find(project: ProjectId, olderThanMs: number, limit: number): Promise<readonly Stranded[]>;
 }
 

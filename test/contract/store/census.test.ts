@@ -4,7 +4,10 @@ import { createRedisClient, type RedisClient } from "../../../src/adapters/redis
 import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { findOverdue } from "../../../src/adapters/redis/overdue.ts";
-import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
+import {
+  createScriptRunner,
+  type ScriptRunner,
+} from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
@@ -28,6 +31,7 @@ const k = keysOf(PROJECT);
 
 let redis: PrivateRedis;
 let client: RedisClient;
+let scripts: ScriptRunner;
 let store: ReinstallStore;
 
 beforeAll(async () => {
@@ -35,9 +39,10 @@ beforeAll(async () => {
   client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
   client.on("error", () => undefined);
   await client.connect();
+  scripts = createScriptRunner(client);
   store = createReinstallStore(
     client,
-    createScriptRunner(client),
+    scripts,
     {
       rebuildHoldMs: 0,
       dedupTtlMs: 600_000,
@@ -55,7 +60,7 @@ afterAll(async () => {
 beforeEach(() => redis.flushAll());
 
 const server = (digit: number) => ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-99800000000${digit}`);
-const both = () => takeCensus(client, [PROJECT, ANOTHER], 600_000);
+const both = () => takeCensus({ redis: client, scripts }, [PROJECT, ANOTHER], 600_000);
 const census = async () => (await both()).get(PROJECT) as ProjectCensus;
 const overdue = async () => Object.fromEntries(await findOverdue(client, [PROJECT], LADDER));
 
@@ -66,10 +71,14 @@ async function age(key: string, field: string, seconds: number): Promise<void> {
 
 const NONE = { locks: 0, oldestSeconds: 0 };
 
+/** The index, as a script of ours has filled it when it met the lock. */
+const met = (n: number, project = PROJECT) => client.zadd(keysOf(project).locks, 1, server(n));
+
 /** A lock of a reinstall, taken so long ago. */
 async function held(project: ProjectId, n: number, phase: string, seconds: number): Promise<void> {
   const since = Date.now() - seconds * 1000;
   await client.hset(keysOf(project).lock(server(n)), { operation: "reinstall", phase, since });
+  await met(n, project);
 }
 
 describe("the census", () => {
@@ -147,6 +156,7 @@ describe("the census", () => {
     await client.hset(k.lock(server(2)), { owner: "resizer", since: Date.now() - 700_000 });
     await client.hset(k.lock(server(3)), { owner: "careless", since: "yesterday" });
     await client.set(k.lock(server(4)), "a string");
+    await Promise.all([2, 3, 4].map((n) => met(n)));
     await held(ANOTHER, 1, "unresolved", 0);
     const [ours, others] = [...(await both()).values()];
     expect(ours).toMatchObject({
@@ -170,6 +180,7 @@ describe("the census", () => {
     for (const [n, operation] of ["resize", "snapshot", ""].entries()) {
       const lock = { owner: "ops/7f9c", phase: "watch", since: Date.now() - 9e6, operation };
       await client.hset(k.lock(server(n)), lock);
+      await met(n);
     }
     expect(await census()).toMatchObject({
       locks: { "other-service": { locks: 3 }, reinstall: NONE, unresolved: NONE },
@@ -201,7 +212,7 @@ describe("the census", () => {
   it("tells which projects are paused", async () => {
     await client.set(k.paused, "maintenance");
     expect([...(await both()).values()].map(({ paused }) => paused)).toEqual([true, false]);
-    const byConfiguration = await takeCensus(client, [ANOTHER], 600_000, true);
+    const byConfiguration = await takeCensus({ redis: client, scripts }, [ANOTHER], 600_000, true);
     expect(byConfiguration.get(ANOTHER)).toMatchObject({ paused: true });
   });
 
@@ -211,9 +222,78 @@ describe("the census", () => {
       commandTimeoutMs: 200,
       connectTimeoutMs: 200,
     });
-    await expect(takeCensus(nowhere, [PROJECT], 600_000)).rejects.toThrow();
+    await expect(takeCensus({ redis: nowhere, scripts }, [PROJECT], 600_000)).rejects.toThrow();
     await expect(findOverdue(nowhere, [PROJECT], LADDER)).rejects.toThrow();
     nowhere.disconnect();
+  });
+});
+
+describe("the index of locks", () => {
+  const indexed = () => client.zrangebyscore(k.locks, "-inf", "+inf");
+  const of = (id: string, n: number) => order(id, { serverId: server(n) });
+
+  it("has a server from when its lock is taken until it is freed", async () => {
+    const a = of("a", 1);
+    const { claim } = claimed(await store.admit(a, delivery("n")));
+    expect(await indexed()).toEqual([server(1)]);
+    await store.finish({ order: a, claim, outcome: outcome(a), lock: "free", healedAtMs: null });
+    expect(await indexed()).toEqual([]);
+  });
+
+  it("keeps a server that a command leaves locked, or only lets go when it waits", async () => {
+    const [a, b] = [of("a", 1), of("b", 2)];
+    const left = claimed(await store.admit(a, delivery("n1"))).claim;
+    const unresolved = { order: a, claim: left, outcome: outcome(a), healedAtMs: null };
+    await store.finish({ ...unresolved, lock: "keep" });
+    const { claim } = claimed(await store.admit(b, delivery("n2")));
+    const outbox = { events: [], next: null };
+    const saving = { order: b, claim, state: SUBMIT, nextSequence: 9, outbox } as const;
+    await store.save({ ...saving, intent: "keep", lock: "release" });
+    expect(await indexed()).toEqual([server(1)]);
+  });
+
+  it("comes back after FLUSHALL with the claims that put the locks back", async () => {
+    const { next } = await admitted(store, of("a", 1));
+    const { next: waiting } = await admitted(store, of("b", 2));
+    await redis.flushAll();
+    expect(await indexed()).toEqual([]);
+    claimed(await store.claim(next, { nonce: "n", redelivered: false }));
+    await store.hop(waiting, { redelivered: false });
+    expect((await indexed()).toSorted()).toEqual([server(1), server(2)]);
+  });
+
+  it("has a lock of an older version from its next step on", async () => {
+    const { next } = await admitted(store, of("a", 1));
+    await client.del(k.locks);
+    claimed(await store.claim(next, { nonce: "n", redelivered: false }));
+    expect(await indexed()).toEqual([server(1)]);
+  });
+
+  it("has another service's lock once a command meets it, and not when that service has freed it", async () => {
+    const since = Date.now() - 700_000;
+    await client.hset(k.lock(server(1)), { owner: "ops/7f9c", operation: "resize", since });
+    expect((await census()).locks["other-service"].locks).toBe(0);
+    await store.admit(of("a", 1), delivery("n"));
+    expect((await census()).locks["other-service"]).toMatchObject({ locks: 1 });
+    await client.del(k.lock(server(1)));
+    expect((await census()).locks["other-service"].locks).toBe(0);
+    expect(await indexed()).toEqual([]);
+  });
+
+  it("keeps no command from its lock when it is damaged", async () => {
+    await client.set(k.locks, "a string");
+    expect(await store.admit(of("a", 1), delivery("n"))).toMatchObject({
+      lock: { kind: "acquired" },
+    });
+  });
+
+  it("is not looked for among everybody's keys", async () => {
+    await redis.command("CONFIG", "RESETSTAT");
+    await store.admit(of("a", 1), delivery("n"));
+    await census();
+    const stats = await redis.command("INFO", "commandstats");
+    expect(stats).toContain("cmdstat_zrangebyscore");
+    expect(stats).not.toMatch(/cmdstat_(scan|keys)\b/);
   });
 });
 

@@ -49,6 +49,8 @@ export interface StoreRig {
   pausedByConfiguration(): ReinstallStore;
   /** Another service takes the lock of a server, under whatever name. */
   lockFor(server: ServerId, owner: string): Promise<void>;
+  /** The lease of whoever sweeps is over. */
+  releaseSweep(): Promise<void>;
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
@@ -96,6 +98,9 @@ function memoryRigs(): () => Promise<StoreRig> {
       async lockFor(server, owner) {
         const lock = { owner, token: 1, since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
+      },
+      releaseSweep: async () => {
+        memory.of(PROJECT).sweeperUntilMs = 0;
       },
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
@@ -168,6 +173,7 @@ function redisRigs(): () => Promise<StoreRig> {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);
       },
+      releaseSweep: async () => void (await redis.command("DEL", k.sweeper)),
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };

@@ -334,6 +334,19 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
   });
 
+  it("goes on behind those that it has found, and begins again after the last", async () => {
+    const ids = ["cmd-1", "cmd-2", "cmd-3", "cmd-4", "cmd-5"];
+    for (const id of ids) await rig.store.admit(order(id), delivery(`n-${id}`));
+    const page = async () => {
+      await rig.releaseSweep();
+      const found = await rig.stranded.find(PROJECT, -60_000, 2);
+      return found.map(({ commandId }) => commandId);
+    };
+    const [first, second, third, again] = [await page(), await page(), await page(), await page()];
+    expect([...first, ...second, ...third].toSorted()).toEqual(ids);
+    expect(again).toEqual(first);
+  });
+
   it("finds an outcome that was never told", async () => {
     const { claim } = await submitting();
     const done = outcome(a);

@@ -69,6 +69,8 @@ export class ProjectMemory {
   /** By scope. */
   pauses: ReadonlyMap<string, PauseEntry> = new Map();
   sweeperUntilMs = 0;
+  /** How many of those that stand still were looked at. */
+  sweptTo = 0;
   /** Keys that hold something foreign: `cmd:<id>`, `lock:<server>`, `epoch`. */
   foreign = new Set<string>();
 
@@ -83,6 +85,7 @@ export class ProjectMemory {
     copy.epoch = this.epoch;
     copy.pauses = this.pauses;
     copy.sweeperUntilMs = this.sweeperUntilMs;
+    copy.sweptTo = this.sweptTo;
     copy.foreign = new Set(this.foreign);
     return copy;
   }

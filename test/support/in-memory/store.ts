@@ -131,7 +131,10 @@ export function createMemoryStranded(
     memory.remember();
     m.sweeperUntilMs = now + LEASE_MS;
     const old = [...m.active].filter(([, at]) => at <= now - olderThanMs);
-    const ids = old.sort(([, a], [, b]) => a - b).slice(0, limit);
+    const from = m.sweptTo;
+    const ids = old.sort(([, a], [, b]) => a - b).slice(from, from + limit);
+    const gone = ids.filter(([id]) => !m.records.has(id));
+    m.sweptTo = ids.length < limit ? 0 : from + ids.length - gone.length;
     const found: Stranded[] = [];
     for (const [id] of ids) {
       const record = m.records.get(id);

@@ -29,6 +29,7 @@ const lostIn = (phase: keyof typeof STATES, changed: object = LONG_AGO) =>
 
 async function sweep(world: World, ...found: Stranded[]) {
   const asked: unknown[] = [];
+  const results: string[] = [];
   const run = createSweep({
     ...world.deps,
     stranded: {
@@ -39,8 +40,12 @@ async function sweep(world: World, ...found: Stranded[]) {
     },
     complete: createComplete(world.deps),
     sweepAfterMs: 5 * MINUTE,
+    onSwept: (result, id, project) => {
+      expect([id, project]).toEqual([COMMAND, PROJECT]);
+      results.push(result);
+    },
   });
-  return { touched: await run(world.signal), asked };
+  return { touched: await run(world.signal), asked, results };
 }
 
 describe("a command that nobody moves any more", () => {
@@ -116,8 +121,30 @@ describe("a command that nobody moves any more", () => {
 
   it("is left alone when its record cannot be read", async () => {
     const world = createWorld();
-    await sweep(world, lost({ resume: { strange: true } }), lost({ resume: null, order: null }));
+    const { results } = await sweep(
+      world,
+      lost({ resume: { strange: true } }),
+      lost({ resume: null, order: null }),
+    );
     expect(world.calls).toEqual([]);
+    expect(results).toEqual(["stuck", "stuck"]);
+  });
+
+  it.each(["refused", "unconfirmed"] as const)("is stuck while its end is %s", async (outcome) => {
+    const world = createWorld();
+    world.answers.publish = () => outcome;
+    const ended = { event: finalEvent("failed"), reply: null, dead: null };
+    expect((await sweep(world, lost({ outcome: ended }))).results).toEqual(["stuck"]);
+  });
+
+  it.each([
+    [{ kind: "corrupt", message: "m" }, "stuck"],
+    [AWAY, "moving"],
+    [{ kind: "stale" }, "moving"],
+  ] as const)("is said to be ended only when it is: %j", async (answer, result) => {
+    const world = createWorld();
+    world.answers.claim = () => answer;
+    expect((await sweep(world, lostIn("submit"))).results).toEqual([result]);
   });
 
   it("is told when its outcome is stored and was not told", async () => {

@@ -71,6 +71,7 @@ if healed then answer = { kind = 'superseded', healedAtMs = healed }
 elseif hold then answer = { kind = 'held', hold = hold }
 elseif dry_run == '1' then
   local owner = redis.call('HGET', lock, 'owner')
+  if owner then note_lock(lock) end
   if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
   else answer = { kind = 'acquired', token = 0 } end
 else answer = try_lock(lock, token, id, wish, cmd_prefix) end

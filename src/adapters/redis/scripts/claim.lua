@@ -78,6 +78,7 @@ if msg_token ~= '' then
     held = 'held'
   elseif owner == id then held = 'held'
   else held = 'lost' end
+  note_lock(lock)
 end
 if hop == '1' then
   return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign and restored ~= 'no' and not unseen) })

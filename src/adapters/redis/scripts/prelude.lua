@@ -58,9 +58,23 @@ local function claim_lost(epoch_key, claim_epoch)
   return reply({ kind = 'forgotten' })
 end
 
+-- The index of locks: servers by when their lock was taken. It only serves the gauges, so it must never keep a script
+-- from its work; a lock that somebody else took, or an older version of us, is noted when one of ours meets it.
+local function note_lock(lock_key)
+  local prefix, server = string.match(lock_key, '^(.*:)lock:([^:]*)$')
+  local since = tonumber(redis.call('HGET', lock_key, 'since') or '')
+  redis.pcall('ZADD', prefix .. 'locks', since or now_ms(), server)
+end
+
+local function forget_lock(lock_key)
+  local prefix, server = string.match(lock_key, '^(.*:)lock:([^:]*)$')
+  redis.pcall('ZREM', prefix .. 'locks', server)
+end
+
 -- Gives the server's lock to a command: the same answer when asked again by its owner.
 local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
   local owner = redis.call('HGET', lock_key, 'owner')
+  if owner then note_lock(lock_key) end
   if owner == id then
     return { kind = 'acquired', token = tonumber(redis.call('HGET', lock_key, 'token')) }
   end
@@ -71,6 +85,7 @@ local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
   end
   local token = redis.call('INCR', token_key)
   redis.call('HSET', lock_key, 'owner', id, 'token', token, 'operation', 'reinstall', 'since', now_ms(), 'phase', 'admit')
+  note_lock(lock_key)
   return { kind = 'acquired', token = token }
 end
 
@@ -84,7 +99,9 @@ local function healed_since(last_key, observed_at)
 end
 
 local function free_lock(lock_key, id)
-  if redis.call('HGET', lock_key, 'owner') == id then redis.call('DEL', lock_key) end
+  if redis.call('HGET', lock_key, 'owner') ~= id then return end
+  redis.call('DEL', lock_key)
+  forget_lock(lock_key)
 end
 
 -- Event numbers after a loss of memory must not meet those from before: milliseconds since 2024 outrun them.
