@@ -60,7 +60,7 @@ export function createHttpApp({ metrics, health, views, brakes, onError }: HttpA
   app.get("/v1/commands/:id", async (context) => {
     const id = CommandId.safeParse(context.req.param("id"));
     if (!id.success) return malformed(context, "command id", id.error);
-    return answer(context, "command", await views.commandById(id.data), commandJson);
+    return answer(context, "command", await views.commandById(id.data), commandsJson);
   });
 
   app.get("/v1/servers/:project/:server", async (context) => {
@@ -141,6 +141,15 @@ function malformed(context: Context, what: string, error: z.ZodError): Response 
   return context.json({ error: "bad-request", message: `the ${what} ${rule}` }, 400);
 }
 
+/**
+ * One id may occur in several projects: `commands` has them all, the one that moved last first. Its members stand beside
+ * the list, too, for readers who know one project only.
+ */
+function commandsJson(views: readonly CommandStatus[]): object {
+  const commands = views.map(commandJson);
+  return { ...commands[0], commands };
+}
+
 function commandJson(view: CommandStatus): object {
   return {
     command_id: view.commandId,
@@ -151,6 +160,7 @@ function commandJson(view: CommandStatus): object {
     updated_at: instant(view.updatedAtMs),
     outcome: view.outcome,
     job_id: view.jobId,
+    final_event: view.finalEvent,
   };
 }
 

@@ -28,6 +28,8 @@ export interface CommandStatus {
   /** The final event's name; null while the command is open. */
   readonly outcome: string | null;
   readonly jobId: string | null;
+  /** As it was told, word for word; null while the command is open. */
+  readonly finalEvent: unknown;
 }
 
 /** What holds a server (contract §4). */
@@ -54,8 +56,8 @@ export type Found<View> =
 
 /** Read-only looks into the store, for people. None rejects for what the store does. */
 export interface CommandViews {
-  /** Looks in every project that the worker may act on. */
-  commandById(id: CommandId): Promise<Found<CommandStatus>>;
+  /** Looks in every project that the worker may act on: of each where the id occurs, the one that moved last first. */
+  commandById(id: CommandId): Promise<Found<readonly CommandStatus[]>>;
   /** `absent`: not a project that the worker may act on. A server that nothing holds is found, without a lock. */
   serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerStatus>>;
 }

@@ -272,14 +272,21 @@ function broker(): BrokerSession {
 }
 
 function httpApp() {
-  const nothing = { phase: "watch", sequence: 1, updatedAtMs: 0, outcome: null, jobId: null };
+  const nothing = {
+    phase: "watch",
+    sequence: 1,
+    updatedAtMs: 0,
+    outcome: null,
+    jobId: null,
+    finalEvent: null,
+  };
   return createHttpApp({
     metrics: { page: async () => "", contentType: "text/plain" },
     health: { isAlive: () => true, dependencies: () => [] },
     views: {
       commandById: async (commandId) => ({
         kind: "found",
-        view: { commandId, projectId: "", serverId: null, ...nothing },
+        view: [{ commandId, projectId: "", serverId: null, ...nothing }],
       }),
       serverStatus: async () => ({ kind: "found", view: { lock: null, waiting: [] } }),
     },

@@ -14,11 +14,11 @@ export function createCommandViews(
   return {
     commandById: (id) =>
       guarded(async () => {
-        for (const project of projects) {
-          const view = await readCommand(redis, project, id);
-          if (view !== null) return { kind: "found", view };
-        }
-        return { kind: "absent" };
+        const found = await Promise.all(projects.map((one) => readCommand(redis, one, id)));
+        const view = found
+          .filter((one) => one !== null)
+          .sort((a, b) => b.updatedAtMs - a.updatedAtMs);
+        return view.length === 0 ? { kind: "absent" } : { kind: "found", view };
       }),
     serverStatus: (project, server) =>
       guarded(async () =>
@@ -45,7 +45,20 @@ async function readCommand(
     updatedAtMs: Number(record["updated"] ?? 0),
     outcome: textOrNull(record["outcome"]),
     jobId: textOrNull(record["job"]),
+    finalEvent: finalEventOf(record["final"]),
   };
+}
+
+/** Null, too, where a version that we do not know has stored it otherwise. */
+function finalEventOf(final: string | undefined): unknown {
+  try {
+    const outcome: unknown = JSON.parse(final ?? "null");
+    return typeof outcome === "object" && outcome !== null && "event" in outcome
+      ? outcome.event
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 async function readServer(

@@ -22,6 +22,7 @@ const COMMAND: CommandStatus = {
   updatedAtMs: 0,
   outcome: null,
   jobId: "job-1",
+  finalEvent: null,
 };
 
 const open: HttpServer[] = [];
@@ -141,9 +142,12 @@ describe("health", () => {
 });
 
 describe("looks into the store", () => {
-  it("show a command", async () => {
-    const { get } = await serve({ views: { commandById: found(COMMAND) } });
-    expect((await get("/v1/commands/heal:web-01")).json()).toEqual({
+  it("show a command, in each project where its id occurs", async () => {
+    const other = { ...COMMAND, projectId: "f".repeat(32), phase: "done", outcome: "failed" };
+    const finalEvent = { id: "heal:web-01/9", data: { event: "failed" } };
+    const views = { commandById: found([COMMAND, { ...other, finalEvent }]) };
+    const { get } = await serve({ views });
+    const first = {
       command_id: "heal:web-01",
       project_id: PROJECT,
       server_id: SERVER,
@@ -152,6 +156,18 @@ describe("looks into the store", () => {
       updated_at: "1970-01-01T00:00:00.000Z",
       outcome: null,
       job_id: "job-1",
+      final_event: null,
+    };
+    const second = {
+      ...first,
+      project_id: "f".repeat(32),
+      phase: "done",
+      outcome: "failed",
+      final_event: finalEvent,
+    };
+    expect((await get("/v1/commands/heal:web-01")).json()).toEqual({
+      ...first,
+      commands: [first, second],
     });
   });
 
