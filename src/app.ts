@@ -25,14 +25,14 @@ import { createSharedRefusals } from "./adapters/redis/shared-refusals.ts";
 import { createStrandedCommands } from "./adapters/redis/stranded.ts";
 import { createCommandViews } from "./adapters/redis/views.ts";
 import { renewAccess, watchRedis } from "./adapters/redis/watch.ts";
-import { systemClock } from "./clock.ts";
-import { createCloudProver } from "./cloud-prover.ts";
+import { systemClock } from "./adapters/system-clock.ts";
+import { createCloudProver } from "./background/cloud-prover.ts";
 import type { Config } from "./config/assemble.ts";
 import { namesOf } from "./config/proxy.ts";
 import { watchForChange } from "./config/rotation.ts";
 import type { ProjectId } from "./contract/ids.ts";
 import { secretsOf } from "./config/secrets-of.ts";
-import { createDeliveries } from "./deliveries.ts";
+import { createDeliveries } from "./composition/deliveries.ts";
 import { createBrakesView, watchPauses } from "./observe/brakes-view.ts";
 import { createGauges } from "./observe/gauges.ts";
 import { createHealth } from "./observe/health.ts";
@@ -45,7 +45,7 @@ import { createMetrics } from "./observe/metrics.ts";
 import { brokerProbe, cloudProbe } from "./observe/probes.ts";
 import { createProcessLog } from "./observe/process-log.ts";
 import { createTracing, type Tracing } from "./observe/tracing.ts";
-import { createPauseKeeper } from "./pause-keeper.ts";
+import { createPauseKeeper } from "./background/pause-keeper.ts";
 import {
   amqpSecrets,
   amqpSettings,
@@ -56,11 +56,11 @@ import {
   redisCredentials,
   redisSettings,
   storeRules,
-} from "./settings.ts";
+} from "./composition/settings.ts";
 import { createComplete } from "./steps/complete.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createSweep } from "./steps/sweep.ts";
-import { createSweeper } from "./sweeper.ts";
+import { createSweeper } from "./background/sweeper.ts";
 import { createWorker } from "./worker.ts";
 
 export interface AppOptions {

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { closeUnaskedInspector, listenToSignals } from "./signals.ts";
+import { closeUnaskedInspector, listenToSignals } from "./process/signals.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { ReachPoint } from "./steps/ports/clock.ts";
 export async function main(options: { readonly reach?: ReachPoint } = {}): Promise<void> {
   const signals = listenToSignals();
   // Loaded after that: reading a thousand files takes long enough for a signal.
-  const { run } = await import("./run.ts");
+  const { run } = await import("./process/run.ts");
   closeUnaskedInspector();
   await run(signals, options);
 }

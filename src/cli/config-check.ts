@@ -3,7 +3,9 @@ import { dump } from "js-yaml";
 import { loadConfig } from "../config/load.ts";
 import { maskedConfig } from "../config/masked.ts";
 import { formatProblems } from "../config/problem.ts";
-import { CliFailure, type CliIo, EXIT_CONFIG } from "./io.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
+import { EXIT_CONFIG } from "../process/exit-codes.ts";
 
 /** `ecs-reinstall config check`: what the worker would run on, or everything that is wrong with it. */
 export function configCommand(io: CliIo): Command {

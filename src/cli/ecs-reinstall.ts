@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { basename, relative } from "node:path";
 import { openBrokerSession } from "./broker-session.ts";
-import type { EndingSignal } from "./exit-signals.ts";
+import type { EndingSignal } from "../process/exit-codes.ts";
 import { runCli } from "./program.ts";
 import { createStandardStreams } from "./standard-streams.ts";
 import { openStoreSession } from "./store-session.ts";

@@ -1,5 +1,6 @@
-import { SIGNAL_EXIT_CODES } from "./exit-signals.ts";
-import { CliFailure, type CliIo } from "./io.ts";
+import { SIGNAL_EXIT_CODES } from "../process/exit-codes.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
 
 /**
  * Runs `work` until it ends, or until a signal says to end: then it fails at once with what `words` say of how far the

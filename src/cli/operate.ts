@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
-import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
+import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { matching } from "./option-values.ts";
 import type { StoreSession } from "./store-session.ts";
 

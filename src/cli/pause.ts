@@ -5,7 +5,9 @@ import type { OperatorDesk, PauseChange } from "../adapters/redis/operator-desk.
 import { PauseScope } from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
-import { CliFailure, type CliIo, EXIT_USAGE } from "./io.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
+import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { atDesk, PROJECT, projectOf } from "./operate.ts";
 import { matching } from "./option-values.ts";
 

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { configCommand } from "./config-check.ts";
-import { CliFailure, type CliIo, EXIT_OK, EXIT_USAGE } from "./io.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
+import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
 import { cancelCommand, unlockCommand } from "./operate.ts";
 import { pauseCommand, resumeCommand } from "./pause.ts";

@@ -4,7 +4,8 @@ import { CommandId, type ServerId } from "../contract/ids.ts";
 import { withoutAbsent } from "../core/absent-fields.ts";
 import { strangersOf } from "../core/unknown-fields.ts";
 import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "../core/user-data.ts";
-import { CliFailure, EXIT_USAGE } from "./io.ts";
+import { CliFailure } from "./failure.ts";
+import { EXIT_USAGE } from "../process/exit-codes.ts";
 import type { SendField } from "./send-fields.ts";
 
 /** The options of `send` as commander gives them; `file`: a whole body instead of the others. */

@@ -1,4 +1,4 @@
-import { EXIT_FAILURE } from "./io.ts";
+import { EXIT_FAILURE } from "../process/exit-codes.ts";
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader has gone. */
 const EXIT_READER_GONE = 141;

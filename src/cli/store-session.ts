@@ -5,8 +5,9 @@ import { createScriptRunner } from "../adapters/redis/script-runner.ts";
 import { loadRedis } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
 import type { Environment } from "../config/sources.ts";
-import { redisSettings } from "../settings.ts";
-import { CliFailure, EXIT_CONFIG } from "./io.ts";
+import { redisSettings } from "../composition/settings.ts";
+import { CliFailure } from "./failure.ts";
+import { EXIT_CONFIG } from "../process/exit-codes.ts";
 
 /** One short conversation with the store. */
 export interface StoreSession {

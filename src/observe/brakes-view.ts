@@ -1,6 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
-import type { StandingPause } from "../pause-keeper.ts";
-import type { BrakesView } from "./http-ports.ts";
+import type { StandingPause } from "../background/pause-keeper.ts";
+import type { BrakesView } from "../contract/http.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 

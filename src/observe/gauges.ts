@@ -1,7 +1,7 @@
 import type { CloudState } from "../adapters/cloud/cloud-api.ts";
 import type { Census } from "../adapters/redis/census.ts";
 import type { EvidenceCounts } from "../adapters/redis/evidence.ts";
-import type { HealthSource } from "./http-ports.ts";
+import type { HealthSource } from "../contract/http.ts";
 import { DEPENDENCIES, type MeasuredQueue } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
 

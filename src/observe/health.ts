@@ -1,4 +1,4 @@
-import type { DependencyHealth, HealthSource } from "./http-ports.ts";
+import type { DependencyHealth, HealthSource } from "../contract/http.ts";
 
 /** How one dependency is right now; asked whenever somebody wants to know. */
 export interface Probe {

@@ -11,7 +11,7 @@ import type {
   HealthSource,
   MetricsPage,
   ServerStatus,
-} from "./http-ports.ts";
+} from "../contract/http.ts";
 
 export interface HttpAppDeps {
   readonly metrics: MetricsPage;

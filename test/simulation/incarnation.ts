@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { PauseScope } from "../../src/contract/brakes.ts";
-import { createPauseKeeper, type PauseKeeper } from "../../src/pause-keeper.ts";
-import { createSweeper } from "../../src/sweeper.ts";
+import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-keeper.ts";
+import { createSweeper } from "../../src/background/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";

@@ -1,6 +1,6 @@
 import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { CommandStatus, CommandViews, Found, ServerStatus } from "../../contract/http.ts";
 import { shownOwner } from "../../core/lock-owner.ts";
-import type { CommandStatus, CommandViews, Found, ServerStatus } from "../../observe/http-ports.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 

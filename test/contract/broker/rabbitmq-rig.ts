@@ -4,7 +4,7 @@ import { createOutlet } from "../../../src/adapters/amqp/outlet.ts";
 import { Publisher } from "../../../src/adapters/amqp/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
-import { doorsOf } from "../../../src/deliveries.ts";
+import { doorsOf } from "../../../src/composition/deliveries.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";

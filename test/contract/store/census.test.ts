@@ -8,7 +8,7 @@ import {
   createScriptRunner,
   type ScriptRunner,
 } from "../../../src/adapters/redis/script-runner.ts";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";

@@ -3,7 +3,7 @@ import { createRedisClient, type RedisClient } from "../../../src/adapters/redis
 import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createCommandViews } from "../../../src/adapters/redis/views.ts";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";

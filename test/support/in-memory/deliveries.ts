@@ -1,6 +1,6 @@
 import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
 import { DEFAULT_AMQP_NAMES } from "../../../src/adapters/amqp/settings.ts";
-import { doorsOf } from "../../../src/deliveries.ts";
+import { doorsOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
 import type { Message, QueueName } from "./broker.ts";

@@ -7,7 +7,7 @@ import type {
   CommandViews,
   DependencyHealth,
   Found,
-} from "../../../src/observe/http-ports.ts";
+} from "../../../src/contract/http.ts";
 import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
 import { eventually } from "../../support/eventually.ts";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock } from "./steps/ports/clock.ts";
+import type { Clock } from "../steps/ports/clock.ts";
 
 /** The time and chance of the real world. */
 export const systemClock: Clock = {

@@ -1,13 +1,11 @@
-import { createApp } from "./app.ts";
-import { loadConfig } from "./config/load.ts";
-import { formatProblems } from "./config/problem.ts";
-import { createLogOutput } from "./observe/log-output.ts";
+import { createApp } from "../app.ts";
+import { loadConfig } from "../config/load.ts";
+import { formatProblems } from "../config/problem.ts";
+import { createLogOutput } from "../observe/log-output.ts";
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import type { ProcessSignals } from "./signals.ts";
-import type { ReachPoint } from "./steps/ports/clock.ts";
+import type { ReachPoint } from "../steps/ports/clock.ts";
 
-/** sysexits.h EX_CONFIG: the configuration is wrong, a restart will not help. */
-const EXIT_CONFIG = 78;
-const EXIT_FAILURE = 1;
 /** For the last lines, where the reader is behind; within the grace time. */
 const LAST_LINES_MS = 5_000;
 /** The same after a bug: half a worker is worse than a line that is missing. */
@@ -45,11 +43,11 @@ export async function run(
     logger.info({ signal }, "signal received");
     const overdue = setTimeout(() => {
       logger.error("the grace time is over; what was in hand is carried on by another worker");
-      process.exit(0);
+      process.exit(EXIT_OK);
     }, loaded.config.shutdown.graceMs);
     overdue.unref();
     stopInOrder().then(
-      () => process.exit(0),
+      () => process.exit(EXIT_OK),
       (error: unknown) => fail(error, "stopping failed"),
     );
   });

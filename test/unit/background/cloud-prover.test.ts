@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Standing } from "../../src/adapters/cloud/standing.ts";
-import { createCloudProver } from "../../src/cloud-prover.ts";
-import { ProjectId } from "../../src/contract/ids.ts";
+import type { Standing } from "../../../src/adapters/cloud/standing.ts";
+import { createCloudProver } from "../../../src/background/cloud-prover.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 

@@ -1,14 +1,14 @@
 import { unescape } from "node:querystring";
-import { isOurs } from "./adapters/amqp/publications.ts";
-import type { AmqpSettings } from "./adapters/amqp/settings.ts";
-import type { CloudSettings } from "./adapters/cloud/settings.ts";
-import type { RedisSettings } from "./adapters/redis/client.ts";
-import type { RedisTls } from "./adapters/redis/client-tls.ts";
-import type { StoreRules } from "./adapters/redis/exclusivity.ts";
-import type { Config } from "./config/assemble.ts";
-import type { IntakeRules } from "./core/intake.ts";
-import { tlsMaterial } from "./config/rotation.ts";
-import type { Rules } from "./core/rules.ts";
+import { isOurs } from "../adapters/amqp/publications.ts";
+import type { AmqpSettings } from "../adapters/amqp/settings.ts";
+import type { CloudSettings } from "../adapters/cloud/settings.ts";
+import type { RedisSettings } from "../adapters/redis/client.ts";
+import type { RedisTls } from "../adapters/redis/client-tls.ts";
+import type { StoreRules } from "../adapters/redis/exclusivity.ts";
+import type { Config } from "../config/assemble.ts";
+import type { IntakeRules } from "../core/intake.ts";
+import { tlsMaterial } from "../config/rotation.ts";
+import type { Rules } from "../core/rules.ts";
 
 /*
  * The configuration as each room wants it.

@@ -1,7 +1,7 @@
-import type { PauseEntry, PauseScope } from "./contract/brakes.ts";
-import type { ProjectId } from "./contract/ids.ts";
-import type { Clock } from "./steps/ports/clock.ts";
-import type { Pauses, PauseStore } from "./steps/ports/pauses.ts";
+import type { PauseEntry, PauseScope } from "../contract/brakes.ts";
+import type { ProjectId } from "../contract/ids.ts";
+import type { Clock } from "../steps/ports/clock.ts";
+import type { Pauses, PauseStore } from "../steps/ports/pauses.ts";
 
 /** A pause that stands, and what it covers. */
 export interface StandingPause {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Delivery } from "../../src/adapters/amqp/delivery.ts";
-import { createDeliveries } from "../../src/deliveries.ts";
-import { createLogger } from "../../src/observe/logger.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
-import { MINUTE, NOW, SECOND } from "./core/builders.ts";
-import { delivery, fakeClock } from "./steps/fakes.ts";
+import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
+import { createDeliveries } from "../../../src/composition/deliveries.ts";
+import { createLogger } from "../../../src/observe/logger.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
+import { MINUTE, NOW, SECOND } from "../core/builders.ts";
+import { delivery, fakeClock } from "../steps/fakes.ts";
 
 const ack = async () => "ack" as const;
 

@@ -1,20 +1,20 @@
-import type { BrokerHandlers } from "./adapters/amqp/broker.ts";
-import type { Delivery, DeliveryHandler } from "./adapters/amqp/delivery.ts";
+import type { BrokerHandlers } from "../adapters/amqp/broker.ts";
+import type { Delivery, DeliveryHandler } from "../adapters/amqp/delivery.ts";
 import {
   ARRIVAL_TYPE,
   ARRIVED_AT_HEADER,
   DOUBT_HEADER,
   PASSES_HEADER,
   UNSEEN_UNTIL_HEADER,
-} from "./adapters/amqp/publications.ts";
-import type { PutAside } from "./core/put-aside.ts";
-import { type Phase, TRANSITIONS } from "./core/state.ts";
-import type { QueueRole } from "./observe/labels.ts";
-import type { Logger } from "./observe/logger.ts";
-import type { Metrics } from "./observe/metrics.ts";
-import type { Clock } from "./steps/ports/clock.ts";
-import type { Delivery as PlainDelivery, Disposition } from "./steps/ports/outlet.ts";
-import type { Worker } from "./worker.ts";
+} from "../adapters/amqp/publications.ts";
+import type { PutAside } from "../core/put-aside.ts";
+import { type Phase, TRANSITIONS } from "../core/state.ts";
+import type { QueueRole } from "../observe/labels.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Clock } from "../steps/ports/clock.ts";
+import type { Delivery as PlainDelivery, Disposition } from "../steps/ports/outlet.ts";
+import type { Worker } from "../worker.ts";
 
 type Handler = (delivery: Delivery) => Promise<Disposition>;
 

@@ -1,4 +1,4 @@
-import type { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import type { CommandId, ProjectId, ServerId } from "./ids.ts";
 
 /** One thing that the worker needs. `degraded` works, but somebody should look; `untested`: nothing has shown yet that it works. */
 export interface DependencyHealth {

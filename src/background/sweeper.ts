@@ -1,4 +1,4 @@
-import type { Clock } from "./steps/ports/clock.ts";
+import type { Clock } from "../steps/ports/clock.ts";
 
 export interface SweeperOptions {
   /** One sweep; answers how many commands it touched. */

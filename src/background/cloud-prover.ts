@@ -1,6 +1,6 @@
-import type { CloudAdapter } from "./adapters/cloud/cloud-api.ts";
-import type { ProjectId } from "./contract/ids.ts";
-import type { Clock } from "./steps/ports/clock.ts";
+import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import type { ProjectId } from "../contract/ids.ts";
+import type { Clock } from "../steps/ports/clock.ts";
 
 export interface CloudProverOptions {
   readonly cloud: Pick<CloudAdapter, "standings" | "probe">;

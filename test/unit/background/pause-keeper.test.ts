@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { PauseEntry, PauseScope } from "../../src/contract/brakes.ts";
-import { ProjectId } from "../../src/contract/ids.ts";
-import { createPauseKeeper, type StandingPause } from "../../src/pause-keeper.ts";
-import type { Pauses, PauseStore } from "../../src/steps/ports/pauses.ts";
-import { eventually } from "../support/eventually.ts";
+import type { PauseEntry, PauseScope } from "../../../src/contract/brakes.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
+import { createPauseKeeper, type StandingPause } from "../../../src/background/pause-keeper.ts";
+import type { Pauses, PauseStore } from "../../../src/steps/ports/pauses.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 const ON: PauseEntry = { on: true, atMs: 1_000, by: "ada", reason: "maintenance" };
