@@ -45,7 +45,7 @@ export function afterBusy(
   const leader = CommandId.safeParse(busy.holder);
   if (order.onBusy === "join" && busy.sameWish && leader.success && !doubt) {
     return next(
-      { phase: "joined", leader: leader.data, sinceMs: nowMs },
+      { phase: "joined", body: candidate.body, leader: leader.data, sinceMs: nowMs },
       delayForAge(0, rules.ladderMs, random),
       [{ event: "joined", data: { leader: busy.holder } }],
     );
@@ -288,7 +288,11 @@ export function expired(order: Order): Decision {
 }
 
 /** The time is over before the doubt could be cleared: it is not known that nothing was done. */
-function tooLate({ order, waiting, doubt = false }: Candidate): Decision {
+export function tooLate({
+  order,
+  waiting,
+  doubt = false,
+}: Pick<Candidate, "order" | "waiting" | "doubt">): Decision {
   if (!doubt) return expired(order);
   return final(
     {

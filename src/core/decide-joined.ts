@@ -1,69 +1,124 @@
-import {
-  COMMON_MEMBERS,
-  FINAL_EVENTS,
-  type FinalEventName,
-  type ProgressEvent,
-} from "../contract/event.ts";
+import { COMMON_MEMBERS, type FinalEventName, type ProgressEvent } from "../contract/event.ts";
+import type { CommandId } from "../contract/ids.ts";
 import { delayForAge } from "./backoff.ts";
-import { cancelled } from "./decide-admission.ts";
+import { cancelled, tooLate } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
+import { failed } from "./events.ts";
 import type { Order } from "./order.ts";
 import type { Rules } from "./rules.ts";
 import type { In } from "./state.ts";
 
 /** What is known of the command that was joined. */
 export type Leader =
-  | { readonly kind: "finished"; readonly event: ProgressEvent }
+  /** `holdsLock`: after `unresolved` the server stays locked until proof or a person frees it. */
+  | { readonly kind: "finished"; readonly event: ProgressEvent; readonly holdsLock: boolean }
   | { readonly kind: "open" }
   | { readonly kind: "unheard-of" }
   | { readonly kind: "unreadable" };
 
-/** The leader's final event is repeated for the one that joined it (contract §3 `joined`). */
+/** A look at the leader, and how this command itself stands at that moment. */
+export interface LeaderLook {
+  readonly leader: Leader;
+  /** Is the store's memory young? The leader's own message may still put its record back. */
+  readonly rebuilding: boolean;
+  readonly cancelRequested: boolean;
+  /** This command may have gone on by itself in a memory that the store has lost. */
+  readonly doubt: boolean;
+  readonly nowMs: number;
+  readonly random: number;
+}
+
+/**
+ * What the leader's reinstall came to is repeated for the one that joined it; where the leader ended in a way that is
+ * its own, this one goes on by itself (contract §3 `joined`).
+ */
 export function afterLeaderLook(
   order: Order,
   current: In<"joined">,
-  leader: Leader,
-  rebuilding: boolean,
-  cancelRequested: boolean,
-  nowMs: number,
+  look: LeaderLook,
   rules: Rules,
-  random: number,
 ): Decision {
-  if (cancelRequested) return cancelled();
-  const again = () => next(current, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
+  const { leader, nowMs, random } = look;
+  const doubt = look.doubt || current.doubt === true;
+  if (look.cancelRequested && !doubt) return cancelled();
+  const stay = { ...current, ...(doubt ? { doubt } : {}) };
+  const again = () => next(stay, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
   switch (leader.kind) {
     case "open":
     case "unreadable":
       return again();
     case "unheard-of":
-      // While the store is being rebuilt the leader's own message may still put its record back.
-      if (rebuilding) return again();
-      return final(
-        {
-          event: "unresolved",
-          data: {
-            leader: current.leader,
-            seen: "the store has forgotten the command that was joined, and its outcome with it",
-            why: "store-forgot",
-            next_step: `Look for the final event of ${current.leader}, or at the server ${order.serverId}.`,
-          },
-        },
-        { lock: "free" },
-      );
-    case "finished": {
-      const data = Object.fromEntries(
-        Object.entries(leader.event.data).filter(([key]) => !COMMON_MEMBERS.has(key)),
-      );
-      return final({
-        event: finalName(leader.event.data.event),
-        data: { ...data, leader: current.leader },
-      });
-    }
+      return look.rebuilding ? again() : forgotten(order, current.leader);
+    case "finished":
+      break;
+  }
+  const { event } = leader;
+  switch (event.data.event) {
+    case "succeeded":
+    case "failed":
+      return repeated(event, event.data.event, current.leader);
+    case "unresolved":
+      if (!leader.holdsLock) return onItsOwn(order, stay, event, nowMs);
+      // Nobody knows yet: it shares that, as long as its own time lasts.
+      return nowMs < order.expiresAtMs ? again() : tooLate({ order, waiting: null, doubt });
+    // Also an end that only a later version knows: not this reinstall's.
+    default:
+      return onItsOwn(order, stay, event, nowMs);
   }
 }
 
-function finalName(name: string): FinalEventName {
-  const found = FINAL_EVENTS.find((known) => known === name);
-  if (found === undefined) throw new Error(`"${name}" is stored as an outcome and is none`);
-  return found;
+/** Admitted again, as if it came now. */
+function onItsOwn(
+  order: Order,
+  current: In<"joined">,
+  { data }: ProgressEvent,
+  nowMs: number,
+): Decision {
+  const { body, leader, doubt = false } = current;
+  if (nowMs >= order.expiresAtMs) return tooLate({ order, waiting: null, doubt });
+  if (body === undefined) {
+    return final(
+      failed({
+        class: "internal",
+        cloudCode: null,
+        message: `command ${leader}, which this one had joined, ended ${data.event}; this one was joined by an older version of the worker, which keeps no body to go on with`,
+        retryable: true,
+        nextStep: "Nothing was sent to the cloud. Send a new command if the server still needs it.",
+      }),
+    );
+  }
+  return next(
+    {
+      phase: "waiting",
+      body,
+      tries: { attempt: 1, spent: 0 },
+      waitsFor: "server-busy",
+      holder: leader,
+      ...(doubt ? { doubt } : {}),
+      sinceMs: nowMs,
+    },
+    0,
+  );
+}
+
+function repeated(event: ProgressEvent, name: FinalEventName, leader: CommandId): Decision {
+  const data = Object.fromEntries(
+    Object.entries(event.data).filter(([key]) => !COMMON_MEMBERS.has(key)),
+  );
+  return final({ event: name, data: { ...data, leader } });
+}
+
+function forgotten(order: Order, leader: CommandId): Decision {
+  return final(
+    {
+      event: "unresolved",
+      data: {
+        leader,
+        seen: "the store has forgotten the command that was joined, and its outcome with it",
+        why: "store-forgot",
+        next_step: `Look for the final event of ${leader}, or at the server ${order.serverId}.`,
+      },
+    },
+    { lock: "free" },
+  );
 }

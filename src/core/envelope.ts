@@ -21,7 +21,10 @@ const SINCE_VERSION_2: ReadonlySet<string> = new Set<WaitReason>(["not-before", 
 
 /** The lowest version whose workers can take a message with this state. */
 export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTENDED_VERSION {
-  const later = state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor);
+  // A body in a joined message is lost on its way through a worker that does not know of it.
+  const later =
+    (state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor)) ||
+    (state.phase === "joined" && state.body !== undefined);
   return later ? EXTENDED_VERSION : ENVELOPE_VERSION;
 }
 
@@ -80,16 +83,18 @@ export function restoreEnvelope(stored: unknown, body: OsReinstall | undefined):
   const withBody = StoredEnvelope.safeParse(stored);
   if (!withBody.success) return null;
   const { state } = withBody.data;
+  const takesBody = body !== undefined && needsBody(state);
   const complete = Envelope.safeParse({
     ...withBody.data,
-    state: body !== undefined && needsBody(state) ? { ...state, body } : state,
+    ...(takesBody && state.phase === "joined" ? { v: EXTENDED_VERSION } : {}),
+    state: takesBody ? { ...state, body } : state,
   });
   return complete.success ? complete.data : null;
 }
 
 const StoredEnvelope = z.looseObject({ state: z.looseObject({ phase: z.string() }) });
 
-const PHASES_WITH_BODY = new Set(["waiting", "prepare", "submit", "reconcile"]);
+const PHASES_WITH_BODY = new Set(["waiting", "joined", "prepare", "submit", "reconcile"]);
 
 function needsBody(state: { phase: string; accepted?: unknown }): boolean {
   return PHASES_WITH_BODY.has(state.phase) && state.accepted === undefined;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
+import { type FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../contract/ids.ts";
 import { OsReinstall } from "../contract/os-reinstall.ts";
 import { LockOwner } from "./lock-owner.ts";
@@ -41,7 +41,11 @@ const Waiting = openObject({
 
 const Joined = openObject({
   phase: z.literal("joined"),
+  /** Kept for going on by itself, when the other ends in a way that is its own; absent in messages of version 1. */
+  body: OsReinstall.optional(),
   leader: CommandId,
+  /** The store forgot this command while it was joined: it may have gone on by itself. */
+  doubt: z.boolean().optional(),
   sinceMs: z.number(),
 });
 
@@ -154,7 +158,7 @@ export const TRANSITIONS = {
     "expired",
     "cancelled",
   ],
-  joined: ["joined", ...FINAL_EVENTS],
+  joined: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
   prepare: [
     "prepare",
     "submit",

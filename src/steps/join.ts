@@ -1,24 +1,40 @@
-import { afterLeaderLook } from "../core/decide-joined.ts";
-import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { afterLeaderLook, type Leader } from "../core/decide-joined.ts";
+import type { ReinstallStore } from "./ports/reinstall-store.ts";
+import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `joined`: has the leading command its outcome? */
 export function createJoin({ store, clock, rules }: StepDeps): PhaseStep<"joined"> {
   return async (envelope, claimed) => {
     const { order, state } = envelope;
-    const leader = await store.outcomeOf(order.projectId, state.leader);
-    if (leader.kind === "away") return notNow(leader, rules);
+    const answer = await store.outcomeOf(order.projectId, state.leader, order.serverId);
+    if (answer.kind === "away") return notNow(answer, rules);
     const decision = afterLeaderLook(
       order,
       state,
-      leader.kind === "finished"
-        ? { kind: "finished", event: leader.outcome.event }
-        : { kind: leader.kind === "corrupt" ? "unheard-of" : leader.kind },
-      claimed.claim.rebuildingUntilMs !== null,
-      claimed.cancelRequested,
-      clock.nowMs(),
+      {
+        leader: leaderFrom(answer),
+        rebuilding: claimed.claim.rebuildingUntilMs !== null,
+        cancelRequested: claimed.cancelRequested,
+        doubt: mayHaveRun(claimed),
+        nowMs: clock.nowMs(),
+        random: clock.random(),
+      },
       rules,
-      clock.random(),
     );
     return conclude(claimed, envelope, decision);
   };
+}
+
+function leaderFrom(
+  answer: Exclude<Awaited<ReturnType<ReinstallStore["outcomeOf"]>>, { kind: "away" }>,
+): Leader {
+  switch (answer.kind) {
+    case "finished":
+      return { kind: "finished", event: answer.outcome.event, holdsLock: answer.holdsLock };
+    case "open":
+    case "unheard-of":
+      return answer;
+    case "corrupt":
+      return { kind: "unheard-of" };
+  }
 }

@@ -270,21 +270,22 @@ export function createReinstallStore(
       await scripts.run("told", [k.command(command), k.active], [command, sequence], SaveReply);
     },
 
-    async outcomeOf(project, command) {
+    async outcomeOf(project, command, server) {
       let found: [string | null, string | null];
+      let owner: string | null;
       try {
-        const [content, final] = await redis.hmget(
-          keysOf(project).command(command),
-          "content",
-          "final",
-        );
+        const k = keysOf(project);
+        // First the lock: who frees it afterwards has said why in the record by then.
+        owner = await redis.hget(k.lock(server), "owner");
+        const [content, final] = await redis.hmget(k.command(command), "content", "final");
         found = [content ?? null, final ?? null];
       } catch (error) {
         return { kind: "away", message: error instanceof Error ? error.message : String(error) };
       }
       if (found[0] === null) return { kind: "unheard-of" };
       if (found[1] === null) return { kind: "open" };
-      return readOutcome(command, found[1]);
+      const outcome = readOutcome(command, found[1]);
+      return outcome.kind === "corrupt" ? outcome : { ...outcome, holdsLock: owner === command };
     },
   };
 }

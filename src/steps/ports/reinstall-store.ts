@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { CommandId, DiskId, JobId, ProjectId } from "../../contract/ids.ts";
+import type { CommandId, DiskId, JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { Hold } from "../../core/gate.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
@@ -294,12 +294,13 @@ export interface ReinstallStore {
   finish(step: StepFinish): Promise<FinishAnswer>;
   /** The final event, of that number, is confirmed by the broker: nothing is left to do for this command. */
   told(project: ProjectId, id: string, sequence: number): Promise<void>;
-  /** The outcome of another command, for its joiners. */
+  /** The outcome of another command, for its joiners, and whether it still holds that server's lock. */
   outcomeOf(
     project: ProjectId,
     command: CommandId,
+    server: ServerId,
   ): Promise<
-    | { readonly kind: "finished"; readonly outcome: StoredOutcome }
+    | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly holdsLock: boolean }
     | { readonly kind: "open" }
     | { readonly kind: "unheard-of" }
     | StoreAway

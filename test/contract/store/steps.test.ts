@@ -244,9 +244,10 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
       dead: { reason: "why", body: { what: 1 } },
     };
     await rig.store.finish({ order: a, claim, outcome: full, lock: "free", healedAtMs: null });
-    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({
       kind: "finished",
       outcome: full,
+      holdsLock: false,
     });
   });
 
@@ -268,14 +269,29 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
   });
 
   it("tells joiners how a command stands", async () => {
-    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({ kind: "unheard-of" });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({ kind: "unheard-of" });
     const { claim } = await submitting();
-    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({ kind: "open" });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({ kind: "open" });
     const done = outcome(a);
     await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
-    expect(await rig.store.outcomeOf(PROJECT, a.commandId)).toEqual({
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({
       kind: "finished",
       outcome: done,
+      holdsLock: false,
+    });
+  });
+
+  it("tells them whether an outcome has left the server locked", async () => {
+    const { claim } = await submitting();
+    const done = outcome(a);
+    await rig.store.finish({ order: a, claim, outcome: done, lock: "keep", healedAtMs: null });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toMatchObject({
+      holdsLock: true,
+    });
+    // It has ended: an equal wish has no result to share, and waits.
+    const equal = order("cmd-b", { onBusy: "join" });
+    expect(await rig.store.admit(equal, delivery("n2"))).toMatchObject({
+      lock: { kind: "busy", holder: "cmd-a", sameWish: false },
     });
   });
 

@@ -76,7 +76,8 @@ export function tryLock(
   const lock = lockOf(m, server, ctx);
   if (lock?.owner === id) return { kind: "acquired", token: lock.token };
   if (lock !== null) {
-    const sameWish = m.records.get(lock.owner)?.wish === wish;
+    const holder = m.records.get(lock.owner);
+    const sameWish = holder?.wish === wish && holder.final === undefined;
     return { kind: "busy", holder: shownOwner(lock.owner), sameWish };
   }
   m.token += 1;

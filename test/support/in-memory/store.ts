@@ -65,13 +65,14 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     async told(project, id, sequence) {
       await run("told", (ctx) => told(ctx, project, id, sequence));
     },
-    outcomeOf: (project, id) =>
+    outcomeOf: (project, id, server) =>
       run("outcome-of", () => {
         const record = memory.of(project).records.get(id);
         if (record === undefined) return { kind: "unheard-of" as const };
         if (record.final === undefined) return { kind: "open" as const };
         const outcome = JSON.parse(record.final) as StoredOutcome;
-        return { kind: "finished" as const, outcome };
+        const holdsLock = memory.of(project).locks.get(server)?.owner === id;
+        return { kind: "finished" as const, outcome, holdsLock };
       }),
   };
 }

@@ -47,7 +47,12 @@ describe("a server that is busy with another command", () => {
 
   it("is shared by an equal wish", () => {
     const decision = asNext(busy(candidate(), true), "joined");
-    expect(decision.state).toEqual({ phase: "joined", leader: LEADER, sinceMs: NOW });
+    expect(decision.state).toEqual({
+      phase: "joined",
+      body: BODY,
+      leader: LEADER,
+      sinceMs: NOW,
+    });
     expect(decision).toMatchObject({ delayMs: 2_000, lock: "keep", intent: "keep" });
     expect(decision.events).toEqual([{ event: "joined", data: { leader: LEADER } }]);
   });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { FINAL_EVENTS } from "../../../src/contract/event.ts";
 import { afterLeaderLook, type Leader } from "../../../src/core/decide-joined.ts";
+import type { In } from "../../../src/core/state.ts";
 import {
   asFinal,
   asNext,
+  BODY,
   CALM,
   finalEvent,
   LEADER,
@@ -15,35 +16,102 @@ import {
   state,
 } from "./builders.ts";
 
-function after(
-  leader: Leader,
-  { rebuilding = false, cancelRequested = false, sinceMs = NOW } = {},
-) {
-  const current = state("joined", { sinceMs });
-  return afterLeaderLook(order(), current, leader, rebuilding, cancelRequested, NOW, RULES, CALM);
+interface Given {
+  readonly rebuilding?: boolean;
+  readonly cancelRequested?: boolean;
+  readonly doubt?: boolean;
+  readonly changed?: Partial<In<"joined">>;
+  readonly expiresAtMs?: number;
 }
+
+function after(leader: Leader, given: Given = {}) {
+  const { rebuilding = false, cancelRequested = false, doubt = false, changed } = given;
+  const current = state("joined", { body: BODY, ...changed });
+  const of = given.expiresAtMs === undefined ? order() : order({ expiresAtMs: given.expiresAtMs });
+  const look = { leader, rebuilding, cancelRequested, doubt, nowMs: NOW, random: CALM };
+  return afterLeaderLook(of, current, look, RULES);
+}
+
+const ended = (event: Parameters<typeof finalEvent>[0], holdsLock = false): Leader => ({
+  kind: "finished",
+  event: finalEvent(event, { job_id: "j", verified: true }),
+  holdsLock,
+});
+/** Ends that are the leader's own. */
+const ITS_OWN = ["expired", "cancelled", "superseded", "rejected", "planned"] as const;
 
 describe("a command that joined another", () => {
   it.each(["open", "unreadable"] as const)("waits while the other is %s", (kind) => {
-    const decision = asNext(after({ kind }, { sinceMs: NOW - 6 * MINUTE }), "joined");
-    expect(decision.state).toEqual(state("joined", { sinceMs: NOW - 6 * MINUTE }));
+    const changed = { sinceMs: NOW - 6 * MINUTE };
+    const decision = asNext(after({ kind }, { changed }), "joined");
+    expect(decision.state).toEqual(state("joined", { body: BODY, ...changed }));
     expect(decision).toMatchObject({ delayMs: 60_000, events: [] });
   });
 
-  it.each(FINAL_EVENTS)("ends as the other did: %s", (event) => {
-    const leader: Leader = {
-      kind: "finished",
-      event: finalEvent(event, { job_id: "j", verified: true }),
-    };
-    const { draft, lock, healedAtMs, sample } = asFinal(after(leader), event);
+  it.each(["succeeded", "failed"] as const)("ends as the other's reinstall did: %s", (event) => {
+    const { draft, lock, healedAtMs, sample } = asFinal(after(ended(event)), event);
     // Its own identity is put in when the event is made: nothing of the other's may cover it.
     expect(draft.data).toEqual({ job_id: "j", verified: true, leader: LEADER });
     expect({ lock, healedAtMs, sample }).toEqual({ lock: "free", healedAtMs: null, sample: null });
   });
 
-  it("cannot end as something that is no outcome", () => {
-    const leader: Leader = { kind: "finished", event: finalEvent("progress") };
-    expect(() => after(leader)).toThrow('"progress" is stored as an outcome and is none');
+  it.each(ITS_OWN)("goes on by itself, with its body, when the other was %s", (event) => {
+    const decision = asNext(after(ended(event)), "waiting");
+    expect(decision).toMatchObject({ delayMs: 0, events: [], lock: "keep" });
+    expect(decision.state).toEqual({
+      phase: "waiting",
+      body: BODY,
+      tries: { attempt: 1, spent: 0 },
+      waitsFor: "server-busy",
+      holder: LEADER,
+      sinceMs: NOW,
+    });
+  });
+
+  it("is too late by its own time then, not by the other's", () => {
+    const { draft } = asFinal(after(ended("expired"), { expiresAtMs: NOW }), "expired");
+    expect(draft.data).toEqual({ expires_at: new Date(NOW).toISOString() });
+  });
+
+  it("that an older version joined has nothing to go on with, and says so", () => {
+    const { draft } = asFinal(
+      after(ended("cancelled"), { changed: { body: undefined } }),
+      "failed",
+    );
+    expect(draft.data).toMatchObject({ class: "internal", retryable: true });
+    // What the other's reinstall came to it still shares.
+    asFinal(after(ended("succeeded"), { changed: { body: undefined } }), "succeeded");
+  });
+
+  describe("that is unresolved", () => {
+    it("stays joined as long as the server is locked for it", () => {
+      expect(asNext(after(ended("unresolved", true)), "joined").events).toEqual([]);
+    });
+
+    it("expires in its own time", () => {
+      asFinal(after(ended("unresolved", true), { expiresAtMs: NOW }), "expired");
+    });
+
+    it("goes on by itself once somebody has freed the server", () => {
+      asNext(after(ended("unresolved", false)), "waiting");
+    });
+  });
+
+  describe("and may have gone on already, in a memory that is lost", () => {
+    it("keeps the doubt while it waits, and when it goes on", () => {
+      expect(asNext(after({ kind: "open" }, { doubt: true }), "joined").state.doubt).toBe(true);
+      const changed = { doubt: true };
+      expect(asNext(after({ kind: "open" }, { changed }), "joined").state.doubt).toBe(true);
+      const alone = asNext(after(ended("cancelled"), { changed }), "waiting");
+      expect(alone.state).toMatchObject({ doubt: true });
+    });
+
+    it("does not say that nothing was done", () => {
+      const late = { doubt: true, expiresAtMs: NOW };
+      asFinal(after(ended("unresolved", true), late), "unresolved");
+      asFinal(after(ended("expired"), late), "unresolved");
+      asNext(after({ kind: "open" }, { doubt: true, cancelRequested: true }), "joined");
+    });
   });
 
   it("is unresolved when nobody has heard of the other", () => {
@@ -57,7 +125,7 @@ describe("a command that joined another", () => {
     asNext(after({ kind: "unheard-of" }, { rebuilding: true }), "joined");
   });
 
-  it.each([{ kind: "open" }, { kind: "finished", event: finalEvent("succeeded") }] as const)(
+  it.each([{ kind: "open" } as const, ended("succeeded")])(
     "is cancelled when a person says so (%j)",
     (leader) => {
       asFinal(after(leader, { cancelRequested: true }), "cancelled");

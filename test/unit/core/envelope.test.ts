@@ -28,7 +28,10 @@ describe("an internal message", () => {
 
   it.each(PHASES)("is stored without the body, and put together again with it: %s", (phase) => {
     const base = STATES[phase];
-    const sent = envelope("body" in base ? { ...base, body: SECRET } : base);
+    const sent =
+      base.phase === "joined"
+        ? envelope({ ...base, body: SECRET }, { v: 2 })
+        : envelope("body" in base ? { ...base, body: SECRET } : base);
     const stored = throughJson(storedEnvelope(sent));
     expect(JSON.stringify(stored)).not.toContain("UExBTlRFRA==");
     expect(stored).not.toHaveProperty("state.body");
@@ -51,6 +54,14 @@ describe("an internal message", () => {
     },
   );
 
+  it("of version 1 gets the body that it was joined without from whoever still has it", () => {
+    const old = envelope(STATES.joined);
+    expect(restoreEnvelope(storedEnvelope(old), BODY)).toEqual(
+      envelope({ ...STATES.joined, body: BODY }, { v: 2 }),
+    );
+    expect(restoreEnvelope(storedEnvelope(old), undefined)).toEqual(old);
+  });
+
   it("gets no body back once its request was accepted: it is never sent again", () => {
     const accepted = { jobId: JOB, atMs: NOW };
     const { body: _gone, ...rest } = state("reconcile", { accepted });
@@ -69,6 +80,13 @@ describe("an internal message", () => {
 describe("the version of a message", () => {
   it("is the first one wherever a worker of that version can read it", () => {
     for (const phase of PHASES) expect(versionOf(STATES[phase])).toBe(1);
+  });
+
+  it("is the second one for a joined command that keeps its body", () => {
+    expect(versionOf(state("joined", { body: BODY }))).toBe(2);
+    expect(Envelope.safeParse(envelope(state("joined", { body: BODY }), { v: 2 })).success).toBe(
+      true,
+    );
   });
 
   it.each(["pause", "not-before"] as const)(

@@ -81,17 +81,19 @@ const reconciled = (look: Look, at = PROOF, rules = RULES) =>
   afterReconcileLook(order(), STATES.reconcile, look, "trusted", "held", at, rules, CALM);
 const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES) =>
   afterPoll(STATES.watch, job, look, at, rules, CALM);
-const joined = (event: string) =>
-  afterLeaderLook(
-    order(),
-    STATES.joined,
-    { kind: "finished", event: finalEvent(event) },
-    false,
-    false,
-    NOW,
-    RULES,
-    CALM,
-  );
+const LEADER_LOOK = {
+  rebuilding: false,
+  cancelRequested: false,
+  doubt: false,
+  nowMs: NOW,
+  random: CALM,
+};
+const joined = (event: string, of = order()) => {
+  const leader = { kind: "finished", event: finalEvent(event), holdsLock: true } as const;
+  const current = { ...STATES.joined, body: BODY };
+  return afterLeaderLook(of, current, { ...LEADER_LOOK, leader }, RULES);
+};
+const UNHEARD_OF = { kind: "unheard-of" } as const;
 const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
 const SETTLING: Rules = { ...RULES, settleMs: MINUTE };
 
@@ -125,16 +127,17 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     cancelled: () => cancelled(),
   },
   joined: {
-    joined: () =>
-      afterLeaderLook(order(), STATES.joined, { kind: "open" }, false, false, NOW, RULES, CALM),
+    joined: () => joined("unresolved"),
+    waiting: () => joined("cancelled"),
     succeeded: () => joined("succeeded"),
     failed: () => joined("failed"),
-    unresolved: () => joined("unresolved"),
-    rejected: () => joined("rejected"),
-    superseded: () => joined("superseded"),
-    expired: () => joined("expired"),
-    cancelled: () => joined("cancelled"),
-    planned: () => joined("planned"),
+    unresolved: () =>
+      afterLeaderLook(order(), STATES.joined, { ...LEADER_LOOK, leader: UNHEARD_OF }, RULES),
+    expired: () => joined("superseded", LATE),
+    cancelled: () => {
+      const look = { ...LEADER_LOOK, leader: UNHEARD_OF, cancelRequested: true };
+      return afterLeaderLook(order(), STATES.joined, look, RULES);
+    },
   },
   prepare: {
     prepare: () => lookToPrepare(BUSY),
@@ -350,15 +353,15 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
         fc.constantFrom(...FINAL_EVENTS).map((event) => ({
           kind: "finished" as const,
           event: finalEvent(event),
+          holdsLock: event === "unresolved",
         })),
       ),
-      fc.boolean(),
-      fc.boolean(),
+      fc.record({ rebuilding: fc.boolean(), cancelRequested: fc.boolean(), doubt: fc.boolean() }),
       instant,
       chance,
     )
-    .map(([leader, rebuilding, cancel, now, random]) =>
-      afterLeaderLook(order(), STATES.joined, leader, rebuilding, cancel, now, RULES, random),
+    .map(([leader, flags, nowMs, random]) =>
+      afterLeaderLook(order(), STATES.joined, { leader, ...flags, nowMs, random }, RULES),
     ),
   prepare: fc
     .tuple(anyOrder, anyPrepare, anyLook, anyStop, instant, anyRules, chance, fc.boolean())

@@ -202,7 +202,7 @@ describe("joined", () => {
   it("reads the leader's outcome, and ends as it did", async () => {
     const world = createWorld();
     const outcome = { event: finalEvent("succeeded", { job_id: JOB }), reply: null, dead: null };
-    world.answers.outcomeOf = () => ({ kind: "finished", outcome });
+    world.answers.outcomeOf = () => ({ kind: "finished", outcome, holdsLock: false });
     const { decision } = concluded(await join(world));
     expect(asFinal(decision, "succeeded").draft.data).toEqual({ job_id: JOB, leader: LEADER });
     expect(world.calls).toEqual([`store.outcomeOf ${LEADER}`]);
@@ -224,6 +224,13 @@ describe("joined", () => {
       asNext(concluded(await join(world, YOUNG)).decision, "joined");
     },
   );
+
+  it("has a doubt when it may have gone on by itself in a memory that is lost", async () => {
+    const forgotten = await join(createWorld(), FORGOTTEN);
+    expect(asNext(concluded(forgotten).decision, "joined").state.doubt).toBe(true);
+    const unseen = await join(createWorld(), { ...FORGOTTEN, unseen: true });
+    expect(asNext(concluded(unseen).decision, "joined").state).not.toHaveProperty("doubt");
+  });
 
   it("is cancelled when a person says so", async () => {
     const result = await join(createWorld(), { cancelRequested: true });

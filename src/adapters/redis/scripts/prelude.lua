@@ -80,7 +80,9 @@ local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
   end
   if owner then
     local holder = cmd_prefix .. owner
-    local same = redis.call('TYPE', holder).ok == 'hash' and redis.call('HGET', holder, 'wish') == wish
+    local known = redis.call('TYPE', holder).ok == 'hash' and redis.call('HMGET', holder, 'wish', 'outcome')
+    -- One that has ended, and left the server locked, has no result to share.
+    local same = known and known[1] == wish and not known[2]
     return { kind = 'busy', holder = owner, sameWish = same }
   end
   local token = redis.call('INCR', token_key)
