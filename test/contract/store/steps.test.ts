@@ -1,3 +1,4 @@
+import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId } from "../../../src/contract/ids.ts";
 import { SWEEPER, type StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
@@ -299,6 +300,32 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const { next } = await admitted(rig.store, a);
     await rig.requestCancel(a.commandId);
     expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequested: true });
+  });
+
+  it("tells an older step that comes again what a sweeper has saved: no message stands behind that", async () => {
+    const { next: first } = await admitted(rig.store, a);
+    const take = async (of: Envelope, nonce: string) => {
+      const { claim } = claimed(await rig.store.claim(of, { nonce, redelivered: true }));
+      const following = envelope(a, { claim, token: of.token });
+      const outbox = { events: [], next: { envelope: storedEnvelope(following), delayMs: 0 } };
+      const saved = {
+        order: a,
+        claim,
+        state: SUBMIT,
+        outbox,
+        intent: "keep",
+        lock: "keep",
+      } as const;
+      await rig.store.save({ ...saved, nextSequence: following.sequence });
+      return { following, outbox };
+    };
+    const again = (redelivered: boolean) => rig.store.claim(first, { nonce: "late", redelivered });
+    const { following } = await take(first, "w1");
+    const swept = await take(following, "sweeper:1");
+    expect(await again(true)).toEqual({ kind: "saved", outbox: swept.outbox });
+    expect(await again(false)).toEqual({ kind: "stale" });
+    await take(swept.following, "w2");
+    expect(await again(true)).toEqual({ kind: "stale" });
   });
 
   it("cannot claim a step of another command under the same id", async () => {

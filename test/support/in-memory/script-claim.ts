@@ -151,6 +151,11 @@ function standingOf(
   if (known.step === step && redelivered && known.outbox !== undefined) {
     return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
   }
+  // Saved by a sweeper, behind which there is no message, and perhaps never told: whoever comes again tells it.
+  const bySweeper = known.claim.startsWith(`${known.step}:${SWEEPER}`);
+  if (known.step > step && redelivered && bySweeper && known.outbox !== undefined) {
+    return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
+  }
   if (known.step >= step) return { kind: "stale" };
   if (known.step < step - 1) return { restored: "behind", takenOver: false };
   // Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.

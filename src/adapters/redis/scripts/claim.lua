@@ -31,6 +31,9 @@ else
   local saved = tonumber(rec[2])
   -- Put back from the next step's message, the record has no outbox: that message is on its way.
   if saved == step and redelivered == '1' and rec[10] then return reply({ kind = 'saved', outbox = rec[10] }) end
+  -- Saved by a sweeper, behind which there is no message, and perhaps never told: whoever comes again tells it.
+  local by_sweeper = rec[3] and string.find(rec[3], saved .. ':sweeper:', 1, true) == 1
+  if saved > step and redelivered == '1' and by_sweeper and rec[10] then return reply({ kind = 'saved', outbox = rec[10] }) end
   if saved >= step then return reply({ kind = 'stale' }) end
   if saved < step - 1 then restored = 'behind' end
   if restored == 'no' and rec[3] and rec[3] ~= mine and string.find(rec[3], step .. ':', 1, true) == 1 then
