@@ -165,14 +165,6 @@ test("gives up what failed as often as the queue allows, in every version of the
   expect(seen).toBe(limit + 1);
 });
 
-test("dead-letters what will never do", async () => {
-  await consume(async () => "dead-letter");
-  await observer.send(QUEUE, "x");
-  const dead = await observer.collect("dead");
-  await eventually(() => dead.length === 1);
-  expect(dead[0]?.properties.headers?.["x-first-death-reason"]).toBe("rejected");
-});
-
 test("a handler that throws: said, put back after a pause, and nobody else waits for it", async () => {
   const seen: string[] = [];
   await consume(async ({ body }) => {

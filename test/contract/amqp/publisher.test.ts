@@ -8,7 +8,15 @@ import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import { eventLog, NEVER, openConnection, openObserver, testSettings, RABBITMQ } from "./rig.ts";
+import {
+  eventLog,
+  NEVER,
+  openConnection,
+  openObserver,
+  testSettings,
+  RABBITMQ,
+  whenWritable,
+} from "./rig.ts";
 
 let rabbit: PrivateRabbitMq;
 let proxy: FlakyProxy;
@@ -46,7 +54,7 @@ beforeEach(async () => {
   missing = 0;
   publisher = new Publisher({ connection, settings, onEvent, onMissing: () => (missing += 1) });
   publisher.start();
-  expect(await publisher.whenWritable(NEVER, 5_000)).toBe(true);
+  expect(await whenWritable(publisher, 5_000)).toBe(true);
 });
 afterEach(async () => {
   await proxy.set({ kind: "pass" });
@@ -104,7 +112,7 @@ test("a confirm that does not come in time: unconfirmed, and the next one over a
   expect(performance.now() - startedMs).toBeLessThan(2 * settings.confirmTimeoutMs + 200);
   expect(publisher.isBlocked()).toBe(true);
   await proxy.set({ kind: "pass" });
-  expect(await publisher.whenWritable(NEVER, 5_000)).toBe(true);
+  expect(await whenWritable(publisher, 5_000)).toBe(true);
   expect(await publisher.publish(to("q"), NEVER)).toBe("confirmed");
   expect(channels.length).toBeGreaterThan(before);
 });
@@ -124,7 +132,7 @@ test("many large messages into a black hole: bounded memory, every one is answer
   // Sixteen under way at a time, a few times over, and what the proxy holds; never all of the 125 MiB.
   expect(most).toBeLessThan(48 * 1024 * 1024);
   await proxy.set({ kind: "pass" });
-  expect(await publisher.whenWritable(NEVER, 10_000)).toBe(true);
+  expect(await whenWritable(publisher, 10_000)).toBe(true);
   expect(await publisher.publish(to("q"), NEVER)).toBe("confirmed");
 });
 
@@ -136,7 +144,7 @@ test("a lost connection ends what was under way, and nothing else", async () => 
   expect(await under).toBe("unconfirmed");
   expect(publisher.isBlocked()).toBe(true);
   await proxy.set({ kind: "pass" });
-  expect(await publisher.whenWritable(NEVER, 5_000)).toBe(true);
+  expect(await whenWritable(publisher, 5_000)).toBe(true);
   expect(await publisher.publish(to("q"), NEVER)).toBe("confirmed");
 });
 
@@ -181,7 +189,7 @@ describe("a memory alarm", () => {
     expect(await publisher.publish(to("q"), NEVER)).toBe("unconfirmed");
     expect(performance.now() - startedMs).toBeLessThan(2 * settings.confirmTimeoutMs + 200);
     await rabbit.setMemoryAlarm(false);
-    expect(await publisher.whenWritable(NEVER, 10_000)).toBe(true);
+    expect(await whenWritable(publisher, 10_000)).toBe(true);
     expect(await publisher.publish(to("q"), NEVER)).toBe("confirmed");
   });
 
@@ -196,7 +204,7 @@ describe("a memory alarm", () => {
       onMissing: () => undefined,
     });
     other.start();
-    expect(await other.whenWritable(NEVER, 1_000)).toBe(false);
+    expect(await whenWritable(other, 1_000)).toBe(false);
     expect(late.connection.status().blockedBy).not.toBeNull();
     // A blocked broker reads nothing: closing must not wait for it.
     const startedMs = performance.now();

@@ -14,6 +14,7 @@ import {
   startBroker,
   testSettings,
   untilReady,
+  whenWritable,
   RABBITMQ,
 } from "./rig.ts";
 
@@ -62,7 +63,7 @@ test("waits for a broker that is away at start", async () => {
   const { broker } = running;
   await eventually(() => broker.status().lastError !== null);
   expect(broker.status()).toMatchObject({ ready: false, blockedBy: null });
-  expect(await broker.whenWritable(NEVER, 10)).toBe(false);
+  expect(await whenWritable(broker.outlet, 10)).toBe(false);
   await proxy.set({ kind: "pass" });
   await untilReady(running);
   await expectWorking();

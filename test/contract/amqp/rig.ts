@@ -7,13 +7,11 @@ import {
 } from "../../../src/adapters/amqp/broker.ts";
 import { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
 import type { Delivery, Disposition } from "../../../src/adapters/amqp/delivery.ts";
-import {
-  type AmqpSettings,
-  DEFAULT_AMQP_SETTINGS,
-  type OnAmqpEvent,
-} from "../../../src/adapters/amqp/settings.ts";
+import type { Publisher } from "../../../src/adapters/amqp/publisher.ts";
+import type { AmqpSettings, OnAmqpEvent } from "../../../src/adapters/amqp/settings.ts";
 import { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
 import {
@@ -145,6 +143,7 @@ export interface RunningBroker {
   readonly log: EventLog;
   /** Everything that came, by where it came from. */
   readonly seen: Record<keyof BrokerHandlers, Delivery[]>;
+  /** Ids of events that nobody has bound a queue for. */
   readonly unroutable: string[];
   readonly topology: { createdFresh: boolean }[];
   stop(): Promise<void>;
@@ -161,7 +160,11 @@ export function startBroker(
   const topology: { createdFresh: boolean }[] = [];
   const broker = createBroker(settings, {
     onEvent: log.onEvent,
-    onUnroutable: (event) => void unroutable.push(event.id),
+    async around(message, publication, send) {
+      const outcome = await send(publication);
+      if (message.kind === "event" && outcome === "returned") unroutable.push(message.event.id);
+      return outcome;
+    },
     onTopology: (report) => void topology.push(report),
   });
   const handler = (from: keyof BrokerHandlers) => async (delivery: Delivery) => {
@@ -181,6 +184,14 @@ export function startBroker(
     topology,
     stop: () => broker.stop(AbortSignal.timeout(2_000)),
   };
+}
+
+/** True as soon as messages can be published; false when that did not come in time. */
+export async function whenWritable(
+  publisher: Pick<Publisher, "isBlocked">,
+  timeoutMs: number,
+): Promise<boolean> {
+  return eventually(() => !publisher.isBlocked(), { timeoutMs, intervalMs: 5 }).catch(() => false);
 }
 
 export async function untilReady({ broker }: RunningBroker, timeoutMs = 10_000): Promise<void> {

@@ -17,6 +17,7 @@ import {
   startBroker,
   testSettings,
   untilReady,
+  whenWritable,
 } from "../amqp/rig.ts";
 import { type Answer, createHands } from "./hands.ts";
 import { ASKER, type BrokerRig, LADDER_MS, type Left, type RigOptions, type Taker } from "./rig.ts";
@@ -162,7 +163,7 @@ async function openOutlet(settings: AmqpSettings) {
   connection.start();
   publisher.start();
   const untilWritable = async () => {
-    if (!(await publisher.whenWritable(NEVER, 15_000))) throw new Error("cannot publish");
+    if (!(await whenWritable(publisher, 15_000))) throw new Error("cannot publish");
   };
   await untilWritable();
   return {

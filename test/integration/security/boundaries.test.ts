@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEFAULT_AMQP_SETTINGS } from "../../../src/adapters/amqp/settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
 import {
   documentedRabbitMqRights,

@@ -1,6 +1,6 @@
 import amqp, { type Channel } from "amqplib";
 import { Redis } from "ioredis";
-import { DEFAULT_AMQP_SETTINGS } from "../../../src/adapters/amqp/settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
 import {
   establishTopology,
   type TopologyOutcome,

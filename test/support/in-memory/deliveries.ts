@@ -1,13 +1,15 @@
 import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
-import { DEFAULT_AMQP_NAMES } from "../../../src/adapters/amqp/settings.ts";
 import { doorsOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
 import type { Message, QueueName } from "./broker.ts";
+
+const { names } = DEFAULT_AMQP_SETTINGS;
 
 /** Hands a message of the in-memory broker to the worker, through the door that production takes for it. */
 export function handOver(worker: Worker, message: Message): Promise<Disposition> {
-  const doors = doorsOf(worker, DEFAULT_AMQP_NAMES.commandsQueue);
+  const doors = doorsOf(worker, names.commandsQueue);
   const delivery = deliveryOf(message);
   switch (message.queue) {
     case "commands":
@@ -40,7 +42,7 @@ function deliveryOf({ content, queue, redelivered, diedIn }: Message): Delivery 
 }
 
 const NAMES: Readonly<Record<QueueName, string>> = {
-  commands: DEFAULT_AMQP_NAMES.commandsQueue,
-  work: DEFAULT_AMQP_NAMES.workQueue,
-  "work.dead": DEFAULT_AMQP_NAMES.workDeadQueue,
+  commands: names.commandsQueue,
+  work: names.workQueue,
+  "work.dead": names.workDeadQueue,
 };

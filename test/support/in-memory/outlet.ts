@@ -3,9 +3,10 @@ import {
   isOurs,
   publicationOf,
 } from "../../../src/adapters/amqp/publications.ts";
-import { type AmqpSettings, DEFAULT_AMQP_SETTINGS } from "../../../src/adapters/amqp/settings.ts";
+import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
 import type { Content, MemoryBroker } from "./broker.ts";
 import { ABOUT_HEADER } from "./deliveries.ts";
 
