@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { type Broker, createBroker } from "./adapters/amqp/broker.ts";
-import { STEP_TYPE } from "./adapters/amqp/publications.ts";
+import { STEP_TYPE } from "./adapters/amqp/marks.ts";
 import { createCloudApi } from "./adapters/cloud/cloud-api.ts";
 import { createRedisBudget } from "./adapters/redis/budget.ts";
 import { takeCensus } from "./adapters/redis/census.ts";

@@ -1,15 +1,9 @@
 import type { PauseEntry, PauseScope } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
-import type { Pauses, PauseStore } from "../steps/ports/pauses.ts";
+import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";
 
-/** A pause that stands, and what it covers. */
-export interface StandingPause {
-  readonly project: ProjectId;
-  readonly scope: PauseScope;
-  readonly entry: PauseEntry;
-}
-
+/** Where the pauses are kept, how often they are read, and who is told. */
 export interface PauseKeeperOptions {
   readonly store: PauseStore;
   readonly projects: readonly ProjectId[];
@@ -34,6 +28,7 @@ export interface PauseKeeper {
   readAtMs(): number | null;
 }
 
+/** A keeper that has read nothing yet; `start` makes it read at once and then every `intervalMs`. */
 export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
   const { store, projects, clock, intervalMs } = options;
   const remembered = new Map<ProjectId, Pauses>();

@@ -1,15 +1,8 @@
 import type { BrokerHandlers } from "../adapters/amqp/broker.ts";
 import type { Delivery, DeliveryHandler } from "../adapters/amqp/delivery.ts";
-import {
-  ARRIVAL_TYPE,
-  ARRIVED_AT_HEADER,
-  DOUBT_HEADER,
-  PASSES_HEADER,
-  UNSEEN_UNTIL_HEADER,
-} from "../adapters/amqp/publications.ts";
-import type { PutAside } from "../core/put-aside.ts";
+import { arrivalOf, asPassedOn, queueOfDeath } from "../adapters/amqp/marks.ts";
 import { type Phase, TRANSITIONS } from "../core/state.ts";
-import type { QueueRole } from "../observe/labels.ts";
+import type { QueueRole } from "../contract/labels.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Clock } from "../steps/ports/clock.ts";
@@ -68,25 +61,36 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
     metrics.queued(waitedMs / 1000);
   }
 
-  const doors = doorsOf(worker, deps.commandsQueue);
+  const routes = routesOf(worker, deps.commandsQueue);
   return {
-    commands: guarded("commands", doors.commands),
-    work: guarded("work", doors.work),
-    workDead: guarded("work-dead", doors.workDead),
+    commands: guarded("commands", routes.commands),
+    work: guarded("work", routes.work),
+    workDead: guarded("work-dead", routes.workDead),
   };
 }
 
-type Door = (delivery: PlainDelivery) => Promise<Disposition>;
+type Route = (delivery: PlainDelivery) => Promise<Disposition>;
 
-/** Which of the worker's doors a delivery of each queue goes through: its type and headers say. */
-export function doorsOf(
+/** Which of the worker's methods takes a delivery of each queue: its type and headers say. */
+export function routesOf(
   worker: Worker,
   commandsQueue: string,
-): Readonly<Record<keyof BrokerHandlers, Door>> {
+): Readonly<Record<keyof BrokerHandlers, Route>> {
   return {
     commands: (delivery) => worker.takeCommand(delivery),
-    work: (delivery) => takeWork(worker, delivery),
-    workDead: (delivery) => takeDead(worker, commandsQueue, delivery),
+    work(delivery) {
+      const arrival = arrivalOf(delivery);
+      if (arrival !== null) return worker.takeCommand(delivery, arrival);
+      return worker.takeStep(asPassedOn(delivery));
+    },
+    /** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
+    workDead(delivery) {
+      const arrival = arrivalOf(delivery);
+      if (arrival !== null) return worker.takeDead(delivery, "command", arrival);
+      return queueOfDeath(delivery) === commandsQueue
+        ? worker.takeDead(delivery, "command")
+        : worker.takeDead(asPassedOn(delivery), "step");
+    },
   };
 }
 
@@ -102,47 +106,3 @@ function phaseOf(queue: QueueRole, { body }: Delivery): Phase | "admit" {
 }
 
 const PHASES = Object.keys(TRANSITIONS) as readonly (Phase | "admit")[];
-
-function takeWork(worker: Worker, delivery: PlainDelivery): Promise<Disposition> {
-  if (delivery.type !== ARRIVAL_TYPE) return worker.takeStep(asPassedOn(delivery));
-  return worker.takeCommand(delivery, marksOf(delivery));
-}
-
-function marksOf({ headers }: PlainDelivery): PutAside {
-  const instant = (header: string) => {
-    const value = headers[header];
-    return typeof value === "number" ? value : null;
-  };
-  return {
-    arrivedAtMs: instant(ARRIVED_AT_HEADER) ?? Date.now(),
-    doubt: headers[DOUBT_HEADER] === true,
-    // Without: an earlier version of us put it aside.
-    unseenUntilMs: instant(UNSEEN_UNTIL_HEADER),
-  };
-}
-
-/** A step that another worker passed on is a copy: it may have been delivered before. */
-function asPassedOn(delivery: PlainDelivery): PlainDelivery {
-  const { headers, redelivered } = delivery;
-  return {
-    ...delivery,
-    redelivered: redelivered || headers[DOUBT_HEADER] === true,
-    passes: Number(headers[PASSES_HEADER] ?? 0),
-  };
-}
-
-/** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
-function takeDead(
-  worker: Worker,
-  commandsQueue: string,
-  delivery: PlainDelivery,
-): Promise<Disposition> {
-  const deaths = delivery.headers["x-death"];
-  const origin: unknown = Array.isArray(deaths) ? deaths[0]?.queue : undefined;
-  if (delivery.type === ARRIVAL_TYPE) {
-    return worker.takeDead(delivery, "command", marksOf(delivery));
-  }
-  return origin === commandsQueue
-    ? worker.takeDead(delivery, "command")
-    : worker.takeDead(asPassedOn(delivery), "step");
-}

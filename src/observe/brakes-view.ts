@@ -1,9 +1,10 @@
 import type { ProjectId } from "../contract/ids.ts";
-import type { StandingPause } from "../background/pause-keeper.ts";
 import type { BrakesView } from "../contract/http.ts";
+import type { StandingPause } from "../steps/ports/pauses.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
+/** What is known of the pauses, from memory. */
 export interface PauseWatch {
   readonly projects: readonly ProjectId[];
   readonly pausedByConfiguration: boolean;

@@ -1,18 +1,25 @@
-import type { CloudState } from "../adapters/cloud/cloud-api.ts";
-import type { Census } from "../adapters/redis/census.ts";
-import type { EvidenceCounts } from "../adapters/redis/evidence.ts";
+import type { Census } from "../core/census.ts";
 import type { HealthSource } from "../contract/http.ts";
-import { DEPENDENCIES, type MeasuredQueue } from "./labels.ts";
+import { type BreakerState, DEPENDENCIES, type MeasuredQueue } from "../contract/labels.ts";
 import type { Metrics } from "./metrics.ts";
 
+/** The breakers of the cloud; `ims` null: no image service is configured. */
+interface BreakerStates {
+  readonly endpoint: BreakerState;
+  readonly iam: BreakerState;
+  readonly ims: BreakerState | null;
+  readonly auth: BreakerState;
+}
+
+/** Who is asked for what the gauges show. */
 export interface GaugeSources {
   readonly health: Pick<HealthSource, "dependencies">;
-  readonly cloud: { state(): CloudState; clockOffsetMs(): number | null };
+  readonly cloud: { state(): BreakerStates; clockOffsetMs(): number | null };
   /** Our clock minus Redis's; null: Redis does not answer. */
   readonly redisClockOffsetMs: () => number | null;
   /** Each may reject: then its numbers are nobody's any more, and go from the page. */
   readonly census: () => Promise<Census>;
-  readonly evidence: () => Promise<readonly EvidenceCounts[]>;
+  readonly evidence: () => Promise<readonly { readonly replaced: number; readonly kept: number }[]>;
   /** Seconds by the delay of the queue, in ms. */
   readonly overdue: () => Promise<ReadonlyMap<number, number>>;
   /** Null: nobody can say, and the last numbers stand. */

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { OPERATIONS, REQUEST_OUTCOMES } from "../adapters/cloud/operation.ts";
-import { LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
+import { OPERATIONS, REQUEST_OUTCOMES } from "../contract/labels.ts";
+import { LOCK_HOLDERS } from "../contract/labels.ts";
+import { OPEN_PHASES } from "../core/census.ts";
 import { Brake } from "../contract/brakes.ts";
 import { EventName, FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { IMPLAUSIBLE_STAMPS } from "../core/sent-at.ts";
@@ -24,7 +25,7 @@ import {
   STEP_OUTCOMES,
   SUBMISSION_KINDS,
   SWEEP_RESULTS,
-} from "./labels.ts";
+} from "../contract/labels.ts";
 
 /**
  * Label names with their values; `null`: a closed table elsewhere has them. `project` has those of ECS_PROJECTS, and

@@ -6,7 +6,7 @@ import type {
   StepClaim,
 } from "../steps/ports/reinstall-store.ts";
 import type { Clock } from "../steps/ports/clock.ts";
-import type { StepOutcome } from "./labels.ts";
+import type { StepOutcome } from "../contract/labels.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What a claimed step began with, to be measured when it is saved. */

@@ -1,13 +1,14 @@
 import { collectDefaultMetrics, type Gauge, Registry } from "prom-client";
-import { type Operation, type RequestOutcome } from "../adapters/cloud/operation.ts";
-import { type Census, LOCK_HOLDERS, OPEN_PHASES } from "../adapters/redis/census.ts";
+import { type Operation, type RequestOutcome } from "../contract/labels.ts";
+import { LOCK_HOLDERS } from "../contract/labels.ts";
+import { type Census, OPEN_PHASES } from "../core/census.ts";
 import type { Brake } from "../contract/brakes.ts";
 import type { EventName, FinalEventName, WaitReason } from "../contract/event.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { createInstruments } from "./instruments.ts";
-import { LOCK_QUANTILES, MEASURED_QUEUES, POLICY_KEYS } from "./labels.ts";
+import { LOCK_QUANTILES, MEASURED_QUEUES, POLICY_KEYS } from "../contract/labels.ts";
 import type {
   BrakeDecision,
   Breaker,
@@ -26,7 +27,7 @@ import type {
   StepOutcome,
   SubmissionKind,
   SweepResult,
-} from "./labels.ts";
+} from "../contract/labels.ts";
 
 export interface MetricsOptions {
   /** Version of the worker, for `build_info`. */

@@ -1,11 +1,29 @@
-import type { Broker, BrokerStatus } from "../adapters/amqp/broker.ts";
-import type { Standing } from "../adapters/cloud/standing.ts";
 import type { Probe } from "./health.ts";
+
+/** As much of the broker's status as a person is told. */
+interface BrokerStanding {
+  readonly ready: boolean;
+  /** In the broker's own words; null: it did not say that it takes no messages. */
+  readonly blockedBy: string | null;
+  readonly topologyProblem: { readonly message: string } | null;
+  readonly policies: {
+    readonly unchecked: string | null;
+    readonly objections: readonly { readonly message: string }[];
+  };
+  readonly lastError: string | null;
+}
+
+/** One thing that requests to the cloud go through; `cause` is for people, null while it is up. */
+interface CloudStanding {
+  readonly name: string;
+  readonly state: "up" | "untested" | "down";
+  readonly cause: string | null;
+}
 
 type Checked = ReturnType<Probe["check"]>;
 
 /** RabbitMQ is up when everything is consumed and messages are taken. */
-export function brokerProbe(broker: Pick<Broker, "status">): Probe {
+export function brokerProbe(broker: { status(): BrokerStanding }): Probe {
   return {
     name: "rabbitmq",
     check(): Checked {
@@ -20,13 +38,13 @@ export function brokerProbe(broker: Pick<Broker, "status">): Probe {
 }
 
 /** What a person should know though everything works. */
-function policyDetail({ unchecked, objections }: BrokerStatus["policies"]): string | null {
+function policyDetail({ unchecked, objections }: BrokerStanding["policies"]): string | null {
   if (objections.length > 0) return objections.map(({ message }) => message).join("; ");
   return unchecked === null ? null : `policies over the queues are not checked: ${unchecked}`;
 }
 
 /** The cloud is as its worst part: each endpoint, our credentials, our clock. What nothing has proven yet is `untested`. */
-export function cloudProbe(cloud: { standings(): readonly Standing[] }): Probe {
+export function cloudProbe(cloud: { standings(): readonly CloudStanding[] }): Probe {
   return {
     name: "cloud",
     check(): Checked {

@@ -1,4 +1,4 @@
-import type { Operation, RequestOutcome } from "../adapters/cloud/operation.ts";
+import type { Operation, RequestOutcome } from "../contract/labels.ts";
 import type { CloudApi, SignedReinstall } from "../steps/ports/cloud-api.ts";
 import type { Refusal, Unavailable } from "../core/observations.ts";
 import type { Attributes, Span, SpanStart } from "./tracing-spans.ts";

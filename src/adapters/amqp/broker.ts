@@ -1,24 +1,20 @@
 import { hostname } from "node:os";
-import type { ProgressEvent } from "../../contract/event.ts";
-import { type ConnectionStatus, SupervisedConnection } from "./connection.ts";
-import { type ConsumerStatus, QueueConsumer } from "./consumer.ts";
+import type { PublicationKind, ReplyEnd } from "../../contract/labels.ts";
+import type { Outlet } from "../../steps/ports/outlet.ts";
+import { type BrokerStatus, brokerStatus } from "./broker-status.ts";
+import { SupervisedConnection } from "./connection.ts";
+import { QueueConsumer } from "./consumer.ts";
 import type { DeliveryHandler } from "./delivery.ts";
-import {
-  type AmqpOutlet,
-  type AroundPublication,
-  createOutlet,
-  type PublicationKind,
-  type ReplyEnd,
-} from "./outlet.ts";
+import { type AroundPublication, createOutlet } from "./outlet.ts";
 import { type PolicyReport, PolicyWatch } from "./policy-watch.ts";
-import { messageSizeLimit } from "./message-size.ts";
+import { reportMessageSize } from "./message-size.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
 import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import type { TopologyProblem } from "./topology-declaration.ts";
 import { TopologyKeeper } from "./topology-keeper.ts";
-import { asError, manyMayListen } from "./waiting.ts";
+import { manyMayListen } from "../time-limits.ts";
 
+/** Whom the broker tells what happens. */
 export interface BrokerCallbacks {
   readonly onEvent: OnAmqpEvent;
   /**
@@ -26,8 +22,6 @@ export interface BrokerCallbacks {
    * of a question to the broker has passed.
    */
   readonly onTopology?: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
-  /** An event that nobody has bound a queue for. */
-  readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Every single attempt to publish, with what came of it. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   readonly onReplyGivenUp?: (why: ReplyEnd) => void;
@@ -36,28 +30,16 @@ export interface BrokerCallbacks {
   readonly onPolicies?: (report: PolicyReport) => void;
 }
 
+/** What is done with the deliveries of each queue. */
 export interface BrokerHandlers {
   readonly commands: DeliveryHandler;
   readonly work: DeliveryHandler;
   readonly workDead: DeliveryHandler;
 }
 
-export interface BrokerStatus {
-  /** Consuming everywhere, messages can be published, and nothing is known to be missing. */
-  readonly ready: boolean;
-  /** Why the broker takes no messages, in its own words (`low on memory`); null: it did not say so. */
-  readonly blockedBy: string | null;
-  readonly connections: readonly ConnectionStatus[];
-  readonly consumers: readonly ConsumerStatus[];
-  /** What a person has to see to before this can work. */
-  readonly topologyProblem: TopologyProblem | null;
-  /** Policies over our queues; those that are refused keep the worker from being ready. */
-  readonly policies: PolicyReport;
-  readonly lastError: string | null;
-}
-
+/** RabbitMQ as the worker sees it. */
 export interface Broker {
-  readonly outlet: AmqpOutlet;
+  readonly outlet: Outlet;
   /** Returns at once; a broker that is away is waited for. Once only. */
   start(handlers: BrokerHandlers): void;
   /**
@@ -70,8 +52,6 @@ export interface Broker {
   status(): BrokerStatus;
   /** Messages that are ready in our queues; null: the broker is away, or a queue is missing. */
   queueLengths(): Promise<QueueLengths | null>;
-  /** True as soon as messages can be published; false when that did not come in time. */
-  whenWritable(signal: AbortSignal, timeoutMs: number): Promise<boolean>;
 }
 
 /** RabbitMQ as the worker sees it: two connections, a publisher, three consumers, and the topology under them. */
@@ -122,59 +102,21 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       onMissing: () => keeper.doubt(),
     });
 
-  /** Never rejects: it is advice to whoever runs the broker. */
-  async function lookAtMessageSize(): Promise<void> {
-    const writable = () => publishing.live !== undefined && !publisher.isBlocked();
-    if (!(await publishing.changed.until(writable, stopping.signal))) return;
-    const model = publishing.live?.model;
-    if (model === undefined) return;
-    try {
-      const nowhere = `${names.workQueue}.probe`;
-      const limitBytes = await messageSizeLimit(model, nowhere, settings.rpcTimeoutMs);
-      if (limitBytes === null) onEvent("warn", TAKES_TOO_LONG, {});
-      else onEvent("info", "broker limits messages", { maxMessageSize: limitBytes });
-    } catch (error) {
-      onEvent("debug", "the broker's limit of messages is not known", {
-        error: asError(error).message,
-      });
-    }
-  }
-
-  function status(): BrokerStatus {
-    const connections = [consuming.status(), publishing.status()];
-    const seen = consumers.map((consumer) => consumer.status());
-    const blockedBy = connections.find((one) => one.blockedBy !== null)?.blockedBy ?? null;
-    const consumingAll = seen.length > 0 && seen.every((consumer) => consumer.consuming);
-    const topologyProblem = keeper.problem;
-    const refused = policies.report.objections.filter((objection) => objection.refused);
-    const errors = [
-      topologyProblem?.message,
-      ...connections.map(({ lastError }) => lastError),
-      ...seen.map(({ lastError }) => lastError),
-      publisher.lastError,
-      refused.length === 0 ? null : refused.map(({ message }) => message).join("; "),
-    ];
-    return {
-      ready:
-        consumingAll && !publisher.isBlocked() && topologyProblem === null && refused.length === 0,
-      blockedBy,
-      connections,
-      consumers: seen,
-      topologyProblem,
-      policies: policies.report,
-      lastError: errors.find((error) => typeof error === "string") ?? null,
-    };
-  }
-
   return {
     outlet,
-    status,
+    status: () =>
+      brokerStatus({
+        connections: [consuming.status(), publishing.status()],
+        consumers: consumers.map((consumer) => consumer.status()),
+        publisher,
+        topologyProblem: keeper.problem,
+        policies: policies.report,
+      }),
     queueLengths: () => lengths.ask(),
     renew() {
       consuming.renew();
       publishing.renew();
     },
-    whenWritable: (signal, timeoutMs) => publisher.whenWritable(signal, timeoutMs),
 
     start(handlers) {
       if (stopped) return;
@@ -192,7 +134,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       lengths.start();
       keeper.start();
       policies.start();
-      void lookAtMessageSize();
+      void reportMessageSize({ publisher, publishing, settings, onEvent }, stopping.signal);
     },
 
     async stop(signal) {
@@ -211,9 +153,6 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     },
   };
 }
-
-const TAKES_TOO_LONG =
-  "broker takes messages of several MiB, and each is read whole: set max_message_size";
 
 /** What the broker gave up on is rare, and none of it is urgent. */
 const WORK_DEAD_PREFETCH = 4;

@@ -2,7 +2,8 @@ import type { Channel, ChannelModel } from "amqplib";
 import { backoffMs } from "./backoff.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { asError, manyMayListen, pause, within } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { manyMayListen, pause, within } from "../time-limits.ts";
 
 export interface ChannelPlan<C extends Channel> {
   /** For logs. */

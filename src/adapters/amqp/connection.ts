@@ -3,7 +3,8 @@ import { backoffMs } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { nodeOf, openModel } from "./opening.ts";
 import type { AmqpAccess, AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { asError, manyMayListen, pause, withDeadline, within } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { manyMayListen, pause, withDeadline, within } from "../time-limits.ts";
 
 /** One connection while it lives. */
 export interface LiveConnection {

@@ -5,7 +5,8 @@ import { ChannelSupervisor, ReplacedError } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { asError, manyMayListen, pause, withDeadline, within } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { manyMayListen, pause, withDeadline, within } from "../time-limits.ts";
 
 export interface QueueConsumerOptions {
   readonly queue: string;
@@ -236,7 +237,5 @@ function tell(channel: Channel, message: ConsumeMessage, disposition: Dispositio
     case "retry":
       // From RabbitMQ 4.3 on a nack is not counted, and the delivery limit is what ends this.
       return channel.reject(message, true);
-    case "dead-letter":
-      return channel.reject(message, false);
   }
 }

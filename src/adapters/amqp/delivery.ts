@@ -11,10 +11,10 @@ export interface Delivery extends PlainDelivery {
 }
 
 /**
- * What the broker is told about a delivery: done, not now (again after a pause that grows), failed (the same, and
- * counted towards the queue's delivery limit by every version of RabbitMQ), or never again.
+ * What the broker is told about a delivery: done, not now (again after a pause that grows), or failed (the same, and
+ * counted towards the queue's delivery limit by every version of RabbitMQ).
  */
-export type Disposition = "ack" | "requeue" | "retry" | "dead-letter";
+export type Disposition = "ack" | "requeue" | "retry";
 
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 

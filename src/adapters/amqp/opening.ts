@@ -3,7 +3,8 @@ import { connectionFault, isOpeningRefused, openingFault } from "./connection-fa
 import { logIn, userOf } from "./log-in.ts";
 import { askOpeningRefusal } from "./opening-refusal.ts";
 import type { AmqpAccess, AmqpSettings } from "./settings.ts";
-import { asError, within } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { within } from "../time-limits.ts";
 
 /**
  * One attempt to connect; rejects with an error that says what to look at.

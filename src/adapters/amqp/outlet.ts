@@ -1,16 +1,12 @@
-import type { ProgressEvent } from "../../contract/event.ts";
-import type { ArrivalMarks, Outgoing, Outlet } from "../../steps/ports/outlet.ts";
+import type { PublicationKind, ReplyEnd } from "../../contract/labels.ts";
+import type { Outgoing, Outlet } from "../../steps/ports/outlet.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Publication } from "./confirm-lane.ts";
-import type { Delivery } from "./delivery.ts";
 import { arrivalPublication, isOurs, passedOnPublication, publicationOf } from "./publications.ts";
 import type { Publisher, PublishOutcome } from "./publisher.ts";
+import { createReplies } from "./replies.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { pause, withDeadline } from "./waiting.ts";
-
-export type ReplyEnd = "no-queue" | "refused" | "unconfirmed";
-
-export type PublicationKind = Outgoing["kind"] | "arrival";
+import { pause, withDeadline } from "../time-limits.ts";
 
 /** Stands around the publication of one message, all attempts included. May add headers, and gives back what came of it. */
 export type AroundPublication = (
@@ -19,14 +15,13 @@ export type AroundPublication = (
   send: (publication: Publication) => Promise<PublishOutcome>,
 ) => Promise<PublishOutcome>;
 
+/** What the outlet publishes with, and whom it tells what came of it. */
 export interface AmqpOutletOptions {
   readonly publisher: Publisher;
   /** For replies alone: a queue of somebody else's that never confirms costs the others nothing. */
   readonly replyPublisher: Publisher;
   readonly settings: AmqpSettings;
   readonly onEvent: OnAmqpEvent;
-  /** Nobody has bound a queue for this event: published all the same. */
-  readonly onUnroutable?: (event: ProgressEvent) => void;
   /** Each attempt, and how long the broker took to say what came of it. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   /** A reply that its `reply_to` did not take; the event on the exchange has it all. */
@@ -36,26 +31,13 @@ export interface AmqpOutletOptions {
   readonly onMissing: () => void;
 }
 
-/** The outlet of the steps, and what only this room can do: putting a raw command aside for later. */
-export interface AmqpOutlet extends Outlet {
-  /**
-   * Puts a raw command, byte for byte, into a delay queue; it comes back on the work queue with type
-   * `ecs.reinstall.arrival.v1`. May be repeated: the copies carry the same message id.
-   */
-  republishArrival(
-    raw: Delivery,
-    marks: ArrivalMarks,
-    signal: AbortSignal,
-  ): Promise<"confirmed" | "unconfirmed">;
-}
-
-export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
-  const { publisher, replyPublisher, settings, onEvent } = options;
+/** The outlet of the steps, over RabbitMQ: each message with its confirm, and again where nobody answered. */
+export function createOutlet(options: AmqpOutletOptions): Outlet {
+  const { publisher, settings, onEvent } = options;
   const around: AroundPublication =
     options.around ?? ((_message, publication, send) => send(publication));
 
-  /** Queues that did not confirm a reply, and until when they are not asked again. */
-  const silent = new Map<string, number>();
+  const reply = createReplies({ ...options, around });
 
   /** Again on a fresh channel under the same id: a second copy does no harm, a missing one does. */
   async function publishUntilSure(
@@ -79,39 +61,6 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
     return outcome;
   }
 
-  /**
-   * Once, over a channel of its own, for as long as one confirm may take. Whoever asked for a reply has to take it: no
-   * command hangs on that, and the event on the exchange is not forgiven like this.
-   */
-  async function reply(
-    message: Extract<Outgoing, { kind: "reply" }>,
-    signal: AbortSignal,
-  ): Promise<"confirmed" | "unconfirmed"> {
-    const { queue } = message;
-    const nowMs = performance.now();
-    for (const [one, untilMs] of silent) if (untilMs <= nowMs) silent.delete(one);
-    const outcome = await around(message, publicationOf(settings, message), async (publication) => {
-      // Its last reply is hardly given up: ten more of them would keep every other command waiting.
-      if (silent.has(queue)) return "unconfirmed";
-      const startedMs = performance.now();
-      const answered = await replyPublisher.publish(publication, signal);
-      options.onPublished?.("reply", answered, (performance.now() - startedMs) / 1000);
-      return answered;
-    });
-    if (outcome === "confirmed") return "confirmed";
-    // We stop, or the broker is away for everybody: nothing is known of that queue.
-    if (outcome === "unconfirmed" && (signal.aborted || publisher.isBlocked()))
-      return "unconfirmed";
-    if (outcome === "unconfirmed" && !silent.has(queue)) {
-      silent.set(queue, nowMs + SILENT_FOR * settings.confirmTimeoutMs);
-    }
-    const why = outcome === "returned" ? "no-queue" : outcome;
-    options.onReplyGivenUp?.(why);
-    const said = why === "refused" ? "reply was refused" : "reply was given up";
-    onEvent(why === "no-queue" ? "info" : "warn", said, { queue, why });
-    return "confirmed";
-  }
-
   async function publishOne(
     message: Outgoing,
     signal: AbortSignal,
@@ -129,7 +78,7 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
       case "confirmed":
         return "confirmed";
       case "returned":
-        if (message.kind === "event") options.onUnroutable?.(message.event);
+        // An event that nobody has bound a queue for is published all the same.
         return message.kind === "event" ? "confirmed" : "unconfirmed";
       case "refused":
         return "refused";
@@ -173,8 +122,6 @@ export function createOutlet(options: AmqpOutletOptions): AmqpOutlet {
   };
 }
 
-/** In confirm time-outs. */
-const SILENT_FOR = 3;
 const ATTEMPTS = 3;
 /** All attempts of all messages of one call together, in confirm time-outs. */
 const OVERALL = 2;

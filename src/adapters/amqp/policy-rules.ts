@@ -1,17 +1,6 @@
+import type { MeasuredQueue, PolicyKey } from "../../contract/labels.ts";
 import type { AmqpNames } from "./settings.ts";
 import type { QueuePlan } from "./topology.ts";
-
-export type PolicyKey =
-  | "message-ttl"
-  | "expires"
-  | "max-length"
-  | "max-length-bytes"
-  | "delivery-limit"
-  | "type"
-  | "arguments";
-
-/** What a queue of ours is for. */
-export type QueuePurpose = "commands" | "work" | "work-dead" | "dead" | "delay";
 
 /** What the broker made of a queue, as its management API tells. */
 export interface QueueFacts {
@@ -27,7 +16,7 @@ export interface QueueFacts {
 /** Something that lies over a queue and does harm. */
 export interface PolicyObjection {
   readonly queue: string;
-  readonly purpose: QueuePurpose;
+  readonly purpose: MeasuredQueue;
   /** As policies write it: `message-ttl`; `type` and `arguments` are the queue's own. */
   readonly key: PolicyKey;
   /** The worker is not ready while it lies there. */
@@ -35,7 +24,7 @@ export interface PolicyObjection {
   readonly message: string;
 }
 
-export function purposeOf(queue: string, names: AmqpNames): QueuePurpose {
+export function purposeOf(queue: string, names: AmqpNames): MeasuredQueue {
   if (queue === names.commandsQueue) return "commands";
   if (queue === names.workQueue) return "work";
   if (queue === names.workDeadQueue) return "work-dead";
@@ -49,7 +38,7 @@ export function purposeOf(queue: string, names: AmqpNames): QueuePurpose {
  */
 export function objectionsTo(
   plan: QueuePlan,
-  purpose: QueuePurpose,
+  purpose: MeasuredQueue,
   facts: QueueFacts,
 ): PolicyObjection[] {
   const { effective } = facts;
@@ -97,7 +86,7 @@ export function objectionsTo(
   return found;
 }
 
-const HARM_OF_TTL: Readonly<Record<QueuePurpose, string>> = {
+const HARM_OF_TTL: Readonly<Record<MeasuredQueue, string>> = {
   commands: "commands that wait for a worker expire",
   work: "steps of commands under way expire",
   "work-dead": "what the broker gave up on is dropped, unheard of",

@@ -3,7 +3,8 @@ import { objectionsTo, type PolicyObjection, purposeOf } from "./policy-rules.ts
 import { queueFacts } from "./queue-facts.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { topologyOf } from "./topology.ts";
-import { asError, manyMayListen, pause } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { manyMayListen, pause } from "../time-limits.ts";
 
 /** What is known of the policies over our queues. */
 export interface PolicyReport {

@@ -1,22 +1,12 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
+import { ARRIVAL_TYPE, arrivalHeaders, passedOnHeaders, STEP_TYPE } from "./marks.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { delayQueue, topologyOf } from "./topology.ts";
 
-/** AMQP `type` of an internal message. */
-export const STEP_TYPE = "ecs.reinstall.step.v1";
-/** AMQP `type` of a raw command that was put aside. */
-export const ARRIVAL_TYPE = "ecs.reinstall.arrival.v1";
-export const DEAD_TYPE = "ecs.reinstall.dead.v1";
-/** Epoch ms: when the command first came. */
-export const ARRIVED_AT_HEADER = "x-ecs-arrived-at";
-/** Boolean: it may have been carried out before. */
-export const DOUBT_HEADER = "x-ecs-doubt";
-/** Epoch ms: nobody can have taken it, or a copy of it, before. */
-export const UNSEEN_UNTIL_HEADER = "x-ecs-unseen-until";
-/** Number: how often an internal message was passed on by workers that do not understand it. */
-export const PASSES_HEADER = "x-ecs-passes";
+/** AMQP `type` of a copy in the dead queue. */
+const DEAD_TYPE = "ecs.reinstall.dead.v1";
 
 /** How one outgoing message looks on the wire. */
 export function publicationOf(
@@ -61,16 +51,14 @@ export function publicationOf(
   }
 }
 
+/** A raw command byte for byte, for a delay queue. */
 export function arrivalPublication(
   settings: AmqpSettings,
   raw: Delivery,
-  { delayMs, arrivedAtMs, doubt, unseenUntilMs }: ArrivalMarks,
+  marks: ArrivalMarks,
 ): Publication {
-  return againAs(ARRIVAL_TYPE, settings, raw, delayMs, {
-    [ARRIVED_AT_HEADER]: arrivedAtMs,
-    [DOUBT_HEADER]: doubt,
-    [UNSEEN_UNTIL_HEADER]: unseenUntilMs ?? undefined,
-  });
+  const again = { ...raw, type: ARRIVAL_TYPE };
+  return againWith(arrivalHeaders(marks), settings, again, marks.delayMs);
 }
 
 /** An internal message as it came, for a worker that understands it. */
@@ -79,20 +67,26 @@ export function passedOnPublication(
   raw: Delivery,
   { delayMs, passes }: { readonly delayMs: number; readonly passes: number },
 ): Publication {
-  return againAs(raw.type ?? STEP_TYPE, settings, raw, delayMs, {
-    [PASSES_HEADER]: passes,
-    [DOUBT_HEADER]: true,
+  const again = { ...raw, type: raw.type ?? STEP_TYPE };
+  return againWith(passedOnHeaders(passes), settings, again, delayMs);
+}
+
+/** To a queue that does not exist: it is returned, and leaves nothing behind. Its confirm says that the broker takes messages. */
+export function probePublication({ names }: AmqpSettings): Publication {
+  return toQueue(`${names.workQueue}.probe`, Buffer.alloc(0), {
+    messageId: "probe",
+    type: "ecs.reinstall.probe.v1",
   });
 }
 
-function againAs(
-  type: string,
-  settings: AmqpSettings,
-  raw: Delivery,
-  delayMs: number,
+function againWith(
   marks: Readonly<Record<string, unknown>>,
+  settings: AmqpSettings,
+  raw: Delivery & { readonly type: string },
+  delayMs: number,
 ): Publication {
-  const { contentType, contentEncoding, messageId, correlationId, replyTo, timestampMs } = raw;
+  const { type, contentType, contentEncoding, messageId, correlationId, replyTo, timestampMs } =
+    raw;
   return toQueue(rungFor(settings, delayMs), raw.body, {
     type,
     ...(messageId === undefined ? {} : { messageId }),

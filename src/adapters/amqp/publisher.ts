@@ -3,8 +3,9 @@ import type { Bell } from "./bell.ts";
 import { ChannelSupervisor } from "./channel-supervisor.ts";
 import { ConfirmLane, type LaneOutcome, type Publication } from "./confirm-lane.ts";
 import type { SupervisedConnection } from "./connection.ts";
+import { probePublication } from "./publications.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { aborted, manyMayListen, pause, withDeadline } from "./waiting.ts";
+import { aborted, manyMayListen, pause, withDeadline } from "../time-limits.ts";
 
 /**
  * `refused`: the broker said no (a full queue, a lost leader). `unconfirmed`: nobody knows. After either the same
@@ -78,13 +79,6 @@ export class Publisher {
     return this.#supervisor.lastError;
   }
 
-  /** True as soon as messages can be published; false when that did not come in time. */
-  async whenWritable(signal: AbortSignal, timeoutMs: number): Promise<boolean> {
-    return withDeadline(signal, timeoutMs, (deadline) =>
-      this.#changed.until(() => !this.isBlocked(), deadline),
-    );
-  }
-
   /**
    * Publishes once: persistent, mandatory. Takes at most the confirm time-out for its turn and as long again for the
    * answer; an aborted signal ends both. Rejects for what AMQP cannot carry (e.g. 64 KiB of headers).
@@ -151,7 +145,7 @@ export class Publisher {
   async #setUp(channel: ConfirmChannel): Promise<void> {
     const lane = new ConfirmLane(channel, this.#changed);
     this.#lanes.set(channel, lane);
-    const outcome = await lane.send(this.#probe());
+    const outcome = await lane.send(probePublication(this.#settings));
     if (outcome === "nacked" || outcome === "lost") throw new Error(`probe message: ${outcome}`);
   }
 
@@ -162,18 +156,8 @@ export class Publisher {
       const lane = this.#lane;
       if (lane === undefined || signal.aborted || this.isBlocked()) continue;
       if (performance.now() - lane.lastConfirmMs < probeIntervalMs) continue;
-      await this.#sendOver(lane, this.#probe(), rpcTimeoutMs, signal);
+      await this.#sendOver(lane, probePublication(this.#settings), rpcTimeoutMs, signal);
     }
-  }
-
-  /** To a queue that does not exist: it is returned, and leaves nothing behind. */
-  #probe(): Publication {
-    return {
-      exchange: "",
-      routingKey: `${this.#settings.names.workQueue}.probe`,
-      body: Buffer.alloc(0),
-      properties: { messageId: "probe", type: "ecs.reinstall.probe.v1" },
-    };
   }
 
   #use(channel: ConfirmChannel): void {

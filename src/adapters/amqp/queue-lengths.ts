@@ -3,17 +3,12 @@ import { ChannelSupervisor } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { delayQueue } from "./topology.ts";
-import { asError, within } from "./waiting.ts";
+import type { MeasuredQueue } from "../../contract/labels.ts";
+import { asError } from "../thrown.ts";
+import { within } from "../time-limits.ts";
 
-/** Messages that are ready in our queues, by what the queues are for. */
-export interface QueueLengths {
-  readonly commands: number;
-  readonly work: number;
-  readonly "work-dead": number;
-  readonly dead: number;
-  /** All delay queues together. */
-  readonly delay: number;
-}
+/** Messages that are ready in our queues, by what the queues are for; `delay`: all delay queues together. */
+export type QueueLengths = Readonly<Record<MeasuredQueue, number>>;
 
 export interface QueueLengthsOptions {
   readonly connection: SupervisedConnection;

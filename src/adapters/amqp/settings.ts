@@ -60,32 +60,6 @@ export interface AmqpNames {
   readonly delayPrefix: string;
 }
 
-export const DEFAULT_AMQP_NAMES: AmqpNames = {
-  commandsExchange: "ecs.reinstall.commands",
-  commandsQueue: "ecs.reinstall.commands",
-  eventsExchange: "ecs.reinstall.events",
-  deadQueue: "ecs.reinstall.dead",
-  workQueue: "ecs.reinstall.work",
-  workDeadQueue: "ecs.reinstall.work.dead",
-  delayPrefix: "ecs.reinstall.delay.",
-};
-
-export const DEFAULT_AMQP_SETTINGS: AmqpSettings = {
-  urls: ["amqp://127.0.0.1:5672"],
-  names: DEFAULT_AMQP_NAMES,
-  delaysMs: [2_000, 5_000, 10_000, 30_000, 60_000],
-  declare: true,
-  prefetch: 32,
-  heartbeatSeconds: 10,
-  connectTimeoutMs: 10_000,
-  rpcTimeoutMs: 10_000,
-  confirmTimeoutMs: 10_000,
-  maxPendingConfirms: 256,
-  probeIntervalMs: 5_000,
-  policyCheckMs: 60_000,
-  reconnect: { initialMs: 200, maxMs: 15_000 },
-};
-
 /** Told about everything that changes; the composition root turns it into log lines and counts. */
 export type OnAmqpEvent = (
   level: "debug" | "info" | "warn" | "error",

@@ -1,7 +1,7 @@
 import type { Channel } from "amqplib";
 import type { AmqpSettings } from "./settings.ts";
 import { type QueuePlan, topologyOf } from "./topology.ts";
-import { within } from "./waiting.ts";
+import { within } from "../time-limits.ts";
 
 /** What a person has to see to: asking again changes nothing. */
 export interface TopologyProblem {

@@ -7,7 +7,8 @@ import {
   type TopologyOutcome,
   type TopologyProblem,
 } from "./topology-declaration.ts";
-import { asError, manyMayListen, pause, within } from "./waiting.ts";
+import { asError } from "../thrown.ts";
+import { manyMayListen, pause, within } from "../time-limits.ts";
 
 export interface TopologyKeeperOptions {
   readonly connection: SupervisedConnection;

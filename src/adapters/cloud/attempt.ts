@@ -10,7 +10,8 @@ import {
   summary,
 } from "./error-table.ts";
 import type { Exchange, HttpRequest, Send } from "./exchange.ts";
-import type { Operation, RequestInfo, RequestOutcome } from "./operation.ts";
+import type { Operation, RequestOutcome } from "../../contract/labels.ts";
+import type { RequestInfo } from "./operation.ts";
 import { presentable } from "./redact.ts";
 import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
 

@@ -1,4 +1,4 @@
-import type { BreakerState } from "./breaker.ts";
+import type { BreakerState } from "../../contract/labels.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 
 /** What a request showed about our credentials. */

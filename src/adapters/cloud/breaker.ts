@@ -1,9 +1,9 @@
+import type { BreakerState } from "../../contract/labels.ts";
+
 /*
  * Own code, not cockatiel: its breaker reads `Date.now()`, so a clock that jumps opens or closes it and no
  * test can step it; it knows results as exceptions, and we return them; it does not say how long it stays open.
  */
-
-export type BreakerState = "closed" | "open" | "half-open";
 
 /** `go`: leave to send one request; `leave` must be called exactly once, with what came of it and, for people, why. */
 export type EndpointEntry =

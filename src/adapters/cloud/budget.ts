@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../../contract/labels.ts";
 
 /** One request budget per project, shared by all replicas. Never rejects; in doubt it grants a share of its own. */
 export interface RequestBudget {

@@ -10,7 +10,7 @@ import type { RequestBudget } from "./budget.ts";
 import type { ClockGuard } from "./clock-guard.ts";
 import { isAuthenticationFailure, knownError } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../../contract/labels.ts";
 
 /** A service of the cloud, and the way to it. */
 export interface Service {

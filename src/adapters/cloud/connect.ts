@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { Client } from "undici";
-import { deadline } from "./deadline.ts";
+import { deadline } from "../time-limits.ts";
 import { wireOver } from "./wire.ts";
 
 /** An open connection to an origin, TLS included. Nothing of a request has gone over it. */

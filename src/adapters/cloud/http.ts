@@ -1,6 +1,7 @@
 import { Pool } from "undici";
 import type { Connect } from "./connect.ts";
-import { deadline } from "./deadline.ts";
+import { asError } from "../thrown.ts";
+import { deadline } from "../time-limits.ts";
 import { exchange, type Send } from "./exchange.ts";
 import type { Timeouts } from "./settings.ts";
 
@@ -75,8 +76,4 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
     },
   };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,36 +1,6 @@
-/** What a request is for, as far as budgets, metrics and logs tell requests apart. */
-export const OPERATIONS = [
-  "look",
-  "job",
-  "stop",
-  "reinstall",
-  "token",
-  "image",
-  /** Asks whether endpoint, credentials and clock are right, when nothing else has shown it. */
-  "probe",
-  /** Asks for the cloud's time, without credentials. */
-  "clock",
-] as const;
-export type Operation = (typeof OPERATIONS)[number];
+import type { Operation, RequestOutcome } from "../../contract/labels.ts";
 
-/** What came of a request, for metrics. Closed, so that it may be a label. */
-export const REQUEST_OUTCOMES = [
-  /** An answer that is no error. */
-  "ok",
-  /** An error of the table that is a sure no. */
-  "refused",
-  "throttled",
-  "unauthenticated",
-  /** Any other error that the cloud answered with. */
-  "error",
-  /** No request left: no connection. */
-  "not-sent",
-  /** A request left, no whole answer came. */
-  "no-answer",
-] as const;
-export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
-
-/** Holds no URL, header, body or secret. */
+/** One request to the cloud, for whoever counts and traces. Holds no URL, header, body or secret. */
 export interface RequestInfo {
   readonly operation: Operation;
   readonly outcome: RequestOutcome;

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { Client } from "undici";
 import type { Connect, Connection } from "./connect.ts";
-import { deadline } from "./deadline.ts";
+import { deadline } from "../time-limits.ts";
 import { type Exchange, exchange, type HttpRequest, type Send } from "./exchange.ts";
 import { MAX_HEADER_BYTES } from "./http.ts";
 

@@ -1,63 +1,20 @@
 import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import { TRANSITIONS } from "../../core/state.ts";
+import type { LockHolder } from "../../contract/labels.ts";
+import {
+  type Census,
+  type LockCensus,
+  OPEN_PHASES,
+  type OpenPhase,
+  type PhaseCensus,
+  type ProjectCensus,
+} from "../../core/census.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
 import { StoredPause } from "./replies.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { redisNowMs } from "./time.ts";
-
-/**
- * Where an open command stands. `done`: it has its outcome, which the broker has not confirmed yet. `other`: a phase of
- * another version of us.
- */
-export const OPEN_PHASES = [
-  ...(Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[]),
-  "done",
-  "other",
-] as const;
-export type OpenPhase = (typeof OPEN_PHASES)[number];
-
-/**
- * Who holds a server's lock: an open reinstall, one that ended `unresolved`, another service (any other `operation`); or
- * nobody can read it.
- */
-export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unreadable"] as const;
-export type LockHolder = (typeof LOCK_HOLDERS)[number];
-
-/** What the store holds, for gauges, by project: each that was asked for. */
-export type Census = ReadonlyMap<ProjectId, ProjectCensus>;
-
-/** Ages in seconds, by Redis's clock: every worker sees the same. */
-export interface ProjectCensus {
-  readonly openCommands: number;
-  /** Open commands of each phase that has any. */
-  readonly phases: ReadonlyMap<OpenPhase, PhaseCensus>;
-  /** The whole of it is paused: by an operator, or by configuration. */
-  readonly paused: boolean;
-  /** By who holds them. */
-  readonly locks: Readonly<Record<LockHolder, LockCensus>>;
-  /**
-   * Our locks that are past their time: of a command that ended `unresolved`, or whose request is with the cloud for
-   * longer than a job may take. Never another service's: how long its operation takes is its own affair.
-   */
-  readonly overdueLocks: number;
-  /** Of every lock, in no order. */
-  readonly lockAgesSeconds: readonly number[];
-}
-
-export interface LockCensus {
-  readonly locks: number;
-  /** 0 when there is none. */
-  readonly oldestSeconds: number;
-}
-
-export interface PhaseCensus {
-  readonly commands: number;
-  /** Since the store took it up: when it was admitted, or put back after the store had forgotten it. */
-  readonly oldestSeconds: number;
-}
 
 const BATCH = 500;
 

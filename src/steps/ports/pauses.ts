@@ -5,6 +5,13 @@ import type { StoreAway, StoreCorrupt } from "./reinstall-store.ts";
 /** The pauses of one project by scope, lifted ones included. */
 export type Pauses = ReadonlyMap<PauseScope, PauseEntry>;
 
+/** A pause that stands, and what it covers. */
+export interface StandingPause {
+  readonly project: ProjectId;
+  readonly scope: PauseScope;
+  readonly entry: PauseEntry;
+}
+
 /** The pauses as the store has them, and as the workers put them back. May be repeated. */
 export interface PauseStore {
   /**

@@ -4,7 +4,7 @@ import { createOutlet } from "../../../src/adapters/amqp/outlet.ts";
 import { Publisher } from "../../../src/adapters/amqp/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
-import { doorsOf } from "../../../src/composition/deliveries.ts";
+import { routesOf } from "../../../src/composition/deliveries.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
@@ -185,8 +185,8 @@ async function connect(settings: AmqpSettings, port: number, answer?: Answer): P
   const proxy: FlakyProxy = await startFlakyProxy(port);
   const hands = createHands(() => performance.now(), answer);
   const urls = settings.urls.map((url) => proxy.via(url));
-  const doors = doorsOf(hands.worker, settings.names.commandsQueue);
-  const running = startBroker({ ...settings, urls }, doors);
+  const routes = routesOf(hands.worker, settings.names.commandsQueue);
+  const running = startBroker({ ...settings, urls }, routes);
   await untilReady(running);
   return {
     hands,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type ProjectCensus, takeCensus } from "../../../src/adapters/redis/census.ts";
+import { takeCensus } from "../../../src/adapters/redis/census.ts";
+import type { ProjectCensus } from "../../../src/core/census.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/exclusivity.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";

@@ -1,5 +1,5 @@
 import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
-import { doorsOf } from "../../../src/composition/deliveries.ts";
+import { routesOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
 import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
@@ -7,17 +7,17 @@ import type { Message, QueueName } from "./broker.ts";
 
 const { names } = DEFAULT_AMQP_SETTINGS;
 
-/** Hands a message of the in-memory broker to the worker, through the door that production takes for it. */
+/** Hands a message of the in-memory broker to the worker, on the route that production takes for it. */
 export function handOver(worker: Worker, message: Message): Promise<Disposition> {
-  const doors = doorsOf(worker, names.commandsQueue);
+  const routes = routesOf(worker, names.commandsQueue);
   const delivery = deliveryOf(message);
   switch (message.queue) {
     case "commands":
-      return doors.commands(delivery);
+      return routes.commands(delivery);
     case "work":
-      return doors.work(delivery);
+      return routes.work(delivery);
     case "work.dead":
-      return doors.workDead(delivery);
+      return routes.workDead(delivery);
   }
 }
 

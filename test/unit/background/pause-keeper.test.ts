@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PauseEntry, PauseScope } from "../../../src/contract/brakes.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
-import { createPauseKeeper, type StandingPause } from "../../../src/background/pause-keeper.ts";
-import type { Pauses, PauseStore } from "../../../src/steps/ports/pauses.ts";
+import { createPauseKeeper } from "../../../src/background/pause-keeper.ts";
+import type { Pauses, PauseStore, StandingPause } from "../../../src/steps/ports/pauses.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");

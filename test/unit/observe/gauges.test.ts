@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Census } from "../../../src/adapters/redis/census.ts";
+import type { Census } from "../../../src/core/census.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { createGauges, type GaugeSources } from "../../../src/observe/gauges.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Census, ProjectCensus } from "../../../src/adapters/redis/census.ts";
+import type { Census, ProjectCensus } from "../../../src/core/census.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { metricsDocs } from "../../../scripts/generate-metrics-docs.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";

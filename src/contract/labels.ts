@@ -27,8 +27,8 @@ export type PolicyKey = (typeof POLICY_KEYS)[number];
 export const REPLY_ENDS = ["no-queue", "refused", "unconfirmed"] as const;
 export type ReplyEnd = (typeof REPLY_ENDS)[number];
 
-/** What the broker was told about a delivery; `lost`: nothing, its channel was gone. */
-export const DELIVERY_ENDS = ["ack", "retry", "requeue", "dead-letter", "lost"] as const;
+/** What the broker was told about a delivery. */
+export const DELIVERY_ENDS = ["ack", "retry", "requeue"] as const;
 export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];
 
 /** A copy of a command with an id that we know; a copy of a step that somebody else has. */
@@ -50,10 +50,8 @@ export const STEP_OUTCOMES = [
   "id-taken",
   "store-away",
   "store-rebuilding",
-  "not-due",
   "again",
   "corrupt",
-  "unconfirmed",
   "error",
 ] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
@@ -100,3 +98,42 @@ export type EpochCause = (typeof EPOCH_CAUSES)[number];
 
 export const DEPENDENCIES = ["rabbitmq", "redis", "cloud"] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
+
+/** What a request is for, as far as budgets, metrics and logs tell requests apart. */
+export const OPERATIONS = [
+  "look",
+  "job",
+  "stop",
+  "reinstall",
+  "token",
+  "image",
+  /** Asks whether endpoint, credentials and clock are right, when nothing else has shown it. */
+  "probe",
+  /** Asks for the cloud's time, without credentials. */
+  "clock",
+] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** What came of a request, for metrics. Closed, so that it may be a label. */
+export const REQUEST_OUTCOMES = [
+  /** An answer that is no error. */
+  "ok",
+  /** An error of the table that is a sure no. */
+  "refused",
+  "throttled",
+  "unauthenticated",
+  /** Any other error that the cloud answered with. */
+  "error",
+  /** No request left: no connection. */
+  "not-sent",
+  /** A request left, no whole answer came. */
+  "no-answer",
+] as const;
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+/**
+ * Who holds a server's lock: an open reinstall, one that ended `unresolved`, another service (any other `operation`); or
+ * nobody can read it.
+ */
+export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unreadable"] as const;
+export type LockHolder = (typeof LOCK_HOLDERS)[number];

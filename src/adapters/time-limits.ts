@@ -21,27 +21,52 @@ export async function within<T>(work: Promise<T>, timeoutMs: number, what: strin
   }
 }
 
+/** A signal that ends with the given one or after a time, whichever comes first, and says which. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** True when it was the time that ended it. */
+  readonly timedOut: () => boolean;
+  /** Must be called: otherwise timer and listener stay behind. */
+  readonly clear: () => void;
+}
+
 /**
- * Runs the work with a signal that is aborted by the given one or by the time-out. By hand, because
- * `AbortSignal.timeout` does not keep the process alive and `AbortSignal.any` on a long-lived signal leaks in Node 20.
+ * Starts a deadline of so many milliseconds. Not `AbortSignal.any` and `AbortSignal.timeout`: on a long-lived signal the
+ * first leaks in Node 20, the timer of the second keeps no process alive, and a signal that nobody holds may be collected.
  */
+export function deadline(ms: number, signal: AbortSignal): Deadline {
+  const controller = new AbortController();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    controller.abort();
+  }, ms);
+  const onAbort = () => controller.abort();
+  manyMayListen(controller.signal);
+  manyMayListen(signal);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return {
+    signal: controller.signal,
+    timedOut: () => timedOut,
+    clear() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** Runs the work with a signal that is aborted by the given one or by the time-out. */
 export async function withDeadline<T>(
   signal: AbortSignal,
   timeoutMs: number,
-  work: (deadline: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const both = new AbortController();
-  const abort = () => both.abort();
-  manyMayListen(both.signal);
-  if (signal.aborted) abort();
-  manyMayListen(signal);
-  signal.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(abort, timeoutMs);
+  const limit = deadline(timeoutMs, signal);
   try {
-    return await work(both.signal);
+    return await work(limit.signal);
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    limit.clear();
   }
 }
 
@@ -61,8 +86,4 @@ export async function aborted(signal: AbortSignal): Promise<undefined> {
 /** A signal that a whole worker waits on is no leak: spare the log Node's warning. */
 export function manyMayListen(signal: AbortSignal): void {
   setMaxListeners(0, signal);
-}
-
-export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,0 +1,68 @@
+import type { PutAside } from "../../core/put-aside.ts";
+import type { Delivery } from "../../steps/ports/outlet.ts";
+
+/*
+ * What we write into the headers of a message that waits or is passed on, and how it is read again.
+ */
+
+/** AMQP `type` of an internal message. */
+export const STEP_TYPE = "ecs.reinstall.step.v1";
+/** AMQP `type` of a raw command that waits in a delay queue. */
+export const ARRIVAL_TYPE = "ecs.reinstall.arrival.v1";
+
+/** Epoch ms: when the command first came. */
+const ARRIVED_AT = "x-ecs-arrived-at";
+/** Boolean: it may have been carried out before. */
+const MAY_HAVE_RUN = "x-ecs-doubt";
+/** Epoch ms: nobody can have taken it, or a copy of it, before. */
+const UNSEEN_UNTIL = "x-ecs-unseen-until";
+/** Number: how often an internal message was passed on by workers that do not understand it. */
+const PASSES = "x-ecs-passes";
+
+/** Headers by name, as AMQP carries them; `undefined`: no such header. */
+type Headers = Readonly<Record<string, unknown>>;
+
+/** The headers of a raw command that waits. */
+export function arrivalHeaders({ arrivedAtMs, doubt, unseenUntilMs }: PutAside): Headers {
+  return {
+    [ARRIVED_AT]: arrivedAtMs,
+    [MAY_HAVE_RUN]: doubt,
+    [UNSEEN_UNTIL]: unseenUntilMs ?? undefined,
+  };
+}
+
+/** What they say, once it comes back; null: it is no such message. Without the time of its arrival: now. */
+export function arrivalOf({ type, headers }: Delivery): PutAside | null {
+  if (type !== ARRIVAL_TYPE) return null;
+  const instant = (header: string) => {
+    const value = headers[header];
+    return typeof value === "number" ? value : null;
+  };
+  return {
+    arrivedAtMs: instant(ARRIVED_AT) ?? Date.now(),
+    doubt: headers[MAY_HAVE_RUN] === true,
+    // Without: an earlier version of us put it aside.
+    unseenUntilMs: instant(UNSEEN_UNTIL),
+  };
+}
+
+/** The headers of an internal message that is passed on for the `passes`-th time. */
+export function passedOnHeaders(passes: number): Headers {
+  return { [PASSES]: passes, [MAY_HAVE_RUN]: true };
+}
+
+/** A step that another worker passed on is a copy: it may have been delivered before. */
+export function asPassedOn(delivery: Delivery): Delivery {
+  const { headers, redelivered } = delivery;
+  return {
+    ...delivery,
+    redelivered: redelivered || headers[MAY_HAVE_RUN] === true,
+    passes: Number(headers[PASSES] ?? 0),
+  };
+}
+
+/** The queue that the broker took the message out of last, as it says itself. */
+export function queueOfDeath({ headers }: Delivery): unknown {
+  const deaths = headers["x-death"];
+  return Array.isArray(deaths) ? deaths[0]?.queue : undefined;
+}
