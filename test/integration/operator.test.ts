@@ -52,6 +52,22 @@ it("cancel ends a command that waits, and comes too late for one that is submitt
   await stage.audit([first, second]);
 });
 
+it("cancel ends one command only: who has joined it goes on by itself", async () => {
+  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 2_000 });
+  const [lead, joiner] = [commandId("leads"), commandId("joins")];
+  await stage.emitter.send(stage.command(lead, server.id));
+  await stage.emitter.event(lead, "stopping");
+  await stage.emitter.send(stage.command(joiner, server.id));
+  await stage.emitter.event(joiner, "joined");
+  expect(await cli(server.projectId, "cancel", lead)).toContain("ends at its next step");
+  expect((await stage.emitter.outcome(lead)).data.event).toBe("cancelled");
+  const { data } = await stage.emitter.outcome(joiner);
+  expect(data.event).toBe("succeeded");
+  expect(data).not.toHaveProperty("leader");
+  expect(stage.reinstalls(server.id)).toBe(1);
+  await stage.audit([lead, joiner]);
+});
+
 it("pause lets nothing start and says who, when and why; resume lets it go on", async () => {
   const server = stage.simulator.addServer({ state: "SHUTOFF" });
   const id = commandId("paused");
