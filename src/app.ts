@@ -8,7 +8,7 @@ import { takeCensus } from "./adapters/redis/census.ts";
 import { createRedisClient } from "./adapters/redis/client.ts";
 import { openFirstEpoch } from "./adapters/redis/epoch.ts";
 import { createDiskEvidence } from "./adapters/redis/evidence.ts";
-import { createReinstallStore } from "./adapters/redis/exclusivity.ts";
+import { createReinstallStore } from "./adapters/redis/reinstall-store.ts";
 import { createRedisHealth } from "./adapters/redis/health.ts";
 import { findOverdue } from "./adapters/redis/overdue.ts";
 import { createPauseStore } from "./adapters/redis/pauses.ts";

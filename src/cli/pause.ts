@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import type { OperatorDesk, PauseChange } from "../adapters/redis/operator-desk.ts";
+import type { OperatorCommands, PauseChange } from "../adapters/redis/operator-commands.ts";
 import { PauseScope } from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
@@ -86,7 +86,7 @@ function withScope(command: Command): Command {
 }
 
 async function targetOf(
-  desk: OperatorDesk,
+  desk: OperatorCommands,
   flags: PauseFlags,
   io: CliIo,
 ): Promise<{ scope: PauseScope; projects: readonly ProjectId[] }> {
@@ -114,7 +114,11 @@ async function targetOf(
 }
 
 /** Sets one scope in each project. All are tried; a part that failed is said as a part. */
-async function setEach(desk: OperatorDesk, projects: readonly ProjectId[], change: PauseChange) {
+async function setEach(
+  desk: OperatorCommands,
+  projects: readonly ProjectId[],
+  change: PauseChange,
+) {
   const done: { project: ProjectId; atMs: number; wasOn: boolean }[] = [];
   const failed: string[] = [];
   for (const project of projects) {
@@ -129,7 +133,11 @@ async function setEach(desk: OperatorDesk, projects: readonly ProjectId[], chang
   );
 }
 
-async function seenSoon(desk: OperatorDesk, project: ProjectId, atMs: number): Promise<boolean> {
+async function seenSoon(
+  desk: OperatorCommands,
+  project: ProjectId,
+  atMs: number,
+): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < SEEN_WITHIN_MS; waitedMs += SEEN_POLL_MS) {
     if (await desk.pauseSeen(project, atMs)) return true;
     await sleep(SEEN_POLL_MS);
@@ -138,7 +146,7 @@ async function seenSoon(desk: OperatorDesk, project: ProjectId, atMs: number): P
 }
 
 /** What else holds this project, so that nobody waits for a start that does not come. */
-async function stillPaused(desk: OperatorDesk, project: ProjectId): Promise<string[]> {
+async function stillPaused(desk: OperatorCommands, project: ProjectId): Promise<string[]> {
   const standing = await desk.standingPauses(project);
   return [...standing].map(
     ([scope, { by, atMs, reason }]) =>

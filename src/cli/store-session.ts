@@ -1,6 +1,9 @@
 import { createRedisClient } from "../adapters/redis/client.ts";
 import { whenConnected } from "../adapters/redis/nodes.ts";
-import { createOperatorDesk, type OperatorDesk } from "../adapters/redis/operator-desk.ts";
+import {
+  createOperatorCommands,
+  type OperatorCommands,
+} from "../adapters/redis/operator-commands.ts";
 import { createScriptRunner } from "../adapters/redis/script-runner.ts";
 import { loadRedis } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
@@ -11,7 +14,7 @@ import { EXIT_CONFIG } from "../process/exit-codes.ts";
 
 /** One short conversation with the store. */
 export interface StoreSession {
-  readonly desk: OperatorDesk;
+  readonly desk: OperatorCommands;
   close(): void;
 }
 
@@ -36,7 +39,7 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
   // What a person is told to be done must not be lost by a failover.
   const lasting = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {
-    desk: createOperatorDesk(redis, lasting),
+    desk: createOperatorCommands(redis, lasting),
     close: () => redis.disconnect(),
   };
 }

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { LockHolder } from "../../contract/labels.ts";
 import {
@@ -12,8 +11,9 @@ import {
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
-import { StoredPause } from "./replies.ts";
 import type { ScriptRunner } from "./script-runner.ts";
+import { pruneLockScript } from "./scripts/prune-lock.ts";
+import { StoredPause } from "./stored-pause.ts";
 import { redisNowMs } from "./time.ts";
 
 const BATCH = 500;
@@ -117,14 +117,12 @@ async function countLocks(
     );
     for (const { key, lock } of found) {
       if (lock !== "foreign" && lock.every((field) => field === null)) {
-        await scripts.run("prune-lock", [key], [], Pruned);
+        await scripts.run(pruneLockScript, { lock: key }, {});
       } else addLock(count, lock, lockDeadlineMs, nowMs);
     }
   }
   return count;
 }
-
-const Pruned = z.object({ kind: z.literal("saved") });
 
 function addLock(
   count: LockCount,

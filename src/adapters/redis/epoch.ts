@@ -1,8 +1,8 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import { keysOf } from "./keys.ts";
-import { SaveReply } from "./replies.ts";
 import type { ScriptRunner } from "./script-runner.ts";
+import { openEpochScript } from "./scripts/open-epoch.ts";
 
 /** Only a memory that began this recently may be opened at once. */
 const RECENT_MS = 60_000;
@@ -21,10 +21,9 @@ export async function openFirstEpoch(
   for (const project of projects) {
     for (;;) {
       const answer = await scripts.run(
-        "open-epoch",
-        [keysOf(project).epoch],
-        [clock.nonce(), RECENT_MS],
-        SaveReply,
+        openEpochScript,
+        { epoch: keysOf(project).epoch },
+        { candidate: clock.nonce(), recentMs: RECENT_MS },
       );
       if (answer.kind === "saved" || signal.aborted) break;
       await clock.sleep(RETRY_MS, signal);

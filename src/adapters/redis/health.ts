@@ -1,7 +1,7 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { RedisClient } from "./client.ts";
 import type { Sight } from "./probe.ts";
-import type { ScriptName, ScriptWatch } from "./script-runner.ts";
+import type { ScriptWatch } from "./script-runner.ts";
 
 export interface RedisHealth extends ScriptWatch {
   /** A look at Redis that began at `askedAtMs`. */
@@ -18,7 +18,7 @@ export interface RedisHealth extends ScriptWatch {
 
 export interface RedisHealthOptions {
   /** Told once for each new refusal. */
-  readonly onRefused: (refusal: { readonly script: ScriptName; readonly detail: string }) => void;
+  readonly onRefused: (refusal: { readonly script: string; readonly detail: string }) => void;
   /** Further from Redis's clock than this, nothing new is taken in. */
   readonly maxClockOffsetMs: number;
   /** Monotonic. */
@@ -37,7 +37,7 @@ const ODD_OFFSET_MS = 5_000;
  */
 export function createRedisHealth(redis: RedisClient, options: RedisHealthOptions): RedisHealth {
   const { onRefused, maxClockOffsetMs, nowMs } = options;
-  const refusals = new Map<ScriptName, { readonly detail: string; readonly atMs: number }>();
+  const refusals = new Map<string, { readonly detail: string; readonly atMs: number }>();
   let lastError: string | null = null;
   /** Null: not asked since it was connected. */
   let sight: Sight | null = null;

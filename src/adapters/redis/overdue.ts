@@ -3,7 +3,7 @@ import { rungAtLeast } from "../../core/backoff.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
-import { SavedNext } from "./replies.ts";
+import { SavedNext } from "./stored-outcome.ts";
 import { redisNowMs } from "./time.ts";
 
 /** Clocks differ, and a busy worker takes a message a little late. */

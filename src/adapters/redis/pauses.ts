@@ -1,19 +1,12 @@
-import { z } from "zod";
 import { PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
+import { keepPausesScript } from "./scripts/keep-pauses.ts";
 
 /** A lifted pause is remembered this long: longer than any worker stands still and comes back. */
 const LIFTED_KEPT_MS = 30 * 86_400_000;
-
-const KeepReply = z.object({
-  kind: z.literal("kept"),
-  // An entry that a later version wrote in another shape is not ours to judge: the gate's script does.
-  entries: z.record(z.string(), z.unknown()),
-  putBack: z.int(),
-});
 
 /** The pauses on Redis; each call also names the project as one that workers act on. */
 export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): PauseStore {
@@ -21,10 +14,9 @@ export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): Pau
     async keep(project, remembered) {
       const k = keysOf(project);
       const answer = await scripts.run(
-        "keep-pauses",
-        [k.pauses, k.pausesSeen],
-        [JSON.stringify(Object.fromEntries(remembered)), LIFTED_KEPT_MS],
-        KeepReply,
+        keepPausesScript,
+        { pauses: k.pauses, seen: k.pausesSeen },
+        { remembered: Object.fromEntries(remembered), keepMs: LIFTED_KEPT_MS },
       );
       if (answer.kind !== "kept") return answer;
       try {

@@ -1,37 +1,15 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
 import type { RedisClient } from "./client.ts";
+import type { Script } from "./scripts/script.ts";
 
-const SCRIPTS = [
-  "admit",
-  "claim",
-  "acquire",
-  "take-attempt",
-  "intent",
-  "save",
-  "finish",
-  "refuse",
-  "told",
-  "open-epoch",
-  "may-stop",
-  "cancel",
-  "set-pause",
-  "keep-pauses",
-  "unlock",
-  "prune-lock",
-] as const;
-export type ScriptName = (typeof SCRIPTS)[number];
-
-/** Runs our Lua scripts, one reply object each; translates every failure of Redis in one place. */
+/** Runs our Lua scripts: one object in, one object out; translates every failure of Redis in one place. */
 export interface ScriptRunner {
-  run<T extends { kind: string }>(
-    name: ScriptName,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-    shape: z.ZodType<T>,
-  ): Promise<T | StoreAway | StoreCorrupt>;
+  run<Key extends string, Argument extends object, Answer extends { kind: string }>(
+    script: Script<Key, Argument, Answer>,
+    keys: Readonly<Record<Key, string>>,
+    argument: Argument,
+  ): Promise<Answer | StoreAway | StoreCorrupt>;
   /**
    * The same, but an answer counts only when so many replicas of the server that ran the script have what it wrote;
    * otherwise it is `away`: it may have been run.
@@ -46,30 +24,27 @@ export interface Replication {
 
 /** Told what Redis says to each script. */
 export interface ScriptWatch {
-  answered(script: ScriptName): void;
-  refused(script: ScriptName, message: string): void;
+  answered(script: string): void;
+  refused(script: string, message: string): void;
   /** Redis was not reached, or said that it cannot just now. */
-  missed(script: ScriptName, message: string): void;
+  missed(script: string, message: string): void;
 }
 
 export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
-  const library = new Map(SCRIPTS.map((name) => [name, load(name)]));
   const runner = (send: Send): Pick<ScriptRunner, "run"> => ({
-    async run(name, keys, args, shape) {
-      const script = library.get(name);
-      if (script === undefined) throw new Error(`no script ${name}`);
-      const values = [keys.length, ...keys, ...args] as const;
-      let text: unknown;
+    async run(script, keys, argument) {
+      const named = script.keys.map((key) => keys[key]);
+      let answer: unknown;
       try {
-        text = await evaluate(send, script, values);
-        watch?.answered(name);
+        answer = await evaluate(send, script, [named.length, ...named, argumentText(argument)]);
+        watch?.answered(script.name);
       } catch (cause) {
-        if (isRefusal(cause)) watch?.refused(name, located(messageOf(cause), script));
-        else watch?.missed(name, messageOf(cause));
-        return { kind: "away", message: messageOf(cause) };
+        const message = messageOf(cause);
+        if (isRefusal(cause)) watch?.refused(script.name, located(message, script));
+        else watch?.missed(script.name, message);
+        return { kind: "away", message };
       }
-      const parsed = parseReply(text, shape);
-      return parsed ?? { kind: "corrupt", message: `script ${name} found what it cannot read` };
+      return readAnswer(script, answer);
     },
   });
   return {
@@ -103,28 +78,19 @@ function replicated(redis: RedisClient, { replicas, timeoutMs }: Replication): S
   };
 }
 
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-function load(name: ScriptName): Script {
-  const read = (file: string) =>
-    readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8");
-  const text = ["prelude", "brakes", name].map(read).join("\n");
-  return { text, sha: createHash("sha1").update(text).digest("hex") };
-}
-
 class TooFewReplicas extends Error {
   constructor(count: number, wanted: number) {
     super(`${count} of ${wanted} replicas have what was written (REDIS_WAIT_REPLICAS)`);
   }
 }
 
+/** What Redis needs of a script. */
+type Loaded = Readonly<Record<"text" | "sha", string>>;
+
 /** EVALSHA, and EVAL when the server does not know the script (restart, SCRIPT FLUSH): that one never ran. */
 async function evaluate(
   send: Send,
-  script: Script,
+  script: Loaded,
   values: readonly [number, ...(string | number)[]],
 ): Promise<unknown> {
   try {
@@ -135,19 +101,34 @@ async function evaluate(
   }
 }
 
-function parseReply<T>(text: unknown, shape: z.ZodType<T>): T | StoreCorrupt | null {
+/** The argument of a script, as it travels: half of a surrogate pair, which no decoder of JSON there takes, becomes U+FFFD. */
+export function argumentText(argument: object): string {
+  return JSON.stringify(argument, (_name, value: unknown) =>
+    typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
+  );
+}
+
+/** What a script answered, as one of its shapes; `corrupt` when it says so itself, or answered something else. */
+export function readAnswer<T>(
+  { name, answer }: { readonly name: string; readonly answer: z.ZodType<T> },
+  text: unknown,
+): T | StoreCorrupt {
+  const unreadable = {
+    kind: "corrupt",
+    message: `script ${name} found what it cannot read`,
+  } as const;
   let value: unknown;
   try {
     value = JSON.parse(String(text));
   } catch {
-    return null;
+    return unreadable;
   }
-  const parsed = shape.safeParse(value);
+  const parsed = answer.safeParse(value);
   if (parsed.success) return parsed.data;
   if (typeof value === "object" && value !== null && "message" in value) {
     return { kind: "corrupt", message: String(value.message) };
   }
-  return null;
+  return unreadable;
 }
 
 /** Redis answered, and the answer is an error that waiting may not mend. */
@@ -160,7 +141,7 @@ function isRefusal(error: unknown): boolean {
 const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|UNBLOCKED) /;
 
 /** Redis before 7.2 names neither the command nor the key that a script may not have: its line does. */
-function located(message: string, { text }: Script): string {
+function located(message: string, { text }: Loaded): string {
   const line = /user_script:(\d+)/.exec(message)?.[1];
   const code = line === undefined ? undefined : text.split("\n")[Number(line) - 1]?.trim();
   return code === undefined ? message : `${message} [${code}]`;

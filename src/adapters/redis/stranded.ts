@@ -5,7 +5,8 @@ import type { Stranded, StrandedCommands } from "../../steps/ports/stranded-comm
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
-import { Outbox, StoredOutcome } from "./replies.ts";
+import { storedJson } from "./stored-json.ts";
+import { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import { redisNowMs } from "./time.ts";
 
 /** A worker that dies while it sweeps is followed by the next after this long, at the latest. */
@@ -44,15 +45,6 @@ export function createStrandedCommands(
 /** A place in the list that nobody has moved on from for so long is worth nothing. */
 const PAGE_TTL_MS = 3_600_000;
 
-const Json = z.string().transform((text, ctx) => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    ctx.addIssue({ code: "custom", message: "is not JSON" });
-    return z.NEVER;
-  }
-});
-
 /** Null: no record any more, so nothing is open. What is no record of ours is given all the same: somebody must look. */
 async function read(redis: RedisClient, prefix: string, id: string): Promise<Stranded | null> {
   const fields = ["content", "order", "resume", "final", "outbox"];
@@ -62,9 +54,9 @@ async function read(redis: RedisClient, prefix: string, id: string): Promise<Str
   if (content == null) return null;
   return {
     commandId: id,
-    order: Json.pipe(Order).safeParse(order).data ?? null,
-    resume: Json.safeParse(resume).data ?? null,
-    outcome: Json.pipe(StoredOutcome).safeParse(final).data ?? null,
-    events: Json.pipe(Outbox).safeParse(outbox).data?.events ?? [],
+    order: storedJson(Order).safeParse(order).data ?? null,
+    resume: storedJson(z.unknown()).safeParse(resume).data ?? null,
+    outcome: storedJson(StoredOutcome).safeParse(final).data ?? null,
+    events: storedJson(Outbox).safeParse(outbox).data?.events ?? [],
   };
 }

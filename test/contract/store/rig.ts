@@ -2,13 +2,16 @@ import { afterAll, beforeAll } from "vitest";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/evidence.ts";
-import { createReinstallStore, type StoreRules } from "../../../src/adapters/redis/exclusivity.ts";
+import {
+  createReinstallStore,
+  type StoreRules,
+} from "../../../src/adapters/redis/reinstall-store.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
-  createOperatorDesk,
+  createOperatorCommands,
   type PauseChange,
   type SetPauseAnswer,
-} from "../../../src/adapters/redis/operator-desk.ts";
+} from "../../../src/adapters/redis/operator-commands.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pauses.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded.ts";
@@ -166,7 +169,7 @@ function redisRigs(): () => Promise<StoreRig> {
       async lockOwner(server) {
         return client.hget(k.lock(server), "owner");
       },
-      setPause: (change) => createOperatorDesk(client, scripts).setPause(PROJECT, change),
+      setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
       pauses: createPauseStore(client, scripts),
       pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, pausedByConfiguration: true }),
       async lockFor(server, owner) {

@@ -1,101 +1,103 @@
 -- Claims a later step for one delivery; puts record and lock back when the store has forgotten them. With `hop` the
 -- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
--- KEYS cmd lock token active epoch
--- ARGV id nonce redelivered step msg_epoch msg_token hold_ms block content wish server phase attempt sequence order resume candidate hop unseen_until
-local cmd, lock, token, active, epoch_key = unpack(KEYS)
-local id, nonce, redelivered, step, msg_epoch, msg_token, hold_ms, block = unpack(ARGV, 1, 8)
-local content, wish, server, phase, attempt, sequence, order, resume, candidate, hop, unseen_until = unpack(ARGV, 9, 19)
-if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
-if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
-if wrong_type(epoch_key, 'hash') then return corrupt(epoch_key, 'is not a hash') end
-step = tonumber(step)
+local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash')
+if foreign then return foreign end
 
-local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
+local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox',
+  'restored', 'server', 'tail')
+if rec.content == arg.content then
+  local in_the_way = complete(key.cmd, arg.id, rec)
+  if in_the_way then return in_the_way end
+end
+local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
 local now = now_ms()
-local rec = redis.call('HMGET', cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox', 'restored')
-local mine = step .. ':' .. nonce
+local mine = arg.step .. ':' .. arg.nonce
 local restored, taken_over = 'no', false
 
-if rec[1] and rec[3] == REFUSED then
+if rec.content and rec.claim == REFUSED then
   -- Refused while nobody remembered the command: a refusal does not use up its id.
-  redis.call('DEL', cmd)
-  rec = { false, false, false, false, false, false, false, rec[8], false, false, false }
+  forget_refusals(key.cmd)
+  rec = { seq = rec.seq }
 end
-if not rec[1] then
+if not rec.content then
   restored = 'absent'
-elseif rec[1] ~= content then
+elseif rec.content ~= arg.content then
   return reply({ kind = 'id-taken' })
-elseif rec[5] then
-  return reply({ kind = 'finished', outcome = rec[6], told = rec[7] == '1' })
+elseif rec.outcome then
+  return reply({ kind = 'finished', outcome = rec.final, told = rec.told == '1' })
 else
-  local saved = tonumber(rec[2])
+  local saved = tonumber(rec.step)
   -- Put back from the next step's message, the record has no outbox: that message is on its way.
-  if saved == step and redelivered == '1' and rec[10] then return reply({ kind = 'saved', outbox = rec[10] }) end
+  if saved == arg.step and arg.redelivered and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
   -- Saved by a sweeper, behind which there is no message, and perhaps never told: whoever comes again tells it.
-  local by_sweeper = rec[3] and string.find(rec[3], saved .. ':sweeper:', 1, true) == 1
-  if saved > step and redelivered == '1' and by_sweeper and rec[10] then return reply({ kind = 'saved', outbox = rec[10] }) end
-  if saved >= step then return reply({ kind = 'stale' }) end
-  if saved < step - 1 then restored = 'behind' end
-  if restored == 'no' and rec[3] and rec[3] ~= mine and string.find(rec[3], step .. ':', 1, true) == 1 then
+  local by_sweeper = rec.claim and string.find(rec.claim, saved .. ':sweeper:', 1, true) == 1
+  if saved > arg.step and arg.redelivered and by_sweeper and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
+  if saved >= arg.step then return reply({ kind = 'stale' }) end
+  if saved < arg.step - 1 then restored = 'behind' end
+  if restored == 'no' and rec.claim and rec.claim ~= mine and string.find(rec.claim, arg.step .. ':', 1, true) == 1 then
     -- Behind a sweeper's claim there is no message: the one that it missed goes on in its stead.
-    local swept = string.find(rec[3], step .. ':sweeper:', 1, true) == 1
-    if redelivered == '0' and not swept then return reply({ kind = 'stale' }) end
+    local swept = string.find(rec.claim, arg.step .. ':sweeper:', 1, true) == 1
+    if not arg.redelivered and not swept then return reply({ kind = 'stale' }) end
     taken_over = true
   end
   -- Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.
-  if restored == 'no' and rec[11] then
-    local at, how = string.match(rec[11], '^(%d+):(%a+)$')
-    if tonumber(at) == step then restored = how end
+  if restored == 'no' and rec.restored then
+    local at, how = string.match(rec.restored, '^(%d+):(%a+)$')
+    if tonumber(at) == arg.step then restored = how end
   end
 end
 
-local foreign = msg_epoch ~= epoch.id
+local foreign_epoch = arg.messageEpoch ~= epoch.id
 -- This memory began before anybody can have taken the message, or a copy of it: what it does not know was not done.
-local unseen = unseen_until ~= '' and epoch.since < tonumber(unseen_until)
-local base = math.max(tonumber(rec[8] or '1'), tonumber(sequence))
-if rec[3] == mine then base = tonumber(rec[4])
-elseif foreign or restored ~= 'no' then base = fresh_sequence(base) end
+local unseen = arg.unseenUntil and epoch.since < arg.unseenUntil
+local base = math.max(tonumber(rec.seq or '1'), arg.sequence)
+if rec.claim == mine then base = tonumber(rec.claim_base)
+elseif foreign_epoch or restored ~= 'no' then base = fresh_sequence(base) end
 
 if restored ~= 'no' then
-  redis.call('HSET', cmd, 'content', content, 'wish', wish, 'server', server, 'order', order, 'step', step - 1,
-    'attempt', math.max(tonumber(rec[9] or '1'), tonumber(attempt)), 'phase', phase, 'resume', resume, 'restored', step .. ':' .. restored)
-  redis.call('HSETNX', cmd, 'created', now)
-  redis.call('HDEL', cmd, 'outbox')
+  put(key.cmd, { content = arg.content, wish = arg.wish, server = arg.server, order = arg.order, step = arg.step - 1,
+    attempt = math.max(tonumber(rec.attempt or '1'), arg.attempt), phase = arg.phase, resume = arg.resume,
+    restored = arg.step .. ':' .. restored, seq = base })
+  redis.call('HSETNX', key.cmd, 'created', digits(now))
+  redis.call('HDEL', key.cmd, 'outbox')
 end
-local at = claimed_at(cmd, rec[3] == mine)
-if hop ~= '1' then
-  redis.call('HSET', cmd, 'claim', mine, 'claim_at', at, 'claim_base', base, 'seq', base + tonumber(block))
+local at = claimed_at(key.cmd, rec.claim == mine)
+if not arg.hop then
+  put(key.cmd, { claim = mine, claim_at = at, claim_base = base, seq = base + arg.block, updated = now })
 elseif restored ~= 'no' then
   -- Whoever held an older step must not save it over what was put back.
-  redis.call('HSET', cmd, 'claim', '', 'claim_base', base, 'seq', base)
+  put(key.cmd, { claim = '', claim_base = base, seq = base, updated = now })
+else
+  put(key.cmd, { updated = now })
 end
-redis.call('HSET', cmd, 'updated', now)
-redis.call('ZADD', active, now, id)
+redis.call('ZADD', key.active, now, arg.id)
 
 local held = 'none'
-if msg_token ~= '' then
-  local owner = redis.call('HGET', lock, 'owner')
+if arg.messageToken then
+  local owner = redis.call('HGET', key.lock, 'owner')
   if not owner then
-    redis.call('HSET', lock, 'owner', id, 'token', msg_token, 'operation', 'reinstall', 'since', now, 'phase', phase)
-    if tonumber(redis.call('GET', token) or '0') < tonumber(msg_token) then redis.call('SET', token, msg_token) end
+    -- Before the lock: who finds that taken asks for no number any more.
+    if tonumber(redis.call('GET', key.token) or '0') < arg.messageToken then redis.call('SET', key.token, digits(arg.messageToken)) end
+    put(key.lock, { owner = arg.id, token = arg.messageToken, operation = 'reinstall', since = now, phase = arg.phase })
     held = 'held'
-  elseif owner == id then held = 'held'
+  elseif owner == arg.id then held = 'held'
   else held = 'lost' end
-  note_lock(lock)
+  note_lock(key.lock)
 end
-if hop == '1' then
-  return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign and restored ~= 'no' and not unseen) })
+if arg.hop then
+  return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end
 
-local now_rec = redis.call('HMGET', cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
+local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
 local intent = cjson.null
-if now_rec[2] then
-  intent = { attempt = tonumber(now_rec[2]), signedAtMs = cjson.null, diskId = now_rec[4] }
-  if now_rec[3] ~= '' then intent.signedAtMs = tonumber(now_rec[3]) end
+if now_rec.intent_attempt then
+  intent = { attempt = tonumber(now_rec.intent_attempt), signedAtMs = cjson.null, diskId = now_rec.intent_disk }
+  if now_rec.intent_signed ~= '' then intent.signedAtMs = tonumber(now_rec.intent_signed) end
 end
 local rebuilding = cjson.null
 if now < epoch.open_at then rebuilding = epoch.open_at end
 return reply({
-  kind = 'claimed', nonce = nonce, step = step, sequence = base, epoch = epoch.id, atMs = at, rebuildingUntilMs = rebuilding,
-  attempt = { attempt = tonumber(now_rec[1]), intent = intent, jobId = or_null(now_rec[5]) },
-  takenOver = taken_over, restored = restored, foreignEpoch = foreign, unseen = unseen, lock = held, cancelRequested = now_rec[6] == '1' })
+  kind = 'claimed', nonce = arg.nonce, step = arg.step, sequence = base, epoch = epoch.id, atMs = at, rebuildingUntilMs = rebuilding,
+  attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
+  takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
+  cancelRequested = now_rec.cancel == '1' })

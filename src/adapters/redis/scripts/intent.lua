@@ -1,27 +1,23 @@
 -- The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, and no brake that stops.
--- KEYS cmd lock epoch pauses paused
--- ARGV id claim claim_epoch attempt token signed disk hold_ms candidate ask
-local cmd, lock, epoch_key, pauses, paused = unpack(KEYS)
-local id, claim, claim_epoch, attempt, token, signed, disk, hold_ms, candidate, ask = unpack(ARGV)
-if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
-if wrong_type(lock, 'hash') then return corrupt(lock, 'is not a hash') end
-if wrong_type(pauses, 'hash') then return corrupt(pauses, 'is not a hash') end
-local epoch = ensure_epoch(epoch_key, candidate, tonumber(hold_ms))
-local rec = redis.call('HMGET', cmd, 'claim', 'attempt', 'outcome', 'intent_attempt', 'intent_signed', 'intent_claim')
-if not rec[1] then return reply({ kind = 'forgotten' }) end
-local holder = redis.call('HMGET', lock, 'owner', 'token')
-if rec[1] ~= claim then return claim_lost(epoch_key, claim_epoch) end
-if rec[2] ~= attempt or rec[3] then return reply({ kind = 'fenced' }) end
+local key, arg, foreign = called('cmd hash', 'lock hash', 'epoch hash', 'pauses hash', 'paused string')
+if foreign then return foreign end
+local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
+local rec = fields(key.cmd, 'claim', 'attempt', 'outcome', 'intent_attempt', 'intent_signed', 'intent_claim')
+if not rec.claim then return reply({ kind = 'forgotten' }) end
+local lock = fields(key.lock, 'owner', 'token')
+if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
+if tonumber(rec.attempt) ~= arg.attempt or rec.outcome then return reply({ kind = 'fenced' }) end
 -- Nobody else has the step, but the ground it was claimed on is gone: claim again.
-if epoch.id ~= claim_epoch or now_ms() < epoch.open_at or holder[1] ~= id or holder[2] ~= token then
+if epoch.id ~= arg.claimEpoch or now_ms() < epoch.open_at or lock.owner ~= arg.id or tonumber(lock.token or '') ~= arg.token then
   return reply({ kind = 'forgotten' })
 end
-if rec[4] == attempt then
-  if rec[6] == claim and rec[5] == signed then return reply({ kind = 'saved' }) end
+local signed = arg.signedAt and digits(arg.signedAt) or ''
+if tonumber(rec.intent_attempt or '') == arg.attempt then
+  if rec.intent_claim == arg.claim and rec.intent_signed == signed then return reply({ kind = 'saved' }) end
   return reply({ kind = 'fenced' })
 end
 -- After "it is recorded already": a reply that was lost must not turn into a hold behind which the POST is out.
-local hold = brakes(pauses, paused, cjson.decode(ask))
+local hold = brakes(key.pauses, key.paused, arg.ask)
 if hold then return reply({ kind = 'held', hold = hold }) end
-redis.call('HSET', cmd, 'intent_attempt', attempt, 'intent_signed', signed, 'intent_disk', disk, 'intent_claim', claim, 'updated', now_ms())
+put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim, updated = now_ms() })
 return reply({ kind = 'saved' })

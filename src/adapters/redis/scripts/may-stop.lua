@@ -1,12 +1,9 @@
 -- May the server of a claimed step be stopped now? Asked right before the stop; changes nothing.
--- KEYS cmd pauses paused epoch
--- ARGV claim claim_epoch ask
-local cmd, pauses, paused, epoch_key = unpack(KEYS)
-local claim, claim_epoch, ask = unpack(ARGV)
-if wrong_type(pauses, 'hash') then return corrupt(pauses, 'is not a hash') end
-local found = redis.call('HGET', cmd, 'claim')
+local key, arg, foreign = called('cmd hash', 'pauses hash', 'paused string', 'epoch hash')
+if foreign then return foreign end
+local found = redis.call('HGET', key.cmd, 'claim')
 if not found then return reply({ kind = 'forgotten' }) end
-if found ~= claim then return claim_lost(epoch_key, claim_epoch) end
-local hold = brakes(pauses, paused, cjson.decode(ask))
+if found ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
+local hold = brakes(key.pauses, key.paused, arg.ask)
 if hold then return reply({ kind = 'held', hold = hold }) end
 return reply({ kind = 'go' })

@@ -26,26 +26,76 @@ local function address_of(order_text)
   return tostring(order.replyTo.queue) .. '\n' .. tostring(order.replyTo.correlationId)
 end
 
--- Checked before the first write, so that a foreign value at a key of ours never leaves a half-done script.
-local function wrong_type(key, wanted)
-  local found = redis.call('TYPE', key).ok
-  return found ~= 'none' and found ~= wanted
+-- A number as Redis keeps it. Left to themselves Lua drops digits, and Redis may write an exponent.
+local function digits(number)
+  return string.format(number % 1 == 0 and '%.0f' or '%.17g', number)
+end
+
+-- Fields of a hash by name; false for "no such field".
+local function fields(key, ...)
+  local values, named = redis.call('HMGET', key, ...), {}
+  for index, name in ipairs({ ... }) do named[name] = values[index] end
+  return named
+end
+
+-- Fields of a hash, written in one command.
+local function put(key, named)
+  local flat = {}
+  for name, value in pairs(named) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = type(value) == 'number' and digits(value) or value
+  end
+  redis.call('HSET', key, unpack(flat))
 end
 
 local function corrupt(key, why)
   return reply({ kind = 'corrupt', message = key .. ': ' .. why })
 end
 
+local TYPES = { hash = 'hash', string = 'string', zset = 'zset', counter = 'string' }
+local SHOWN = { hash = 'a hash', string = 'a string', zset = 'a sorted set', counter = 'a whole number' }
+
+-- Nil when there is nothing at the key, or something of that type; else the answer that says so.
+local function foreign_at(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  if found == 'none' then return nil end
+  if found == TYPES[wanted] and (wanted ~= 'counter' or string.find(redis.call('GET', key), '^%d+$')) then return nil end
+  return corrupt(key, 'is not ' .. SHOWN[wanted])
+end
+
+-- A name that nobody gave is a mistake in the script, and not nil.
+local function strict(what, named)
+  return setmetatable(named, { __index = function(_, name) error('no ' .. what .. ' ' .. tostring(name)) end })
+end
+
+-- How each script begins: `local key, arg, foreign = called('cmd hash', ...)`, with the name and the type of each of KEYS,
+-- in their order. Gives the keys by name; the fields of the argument (JSON) by name, null as false; and the answer for
+-- the case that something foreign is at one of the keys: asked before the first write, so that it never leaves a
+-- half-done script.
+local function called(...)
+  local keys, foreign = {}, nil
+  for index, declared in ipairs({ ... }) do
+    local name, wanted = string.match(declared, '^(%a+) (%a+)$')
+    keys[name] = KEYS[index]
+    foreign = foreign or foreign_at(KEYS[index], wanted)
+  end
+  local arg = cjson.decode(ARGV[1])
+  for name, value in pairs(arg) do
+    if value == cjson.null then arg[name] = false end
+  end
+  return strict('key', keys), strict('argument', arg), foreign
+end
+
 -- The store's memory. It is a new one when the key is gone (emptied) or another server process answers
 -- (restarted, failed over: its last writes may be lost). While it is young, no new lock is given.
 local function ensure_epoch(key, candidate, hold_ms)
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local seen = redis.call('HMGET', key, 'id', 'run', 'since', 'open_at')
-  if seen[1] and seen[2] == run then
-    return { id = seen[1], since = tonumber(seen[3]), open_at = tonumber(seen[4]) }
+  local seen = fields(key, 'id', 'run', 'since', 'open_at')
+  if seen.id and seen.run == run then
+    return { id = seen.id, since = tonumber(seen.since), open_at = tonumber(seen.open_at) }
   end
   local now = now_ms()
-  redis.call('HSET', key, 'id', candidate, 'run', run, 'since', now, 'open_at', now + hold_ms)
+  put(key, { id = candidate, run = run, since = now, open_at = now + hold_ms })
   return { id = candidate, since = now, open_at = now + hold_ms }
 end
 
@@ -53,8 +103,8 @@ end
 -- was made in. Only the first means that somebody else goes on.
 local function claim_lost(epoch_key, claim_epoch)
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local seen = redis.call('HMGET', epoch_key, 'id', 'run')
-  if seen[1] == claim_epoch and seen[2] == run then return reply({ kind = 'fenced' }) end
+  local seen = fields(epoch_key, 'id', 'run')
+  if seen.id == claim_epoch and seen.run == run then return reply({ kind = 'fenced' }) end
   return reply({ kind = 'forgotten' })
 end
 
@@ -86,17 +136,17 @@ local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
     return { kind = 'busy', holder = owner, sameWish = same }
   end
   local token = redis.call('INCR', token_key)
-  redis.call('HSET', lock_key, 'owner', id, 'token', token, 'operation', 'reinstall', 'since', now_ms(), 'phase', 'admit')
+  put(lock_key, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
   note_lock(lock_key)
   return { kind = 'acquired', token = token }
 end
 
 -- Is the fault that the emitter saw older than the last success on that server?
 local function healed_since(last_key, observed_at)
-  if observed_at == '' then return nil end
+  if not observed_at then return nil end
   -- A server without history was not healed at 1970: nothing is known of it.
   local at = tonumber(redis.call('HGET', last_key, 'at') or '')
-  if at and at > tonumber(observed_at) then return at end
+  if at and at > observed_at then return at end
   return nil
 end
 
@@ -114,4 +164,63 @@ end
 -- When a delivery claimed its step: the same instant when its claim is asked again.
 local function claimed_at(cmd, is_known)
   return is_known and tonumber(redis.call('HGET', cmd, 'claim_at') or '') or now_ms()
+end
+
+-- The keys of a record's server.
+local function keys_of_server(cmd, server)
+  local prefix = string.match(cmd, '^([^}]*}:)')
+  return { cmd = cmd, active = prefix .. 'active', lock = prefix .. 'lock:' .. server,
+    waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server }
+end
+
+-- What a script does once it has decided, each part of which may be done twice. A script that decides writes it into the
+-- record, as `tail`, in the same command as its decision, and then does it: the field is there as long as something may
+-- be left to do. A command may be refused half way (by the access list), and then the next script that meets the record
+-- does the rest, before it answers anything.
+--   claim, step  of the record that it belongs to
+--   ttl_ms       the record expires
+--   active       in the index of commands, now
+--   waits        in, or not in, the queue of the server
+--   free_lock    the lock is given back; or else lock_phase, what it shows
+--   healed_at    the server's last success, kept for last_ttl_ms
+--   forget       fields of the record that have no use any more
+local function carry_out(keys, id, tail)
+  if tail.ttl_ms then redis.call('PEXPIRE', keys.cmd, digits(tail.ttl_ms)) end
+  if tail.active then redis.call('ZADD', keys.active, now_ms(), id) end
+  if tail.waits == true then redis.call('ZADD', keys.waiters, 'NX', now_ms(), id)
+  elseif tail.waits == false then redis.call('ZREM', keys.waiters, id) end
+  if tail.free_lock then free_lock(keys.lock, id)
+  elseif tail.lock_phase and redis.call('HGET', keys.lock, 'owner') == id then
+    put(keys.lock, { phase = tail.lock_phase })
+  end
+  if tail.healed_at then
+    put(keys.last, { at = tail.healed_at, command = id })
+    redis.call('PEXPIRE', keys.last, digits(tail.last_ttl_ms))
+  end
+  redis.call('HDEL', keys.cmd, 'tail', unpack(tail.forget or {}))
+end
+
+-- Does the rest of a script that failed half way. `rec` has `tail`, `claim`, `step`, `server` and `told` of the record.
+-- Answers what is in the way, or nil.
+local function complete(cmd, id, rec)
+  if not rec.tail then return nil end
+  local tail = cjson.decode(rec.tail)
+  -- A version that knows no tails has gone on since: what was left is out of date.
+  if tail.claim ~= rec.claim or tail.step ~= tonumber(rec.step) then
+    redis.call('HDEL', cmd, 'tail')
+    return nil
+  end
+  local keys = keys_of_server(cmd, rec.server)
+  local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.waiters, 'zset')
+    or foreign_at(keys.last, 'hash')
+  if foreign then return foreign end
+  if rec.told == '1' then tail.active = false end
+  carry_out(keys, id, tail)
+  return nil
+end
+
+-- Makes room for a command whose id only names refusals. Written to first: whoever may not write must not delete.
+local function forget_refusals(cmd)
+  put(cmd, { updated = now_ms() })
+  redis.call('DEL', cmd)
 end

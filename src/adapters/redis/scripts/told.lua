@@ -1,12 +1,14 @@
 -- The final event is confirmed by the broker: nothing is left to do for this command.
--- KEYS cmd active   ARGV id sequence
 -- A memory that has lost the outcome again has an open command: it must be found by the sweeper. Of a refusal whose id
 -- has another outcome meanwhile it says nothing.
-local cmd, active = unpack(KEYS)
-local id, sequence = unpack(ARGV)
-if wrong_type(cmd, 'hash') then return corrupt(cmd, 'is not a hash') end
-local known = redis.call('HMGET', cmd, 'content', 'outcome', 'final_seq')
-if known[3] and known[3] ~= sequence then return reply({ kind = 'saved' }) end
-if not known[1] or known[2] then redis.call('ZREM', active, id) end
-if known[2] then redis.call('HSET', cmd, 'told', 1) end
+local key, arg, foreign = called('cmd hash', 'active zset')
+if foreign then return foreign end
+local rec = fields(key.cmd, 'content', 'outcome', 'final_seq', 'claim', 'step', 'server', 'told', 'tail')
+if rec.final_seq and tonumber(rec.final_seq) ~= arg.sequence then return reply({ kind = 'saved' }) end
+if rec.outcome then
+  local in_the_way = complete(key.cmd, arg.id, rec)
+  if in_the_way then return in_the_way end
+  put(key.cmd, { told = 1 })
+end
+if not rec.content or rec.outcome then redis.call('ZREM', key.active, arg.id) end
 return reply({ kind = 'saved' })

@@ -1,31 +1,19 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { type PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
 import { shownOwner } from "../../core/lock-owner.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
-import { StoredPause } from "./replies.ts";
 import type { ScriptRunner } from "./script-runner.ts";
+import { cancelScript } from "./scripts/cancel.ts";
+import { setPauseScript } from "./scripts/set-pause.ts";
+import { unlockScript } from "./scripts/unlock.ts";
+import { StoredPause } from "./stored-pause.ts";
 
-const CancelReply = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("requested"), phase: z.string() }),
-  z.object({ kind: z.literal("too-late"), phase: z.string() }),
-  z.object({ kind: z.literal("ended"), outcome: z.string() }),
-  z.object({ kind: z.literal("unheard-of") }),
-]);
-export type CancelAnswer = z.infer<typeof CancelReply> | StoreAway | StoreCorrupt;
-
-const UnlockReply = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("freed"), owner: z.string() }),
-  z.object({ kind: z.literal("not-locked") }),
-  z.object({ kind: z.literal("held-by-another"), owner: z.string(), mark: z.string() }),
-  z.object({ kind: z.literal("still-open"), owner: z.string() }),
-]);
-export type UnlockAnswer = z.infer<typeof UnlockReply> | StoreAway | StoreCorrupt;
-
-const SetPauseReply = z.object({ kind: z.literal("set"), atMs: z.number(), wasOn: z.boolean() });
-export type SetPauseAnswer = z.infer<typeof SetPauseReply> | StoreAway | StoreCorrupt;
+export type CancelAnswer = z.infer<typeof cancelScript.answer> | StoreAway | StoreCorrupt;
+export type UnlockAnswer = z.infer<typeof unlockScript.answer> | StoreAway | StoreCorrupt;
+export type SetPauseAnswer = z.infer<typeof setPauseScript.answer> | StoreAway | StoreCorrupt;
 
 export interface PauseChange {
   readonly scope: PauseScope;
@@ -36,7 +24,7 @@ export interface PauseChange {
 }
 
 /** What a person may change in the store. Each may be repeated. */
-export interface OperatorDesk {
+export interface OperatorCommands {
   /** The command ends `cancelled` at its next step, unless it was submitted by then. */
   cancel(project: ProjectId, command: CommandId): Promise<CancelAnswer>;
   /**
@@ -57,17 +45,16 @@ export interface OperatorDesk {
   unlock(project: ProjectId, server: ServerId, owner: string): Promise<UnlockAnswer>;
 }
 
-export function createOperatorDesk(
+export function createOperatorCommands(
   redis: RedisClient,
   scripts: Pick<ScriptRunner, "run">,
-): OperatorDesk {
+): OperatorCommands {
   return {
     cancel: (project, command) =>
-      scripts.run("cancel", [keysOf(project).command(command)], [], CancelReply),
-    setPause(project, { scope, on, by, reason }) {
-      const k = keysOf(project);
-      const values = [scope, on ? "1" : "0", by, reason];
-      return scripts.run("set-pause", [k.pauses, k.paused], values, SetPauseReply);
+      scripts.run(cancelScript, { cmd: keysOf(project).command(command) }, {}),
+    setPause(project, change) {
+      const { pauses, paused } = keysOf(project);
+      return scripts.run(setPauseScript, { pauses, paused }, change);
     },
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;
@@ -87,9 +74,9 @@ export function createOperatorDesk(
     },
     async unlock(project, server, owner) {
       const k = keysOf(project);
-      const free = (mark: string) =>
-        scripts.run("unlock", [k.lock(server), k.command(owner)], [owner, mark], UnlockReply);
-      const answer = await free("");
+      const keys = { lock: k.lock(server), cmd: k.command(owner) };
+      const free = (mark: string | null) => scripts.run(unlockScript, keys, { owner, mark });
+      const answer = await free(null);
       if (answer.kind !== "held-by-another") return answer;
       const shown = shownOwner(answer.owner);
       // A name that cannot be typed is given as it was shown; the mark says that it is still the same.

@@ -1,0 +1,78 @@
+import type { CommandId, ServerId } from "../../contract/ids.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
+import type { RedisClient } from "./client.ts";
+import { keysOf } from "./keys.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+import { acquire } from "./scripts/acquire.ts";
+import { admit } from "./scripts/admit.ts";
+import { claim } from "./scripts/claim.ts";
+import { finish } from "./scripts/finish.ts";
+import { hop } from "./scripts/hop.ts";
+import { recordIntent } from "./scripts/intent.ts";
+import { mayStop } from "./scripts/may-stop.ts";
+import { refuse } from "./scripts/refuse.ts";
+import { save } from "./scripts/save.ts";
+import type { StoreContext, StoreRules } from "./scripts/store-context.ts";
+import { takeAttempt } from "./scripts/take-attempt.ts";
+import { told } from "./scripts/told.ts";
+import { storedJson } from "./stored-json.ts";
+import { StoredOutcome } from "./stored-outcome.ts";
+
+export type { StoreRules } from "./scripts/store-context.ts";
+
+/** The store of the steps on Redis: every method is one script, the same when run twice (design §6). */
+export function createReinstallStore(
+  redis: RedisClient,
+  scripts: ScriptRunner,
+  rules: StoreRules,
+  clock: Clock,
+): ReinstallStore {
+  const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = rules;
+  const context: StoreContext = {
+    scripts,
+    // A failover that loses the intent would lose the fence with it: no POST unless the replicas have it.
+    replicated: replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs }),
+    rules,
+    clock,
+  };
+  return {
+    admit: (order, delivery) => admit(context, order, delivery),
+    refuse: (refusal) => refuse(context, refusal),
+    claim: (envelope, delivery) => claim(context, envelope, delivery),
+    hop: (envelope, delivery) => hop(context, envelope, delivery),
+    acquire: (order, step) => acquire(context, order, step),
+    mayStop: (order, step) => mayStop(context, order, step),
+    takeAttempt: (order, step, held) => takeAttempt(context, order, step, held),
+    recordIntent: (order, step, intent) => recordIntent(context, order, step, intent),
+    save: (step) => save(context, step),
+    finish: (step) => finish(context, step),
+    told: (project, id, sequence) => told(context, project, id, sequence),
+    outcomeOf: (project, command, server) => outcomeOf(redis, keysOf(project), command, server),
+  };
+}
+
+async function outcomeOf(
+  redis: RedisClient,
+  k: ReturnType<typeof keysOf>,
+  command: CommandId,
+  server: ServerId,
+): ReturnType<ReinstallStore["outcomeOf"]> {
+  let found: [string | null, string | null];
+  let owner: string | null;
+  try {
+    // First the lock: who frees it afterwards has said why in the record by then.
+    owner = await redis.hget(k.lock(server), "owner");
+    const [content, final] = await redis.hmget(k.command(command), "content", "final");
+    found = [content ?? null, final ?? null];
+  } catch (error) {
+    return { kind: "away", message: error instanceof Error ? error.message : String(error) };
+  }
+  if (found[0] === null) return { kind: "unheard-of" };
+  if (found[1] === null) return { kind: "open" };
+  const read = storedJson(StoredOutcome).safeParse(found[1]);
+  if (!read.success) {
+    return { kind: "corrupt", message: `the outcome of ${command} cannot be read` };
+  }
+  return { kind: "finished", outcome: read.data, holdsLock: owner === command };
+}

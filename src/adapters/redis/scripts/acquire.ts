@@ -1,0 +1,61 @@
+import { z } from "zod";
+import type { Order } from "../../../core/order.ts";
+import type { ReinstallStore, StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { LockReply } from "./lock-answer.ts";
+import { script } from "./script.ts";
+import {
+  ClaimArgument,
+  claimArgument,
+  EpochArgument,
+  epochArgument,
+  GateArgument,
+  gateArgument,
+  type StoreContext,
+} from "./store-context.ts";
+
+export const acquireScript = script({
+  name: "acquire",
+  keys: ["cmd", "lock", "token", "epoch", "last", "pauses", "paused"],
+  argument: EpochArgument.extend({
+    ...ClaimArgument.shape,
+    ...GateArgument.shape,
+    id: z.string(),
+    wish: z.string(),
+    /** Epoch ms. */
+    observedAt: z.number().nullable(),
+    commandPrefix: z.string(),
+  }),
+  answer: z.union([LockReply, Fenced, Forgotten]),
+});
+
+/** `acquire` of the store. */
+export function acquire(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+): ReturnType<ReinstallStore["acquire"]> {
+  const k = keysOf(order.projectId);
+  return context.scripts.run(
+    acquireScript,
+    {
+      cmd: k.command(order.commandId),
+      lock: k.lock(order.serverId),
+      token: k.token,
+      epoch: k.epoch,
+      last: k.last(order.serverId),
+      pauses: k.pauses,
+      paused: k.paused,
+    },
+    {
+      ...epochArgument(context),
+      ...claimArgument(claim),
+      ...gateArgument(context, order),
+      id: order.commandId,
+      wish: order.wishHash,
+      observedAt: order.observedAtMs ?? null,
+      commandPrefix: k.commandPrefix,
+    },
+  );
+}

@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { SEQUENCE_BLOCK } from "../../../core/envelope.ts";
+import type { Order } from "../../../core/order.ts";
+import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-run.ts";
+import { LockReply, Rebuilding } from "./lock-answer.ts";
+import { script } from "./script.ts";
+import {
+  EpochArgument,
+  epochArgument,
+  GateArgument,
+  gateArgument,
+  type StoreContext,
+} from "./store-context.ts";
+
+const View = z.object({
+  phase: z.string(),
+  sequence: z.int(),
+  updatedAtMs: z.number(),
+  outcome: z.string().nullable(),
+  jobId: z.string().nullable(),
+});
+
+export const admitScript = script({
+  name: "admit",
+  keys: ["cmd", "lock", "token", "active", "epoch", "last", "pauses", "paused"],
+  argument: EpochArgument.extend({
+    id: z.string(),
+    nonce: z.string(),
+    redelivered: z.boolean(),
+    content: z.string(),
+    wish: z.string(),
+    server: z.string(),
+    /** Epoch ms. */
+    observedAt: z.number().nullable(),
+    block: z.int(),
+    dryRun: z.boolean(),
+    /** JSON, as it is stored. */
+    order: z.string(),
+    commandPrefix: z.string(),
+    doubt: z.boolean(),
+    /** Epoch ms. */
+    arrivedAt: z.number(),
+    /** Epoch ms. */
+    unseenUntil: z.number().nullable(),
+    ...GateArgument.shape,
+  }),
+  answer: z.discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("claimed"),
+      nonce: z.string(),
+      step: z.literal(0),
+      sequence: z.int(),
+      epoch: z.string(),
+      atMs: z.number(),
+      lock: LockReply,
+      doubt: z.boolean(),
+    }),
+    SavedBefore,
+    Finished.extend({ duplicate: View.nullable() }),
+    z.object({ kind: z.literal("handed-over") }),
+    z.object({ kind: z.literal("duplicate"), view: View }),
+    IdReused,
+    RefusalUnconfirmed,
+    Rebuilding.extend({ doubt: z.boolean() }),
+  ]),
+});
+
+/** `admit` of the store. */
+export async function admit(
+  context: StoreContext,
+  order: Order,
+  delivery: CommandDelivery,
+): Promise<AdmitAnswer> {
+  const k = keysOf(order.projectId);
+  const answer = await context.scripts.run(
+    admitScript,
+    {
+      cmd: k.command(order.commandId),
+      lock: k.lock(order.serverId),
+      token: k.token,
+      active: k.active,
+      epoch: k.epoch,
+      last: k.last(order.serverId),
+      pauses: k.pauses,
+      paused: k.paused,
+    },
+    {
+      ...epochArgument(context),
+      ...gateArgument(context, order),
+      id: order.commandId,
+      nonce: delivery.nonce,
+      redelivered: delivery.redelivered,
+      content: order.contentHash,
+      wish: order.wishHash,
+      server: order.serverId,
+      observedAt: order.observedAtMs ?? null,
+      block: SEQUENCE_BLOCK,
+      dryRun: order.dryRun,
+      order: JSON.stringify(order),
+      commandPrefix: k.commandPrefix,
+      doubt: delivery.doubt,
+      arrivedAt: delivery.arrivedAtMs,
+      unseenUntil: delivery.unseenUntilMs,
+    },
+  );
+  if (answer.kind !== "claimed") return answer;
+  const { lock, doubt, kind, ...claim } = answer;
+  return { kind, lock, doubt, claim: { ...claim, rebuildingUntilMs: null } };
+}

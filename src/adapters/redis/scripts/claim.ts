@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { DiskId, JobId } from "../../../contract/ids.ts";
+import { type Envelope, SEQUENCE_BLOCK, storedEnvelope } from "../../../core/envelope.ts";
+import type { ClaimAnswer } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Finished, SavedBefore } from "./earlier-run.ts";
+import { script } from "./script.ts";
+import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
+
+const Stale = z.object({ kind: z.literal("stale") });
+
+/** What `claim.lua` is asked with, whether a delivery claims its step or its message only waits on. */
+export const claimShape = {
+  name: "claim",
+  keys: ["cmd", "lock", "token", "active", "epoch"] as const,
+  argument: EpochArgument.extend({
+    id: z.string(),
+    /** The delivery's own; empty for a hop, which claims nothing. */
+    nonce: z.string(),
+    redelivered: z.boolean(),
+    /** The message only waits on. */
+    hop: z.boolean(),
+    step: z.int(),
+    messageEpoch: z.string(),
+    messageToken: z.int().nullable(),
+    block: z.int(),
+    content: z.string(),
+    wish: z.string(),
+    server: z.string(),
+    phase: z.string(),
+    attempt: z.int(),
+    sequence: z.int(),
+    /** JSON, as it is stored. */
+    order: z.string(),
+    /** JSON, as it is stored. */
+    resume: z.string(),
+    /** Epoch ms. */
+    unseenUntil: z.number().nullable(),
+  }),
+};
+
+export const claimScript = script({
+  ...claimShape,
+  answer: z.discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("claimed"),
+      nonce: z.string(),
+      step: z.int(),
+      sequence: z.int(),
+      epoch: z.string(),
+      atMs: z.number(),
+      rebuildingUntilMs: z.number().nullable(),
+      attempt: z.object({
+        attempt: z.int(),
+        intent: z
+          .object({ attempt: z.int(), signedAtMs: z.number().nullable(), diskId: DiskId })
+          .nullable(),
+        jobId: JobId.nullable(),
+      }),
+      takenOver: z.boolean(),
+      restored: z.enum(["no", "behind", "absent"]),
+      foreignEpoch: z.boolean(),
+      unseen: z.boolean(),
+      lock: z.enum(["held", "lost", "none"]),
+      cancelRequested: z.boolean(),
+    }),
+    SavedBefore,
+    Finished,
+    Stale,
+    z.object({ kind: z.literal("id-taken") }),
+  ]),
+});
+
+/** How a message is brought to `claim.lua`. */
+export interface Claiming {
+  readonly nonce: string;
+  readonly redelivered: boolean;
+  readonly hop: boolean;
+}
+
+/** Keys of one call. */
+export function claimKeys({ order }: Envelope) {
+  const k = keysOf(order.projectId);
+  return {
+    cmd: k.command(order.commandId),
+    lock: k.lock(order.serverId),
+    token: k.token,
+    active: k.active,
+    epoch: k.epoch,
+  };
+}
+
+/** Argument of one call. */
+export function claimOf(
+  context: StoreContext,
+  envelope: Envelope,
+  claiming: Claiming,
+): z.infer<typeof claimShape.argument> {
+  const { order, state } = envelope;
+  return {
+    ...epochArgument(context),
+    id: order.commandId,
+    nonce: claiming.nonce,
+    redelivered: claiming.redelivered || envelope.revived > 0,
+    hop: claiming.hop,
+    step: envelope.step,
+    messageEpoch: envelope.epoch,
+    messageToken: envelope.token,
+    block: SEQUENCE_BLOCK,
+    content: order.contentHash,
+    wish: order.wishHash,
+    server: order.serverId,
+    phase: state.phase,
+    attempt: "tries" in state ? state.tries.attempt : 1,
+    sequence: envelope.sequence,
+    order: JSON.stringify(order),
+    resume: JSON.stringify(storedEnvelope(envelope)),
+    unseenUntil: envelope.unseenUntilMs ?? null,
+  };
+}
+
+/** `claim` of the store. */
+export async function claim(
+  context: StoreContext,
+  envelope: Envelope,
+  delivery: { readonly nonce: string; readonly redelivered: boolean },
+): Promise<ClaimAnswer> {
+  const asked = claimOf(context, envelope, { ...delivery, hop: false });
+  const answer = await context.scripts.run(claimScript, claimKeys(envelope), asked);
+  if (answer.kind !== "claimed") return answer;
+  const { nonce, step, sequence, epoch, atMs, rebuildingUntilMs, ...rest } = answer;
+  return { ...rest, claim: { nonce, step, sequence, epoch, atMs, rebuildingUntilMs } };
+}

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { FinishAnswer, StepFinish } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { storedJson } from "../stored-json.ts";
+import { StoredOutcome } from "../stored-outcome.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { script } from "./script.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+
+/** `superseded` looks back this far. */
+const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
+
+export const finishScript = script({
+  name: "finish",
+  keys: ["cmd", "lock", "active", "last", "waiters", "epoch"],
+  argument: ClaimArgument.extend({
+    id: z.string(),
+    step: z.int(),
+    outcome: z.string(),
+    /** JSON, as it is stored. */
+    final: z.string(),
+    finalSequence: z.int(),
+    freeLock: z.boolean(),
+    /** Epoch ms. */
+    healedAt: z.number().nullable(),
+    ttlMs: z.number(),
+    lastTtlMs: z.number(),
+  }),
+  answer: z.discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("finished"),
+      outcome: storedJson(StoredOutcome),
+      first: z.boolean(),
+    }),
+    Fenced,
+    Forgotten,
+  ]),
+});
+
+/** `finish` of the store. */
+export function finish(context: StoreContext, step: StepFinish): Promise<FinishAnswer> {
+  const { order, claim, outcome } = step;
+  const k = keysOf(order.projectId);
+  return context.scripts.run(
+    finishScript,
+    {
+      cmd: k.command(order.commandId),
+      lock: k.lock(order.serverId),
+      active: k.active,
+      last: k.last(order.serverId),
+      waiters: k.waiters(order.serverId),
+      epoch: k.epoch,
+    },
+    {
+      ...claimArgument(claim),
+      id: order.commandId,
+      step: claim.step,
+      outcome: outcome.event.data.event,
+      final: JSON.stringify(outcome),
+      finalSequence: outcome.event.data.sequence,
+      freeLock: step.lock === "free",
+      healedAt: step.healedAtMs,
+      ttlMs: context.rules.dedupTtlMs,
+      lastTtlMs: LAST_SUCCESS_TTL_MS,
+    },
+  );
+}

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import type { Envelope } from "../../../core/envelope.ts";
+import type { HopAnswer } from "../../../steps/ports/reinstall-store.ts";
+import { claimKeys, claimOf, claimShape } from "./claim.ts";
+import { Finished, SavedBefore } from "./earlier-run.ts";
+import { script } from "./script.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** `claim.lua` for a message that only waits on. */
+export const hopScript = script({
+  ...claimShape,
+  answer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("waits"), atMs: z.number(), mayHaveRun: z.boolean() }),
+    SavedBefore,
+    Finished,
+    z.object({ kind: z.literal("stale") }),
+    z.object({ kind: z.literal("id-taken") }),
+  ]),
+});
+
+/** `hop` of the store. */
+export function hop(
+  context: StoreContext,
+  envelope: Envelope,
+  { redelivered }: { readonly redelivered: boolean },
+): Promise<HopAnswer> {
+  const asked = claimOf(context, envelope, { nonce: "", redelivered, hop: true });
+  return context.scripts.run(hopScript, claimKeys(envelope), asked);
+}

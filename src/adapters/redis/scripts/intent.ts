@@ -1,0 +1,73 @@
+import { z } from "zod";
+import type { Order } from "../../../core/order.ts";
+import type { ReinstallStore, StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { Held } from "./lock-answer.ts";
+import { script } from "./script.ts";
+import {
+  ClaimArgument,
+  claimArgument,
+  EpochArgument,
+  epochArgument,
+  GateArgument,
+  gateArgument,
+  type StoreContext,
+} from "./store-context.ts";
+
+export const intentScript = script({
+  name: "intent",
+  keys: ["cmd", "lock", "epoch", "pauses", "paused"],
+  argument: EpochArgument.extend({
+    ...ClaimArgument.shape,
+    ...GateArgument.shape,
+    id: z.string(),
+    attempt: z.int(),
+    token: z.int(),
+    /** Epoch ms; null: authentication without expiry. */
+    signedAt: z.number().nullable(),
+    diskId: z.string(),
+  }),
+  answer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("saved") }),
+    Held,
+    Fenced,
+    Forgotten,
+  ]),
+});
+
+type RecordIntent = ReinstallStore["recordIntent"];
+
+/** `recordIntent` of the store. */
+export async function recordIntent(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+  intent: Parameters<RecordIntent>[2],
+): ReturnType<RecordIntent> {
+  const k = keysOf(order.projectId);
+  const run = () =>
+    context.replicated.run(
+      intentScript,
+      {
+        cmd: k.command(order.commandId),
+        lock: k.lock(order.serverId),
+        epoch: k.epoch,
+        pauses: k.pauses,
+        paused: k.paused,
+      },
+      {
+        ...epochArgument(context),
+        ...claimArgument(claim),
+        ...gateArgument(context, order),
+        id: order.commandId,
+        attempt: intent.attempt,
+        token: intent.token,
+        signedAt: intent.signedAtMs,
+        diskId: intent.diskId,
+      },
+    );
+  const answer = await run();
+  // A lost reply is read back: the script says `saved` again only if what is recorded is ours.
+  return answer.kind === "away" ? await run() : answer;
+}

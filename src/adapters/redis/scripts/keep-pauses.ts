@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { PauseEntry } from "../../../contract/brakes.ts";
+import { script } from "./script.ts";
+
+export const keepPausesScript = script({
+  name: "keep-pauses",
+  keys: ["pauses", "seen"],
+  argument: z.object({
+    /** By scope. */
+    remembered: z.record(z.string(), PauseEntry),
+    /** A lifted pause is remembered this long. */
+    keepMs: z.number(),
+  }),
+  answer: z.object({
+    kind: z.literal("kept"),
+    // An entry that a later version wrote in another shape is not ours to judge: the gate's script does.
+    entries: z.record(z.string(), z.unknown()),
+    putBack: z.int(),
+  }),
+});

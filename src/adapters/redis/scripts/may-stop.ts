@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { Order } from "../../../core/order.ts";
+import type { ReinstallStore, StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { Held } from "./lock-answer.ts";
+import { script } from "./script.ts";
+import {
+  ClaimArgument,
+  claimArgument,
+  GateArgument,
+  gateArgument,
+  type StoreContext,
+} from "./store-context.ts";
+
+export const mayStopScript = script({
+  name: "may-stop",
+  keys: ["cmd", "pauses", "paused", "epoch"],
+  argument: ClaimArgument.extend(GateArgument.shape),
+  answer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("go") }),
+    Held,
+    Fenced,
+    Forgotten,
+  ]),
+});
+
+/** `mayStop` of the store. */
+export function mayStop(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+): ReturnType<ReinstallStore["mayStop"]> {
+  const k = keysOf(order.projectId);
+  return context.scripts.run(
+    mayStopScript,
+    { cmd: k.command(order.commandId), pauses: k.pauses, paused: k.paused, epoch: k.epoch },
+    { ...claimArgument(claim), ...gateArgument(context, order) },
+  );
+}

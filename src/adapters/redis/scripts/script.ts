@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { z } from "zod";
+
+/** What a script is asked with, and how it answers; `scripts/<name>.lua` is the other half. */
+export interface ScriptShape<
+  Key extends string,
+  Argument extends object,
+  Answer extends { kind: string },
+> {
+  /** Of the Lua file. */
+  readonly name: string;
+  /** Names of its keys, in the order in which the Lua file declares them. All of one call share a hash tag. */
+  readonly keys: readonly Key[];
+  /** One object, which the script gets as JSON: null arrives as `false`, and everything must be there. */
+  readonly argument: z.ZodType<Argument>;
+  /** One object, which the script answers as JSON. */
+  readonly answer: z.ZodType<Answer>;
+}
+
+/** A script that can be run. */
+export interface Script<
+  Key extends string,
+  Argument extends object,
+  Answer extends { kind: string },
+> extends ScriptShape<Key, Argument, Answer> {
+  /** As Redis gets it: what all scripts share, and then its own lines. */
+  readonly text: string;
+  /** How Redis names a text that it knows (EVALSHA). */
+  readonly sha: string;
+}
+
+/** Reads the script's Lua. Throws when there is none. */
+export function script<
+  const Key extends string,
+  Argument extends object,
+  Answer extends { kind: string },
+>(shape: ScriptShape<Key, Argument, Answer>): Script<Key, Argument, Answer> {
+  const text = [PRELUDE, BRAKES, luaOf(shape.name)].join("\n");
+  return { ...shape, text, sha: createHash("sha1").update(text).digest("hex") };
+}
+
+const PRELUDE = luaOf("prelude");
+const BRAKES = luaOf("brakes");
+
+function luaOf(name: string): string {
+  return readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");
+}

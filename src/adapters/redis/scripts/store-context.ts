@@ -1,0 +1,63 @@
+import type { Order } from "../../../core/order.ts";
+import type { Clock } from "../../../steps/ports/clock.ts";
+import type { StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import type { ScriptRunner } from "../script-runner.ts";
+import { z } from "zod";
+
+/** The rules of the store, as configured. */
+export interface StoreRules {
+  /** After trust was lost, no new lock is given for this long. */
+  readonly rebuildHoldMs: number;
+  /** A finished command is remembered for this long. */
+  readonly dedupTtlMs: number;
+  /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
+  readonly waitReplicas: number;
+  readonly waitTimeoutMs: number;
+  /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
+  readonly pausedByConfiguration: boolean;
+}
+
+/** What the scripts of the reinstall store are run with. */
+export interface StoreContext {
+  readonly scripts: Pick<ScriptRunner, "run">;
+  /** For what a failover must not lose. */
+  readonly replicated: Pick<ScriptRunner, "run">;
+  readonly rules: StoreRules;
+  readonly clock: Pick<Clock, "nonce">;
+}
+
+/** What `ensure_epoch` (prelude.lua) needs: id of the next epoch, should one begin now, and how long it holds back locks. */
+export const EpochArgument = z.object({ candidate: z.string(), holdMs: z.number() });
+
+/** {@link EpochArgument} of one call. */
+export function epochArgument({ clock, rules }: StoreContext): z.infer<typeof EpochArgument> {
+  return { candidate: clock.nonce(), holdMs: rules.rebuildHoldMs };
+}
+
+/** What a script needs that runs within a claimed step: the claim as the record has it, and the epoch it was made in. */
+export const ClaimArgument = z.object({ claim: z.string(), claimEpoch: z.string() });
+
+/** {@link ClaimArgument} of one claim. */
+export function claimArgument({ step, nonce, epoch }: StepClaim): z.infer<typeof ClaimArgument> {
+  return { claim: `${step}:${nonce}`, claimEpoch: epoch };
+}
+
+/** What the gate is asked about a command (brakes.lua). */
+export const GateArgument = z.object({
+  ask: z.object({
+    server: z.string(),
+    group: z.string().optional(),
+    pausedByConfiguration: z.boolean(),
+  }),
+});
+
+/** {@link GateArgument} of one command. */
+export function gateArgument(
+  { rules }: StoreContext,
+  { serverId, group }: Order,
+): z.infer<typeof GateArgument> {
+  const { pausedByConfiguration } = rules;
+  return {
+    ask: { server: serverId, ...(group !== undefined && { group }), pausedByConfiguration },
+  };
+}

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import type { Order } from "../../../core/order.ts";
+import type { ReinstallStore, StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import { keysOf } from "../keys.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { script } from "./script.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+
+export const takeAttemptScript = script({
+  name: "take-attempt",
+  keys: ["cmd", "epoch"],
+  argument: ClaimArgument.extend({ held: z.int() }),
+  answer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("taken"), attempt: z.int() }),
+    Fenced,
+    Forgotten,
+  ]),
+});
+
+/** `takeAttempt` of the store. */
+export function takeAttempt(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+  held: number,
+): ReturnType<ReinstallStore["takeAttempt"]> {
+  const k = keysOf(order.projectId);
+  return context.scripts.run(
+    takeAttemptScript,
+    { cmd: k.command(order.commandId), epoch: k.epoch },
+    { ...claimArgument(claim), held },
+  );
+}
