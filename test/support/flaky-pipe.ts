@@ -149,13 +149,22 @@ export class FlakyPipe {
     const { kind } = this.#mode;
     const answersHeld = kind === "drop-replies" || kind === "hold-replies";
     if (kind === "black-hole" || (answersHeld && direction === "down")) return;
-    if (this.#source === "reset") to.resetAndDestroy();
+    if (this.#source === "reset") resetNow(to);
     else if (this.#source === "ended" || this.#endsHere()) to.end();
   }
 
   #endsHere(): boolean {
     return this.#mode.kind === "half-close" && this.#mode.direction === this.#ends.direction;
   }
+}
+
+/**
+ * Resets a socket. One whose end is just being sent cannot be reset: Node 20 then reports EINVAL and keeps the handle
+ * for ever, so it is closed.
+ */
+export function resetNow(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 type May =

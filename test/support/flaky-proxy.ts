@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { FlakyPipe } from "./flaky-pipe.ts";
+import { FlakyPipe, resetNow } from "./flaky-pipe.ts";
 import { freePort } from "./free-port.ts";
 import type { Direction, ProxyMode } from "./proxy-mode.ts";
 
@@ -77,7 +77,7 @@ interface Link {
 function openLink(client: Socket, targetPort: number, bytes: Record<Direction, number>): Link {
   const upstream = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true });
   const reset = () => {
-    for (const socket of [client, upstream]) socket.resetAndDestroy();
+    for (const socket of [client, upstream]) resetNow(socket);
     up.stop();
     down.stop();
   };

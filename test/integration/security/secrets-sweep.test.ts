@@ -172,7 +172,7 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
     await send(id, one?.id, BODY);
     await stage.emitter.misuse(id, "duplicate");
     await send(id, one?.id, { ...BODY, metadata: { user_data: twice(USER_DATA_BASE64) } });
-    await stage.emitter.event(id, "rejected");
+    await stage.emitter.misuse(id, "rejected");
     await look(id, one?.id);
     pages.push(...(await stage.emitter.drain(replies)).map((reply) => JSON.stringify(reply)));
     await sweep();
