@@ -88,6 +88,19 @@ async function makeUsers(
   };
 }
 
+/** The run's broker itself, for files that make a vhost for each test and leave the rest of it alone. */
+export function sharedRabbitMq(): RabbitMqManagement & {
+  readonly port: number;
+  readonly managementUrl: string;
+} {
+  const { rabbitMqUrl, rabbitMqManagementUrl } = inject("sharedServices");
+  return {
+    ...rabbitMqManagement(rabbitMqUrl, rabbitMqManagementUrl),
+    port: Number(new URL(rabbitMqUrl).port || 5672),
+    managementUrl: rabbitMqManagementUrl,
+  };
+}
+
 async function ownDatabase({ redisUrl, redisDatabases }: SharedAddresses): Promise<string> {
   if (redisDatabases === 0) return redisUrl;
   // Database 0 holds only this counter.

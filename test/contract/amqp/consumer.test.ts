@@ -4,18 +4,11 @@ import type { SupervisedConnection } from "../../../src/adapters/amqp/connection
 import { QueueConsumer } from "../../../src/adapters/amqp/consumer.ts";
 import type { Delivery, DeliveryHandler } from "../../../src/adapters/amqp/delivery.ts";
 import { eventually } from "../../support/eventually.ts";
-import {
-  type EventLog,
-  eventLog,
-  NEVER,
-  openConnection,
-  openObserver,
-  ownRabbitMq,
-} from "./rig.ts";
+import { type EventLog, eventLog, NEVER, openConnection, openObserver, ownVhosts } from "./rig.ts";
 
 const QUEUE = "q";
 
-const own = ownRabbitMq();
+const own = ownVhosts();
 let connection: SupervisedConnection;
 let channels: Channel[];
 let log: EventLog;

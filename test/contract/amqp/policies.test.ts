@@ -1,14 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { brokerProbe } from "../../../src/observe/probes.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openObserver, ownRabbitMq, type RunningBroker, startBroker, untilReady } from "./rig.ts";
+import { openObserver, ownVhosts, type RunningBroker, startBroker, untilReady } from "./rig.ts";
 
 // What operators lay over our queues, as the broker makes it effective. Its management tells every five seconds.
 
-const own = ownRabbitMq({ policyCheckMs: 200 });
+const own = ownVhosts({ policyCheckMs: 200 });
 let running: RunningBroker | undefined;
 
+afterAll(() => own.rabbit.api("DELETE", "/users/looker"));
 beforeEach(async () => {
   await own.rabbit.createUser("looker", "looks", "management");
   await own.rabbit.setPermissions({

@@ -19,7 +19,8 @@ import {
   type RabbitMqOptions,
   startRabbitMq,
 } from "../../support/rabbitmq.ts";
-import type { Vhost } from "../../support/rabbitmq-management.ts";
+import type { RabbitMqManagement, Vhost } from "../../support/rabbitmq-management.ts";
+import { sharedRabbitMq } from "../../support/services.ts";
 
 /** Everything short, so that a test sees a time-out and a recovery within a second or two. */
 export function testSettings(url: string, change: Partial<AmqpSettings> = {}): AmqpSettings {
@@ -43,21 +44,36 @@ export function testSettings(url: string, change: Partial<AmqpSettings> = {}): A
 export const RABBITMQ: RabbitMqOptions =
   process.env.TEST_RABBITMQ_ROOT === undefined ? {} : { sysRoot: process.env.TEST_RABBITMQ_ROOT };
 
-/**
- * One RabbitMQ for the file, and a vhost of it for each test. Called before the file sets hooks of its own: what those
- * opened is closed first.
- */
+/** A RabbitMQ of its own for the file, for what the run's others must not feel; otherwise as `ownVhosts`. */
 export function ownRabbitMq(change: Partial<AmqpSettings> = {}) {
-  let rabbit: PrivateRabbitMq;
-  let vhost: Vhost;
+  let rabbit: PrivateRabbitMq | undefined;
   beforeAll(async () => {
     rabbit = await startRabbitMq(RABBITMQ);
   });
   afterAll(async () => {
-    await rabbit.stop();
+    await rabbit?.stop();
     await expectNoLeftovers();
   });
+  return vhostsOf(() => {
+    if (rabbit === undefined) throw new Error("asked before the broker was started");
+    return rabbit;
+  }, change);
+}
+
+/**
+ * The run's RabbitMQ, and a vhost of it for each test. Called before the file sets hooks of its own: what those
+ * opened is closed first.
+ */
+export function ownVhosts(change: Partial<AmqpSettings> = {}) {
+  afterAll(expectNoLeftovers);
+  return vhostsOf(sharedRabbitMq, change);
+}
+
+function vhostsOf<R extends RabbitMqManagement>(broker: () => R, change: Partial<AmqpSettings>) {
+  let rabbit: R;
+  let vhost: Vhost;
   beforeEach(async () => {
+    rabbit = broker();
     vhost = await rabbit.newVhost();
   });
   afterEach(async () => {

@@ -4,9 +4,9 @@ import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
 import { establishTopology } from "../../../src/adapters/amqp/topology-declaration.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openObserver, ownRabbitMq, type RunningBroker, startBroker, untilReady } from "./rig.ts";
+import { openObserver, ownVhosts, type RunningBroker, startBroker, untilReady } from "./rig.ts";
 
-const own = ownRabbitMq();
+const own = ownVhosts();
 let running: RunningBroker | undefined;
 
 afterEach(async () => {

@@ -9,6 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { sharedRabbitMq } from "../../support/services.ts";
 import {
   eventLog,
   NEVER,
@@ -24,17 +25,38 @@ import { ASKER, type BrokerRig, LADDER_MS, type Left, type RigOptions, type Take
 
 type Observer = Awaited<ReturnType<typeof openObserver>>;
 
-/** The adapter on a RabbitMQ of its own, each test in a vhost of its own. */
+/** The adapter on the run's RabbitMQ, each test in a vhost of its own: no alarm, and nobody kills it. */
 export function rabbitMqRigs() {
-  let rabbit: PrivateRabbitMq;
+  afterAll(expectNoLeftovers);
+  return rigsOn(sharedRabbitMq, () => {
+    throw new Error("the run's broker stays as it is: use rabbitMqRigsOfTheirOwn");
+  });
+}
+
+/** The same on a RabbitMQ of the file's own, which may be killed and blocked. */
+export function rabbitMqRigsOfTheirOwn() {
+  let rabbit: PrivateRabbitMq | undefined;
   beforeAll(async () => {
     rabbit = await startRabbitMq(RABBITMQ);
   });
   afterAll(async () => {
-    await rabbit.stop();
+    await rabbit?.stop();
     await expectNoLeftovers();
   });
+  const own = () => {
+    if (rabbit === undefined) throw new Error("asked before the broker was started");
+    return rabbit;
+  };
+  return rigsOn(own, own);
+}
+
+/** `disturbed`: the same broker for who may kill and block it. */
+function rigsOn(
+  broker: () => Pick<PrivateRabbitMq, "newVhost" | "port">,
+  disturbed: () => Pick<PrivateRabbitMq, "setMemoryAlarm" | "kill" | "start">,
+) {
   return async (options: RigOptions = {}): Promise<BrokerRig> => {
+    const rabbit = broker();
     const vhost = await rabbit.newVhost();
     const settings = testSettings(vhost.url, {
       delaysMs: LADDER_MS,
@@ -72,7 +94,7 @@ export function rabbitMqRigs() {
       },
       async setAlarm(on) {
         alarm = on;
-        await rabbit.setMemoryAlarm(on);
+        await disturbed().setMemoryAlarm(on);
         await eventually(() => publishing.outlet.isBlocked() === on);
       },
       async refuseEvents() {
@@ -84,16 +106,16 @@ export function rabbitMqRigs() {
       async kill() {
         // Quorum queues declared less than 2 s before the kill may be stuck afterwards: RabbitMQ's own weakness.
         await eventually(() => performance.now() - declaredMs > 2_500);
-        await rabbit.kill();
+        await disturbed().kill();
         for (const taker of takers) await taker.cut();
         await eventually(() => publishing.outlet.isBlocked());
       },
       async restart() {
-        await rabbit.start();
+        await disturbed().start();
         await publishing.untilWritable();
       },
       async close() {
-        if (alarm) await rabbit.setMemoryAlarm(false);
+        if (alarm) await disturbed().setMemoryAlarm(false);
         await Promise.all([...takers].map((taker) => taker.close()));
         await publishing.close();
         // Lost already when the broker was killed.
