@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 interface ProjectOptions {
   readonly testTimeoutMs: number;
   /** One RabbitMQ and one Redis for the whole run; files that hurt theirs start their own. */
   readonly services: boolean;
+  /** A process for each file. Not where files share nothing that they change: starting them costs more than they do. */
+  readonly isolate?: boolean;
 }
 
+/** One for each of two cores; vitest leaves one core for itself, which does next to nothing. */
+const FILES_THAT_COMPUTE = 2;
 /**
  * Files with services mostly wait: for heartbeats to be missed, for a fence to pass. So many run side by side on two
  * cores, but not beside those that compute, which go first.
@@ -13,20 +18,21 @@ interface ProjectOptions {
 const FILES_THAT_WAIT = 3;
 
 /** One project per test folder. */
-function project(name: string, { testTimeoutMs, services }: ProjectOptions) {
+function project(name: string, { testTimeoutMs, services, isolate = true }: ProjectOptions) {
   return {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: testTimeoutMs,
       hookTimeout: 120_000,
+      isolate,
       ...(services
         ? {
             globalSetup: ["test/support/global-setup.ts"],
             maxWorkers: FILES_THAT_WAIT,
             sequence: { groupOrder: 1 },
           }
-        : { sequence: { groupOrder: 0 } }),
+        : { maxWorkers: FILES_THAT_COMPUTE, sequence: { groupOrder: 0 } }),
     },
   };
 }
@@ -34,8 +40,9 @@ function project(name: string, { testTimeoutMs, services }: ProjectOptions) {
 export default defineConfig({
   test: {
     coverage: { include: ["src/**"] },
+    sequence: { sequencer: LongestFirst },
     projects: [
-      project("unit", { testTimeoutMs: 10_000, services: false }),
+      project("unit", { testTimeoutMs: 10_000, services: false, isolate: false }),
       project("contract", { testTimeoutMs: 30_000, services: true }),
       project("simulation", { testTimeoutMs: 180_000, services: false }),
       project("integration", { testTimeoutMs: 90_000, services: true }),

@@ -6,6 +6,19 @@ import { commandId } from "../support/emitter.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage, type StageOptions } from "../support/stage.ts";
 
+/** Faults of the broker are noticed, and got over, within seconds. */
+export const QUICK_AMQP = {
+  AMQP_HEARTBEAT_SECONDS: "2",
+  AMQP_CONNECT_TIMEOUT_MS: "2000",
+  AMQP_RPC_TIMEOUT_MS: "3000",
+  AMQP_CONFIRM_TIMEOUT_MS: "2000",
+  AMQP_PROBE_INTERVAL_MS: "500",
+  AMQP_RECONNECT_MAX_MS: "1000",
+  ECS_POST_TIMEOUT_MS: "3000",
+};
+/** Jobs that outlast the fault. */
+export const LONG = { server: { jobDurationMs: 6_000 } };
+
 /** For faults of the worker and of the cloud: the run's broker and Redis, a vhost and a database of its own. */
 export async function onSharedServices(
   options: Omit<StageOptions, "rabbitMq" | "redisUrl">,

@@ -1,0 +1,45 @@
+import { relative } from "node:path";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/**
+ * Files that take longest, longest first: one that came last would run alone while the other processes have nothing
+ * left to do. Only the order of the first ones matters; a file that is not named comes after them.
+ */
+const LONGEST = [
+  "test/simulation/mutants.test.ts",
+  "test/simulation/seeds-1.test.ts",
+  "test/simulation/seeds-2.test.ts",
+  "test/chart/alerts-pages.test.ts",
+  "test/fault/broker-itself.test.ts",
+  "test/fault/broker.test.ts",
+  "test/fault/crash-points.test.ts",
+  "test/fault/redis.test.ts",
+  "test/fault/broker-cluster.test.ts",
+  "test/fault/cloud.test.ts",
+  "test/integration/security/secrets-sweep.test.ts",
+  "test/fault/zombie.test.ts",
+  "test/contract/amqp/recovery.test.ts",
+  "test/fault/double-faults.test.ts",
+  "test/integration/security/least-privilege.test.ts",
+  "test/integration/security/missing-rights.test.ts",
+  "test/integration/security/tls.test.ts",
+  "test/contract/broker/outlet.test.ts",
+  "test/contract/amqp/outlet.test.ts",
+  "test/integration/security/redis-rotation.test.ts",
+  "test/integration/operator.test.ts",
+  "test/fault/random-kills.test.ts",
+  "test/fault/full-queues.test.ts",
+];
+
+/** The order of the test files: group by group (vitest.config.ts), in each the longest first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.indexOf(relative(this.ctx.config.root, moduleId));
+      return index === -1 ? LONGEST.length : index;
+    };
+    const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    const sorted = await super.sort(files);
+    return sorted.sort((one, other) => group(one) - group(other) || rank(one) - rank(other));
+  }
+}
