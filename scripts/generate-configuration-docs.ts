@@ -23,7 +23,7 @@ Made from \`config/default.yaml\`, \`config/custom-environment-variables.yaml\` 
 What is said later wins: \`config/default.yaml\`, \`config/<NODE_ENV>.yaml\`, \`config/local.yaml\`, the environment. A
 file of the same name in a folder of \`NODE_CONFIG_DIR\` (several are separated by colons) comes right after the
 package's own. An empty variable counts as unset. Lists are separated by commas. \`ecs-reinstall config check\` prints
-what came of it, with secrets masked, or every problem at once; the worker then exits with 78 before it connects to
+the result, with secrets masked, or every problem at once; the worker then exits with 78 before it connects to
 anything.
 
 Secrets have no default. Each can be given as it is or, better, as a file (\`…_FILE\`); those of the cloud

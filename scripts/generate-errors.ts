@@ -21,7 +21,7 @@ statuses "may not be accurate" (ECS API notes §5.1).
 
 - **submit** is the reinstall POST. _refused_: proven rejected, the command fails. _later_: proven rejected for now, the command waits.
   _unknown_: it may have been carried out, or may still be; it is never sent again before the opposite is proven.
-  Everything that is not in this table is _unknown_: a code nobody has told us of (with status 400 too: codes of jobs
+  Everything that is not in this table is _unknown_: a code that is not in our table (with status 400 too: codes of jobs
   come with 400), a status without a readable body, 2xx without a job id. A non-empty \`job_id\` in a 2xx is always _accepted_.
 - **look** reads the server, **job** the job; _unavailable_ and _throttled_ say nothing about either. **stop** may be repeated: _refused_ with
   "retryable" means to look again.

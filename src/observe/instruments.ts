@@ -85,7 +85,7 @@ export const CATALOGUE = {
     { phase: PHASES },
     PHASE_BUCKETS,
   ),
-  steps: counter("steps_total", "Steps taken, and what they came to.", {
+  steps: counter("steps_total", "Steps taken, by their result.", {
     phase: PHASES,
     result: STEP_OUTCOMES,
   }),
@@ -95,7 +95,7 @@ export const CATALOGUE = {
     { phase: PHASES },
     CALL_BUCKETS,
   ),
-  waits: counter("waits_total", "Times that a command was told to wait.", {
+  waits: counter("waits_total", "Times that a command had to wait.", {
     reason: WaitReason.options,
     project: null,
   }),
@@ -119,11 +119,11 @@ export const CATALOGUE = {
     {},
   ),
 
-  deliveries: counter("deliveries_total", "Deliveries settled, by what the broker was told.", {
+  deliveries: counter("deliveries_total", "Deliveries settled, by the answer to the broker.", {
     queue: QUEUE_ROLES,
     disposition: DELIVERY_ENDS,
   }),
-  redeliveries: counter("redeliveries_total", "Deliveries that came again.", {
+  redeliveries: counter("redeliveries_total", "Deliveries that were redelivered.", {
     queue: QUEUE_ROLES,
   }),
   queueDelay: histogram(
@@ -201,7 +201,7 @@ export const CATALOGUE = {
   ),
   reconciliations: counter(
     "reconciliations_total",
-    "Doubtful submissions that were settled, by the evidence.",
+    "Submissions without a known answer that were settled, by the evidence.",
     { evidence: RECONCILE_EVIDENCE },
   ),
   evidence: gauge(
