@@ -1,7 +1,7 @@
 import type { CommandRecord } from "../support/in-memory/memory.ts";
+import { REFUSED } from "../support/in-memory/scripts.ts";
 import { lineageOf } from "./lineage.ts";
 import { REBUILD_HOLD_MS } from "./rules.ts";
-import { REFUSED } from "../support/in-memory/scripts.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -46,9 +46,11 @@ export class Loss {
     }
   }
 
-  #compare(id: string, was: CommandRecord, is: CommandRecord | undefined): void {
+  #compare(id: string, was: CommandRecord, left: CommandRecord | undefined): void {
     // Of refusals only their numbers are lost.
     if (was.claim === REFUSED) return;
+    // Of a command that came after a refusal under its id, only the refusal is left.
+    const is = left?.claim === REFUSED ? undefined : left;
     const track = this.#world.monitor.track(id);
     if (was.step !== is?.step) track.rewound = true;
     const anew = this.#isPublishedAnew(id);

@@ -21,6 +21,7 @@ const REGRESSIONS = [
   [37361, "a number that was told and forgotten is not given again"],
   [17485, "the sweeper tells what was saved before it ends a command"],
   [17891, "who takes over a restored step doubts like the one who restored it"],
+  [901688, "a command that was forgotten behind a refusal under its id is new"],
   [102253, "a late message takes its step over from the sweeper"],
   [401192, "what a sweeper saved and could not tell is told by whoever comes late"],
 ] as const;
