@@ -1,0 +1,230 @@
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import { PauseScope } from "../../../src/contract/brakes.ts";
+import { claimed, delivery, PROJECT, REDELIVERED, SERVER } from "./samples.ts";
+import {
+  AGAIN,
+  BY,
+  COMMAND,
+  FIRST,
+  finishing,
+  forgotten,
+  givingBack,
+  INTENT,
+  intended,
+  NOTHING,
+  type Ready,
+  refusal,
+  refused,
+  saveOf,
+  submitting,
+} from "./script-states.ts";
+import type { TwoUsers, User } from "./two-users.ts";
+
+/** One script that writes, in a state in which it has something to write. */
+export interface ScriptRun {
+  readonly what: string;
+  /** Brings a Redis that is empty into that state. */
+  readonly before: (users: TwoUsers) => Promise<Ready>;
+  readonly act: (user: User, ready: Ready) => Promise<unknown>;
+  /** What comes next instead of the same again: another way that leads to what a failure left undone. */
+  readonly afterwards?: (user: User, ready: Ready) => Promise<unknown>;
+}
+
+const k = keysOf(PROJECT);
+const id = COMMAND.commandId;
+
+const GIVES_BACK: Pick<ScriptRun, "before" | "act"> = {
+  before: intended,
+  act: ({ store }, { claim }) => store.save(givingBack(claim)),
+};
+const FINISHES_NOW: Pick<ScriptRun, "before" | "act"> = {
+  before: intended,
+  act: ({ store }, { claim }) => store.finish(finishing(claim)),
+};
+
+const SAVES: readonly ScriptRun[] = [
+  { what: "save", before: submitting, act: ({ store }, { claim }) => store.save(saveOf(claim)) },
+  {
+    what: "save that gives the lock back",
+    ...GIVES_BACK,
+  },
+  {
+    what: "save, its message delivered again",
+    ...GIVES_BACK,
+    afterwards: ({ store }, { message }) => store.claim(message, AGAIN),
+  },
+  {
+    what: "save, its message waits on",
+    ...GIVES_BACK,
+    afterwards: ({ store }, { message }) => store.hop(message, { redelivered: true }),
+  },
+];
+
+const FINISHES: readonly ScriptRun[] = [
+  {
+    what: "finish",
+    ...FINISHES_NOW,
+  },
+  {
+    what: "finish that keeps the lock",
+    before: intended,
+    act: ({ store }, { claim }) =>
+      store.finish({ ...finishing(claim), lock: "keep", healedAtMs: null }),
+  },
+  {
+    what: "finish, its message delivered again",
+    ...FINISHES_NOW,
+    afterwards: ({ store }, { message }) => store.claim(message, AGAIN),
+  },
+  {
+    what: "finish, and another delivery finishes",
+    ...FINISHES_NOW,
+    afterwards: ({ store }, { claim }) =>
+      store.finish({ ...finishing({ ...claim, nonce: "other" }), lock: "keep" }),
+  },
+  {
+    what: "finish of an admission, delivered again",
+    before: async ({ whole: { store } }) => ({
+      ...NOTHING,
+      claim: claimed(await store.admit(COMMAND, delivery("n"))).claim,
+    }),
+    act: ({ store }, { claim }) => store.finish({ ...finishing(claim), healedAtMs: null }),
+    afterwards: ({ store }) => store.admit(COMMAND, delivery("n", REDELIVERED)),
+  },
+  {
+    what: "finish, and its event is confirmed",
+    ...FINISHES_NOW,
+    afterwards: ({ store }) => store.told(PROJECT, id, 2),
+  },
+  {
+    what: "told",
+    before: async (users) => {
+      const ready = await submitting(users);
+      await users.whole.store.finish(finishing(ready.claim));
+      return ready;
+    },
+    act: ({ store }) => store.told(PROJECT, id, 2),
+  },
+];
+
+const ADMISSIONS: readonly ScriptRun[] = [
+  {
+    what: "admit",
+    before: async () => NOTHING,
+    act: ({ store }) => store.admit(COMMAND, delivery("n")),
+  },
+  {
+    what: "admit, delivered again",
+    before: async () => NOTHING,
+    act: ({ store }) => store.admit(COMMAND, delivery("n")),
+    afterwards: ({ store }) => store.admit(COMMAND, delivery("n", { redelivered: true })),
+  },
+  {
+    what: "admit after a refusal",
+    before: refused,
+    act: ({ store }) => store.admit(COMMAND, delivery("n")),
+  },
+  {
+    what: "refuse",
+    before: async () => NOTHING,
+    act: ({ store }) => store.refuse(refusal("one", 1)),
+  },
+  {
+    what: "refuse another",
+    before: refused,
+    act: ({ store }) => store.refuse(refusal("another", 2)),
+  },
+  {
+    what: "refuse more than are kept",
+    before: (users) => refused(users, 17),
+    act: ({ store }) => store.refuse(refusal("another", 18)),
+  },
+  {
+    what: "refuse what names no project of ours",
+    before: async () => NOTHING,
+    act: ({ store }) => store.refuse({ ...refusal("one", 1), strayFrom: "-" }),
+  },
+];
+
+const CLAIMS: readonly ScriptRun[] = [
+  {
+    what: "claim in an emptied memory",
+    before: forgotten,
+    act: ({ store }, { message }) => store.claim(message, FIRST),
+  },
+  {
+    what: "hop in an emptied memory",
+    before: forgotten,
+    act: ({ store }, { message }) => store.hop(message, { redelivered: false }),
+  },
+  {
+    what: "claim after a refusal in an emptied memory",
+    before: async (users) => {
+      const ready = await forgotten(users);
+      await refused(users);
+      return ready;
+    },
+    act: ({ store }, { message }) => store.claim(message, FIRST),
+  },
+  {
+    what: "acquire",
+    before: async (users) => {
+      const ready = await submitting(users);
+      await users.whole.client.del(k.lock(SERVER));
+      return ready;
+    },
+    act: ({ store }, { claim }) => store.acquire(COMMAND, claim),
+  },
+  {
+    what: "take-attempt",
+    before: submitting,
+    act: ({ store }, { claim }) => store.takeAttempt(COMMAND, claim, 1),
+  },
+  {
+    what: "intent",
+    before: submitting,
+    act: ({ store }, { claim }) => store.recordIntent(COMMAND, claim, INTENT),
+  },
+];
+
+const BY_PEOPLE: readonly ScriptRun[] = [
+  {
+    what: "set-pause that lifts a pause of an older version",
+    before: async ({ whole: { client } }) => {
+      await client.set(k.paused, "why");
+      return NOTHING;
+    },
+    act: ({ operator }) =>
+      operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: false, ...BY }),
+  },
+  {
+    what: "keep-pauses",
+    before: async ({ whole: { client } }) => {
+      await client.hset(k.pauses, "project", JSON.stringify({ on: false, atMs: 1, ...BY }));
+      return NOTHING;
+    },
+    act: ({ pauses }) => {
+      const entry = { on: true, atMs: 1_800_000_000_000, ...BY };
+      return pauses.keep(PROJECT, new Map([[PauseScope.parse("everything"), entry]]));
+    },
+  },
+  {
+    what: "cancel",
+    before: async ({ whole: { store } }) => {
+      await store.admit(COMMAND, delivery("n"));
+      return NOTHING;
+    },
+    act: ({ operator }) => operator.cancel(PROJECT, id),
+  },
+  {
+    what: "unlock",
+    before: async ({ whole: { client } }) => {
+      await client.hset(k.lock(SERVER), "owner", "left-behind");
+      return NOTHING;
+    },
+    act: ({ operator }) => operator.unlock(PROJECT, SERVER, "left-behind"),
+  },
+];
+
+/** Every script that writes, and every way to what it left undone. */
+export const SCRIPT_RUNS = [...SAVES, ...FINISHES, ...ADMISSIONS, ...CLAIMS, ...BY_PEOPLE];

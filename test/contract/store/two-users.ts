@@ -1,0 +1,119 @@
+import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import {
+  createOperatorCommands,
+  type OperatorCommands,
+} from "../../../src/adapters/redis/operator-commands.ts";
+import { createPauseStore } from "../../../src/adapters/redis/pauses.ts";
+import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
+import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
+import { systemClock } from "../../../src/adapters/system-clock.ts";
+import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { PROJECT } from "./samples.ts";
+
+const k = keysOf(PROJECT);
+
+/** Everything that runs scripts, as one user of Redis. */
+export interface User {
+  readonly client: RedisClient;
+  readonly store: ReinstallStore;
+  readonly operator: OperatorCommands;
+  readonly pauses: PauseStore;
+}
+
+/** A Redis with a user who may do everything, and one whose rights can be narrowed. */
+export interface TwoUsers {
+  readonly redis: PrivateRedis;
+  readonly whole: User;
+  readonly narrow: User;
+  /** While `act` runs, `narrow` may not use this command. */
+  without(command: string, act: () => Promise<unknown>): Promise<void>;
+  /**
+   * Everything in Redis, by key. Instants, and numbers that are made of them, are all the same; of a lock's number it is
+   * said whether it is the newest: one may be skipped. The index of locks only serves the gauges, and is put right by
+   * whoever counts.
+   */
+  everything(): Promise<Readonly<Record<string, unknown>>>;
+  stop(): Promise<void>;
+}
+
+/** Starts it; to be stopped by who started it. */
+export async function startTwoUsers(): Promise<TwoUsers> {
+  const redis = await startRedis();
+  await redis.command("ACL", "SETUSER", "narrow", "on", ">narrow", "~*", "&*", "+@all");
+  const whole = await connected(redis.url);
+  const narrow = await connected(redis.url, "narrow");
+  return {
+    redis,
+    whole,
+    narrow,
+    async without(command, act) {
+      await redis.command("ACL", "SETUSER", "narrow", `-${command}`);
+      await act();
+      await redis.command("ACL", "SETUSER", "narrow", "+@all");
+    },
+    everything: () => everythingIn(whole.client),
+    async stop() {
+      whole.client.disconnect();
+      narrow.client.disconnect();
+      await redis.stop();
+    },
+  };
+}
+
+async function connected(url: string, user?: string): Promise<User> {
+  const client = createRedisClient({
+    url,
+    ...(user && { username: () => user, password: () => user }),
+    commandTimeoutMs: 2_000,
+    connectTimeoutMs: 2_000,
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  const scripts = createScriptRunner(client);
+  const rules = {
+    dedupTtlMs: 600_000,
+    rebuildHoldMs: 0,
+    waitReplicas: 0,
+    waitTimeoutMs: 1_000,
+    pausedByConfiguration: false,
+  };
+  const clock = { ...systemClock, nonce: () => "epoch" };
+  return {
+    client,
+    store: createReinstallStore(client, scripts, rules, clock),
+    operator: createOperatorCommands(client, scripts),
+    pauses: createPauseStore(client, scripts),
+  };
+}
+
+async function everythingIn(client: RedisClient): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  const counted = (await client.type(k.token)) === "string";
+  const newest = counted ? await client.get(k.token) : null;
+  for (const key of (await client.keys("*")).toSorted()) {
+    if (key === k.locks || key === k.token) continue;
+    const value = await valueOf(client, key, newest);
+    const expires = (await client.pttl(key)) > 0;
+    found[key] = JSON.parse(JSON.stringify({ value, expires }).replace(/\b\d{10,13}\b/g, "0"));
+  }
+  return found;
+}
+
+async function valueOf(client: RedisClient, key: string, newest: string | null): Promise<unknown> {
+  switch (await client.type(key)) {
+    case "hash": {
+      const { token, ...fields } = await client.hgetall(key);
+      const sorted = Object.entries(fields).toSorted(([one], [other]) => (one < other ? -1 : 1));
+      return [sorted, token === newest];
+    }
+    case "zset":
+      return await client.zrange(key, "0", "-1", "WITHSCORES");
+    case "set":
+      return await client.smembers(key);
+    default:
+      return await client.get(key);
+  }
+}

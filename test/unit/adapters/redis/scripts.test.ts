@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { acquireScript } from "../../../../src/adapters/redis/scripts/acquire.ts";
+import { admitScript } from "../../../../src/adapters/redis/scripts/admit.ts";
+import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
+import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
+import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
+import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
+import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
+import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
+import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
+import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
+import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lock.ts";
+import { refuseScript } from "../../../../src/adapters/redis/scripts/refuse.ts";
+import { saveScript } from "../../../../src/adapters/redis/scripts/save.ts";
+import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause.ts";
+import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
+import { toldScript } from "../../../../src/adapters/redis/scripts/told.ts";
+import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
+
+const FOLDER = new URL("../../../../src/adapters/redis/scripts/", import.meta.url);
+const SCRIPTS = [
+  acquireScript,
+  admitScript,
+  cancelScript,
+  claimScript,
+  finishScript,
+  hopScript,
+  intentScript,
+  keepPausesScript,
+  mayStopScript,
+  openEpochScript,
+  pruneLockScript,
+  refuseScript,
+  saveScript,
+  setPauseScript,
+  takeAttemptScript,
+  toldScript,
+  unlockScript,
+];
+
+/** What follows `prefix` in the script's own lines, each once. */
+function named(lua: string, prefix: string): string[] {
+  const found = lua.matchAll(new RegExp(`(?<![\\w.])${prefix}\\.(\\w+)`, "g"));
+  return [...new Set([...found].map(([, name = ""]) => name))].toSorted();
+}
+
+describe("the two halves of a script say the same", () => {
+  it.each(SCRIPTS.map((script) => [script.name, script] as const))("%s", (name, script) => {
+    const lua = readFileSync(new URL(`${name}.lua`, FOLDER), "utf8").replaceAll(/--.*$/gm, "");
+    const [, declared = ""] = /called\(([^)]*)\)/.exec(lua) ?? [];
+    const keys = [...declared.matchAll(/'(\w+) (?:hash|string|zset|counter)'/g)].map(
+      ([, key = ""]) => key,
+    );
+    expect(keys).toEqual(script.keys);
+    for (const key of named(lua, "key")) expect(script.keys).toContain(key);
+    if (!(script.argument instanceof z.ZodObject)) throw new Error("one object is the argument");
+    expect(named(lua, "arg")).toEqual(Object.keys(script.argument.shape).toSorted());
+  });
+
+  it("each Lua file has its other half", () => {
+    const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
+    const shared = ["brakes", "prelude"];
+    const wanted = new Set([...SCRIPTS.map(({ name }) => name), ...shared]);
+    expect(lua.toSorted()).toEqual([...wanted].toSorted());
+  });
+});
