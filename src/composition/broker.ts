@@ -1,0 +1,61 @@
+import { type Broker, createBroker } from "../adapters/amqp/broker.ts";
+import type { AmqpSettings } from "../adapters/amqp/settings.ts";
+import { openFirstEpoch } from "../adapters/redis/epoch.ts";
+import { watchForChange } from "../config/rotation.ts";
+import type { Worker } from "../worker.ts";
+import { createDeliveries } from "./deliveries.ts";
+import type { Ground } from "./ground.ts";
+import type { Part } from "./lifecycle.ts";
+import { amqpSecrets } from "./settings.ts";
+import type { Stores } from "./stores.ts";
+
+/** RabbitMQ, told to whoever watches. Nothing is consumed before `consume` is started. */
+export function createWatchedBroker(
+  { projects, clock, metrics, tracing, report, signal }: Ground,
+  { scripts }: Stores,
+  amqp: AmqpSettings,
+): Broker {
+  return createBroker(amqp, {
+    onEvent: report,
+    onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
+    onReplyGivenUp: (why) => metrics.replyGivenUp(why),
+    onPolicies: (policies) => metrics.queuePolicies(policies),
+    around: tracing?.publication,
+    // Not waited for: a Redis that is away must not keep the broker's topology waiting.
+    onTopology: ({ createdFresh }) => {
+      if (createdFresh) void openFirstEpoch(scripts, projects, clock, signal);
+    },
+  });
+}
+
+/** Hands deliveries to the worker; on stopping, those in hand end before it resolves, or the hard stop ends them. */
+export function consume(ground: Ground, broker: Broker, worker: Worker): Part {
+  const { config, clock, metrics, logger, tracing, signal } = ground;
+  const { commandsQueue } = config.amqp.names;
+  return {
+    start() {
+      const traced = tracing?.delivery ?? ((handler) => handler);
+      broker.start(
+        createDeliveries({ worker, metrics, logger, clock, commandsQueue, signal, traced }),
+      );
+    },
+    stop: () => broker.stop(signal),
+  };
+}
+
+/** Moves over to new connections when the broker's address, user or TLS files change. */
+export function renewWhenChanged({ logger }: Ground, broker: Broker, amqp: AmqpSettings): Part {
+  let end = () => {};
+  return {
+    start() {
+      end = watchForChange(
+        () => amqpSecrets(amqp),
+        () => {
+          logger.info("the broker's address, user or TLS files have changed");
+          broker.renew();
+        },
+      );
+    },
+    stop: () => end(),
+  };
+}

@@ -1,0 +1,37 @@
+import { createCloudApi } from "../adapters/cloud/cloud-api.ts";
+import { createSharedRefusals } from "../adapters/redis/shared-refusals.ts";
+import { createCloudProver } from "../background/cloud-prover.ts";
+import type { ProjectId } from "../contract/ids.ts";
+import type { Ground } from "./ground.ts";
+import type { Part } from "./lifecycle.ts";
+import { cloudSettings } from "./settings.ts";
+import type { Stores } from "./stores.ts";
+
+/** Huawei Cloud, within the request budget and the count of refused credentials that all workers share in Redis. */
+export function createCloud(ground: Ground, { redis, budget }: Stores) {
+  const { config, projects, clock, logger, metrics, tracing, signal } = ground;
+  const cloud = createCloudApi(cloudSettings(config), {
+    clock,
+    budget,
+    refusals: createSharedRefusals({
+      redis,
+      clock,
+      onTrouble: (detail) => logger.warn({ detail }, "refused credentials are counted alone"),
+    }),
+    onRequest(request) {
+      metrics.cloudRequest(request);
+      tracing?.cloudRequest(request);
+    },
+  });
+  const prover: Part = createCloudProver({
+    cloud,
+    // The configuration has at least one.
+    project: projects[0] as ProjectId,
+    clock,
+    refusedPauseMs: config.cloud.breaker.authOpenMs,
+    signal,
+    onError: (error) => logger.error({ err: error }, "the cloud could not be asked"),
+  });
+  const part: Part = { stop: () => cloud.close() };
+  return { cloud, prover, part };
+}

@@ -1,0 +1,95 @@
+import { createRedisBudget } from "../adapters/redis/budget.ts";
+import { createRedisClient } from "../adapters/redis/client.ts";
+import { createDiskEvidence } from "../adapters/redis/evidence.ts";
+import { createReinstallStore } from "../adapters/redis/reinstall-store.ts";
+import { createRedisHealth } from "../adapters/redis/health.ts";
+import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts";
+import { createRedisProbe } from "../adapters/redis/probe.ts";
+import { watchRebuilding } from "../adapters/redis/rebuilding.ts";
+import { createScriptRunner } from "../adapters/redis/script-runner.ts";
+import { renewAccess, watchRedis } from "../adapters/redis/watch.ts";
+import { watchForChange } from "../config/rotation.ts";
+import type { Ground } from "./ground.ts";
+import type { Part } from "./lifecycle.ts";
+import { redisCredentials, redisSettings, storeRules } from "./settings.ts";
+
+/** What rests on Redis. */
+export type Stores = ReturnType<typeof createStores>;
+
+/** Redis: one client, its health and clock, and the ports that rest on it. Connects when it is started. */
+export function createStores({ config, projects, clock, logger }: Ground) {
+  const { protocol, cloud } = config;
+  const redis = createRedisClient(redisSettings(config.redis));
+  const health = createRedisHealth(redis, {
+    onRefused: (refusal) => logger.error(refusal, "redis refuses what the worker asks"),
+    maxClockOffsetMs: protocol.maxClockOffsetMs,
+    nowMs: () => clock.monotonicMs(),
+  });
+  const probe = createRedisProbe({
+    redis,
+    projects,
+    clock,
+    onSight: (sight, askedAtMs) => health.sighted(sight, askedAtMs),
+  });
+  const storeClock: StoreClock = {
+    offsetMs: () => health.clockOffsetMs(),
+    maxOffsetMs: protocol.maxClockOffsetMs,
+  };
+  const scripts = createScriptRunner(redis, health);
+  const store = watchRebuilding(
+    inStoreTime(createReinstallStore(redis, scripts, storeRules(config), clock), storeClock),
+    clock,
+    (projectId, forMs) => {
+      logger.warn({ projectId, forMs }, "the memory of redis is new: nothing new is started");
+      health.rebuilding(projectId, forMs);
+    },
+  );
+  const part: Part = {
+    start() {
+      probe.start();
+      // Rejects when the first try fails; the client goes on trying, and its events say so.
+      redis.connect().catch(() => undefined);
+    },
+    stop() {
+      probe.stop();
+      redis.disconnect();
+    },
+  };
+  return {
+    redis,
+    scripts,
+    health,
+    storeClock,
+    store,
+    evidence: createDiskEvidence(redis, cloud.region, protocol.evidenceMinSamples),
+    budget: createRedisBudget({ redis, clock, ...cloud.budget }),
+    part,
+  };
+}
+
+/** Who is told how Redis is. */
+export interface RedisWatchers {
+  /** Redis is not to be worked with, e.g. `strict` durability and one that may lose what it confirmed. */
+  readonly refuse: (reason: Error) => void;
+  /** It is there (again). */
+  readonly onReady: () => void;
+}
+
+/** Looks at what the Redis in use promises, and moves over to a new user and password when they change. */
+export function watchStores(
+  { config, report }: Ground,
+  { redis }: Stores,
+  watchers: RedisWatchers,
+): Part {
+  watchRedis(redis, { durability: config.redis.durability, log: report, ...watchers });
+  let end = () => {};
+  return {
+    start() {
+      end = watchForChange(
+        () => Object.values(redisCredentials(config.redis)).map((one) => one ?? ""),
+        () => void renewAccess(redis, redisCredentials(config.redis), report),
+      );
+    },
+    stop: () => end(),
+  };
+}

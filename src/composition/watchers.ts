@@ -1,0 +1,100 @@
+import type { Broker } from "../adapters/amqp/broker.ts";
+import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import { takeCensus } from "../adapters/redis/census.ts";
+import { findOverdue } from "../adapters/redis/overdue.ts";
+import { createStrandedCommands } from "../adapters/redis/stranded.ts";
+import { createCommandViews } from "../adapters/redis/views.ts";
+import { createSweeper } from "../background/sweeper.ts";
+import type { BrakesView } from "../contract/http.ts";
+import { createGauges } from "../observe/gauges.ts";
+import { createHealth } from "../observe/health.ts";
+import { createHttpServer } from "../observe/http-server.ts";
+import { brokerProbe, cloudProbe } from "../observe/probes.ts";
+import { createComplete } from "../steps/complete.ts";
+import { createSweep } from "../steps/sweep.ts";
+import type { WorkerDeps } from "../worker.ts";
+import type { Ground } from "./ground.ts";
+import type { Stores } from "./stores.ts";
+
+type Health = ReturnType<typeof createHealth>;
+
+/** What is watched. */
+export interface Watched {
+  readonly broker: Broker;
+  readonly cloud: CloudAdapter;
+  readonly stores: Stores;
+}
+
+/** How everything that the worker needs is, from memory. */
+export function createWatchedHealth({ clock }: Ground, { broker, cloud, stores }: Watched): Health {
+  const redis = { name: "redis", check: () => stores.health.check() };
+  return createHealth([brokerProbe(broker), redis, cloudProbe(cloud)], () => clock.nowMs());
+}
+
+/** The HTTP server: health, metrics, and looks into the store for people. */
+export function createWatchedHttp(
+  { config, projects, metrics, logger }: Ground,
+  { redis }: Stores,
+  { health, brakes }: { readonly health: Health; readonly brakes: BrakesView },
+) {
+  return createHttpServer({
+    host: config.http.host,
+    port: config.http.port,
+    metrics,
+    health,
+    views: createCommandViews(redis, projects),
+    brakes,
+    onError: (error) => logger.error({ err: error }, "http request failed"),
+  });
+}
+
+/** The gauges: what is not counted where it happens. */
+export function createWatchedGauges(
+  { config, projects, metrics, logger }: Ground,
+  { broker, cloud, stores }: Watched,
+  health: Health,
+) {
+  const { redis, scripts, budget, evidence } = stores;
+  const { jobDeadlineMs, pollIntervalsMs } = config.protocol;
+  return createGauges(metrics, {
+    health,
+    cloud,
+    redisClockOffsetMs: () => stores.health.clockOffsetMs(),
+    census: () => takeCensus({ redis, scripts }, projects, jobDeadlineMs, config.brakes.paused),
+    queueLengths: () => broker.queueLengths(),
+    budgetLeft: () => budget.left(projects),
+    overdue: () => findOverdue(redis, projects, pollIntervalsMs),
+    evidence: () => evidence.counts(),
+    onError: (error) => logger.warn({ err: error }, "the store could not be counted"),
+  });
+}
+
+/** Takes up commands that have stopped moving, while everything that moves them is there. */
+export function createWatchedSweeper(
+  { config, clock, metrics, logger }: Ground,
+  { redis }: Stores,
+  { deps, health }: { readonly deps: WorkerDeps; readonly health: Health },
+) {
+  const { sweepIntervalMs, sweepAfterMs } = config.protocol;
+  return createSweeper({
+    sweep: createSweep({
+      ...deps,
+      stranded: createStrandedCommands(redis, clock, sweepIntervalMs),
+      complete: createComplete(deps),
+      sweepAfterMs,
+      onSwept(result, commandId, projectId) {
+        metrics.swept(result);
+        if (result !== "stuck") return;
+        logger.error({ commandId, projectId }, "an open command cannot be taken up");
+      },
+    }),
+    isSteady: () => health.allUp(),
+    intervalMs: sweepIntervalMs,
+    steadyMs: sweepAfterMs,
+    clock,
+    onSwept: (count) => {
+      if (count > 0) logger.warn({ count }, "commands that had stopped moving were taken up");
+    },
+    onError: (error) => logger.error({ err: error }, "sweep failed"),
+  });
+}

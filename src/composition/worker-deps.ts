@@ -1,0 +1,48 @@
+import type { Broker } from "../adapters/amqp/broker.ts";
+import type { AmqpSettings } from "../adapters/amqp/settings.ts";
+import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import { marksInStoreTime } from "../adapters/redis/in-store-time.ts";
+import { createJournal } from "../observe/journal.ts";
+import { meteredCloud } from "../observe/metered-cloud.ts";
+import { meteredStore } from "../observe/metered-store.ts";
+import type { ReachPoint } from "../steps/ports/clock.ts";
+import type { WorkerDeps } from "../worker.ts";
+import type { Ground } from "./ground.ts";
+import { intakeRules, protocolRules } from "./settings.ts";
+import type { Stores } from "./stores.ts";
+
+/** Where steps go out, and where tests stop them. */
+export interface Outside {
+  readonly broker: Broker;
+  readonly cloud: CloudAdapter;
+  readonly amqp: AmqpSettings;
+  /** Tests arm places in the code; in production there is nothing to reach. */
+  readonly reach: ReachPoint;
+}
+
+/** The ports of the steps, each counted and, where somebody traces, traced. */
+export function workerDeps(ground: Ground, stores: Stores, outside: Outside): WorkerDeps {
+  const { config, projects, clock, metrics, logger, tracing, signal } = ground;
+  const { broker, cloud, amqp, reach } = outside;
+  const { store, evidence, storeClock } = stores;
+  const rules = protocolRules(config);
+  const journal = createJournal(logger, metrics, clock);
+  return {
+    cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
+    store: meteredStore(tracing?.store(store) ?? store, {
+      metrics,
+      clock,
+      settleMs: rules.settleMs,
+    }),
+    evidence: tracing?.evidence(evidence) ?? evidence,
+    clock,
+    rules,
+    reach,
+    journal: tracing?.journal(journal) ?? journal,
+    projects,
+    outlet: marksInStoreTime(broker.outlet, storeClock),
+    region: config.cloud.region,
+    intake: intakeRules(config, amqp),
+    signal,
+  };
+}
