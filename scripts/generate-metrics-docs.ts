@@ -1,11 +1,11 @@
 // Writes docs/metrics.md: `npx tsx scripts/generate-metrics-docs.ts`. A unit test compares.
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { CATALOGUE } from "../src/observe/instruments.ts";
+import { CATALOGUE } from "../src/observe/catalogue.ts";
 
 const HEAD = `# Metrics
 
-\`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/instruments.ts\` by
+\`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/catalogue.ts\` by
 \`scripts/generate-metrics-docs.ts\`: change that, then run it.
 
 Labels come from closed lists; a server or command is found in the log, never in a label. \`project\` is one of

@@ -1,4 +1,4 @@
-import { CATALOGUE } from "../../src/observe/instruments.ts";
+import { CATALOGUE } from "../../src/observe/catalogue.ts";
 
 interface Spec {
   readonly kind: string;

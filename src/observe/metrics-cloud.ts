@@ -1,0 +1,79 @@
+import {
+  BREAKERS,
+  OPERATIONS,
+  REQUEST_OUTCOMES,
+  type Breaker,
+  type BreakerState,
+  type Operation,
+  type RequestOutcome,
+} from "../contract/labels.ts";
+import {
+  CALL_BUCKETS,
+  bounded,
+  counter,
+  gauge,
+  histogram,
+  type InstrumentsOf,
+} from "./instruments.ts";
+
+/** Their names, labels and help. */
+export const CLOUD_METRICS = {
+  requests: counter("cloud_requests_total", "Requests to the cloud.", {
+    operation: OPERATIONS,
+    outcome: REQUEST_OUTCOMES,
+  }),
+  requestSeconds: histogram(
+    "cloud_request_seconds",
+    "Duration of a request to the cloud.",
+    { operation: OPERATIONS },
+    CALL_BUCKETS,
+  ),
+  cloudErrors: counter(
+    "cloud_errors_total",
+    "Errors that the cloud answered with: a code of docs/errors.md, other for one that is not there, none for an answer without a code.",
+    { operation: OPERATIONS, code: null },
+  ),
+  throttled: counter("throttled_total", "Requests that the cloud throttled.", {
+    operation: OPERATIONS,
+  }),
+  breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
+  clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
+} as const;
+
+/** Requests to the cloud, and what stands between us and it. */
+export interface CloudMetrics {
+  /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other` or `none`; null: no error. */
+  cloudRequest(request: {
+    readonly operation: Operation;
+    readonly outcome: RequestOutcome;
+    readonly cloudCode: string | null;
+    readonly seconds: number;
+  }): void;
+  breaker(name: Breaker, state: BreakerState): void;
+  /** Our clock minus the cloud's. */
+  clockOffset(seconds: number): void;
+}
+
+/** Sets and counts them on the instruments. */
+export function cloudMetrics(m: InstrumentsOf<typeof CLOUD_METRICS>): CloudMetrics {
+  const cloudCode = bounded();
+
+  return {
+    cloudRequest(request) {
+      const { operation, outcome } = request;
+      m.requests.inc({ operation, outcome });
+      m.requestSeconds.observe({ operation }, request.seconds);
+      if (outcome === "throttled") m.throttled.inc({ operation });
+      if (request.cloudCode !== null) {
+        m.cloudErrors.inc({ operation, code: cloudCode(request.cloudCode) });
+      }
+    },
+    breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),
+    clockOffset: (seconds) => m.clockOffset.set(seconds),
+  };
+}
+
+const BREAKER_VALUES = { closed: 0, "half-open": 1, open: 2 } as const satisfies Record<
+  BreakerState,
+  number
+>;

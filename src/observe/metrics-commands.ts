@@ -1,0 +1,156 @@
+import { FINAL_EVENTS, type FinalEventName, WaitReason } from "../contract/event.ts";
+import {
+  DUPLICATE_KINDS,
+  RECONCILE_EVIDENCE,
+  STEP_OUTCOMES,
+  SUBMISSION_KINDS,
+  type DuplicateKind,
+  type ReconcileEvidence,
+  type StepOutcome,
+  type SubmissionKind,
+} from "../contract/labels.ts";
+import { IMPLAUSIBLE_STAMPS, type ImplausibleStamp } from "../core/sent-at.ts";
+import { type Phase, TRANSITIONS } from "../core/state.ts";
+import { CALL_BUCKETS, bounded, counter, histogram, type InstrumentsOf } from "./instruments.ts";
+
+/** A reinstall takes 1 to 2 minutes (ECS API notes §2.5); the default deadline is 45. */
+const REINSTALL_BUCKETS = [15, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 2700, 5400];
+const PHASE_BUCKETS = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 2700, 10_800];
+
+const PHASES = Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[];
+
+/** Their names, labels and help. */
+export const COMMANDS_METRICS = {
+  commands: counter("commands_total", "Commands that have their outcome.", {
+    outcome: FINAL_EVENTS,
+    project: null,
+  }),
+  failures: counter("failures_total", "Commands that failed, by class of error.", {
+    class: null,
+    project: null,
+  }),
+  unresolved: counter(
+    "unresolved_total",
+    "Commands that ended unresolved: a person must look, and free the lock.",
+    { project: null },
+  ),
+  duration: histogram(
+    "duration_seconds",
+    "From the accepted POST to the end of the cloud's job, for reinstalls that succeeded.",
+    { project: null },
+    REINSTALL_BUCKETS,
+  ),
+  recovery: histogram(
+    "recovery_seconds",
+    "From the fault that the emitter saw to the reinstalled server.",
+    { project: null },
+    REINSTALL_BUCKETS,
+  ),
+  phaseSeconds: histogram(
+    "phase_seconds",
+    "Time that a command spent in a phase.",
+    { phase: PHASES },
+    PHASE_BUCKETS,
+  ),
+  steps: counter("steps_total", "Steps taken, by their result.", {
+    phase: PHASES,
+    result: STEP_OUTCOMES,
+  }),
+  stepSeconds: histogram(
+    "step_seconds",
+    "Duration of a step, from its delivery to its end.",
+    { phase: PHASES },
+    CALL_BUCKETS,
+  ),
+  waits: counter("waits_total", "Times that a command had to wait.", {
+    reason: WaitReason.options,
+    project: null,
+  }),
+  duplicates: counter("duplicates_total", "Second copies of commands and steps.", {
+    kind: DUPLICATE_KINDS,
+  }),
+  unknownFields: counter(
+    "unknown_fields_total",
+    "Fields of commands that the worker does not know, and ignored.",
+    {},
+  ),
+  implausibleTimestamps: counter(
+    "implausible_timestamps_total",
+    "Commands whose AMQP timestamp cannot be: never set, or in other units than seconds. Taken for absent.",
+    { why: IMPLAUSIBLE_STAMPS },
+  ),
+  reconciliations: counter(
+    "reconciliations_total",
+    "Submissions without a known answer that were settled, by the evidence.",
+    { evidence: RECONCILE_EVIDENCE },
+  ),
+  attempts: counter("attempts_total", "Reinstall POSTs, by what may be done after each.", {
+    result: SUBMISSION_KINDS,
+  }),
+  retries: counter(
+    "retries_total",
+    "Attempts to send a reinstall after its command's first: that was refused for now, not sent, proven not carried out, or left by a worker that died before it.",
+    {},
+  ),
+} as const;
+
+/** Commands and their steps: what they came to, and how long they took. */
+export interface CommandsMetrics {
+  /** A command has its outcome. Counted where it is stored, so a repeat does not count again. */
+  commandEnded(outcome: FinalEventName, project: string): void;
+  /** A command failed; `errorClass` is one of the error table's. */
+  commandFailed(errorClass: string, project: string): void;
+  /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter told. */
+  reinstalled(seconds: {
+    readonly duration: number | null;
+    readonly recovery: number | null;
+    readonly project: string;
+  }): void;
+  /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
+  phaseEnded(phase: Phase | "admit", seconds: number): void;
+  stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
+  waits(reason: WaitReason, project: string): void;
+  duplicate(kind: DuplicateKind): void;
+  /** Fields of a command that nobody knows. */
+  unknownFields(count: number): void;
+  implausibleTimestamp(why: ImplausibleStamp): void;
+  submission(kind: SubmissionKind): void;
+  /** A reinstall is about to be sent, and is not the first attempt of its command. */
+  retried(): void;
+  reconciled(evidence: ReconcileEvidence): void;
+}
+
+/** Sets and counts them on the instruments. */
+export function commandsMetrics(
+  m: InstrumentsOf<typeof COMMANDS_METRICS>,
+  ours: (project: string) => string,
+): CommandsMetrics {
+  const errorClass = bounded();
+
+  return {
+    commandEnded(outcome, named) {
+      const project = ours(named);
+      m.commands.inc({ outcome, project });
+      if (outcome === "unresolved") m.unresolved.inc({ project });
+    },
+    commandFailed: (name, project) =>
+      m.failures.inc({ class: errorClass(name), project: ours(project) }),
+    reinstalled({ duration, recovery, project: named }) {
+      const project = ours(named);
+      if (duration !== null) m.duration.observe({ project }, duration);
+      if (recovery !== null) m.recovery.observe({ project }, Math.max(0, recovery));
+    },
+    phaseEnded: (phase, seconds) => m.phaseSeconds.observe({ phase }, Math.max(0, seconds)),
+    stepEnded(phase, result, seconds) {
+      m.steps.inc({ phase, result });
+      m.stepSeconds.observe({ phase }, seconds);
+    },
+    waits: (reason, project) => m.waits.inc({ reason, project: ours(project) }),
+    duplicate: (kind) => m.duplicates.inc({ kind }),
+    unknownFields: (count) => m.unknownFields.inc(count),
+    implausibleTimestamp: (why) => m.implausibleTimestamps.inc({ why }),
+    submission: (result) => m.attempts.inc({ result }),
+    retried: () => m.retries.inc(),
+    reconciled: (proof) => m.reconciliations.inc({ evidence: proof }),
+  };
+}
