@@ -34,9 +34,16 @@ export function consume(ground: Ground, broker: Broker, worker: Worker): Part {
   const { commandsQueue } = config.amqp.names;
   return {
     start() {
-      const traced = tracing?.delivery ?? ((handler) => handler);
       broker.start(
-        createDeliveries({ worker, metrics, logger, clock, commandsQueue, signal, traced }),
+        createDeliveries({
+          worker,
+          metrics,
+          logger,
+          clock,
+          commandsQueue,
+          signal,
+          traced: (handler) => tracing?.delivery(handler) ?? handler,
+        }),
       );
     },
     stop: () => broker.stop(signal),

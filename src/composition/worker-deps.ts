@@ -4,7 +4,8 @@ import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
 import { marksInStoreTime } from "../adapters/redis/in-store-time.ts";
 import { createJournal } from "../observe/journal.ts";
 import { meteredCloud } from "../observe/metered-cloud.ts";
-import { meteredStore } from "../observe/metered-store.ts";
+import { storeMeter } from "../observe/metered-store.ts";
+import { watchedStore } from "../observe/watched-store.ts";
 import type { ReachPoint } from "../steps/ports/clock.ts";
 import type { WorkerDeps } from "../worker.ts";
 import type { Ground } from "./ground.ts";
@@ -26,14 +27,11 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
   const { broker, cloud, amqp, reach } = outside;
   const { store, evidence, storeClock } = stores;
   const rules = protocolRules(config);
+  const meter = storeMeter({ metrics, clock, settleMs: rules.settleMs });
   const journal = createJournal(logger, metrics, clock);
   return {
     cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
-    store: meteredStore(tracing?.store(store) ?? store, {
-      metrics,
-      clock,
-      settleMs: rules.settleMs,
-    }),
+    store: watchedStore(store, tracing === null ? [meter] : [tracing.store, meter]),
     evidence: tracing?.evidence(evidence) ?? evidence,
     clock,
     rules,

@@ -1,13 +1,9 @@
 import type { Phase, State } from "../core/state.ts";
-import type {
-  ClaimAnswer,
-  Held,
-  ReinstallStore,
-  StepClaim,
-} from "../steps/ports/reinstall-store.ts";
+import type { ClaimAnswer, Held, StepClaim } from "../steps/ports/reinstall-store.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { StepOutcome } from "../contract/labels.ts";
 import type { Metrics } from "./metrics.ts";
+import type { StoreWatch } from "./watched-store.ts";
 
 /** What a claimed step began with, to be measured when it is saved. */
 interface Begun {
@@ -17,6 +13,7 @@ interface Begun {
   readonly enteredMs: number;
 }
 
+/** Where it counts, and by which clock. */
 export interface MeteredStoreDeps {
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -24,11 +21,8 @@ export interface MeteredStoreDeps {
   readonly settleMs: number;
 }
 
-/** The store as it is, counting steps, phases and attempts by what is claimed and saved. */
-export function meteredStore(
-  store: ReinstallStore,
-  { metrics, clock, settleMs }: MeteredStoreDeps,
-): ReinstallStore {
+/** Counts steps, phases and attempts by what is claimed and saved. */
+export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): StoreWatch {
   // Keyed by the claim itself: a step that is never saved is forgotten with it.
   const begun = new WeakMap<StepClaim, Begun>();
   const epochs = new Map<string, string>();
@@ -45,9 +39,8 @@ export function meteredStore(
     if (leaves) metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
   }
 
-  function noticeHold<A extends { readonly kind: string } | Held>(answer: A): A {
+  function noticeHold(answer: { readonly kind: string } | Held): void {
     if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, "wait");
-    return answer;
   }
 
   function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {
@@ -58,54 +51,40 @@ export function meteredStore(
   }
 
   return {
-    ...store,
-    async admit(order, delivery) {
-      const answer = await store.admit(order, delivery);
-      if (answer.kind === "claimed") {
-        noticeEpoch(order.projectId, answer.claim, false);
-        begin(answer.claim, "admit", order.receivedAtMs);
-        noticeHold(answer.lock);
-      } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
-      else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
-      return answer;
-    },
-    async claim(envelope, delivery) {
-      const answer = await store.claim(envelope, delivery);
-      const { phase } = envelope.state;
-      if (answer.kind === "claimed") {
-        noticeEpoch(envelope.order.projectId, answer.claim, answer.restored === "absent");
-        begin(answer.claim, phase, enteredMs(envelope.state, settleMs));
-      } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
-      return answer;
-    },
-    async hop(envelope, delivery) {
-      const answer = await store.hop(envelope, delivery);
-      if (answer.kind !== "waits") {
-        metrics.stepEnded(envelope.state.phase, unclaimed(answer.kind), 0);
-      }
-      return answer;
-    },
-    async acquire(order, claim) {
-      return noticeHold(await store.acquire(order, claim));
-    },
-    async mayStop(order, claim) {
-      return noticeHold(await store.mayStop(order, claim));
-    },
-    async recordIntent(order, claim, intent) {
-      const answer = noticeHold(await store.recordIntent(order, claim, intent));
-      if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();
-      return answer;
-    },
-    async save(step) {
-      const answer = await store.save(step);
-      const from = begun.get(step.claim)?.phase;
-      end(step.claim, stored(answer.kind, "next"), from !== step.state.phase);
-      return answer;
-    },
-    async finish(step) {
-      const answer = await store.finish(step);
-      end(step.claim, stored(answer.kind, "final"), answer.kind === "finished");
-      return answer;
+    seen: {
+      admit(answer, order) {
+        if (answer.kind === "claimed") {
+          noticeEpoch(order.projectId, answer.claim, false);
+          begin(answer.claim, "admit", order.receivedAtMs);
+          noticeHold(answer.lock);
+        } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
+        else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
+      },
+      claim(answer, envelope) {
+        const { phase } = envelope.state;
+        if (answer.kind === "claimed") {
+          noticeEpoch(envelope.order.projectId, answer.claim, answer.restored === "absent");
+          begin(answer.claim, phase, enteredMs(envelope.state, settleMs));
+        } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
+      },
+      hop(answer, envelope) {
+        if (answer.kind !== "waits") {
+          metrics.stepEnded(envelope.state.phase, unclaimed(answer.kind), 0);
+        }
+      },
+      acquire: noticeHold,
+      mayStop: noticeHold,
+      recordIntent(answer, _order, _claim, intent) {
+        noticeHold(answer);
+        if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();
+      },
+      save(answer, step) {
+        const from = begun.get(step.claim)?.phase;
+        end(step.claim, stored(answer.kind, "next"), from !== step.state.phase);
+      },
+      finish(answer, step) {
+        end(step.claim, stored(answer.kind, "final"), answer.kind === "finished");
+      },
     },
   };
 }

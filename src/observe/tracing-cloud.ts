@@ -1,8 +1,8 @@
+import { type Attributes, type Span, SpanKind } from "@opentelemetry/api";
 import type { Operation, RequestOutcome } from "../contract/labels.ts";
 import type { CloudApi, SignedReinstall } from "../steps/ports/cloud-api.ts";
 import type { Refusal, Unavailable } from "../core/observations.ts";
-import type { Attributes, Span, SpanStart } from "./tracing-spans.ts";
-import type { Tracer } from "./tracing-tracer.ts";
+import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
 
 /** What the steps are told of a call, as far as a span tells it. */
 type Answer = { readonly kind: string } & Partial<Unavailable> & {
@@ -16,7 +16,7 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
     operation: string,
     ask: () => Promise<T>,
   ): Promise<T> {
-    return tracer.within(callSpan(operation), async (span) => {
+    return tracer.within({ name: `cloud ${operation}` }, async (span) => {
       const answer = await ask();
       describe(span, answer);
       return answer;
@@ -46,19 +46,15 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
   };
 }
 
-function callSpan(operation: string): SpanStart {
-  return { name: `cloud ${operation}`, kind: "internal" };
-}
-
 function describe(span: Span | null, answer: Answer): void {
-  span?.set({
+  span?.setAttributes({
     "ecs.cloud.answer": answer.kind,
-    "ecs.cloud.code": answer.cloudCode ?? answer.refusal?.cloudCode,
+    "ecs.cloud.code": answer.cloudCode ?? answer.refusal?.cloudCode ?? undefined,
     "ecs.cloud.error_class": answer.refusal?.class,
     "ecs.waits_for": answer.waitsFor,
-    "ecs.job_id": answer.jobId,
+    "ecs.job_id": answer.jobId ?? undefined,
   });
-  if (FAILURES.has(answer.kind)) span?.fail(answer.kind);
+  if (FAILURES.has(answer.kind)) fail(span, answer.kind);
 }
 
 /** Answers that leave the steps without what they asked for. */
@@ -90,18 +86,18 @@ export function recordRequest(
   const method = ["stop", "reinstall", "token"].includes(operation) ? "POST" : "GET";
   const start: SpanStart = {
     name: `${method} ${operation}`,
-    kind: "client",
+    kind: SpanKind.CLIENT,
     attributes: {
       "http.request.method": method,
-      "http.response.status_code": httpStatus,
+      "http.response.status_code": httpStatus ?? undefined,
       ...serverOf(operation, endpoints),
       "ecs.cloud.operation": operation,
       "ecs.cloud.outcome": outcome,
-      "ecs.cloud.code": request.cloudCode,
+      "ecs.cloud.code": request.cloudCode ?? undefined,
     },
   };
   tracer.past(start, request.seconds * 1_000, (span) => {
-    if (outcome !== "ok") span.fail(httpStatus === null ? outcome : String(httpStatus));
+    if (outcome !== "ok") fail(span, httpStatus === null ? outcome : String(httpStatus));
   });
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
+import { type Attributes, type Link, type Span, SpanKind } from "@opentelemetry/api";
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
-import type { Attributes, Origin, Span, SpanStart } from "./tracing-spans.ts";
 import { parseTraceparent, traceHeaders } from "./tracing-traceparent.ts";
-import type { Tracer } from "./tracing-tracer.ts";
+import type { Origin, SpanStart, Tracer } from "./tracing-tracer.ts";
 
 /** A delivery, and what the broker knows of it besides. */
 export interface TracedDelivery extends Delivery {
@@ -27,7 +27,7 @@ export function tracedDelivery<D extends TracedDelivery>(
     const { queue } = delivery;
     const start: SpanStart = {
       name: `process ${queue}`,
-      kind: "consumer",
+      kind: SpanKind.CONSUMER,
       links: seen.links,
       attributes: {
         "messaging.system": "rabbitmq",
@@ -43,7 +43,7 @@ export function tracedDelivery<D extends TracedDelivery>(
     };
     return tracer.enter(start, seen.origin, async (span) => {
       const disposition = await take(seen.adopts ? adopted(delivery, span) : delivery);
-      span?.set({ "ecs.disposition": disposition });
+      span?.setAttribute("ecs.disposition", disposition);
       return disposition;
     });
   };
@@ -51,7 +51,7 @@ export function tracedDelivery<D extends TracedDelivery>(
 
 interface Seen {
   readonly origin: Origin;
-  readonly links: SpanStart["links"] & object;
+  readonly links: Link[];
   readonly attributes: Attributes;
   /** The emitter began no trace: this span does. */
   readonly adopts: boolean;
@@ -82,7 +82,7 @@ function seenOfStep({ body, headers }: TracedDelivery): Seen {
       parent === null
         ? { kind: "root", traceId: traceIdOf(head?.order.commandId) }
         : { kind: "within", parent },
-    links: before === null ? [] : [before],
+    links: before === null ? [] : [{ context: before }],
     attributes: {
       "ecs.command_id": head?.order.commandId,
       "ecs.project_id": head?.order.projectId,
@@ -128,7 +128,7 @@ function traceIdOf(commandId: string | undefined): string | null {
 /** The delivery as if its emitter had begun our trace. */
 function adopted<D extends TracedDelivery>(delivery: D, span: Span | null): D {
   if (span === null) return delivery;
-  return { ...delivery, headers: { ...delivery.headers, ...traceHeaders(span.context) } };
+  return { ...delivery, headers: { ...delivery.headers, ...traceHeaders(span.spanContext()) } };
 }
 
 function jsonOf(body: Buffer): unknown {

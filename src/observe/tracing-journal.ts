@@ -6,7 +6,7 @@ export function tracedJournal(journal: Journal, tracer: Tracer): Journal {
   return {
     ...journal,
     moved(order, from, to, events) {
-      tracer.delivery()?.set({
+      tracer.delivery()?.setAttributes({
         "ecs.outcome": "moved",
         "ecs.next_phase": to,
         "ecs.events": events.map(({ data }) => data.event),
@@ -15,7 +15,7 @@ export function tracedJournal(journal: Journal, tracer: Tracer): Journal {
     },
     ended(from, outcome, observedAtMs) {
       const { command_id, event } = outcome.event.data;
-      tracer.delivery()?.set({
+      tracer.delivery()?.setAttributes({
         "ecs.command_id": command_id,
         "ecs.outcome": event,
         "ecs.events": [event],
@@ -23,11 +23,11 @@ export function tracedJournal(journal: Journal, tracer: Tracer): Journal {
       journal.ended(from, outcome, observedAtMs);
     },
     dropped(commandId, phase, why) {
-      tracer.delivery()?.set({ "ecs.outcome": "dropped", "ecs.why": why });
+      tracer.delivery()?.setAttributes({ "ecs.outcome": "dropped", "ecs.why": why });
       journal.dropped(commandId, phase, why);
     },
     deferred(commandId, phase, why, delayMs) {
-      tracer.delivery()?.set({
+      tracer.delivery()?.setAttributes({
         "ecs.outcome": "deferred",
         "ecs.why": why,
         "ecs.delay_ms": delayMs,

@@ -1,14 +1,5 @@
 import { hostname } from "node:os";
-import {
-  type Context,
-  createTraceState,
-  type Attributes as OtelAttributes,
-  type SpanContext as OtelContext,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
@@ -21,11 +12,11 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { TracingSettings } from "./tracing.ts";
-import type { Attributes, Origin, SpanContext, SpanRecorder } from "./tracing-spans.ts";
+import type { SpanRecorder } from "./tracing-tracer.ts";
 
 /*
- * The only file that knows OpenTelemetry, and it is loaded only when there is a collector. Nothing is registered
- * globally: who is whose parent is said with each span.
+ * The only file that knows the SDK of OpenTelemetry, and it is loaded only when there is a collector. Nothing is
+ * registered globally: who is whose parent is said with each span.
  */
 
 /** Records spans and sends them, in the background, to the collector. */
@@ -54,6 +45,7 @@ export function createOtlpRecorder(
   );
 }
 
+/** What became of one batch of spans. */
 export type ExportResult =
   | { readonly kind: "exported"; readonly spans: number }
   | { readonly kind: "lost"; readonly spans: number; readonly detail: string };
@@ -65,6 +57,7 @@ const MAX_BATCH = 512;
 /** Ids are at most 128 characters, routing keys 255. */
 const MAX_VALUE_CHARACTERS = 256;
 
+/** Records spans with the given processor. */
 export function createRecorder(
   settings: Pick<TracingSettings, "serviceName" | "resourceAttributes" | "sampleRatio" | "version">,
   processor: SpanProcessor,
@@ -94,62 +87,14 @@ export function createRecorder(
   const tracer = provider.getTracer("ecs-reinstall-worker", settings.version);
 
   return {
-    begin(start, origin, startedAtMs) {
-      chosenTraceId = origin.kind === "root" ? origin.traceId : null;
-      const span = tracer.startSpan(
-        start.name,
-        {
-          kind: KINDS[start.kind],
-          attributes: known(start.attributes ?? {}),
-          links: (start.links ?? []).map((context) => ({ context: toOtel(context) })),
-          ...(startedAtMs === undefined ? {} : { startTime: new Date(startedAtMs) }),
-        },
-        contextOf(origin),
-      );
-      return {
-        context: fromOtel(span.spanContext()),
-        set: (attributes) => void span.setAttributes(known(attributes)),
-        fail(type) {
-          span.setAttribute("error.type", type);
-          span.setStatus({ code: SpanStatusCode.ERROR });
-        },
-        end: () => (startedAtMs === undefined ? span.end() : span.end(new Date())),
-      };
+    begin({ name, ...options }, origin) {
+      const isRoot = origin.kind === "root";
+      chosenTraceId = isRoot ? origin.traceId : null;
+      const context = isRoot ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, origin.parent);
+      return tracer.startSpan(name, options, context);
     },
     shutdown: () => provider.shutdown(),
   };
-}
-
-const KINDS = {
-  internal: SpanKind.INTERNAL,
-  client: SpanKind.CLIENT,
-  producer: SpanKind.PRODUCER,
-  consumer: SpanKind.CONSUMER,
-} as const;
-
-function contextOf(origin: Origin): Context {
-  return origin.kind === "root"
-    ? ROOT_CONTEXT
-    : trace.setSpanContext(ROOT_CONTEXT, toOtel(origin.parent));
-}
-
-function toOtel({ traceId, spanId, flags, tracestate }: SpanContext): OtelContext {
-  return {
-    traceId,
-    spanId,
-    traceFlags: flags,
-    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
-  };
-}
-
-function fromOtel({ traceId, spanId, traceFlags, traceState }: OtelContext): SpanContext {
-  const tracestate = traceState?.serialize();
-  return { traceId, spanId, flags: traceFlags, ...(tracestate ? { tracestate } : {}) };
-}
-
-function known(attributes: Attributes): OtelAttributes {
-  const entries = Object.entries(attributes).filter(([, value]) => value != null);
-  return Object.fromEntries(entries) as OtelAttributes;
 }
 
 /** `ExportResultCode` of @opentelemetry/core, which is no dependency of ours. */

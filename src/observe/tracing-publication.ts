@@ -1,7 +1,7 @@
+import { type Attributes, type Span, type SpanContext, SpanKind } from "@opentelemetry/api";
 import type { Outgoing } from "../steps/ports/outlet.ts";
-import type { Attributes, Span, SpanContext, SpanStart } from "./tracing-spans.ts";
 import { parseTraceparent, traceHeaders } from "./tracing-traceparent.ts";
-import type { Tracer } from "./tracing-tracer.ts";
+import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
 
 /** A message on its way to the broker, as far as a span tells it. */
 export interface TracedPublication {
@@ -29,8 +29,8 @@ export function tracedPublication<P extends TracedPublication, O extends string>
     const outcome = await send(
       span === null || message.kind !== "step" ? publication : stamped(publication, span),
     );
-    span?.set({ "ecs.publish.outcome": outcome });
-    if (outcome !== "confirmed") span?.fail(outcome);
+    span?.setAttribute("ecs.publish.outcome", outcome);
+    if (outcome !== "confirmed") fail(span, outcome);
     return outcome;
   };
   const parent = tracer.delivery() === null ? parentOf(message) : null;
@@ -64,7 +64,7 @@ function startOf(
   const shown = message.kind === "reply" ? "reply" : exchange === "" ? routingKey : exchange;
   return {
     name: `send ${shown}`,
-    kind: "producer",
+    kind: SpanKind.PRODUCER,
     attributes: {
       "messaging.system": "rabbitmq",
       "messaging.operation.name": "send",
@@ -92,8 +92,8 @@ function detailsOf(message: TracedMessage): Attributes {
   }
 }
 
-function stamped<P extends TracedPublication>(publication: P, { context }: Span): P {
+function stamped<P extends TracedPublication>(publication: P, span: Span): P {
   const { properties } = publication;
-  const headers = { ...properties.headers, ...traceHeaders(context) };
+  const headers = { ...properties.headers, ...traceHeaders(span.spanContext()) };
   return { ...publication, properties: { ...properties, headers } };
 }

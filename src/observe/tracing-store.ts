@@ -1,59 +1,56 @@
+import { SpanKind } from "@opentelemetry/api";
 import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
-import type { ReinstallStore } from "../steps/ports/reinstall-store.ts";
-import type { SpanStart } from "./tracing-spans.ts";
-import type { Tracer } from "./tracing-tracer.ts";
+import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
+import type { StoreCall, StoreWatch } from "./watched-store.ts";
+
+/** The script behind each question to the store, as spans name it. */
+const SCRIPTS = {
+  admit: "admit",
+  refuse: "refuse",
+  claim: "claim",
+  hop: "hop",
+  acquire: "acquire",
+  mayStop: "may-stop",
+  takeAttempt: "take-attempt",
+  recordIntent: "intent",
+  save: "save",
+  finish: "finish",
+  told: "told",
+  outcomeOf: "outcome-of",
+} as const satisfies Record<StoreCall, string>;
 
 /** A span for each script that the store runs, with the kind of its answer; the claim tells the delivery its attempt. */
-export function tracedStore(store: ReinstallStore, tracer: Tracer): ReinstallStore {
-  function asked<T extends { readonly kind: string }>(
-    script: string,
-    ask: () => Promise<T>,
-  ): Promise<T> {
-    return tracer.within(scriptSpan(script), async (span) => {
-      const answer = await ask();
-      span?.set({ "ecs.store.answer": answer.kind });
-      if (answer.kind === "away" || answer.kind === "corrupt") span?.fail(answer.kind);
-      return answer;
-    });
-  }
-
+export function storeTracing(tracer: Tracer): StoreWatch {
   return {
-    ...store,
-    admit: (...args) => asked("admit", () => store.admit(...args)),
-    refuse: (...args) => asked("refuse", () => store.refuse(...args)),
-    async claim(...args) {
-      const answer = await asked("claim", () => store.claim(...args));
-      if (answer.kind === "claimed") {
-        tracer.delivery()?.set({
-          "ecs.taken_over": answer.takenOver,
-          "ecs.restored": answer.restored,
-        });
-      }
-      return answer;
+    around: (call, ask) =>
+      tracer.within(scriptSpan(SCRIPTS[call]), async (span) => {
+        const answer = await ask();
+        const { kind } = (answer ?? {}) as { readonly kind?: string };
+        span?.setAttributes({ "ecs.store.answer": kind });
+        if (kind === "away" || kind === "corrupt") fail(span, kind);
+        return answer;
+      }),
+    seen: {
+      claim(answer) {
+        if (answer.kind !== "claimed") return;
+        const { takenOver, restored } = answer;
+        tracer.delivery()?.setAttributes({ "ecs.taken_over": takenOver, "ecs.restored": restored });
+      },
+      takeAttempt(answer) {
+        if (answer.kind === "taken") tracer.delivery()?.setAttribute("ecs.attempt", answer.attempt);
+      },
     },
-    hop: (...args) => asked("hop", () => store.hop(...args)),
-    acquire: (...args) => asked("acquire", () => store.acquire(...args)),
-    async takeAttempt(...args) {
-      const answer = await asked("take-attempt", () => store.takeAttempt(...args));
-      if (answer.kind === "taken") tracer.delivery()?.set({ "ecs.attempt": answer.attempt });
-      return answer;
-    },
-    mayStop: (...args) => asked("may-stop", () => store.mayStop(...args)),
-    recordIntent: (...args) => asked("intent", () => store.recordIntent(...args)),
-    save: (...args) => asked("save", () => store.save(...args)),
-    finish: (...args) => asked("finish", () => store.finish(...args)),
-    told: (...args) => tracer.within(scriptSpan("told"), () => store.told(...args)),
-    outcomeOf: (...args) => asked("outcome-of", () => store.outcomeOf(...args)),
   };
 }
 
+/** The evidence as it is, with a span for each question. */
 export function tracedEvidence(evidence: DiskEvidence, tracer: Tracer): DiskEvidence {
   return {
     ...evidence,
     trust: (volumeType) =>
       tracer.within(scriptSpan("evidence-trust"), async (span) => {
         const trust = await evidence.trust(volumeType);
-        span?.set({ "ecs.store.answer": trust });
+        span?.setAttribute("ecs.store.answer", trust);
         return trust;
       }),
     count: (...args) => tracer.within(scriptSpan("evidence-count"), () => evidence.count(...args)),
@@ -63,7 +60,7 @@ export function tracedEvidence(evidence: DiskEvidence, tracer: Tracer): DiskEvid
 function scriptSpan(script: string): SpanStart {
   return {
     name: `redis ${script}`,
-    kind: "client",
+    kind: SpanKind.CLIENT,
     attributes: { "db.system.name": "redis", "db.operation.name": script },
   };
 }

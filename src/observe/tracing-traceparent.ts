@@ -1,4 +1,8 @@
-import type { SpanContext } from "./tracing-spans.ts";
+import { createTraceState, type SpanContext, TraceFlags } from "@opentelemetry/api";
+
+/*
+ * Own code: OpenTelemetry's propagator is in a package that is no dependency of ours, and keeps flags that we do not know.
+ */
 
 /** `00-<trace id>-<span id>-<flags>`; later versions may say more after it (W3C Trace Context §3.2). */
 const TRACEPARENT =
@@ -12,16 +16,17 @@ export function parseTraceparent(traceparent: unknown, tracestate?: unknown): Sp
   return {
     traceId,
     spanId,
-    flags: Number.parseInt(flags, 16) & SAMPLED,
-    ...(typeof tracestate === "string" && tracestate !== "" ? { tracestate } : {}),
+    // The one flag that means the same in every version.
+    traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED,
+    ...(typeof tracestate === "string" && tracestate !== ""
+      ? { traceState: createTraceState(tracestate) }
+      : {}),
   };
 }
 
 /** The headers that carry a span's context with a message. */
-export function traceHeaders({ traceId, spanId, flags, tracestate }: SpanContext) {
-  const traceparent = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, "0")}`;
-  return { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
+export function traceHeaders({ traceId, spanId, traceFlags, traceState }: SpanContext) {
+  const traceparent = `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+  const tracestate = traceState?.serialize();
+  return { traceparent, ...(tracestate ? { tracestate } : {}) };
 }
-
-/** The one flag that means the same in every version. */
-const SAMPLED = 1;

@@ -1,14 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CloudApi } from "../steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
 import type { Disposition } from "../steps/ports/outlet.ts";
 import type { Journal } from "../steps/ports/journal.ts";
-import type { ReinstallStore } from "../steps/ports/reinstall-store.ts";
 import {
   type CloudEndpoints,
   recordRequest,
   type TracedRequest,
   tracedCloud,
 } from "./tracing-cloud.ts";
+import type { ExportResult } from "./tracing-opentelemetry.ts";
 import { type TracedDelivery, tracedDelivery } from "./tracing-delivery.ts";
 import { tracedJournal } from "./tracing-journal.ts";
 import {
@@ -16,10 +17,11 @@ import {
   type TracedPublication,
   tracedPublication,
 } from "./tracing-publication.ts";
-import type { SpanRecorder } from "./tracing-spans.ts";
-import { tracedEvidence, tracedStore } from "./tracing-store.ts";
-import { createTracer } from "./tracing-tracer.ts";
+import { storeTracing, tracedEvidence } from "./tracing-store.ts";
+import { createTracer, type SpanRecorder } from "./tracing-tracer.ts";
+import type { StoreWatch } from "./watched-store.ts";
 
+/** Where traces go, and what they say of this worker. */
 export interface TracingSettings {
   /** Base URL of the collector, without a closing slash. */
   readonly endpoint: string;
@@ -32,6 +34,7 @@ export interface TracingSettings {
   readonly version: string;
 }
 
+/** What tracing asks of who puts it together. */
 export interface TracingOptions {
   /** AMQP `type` of internal messages. */
   readonly stepType: string;
@@ -57,7 +60,8 @@ export interface Tracing {
   cloud(cloud: CloudApi): CloudApi;
   /** One request of the cloud's adapter is over. */
   cloudRequest(request: TracedRequest): void;
-  store(store: ReinstallStore): ReinstallStore;
+  /** Looks on while the store is asked. */
+  readonly store: StoreWatch;
   evidence(evidence: DiskEvidence): DiskEvidence;
   journal(journal: Journal): Journal;
   /** Publishes one message. */
@@ -96,7 +100,7 @@ export function createTracing(
     delivery: (take) => tracedDelivery(tracer, stepType, take),
     cloud: (cloud) => tracedCloud(cloud, tracer),
     cloudRequest: (request) => recordRequest(tracer, request, endpoints),
-    store: (store) => tracedStore(store, tracer),
+    store: storeTracing(tracer),
     evidence: (evidence) => tracedEvidence(evidence, tracer),
     journal: (journal) => tracedJournal(journal, tracer),
     publication: (message, publication, send) =>
@@ -112,11 +116,7 @@ export function createExportWatch(
   let lost = 0;
   let toldAtMs = Number.NEGATIVE_INFINITY;
   let failing = false;
-  return (
-    result:
-      | { readonly kind: "exported"; readonly spans: number }
-      | { readonly kind: "lost"; readonly spans: number; readonly detail: string },
-  ): void => {
+  return (result: ExportResult): void => {
     if (result.kind === "exported") {
       if (failing) onProblem("traces are exported again", { lost });
       [failing, lost] = [false, 0];
@@ -135,14 +135,10 @@ const FLUSH_MS = 1_000;
 const TELL_EVERY_MS = 60_000;
 
 /** Resolves when it has ended, in whichever way, or when the time is over. */
-function within(ending: Promise<void>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void ending
-      .catch(() => undefined)
-      .finally(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-  });
+async function within(ending: Promise<void>, ms: number): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal });
+  await Promise.race([ending, late]).catch(() => undefined);
+  timer.abort();
+  await late.catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { meteredStore } from "../../../src/observe/metered-store.ts";
+import { storeMeter } from "../../../src/observe/metered-store.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
+import { watchedStore } from "../../../src/observe/watched-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import type { State } from "../../../src/core/state.ts";
 import {
@@ -21,11 +22,8 @@ const OUTCOME = { event: finalEvent("succeeded"), reply: null, dead: null };
 function build() {
   const world = createWorld();
   const metrics = createMetrics({ version: "1", processMetrics: false });
-  const store = meteredStore(world.deps.store, {
-    metrics,
-    clock: world.clock,
-    settleMs: SETTLE_MS,
-  });
+  const meter = storeMeter({ metrics, clock: world.clock, settleMs: SETTLE_MS });
+  const store = watchedStore(world.deps.store, [meter]);
   const value = async (series: string) => {
     const line = (await metrics.page()).split("\n").find((one) => one.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.split(" ")[1]);

@@ -12,8 +12,8 @@ describe("a traceparent", () => {
     [`00-${TRACE}-${SPAN}-03`, 1],
     // A later version may say more.
     [`cc-${TRACE}-${SPAN}-01-what-comes`, 1],
-  ])("%s is read", (text, flags) => {
-    expect(parseTraceparent(text)).toEqual({ traceId: TRACE, spanId: SPAN, flags });
+  ])("%s is read", (text, traceFlags) => {
+    expect(parseTraceparent(text)).toEqual({ traceId: TRACE, spanId: SPAN, traceFlags });
   });
 
   it.each([

@@ -11,7 +11,8 @@ import {
 import type { TracedDelivery } from "../../../src/observe/tracing-delivery.ts";
 import { createRecorder } from "../../../src/observe/tracing-opentelemetry.ts";
 import type { TracedPublication } from "../../../src/observe/tracing-publication.ts";
-import type { SpanRecorder } from "../../../src/observe/tracing-spans.ts";
+import type { SpanRecorder } from "../../../src/observe/tracing-tracer.ts";
+import { watchedStore } from "../../../src/observe/watched-store.ts";
 import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
@@ -318,7 +319,7 @@ describe("the ports", () => {
   } as unknown as ReinstallStore;
 
   it("of the store have a span for each script, with the kind of its answer", async () => {
-    const traced = tracing.store(store);
+    const traced = watchedStore(store, [tracing.store]);
     const any = {} as never;
     await inStep(async () => {
       expect(await traced.claim(any, any)).toEqual(await store.claim(any, any));
@@ -342,7 +343,9 @@ describe("the ports", () => {
   });
 
   it("answer the same outside of a delivery, without a span", async () => {
-    expect(await tracing.store(store).save({} as never)).toEqual({ kind: "fenced" });
+    expect(await watchedStore(store, [tracing.store]).save({} as never)).toEqual({
+      kind: "fenced",
+    });
     expect(spans()).toEqual([]);
   });
 
