@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ownFolder } from "../../../src/config/sources.ts";
+
+const ROOT = join(ownFolder(), "..");
+
+/** Words that had two meanings, or that a reader had to guess, and what to write instead. */
+const RETIRED: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:tell|tells|told|telling)\b/i, "publish, say, show, inform, distinguish"],
+  [/\bcame\b/i, "arrived, was delivered"],
+  [/\b(?:bury|buries|buried)\b/i, "give up, end"],
+  [/\bdesks?\b/i, "operator commands"],
+  [/\bdoors?\b/i, "where a message enters: name it"],
+  [/\bbells?\b/i, "signal"],
+  [/\bdoubt(?:s|ed|ing|ful|less)?\b/i, "may have run, unknown, not certain"],
+  [/\b(?:put|puts|putting) (?:\w+ )?aside\b/i, "defer, deferred"],
+  [/\bweather\b/i, "a failure that can be expected"],
+  [/\b(?:mend|mends|mended|mending)\b/i, "correct, repair"],
+  [/\bwish(?:es)?\b/i, "order, command with the same content"],
+  [/\banew\b/i, "again"],
+  [/\bhammer(?:s|ed|ing)?\b/i, "send too many requests"],
+];
+
+/** Names of the code, as they are, which a page may quote: a mutant of the simulation, and any path of a file. */
+const QUOTED = /`doubt-forgotten`|`(?:src|test)\/[\w./-]+`/g;
+
+const PAGES = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "helm/ecs-reinstall-worker/README.md",
+  "helm/ecs-reinstall-worker/files/alerts.yaml",
+  "helm/ecs-reinstall-worker/files/dashboard.json",
+  "config/default.yaml",
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => join("docs", file)),
+];
+
+/** The lines of a text that use a retired word, each with the word and what to write instead. */
+function retiredIn(text: string): readonly string[] {
+  return text.split("\n").flatMap((line, index) => {
+    const plain = line.replaceAll(QUOTED, "");
+    return RETIRED.flatMap(([pattern, instead]) => {
+      const word = pattern.exec(plain)?.[0];
+      return word === undefined
+        ? []
+        : [`line ${index + 1}: "${word}" (write: ${instead}): ${line}`];
+    });
+  });
+}
+
+describe("the pages", () => {
+  it.each(PAGES)("%s uses no retired word", (page) => {
+    const text = readFileSync(join(ROOT, page), "utf8");
+    // The page of faults names tests by their titles, which are the code's.
+    const own = page === join("docs", "faults.md") ? text.replaceAll(/"[^"\n]*"/g, '""') : text;
+    expect(retiredIn(own)).toEqual([]);
+  });
+
+  it("CHANGELOG.md uses no retired word for what is not released yet", () => {
+    const text = readFileSync(join(ROOT, "CHANGELOG.md"), "utf8");
+    const unreleased = /^## Unreleased\n([^]*?)(?=^## |(?![^]))/m.exec(text)?.[1] ?? "";
+    expect(unreleased).not.toBe("");
+    expect(retiredIn(unreleased)).toEqual([]);
+  });
+
+  it.each([
+    "The event is told twice.",
+    "Each copy came late.",
+    "A command in doubt waits.",
+    "It is put aside.",
+    "The worker puts it aside.",
+    "Bury the step.",
+  ])("a retired word is found: %s", (line) => {
+    expect(retiredIn(line)).toHaveLength(1);
+  });
+
+  it.each(["The mutant `doubt-forgotten` is caught.", "An outcome, an income, an indoor plant."])(
+    "another word is not: %s",
+    (line) => {
+      expect(retiredIn(line)).toEqual([]);
+    },
+  );
+});
