@@ -6,7 +6,7 @@ const ROUTING_KEY = "reinstall";
 /** Who owns the key pairs. */
 const USER_ID = "7e25b1da389f4697a79df3a0e5bd494e";
 
-export interface Letter {
+interface Letter {
   readonly commandId: string;
   readonly serverId: string | null;
   readonly message: Message;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 
 /** The broker did not answer in time; what was asked may have happened. */
-export class NoAnswerError extends Error {
+class NoAnswerError extends Error {
   override readonly name = "NoAnswerError";
 }
 

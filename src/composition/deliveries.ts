@@ -71,7 +71,11 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
 
 type Route = (delivery: PlainDelivery) => Promise<Disposition>;
 
-/** Which of the worker's methods takes a delivery of each queue: its type and headers say. */
+/**
+ * Which of the worker's methods takes a delivery of each queue: its type and headers say.
+ *
+ * @internal
+ */
 export function routesOf(
   worker: Worker,
   commandsQueue: string,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Progress events that more may follow (contract §3). */
-export const PROGRESS_EVENTS = [
+const PROGRESS_EVENTS = [
   "accepted",
   "waiting",
   "stopping",
@@ -24,7 +24,6 @@ export const FINAL_EVENTS = [
 
 export const EventName = z.enum([...PROGRESS_EVENTS, ...FINAL_EVENTS, "duplicate"]);
 export type EventName = z.infer<typeof EventName>;
-export type ProgressEventName = (typeof PROGRESS_EVENTS)[number];
 export type FinalEventName = (typeof FINAL_EVENTS)[number];
 
 /** What a waiting command waits for: a state of the world, or a brake by its name. */

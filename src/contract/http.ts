@@ -33,7 +33,7 @@ export interface CommandStatus {
 }
 
 /** What holds a server (contract §4). */
-export interface ServerLock {
+interface ServerLock {
   readonly owner: string;
   /** Fencing number. */
   readonly token: number;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** `user_data` may hold at most this many bytes before encoding (ECS API notes §1.2: "32 KB", read as 32 768). */
-export const MAX_USER_DATA_BYTES = 32_768;
+const MAX_USER_DATA_BYTES = 32_768;
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const BASE64_RULE = "must be standard base64 with padding and without line breaks";

@@ -238,7 +238,11 @@ export function towardsStopped(
     : towardsPrepare(body, tries, server, nowMs);
 }
 
-/** Stop it first. The event follows when the stop is really asked for. */
+/**
+ * Stop it first. The event follows when the stop is really asked for.
+ *
+ * @internal
+ */
 export function towardsPrepare(
   body: OsReinstall,
   tries: Tries,
@@ -250,7 +254,11 @@ export function towardsPrepare(
   return next({ phase: "prepare", body, tries, before, sinceMs: nowMs }, 0);
 }
 
-/** What the server was before anything was done to it; undefined without a system disk. */
+/**
+ * What the server was before anything was done to it; undefined without a system disk.
+ *
+ * @internal
+ */
 export function beforeOf(server: ServerView, nowMs: number): Before | undefined {
   if (server.systemDiskId === null) return undefined;
   return {

@@ -125,7 +125,11 @@ export function afterSubmission(
   }
 }
 
-/** A job id is known: the cloud has taken it. `announced` false: `submitted` is still to be told. */
+/**
+ * A job id is known: the cloud has taken it. `announced` false: `submitted` is still to be told.
+ *
+ * @internal
+ */
 export function afterAcceptance(
   current: In<"submit">,
   jobId: JobId,

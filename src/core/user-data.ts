@@ -21,7 +21,11 @@ export interface UserDataProblem {
   readonly message: string;
 }
 
-/** Null: what runs at the first start of that system takes it. */
+/**
+ * Null: what runs at the first start of that system takes it.
+ *
+ * @internal
+ */
 export type UserDataVerdict = Readonly<Record<OsType, UserDataProblem | null>>;
 
 export const USER_DATA_PATH = "os-reinstall.metadata.user_data";
@@ -32,6 +36,8 @@ export const USER_DATA_PATH = "os-reinstall.metadata.user_data";
  *
  * Sources, read in November 2026: cloud-init `handlers/__init__.py` (`INCLUSION_TYPES_MAP`, `type_from_starts_with`) and
  * `user_data.py` (`convert_string`); cloudbase-init `plugins/common/userdata.py` and `userdatautils.py` (`_SCRIPTS`).
+ *
+ * @internal
  */
 export function judgeUserData(base64: string): UserDataVerdict {
   const unpacked = unpack(Buffer.from(base64, "base64"));

@@ -16,7 +16,7 @@ import { type Census, OPEN_PHASES } from "../core/census.ts";
 import { counter, gauge, type InstrumentsOf } from "./instruments.ts";
 
 /** What is known from Redis alone, by what is asked together. */
-export type StoreGauges = "store" | "overdue" | "budget" | "redis-clock";
+type StoreGauges = "store" | "overdue" | "budget" | "redis-clock";
 
 /** Their names, labels and help. */
 export const STORE_METRICS = {

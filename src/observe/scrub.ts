@@ -1,7 +1,7 @@
 /** Gives a secret as it is now (src/config/secret.ts). */
 export type SecretSource = () => string;
 
-export const CENSORED = "[redacted]";
+const CENSORED = "[redacted]";
 
 /** Shorter values are no secrets worth the name, and replacing them would shred ordinary words. */
 const MIN_SECRET_CHARS = 4;

@@ -57,7 +57,11 @@ const MAX_BATCH = 512;
 /** Ids are at most 128 characters, routing keys 255. */
 const MAX_VALUE_CHARACTERS = 256;
 
-/** Records spans with the given processor. */
+/**
+ * Records spans with the given processor.
+ *
+ * @internal
+ */
 export function createRecorder(
   settings: Pick<TracingSettings, "serviceName" | "resourceAttributes" | "sampleRatio" | "version">,
   processor: SpanProcessor,

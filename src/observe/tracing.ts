@@ -108,7 +108,11 @@ export function createTracing(
   };
 }
 
-/** The first loss is told at once, then the sum of them every minute, then that it works again. */
+/**
+ * The first loss is told at once, then the sum of them every minute, then that it works again.
+ *
+ * @internal
+ */
 export function createExportWatch(
   onProblem: TracingOptions["onProblem"],
   nowMs: () => number = () => performance.now(),

@@ -4,7 +4,7 @@ import type { WireRequest } from "./signature.ts";
 import type { TokenVerdict } from "./token-access.ts";
 
 /** Who calls: which projects the credentials are good for. */
-export interface Caller {
+interface Caller {
   mayUse(projectId: string): boolean;
 }
 

@@ -10,6 +10,7 @@ export function catalogueEntry(code: string): CatalogueEntry | undefined {
   return found === undefined ? undefined : { status: found[0], message: found[1] };
 }
 
+/** @internal */
 export function knownCodes(): readonly string[] {
   return Object.keys(CATALOGUE);
 }

@@ -23,7 +23,7 @@ const bytes = z.number().int().nonnegative();
 const fraction = z.number().min(0).max(1);
 
 /** What becomes of the operation that an accepted call starts. Fractions are of the job's duration. */
-export const runFaultSchema = z.strictObject({
+const runFaultSchema = z.strictObject({
   durationMs: ms.optional(),
   /** The operation ends badly at `atFraction` (default 0.5). */
   fail: z

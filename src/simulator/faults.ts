@@ -8,7 +8,7 @@ import {
 } from "./fault-schema.ts";
 
 /** A fault that is switched on, and how often it met a call. */
-export interface ActiveFault {
+interface ActiveFault {
   readonly id: string;
   readonly fault: Fault;
   /** Calls that matched `operation` and `serverId`. */

@@ -14,7 +14,7 @@ import {
 import { createStrikes } from "./strikes.ts";
 
 /** Why signatures were refused; each is counted by itself. `date`: too far from the cloud's clock, either way. */
-export const REFUSAL_REASONS = [
+const REFUSAL_REASONS = [
   "format",
   "unknown-key",
   "locked",

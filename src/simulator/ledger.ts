@@ -29,7 +29,7 @@ export interface ReinstallRequest {
   readonly overlapped: boolean;
 }
 
-export interface PowerRequest {
+interface PowerRequest {
   readonly kind: "stop-request" | "start-request";
   readonly at: number;
   readonly serverId: string;
@@ -40,7 +40,7 @@ export interface PowerRequest {
   readonly requestId: string;
 }
 
-export interface ReinstallFinished {
+interface ReinstallFinished {
   readonly kind: "reinstall-finished";
   readonly at: number;
   readonly serverId: string;
@@ -51,7 +51,7 @@ export interface ReinstallFinished {
   readonly diskId: string | null;
 }
 
-export interface PowerFinished {
+interface PowerFinished {
   readonly kind: "stop-finished" | "start-finished";
   readonly at: number;
   readonly serverId: string;
@@ -59,7 +59,7 @@ export interface PowerFinished {
   readonly succeeded: boolean;
 }
 
-export interface OutsideChange {
+interface OutsideChange {
   readonly kind: "outside-change";
   readonly at: number;
   readonly serverId: string;

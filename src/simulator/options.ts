@@ -54,7 +54,7 @@ export const credentialSchema = z.strictObject({
 });
 export type Credential = z.infer<typeof credentialSchema>;
 
-export const projectSchema = z.strictObject({ id: z.string().min(1), name: z.string().min(1) });
+const projectSchema = z.strictObject({ id: z.string().min(1), name: z.string().min(1) });
 
 export const optionsSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),

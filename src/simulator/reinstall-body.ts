@@ -3,7 +3,7 @@ import type { Refusal } from "./answers.ts";
 import type { Settings } from "./options.ts";
 
 /** What a valid body asks for, as far as the simulator cares; never its `user_data`. */
-export interface ReinstallWish {
+interface ReinstallWish {
   readonly stopsServer: boolean;
 }
 

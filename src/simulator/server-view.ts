@@ -1,6 +1,10 @@
 import type { ServerRecord, Volume } from "./server-record.ts";
 
-/** The status table of ECS API reference notes §3.3. */
+/**
+ * The status table of ECS API reference notes §3.3.
+ *
+ * @internal
+ */
 export function statusOf(vmState: string, taskState: string | null): string {
   const rows: readonly (readonly [vm: readonly string[], tasks: readonly unknown[], string])[] = [
     [["active", "stopped", "error"], REBUILDING, "REBUILD"],
@@ -54,7 +58,7 @@ export function serverNative(server: ServerRecord, microversion: number) {
 }
 
 /** `YYYY-MM-DDThh:mm:ssZ`. */
-export function secondsStamp(atMs: number): string {
+function secondsStamp(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }
 

@@ -7,7 +7,7 @@ import { loadAll } from "js-yaml";
 
 /** Root of the checkout. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const CHART = join(ROOT, "helm/ecs-reinstall-worker");
+const CHART = join(ROOT, "helm/ecs-reinstall-worker");
 
 const run = promisify(execFile);
 const LIMITS = { cwd: ROOT, maxBuffer: 64e6 };
@@ -27,7 +27,7 @@ export const CASES: readonly string[] = readdirSync(join(CHART, "ci")).map((file
   file.replace(/-values\.yaml$/, ""),
 );
 
-export const valuesFile = (name: string) => join(CHART, `ci/${name}-values.yaml`);
+const valuesFile = (name: string) => join(CHART, `ci/${name}-values.yaml`);
 
 /** `--set` in the form of `key=value`; `null` and numbers as Helm reads them. */
 export async function template(
@@ -94,7 +94,7 @@ export function only(all: readonly Document[], kind: string): Document {
 
 export const chartFile = (name: string) => readFileSync(join(CHART, name), "utf8");
 
-export interface Container {
+interface Container {
   readonly name: string;
   readonly image: string;
   readonly env: readonly { readonly name: string; readonly value?: string }[];

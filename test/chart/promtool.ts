@@ -21,7 +21,7 @@ export interface Release {
   readonly name: string;
   readonly namespace: string;
 }
-export const ECS: Release = { name: "ecs", namespace: "ops" };
+const ECS: Release = { name: "ecs", namespace: "ops" };
 
 /** The rules of one or more releases, as the chart renders them, in a folder of their own. */
 export async function createPromtool(releases: readonly Release[] = [ECS]) {

@@ -16,7 +16,7 @@ export const WORLD_FAULTS = [
 ] as const;
 
 /** Faults of one call. */
-export const CALL_FAULTS = [
+const CALL_FAULTS = [
   "store-lost-request",
   "store-lost-reply",
   "store-late",

@@ -18,11 +18,7 @@ export interface Observed {
 export type LeaderOf = (id: string) => string | undefined;
 
 /** Classes of `failed` that do not say that nothing was done. */
-export const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set([
-  "job-failed",
-  "server-broken",
-  "not-found",
-]);
+const MAY_HAVE_RUN: ReadonlySet<unknown> = new Set(["job-failed", "server-broken", "not-found"]);
 
 /**
  * A reinstall that failed before it touched the disk, and is over, was none: once somebody started the server again,

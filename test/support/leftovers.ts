@@ -19,7 +19,7 @@ export async function expectNoLeftovers(): Promise<void> {
 }
 
 /** What keeps this process alive and was opened by a test, plus every child process. */
-export function leftovers(): readonly string[] {
+function leftovers(): readonly string[] {
   return [
     ...process.getActiveResourcesInfo().filter((kind) => OURS.has(kind)),
     ...childProcesses(),

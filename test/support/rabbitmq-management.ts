@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-export interface QueueLength {
+interface QueueLength {
   readonly name: string;
   readonly vhost: string;
   readonly type: string;
@@ -17,7 +17,7 @@ export interface Vhost {
   remove(): Promise<void>;
 }
 
-export interface Permissions {
+interface Permissions {
   readonly user: string;
   readonly vhost?: string;
   readonly configure?: string;
@@ -42,7 +42,7 @@ export interface RabbitMqManagement {
   api(method: string, path: string, body?: unknown): Promise<unknown>;
 }
 
-export interface Definitions {
+interface Definitions {
   readonly queues: readonly Record<string, unknown>[];
   readonly exchanges: readonly Record<string, unknown>[];
   readonly bindings: readonly Record<string, unknown>[];

@@ -4,7 +4,7 @@ import { freePort } from "./free-port.ts";
 import { type PrivateRedis, type RedisOptions, startRedis } from "./redis.ts";
 
 /** A master of the cluster, and who takes its place. */
-export interface ClusterShard {
+interface ClusterShard {
   readonly master: PrivateRedis;
   readonly replicas: readonly PrivateRedis[];
 }

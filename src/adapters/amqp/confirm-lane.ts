@@ -8,6 +8,7 @@ export interface Publication {
   readonly properties: PublicationProperties;
 }
 
+/** @internal */
 export type PublicationProperties = Pick<
   Options.Publish,
   "contentType" | "contentEncoding" | "correlationId" | "replyTo" | "timestamp" | "type"

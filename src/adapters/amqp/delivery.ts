@@ -32,7 +32,7 @@ export interface RawMessage {
  * kept, enough to refuse it by; the rest would be held for as long as it is in hand, once for each message of the
  * prefetch, and once more for each copy that is put aside.
  */
-export const MAX_KEPT_BYTES = 1_048_576;
+const MAX_KEPT_BYTES = 1_048_576;
 
 export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;

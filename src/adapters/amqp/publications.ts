@@ -99,7 +99,11 @@ function againWith(
   });
 }
 
-/** The queue for a wait: 0 goes straight to work, else the smallest rung that is long enough, else the longest. */
+/**
+ * The queue for a wait: 0 goes straight to work, else the smallest rung that is long enough, else the longest.
+ *
+ * @internal
+ */
 export function rungFor({ names, delaysMs }: AmqpSettings, delayMs: number): string {
   if (delayMs <= 0 || delaysMs.length === 0) return names.workQueue;
   const rising = [...delaysMs].sort((a, b) => a - b);

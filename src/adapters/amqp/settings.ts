@@ -40,7 +40,7 @@ export interface AmqpManagement {
   readonly caPem?: () => string;
 }
 
-export interface AmqpTls {
+interface AmqpTls {
   readonly caPem?: string;
   readonly certPem?: string;
   readonly keyPem?: string;

@@ -1,6 +1,6 @@
 import type { AmqpSettings } from "./settings.ts";
 
-export interface ExchangePlan {
+interface ExchangePlan {
   readonly name: string;
 }
 

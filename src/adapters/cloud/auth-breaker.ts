@@ -25,7 +25,7 @@ export interface Grant {
 }
 
 /** `stale`: the credentials were replaced since; authenticate again. */
-export type AuthEntry =
+type AuthEntry =
   | { readonly kind: "go"; leave(result: AuthResult, why?: string): void }
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "stale" };

@@ -6,7 +6,7 @@ import type { BreakerState } from "../../contract/labels.ts";
  */
 
 /** `go`: leave to send one request; `leave` must be called exactly once, with what came of it and, for people, why. */
-export type EndpointEntry =
+type EndpointEntry =
   | { readonly kind: "go"; leave(result: EndpointResult, why?: string): void }
   | { readonly kind: "wait"; readonly ms: number };
 

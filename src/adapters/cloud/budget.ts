@@ -12,7 +12,11 @@ export interface RequestBudget {
   penalise(project: ProjectId, ms: number): Promise<void>;
 }
 
-/** For tests and tools: everything is granted. */
+/**
+ * For tests and tools: everything is granted.
+ *
+ * @internal
+ */
 export const UNLIMITED: RequestBudget = {
   take: () => Promise.resolve({ kind: "granted" }),
   penalise: () => Promise.resolve(),

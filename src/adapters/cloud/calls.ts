@@ -29,11 +29,11 @@ export interface Call extends Omit<PlainRequest, "origin"> {
 }
 
 /** `unavailable`: no answer that could be understood came back, or none was asked for. */
-export type Called =
+type Called =
   | { readonly kind: "answered"; readonly answer: Answer }
   | ({ readonly kind: "unavailable" } & Unavailable);
 
-export type Prepared =
+type Prepared =
   | { readonly kind: "prepared"; readonly authorised: Authorised }
   | ({ readonly kind: "unavailable" } & Unavailable);
 

@@ -36,7 +36,7 @@ export interface CloudDeps {
   readonly onRequest?: (info: RequestInfo) => void;
 }
 
-export interface CloudState {
+interface CloudState {
   /** Does the ECS endpoint answer? */
   readonly endpoint: BreakerState;
   /** The endpoint that gives tokens; closed where none are asked for. */

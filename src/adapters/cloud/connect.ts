@@ -28,7 +28,7 @@ export type ProxyOf = (origin: URL) => URL | null;
 type Stage = "name" | "tcp" | "proxy" | "tls";
 
 /** There is no connection, so nothing can have been sent. The message says what failed, and at which proxy. */
-export class NotConnected extends Error {
+class NotConnected extends Error {
   override readonly name = "NotConnected";
 
   constructor(stage: Stage, proxy: URL | null, message: string, cause?: unknown) {

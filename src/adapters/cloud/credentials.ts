@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Asked at every request, so that a rotated file is seen at once. Never throws (src/config/secret.ts). */
-export type Secret = () => string;
+type Secret = () => string;
 
 /** How requests are authenticated: exactly one way. */
 export type Credentials =

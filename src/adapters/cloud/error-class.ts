@@ -1,5 +1,5 @@
 /** What the first answer to a reinstall POST proves. */
-export type SubmitVerdict =
+type SubmitVerdict =
   /** Rejected, for good. */
   | "refused"
   /** Rejected, for now; what it waits for. */
@@ -9,9 +9,9 @@ export type SubmitVerdict =
   /** Proves nothing: it may have been, or still be, carried out. */
   | "unknown";
 
-export type LookVerdict = "absent" | "refused" | "throttled" | "unavailable";
-export type JobVerdict = "missing" | "throttled" | "unavailable";
-export type StopVerdict = "refused" | "throttled" | "unavailable";
+type LookVerdict = "absent" | "refused" | "throttled" | "unavailable";
+type JobVerdict = "missing" | "throttled" | "unavailable";
+type StopVerdict = "refused" | "throttled" | "unavailable";
 
 export interface Verdicts {
   readonly submit: SubmitVerdict;

@@ -42,7 +42,7 @@ const Image = z.looseObject({
 const Body = z.object({ images: z.array(Image) });
 
 /** What an answer shows of an image. Pure. */
-export function imageFrom(answer: Answer, imageId: string): ImageLook {
+function imageFrom(answer: Answer, imageId: string): ImageLook {
   const body = answer.status === 200 && answer.code === null ? Body.safeParse(answer.json) : null;
   if (body?.success !== true) {
     return { kind: "unreadable", ...unavailableBy(answer), message: summary(answer) };

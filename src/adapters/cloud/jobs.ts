@@ -26,7 +26,11 @@ export function createJob({ calls, service, send }: ReadDeps) {
   };
 }
 
-/** What an answer shows of a job. A query that fails says nothing about the job (ECS API notes §2.6). Pure. */
+/**
+ * What an answer shows of a job. A query that fails says nothing about the job (ECS API notes §2.6). Pure.
+ *
+ * @internal
+ */
 export function jobFrom(answer: Answer, server: ServerId, id: JobId): JobLook {
   const body = answer.status === 200 && answer.code === null ? Job.safeParse(answer.json) : null;
   if (body?.success !== true) return notShown(answer);

@@ -1,5 +1,5 @@
 /** Longest text of the cloud that goes into an outcome, an event or a log. */
-export const MAX_MESSAGE_CHARS = 300;
+const MAX_MESSAGE_CHARS = 300;
 
 const HIDDEN = "[hidden]";
 /** Below this a value is no secret worth the name, and replacing it would shred ordinary words. */

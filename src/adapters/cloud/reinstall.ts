@@ -61,7 +61,11 @@ export function createSign({ calls, service, send, reinstallApi }: ReinstallDeps
   };
 }
 
-/** What an answer to the POST proves (ECS API notes §1.5, design §4.7). Pure. */
+/**
+ * What an answer to the POST proves (ECS API notes §1.5, design §4.7). Pure.
+ *
+ * @internal
+ */
 export function submissionFrom(answer: Answer): Submission {
   const jobId = JobId.safeParse(answer.json?.["job_id"]);
   const success = answer.status >= 200 && answer.status < 300;

@@ -33,7 +33,11 @@ export function createLook({ calls, service, send }: ReadDeps) {
   };
 }
 
-/** What an answer shows of a server. Pure. */
+/**
+ * What an answer shows of a server. Pure.
+ *
+ * @internal
+ */
 export function lookFrom(answer: Answer, server: ServerId): Look {
   if (answer.code === null && answer.status === 200) {
     const body = Body.safeParse(answer.json);

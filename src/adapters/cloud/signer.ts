@@ -30,14 +30,22 @@ export function authorization(request: SignableRequest, key: SigningKey): string
   return `${ALGORITHM} Access=${key.accessKey}, SignedHeaders=${signedHeaders(request)}, Signature=${signature}`;
 }
 
-/** Step 8: algorithm, date, and the hash of the canonical request. */
+/**
+ * Step 8: algorithm, date, and the hash of the canonical request.
+ *
+ * @internal
+ */
 export function stringToSign(request: SignableRequest): string {
   const date = request.headers["x-sdk-date"];
   if (date === undefined) throw new Error("a request without x-sdk-date cannot be signed");
   return [ALGORITHM, date, sha256Hex(canonicalRequest(request))].join("\n");
 }
 
-/** Steps 2 to 7. */
+/**
+ * Steps 2 to 7.
+ *
+ * @internal
+ */
 export function canonicalRequest(request: SignableRequest): string {
   const headers = sortedNames(request).map((name) => `${name}:${request.headers[name]?.trim()}\n`);
   return [

@@ -28,7 +28,11 @@ export function createStop({ calls, service, send }: ReadDeps) {
   };
 }
 
-/** What an answer to a stop means. Pure. */
+/**
+ * What an answer to a stop means. Pure.
+ *
+ * @internal
+ */
 export function stopFrom(answer: Answer): StopOutcome {
   if (answer.status >= 200 && answer.status < 300) {
     const id = JobId.safeParse(answer.json?.["job_id"]);

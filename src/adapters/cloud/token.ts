@@ -6,9 +6,9 @@ import type { Attempt, Attempted, AttemptFn } from "./attempt.ts";
 import { type CredentialValues, identityOf, publicNameOf, secretsOf } from "./credentials.ts";
 import { summary, unavailableBy } from "./error-table.ts";
 
-export type IamUser = Extract<CredentialValues, { kind: "iam-user" }>;
+type IamUser = Extract<CredentialValues, { kind: "iam-user" }>;
 
-export type TokenAnswer =
+type TokenAnswer =
   | { readonly kind: "token"; readonly token: string }
   | ({ readonly kind: "unavailable" } & Unavailable);
 

@@ -11,8 +11,9 @@ import { setPauseScript } from "./scripts/set-pause.ts";
 import { unlockScript } from "./scripts/unlock.ts";
 import { StoredPause } from "./stored-pause.ts";
 
-export type CancelAnswer = z.infer<typeof cancelScript.answer> | StoreAway | StoreCorrupt;
-export type UnlockAnswer = z.infer<typeof unlockScript.answer> | StoreAway | StoreCorrupt;
+type CancelAnswer = z.infer<typeof cancelScript.answer> | StoreAway | StoreCorrupt;
+type UnlockAnswer = z.infer<typeof unlockScript.answer> | StoreAway | StoreCorrupt;
+/** @internal */
 export type SetPauseAnswer = z.infer<typeof setPauseScript.answer> | StoreAway | StoreCorrupt;
 
 export interface PauseChange {

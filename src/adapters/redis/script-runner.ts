@@ -17,7 +17,7 @@ export interface ScriptRunner {
   confirmedBy(replication: Replication): Pick<ScriptRunner, "run">;
 }
 
-export interface Replication {
+interface Replication {
   readonly replicas: number;
   readonly timeoutMs: number;
 }
@@ -102,14 +102,14 @@ async function evaluate(
 }
 
 /** The argument of a script, as it travels: half of a surrogate pair, which no decoder of JSON there takes, becomes U+FFFD. */
-export function argumentText(argument: object): string {
+function argumentText(argument: object): string {
   return JSON.stringify(argument, (_name, value: unknown) =>
     typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
   );
 }
 
 /** What a script answered, as one of its shapes; `corrupt` when it says so itself, or answered something else. */
-export function readAnswer<T>(
+function readAnswer<T>(
   { name, answer }: { readonly name: string; readonly answer: z.ZodType<T> },
   text: unknown,
 ): T | StoreCorrupt {

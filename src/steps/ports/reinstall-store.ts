@@ -78,7 +78,7 @@ export type LockAnswer =
  * A message was refused under this id, and its event is not confirmed by the broker yet. It must come before any event of
  * what follows under the id: not now.
  */
-export interface RefusalUnconfirmed {
+interface RefusalUnconfirmed {
   readonly kind: "refusal-unconfirmed";
 }
 
@@ -115,7 +115,7 @@ export type AdmitAnswer =
   | StoreCorrupt;
 
 /** How the attempt stands in the store when a `submit` step is claimed (design §4.1). */
-export interface AttemptView {
+interface AttemptView {
   /** The highest number that anybody has taken. */
   readonly attempt: number;
   readonly intent: {

@@ -30,7 +30,7 @@ export interface RigOptions {
   readonly deliveryLimit?: number;
 }
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Messages in hand of each queue. */
   readonly prefetch?: number;
   /** Answers at once, unless it is undefined. Without it the test settles each delivery. */
@@ -52,7 +52,7 @@ export interface Left {
   readonly dead: { readonly messageId: string; readonly reason: string; readonly body: unknown }[];
 }
 
-export interface Command {
+interface Command {
   readonly messageId: string;
   readonly body?: Buffer;
   readonly contentType?: string;

@@ -2,7 +2,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 
 /** One connection that a {@link RawServer} took, with everything that came over it. */
-export interface Taken {
+interface Taken {
   readonly socket: Socket;
   /** Bytes as they came, chunk by chunk; above TLS where there is TLS. */
   readonly chunks: Buffer[];

@@ -29,7 +29,7 @@ export interface CloudRig {
   firstExecuted(): Promise<void>;
 }
 
-export interface Setting extends Partial<Omit<ServerPlan, "id">> {
+interface Setting extends Partial<Omit<ServerPlan, "id">> {
   readonly lax?: boolean;
   readonly keepsDisk?: boolean;
   /** The caller's clock against the cloud's. */
@@ -64,7 +64,7 @@ export const RIGS = [
   ["on HTTP", httpRigs],
 ] as const;
 
-export type OpenRig = (setting?: Setting) => Promise<CloudRig>;
+type OpenRig = (setting?: Setting) => Promise<CloudRig>;
 
 // ---------------------------------------------------------------- in memory
 

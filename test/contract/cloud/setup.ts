@@ -15,7 +15,7 @@ export const JOB = "ff80808200000000000000000000abcd" as JobId;
 export const SECRET_KEY = "topSecretKeyTopSecretKeyTopSecretKey0001";
 export const ACCESS_KEY = "ACCESSKEY00000000001";
 
-export const KEYS: Credentials = {
+const KEYS: Credentials = {
   kind: "ak-sk",
   accessKey: () => ACCESS_KEY,
   secretKey: () => SECRET_KEY,

@@ -21,7 +21,7 @@ import {
 import type { TwoUsers, User } from "./two-users.ts";
 
 /** One script that writes, in a state in which it has something to write. */
-export interface ScriptRun {
+interface ScriptRun {
   readonly what: string;
   /** Brings a Redis that is empty into that state. */
   readonly before: (users: TwoUsers) => Promise<Ready>;

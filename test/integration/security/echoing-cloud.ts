@@ -7,9 +7,9 @@ import {
 import type { AddressInfo } from "node:net";
 
 /** How a request is answered in the cloud's place: with everything that it carried, in one of the shapes of the cloud. */
-export type EchoShape = "service" | "gateway" | "html" | "job-failure" | "cut-short";
+type EchoShape = "service" | "gateway" | "html" | "job-failure" | "cut-short";
 
-export interface Echo {
+interface Echo {
   /** What the request line must match: `/^POST .*reinstallos/`. */
   readonly of: RegExp;
   readonly status: number;

@@ -20,7 +20,7 @@ import type { StoreSwitches } from "./switches.ts";
 /** How a call reaches the memory: at once, or with the delays and failures of a network. */
 export type StoreTransport = <T>(label: string, effect: () => T) => Promise<T | StoreAway>;
 
-export const atOnce: StoreTransport = async (_label, effect) => effect();
+const atOnce: StoreTransport = async (_label, effect) => effect();
 
 export interface MemoryStoreOptions {
   readonly memory: StoreMemory;

@@ -84,7 +84,7 @@ export function claimed(changed: Partial<Claimed> = {}): Claimed {
 
 type Store = ReinstallStore;
 /** What the fakes answer; a function where the answer depends on the moment. */
-export interface Answers {
+interface Answers {
   look: () => Look;
   job: () => JobLook;
   stop: () => StopOutcome;

@@ -15,6 +15,7 @@ import {
   type StoreContext,
 } from "./store-context.ts";
 
+/** @internal */
 export const acquireScript = script({
   name: "acquire",
   keys: ["cmd", "lock", "token", "epoch", "last", "pauses", "paused"],

@@ -22,6 +22,7 @@ const View = z.object({
   jobId: z.string().nullable(),
 });
 
+/** @internal */
 export const admitScript = script({
   name: "admit",
   keys: ["cmd", "lock", "token", "active", "epoch", "last", "pauses", "paused"],

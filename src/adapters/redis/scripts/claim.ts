@@ -39,6 +39,7 @@ export const claimShape = {
   }),
 };
 
+/** @internal */
 export const claimScript = script({
   ...claimShape,
   answer: z.discriminatedUnion("kind", [

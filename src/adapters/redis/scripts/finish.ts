@@ -10,6 +10,7 @@ import { ClaimArgument, claimArgument, type StoreContext } from "./store-context
 /** `superseded` looks back this far. */
 const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
 
+/** @internal */
 export const finishScript = script({
   name: "finish",
   keys: ["cmd", "lock", "active", "last", "waiters", "epoch"],

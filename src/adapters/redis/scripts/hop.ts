@@ -6,7 +6,11 @@ import { Finished, SavedBefore } from "./earlier-run.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
-/** `claim.lua` for a message that only waits on. */
+/**
+ * `claim.lua` for a message that only waits on.
+ *
+ * @internal
+ */
 export const hopScript = script({
   ...claimShape,
   answer: z.discriminatedUnion("kind", [

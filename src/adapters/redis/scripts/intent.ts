@@ -15,6 +15,7 @@ import {
   type StoreContext,
 } from "./store-context.ts";
 
+/** @internal */
 export const intentScript = script({
   name: "intent",
   keys: ["cmd", "lock", "epoch", "pauses", "paused"],

@@ -13,6 +13,7 @@ import {
   type StoreContext,
 } from "./store-context.ts";
 
+/** @internal */
 export const mayStopScript = script({
   name: "may-stop",
   keys: ["cmd", "pauses", "paused", "epoch"],

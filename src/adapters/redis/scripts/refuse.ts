@@ -8,6 +8,7 @@ import { Rebuilding } from "./lock-answer.ts";
 import { script } from "./script.ts";
 import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const refuseScript = script({
   name: "refuse",
   keys: ["cmd", "active", "epoch"],

@@ -5,6 +5,7 @@ import { Fenced, Forgotten } from "./claim-lost.ts";
 import { script } from "./script.ts";
 import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const saveScript = script({
   name: "save",
   keys: ["cmd", "lock", "active", "waiters", "epoch"],

@@ -6,6 +6,7 @@ import { Fenced, Forgotten } from "./claim-lost.ts";
 import { script } from "./script.ts";
 import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const takeAttemptScript = script({
   name: "take-attempt",
   keys: ["cmd", "epoch"],

@@ -4,6 +4,7 @@ import { keysOf } from "../keys.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const toldScript = script({
   name: "told",
   keys: ["cmd", "active"],
