@@ -4,7 +4,7 @@ import { secretOf } from "./credentials.ts";
 import type { Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
 import { fileSecret, type SecretSource } from "./secret.ts";
-import type { Tree } from "./sources.ts";
+import type { Tree } from "./files.ts";
 
 /** Where the brokers are, and as whom the worker logs in: from AMQP_URL, or from values that come one by one. */
 export interface BrokerAddress {

@@ -41,18 +41,21 @@ export function fraction() {
     .meta({ accepts: "0 to 1" } satisfies FieldMeta);
 }
 
+/** A switch: `true`, `false` and what else `z.stringbool()` reads. */
 export function bool() {
   return z
     .union([z.boolean(), z.stringbool()], { error: rule("must be true or false") })
     .meta({ accepts: "`true`, `false`" } satisfies FieldMeta);
 }
 
+/** One word of a closed list. */
 export function oneOf<const T extends readonly [string, ...string[]]>(values: T) {
   return z
     .enum(values, { error: rule(`must be one of ${values.join(", ")}`) })
     .meta({ accepts: values.map((value) => `\`${value}\``).join(", ") } satisfies FieldMeta);
 }
 
+/** A text of one line, 1 to 1024 characters unless the pattern says otherwise. */
 export function text(pattern = /^[^\r\n]{1,1024}$/, message = "must be a text of one line") {
   return z.string({ error: rule(message) }).regex(pattern, message);
 }
@@ -73,6 +76,7 @@ export function filePath() {
   } satisfies FieldMeta);
 }
 
+/** A list, or one text with commas between its entries. */
 export function list<T extends z.ZodType>(
   item: T,
   { min, max }: { readonly min: number; readonly max: number },
@@ -84,6 +88,7 @@ export function list<T extends z.ZodType>(
     .meta({ ...itemMeta(item), accepts: `comma list${itemAccepts(item)}` } satisfies FieldMeta);
 }
 
+/** A list that names no entry twice. */
 export function uniqueList<T extends z.ZodType>(
   item: T,
   limits: { readonly min: number; readonly max: number },
@@ -101,6 +106,7 @@ export function amqpName() {
   return text(/^(?!amq\.)[\x21-\x7e]{1,160}$/, message);
 }
 
+/** A URL of Redis: `redis://` or `rediss://`, with at most a database number as its path. */
 export function redisUrl() {
   return z
     .string({ error: rule(REDIS_URL_RULE) })

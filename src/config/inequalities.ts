@@ -12,6 +12,7 @@ export interface Broken {
   readonly variable?: string;
 }
 
+/** Takes each rule that is broken. */
 export type Report = (broken: Broken) => void;
 
 /** The cloud refuses a signature that is older (ECS API notes §6.3, "Clock difference over 15 minutes is rejected"). */

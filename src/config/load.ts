@@ -6,8 +6,10 @@ import { assembleRedis } from "./assemble-redis.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
-import { type Environment, readSources, type Sources, type Tree } from "./sources.ts";
+import { isTree, type Tree } from "./files.ts";
+import { type Environment, readSources, type Sources } from "./sources.ts";
 
+/** The configuration, frozen, or everything that is wrong with it. */
 export type LoadedConfig =
   | { readonly kind: "ok"; readonly config: Config }
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
@@ -159,10 +161,6 @@ function withoutNulls(tree: Tree): Tree {
   return Object.fromEntries(
     entries.map(([key, value]) => [key, isTree(value) ? withoutNulls(value) : value]),
   );
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function deepFrozen<T>(value: T): T {

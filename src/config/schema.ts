@@ -207,6 +207,7 @@ export const Settings = z.strictObject({
     sampleRatio: fraction(),
   }),
 });
+/** The settings as the schema gives them: checked one by one, files not looked at. */
 export type Settings = z.infer<typeof Settings>;
 
 function redisTls() {

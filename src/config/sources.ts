@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Load, Util } from "config/lib/util.js";
-import { load as parseYaml } from "js-yaml";
+import { merged, readSettingsFiles, readYaml, type Tree } from "./files.ts";
 
+/** Environment variables by name, those of the process or a test's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-export type Tree = Record<string, unknown>;
 
 /** What files and environment say, merged but not checked. */
 export interface Sources {
@@ -17,40 +16,25 @@ export interface Sources {
 }
 
 /**
- * Reads `default.yaml`, `<NODE_ENV>.yaml` and `local.yaml` (as the `config` library names them), then the
- * environment. The folder is the package's own, wherever the process was started; folders in
- * NODE_CONFIG_DIR come on top of it. Throws on a file that is no YAML.
+ * Reads `default.yaml`, `<NODE_ENV>.yaml` and `local.yaml`, then the environment. The folder is the package's own,
+ * wherever the process was started; folders in NODE_CONFIG_DIR come on top of it. Throws on a file that is no YAML.
+ *
+ * Own code: the public interface of the `config` library reads process.env and the working directory while it is
+ * imported, so that nothing can be said of a wrong file, and no test can bring an environment.
  */
 export function readSources(env: Environment): Sources {
   const own = ownFolder();
   const folders = [own, ...foldersOf(env["NODE_CONFIG_DIR"])];
-  const load = new Load({
-    configDir: folders.join(delimiter),
-    nodeEnv: (env["NODE_ENV"] || "development").split(","),
-    ...COMMON,
-  });
-  Util.loadFileConfigs(load);
+  const files = readSettingsFiles(folders, (env["NODE_ENV"] || "development").split(","));
+  const names = readYaml(join(own, "custom-environment-variables.yaml"));
   const variables = new Map<string, string>();
-  load.loadFile(join(own, "custom-environment-variables.yaml"), (names: Tree) => {
-    collect(names, [], variables);
-    return overlay(names, env);
-  });
-  const defaults = new Load({ configDir: own, nodeEnv: [], ...COMMON });
-  defaults.loadFile(join(own, "default.yaml"));
-  return { merged: load.config, defaults: defaults.config, variables };
+  collect(names, [], variables);
+  return {
+    merged: merged(files, overlay(names, env)),
+    defaults: readYaml(join(own, "default.yaml")),
+    variables,
+  };
 }
-
-/*
- * A parser of our own: the library's looks for js-yaml from the working directory, which may be anywhere, and
- * takes .js and .ts too, which are code and no configuration. Its types describe another shape than it has.
- */
-const YAML_ONLY = {
-  parse: (_file: string, text: string) => parseYaml(text),
-  getFilesOrder: () => ["yaml"],
-} as unknown as NonNullable<ConstructorParameters<typeof Load>[0]>["parser"] & object;
-
-/** Empty host: a machine's name picks no file. */
-const COMMON = { hostName: "", parser: YAML_ONLY };
 
 /** `config/` beside package.json, from src/config and from dist/config. */
 export function ownFolder(): string {

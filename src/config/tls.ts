@@ -1,6 +1,7 @@
 import type { Report } from "./inequalities.ts";
 import { fileSecret, type SecretSource } from "./secret.ts";
 
+/** Paths of PEM files, and the name expected in the other side's certificate, as the settings give them. */
 export interface TlsFiles {
   readonly caFile?: string;
   readonly certFile?: string;
