@@ -2,6 +2,7 @@ import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 
+/** Which cloud is asked, about which project, and how patiently. */
 export interface CloudProverOptions {
   readonly cloud: Pick<CloudAdapter, "standings" | "probe">;
   /** The project that is asked about. */

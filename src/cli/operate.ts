@@ -6,10 +6,12 @@ import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { matching } from "./option-values.ts";
 import type { StoreSession } from "./store-session.ts";
 
+/** The option `--project` as commander gives it. */
 export interface ProjectFlag {
   readonly project?: string;
 }
 
+/** The option `--project`, for every command that works on one. */
 export const PROJECT = [
   "--project <id>",
   "the project (else the first of ECS_PROJECTS)",
@@ -23,8 +25,8 @@ export function cancelCommand(io: CliIo): Command {
     .argument("<command-id>", "its id", matching(CommandId))
     .option(...PROJECT)
     .action((id: string, flags: ProjectFlag) =>
-      atDesk(io, async ({ desk }) => {
-        const answer = await desk.cancel(projectOf(flags, io), CommandId.parse(id));
+      withStore(io, async ({ operator }) => {
+        const answer = await operator.cancel(projectOf(flags, io), CommandId.parse(id));
         switch (answer.kind) {
           case "requested":
             return `${id} ends at its next step (it is ${answer.phase} now)`;
@@ -52,9 +54,9 @@ export function unlockCommand(io: CliIo): Command {
     .requiredOption("--owner <name>", "the command, or other service, that holds it", ownerName)
     .option(...PROJECT)
     .action((server: string, flags: ProjectFlag & { owner: string }) =>
-      atDesk(io, async ({ desk }) => {
+      withStore(io, async ({ operator }) => {
         const { owner } = flags;
-        const answer = await desk.unlock(projectOf(flags, io), ServerId.parse(server), owner);
+        const answer = await operator.unlock(projectOf(flags, io), ServerId.parse(server), owner);
         switch (answer.kind) {
           case "freed":
             return `${server} is free`;
@@ -80,7 +82,8 @@ function ownerName(text: string): string {
   throw new InvalidArgumentError("must name who holds the server");
 }
 
-export async function atDesk(
+/** Runs one conversation with the store, and prints the lines that it gives. */
+export async function withStore(
   io: CliIo,
   work: (session: StoreSession) => Promise<string>,
 ): Promise<void> {
@@ -92,6 +95,7 @@ export async function atDesk(
   }
 }
 
+/** The project that a command line names, else the first of ECS_PROJECTS. Throws wrong usage where neither is one. */
 export function projectOf(flags: ProjectFlag, io: CliIo): ProjectId {
   const first = (io.env["ECS_PROJECTS"] ?? "").split(",")[0]?.trim();
   const project = ProjectId.safeParse(flags.project ?? first);

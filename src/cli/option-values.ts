@@ -30,6 +30,7 @@ export function jsonFile(path: string): unknown {
   }
 }
 
+/** Reads a whole number of seconds, 1 to 999 999; throws wrong usage. */
 export function seconds(text: string): number {
   if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text);
   throw new InvalidArgumentError("It must be a whole number of seconds from 1 to 999999.");

@@ -8,7 +8,7 @@ import { type ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
-import { atDesk, PROJECT, projectOf } from "./operate.ts";
+import { withStore, PROJECT, projectOf } from "./operate.ts";
 import { matching } from "./option-values.ts";
 
 interface PauseFlags {
@@ -29,12 +29,12 @@ export function pauseCommand(io: CliIo): Command {
   return withScope(new Command("pause"))
     .description("start no new reinstall in a scope; what is submitted goes on")
     .action((flags: PauseFlags) =>
-      atDesk(io, async ({ desk }) => {
-        const { scope, projects } = await targetOf(desk, flags, io);
+      withStore(io, async ({ operator }) => {
+        const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: true, by: flags.by, reason: flags.reason };
-        const set = await setEach(desk, projects, change);
+        const set = await setEach(operator, projects, change);
         const seen = await Promise.all(
-          set.map(({ project, atMs }) => seenSoon(desk, project, atMs)),
+          set.map(({ project, atMs }) => seenSoon(operator, project, atMs)),
         );
         const unseen = set.flatMap(({ project }, index) => (seen[index] === true ? [] : [project]));
         return [
@@ -55,16 +55,16 @@ export function resumeCommand(io: CliIo): Command {
   return withScope(new Command("resume"))
     .description("lift a pause of a scope")
     .action((flags: PauseFlags) =>
-      atDesk(io, async ({ desk }) => {
-        const { scope, projects } = await targetOf(desk, flags, io);
+      withStore(io, async ({ operator }) => {
+        const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: false, by: flags.by, reason: flags.reason };
-        const set = await setEach(desk, projects, change);
+        const set = await setEach(operator, projects, change);
         const lines = [];
         for (const { project, wasOn } of set) {
           const name = named(project, scope);
           lines.push(
             wasOn ? `reinstalls in ${name} go on` : `reinstalls in ${name} were not paused`,
-            ...(await stillPaused(desk, project)),
+            ...(await stillPaused(operator, project)),
           );
         }
         return [
@@ -86,7 +86,7 @@ function withScope(command: Command): Command {
 }
 
 async function targetOf(
-  desk: OperatorCommands,
+  operator: OperatorCommands,
   flags: PauseFlags,
   io: CliIo,
 ): Promise<{ scope: PauseScope; projects: readonly ProjectId[] }> {
@@ -104,7 +104,7 @@ async function targetOf(
           : "project";
     return { scope: PauseScope.parse(scope), projects: [projectOf(flags, io)] };
   }
-  const projects = await desk.projects();
+  const projects = await operator.projects();
   if (projects.length === 0) {
     throw new CliFailure(
       "no worker has said yet which projects it acts on: pause them by --project",
@@ -115,14 +115,14 @@ async function targetOf(
 
 /** Sets one scope in each project. All are tried; a part that failed is said as a part. */
 async function setEach(
-  desk: OperatorCommands,
+  operator: OperatorCommands,
   projects: readonly ProjectId[],
   change: PauseChange,
 ) {
   const done: { project: ProjectId; atMs: number; wasOn: boolean }[] = [];
   const failed: string[] = [];
   for (const project of projects) {
-    const answer = await desk.setPause(project, change);
+    const answer = await operator.setPause(project, change);
     if (answer.kind === "set") done.push({ project, ...answer });
     else failed.push(`${project}: ${answer.message}`);
   }
@@ -134,20 +134,20 @@ async function setEach(
 }
 
 async function seenSoon(
-  desk: OperatorCommands,
+  operator: OperatorCommands,
   project: ProjectId,
   atMs: number,
 ): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < SEEN_WITHIN_MS; waitedMs += SEEN_POLL_MS) {
-    if (await desk.pauseSeen(project, atMs)) return true;
+    if (await operator.pauseSeen(project, atMs)) return true;
     await sleep(SEEN_POLL_MS);
   }
   return false;
 }
 
 /** What else holds this project, so that nobody waits for a start that does not come. */
-async function stillPaused(desk: OperatorCommands, project: ProjectId): Promise<string[]> {
-  const standing = await desk.standingPauses(project);
+async function stillPaused(operator: OperatorCommands, project: ProjectId): Promise<string[]> {
+  const standing = await operator.standingPauses(project);
   return [...standing].map(
     ([scope, { by, atMs, reason }]) =>
       `still paused: ${named(project, scope)}, by ${by} since ${new Date(atMs).toISOString()}: ${reason}`,

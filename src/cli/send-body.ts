@@ -11,6 +11,7 @@ import type { SendField } from "./send-fields.ts";
 /** The options of `send` as commander gives them; `file`: a whole body instead of the others. */
 export type BodyFlags = Readonly<Record<string, unknown>> & { readonly file?: unknown };
 
+/** A command that can be sent: its id, its server, and its body as JSON. */
 export interface ReadyCommand {
   readonly id: string;
   readonly serverId: ServerId;

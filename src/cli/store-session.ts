@@ -14,7 +14,7 @@ import { EXIT_CONFIG } from "../process/exit-codes.ts";
 
 /** One short conversation with the store. */
 export interface StoreSession {
-  readonly desk: OperatorCommands;
+  readonly operator: OperatorCommands;
   close(): void;
 }
 
@@ -39,7 +39,7 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
   // What a person is told to be done must not be lost by a failover.
   const lasting = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {
-    desk: createOperatorCommands(redis, lasting),
+    operator: createOperatorCommands(redis, lasting),
     close: () => redis.disconnect(),
   };
 }

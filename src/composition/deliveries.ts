@@ -11,6 +11,7 @@ import type { Worker } from "../worker.ts";
 
 type Handler = (delivery: Delivery) => Promise<Disposition>;
 
+/** Who takes the deliveries, and who counts and traces them. */
 export interface DeliveriesDeps {
   readonly worker: Worker;
   readonly commandsQueue: string;

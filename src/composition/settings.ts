@@ -14,6 +14,7 @@ import type { Rules } from "../core/rules.ts";
  * The configuration as each room wants it.
  */
 
+/** What the broker's adapter is set up with; `access` reads addresses and TLS files again at each call. */
 export function amqpSettings({ amqp, protocol }: Config): AmqpSettings {
   const { tls, urlsNow, username: _user, password: _password, management, ...rest } = amqp;
   const { servername } = tls;
@@ -54,11 +55,13 @@ export function amqpSecrets({ access }: AmqpSettings): readonly string[] {
   return now === undefined ? [] : [...now.urls, ...Object.values(now.tls ?? {})];
 }
 
+/** What the cloud's adapter is set up with. */
 export function cloudSettings({ cloud, protocol }: Config): CloudSettings {
   const { signatureWindowMs } = protocol;
   return { ...cloud, signatureWindowMs, caPem: cloud.caPem?.() };
 }
 
+/** What the Redis client is set up with. */
 export function redisSettings({ tls, sentinel, ...redis }: Config["redis"]): RedisSettings {
   return {
     ...redis,
@@ -78,6 +81,7 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
+/** What the store's scripts are told. */
 export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
   return {
     rebuildHoldMs: protocol.rebuildHoldMs,
@@ -88,6 +92,7 @@ export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
   };
 }
 
+/** What is taken for a command, without the projects. */
 export function intakeRules(
   { protocol, brakes }: Config,
   amqp: AmqpSettings,
@@ -102,6 +107,7 @@ export function intakeRules(
   };
 }
 
+/** The times and limits that the core decides by. */
 export function protocolRules({ protocol, cloud }: Config): Rules {
   return {
     ...protocol,

@@ -10,6 +10,7 @@ export interface DependencyHealth {
   readonly detail: string | null;
 }
 
+/** How the process and what it depends on are, for probes. */
 export interface HealthSource {
   /** False only when nothing but a restart helps. A dependency that is away is no such thing. */
   isAlive(): boolean;
@@ -42,12 +43,14 @@ interface ServerLock {
   readonly phase: string;
 }
 
+/** What holds a server and what waits for it; nothing of ours may hold it (`lock` null). */
 export interface ServerStatus {
   readonly lock: ServerLock | null;
   /** Commands that wait for the server, the oldest first. */
   readonly waiting: readonly { readonly commandId: string; readonly sinceMs: number }[];
 }
 
+/** What a look into the store came to. */
 export type Found<View> =
   | { readonly kind: "found"; readonly view: View }
   | { readonly kind: "absent" }
@@ -81,6 +84,7 @@ export interface BrakesView {
   readAtMs(): number | null;
 }
 
+/** The metrics in the text format of Prometheus. */
 export interface MetricsPage {
   page(): Promise<string>;
   readonly contentType: string;

@@ -5,10 +5,12 @@
 
 /** Our queues by what they are for; their names can be configured. */
 export const QUEUE_ROLES = ["commands", "work", "work-dead"] as const;
+/** One of {@link QUEUE_ROLES}. */
 export type QueueRole = (typeof QUEUE_ROLES)[number];
 
 /** Queues whose length is told; `delay`: all delay queues together. */
 export const MEASURED_QUEUES = ["commands", "work", "work-dead", "dead", "delay"] as const;
+/** One of {@link MEASURED_QUEUES}. */
 export type MeasuredQueue = (typeof MEASURED_QUEUES)[number];
 
 /** What a policy may set over a queue to its harm; `type` and `arguments` are the queue's own. */
@@ -21,18 +23,22 @@ export const POLICY_KEYS = [
   "type",
   "arguments",
 ] as const;
+/** One of {@link POLICY_KEYS}. */
 export type PolicyKey = (typeof POLICY_KEYS)[number];
 
 /** Why a reply to its `reply_to` was given up; the event on the exchange never is. */
 export const REPLY_ENDS = ["no-queue", "refused", "unconfirmed"] as const;
+/** One of {@link REPLY_ENDS}. */
 export type ReplyEnd = (typeof REPLY_ENDS)[number];
 
 /** What the broker was told about a delivery. */
 export const DELIVERY_ENDS = ["ack", "retry", "requeue"] as const;
+/** One of {@link DELIVERY_ENDS}. */
 export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];
 
 /** A copy of a command with an id that we know; a copy of a step that somebody else has. */
 export const DUPLICATE_KINDS = ["command", "step"] as const;
+/** One of {@link DUPLICATE_KINDS}. */
 export type DuplicateKind = (typeof DUPLICATE_KINDS)[number];
 
 /** What a step came to; `error`: the catch-all had it. */
@@ -54,16 +60,22 @@ export const STEP_OUTCOMES = [
   "corrupt",
   "error",
 ] as const;
+/** One of {@link STEP_OUTCOMES}. */
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
+/** What is published; `arrival`: a raw command into a delay queue. */
 export const PUBLICATION_KINDS = ["step", "event", "reply", "dead", "arrival"] as const;
+/** One of {@link PUBLICATION_KINDS}. */
 export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
 
+/** What came of one attempt to publish; after `unconfirmed` nobody knows. */
 export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed"] as const;
+/** One of {@link PUBLISH_RESULTS}. */
 export type PublishResult = (typeof PUBLISH_RESULTS)[number];
 
 /** What became of one reinstall POST (core/observations.ts, `Submission`). */
 export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "unknown"] as const;
+/** One of {@link SUBMISSION_KINDS}. */
 export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];
 
 /** How a doubt was settled (design §5). */
@@ -74,29 +86,40 @@ export const RECONCILE_EVIDENCE = [
   "server-gone",
   "deadline",
 ] as const;
+/** One of {@link RECONCILE_EVIDENCE}. */
 export type ReconcileEvidence = (typeof RECONCILE_EVIDENCE)[number];
 
+/** What an ordinary success did to the system disk. */
 export const DISK_SAMPLES = ["replaced", "kept"] as const;
 
+/** Quantiles of the locks' ages. */
 export const LOCK_QUANTILES = ["0.5", "0.9"] as const;
 
+/** The endpoints that each have a breaker; `auth`: our credentials have one too. */
 export const BREAKERS = ["ecs", "iam", "ims", "auth"] as const;
+/** One of {@link BREAKERS}. */
 export type Breaker = (typeof BREAKERS)[number];
+/** `closed`: requests go through; `open`: none does; `half-open`: one may, and decides. */
 export type BreakerState = "closed" | "half-open" | "open";
 
 /** A sweeper put a command back on its way, ended it, found that it moves after all, or cannot help it. */
 export const SWEEP_RESULTS = ["revived", "ended", "moving", "stuck"] as const;
+/** One of {@link SWEEP_RESULTS}. */
 export type SweepResult = (typeof SWEEP_RESULTS)[number];
 
 /** What a brake says of a command that it does not let go. */
 export const BRAKE_DECISIONS = ["wait"] as const;
+/** One of {@link BRAKE_DECISIONS}. */
 export type BrakeDecision = (typeof BRAKE_DECISIONS)[number];
 
 /** Why the memory of Redis is new (design §6). */
 export const EPOCH_CAUSES = ["first", "emptied", "restarted"] as const;
+/** One of {@link EPOCH_CAUSES}. */
 export type EpochCause = (typeof EPOCH_CAUSES)[number];
 
+/** What the worker needs beside itself. */
 export const DEPENDENCIES = ["rabbitmq", "redis", "cloud"] as const;
+/** One of {@link DEPENDENCIES}. */
 export type Dependency = (typeof DEPENDENCIES)[number];
 
 /** What a request is for, as far as budgets, metrics and logs tell requests apart. */
@@ -112,6 +135,7 @@ export const OPERATIONS = [
   /** Asks for the cloud's time, without credentials. */
   "clock",
 ] as const;
+/** One of {@link OPERATIONS}. */
 export type Operation = (typeof OPERATIONS)[number];
 
 /** What came of a request, for metrics. Closed, so that it may be a label. */
@@ -129,6 +153,7 @@ export const REQUEST_OUTCOMES = [
   /** A request left, no whole answer came. */
   "no-answer",
 ] as const;
+/** One of {@link REQUEST_OUTCOMES}. */
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 /**
@@ -136,4 +161,5 @@ export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
  * nobody can read it.
  */
 export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unreadable"] as const;
+/** One of {@link LOCK_HOLDERS}. */
 export type LockHolder = (typeof LOCK_HOLDERS)[number];

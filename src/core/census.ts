@@ -11,6 +11,7 @@ export const OPEN_PHASES = [
   "done",
   "other",
 ] as const;
+/** One of {@link OPEN_PHASES}. */
 export type OpenPhase = (typeof OPEN_PHASES)[number];
 
 /** What the store holds, for gauges, by project: each that was asked for. */

@@ -13,6 +13,7 @@ import type {
   ServerStatus,
 } from "../contract/http.ts";
 
+/** Where the answers come from. */
 export interface HttpAppDeps {
   readonly metrics: MetricsPage;
   readonly health: HealthSource;

@@ -4,12 +4,14 @@ import { getRequestListener } from "@hono/node-server";
 import { limitConnections } from "./http-connections.ts";
 import { createHttpApp, type HttpAppDeps } from "./http-app.ts";
 
+/** Where it listens, and where its answers come from. */
 export interface HttpServerOptions extends HttpAppDeps {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
 }
 
+/** The HTTP server of the worker. */
 export interface HttpServer {
   /** Resolves when it listens; rejects with a message for people when it cannot. After `stop` it does nothing. */
   start(): Promise<void>;

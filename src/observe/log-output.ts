@@ -4,6 +4,7 @@ import type { LogSink } from "./log-sink.ts";
 import { createFileSink } from "./log-sink-file.ts";
 import { createPipeSink } from "./log-sink-pipe.ts";
 
+/** Which file descriptor is written to, how much may wait, and who hears of lost lines. */
 export interface LogOutputOptions {
   /** 1 or 2; stays open whatever happens to it. */
   readonly fd: number;
@@ -26,6 +27,7 @@ export interface LogOutput {
 /** Some ten thousand lines: minutes of a stuck log driver, and no danger to the memory limit of a small pod. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024;
 
+/** Writes lines without ever blocking; beyond the limit new ones are dropped and counted. */
 export function createLogOutput({
   fd,
   maxWaiting = MAX_WAITING_CHARS,

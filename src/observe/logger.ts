@@ -1,9 +1,12 @@
 import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from "pino";
 import { createScrubber, type SecretSource, withoutSecretFields } from "./scrub.ts";
 
+/** The log as everybody uses it: fields first, then a constant message. */
 export type Logger = PinoLogger;
+/** The least level that is written. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
+/** How much is logged, where to, and what must never be in it. */
 export interface LoggerOptions {
   readonly level: LogLevel;
   /** Values that no line may hold, wherever in it. */

@@ -3,6 +3,7 @@ import { createLogger, type Logger, type LogLevel } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { SecretSource } from "./scrub.ts";
 
+/** The log, and its end. */
 export interface ProcessLog {
   readonly logger: Logger;
   /** Resolves when every line is written, or after `limitMs`. */

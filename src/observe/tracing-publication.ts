@@ -39,6 +39,7 @@ export function tracedPublication<P extends TracedPublication, O extends string>
   return tracer.enter(start, { kind: "within", parent }, work);
 }
 
+/** What is published, as spans tell it. */
 export type TracedMessage = Outgoing | { readonly kind: "arrival" };
 
 function parentOf(message: TracedMessage): SpanContext | null {

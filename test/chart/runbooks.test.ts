@@ -245,7 +245,7 @@ function pretendedIo(): CliIo & { said(): string } {
 }
 
 const STORE: StoreSession = {
-  desk: {
+  operator: {
     cancel: async () => ({ kind: "requested", phase: "waiting" }),
     setPause: async () => ({ kind: "set", atMs: 1, wasOn: true }),
     pauseSeen: async () => true,

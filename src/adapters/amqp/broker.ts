@@ -69,7 +69,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     onFirstReady: (report) => callbacks.onTopology?.(report),
   });
   const onMissing = () => {
-    keeper.doubt();
+    keeper.forget();
     // Not waited for: whoever publishes tries again, and finds it there or not.
     keeper.ensure().catch(() => undefined);
   };
@@ -99,7 +99,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       handler,
       onEvent,
       ensureTopology: () => keeper.ensure(),
-      onMissing: () => keeper.doubt(),
+      onMissing: () => keeper.forget(),
     });
 
   return {

@@ -1,14 +1,15 @@
 /** Wakes everybody who waits for a change; each looks for itself whether it is the change it waits for. */
-export class Bell {
+export class Changes {
   readonly #sleepers = new Set<() => void>();
 
-  ring(): void {
+  /** Something has changed: everybody who waits looks. */
+  notify(): void {
     for (const look of this.#sleepers) look();
   }
 
   /**
    * Waits until the condition holds; false when the signal was aborted first. The condition is asked once for each
-   * ring, and nothing runs between its `true` and the ring's end: it may take what it asks for.
+   * change, and nothing runs between its `true` and the end of `notify`: it may take what it asks for.
    */
   async until(holds: () => boolean, signal: AbortSignal): Promise<boolean> {
     if (holds()) return true;

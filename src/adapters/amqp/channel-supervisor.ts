@@ -5,6 +5,7 @@ import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError } from "../thrown.ts";
 import { manyMayListen, pause, within } from "../time-limits.ts";
 
+/** How a channel is opened, made useful, and given up. */
 export interface ChannelPlan<C extends Channel> {
   /** For logs. */
   readonly name: string;

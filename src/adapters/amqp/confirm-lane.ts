@@ -1,6 +1,7 @@
 import { type ConfirmChannel, IllegalOperationError, type Options } from "amqplib";
-import type { Bell } from "./bell.ts";
+import type { Changes } from "./changes.ts";
 
+/** One message as it goes to the broker; the exchange `""` is the default one, whose routing key names a queue. */
 export interface Publication {
   readonly exchange: string;
   readonly routingKey: string;
@@ -26,25 +27,25 @@ const SERIAL_HEADER = "x-ecs-publish";
 /** One confirm channel and what is under way on it. */
 export class ConfirmLane {
   readonly channel: ConfirmChannel;
-  readonly #changed: Bell;
+  readonly #changed: Changes;
   readonly #underWay = new Map<string, { returned: boolean }>();
   #serial = 0;
   #full = false;
   #ended = false;
   #lastConfirmMs = performance.now();
 
-  /** @param changed rings when the lane takes messages again, got an answer, or has ended */
-  constructor(channel: ConfirmChannel, changed: Bell) {
+  /** @param changed notified when the lane takes messages again, got an answer, or has ended */
+  constructor(channel: ConfirmChannel, changed: Changes) {
     this.channel = channel;
     this.#changed = changed;
     channel.on("drain", () => {
       this.#full = false;
-      this.#changed.ring();
+      this.#changed.notify();
     });
     // A channel that ends never drains.
     channel.on("close", () => {
       this.#ended = true;
-      this.#changed.ring();
+      this.#changed.notify();
     });
     // Comes before the confirm of the same message, which is then an ack.
     channel.on("return", ({ properties }) => {
@@ -98,7 +99,7 @@ export class ConfirmLane {
       throw error;
     } finally {
       this.#underWay.delete(serial);
-      this.#changed.ring();
+      this.#changed.notify();
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ChannelModel } from "amqplib";
 import { backoffMs } from "./backoff.ts";
-import { Bell } from "./bell.ts";
+import { Changes } from "./changes.ts";
 import { nodeOf, openModel } from "./opening.ts";
 import type { AmqpAccess, AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError } from "../thrown.ts";
@@ -15,6 +15,7 @@ export interface LiveConnection {
   readonly blockedBy: string | undefined;
 }
 
+/** How one connection stands, from memory. */
 export interface ConnectionStatus {
   readonly name: string;
   readonly state: "connecting" | "open" | "stopped";
@@ -38,7 +39,7 @@ interface Opened extends LiveConnection {
 export class SupervisedConnection {
   readonly name: string;
   /** Rings when the connection opens, ends, is blocked or unblocked. */
-  readonly changed = new Bell();
+  readonly changed = new Changes();
   readonly #settings: AmqpSettings;
   readonly #onEvent: OnAmqpEvent;
   readonly #stopping = new AbortController();
@@ -86,7 +87,7 @@ export class SupervisedConnection {
       const left = (this.#users.get(model) ?? 1) - 1;
       if (left > 0) this.#users.set(model, left);
       else this.#users.delete(model);
-      this.changed.ring();
+      this.changed.notify();
     };
   }
 
@@ -150,7 +151,7 @@ export class SupervisedConnection {
       const why = await Promise.race([live.ended, moved]);
       if (this.#live !== live) continue;
       this.#live = undefined;
-      this.changed.ring();
+      this.changed.notify();
       return why instanceof Error ? why : new Error("stopped");
     }
   }
@@ -160,7 +161,7 @@ export class SupervisedConnection {
     this.#lastError = null;
     const fields = { connection: this.name, node: opened.node };
     this.#onEvent("info", "broker connection is open", fields);
-    this.changed.ring();
+    this.changed.notify();
   }
 
   async #moveOver(old: Opened, signal: AbortSignal): Promise<void> {
@@ -251,12 +252,12 @@ export class SupervisedConnection {
     model.on("blocked", (reason) => {
       opened.blockedBy = reason;
       this.#onEvent("warn", "broker takes no messages", { connection: this.name, reason });
-      this.changed.ring();
+      this.changed.notify();
     });
     model.on("unblocked", () => {
       opened.blockedBy = undefined;
       this.#onEvent("info", "broker takes messages again", { connection: this.name });
-      this.changed.ring();
+      this.changed.notify();
     });
     return opened;
   }

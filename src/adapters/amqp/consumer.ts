@@ -1,6 +1,6 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from "amqplib";
 import { backoffMs } from "./backoff.ts";
-import { Bell } from "./bell.ts";
+import { Changes } from "./changes.ts";
 import { ChannelSupervisor, ReplacedError } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
@@ -8,6 +8,7 @@ import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError } from "../thrown.ts";
 import { manyMayListen, pause, withDeadline, within } from "../time-limits.ts";
 
+/** What is consumed, over which connection, and who takes the deliveries. */
 export interface QueueConsumerOptions {
   readonly queue: string;
   readonly prefetch: number;
@@ -21,6 +22,7 @@ export interface QueueConsumerOptions {
   readonly onMissing: () => void;
 }
 
+/** How one consumer stands, from memory. */
 export interface ConsumerStatus {
   readonly queue: string;
   readonly consuming: boolean;
@@ -35,7 +37,7 @@ export class QueueConsumer {
   readonly #stopping = new AbortController();
   /** Nobody waits for what is in hand any more. */
   readonly #closing = new AbortController();
-  readonly #changed = new Bell();
+  readonly #changed = new Changes();
   /** Of channels that may still be delivered to. */
   readonly #tags = new Map<Channel, string>();
   /** Deliveries in hand, by the channel that brought them. */
@@ -114,7 +116,7 @@ export class QueueConsumer {
     let closed = false;
     channel.on("close", () => {
       closed = true;
-      this.#changed.ring();
+      this.#changed.notify();
     });
     await withDeadline(this.#closing.signal, FINISH_TIMEOUT_MS, (deadline) =>
       this.#changed.until(() => closed || !this.#inHand.has(channel), deadline),
@@ -137,17 +139,17 @@ export class QueueConsumer {
       const disposition = await this.#options.handler(delivery);
       if (disposition === "requeue" || disposition === "retry")
         await this.#waitBeforePuttingBack(delivery);
-      this.#settle(channel, message, (live) => tell(live, message, disposition));
+      this.#settle(channel, message, (live) => answer(live, message, disposition));
     } catch (error) {
       this.#reportBug(delivery, asError(error));
       await this.#waitBeforePuttingBack(delivery);
       // The handler is wrong, or the message is poison.
-      this.#settle(channel, message, (live) => tell(live, message, "retry"));
+      this.#settle(channel, message, (live) => answer(live, message, "retry"));
     } finally {
       const left = (this.#inHand.get(channel) ?? 1) - 1;
       if (left > 0) this.#inHand.set(channel, left);
       else this.#inHand.delete(channel);
-      this.#changed.ring();
+      this.#changed.notify();
     }
   }
 
@@ -228,7 +230,8 @@ const FLUSH_PAUSE_MS = 25;
 const NO_CONTENT = Buffer.alloc(0);
 const NEVER = new AbortController().signal;
 
-function tell(channel: Channel, message: ConsumeMessage, disposition: Disposition): void {
+/** What the broker is told about a delivery. */
+function answer(channel: Channel, message: ConsumeMessage, disposition: Disposition): void {
   switch (disposition) {
     case "ack":
       return channel.ack(message);

@@ -16,6 +16,7 @@ export interface Delivery extends PlainDelivery {
  */
 export type Disposition = "ack" | "requeue" | "retry";
 
+/** Takes one delivery and says what the broker is told about it. A handler that rejects counts as `retry`. */
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 
 /** What is read of a message. */
@@ -34,6 +35,7 @@ export interface RawMessage {
  */
 const MAX_KEPT_BYTES = 1_048_576;
 
+/** What came, in the words of the steps; properties that have another type than they should count as absent. */
 export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;
   const headers = properties.headers ?? {};

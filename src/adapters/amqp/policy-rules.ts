@@ -24,6 +24,7 @@ export interface PolicyObjection {
   readonly message: string;
 }
 
+/** What a queue of ours is for, by its name; any other name is one of the delay queues. */
 export function purposeOf(queue: string, names: AmqpNames): MeasuredQueue {
   if (queue === names.commandsQueue) return "commands";
   if (queue === names.workQueue) return "work";

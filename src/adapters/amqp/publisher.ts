@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from "amqplib";
-import type { Bell } from "./bell.ts";
+import type { Changes } from "./changes.ts";
 import { ChannelSupervisor } from "./channel-supervisor.ts";
 import { ConfirmLane, type LaneOutcome, type Publication } from "./confirm-lane.ts";
 import type { SupervisedConnection } from "./connection.ts";
@@ -13,6 +13,7 @@ import { aborted, manyMayListen, pause, withDeadline } from "../time-limits.ts";
  */
 export type PublishOutcome = "confirmed" | "returned" | "refused" | "unconfirmed";
 
+/** Over which connection is published, and who hears of a missing exchange. */
 export interface PublisherOptions {
   /** For logs. */
   readonly name?: string;
@@ -31,8 +32,8 @@ export class Publisher {
   readonly #onMissing: () => void;
   readonly #supervisor: ChannelSupervisor<ConfirmChannel>;
   readonly #stopping = new AbortController();
-  /** The connection's bell; it also rings for lanes that come and go, their buffers, and free slots. */
-  readonly #changed: Bell;
+  /** The connection's changes; also notified of lanes that come and go, their buffers, and free slots. */
+  readonly #changed: Changes;
   /** Every lane that is not closed yet: retired ones still get their confirms. */
   readonly #lanes = new Map<ConfirmChannel, ConfirmLane>();
   #lane: ConfirmLane | undefined;
@@ -90,7 +91,7 @@ export class Publisher {
       return await this.#sendOver(lane, publication, this.#settings.confirmTimeoutMs, signal);
     } finally {
       this.#pending -= 1;
-      this.#changed.ring();
+      this.#changed.notify();
     }
   }
 
@@ -162,7 +163,7 @@ export class Publisher {
 
   #use(channel: ConfirmChannel): void {
     this.#lane = this.#lanes.get(channel);
-    this.#changed.ring();
+    this.#changed.notify();
   }
 
   /** Takes no more messages; closed when the last one is answered. */
@@ -171,7 +172,7 @@ export class Publisher {
     const lane = this.#lanes.get(channel);
     if (lane === undefined) return;
     if (this.#lane === lane) this.#lane = undefined;
-    this.#changed.ring();
+    this.#changed.notify();
     const graceMs = this.#stopping.signal.aborted ? STOP_GRACE_MS : this.#settings.confirmTimeoutMs;
     await withDeadline(NEVER, graceMs, (deadline) =>
       this.#changed.until(() => lane.ended || lane.pending === 0, deadline),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { QueueFacts } from "./policy-rules.ts";
 import type { AmqpManagement } from "./settings.ts";
 
+/** What the management API says of one queue, or why it says nothing. */
 export type FactsAnswer =
   | { readonly kind: "facts"; readonly facts: QueueFacts }
   | { readonly kind: "missing" }

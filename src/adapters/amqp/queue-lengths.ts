@@ -10,6 +10,7 @@ import { within } from "../time-limits.ts";
 /** Messages that are ready in our queues, by what the queues are for; `delay`: all delay queues together. */
 export type QueueLengths = Readonly<Record<MeasuredQueue, number>>;
 
+/** Which queues are asked for, and over which connection. */
 export interface QueueLengthsOptions {
   readonly connection: SupervisedConnection;
   readonly settings: AmqpSettings;

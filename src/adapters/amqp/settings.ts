@@ -30,8 +30,10 @@ export interface AmqpSettings {
   readonly reconnect: { readonly initialMs: number; readonly maxMs: number };
 }
 
+/** What a connection is opened with. */
 export type AmqpAccess = Pick<AmqpSettings, "urls" | "tls">;
 
+/** Where policies are asked for, and as whom. */
 export interface AmqpManagement {
   /** `http://host:15672`, without a closing slash. */
   readonly url: string;
@@ -49,6 +51,7 @@ interface AmqpTls {
   readonly servername?: string;
 }
 
+/** Names of our exchanges and queues. */
 export interface AmqpNames {
   readonly commandsExchange: string;
   readonly commandsQueue: string;

@@ -14,6 +14,7 @@ export interface TopologyProblem {
   readonly message: string;
 }
 
+/** Everything is there, or what a person has to see to first. */
 export type TopologyOutcome =
   /** `createdFresh`: not one of the internal queues existed, so nothing of ours can be in flight. */
   | { readonly kind: "ready"; readonly createdFresh: boolean }

@@ -10,6 +10,7 @@ import {
 import { asError } from "../thrown.ts";
 import { manyMayListen, pause, within } from "../time-limits.ts";
 
+/** Over which connection the topology is kept, and who is told that it is there. */
 export interface TopologyKeeperOptions {
   readonly connection: SupervisedConnection;
   readonly settings: AmqpSettings;
@@ -75,7 +76,7 @@ export class TopologyKeeper {
   }
 
   /** Something of it was found missing. A refusal stays known for its time: nobody declares in a loop. */
-  doubt(): void {
+  forget(): void {
     if (this.#known?.outcome.kind === "ready") this.#known = undefined;
   }
 

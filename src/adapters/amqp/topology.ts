@@ -4,6 +4,7 @@ interface ExchangePlan {
   readonly name: string;
 }
 
+/** A queue as it is declared; all are durable quorum queues. */
 export interface QueuePlan {
   readonly name: string;
   readonly arguments: Readonly<Record<string, string | number>>;
@@ -11,6 +12,7 @@ export interface QueuePlan {
   readonly internal: boolean;
 }
 
+/** Everything that is declared, in this order. */
 export interface TopologyPlan {
   readonly exchanges: readonly ExchangePlan[];
   readonly queues: readonly QueuePlan[];
@@ -52,6 +54,7 @@ export function topologyOf({ names, delaysMs }: AmqpSettings): TopologyPlan {
   };
 }
 
+/** The name of the delay queue for a delay in ms. */
 export function delayQueue(prefix: string, delayMs: number): string {
   return `${prefix}${delayMs}`;
 }
