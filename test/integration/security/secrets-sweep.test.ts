@@ -310,7 +310,13 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
     const server = simulator.addServer({ state: "SHUTOFF" });
     const id = commandId("refused");
     await worker.stop();
-    const stranger = await stage.addWorker([], { ...refused, ECS_AUTH_BREAKER_FAILURES: "1" });
+    const stranger = await stage.spawnWorker([], { ...refused, ECS_AUTH_BREAKER_FAILURES: "1" });
+    // Not ready, and it says why.
+    await eventually(async () =>
+      expect(await (await fetch(`${stranger.httpUrl}/readyz`)).text()).toMatch(
+        /the cloud refuses our credentials/,
+      ),
+    );
     await send(id, server.id, BODY, {}, { expires_at: inSeconds(3) });
     expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({
       waits_for: "cloud-unavailable",
