@@ -81,7 +81,12 @@ export async function startWorker(
         }),
     async ready() {
       const ended = await eventually(
-        async () => child.ending ?? ((await fetch(`${httpUrl}/readyz`)).ok ? null : false),
+        async () => {
+          if (child.ending !== undefined) return child.ending;
+          const answer = await fetch(`${httpUrl}/readyz`);
+          if (!answer.ok) throw new Error(await answer.text());
+          return null;
+        },
         { what: `readiness of the worker ${child.pid}`, timeoutMs: 30_000 },
       );
       if (ended === null) return;
