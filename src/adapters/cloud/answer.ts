@@ -19,6 +19,8 @@ export interface Answer {
   readonly retryAfterMs: number | null;
   /** It refuses our signature, and the clocks are so far apart that it had to. */
   readonly refusesOurClock?: boolean;
+  /** It refuses a signature that arrived too late: our process stood still. Says nothing about clock and credentials. */
+  readonly refusesItsAge?: boolean;
 }
 
 const MAX_CODE_CHARS = 64;

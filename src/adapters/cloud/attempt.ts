@@ -22,8 +22,8 @@ export interface Attempt {
   readonly request: HttpRequest;
   readonly send: Send;
   readonly grant: Grant;
-  /** It carries a signature, which a wrong clock spoils. */
-  readonly isSigned: boolean;
+  /** The date of its signature by our clock, ms since 1970; null: it carries none. */
+  readonly signedAtMs: number | null;
   /** What must not show in any message. */
   readonly secrets: readonly string[];
   readonly endpoint: EndpointBreaker;
@@ -107,7 +107,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
 
   function read(
     result: Extract<Exchange, { kind: "answered" }>,
-    { secrets, isSigned }: Attempt,
+    { secrets, signedAtMs }: Attempt,
   ): Answer {
     const nowMs = clock.nowMs();
     const answer = askingForAMinute(
@@ -120,10 +120,12 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     if (!isAuthenticationFailure(answer)) return answer;
     // The commonest cause after a wrong key; only the answer that refuses us can still tell.
     const offsetSeconds = Math.round((cloudTimeMs - nowMs) / 1000);
-    const refusesOurClock = isSigned && cloudClock.explains(cloudTimeMs);
-    if (!refusesOurClock && Math.abs(offsetSeconds) < CLOCK_HINT_SECONDS) return answer;
+    const refusesOurClock = signedAtMs !== null && cloudClock.explains(cloudTimeMs, nowMs);
+    const refusesItsAge = signedAtMs !== null && cloudClock.explains(cloudTimeMs, signedAtMs);
+    const marked = refusesItsAge ? { ...answer, refusesItsAge } : answer;
+    if (!refusesOurClock && Math.abs(offsetSeconds) < CLOCK_HINT_SECONDS) return marked;
     const hint = `[the cloud's clock is ${offsetSeconds} s ahead]`;
-    return { ...answer, message: `${answer.message} ${hint}`, refusesOurClock };
+    return { ...marked, message: `${answer.message} ${hint}`, refusesOurClock };
   }
 }
 
@@ -151,7 +153,7 @@ function endpointResult(answer: Answer): EndpointResult {
 }
 
 function authResult(answer: Answer): AuthResult {
-  if (answer.refusesOurClock) return "clock";
+  if (answer.refusesOurClock || answer.refusesItsAge) return "clock";
   if (isAuthenticationFailure(answer)) return "denied";
   return provesAuthentication(answer) ? "proven" : "neither";
 }

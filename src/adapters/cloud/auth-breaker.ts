@@ -5,7 +5,7 @@ import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 export type AuthResult =
   | "proven"
   | "denied"
-  /** Refused, and the clocks explain it: says nothing about the credentials. */
+  /** Refused, and the clocks or the age of the signature explain it: says nothing about the credentials. */
   | "clock"
   /** Never got as far as being judged. */
   | "neither";

@@ -106,7 +106,7 @@ export function createCalls(deps: CallsDeps): Calls {
         request: authorised.http,
         send: call.send,
         grant: authorised.grant,
-        isSigned: authorised.signedAtMs !== null,
+        signedAtMs: authorised.signedAtMs,
         secrets: [...authorised.secrets, ...(call.secrets ?? [])],
         endpoint: call.service.endpoint,
         auth: call.service.auth,

@@ -10,8 +10,8 @@ export interface CloudClock {
   learn(cloudTimeMs: number): void;
   /** Would a signature made now be refused for its date alone? */
   isTooFar(): boolean;
-  /** Is that why a request was refused whose answer said this time? */
-  explains(cloudTimeMs: number | null): boolean;
+  /** Would a signature of this date have been refused for it alone, by a cloud whose answer said this time? */
+  explains(cloudTimeMs: number, dateMs: number): boolean;
 }
 
 /** `Date` has whole seconds, a signature too, and the exchange takes a while. */
@@ -34,7 +34,6 @@ export function createCloudClock(
       originMs = cloudTimeMs - clock.monotonicMs();
     },
     isTooFar: () => Math.abs(offsetMs() ?? 0) >= limitMs,
-    explains: (cloudTimeMs) =>
-      cloudTimeMs !== null && Math.abs(cloudTimeMs - clock.nowMs()) >= limitMs,
+    explains: (cloudTimeMs, dateMs) => Math.abs(cloudTimeMs - dateMs) >= limitMs,
   };
 }

@@ -143,7 +143,7 @@ function requestToken(
         proof: own,
         isCurrent: () => identity() === own,
       },
-      isSigned: false,
+      signedAtMs: null,
       secrets: secretsOf(user),
       ...through,
     },
