@@ -5,8 +5,13 @@ import { eventually } from "../support/eventually.ts";
 import type { FailPoint } from "../support/worker-process.ts";
 import { allOnce, earnTrust, onSharedServices, posts, sendFleet } from "./own-stage.ts";
 
-/** The broker gives up on a silent worker after two of these. */
-const ENV = { AMQP_HEARTBEAT_SECONDS: "1", ECS_POST_TIMEOUT_MS: "3000" };
+const ENV = {
+  /** The broker gives up on a silent worker after two of these. */
+  AMQP_HEARTBEAT_SECONDS: "1",
+  ECS_POST_TIMEOUT_MS: "3000",
+  /** The simulated cloud's. */
+  SIGNATURE_WINDOW_MS: "4000",
+};
 
 interface Pause {
   readonly at: Omit<FailPoint, "action">;
@@ -89,7 +94,10 @@ it.concurrent.each([
 ] as const)(
   "stopped between intent and POST, awake after the fence: %s",
   async (_name, signatureMaxAgeMs, expectedPosts) => {
-    const env = { ...ENV, SIGNATURE_MAX_AGE_MS: signatureMaxAgeMs };
+    const env = {
+      ...ENV,
+      SIGNATURE_MAX_AGE_MS: signatureMaxAgeMs,
+    };
     await onSharedServices({ env }, async (stage) => {
       const zombie = await stage.addWorker([AFTER_INTENT]);
       const plain = await earnTrust(stage);
@@ -180,18 +188,23 @@ const MEDDLING: readonly {
 it.concurrent.each(MEDDLING)(
   "somebody's $action.action between look and POST: the cloud refuses, or the next look finds out",
   async ({ action, ends, reinstalls }) => {
-    await onSharedServices({ env: { ...ENV, AMQP_HEARTBEAT_SECONDS: "10" } }, async (stage) => {
-      const worker = await stage.addWorker([{ label: "submit:looked", action: "stop" }]);
-      const fleet = await sendFleet(stage, 1);
-      const [serverId = ""] = fleet.serverIds;
-      await worker.stopped();
-      stage.simulator.server(serverId)?.act(action);
-      worker.process.signal("SIGCONT");
-      const { data } = await stage.emitter.outcome(fleet.ids[0] ?? "", 60_000);
-      expect(data).toMatchObject(ends);
-      expect(stage.reinstalls(serverId)).toBe(reinstalls);
-      expect(stage.simulator.ledger().servers[serverId]?.maxConcurrent ?? 0).toBeLessThanOrEqual(1);
-      await stage.audit(fleet.ids);
-    });
+    await onSharedServices(
+      { env: { ...ENV, AMQP_HEARTBEAT_SECONDS: "10", ECS_MAX_RETRY_AFTER_MS: "1000" } },
+      async (stage) => {
+        const worker = await stage.addWorker([{ label: "submit:looked", action: "stop" }]);
+        const fleet = await sendFleet(stage, 1);
+        const [serverId = ""] = fleet.serverIds;
+        await worker.stopped();
+        stage.simulator.server(serverId)?.act(action);
+        worker.process.signal("SIGCONT");
+        const { data } = await stage.emitter.outcome(fleet.ids[0] ?? "", 60_000);
+        expect(data).toMatchObject(ends);
+        expect(stage.reinstalls(serverId)).toBe(reinstalls);
+        expect(stage.simulator.ledger().servers[serverId]?.maxConcurrent ?? 0).toBeLessThanOrEqual(
+          1,
+        );
+        await stage.audit(fleet.ids);
+      },
+    );
   },
 );

@@ -104,6 +104,21 @@ describe("a clock that is wrong", () => {
     expect(api.state().auth).toBe("open");
   });
 
+  it("is right where a request was late: its refusal says nothing about clock and credentials", async () => {
+    const { clock, state } = wrongClock(0);
+    const { api, id, look, standing } = connect({ clock });
+    const signing = await api.sign(P, id, BODY, signal());
+    if (signing.kind !== "signed") throw new Error("not signed");
+    // The process stood still; the clocks went on alike.
+    state.passedMs = 20 * MINUTE;
+    cloud.setClockSkew(20 * MINUTE);
+    expect(await signing.request.send(signal())).toMatchObject({ kind: "later" });
+    expect(cloud.refusals()).toMatchObject({ date: 1 });
+    expect([standing("credentials")?.state, standing("clock")?.state]).toEqual(["untested", "up"]);
+    expect(await look()).toMatchObject({ kind: "seen" });
+    expect(standing("credentials")).toMatchObject({ state: "up" });
+  });
+
   it("holds back without a single refusal when it jumps in between", async () => {
     const { clock, state } = wrongClock(0);
     const { look, looks } = connect({ clock });
