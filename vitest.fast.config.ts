@@ -1,0 +1,38 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * What shows a slip within a minute, while one works: units, the seeds that once broke a promise, and the contract
+ * tests of the in-memory twins. Starts no server. All tests: vitest.config.ts.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 10_000,
+          isolate: false,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: "simulation",
+          include: ["test/simulation/{network,regressions}.test.ts"],
+          testTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: "contract in memory",
+          include: ["test/contract/{store,broker,cloud}/*.test.ts"],
+          testNamePattern: "in memory",
+          testTimeout: 30_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
