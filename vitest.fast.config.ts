@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Vitest heeds it in a project too; its types know it only for the whole. */
+const IN_MEMORY = { testNamePattern: "in memory" };
+
 /**
  * What shows a slip within a minute, while one works: units, the seeds that once broke a promise, and the contract
  * tests of the in-memory twins. Starts no server. All tests: vitest.config.ts.
@@ -28,7 +31,7 @@ export default defineConfig({
         test: {
           name: "contract in memory",
           include: ["test/contract/{store,broker,cloud}/*.test.ts"],
-          testNamePattern: "in memory",
+          ...IN_MEMORY,
           testTimeout: 30_000,
           maxWorkers: 2,
         },
