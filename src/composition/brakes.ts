@@ -1,4 +1,4 @@
-import { createPauseStore } from "../adapters/redis/pauses.ts";
+import { createPauseStore } from "../adapters/redis/pause-store.ts";
 import { createPauseKeeper } from "../background/pause-keeper.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
 import type { Ground } from "./ground.ts";

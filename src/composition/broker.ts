@@ -1,6 +1,6 @@
 import { type Broker, createBroker } from "../adapters/amqp/broker.ts";
 import type { AmqpSettings } from "../adapters/amqp/settings.ts";
-import { openFirstEpoch } from "../adapters/redis/epoch.ts";
+import { openFirstEpoch } from "../adapters/redis/first-epoch.ts";
 import { watchForChange } from "../config/rotation.ts";
 import type { Worker } from "../worker.ts";
 import { createDeliveries } from "./deliveries.ts";

@@ -4,7 +4,7 @@ import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudSettings } from "../adapters/cloud/settings.ts";
 import type { RedisSettings } from "../adapters/redis/client.ts";
 import type { RedisTls } from "../adapters/redis/client-tls.ts";
-import type { StoreRules } from "../adapters/redis/reinstall-store.ts";
+import type { StoreRules } from "../adapters/redis/store-rules.ts";
 import type { Config } from "../config/assemble.ts";
 import type { IntakeRules } from "../core/intake.ts";
 import { tlsMaterial } from "../config/rotation.ts";

@@ -1,6 +1,6 @@
 import { createRedisBudget } from "../adapters/redis/budget.ts";
 import { createRedisClient } from "../adapters/redis/client.ts";
-import { createDiskEvidence } from "../adapters/redis/evidence.ts";
+import { createDiskEvidence } from "../adapters/redis/disk-evidence.ts";
 import { createReinstallStore } from "../adapters/redis/reinstall-store.ts";
 import { createRedisHealth } from "../adapters/redis/health.ts";
 import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts";

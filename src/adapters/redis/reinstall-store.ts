@@ -13,13 +13,12 @@ import { recordIntent } from "./scripts/intent.ts";
 import { mayStop } from "./scripts/may-stop.ts";
 import { refuse } from "./scripts/refuse.ts";
 import { save } from "./scripts/save.ts";
-import type { StoreContext, StoreRules } from "./scripts/store-context.ts";
+import type { StoreContext } from "./scripts/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
 import { told } from "./scripts/told.ts";
 import { storedJson } from "./stored-json.ts";
 import { StoredOutcome } from "./stored-outcome.ts";
-
-export type { StoreRules } from "./scripts/store-context.ts";
+import type { StoreRules } from "./store-rules.ts";
 
 /** The store of the steps on Redis: every method is one script, the same when run twice (design §6). */
 export function createReinstallStore(

@@ -1,20 +1,18 @@
 import { afterAll, beforeAll } from "vitest";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
-import { createDiskEvidence } from "../../../src/adapters/redis/evidence.ts";
-import {
-  createReinstallStore,
-  type StoreRules,
-} from "../../../src/adapters/redis/reinstall-store.ts";
+import { createDiskEvidence } from "../../../src/adapters/redis/disk-evidence.ts";
+import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
   createOperatorCommands,
   type PauseChange,
   type SetPauseAnswer,
 } from "../../../src/adapters/redis/operator-commands.ts";
-import { createPauseStore } from "../../../src/adapters/redis/pauses.ts";
+import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
+import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { createStrandedCommands } from "../../../src/adapters/redis/stranded.ts";
+import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";

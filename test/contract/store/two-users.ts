@@ -4,7 +4,7 @@ import {
   createOperatorCommands,
   type OperatorCommands,
 } from "../../../src/adapters/redis/operator-commands.ts";
-import { createPauseStore } from "../../../src/adapters/redis/pauses.ts";
+import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";

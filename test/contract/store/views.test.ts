@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { createCommandViews } from "../../../src/adapters/redis/views.ts";
+import { createCommandViews } from "../../../src/adapters/redis/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";

@@ -1,21 +1,9 @@
+import { z } from "zod";
 import type { Order } from "../../../core/order.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { StepClaim } from "../../../steps/ports/reinstall-store.ts";
 import type { ScriptRunner } from "../script-runner.ts";
-import { z } from "zod";
-
-/** The rules of the store, as configured. */
-export interface StoreRules {
-  /** After trust was lost, no new lock is given for this long. */
-  readonly rebuildHoldMs: number;
-  /** A finished command is remembered for this long. */
-  readonly dedupTtlMs: number;
-  /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
-  readonly waitReplicas: number;
-  readonly waitTimeoutMs: number;
-  /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
-  readonly pausedByConfiguration: boolean;
-}
+import type { StoreRules } from "../store-rules.ts";
 
 /** What the scripts of the reinstall store are run with. */
 export interface StoreContext {

@@ -1,0 +1,12 @@
+/** The rules of the store, as configured. */
+export interface StoreRules {
+  /** After trust was lost, no new lock is given for this long. */
+  readonly rebuildHoldMs: number;
+  /** A finished command is remembered for this long. */
+  readonly dedupTtlMs: number;
+  /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
+  readonly waitReplicas: number;
+  readonly waitTimeoutMs: number;
+  /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
+  readonly pausedByConfiguration: boolean;
+}
