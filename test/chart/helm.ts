@@ -12,11 +12,15 @@ const CHART = join(ROOT, "helm/ecs-reinstall-worker");
 const run = promisify(execFile);
 const LIMITS = { cwd: ROOT, maxBuffer: 64e6 };
 
+/** What the script answers: it starts a dozen processes, and says the same each time. */
+let found: Promise<{ readonly stdout: string; readonly stderr: string }> | undefined;
+
 export type ToolName = "helm3" | "helm4" | "promtool";
 
 /** Path of a program; rejects with the reason when this machine cannot have it. */
 export async function tool(name: ToolName): Promise<string> {
-  const { stdout, stderr } = await run(join(ROOT, "scripts/chart-tools.sh"), LIMITS);
+  found ??= run(join(ROOT, "scripts/chart-tools.sh"), LIMITS);
+  const { stdout, stderr } = await found;
   const line = stdout.split("\n").find((one) => one.startsWith(`${name}=`));
   if (line === undefined) throw new Error(`the chart's tests need ${name}. ${stderr.trim()}`);
   return line.slice(name.length + 1);
@@ -42,8 +46,14 @@ export async function template(
   const set = settings.flatMap((setting) => ["--set", setting]);
   const { name: called, namespace } = release;
   const args = ["template", called, CHART, "-n", namespace, "-f", valuesFile(name), ...set];
-  return (await run(await tool(helm), args, LIMITS)).stdout;
+  const key = JSON.stringify([helm, ...args]);
+  const rendered = RENDERED.get(key) ?? tool(helm).then((program) => run(program, args, LIMITS));
+  RENDERED.set(key, rendered);
+  return (await rendered).stdout;
 }
+
+/** Each installation is rendered once for a file, however many of its tests look at it. */
+const RENDERED = new Map<string, Promise<{ readonly stdout: string }>>();
 
 export async function lint(helm: "helm3" | "helm4", name?: string): Promise<string> {
   const values = name === undefined ? [] : ["-f", valuesFile(name)];
