@@ -15,7 +15,7 @@ const FILES_THAT_COMPUTE = 2;
  * Files with services mostly wait: for heartbeats to be missed, for a fence to pass. So many run side by side on two
  * cores, but not beside those that compute, which go first.
  */
-const FILES_THAT_WAIT = 3;
+const FILES_THAT_WAIT = 4;
 
 /** One project per test folder. */
 function project(name: string, { testTimeoutMs, services, isolate = true }: ProjectOptions) {

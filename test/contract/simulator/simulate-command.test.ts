@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { cloudClient } from "./cloud-client.ts";
 
 // What was built: a process that first compiles its sources costs two seconds of a core.
-const SCRIPT =
-  'import { simulateCommand } from "./dist/cli/simulate.js"; simulateCommand().parseAsync(process.argv.slice(1), { from: "user" });';
+const CLI = fileURLToPath(new URL("../../../dist/cli/ecs-reinstall.js", import.meta.url));
 
 let child: ChildProcess | undefined;
 
@@ -16,8 +16,9 @@ afterEach(() => {
 });
 
 function run(...args: string[]) {
-  const flags = ["--input-type=module", "-e", SCRIPT, "--", ...args];
-  const started = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "pipe"] });
+  const started = spawn(process.execPath, [CLI, "simulate", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   child = started;
   return started;
 }

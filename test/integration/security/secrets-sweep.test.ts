@@ -310,7 +310,12 @@ describe.each(WAYS)("with $way, no secret is found", ({ simulator: options, env,
     const server = simulator.addServer({ state: "SHUTOFF" });
     const id = commandId("refused");
     await worker.stop();
-    const stranger = await stage.spawnWorker([], { ...refused, ECS_AUTH_BREAKER_FAILURES: "1" });
+    const stranger = await stage.spawnWorker([], {
+      ...refused,
+      ECS_AUTH_BREAKER_FAILURES: "1",
+      // More than five refusals lock the key, for the workers after it too.
+      ECS_AUTH_BREAKER_OPEN_MS: "5000",
+    });
     // Not ready, and it says why.
     await eventually(async () =>
       expect(await (await fetch(`${stranger.httpUrl}/readyz`)).text()).toMatch(
