@@ -42,7 +42,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     ended(from, outcome, observedAtMs) {
       const { data } = outcome.event;
       metrics.event(data.event);
-      countEnd(metrics, data.event, data, observedAtMs, clock.nowMs());
+      countEnd(metrics, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
       if (from === "reconcile") countProof(metrics, data.event, data["class"]);
       if (outcome.dead !== null) metrics.deadLetter(outcome.dead.reason.split(":")[0] ?? "other");
       const level = data.event === "unresolved" ? "error" : "info";
@@ -132,14 +132,8 @@ function detailsOf(events: readonly ProgressEvent[]): Record<string, unknown> {
   };
 }
 
-function countEnd(
-  metrics: Metrics,
-  name: EventName,
-  data: Readonly<Record<string, unknown>>,
-  observedAtMs: number | null,
-  nowMs: number,
-): void {
-  const outcome: FinalEventName | undefined = FINAL_EVENTS.find((known) => known === name);
+function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: number | null): void {
+  const outcome: FinalEventName | undefined = FINAL_EVENTS.find((known) => known === data.event);
   if (outcome === undefined) return;
   const project = String(data["project_id"]);
   metrics.commandEnded(outcome, project);
@@ -148,7 +142,7 @@ function countEnd(
   const duration = data["duration_seconds"];
   metrics.reinstalled({
     duration: typeof duration === "number" ? duration : null,
-    recovery: observedAtMs === null ? null : (nowMs - observedAtMs) / 1000,
+    recovery: recoveryMs === null ? null : recoveryMs / 1000,
     project,
   });
 }

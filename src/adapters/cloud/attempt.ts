@@ -1,6 +1,7 @@
 import type { Clock } from "../../steps/ports/clock.ts";
 import { type Answer, readAnswer } from "./answer.ts";
-import type { AuthBreaker, AuthResult, Grant } from "./auth-breaker.ts";
+import type { AuthBreaker } from "./auth-breaker.ts";
+import type { AuthResult, Grant } from "./auth-record.ts";
 import type { EndpointBreaker, EndpointResult } from "./breaker.ts";
 import type { CloudClock } from "./cloud-clock.ts";
 import {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
-import type { Grant } from "./auth-breaker.ts";
+import type { Grant } from "./auth-record.ts";
 import {
   type Credentials,
   identityOf,

@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type AuthResult,
-  createAuthBreaker,
-  type Grant,
-} from "../../../../src/adapters/cloud/auth-breaker.ts";
+import { createAuthBreaker } from "../../../../src/adapters/cloud/auth-breaker.ts";
+import type { AuthResult, Grant } from "../../../../src/adapters/cloud/auth-record.ts";
 import { createEndpointBreaker } from "../../../../src/adapters/cloud/breaker.ts";
 import { ALONE, type SharedRefusals } from "../../../../src/adapters/cloud/shared-refusals.ts";
 
