@@ -16,6 +16,8 @@ const DOES: Readonly<Record<From, string>> = {
   reconcile: "nobody answered the POST: look for proof",
   watch: "ask once how the job is",
   settle: "keep the lock for a while after success",
+  inquiry:
+    "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
 };
 
 const HEAD = `# States of a command
@@ -59,7 +61,7 @@ function entries() {
 }
 
 function isFinal(name: string): boolean {
-  return FINAL_EVENTS.some((event) => event === name);
+  return name === "settled" || FINAL_EVENTS.some((event) => event === name);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

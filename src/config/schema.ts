@@ -170,6 +170,7 @@ const Protocol = z.strictObject({
   maxClockOffsetMs: whole("ms", 100, 600_000),
   signatureMaxAgeMs: whole("ms", 100, 600_000),
   commandMaxAgeMs: whole("ms", 1000, 2_592_000_000),
+  unresolvedWatchMs: whole("ms", 0, 31_536_000_000),
   maxSubmissions: whole("submissions", 1, 100),
   softStopMs: whole("ms", 10, 3_600_000),
   stopDeadlineMs: whole("ms", 10, 86_400_000),

@@ -22,7 +22,17 @@ export const FINAL_EVENTS = [
   "planned",
 ] as const;
 
-export const EventName = z.enum([...PROGRESS_EVENTS, ...FINAL_EVENTS, "duplicate"]);
+/**
+ * What is said of a command beside its own events: an answer to a second copy; and what became of one that ended
+ * `unresolved`, under an id of its own (contract §3).
+ */
+const OTHER_EVENTS = ["duplicate", "settled"] as const;
+
+/** What an inquiry, or a person, found out about an `unresolved` reinstall. */
+export const SETTLED_AS = ["reinstalled", "not-reinstalled", "failed"] as const;
+export type SettledAs = (typeof SETTLED_AS)[number];
+
+export const EventName = z.enum([...PROGRESS_EVENTS, ...FINAL_EVENTS, ...OTHER_EVENTS]);
 export type EventName = z.infer<typeof EventName>;
 export type FinalEventName = (typeof FINAL_EVENTS)[number];
 

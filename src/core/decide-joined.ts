@@ -11,7 +11,13 @@ import type { In } from "./state.ts";
 /** What is known of the command that was joined. */
 export type Leader =
   /** `holdsLock`: after `unresolved` the server stays locked until proof or a person frees it. */
-  | { readonly kind: "finished"; readonly event: ProgressEvent; readonly holdsLock: boolean }
+  | {
+      readonly kind: "finished";
+      readonly event: ProgressEvent;
+      readonly holdsLock: boolean;
+      /** `data` of its `settled` event, once it is known what became of an `unresolved` one. */
+      readonly settled: Readonly<Record<string, unknown>> | null;
+    }
   | { readonly kind: "open" }
   | { readonly kind: "unheard-of" }
   | { readonly kind: "unreadable" };
@@ -58,7 +64,9 @@ export function afterLeaderLook(
     case "failed":
       return repeated(event, event.data.event, current.leader);
     case "unresolved":
-      if (!leader.holdsLock) return onItsOwn(order, stay, event, nowMs);
+      if (leader.settled?.["as"] === "reinstalled")
+        return reinstalled(leader.settled, current.leader);
+      if (leader.settled !== null || !leader.holdsLock) return onItsOwn(order, stay, event, nowMs);
       // Nobody knows yet: it shares that, as long as its own time lasts.
       return nowMs < order.expiresAtMs ? again() : tooLate({ order, waiting: null, doubt });
     // Also an end that only a later version knows: not this reinstall's.
@@ -99,6 +107,15 @@ function onItsOwn(
     },
     0,
   );
+}
+
+/** The leader's reinstall was carried out after all: it did this command's work, too. */
+function reinstalled(settled: Readonly<Record<string, unknown>>, leader: CommandId): Decision {
+  const { job_id = null, evidence, verified } = settled;
+  return final({
+    event: "succeeded",
+    data: { job_id, duration_seconds: null, verified: verified === true, evidence, leader },
+  });
 }
 
 function repeated(event: ProgressEvent, name: FinalEventName, leader: CommandId): Decision {

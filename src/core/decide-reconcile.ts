@@ -1,6 +1,6 @@
 import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { towardsStopped, towardsSubmit } from "./decide-admission.ts";
-import { clearingIntent, type Decision, final, next } from "./decision.ts";
+import { clearingIntent, type Decision, final, next, type InquirySeed } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
@@ -171,9 +171,24 @@ export function unresolved(
         system_disk_before: current.before?.systemDiskId ?? null,
         ...(trust === null ? {} : { disk_evidence: trust }),
         next_step:
-          "Look at the server: compare its system disk with system_disk_before. The server stays locked until a person frees it.",
+          "Look at the server: compare its system disk with system_disk_before. The server stays locked until the cloud proves what happened (event settled) or a person frees it.",
       },
     },
-    { lock: "keep" },
+    { lock: "keep", inquiry: inquiryOf(current) },
   );
+}
+
+function inquiryOf(current: In<"reconcile"> | In<"watch">): InquirySeed {
+  if (current.phase === "watch") {
+    const { before, jobId, acceptedAtMs: atMs, deadlineMs } = current;
+    // By the deadline every request is dead (src/config/inequalities.ts).
+    return { before, fenceAtMs: deadlineMs, accepted: { jobId, atMs }, why: "deadline" };
+  }
+  const { before, fenceAtMs, accepted, why } = current;
+  return {
+    ...(before === undefined ? {} : { before }),
+    fenceAtMs,
+    ...(accepted === undefined ? {} : { accepted }),
+    why,
+  };
 }

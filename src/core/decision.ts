@@ -1,6 +1,6 @@
 import type { Problem } from "../contract/command.ts";
 import type { EventDraft, FinalDraft } from "./events.ts";
-import type { State } from "./state.ts";
+import type { In, State } from "./state.ts";
 
 /** What a step has come to. Nothing of it has happened yet: it is saved first, then told. */
 export type Decision = Next | Final;
@@ -18,12 +18,17 @@ export interface Next {
   readonly warnings?: readonly Problem[];
 }
 
+/** What is known of a request in doubt. */
+export type InquirySeed = Omit<In<"inquiry">, "phase" | "sinceMs" | "untilMs">;
+
 export interface Final {
   readonly kind: "final";
   readonly draft: FinalDraft;
   readonly lock: "free" | "keep";
   /** When the server became healthy by our doing; older faults seen on it are healed. */
   readonly healedAtMs: number | null;
+  /** What an inquiry goes on with, where nobody knows what happened; null: nothing is left to find out. */
+  readonly inquiry: InquirySeed | null;
   /** What this outcome teaches about "a reinstall replaces the system disk" (design §5). */
   readonly sample: {
     readonly volumeType: string | null;
@@ -44,9 +49,17 @@ export function next(
 /** Ends the command; frees the lock unless told otherwise. */
 export function final(
   draft: FinalDraft,
-  more: Partial<Pick<Final, "lock" | "healedAtMs" | "sample">> = {},
+  more: Partial<Pick<Final, "lock" | "healedAtMs" | "inquiry" | "sample">> = {},
 ): Final {
-  return { kind: "final", draft, lock: "free", healedAtMs: null, sample: null, ...more };
+  return {
+    kind: "final",
+    draft,
+    lock: "free",
+    healedAtMs: null,
+    inquiry: null,
+    sample: null,
+    ...more,
+  };
 }
 
 /** The same decision, with the intent cleared: it is proven that its request was not carried out. */

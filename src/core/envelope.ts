@@ -24,9 +24,19 @@ export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTEND
   // A body in a joined message is lost on its way through a worker that does not know of it.
   const later =
     (state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor)) ||
-    (state.phase === "joined" && state.body !== undefined);
+    (state.phase === "joined" && state.body !== undefined) ||
+    state.phase === "inquiry";
   return later ? EXTENDED_VERSION : ENVELOPE_VERSION;
 }
+
+/**
+ * Under which name the store keeps a step, and the broker its messages: an inquiry has a record of its own beside that of
+ * its command. `~` is no character of a command id.
+ */
+export function recordIdOf(commandId: string, phase: State["phase"] | undefined): string {
+  return phase === "inquiry" ? `${commandId}${INQUIRY_SUFFIX}` : commandId;
+}
+export const INQUIRY_SUFFIX = "~inquiry";
 
 /** Headroom of one step: a claim reserves this many event numbers, so that no two claims share one. */
 export const SEQUENCE_BLOCK = 16;

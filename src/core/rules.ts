@@ -12,6 +12,8 @@ export interface Rules {
   readonly requestsExpire: boolean;
   /** The lock is kept this long after success. */
   readonly settleMs: number;
+  /** An `unresolved` server is looked at for this long; 0: not at all. */
+  readonly unresolvedWatchMs: number;
   /** POSTs that may have reached the cloud, at most, for one command. */
   readonly maxSubmissions: number;
   /** A soft stop that takes longer is followed by a hard one. */

@@ -70,6 +70,18 @@ const Submit = openObject({
   before: Before,
 });
 
+/** The cloud had accepted a request: its job, and when (epoch ms). */
+const Accepted = openObject({ jobId: JobId, atMs: z.number() });
+
+/** Why it is not known whether a request was carried out. */
+const DoubtCause = z.enum([
+  "no-answer",
+  "redelivered",
+  "store-forgot",
+  "job-vanished",
+  "job-foreign",
+]);
+
 const Reconcile = openObject({
   phase: z.literal("reconcile"),
   /** Kept for a next attempt; absent when the message was rebuilt from the record, or no attempt may follow. */
@@ -82,8 +94,8 @@ const Reconcile = openObject({
   deadlineMs: z.number(),
   sinceMs: z.number(),
   /** The cloud had accepted the request (its job vanished): it was carried out or never will be retried. */
-  accepted: openObject({ jobId: JobId, atMs: z.number() }).optional(),
-  why: z.enum(["no-answer", "redelivered", "store-forgot", "job-vanished", "job-foreign"]),
+  accepted: Accepted.optional(),
+  why: DoubtCause,
 });
 
 const Watch = openObject({
@@ -116,6 +128,24 @@ const Settle = openObject({
   }),
 });
 
+/**
+ * What a command left `unresolved`: nobody knows whether its request was carried out, and the server is locked. The
+ * inquiry looks further, ever more slowly. It has a record and steps of its own beside the command's (contract §3).
+ */
+const Inquiry = openObject({
+  phase: z.literal("inquiry"),
+  /** As in `reconcile`: absent when the first look was lost. */
+  before: Before.optional(),
+  /** As in `reconcile`: from then on the request is dead; null: it never dies. */
+  fenceAtMs: z.number().nullable(),
+  /** The job of the request, where its id is known. */
+  accepted: Accepted.optional(),
+  why: DoubtCause.or(z.literal("deadline")),
+  sinceMs: z.number(),
+  /** When the inquiry gives up; the server stays locked. */
+  untilMs: z.number(),
+});
+
 /** One unfinished command, as its message carries it. */
 export const State = z.discriminatedUnion("phase", [
   Waiting,
@@ -125,6 +155,7 @@ export const State = z.discriminatedUnion("phase", [
   Reconcile,
   Watch,
   Settle,
+  Inquiry,
 ]);
 export type State = z.infer<typeof State>;
 export type Phase = State["phase"];
@@ -192,7 +223,11 @@ export const TRANSITIONS = {
   ],
   watch: ["watch", "settle", "reconcile", "succeeded", "failed", "unresolved"],
   settle: ["settle", "succeeded"],
-} as const satisfies Record<Phase | "admit", readonly (Phase | (typeof FINAL_EVENTS)[number])[]>;
+  inquiry: ["inquiry", "settled"],
+} as const satisfies Record<
+  Phase | "admit",
+  readonly (Phase | (typeof FINAL_EVENTS)[number] | "settled")[]
+>;
 
 /** The state without the `os-reinstall` body, which may hold `user_data`: what may leave our own messages. */
 export function withoutBody(state: State): State | Omit<State, "body"> {

@@ -3,6 +3,7 @@ import {
   FINAL_EVENTS,
   type FinalEventName,
   type ProgressEvent,
+  SETTLED_AS,
   WaitReason,
 } from "../contract/event.ts";
 import { notesData } from "../core/notes.ts";
@@ -43,6 +44,8 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       const { data } = outcome.event;
       metrics.event(data.event);
       countEnd(metrics, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
+      const settledAs = SETTLED_AS.find((as) => data.event === "settled" && as === data["as"]);
+      if (settledAs !== undefined) metrics.settled(settledAs);
       if (from === "reconcile") countProof(metrics, data.event, data["class"]);
       if (outcome.dead !== null) metrics.deadLetter(outcome.dead.reason.split(":")[0] ?? "other");
       const level = data.event === "unresolved" ? "error" : "info";
@@ -96,6 +99,12 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
       logger.error({ commandId, serverId, detail }, "the store holds what cannot be read");
     },
 
+    inquiryOver({ commandId, projectId, serverId }, why) {
+      if (why === "given-up") metrics.inquiryGivenUp();
+      const level = why === "given-up" ? "error" : "info";
+      logger[level]({ commandId, projectId, serverId, why }, "inquiry ended");
+    },
+
     trouble(message, fields) {
       logger.error(fields, message);
     },
@@ -104,6 +113,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
 
 /** Members of an event that help who reads the log, beside the ids that every line has. */
 const TOLD = [
+  "as",
   "job_id",
   "job_status",
   "waits_for",

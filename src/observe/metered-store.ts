@@ -95,6 +95,7 @@ function enteredMs(state: State, settleMs: number): number {
     case "joined":
     case "prepare":
     case "reconcile":
+    case "inquiry":
       return state.sinceMs;
     case "submit":
       return state.before.atMs;

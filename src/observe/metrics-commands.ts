@@ -1,4 +1,10 @@
-import { FINAL_EVENTS, type FinalEventName, WaitReason } from "../contract/event.ts";
+import {
+  FINAL_EVENTS,
+  type FinalEventName,
+  SETTLED_AS,
+  type SettledAs,
+  WaitReason,
+} from "../contract/event.ts";
 import {
   DUPLICATE_KINDS,
   RECONCILE_EVIDENCE,
@@ -33,6 +39,16 @@ export const COMMANDS_METRICS = {
     "unresolved_total",
     "Commands that ended unresolved: a person must look, and free the lock.",
     { project: null },
+  ),
+  settled: counter(
+    "settled_total",
+    "Commands that ended unresolved, and of which is known now what became: by the cloud's proof, or by a person.",
+    { as: SETTLED_AS },
+  ),
+  inquiriesGivenUp: counter(
+    "inquiries_given_up_total",
+    "Unresolved commands that nobody looks at any more (UNRESOLVED_WATCH_MS): the server stays locked until a person frees it.",
+    {},
   ),
   duration: histogram(
     "duration_seconds",
@@ -118,6 +134,10 @@ export interface CommandsMetrics {
   /** A reinstall is about to be sent, and is not the first attempt of its command. */
   retried(): void;
   reconciled(evidence: ReconcileEvidence): void;
+  /** It is known what became of a command that ended unresolved. */
+  settled(as: SettledAs): void;
+  /** An inquiry gave up. */
+  inquiryGivenUp(): void;
 }
 
 /** Sets and counts them on the instruments. */
@@ -133,6 +153,8 @@ export function commandsMetrics(
       m.commands.inc({ outcome, project });
       if (outcome === "unresolved") m.unresolved.inc({ project });
     },
+    settled: (as) => m.settled.inc({ as }),
+    inquiryGivenUp: () => m.inquiriesGivenUp.inc(),
     commandFailed: (name, project) =>
       m.failures.inc({ class: errorClass(name), project: ours(project) }),
     reinstalled({ duration, recovery, project: named }) {

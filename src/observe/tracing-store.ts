@@ -15,6 +15,8 @@ const SCRIPTS = {
   recordIntent: "intent",
   save: "save",
   finish: "finish",
+  settle: "settle",
+  endInquiry: "end-inquiry",
   told: "told",
   outcomeOf: "outcome-of",
 } as const satisfies Record<StoreCall, string>;

@@ -43,6 +43,8 @@ export function watchedStore(
     recordIntent: watched("recordIntent"),
     save: watched("save"),
     finish: watched("finish"),
+    settle: watched("settle"),
+    endInquiry: watched("endInquiry"),
     told: watched("told"),
     outcomeOf: watched("outcomeOf"),
   };

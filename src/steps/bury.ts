@@ -29,6 +29,10 @@ export function bury(
   if (state.phase === "settle") {
     return conclude(claimed, envelope, afterSettling(state, Math.max(nowMs, state.untilMs)));
   }
+  // The command has its outcome: an inquiry that cannot look now looks later.
+  if (state.phase === "inquiry") {
+    return conclude(claimed, envelope, next(state, rules.ladderMs.at(-1) ?? 0));
+  }
   if (mayHaveBeenSent(state, claimed)) {
     if (state.phase === "watch" || state.phase === "reconcile") {
       return conclude(claimed, envelope, unresolved(state, why, null));
@@ -68,6 +72,7 @@ function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
     case "reconcile":
     case "watch":
     case "settle":
+    case "inquiry":
       return true;
   }
 }

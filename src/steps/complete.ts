@@ -1,10 +1,11 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "../core/backoff.ts";
-import { type Envelope, isLaterVersion } from "../core/envelope.ts";
+import { type Envelope, isLaterVersion, recordIdOf } from "../core/envelope.ts";
 import type { Order } from "../core/order.ts";
 import type { PutAsideWhy } from "../core/put-aside.ts";
 import { duplicateMessages, idReusedMessages } from "./answer-duplicate.ts";
 import { createDisplaced } from "./displaced.ts";
+import { createEndInquiry } from "./end-inquiry.ts";
 import {
   createFinish,
   type FinishDeps,
@@ -45,6 +46,7 @@ export function createComplete(deps: CompleteDeps) {
   const { outlet, store, journal, clock, rules, region, reach } = deps;
   const finish = createFinish(deps);
   const endDisplaced = createDisplaced(store, region);
+  const endInquiry = createEndInquiry(deps);
 
   async function tell(messages: readonly Outgoing[], signal: AbortSignal) {
     await reach("step:before-publish");
@@ -80,7 +82,8 @@ export function createComplete(deps: CompleteDeps) {
     const { order, from } = work;
     const told = await tell(messages, signal);
     if (told !== "confirmed") return untold(work, told);
-    await store.told(order.projectId, order.commandId, outcome.event.data.sequence);
+    const id = recordIdOf(order.commandId, work.envelope?.state.phase);
+    await store.told(order.projectId, id, outcome.event.data.sequence);
     journal.ended(from, outcome, order.observedAtMs ?? null);
     return "ack";
   }
@@ -222,6 +225,24 @@ export function createComplete(deps: CompleteDeps) {
     }
   }
 
+  async function inquiryEnded(
+    work: Work,
+    result: Extract<StepResult, { kind: "settled" | "inquiry-over" }>,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
+    const end = await endInquiry(work.order, result);
+    switch (end.kind) {
+      case "settled":
+        return tellOutcome(work, end.outcome, outcomeMessages(end.outcome), signal);
+      case "over":
+        return "ack";
+      case "away":
+        return deferred(work, rules.ladderMs[0] ?? 0, { why: "store-away" });
+      case "corrupt":
+        return unreadable(work, end.message);
+    }
+  }
+
   /** The final event again; and an answer of its own for a copy that asks elsewhere than the original did. */
   function finishedMessages(
     order: Order,
@@ -282,6 +303,9 @@ export function createComplete(deps: CompleteDeps) {
         return unreadable(work, result.message);
       case "id-taken":
         return displaced(work, result.envelope, signal);
+      case "settled":
+      case "inquiry-over":
+        return inquiryEnded(work, result, signal);
     }
   };
 }

@@ -1,4 +1,5 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { inquiryDelay } from "../core/decide-inquiry.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
 import { type Envelope, restoreEnvelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
@@ -95,7 +96,12 @@ export function createFinish(deps: FinishDeps) {
     const answer = await store.finish({
       order,
       claim,
-      outcome: storedOutcome(order, preface, event, decision),
+      outcome: storedOutcome(order, {
+        preface,
+        event,
+        decision,
+        inquiry: inquiryOf(order, result, nowMs),
+      }),
       lock: decision.lock,
       healedAtMs: decision.healedAtMs,
     });
@@ -110,6 +116,23 @@ export function createFinish(deps: FinishDeps) {
       ends: answer.outcome,
       messages: outcomeMessages(answer.outcome),
     };
+  }
+
+  /** The first message of an inquiry, where the server stays locked because nobody knows what happened to it. */
+  function inquiryOf(order: Order, result: Concluded, nowMs: number): StoredOutcome["inquiry"] {
+    const { unresolvedWatchMs, ladderMs } = deps.rules;
+    const seed = result.decision.kind === "final" ? result.decision.inquiry : null;
+    if (seed === null || result.token === null || unresolvedWatchMs === 0) return undefined;
+    const untilMs = nowMs + unresolvedWatchMs;
+    const state = { phase: "inquiry" as const, ...seed, sinceMs: nowMs, untilMs };
+    const delayMs = inquiryDelay(0, ladderMs);
+    const { epoch, atMs } = result.claim;
+    const first = {
+      claim: { ...result.claim, step: 0, sequence: 1, epoch, atMs },
+      token: result.token,
+    };
+    const began = { state, delayMs, events: [], lock: "keep" as const };
+    return { envelope: nextEnvelope(order, first, began, { nowMs, rules: deps.rules }), delayMs };
   }
 
   return {
@@ -175,13 +198,21 @@ export function unsavedNext(
   );
 }
 
-/** A final event after what must come before it, its repeat to whoever asked, and its copy for the dead queue. */
-export function outcomeMessages({ preface = [], event, reply, dead }: StoredOutcome): Outgoing[] {
+/**
+ * A final event after what must come before it, its repeat to whoever asked, its copy for the dead queue, and the first
+ * message of the inquiry that it leaves behind.
+ */
+export function outcomeMessages(outcome: StoredOutcome): Outgoing[] {
+  const { preface = [], event, reply, dead, inquiry } = outcome;
+  const further = inquiry === undefined ? null : restoreEnvelope(inquiry.envelope, undefined);
   return [
     ...preface.map((one) => ({ kind: "event" as const, event: one })),
     { kind: "event", event },
     ...(reply === null ? [] : [{ kind: "reply" as const, event, ...reply }]),
     ...(dead === null ? [] : [{ kind: "dead" as const, messageId: `${event.id}/dead`, ...dead }]),
+    ...(inquiry === undefined || further === null
+      ? []
+      : [{ kind: "step" as const, envelope: further, delayMs: inquiry.delayMs }]),
   ];
 }
 
@@ -200,15 +231,20 @@ export function lacksBody(outbox: Outbox, body: OsReinstall | undefined): boolea
 
 function storedOutcome(
   order: Order,
-  preface: readonly StoredOutcome["event"][],
-  event: StoredOutcome["event"],
-  { draft }: Final,
+  ended: {
+    readonly preface: readonly StoredOutcome["event"][];
+    readonly event: StoredOutcome["event"];
+    readonly decision: Final;
+    readonly inquiry: StoredOutcome["inquiry"];
+  },
 ): StoredOutcome {
+  const { preface, event, inquiry } = ended;
+  const { deadReason } = ended.decision.draft;
   return {
     ...(preface.length === 0 ? {} : { preface }),
     event,
     reply: order.replyTo ?? null,
-    dead:
-      draft.deadReason === undefined ? null : { reason: draft.deadReason, body: { order, event } },
+    dead: deadReason === undefined ? null : { reason: deadReason, body: { order, event } },
+    ...(inquiry === undefined ? {} : { inquiry }),
   };
 }

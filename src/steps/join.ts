@@ -30,7 +30,12 @@ function leaderFrom(
 ): Leader {
   switch (answer.kind) {
     case "finished":
-      return { kind: "finished", event: answer.outcome.event, holdsLock: answer.holdsLock };
+      return {
+        kind: "finished",
+        event: answer.outcome.event,
+        holdsLock: answer.holdsLock,
+        settled: answer.settled,
+      };
     case "open":
     case "unheard-of":
       return answer;

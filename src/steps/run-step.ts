@@ -2,6 +2,7 @@ import type { Envelope } from "../core/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { bury, MAX_DEATHS } from "./bury.ts";
+import { createInquire } from "./inquire.ts";
 import { createJoin } from "./join.ts";
 import type { ClaimAnswer } from "./ports/reinstall-store.ts";
 import { createPrepare } from "./prepare.ts";
@@ -53,7 +54,10 @@ export function unclaimed(
     case "stale":
       return { kind: "drop", why: "stale" };
     case "id-taken":
-      return { kind: "id-taken", envelope };
+      // Of an inquiry nothing is lost with its record but the inquiry.
+      return envelope.state.phase === "inquiry"
+        ? { kind: "drop", why: "stale" }
+        : { kind: "id-taken", envelope };
     case "away":
     case "corrupt":
       return notNow(answer, rules);
@@ -68,6 +72,7 @@ function createPhases(deps: StepDeps) {
   const reconcile = createReconcile(deps);
   const watch = createWatch(deps);
   const settle = createSettle(deps);
+  const inquire = createInquire(deps);
   return async (
     envelope: Envelope,
     claimed: Claimed,
@@ -90,6 +95,8 @@ function createPhases(deps: StepDeps) {
         return await watch({ ...envelope, state }, claimed, arrival, signal);
       case "settle":
         return await settle({ ...envelope, state }, claimed, arrival, signal);
+      case "inquiry":
+        return await inquire({ ...envelope, state }, claimed, arrival, signal);
     }
   };
 }

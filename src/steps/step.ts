@@ -1,4 +1,5 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Settlement } from "../core/decide-inquiry.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { EventDraft } from "../core/events.ts";
@@ -67,6 +68,14 @@ export type StepResult =
   /** The ground has moved under this step: let the broker deliver it again. */
   | { readonly kind: "again" }
   | { readonly kind: "corrupt"; readonly message: string }
+  /** It is known what became of an `unresolved` command: store it, free the server, publish it. */
+  | {
+      readonly kind: "settled";
+      readonly settlement: Settlement;
+      readonly token: number | null;
+    }
+  /** An inquiry ends without a word. */
+  | { readonly kind: "inquiry-over"; readonly why: "lock-gone" | "given-up" }
   /** Another command has this one's id in the store. */
   | { readonly kind: "id-taken"; readonly envelope: Envelope };
 

@@ -46,6 +46,7 @@ const QUIET: Journal = {
   noted() {},
   gaveUp() {},
   unreadable() {},
+  inquiryOver() {},
   trouble() {},
 };
 

@@ -57,7 +57,9 @@ export function inflict(world: World, fault: BoundaryFault, process: SimulatedPr
     }
     case "cancel": {
       const [id, record] = random.pick([...world.project.records, ["", null] as const]);
-      if (record !== null && record !== undefined) {
+      // Or frees a server that was left unresolved.
+      if (record?.outcome === "unresolved") world.project.locks.delete(record.server);
+      else if (record !== null && record !== undefined) {
         world.project.records.set(id, { ...record, cancel: true });
       }
       return;

@@ -2,7 +2,7 @@ import type { ProgressEvent } from "../../src/contract/event.ts";
 import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
-import { checkOutcome, leavesTrace, type Observed } from "./outcome.ts";
+import { checkOutcome, checkSettled, leavesTrace, type Observed } from "./outcome.ts";
 import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
 
@@ -126,6 +126,11 @@ export class Monitor {
     // Where the store forgot whose id it was, the other content may have taken it.
     if (event.data["why"] === "id-taken" && !(this.#storeForgot() && track.contents.size > 1))
       this.fail("bug", `an id was said to be another's: ${text}`);
+    if (suffix === "settled") {
+      const problem = checkSettled(event, this.#observed);
+      if (problem !== null && !track.reborn) this.fail("P5", `${event.id} ${problem}: ${text}`);
+      return;
+    }
     if (suffix !== undefined) {
       if (event.data.event === "rejected") track.reuses.add(event.id);
       return;

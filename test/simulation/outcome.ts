@@ -54,6 +54,25 @@ export function checkOutcome(
   }
 }
 
+/** P5: is it true what a `settled` event says about an unresolved command? Null: yes, as far as the ledger knows. */
+export function checkSettled({ data }: ProgressEvent, observed: Observed): string | null {
+  const runs = observed.ledger.filter(
+    (one) => one.commandId === data.command_id && leavesTrace(one),
+  );
+  switch (data["as"]) {
+    case "reinstalled": {
+      const replaced = observed.diskChanges(String(data.server_id)) > 0;
+      return replaced || runs.length > 0
+        ? null
+        : "and neither a job of its own nor a new disk is known";
+    }
+    case "not-reinstalled":
+      return runs.length === 0 ? null : "although it was run";
+    default:
+      return null;
+  }
+}
+
 /** A leader that the store forgot may have become a joiner itself. */
 function chain(id: string, leader: unknown, leaderOf: LeaderOf): string[] {
   const ids = [id];

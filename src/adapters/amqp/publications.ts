@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
+import { recordIdOf } from "../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
 import { ARRIVAL_TYPE, arrivalHeaders, passedOnHeaders, STEP_TYPE } from "./marks.ts";
@@ -20,7 +21,7 @@ export function publicationOf(
       const { envelope, delayMs } = message;
       const again = envelope.revived === 0 ? "" : `/revived/${envelope.revived}`;
       return toQueue(rungFor(settings, delayMs), json(envelope), {
-        messageId: `${envelope.order.commandId}/step/${envelope.step}${again}`,
+        messageId: `${recordIdOf(envelope.order.commandId, envelope.state.phase)}/step/${envelope.step}${again}`,
         type: STEP_TYPE,
         contentType: "application/json",
         timestamp: seconds(nowMs),

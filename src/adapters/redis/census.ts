@@ -8,6 +8,7 @@ import {
   type PhaseCensus,
   type ProjectCensus,
 } from "../../core/census.ts";
+import { INQUIRY_SUFFIX } from "../../core/envelope.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
@@ -66,13 +67,15 @@ async function countCommands(
     const records = await Promise.all(
       batch.map((id) => hashFields(redis, `${commandPrefix}${id}`, "phase", "created")),
     );
-    for (const record of records) {
+    for (const [index, record] of records.entries()) {
       // What cannot be read is open all the same: its message will say so.
       const [phase, created] = record === "foreign" ? ["other", String(nowMs)] : record;
       // Gone since it was listed, or expired: the sweeper strikes it off the list.
       if (phase == null || created == null) continue;
-      openCommands++;
-      const known = OPEN_PHASES.find((one) => one === phase) ?? "other";
+      // An inquiry is no open command: its command has its outcome.
+      const isInquiry = batch[index]?.endsWith(INQUIRY_SUFFIX) === true;
+      if (!isInquiry) openCommands++;
+      const known = isInquiry ? "inquiry" : (OPEN_PHASES.find((one) => one === phase) ?? "other");
       const { commands, oldestSeconds } = phases.get(known) ?? { commands: 0, oldestSeconds: 0 };
       phases.set(known, {
         commands: commands + 1,

@@ -1,3 +1,4 @@
+import { EventData } from "../../contract/event.ts";
 import type { CommandId, ServerId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
@@ -7,12 +8,14 @@ import type { ScriptRunner } from "./script-runner.ts";
 import { acquire } from "./scripts/acquire.ts";
 import { admit } from "./scripts/admit.ts";
 import { claim } from "./scripts/claim.ts";
+import { endInquiry } from "./scripts/end-inquiry.ts";
 import { finish } from "./scripts/finish.ts";
 import { hop } from "./scripts/hop.ts";
 import { recordIntent } from "./scripts/intent.ts";
 import { mayStop } from "./scripts/may-stop.ts";
 import { refuse } from "./scripts/refuse.ts";
 import { save } from "./scripts/save.ts";
+import { settle } from "./scripts/settle.ts";
 import type { StoreContext } from "./scripts/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
 import { told } from "./scripts/told.ts";
@@ -46,6 +49,8 @@ export function createReinstallStore(
     recordIntent: (order, step, intent) => recordIntent(context, order, step, intent),
     save: (step) => save(context, step),
     finish: (step) => finish(context, step),
+    settle: (step) => settle(context, step),
+    endInquiry: (order) => endInquiry(context, order),
     told: (project, id, sequence) => told(context, project, id, sequence),
     outcomeOf: (project, command, server) => outcomeOf(redis, keysOf(project), command, server),
   };
@@ -57,13 +62,14 @@ async function outcomeOf(
   command: CommandId,
   server: ServerId,
 ): ReturnType<ReinstallStore["outcomeOf"]> {
-  let found: [string | null, string | null];
+  let found: [string | null, string | null, string | null];
   let owner: string | null;
   try {
     // First the lock: who frees it afterwards has said why in the record by then.
     owner = await redis.hget(k.lock(server), "owner");
-    const [content, final] = await redis.hmget(k.command(command), "content", "final");
-    found = [content ?? null, final ?? null];
+    const fields = ["content", "final", "settled"];
+    const [content, final, settled] = await redis.hmget(k.command(command), ...fields);
+    found = [content ?? null, final ?? null, settled ?? null];
   } catch (error) {
     return { kind: "away", message: error instanceof Error ? error.message : String(error) };
   }
@@ -73,5 +79,6 @@ async function outcomeOf(
   if (!read.success) {
     return { kind: "corrupt", message: `the outcome of ${command} cannot be read` };
   }
-  return { kind: "finished", outcome: read.data, holdsLock: owner === command };
+  const settled = storedJson(EventData).safeParse(found[2]).data ?? null;
+  return { kind: "finished", outcome: read.data, holdsLock: owner === command, settled };
 }

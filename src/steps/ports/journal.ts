@@ -20,6 +20,8 @@ export interface Journal {
   gaveUp(reason: "given-up" | "unreadable", fields: Readonly<Record<string, unknown>>): void;
   /** A key of ours in the store holds what nobody can read, and keeps a command waiting: a person has to look at it. */
   unreadable(about: Pick<Subject, "commandId" | "serverId">, detail: string): void;
+  /** An inquiry ends without a word: a person freed the server, or its time is over and the server stays locked. */
+  inquiryOver(order: Order, why: "lock-gone" | "given-up"): void;
   /** Something that should not happen; `error` is the cause. */
   trouble(message: string, fields: Readonly<Record<string, unknown>>): void;
 }

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../../contract/event.ts";
+import type { ProgressEvent, SettledAs } from "../../contract/event.ts";
 import type { CommandId, DiskId, JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { Hold } from "../../core/gate.ts";
@@ -49,6 +49,8 @@ export interface StoredOutcome {
   readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;
   /** A sanitised copy for the dead queue, when this outcome deserves one. */
   readonly dead: { readonly reason: string; readonly body: unknown } | null;
+  /** The first message of the inquiry that an `unresolved` leaves behind: published with the event, and repeated with it. */
+  readonly inquiry?: { readonly envelope: unknown; readonly delayMs: number } | undefined;
 }
 
 /** Where a command stands, for a duplicate's answer and for people. */
@@ -198,6 +200,26 @@ export type FinishAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
   | Exclude<SaveAnswer, { kind: "saved" }>;
 
+/** What became of a command that ended `unresolved`. */
+export interface StepSettle {
+  readonly order: Order;
+  /** Of the lock that it left behind: the lock of anybody else stays. */
+  readonly token: number | null;
+  readonly as: SettledAs;
+  /** The `settled` event. */
+  readonly outcome: StoredOutcome;
+  /** As in {@link StepFinish}. */
+  readonly healedAtMs: number | null;
+}
+
+export type SettleAnswer =
+  /** `first` false: somebody else settled it before, and said this. */
+  | { readonly kind: "settled"; readonly outcome: StoredOutcome; readonly first: boolean }
+  /** The server is no longer this command's: there is nothing to settle. */
+  | { readonly kind: "lock-gone" }
+  | StoreAway
+  | StoreCorrupt;
+
 /** How a raw command came. */
 export interface CommandDelivery {
   readonly nonce: string;
@@ -292,6 +314,10 @@ export interface ReinstallStore {
   save(step: StepSave): Promise<SaveAnswer>;
   /** Outcome + final event stored + lock freed, in one script. A second call gives back what the first stored. */
   finish(step: StepFinish): Promise<FinishAnswer>;
+  /** Stores what became of an `unresolved` command, frees its server and marks its record: one script, the first one wins. */
+  settle(step: StepSettle): Promise<SettleAnswer>;
+  /** Forgets an inquiry that has nothing left to find out. The server's lock stays as it is. */
+  endInquiry(order: Order): Promise<{ readonly kind: "saved" } | StoreAway | StoreCorrupt>;
   /** The final event, of that number, is confirmed by the broker: nothing is left to do for this command. */
   told(project: ProjectId, id: string, sequence: number): Promise<void>;
   /** The outcome of another command, for its joiners, and whether it still holds that server's lock. */
@@ -300,7 +326,13 @@ export interface ReinstallStore {
     command: CommandId,
     server: ServerId,
   ): Promise<
-    | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly holdsLock: boolean }
+    | {
+        readonly kind: "finished";
+        readonly outcome: StoredOutcome;
+        readonly holdsLock: boolean;
+        /** What became of it after it ended `unresolved`: the `data` of its `settled` event; null: not known yet. */
+        readonly settled: Readonly<Record<string, unknown>> | null;
+      }
     | { readonly kind: "open" }
     | { readonly kind: "unheard-of" }
     | StoreAway

@@ -55,6 +55,8 @@ export interface StoreRig {
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
+  /** What a person does who frees a server. */
+  freeLock(server: ServerId): Promise<void>;
 }
 
 export const HOLD_MS = 60_000;
@@ -105,6 +107,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       },
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
+      freeLock: async (server) => void memory.of(PROJECT).locks.delete(server),
       async requestCancel(command) {
         const { records } = memory.of(PROJECT);
         const record = records.get(command);
@@ -176,6 +179,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       releaseSweep: async () => void (await redis.command("DEL", k.sweeper)),
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
+      freeLock: async (server) => void (await redis.command("DEL", k.lock(server))),
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };
   };

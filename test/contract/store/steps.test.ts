@@ -249,6 +249,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
       kind: "finished",
       outcome: full,
       holdsLock: false,
+      settled: null,
     });
   });
 
@@ -279,6 +280,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
       kind: "finished",
       outcome: done,
       holdsLock: false,
+      settled: null,
     });
   });
 
@@ -288,6 +290,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     await rig.store.finish({ order: a, claim, outcome: done, lock: "keep", healedAtMs: null });
     expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toMatchObject({
       holdsLock: true,
+      settled: null,
     });
     // It has ended: an equal wish has no result to share, and waits.
     const equal = order("cmd-b", { onBusy: "join" });

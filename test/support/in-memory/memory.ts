@@ -32,6 +32,8 @@ export interface CommandRecord {
   /** Outcomes of other messages that were refused under this id, by the hash of their bytes. */
   readonly refused?: Readonly<Record<string, string>>;
   readonly told?: boolean;
+  /** `data` of the `settled` event. */
+  readonly settled?: string;
   readonly job?: string;
   readonly cancel?: boolean;
   readonly intent?: {

@@ -1,5 +1,5 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
-import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
+import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
 import {
   type ClaimAnswer,
   type HopAnswer,
@@ -15,6 +15,7 @@ import {
   ensureEpoch,
   foreignKey,
   freshSequence,
+  isLeftLocked,
   REFUSED,
   lockOf,
   script,
@@ -31,7 +32,7 @@ export function claim(
 ): ClaimAnswer {
   const { order, step } = envelope;
   return script(ctx, order.projectId, (m): ClaimAnswer => {
-    const id = order.commandId;
+    const id = recordIdOf(order.commandId, envelope.state.phase);
     const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
     if (foreignAt !== undefined) return corrupt(foreignAt);
     const epoch = ensureEpoch(m, ctx);
@@ -55,7 +56,7 @@ export function claim(
         ? known
         : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
     const atMs = claimed(m, id, record, mine, base, ctx);
-    const held = holdLock(ctx, m, envelope, now);
+    const held = holdLock(ctx, m, { envelope, restored, now });
     const { intent } = record;
     return {
       kind: "claimed",
@@ -100,7 +101,7 @@ export function hop(
   }
   const { order, step } = envelope;
   return script(ctx, order.projectId, (m): HopAnswer => {
-    const id = order.commandId;
+    const id = recordIdOf(order.commandId, envelope.state.phase);
     const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
     if (foreignAt !== undefined) return corrupt(foreignAt);
     const epoch = ensureEpoch(m, ctx);
@@ -119,7 +120,7 @@ export function hop(
       m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
     } else m.records.set(id, { ...known, updated: now });
     m.active.set(id, now);
-    holdLock(ctx, m, envelope, now);
+    holdLock(ctx, m, { envelope, restored, now });
     const foreign = envelope.epoch !== epoch.id;
     const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
     const mayHaveRun = takenOver || forgotten;
@@ -197,11 +198,18 @@ function putBack(
 function holdLock(
   ctx: ScriptContext,
   m: ProjectMemory,
-  { order, token, state }: Envelope,
-  now: number,
+  {
+    envelope: { order, token, state },
+    restored,
+    now,
+  }: { envelope: Envelope; restored: Claimed["restored"]; now: number },
 ): Claimed["lock"] {
   if (token === null) return "none";
   const lock = lockOf(m, order.serverId, ctx);
+  // A lock that is gone while its inquiry is remembered was freed by a person.
+  if (state.phase === "inquiry" && (lock !== null || restored === "no")) {
+    return isLeftLocked(ctx, m, order, token) ? "held" : "lost";
+  }
   if (lock !== null) return lock.owner === order.commandId ? "held" : "lost";
   m.locks.set(order.serverId, { owner: order.commandId, token, since: now, phase: state.phase });
   m.token = Math.max(m.token, token);

@@ -1,13 +1,16 @@
 import type { DiskId, ProjectId } from "../../../src/contract/ids.ts";
+import { INQUIRY_SUFFIX, recordIdOf } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   FinishAnswer,
   Held,
   LockAnswer,
   SaveAnswer,
+  SettleAnswer,
   StepClaim,
   StepFinish,
   StepSave,
+  StepSettle,
   StoreCorrupt,
   StoredOutcome,
 } from "../../../src/steps/ports/reinstall-store.ts";
@@ -20,6 +23,7 @@ import {
   foreignKey,
   freeLock,
   healedSince,
+  isLeftLocked,
   lockOf,
   markLock,
   SAVED,
@@ -27,6 +31,7 @@ import {
   type ScriptContext,
   tryLock,
 } from "./scripts.ts";
+import type { ProjectMemory } from "./memory.ts";
 import { brakes } from "./script-brakes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
@@ -129,10 +134,11 @@ export function recordIntent(
 /** `save.lua`. */
 export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
   const { order, claim, state } = step;
+  const id = recordIdOf(order.commandId, state.phase);
   return script(ctx, order.projectId, (m): SaveAnswer => {
     const foreign = foreignKey(m, { server: order.serverId });
     if (foreign !== undefined) return corrupt(foreign);
-    const record = m.records.get(order.commandId);
+    const record = m.records.get(id);
     if (record === undefined) return FORGOTTEN;
     const ours = ctx.switches.ignoreClaims || record.claim === textOf(claim);
     if (record.final !== undefined) return FENCED;
@@ -143,7 +149,7 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
     const outbox = JSON.stringify(step.outbox);
     ctx.memory.onKept(outbox);
     const { intent, ...rest } = record;
-    m.records.set(order.commandId, {
+    m.records.set(id, {
       ...rest,
       ...(intent === undefined || step.intent === "clear" ? {} : { intent }),
       step: claim.step,
@@ -155,9 +161,9 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       updated: now,
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
-    m.active.set(order.commandId, now);
-    if (step.lock === "release") freeLock(m, order.serverId, order.commandId);
-    else markLock(m, order.serverId, order.commandId, state.phase);
+    m.active.set(id, now);
+    if (step.lock === "release") freeLock(m, order.serverId, id);
+    else markLock(m, order.serverId, id, state.phase);
     return SAVED;
   });
 }
@@ -187,7 +193,92 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
+    if (outcome.inquiry !== undefined) openInquiry(ctx, m, order, outcome.inquiry.envelope);
     return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
+  });
+}
+
+function openInquiry(ctx: ScriptContext, m: ProjectMemory, order: Order, resume: unknown): void {
+  const id = `${order.commandId}${INQUIRY_SUFFIX}`;
+  const known = m.records.get(id);
+  if (known !== undefined && known.final === undefined) return;
+  const now = ctx.memory.nowMs();
+  m.records.set(id, {
+    content: order.contentHash,
+    wish: order.wishHash,
+    server: order.serverId,
+    order: JSON.stringify(order),
+    resume: JSON.stringify(resume),
+    step: 0,
+    attempt: 1,
+    phase: "inquiry",
+    claim: UNRESOLVED,
+    claimBase: 1,
+    seq: 1,
+    created: now,
+    updated: now,
+  });
+  m.active.set(id, now);
+}
+const UNRESOLVED = "0:unresolved";
+
+/** `settle.lua`. */
+export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
+  const { order, outcome, token } = step;
+  return script(ctx, order.projectId, (m): SettleAnswer => {
+    const id = `${order.commandId}${INQUIRY_SUFFIX}`;
+    const foreign = foreignKey(m, { command: id, server: order.serverId });
+    if (foreign !== undefined) return corrupt(foreign);
+    const record = m.records.get(id);
+    if (record?.final !== undefined) {
+      return { kind: "settled", outcome: JSON.parse(record.final) as StoredOutcome, first: false };
+    }
+    if (!isLeftLocked(ctx, m, order, token)) {
+      return { kind: "lock-gone" };
+    }
+    const now = ctx.memory.nowMs();
+    const final = JSON.stringify(outcome);
+    ctx.memory.onKept(final);
+    const {
+      outbox: _outbox,
+      resume: _resume,
+      ...rest
+    } = record ?? {
+      content: order.contentHash,
+      wish: "",
+      server: order.serverId,
+      order: "",
+      step: 0,
+      attempt: 1,
+      claim: UNRESOLVED,
+      claimBase: 1,
+      seq: 1,
+      created: now,
+    };
+    const done = { phase: "done", outcome: "settled", final, finalSeq: 1, updated: now };
+    m.records.set(id, { ...rest, ...done });
+    m.active.set(id, now);
+    const command = m.records.get(order.commandId);
+    if (command !== undefined) {
+      const settled = JSON.stringify(outcome.event.data);
+      m.records.set(order.commandId, { ...command, settled });
+    }
+    freeLock(m, order.serverId, order.commandId);
+    if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
+    return { kind: "settled", outcome: JSON.parse(final) as StoredOutcome, first: true };
+  });
+}
+
+/** `end-inquiry.lua`. */
+export function endInquiry(ctx: ScriptContext, order: Order): typeof SAVED | StoreCorrupt {
+  return script(ctx, order.projectId, (m) => {
+    const id = `${order.commandId}${INQUIRY_SUFFIX}`;
+    const foreign = foreignKey(m, { command: id });
+    if (foreign !== undefined) return corrupt(foreign);
+    if (m.records.get(id)?.final !== undefined) return SAVED;
+    m.active.delete(id);
+    m.records.delete(id);
+    return SAVED;
   });
 }
 

@@ -1,6 +1,7 @@
-import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
+import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer, StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
@@ -94,6 +95,19 @@ export function healedSince(
   return at !== undefined && observedAtMs !== undefined && at > observedAtMs ? at : null;
 }
 
+/** Is a server still locked by a command that has ended and left it so? `token` null: whatever the lock's number is. */
+export function isLeftLocked(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  { serverId, commandId }: Pick<Order, "serverId" | "commandId">,
+  token: number | null,
+): boolean {
+  const lock = lockOf(m, serverId, ctx);
+  if (lock?.owner !== commandId || (token !== null && lock.token !== token)) return false;
+  const command = m.records.get(commandId);
+  return command === undefined || command.final !== undefined;
+}
+
 export function freeLock(m: ProjectMemory, server: string, id: string): void {
   if (m.locks.get(server)?.owner === id) m.locks.delete(server);
 }
@@ -113,7 +127,7 @@ export function freshSequence(atLeast: number, nowMs: number, ctx: ScriptContext
 /** When it was claimed: the same instant when the same claim is asked again. */
 export function claimed(
   m: ProjectMemory,
-  id: CommandId,
+  id: string,
   record: CommandRecord,
   claim: string,
   base: number,

@@ -1,3 +1,5 @@
+import type { z } from "zod";
+import type { EventData as EventDataShape } from "../../../src/contract/event.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import { Order } from "../../../src/core/order.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
@@ -13,7 +15,16 @@ import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { keepPauses, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
-import { acquire, finish, recordIntent, save, takeAttempt, told } from "./script-step.ts";
+import {
+  acquire,
+  endInquiry,
+  finish,
+  recordIntent,
+  save,
+  settle,
+  takeAttempt,
+  told,
+} from "./script-step.ts";
 import type { ScriptContext } from "./scripts.ts";
 import type { StoreSwitches } from "./switches.ts";
 
@@ -62,6 +73,8 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     },
     save: (step) => run("save", (ctx) => save(ctx, step)),
     finish: (step) => run("finish", (ctx) => finish(ctx, step)),
+    settle: (step) => run("settle", (ctx) => settle(ctx, step)),
+    endInquiry: (order) => run("end-inquiry", (ctx) => endInquiry(ctx, order)),
     async told(project, id, sequence) {
       await run("told", (ctx) => told(ctx, project, id, sequence));
     },
@@ -72,7 +85,11 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
         if (record.final === undefined) return { kind: "open" as const };
         const outcome = JSON.parse(record.final) as StoredOutcome;
         const holdsLock = memory.of(project).locks.get(server)?.owner === id;
-        return { kind: "finished" as const, outcome, holdsLock };
+        const settled =
+          record.settled === undefined
+            ? null
+            : (JSON.parse(record.settled) as z.infer<typeof EventDataShape>);
+        return { kind: "finished" as const, outcome, holdsLock, settled };
       }),
   };
 }

@@ -36,6 +36,7 @@ export const RULES: Rules = {
   postFenceMs: 18 * MINUTE,
   requestsExpire: true,
   settleMs: 0,
+  unresolvedWatchMs: 7 * 24 * HOUR,
   maxSubmissions: 3,
   softStopMs: 2 * MINUTE,
   stopDeadlineMs: 10 * MINUTE,
@@ -195,6 +196,14 @@ export const STATES: { readonly [P in Phase]: In<P> } = {
       volumeType: "SSD",
       disk: "replaced",
     },
+  },
+  inquiry: {
+    phase: "inquiry",
+    before: BEFORE,
+    fenceAtMs: NOW - HOUR,
+    why: "no-answer",
+    sinceMs: NOW,
+    untilMs: NOW + 7 * 24 * HOUR,
   },
 };
 

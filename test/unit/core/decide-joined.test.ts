@@ -36,6 +36,7 @@ const ended = (event: Parameters<typeof finalEvent>[0], holdsLock = false): Lead
   kind: "finished",
   event: finalEvent(event, { job_id: "j", verified: true }),
   holdsLock,
+  settled: null,
 });
 /** Ends that are the leader's own. */
 const ITS_OWN = ["expired", "cancelled", "superseded", "rejected", "planned"] as const;

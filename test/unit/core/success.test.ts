@@ -15,6 +15,7 @@ describe("a success", () => {
       },
       lock: "free",
       healedAtMs: NOW,
+      inquiry: null,
       sample: { volumeType: "SSD", disk: "replaced" },
     });
   });

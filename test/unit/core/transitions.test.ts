@@ -11,6 +11,7 @@ import {
   superseded,
   waitFor,
 } from "../../../src/core/decide-admission.ts";
+import { afterInquiryLook } from "../../../src/core/decide-inquiry.ts";
 import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
 import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
@@ -20,7 +21,7 @@ import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
 import { plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
-import { TRANSITIONS } from "../../../src/core/state.ts";
+import { type In, TRANSITIONS } from "../../../src/core/state.ts";
 import { afterSubmission, lastLook } from "../../../src/core/submission.ts";
 import { afterSettling } from "../../../src/core/success.ts";
 import { bury } from "../../../src/steps/bury.ts";
@@ -81,6 +82,22 @@ const reconciled = (look: Look, at = PROOF, rules = RULES) =>
   afterReconcileLook(order(), STATES.reconcile, look, "trusted", "held", at, rules, CALM);
 const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES) =>
   afterPoll(STATES.watch, job, look, at, rules, CALM);
+/** What a turn of an inquiry comes to, as a decision: settled, or another look; one that gave up would throw. */
+const inquired = (current: In<"inquiry">, look: Look, job: JobLook | null = null): Decision => {
+  const turn = afterInquiryLook(
+    order(),
+    current,
+    { job, look, trust: "trusted", nowMs: NOW },
+    RULES,
+  );
+  if (turn.kind === "look-again") return turn.decision;
+  if (turn.kind === "settled") return SETTLED;
+  throw new Error("given up");
+};
+const SETTLED = {
+  ...final({ event: "unresolved", data: {} }),
+  draft: { event: "settled" as never, data: {} },
+};
 const LEADER_LOOK = {
   rebuilding: false,
   cancelRequested: false,
@@ -89,7 +106,12 @@ const LEADER_LOOK = {
   random: CALM,
 };
 const joined = (event: string, of = order()) => {
-  const leader = { kind: "finished", event: finalEvent(event), holdsLock: true } as const;
+  const leader = {
+    kind: "finished",
+    event: finalEvent(event),
+    holdsLock: true,
+    settled: null,
+  } as const;
   const current = { ...STATES.joined, body: BODY };
   return afterLeaderLook(of, current, { ...LEADER_LOOK, leader }, RULES);
 };
@@ -182,6 +204,10 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
   settle: {
     settle: () => afterSettling(STATES.settle, NOW),
     succeeded: () => afterSettling(STATES.settle, NOW + MINUTE),
+  },
+  inquiry: {
+    inquiry: () => inquired(STATES.inquiry, BUSY),
+    settled: () => inquired(STATES.inquiry, OTHER_DISK),
   },
 };
 
@@ -354,6 +380,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
           kind: "finished" as const,
           event: finalEvent(event),
           holdsLock: event === "unresolved",
+          settled: null,
         })),
       ),
       fc.record({ rebuilding: fc.boolean(), cancelRequested: fc.boolean(), doubt: fc.boolean() }),
@@ -406,6 +433,12 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
   settle: fc
     .tuple(instant, instant)
     .map(([untilMs, now]) => afterSettling(state("settle", { untilMs }), now)),
+  inquiry: fc
+    .tuple(anyReconcile, anyLook, fc.option(anyJob, { nil: null }))
+    .map(([{ before, fenceAtMs, accepted, why }, look, job]) => {
+      const known = { before, accepted, fenceAtMs, why };
+      return inquired({ ...STATES.inquiry, ...known }, look, job);
+    }),
 };
 const PHASES = Object.keys(ANY) as From[];
 

@@ -101,6 +101,8 @@ interface Answers {
   save: () => Awaited<ReturnType<Store["save"]>>;
   /** Null: keeps what it is given. */
   finish: () => Awaited<ReturnType<Store["finish"]>> | null;
+  /** Null: keeps what it is given. */
+  settle: () => Awaited<ReturnType<Store["settle"]>> | null;
   outcomeOf: () => Awaited<ReturnType<Store["outcomeOf"]>>;
   trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
   count: () => Awaited<ReturnType<DiskEvidence["count"]>>;
@@ -183,6 +185,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     recordIntent: () => ({ kind: "saved" }),
     save: () => ({ kind: "saved" }),
     finish: () => null,
+    settle: () => null,
     outcomeOf: () => ({ kind: "open" }),
     trust: () => "trusted",
     count: () => "counted",
@@ -307,6 +310,14 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
       world.finishes.push(step);
       return world.answers.finish() ?? { kind: "finished", outcome: step.outcome, first: true };
     },
+    settle: async ({ outcome }) => {
+      calls.push(`store.settle ${String(outcome.event.data["as"])}`);
+      return world.answers.settle() ?? { kind: "settled", outcome, first: true };
+    },
+    endInquiry: async () => {
+      calls.push("store.endInquiry");
+      return { kind: "saved" };
+    },
     told: async () => {
       calls.push("store.told");
     },
@@ -364,6 +375,7 @@ function fakeJournal(diary: string[]): Journal {
     },
     gaveUp: (reason) => void diary.push(`gave up ${reason}`),
     unreadable: (_about, detail) => void diary.push(`unreadable ${detail}`),
+    inquiryOver: (_order, why) => void diary.push(`inquiry over ${why}`),
     trouble: (message) => void diary.push(`trouble ${message}`),
   };
 }

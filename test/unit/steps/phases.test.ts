@@ -202,7 +202,12 @@ describe("joined", () => {
   it("reads the leader's outcome, and ends as it did", async () => {
     const world = createWorld();
     const outcome = { event: finalEvent("succeeded", { job_id: JOB }), reply: null, dead: null };
-    world.answers.outcomeOf = () => ({ kind: "finished", outcome, holdsLock: false });
+    world.answers.outcomeOf = () => ({
+      kind: "finished",
+      outcome,
+      holdsLock: false,
+      settled: null,
+    });
     const { decision } = concluded(await join(world));
     expect(asFinal(decision, "succeeded").draft.data).toEqual({ job_id: JOB, leader: LEADER });
     expect(world.calls).toEqual([`store.outcomeOf ${LEADER}`]);

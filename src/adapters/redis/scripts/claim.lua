@@ -75,12 +75,16 @@ redis.call('ZADD', key.active, now, arg.id)
 local held = 'none'
 if arg.messageToken then
   local owner = redis.call('HGET', key.lock, 'owner')
-  if not owner then
+  if arg.inquiry and (owner or restored == 'no') then
+    -- A lock that is gone while its inquiry is remembered was freed by a person.
+    local command = string.sub(key.cmd, 1, -#INQUIRY - 1)
+    held = is_left_locked(command, key.lock, arg.owner, arg.messageToken) and 'held' or 'lost'
+  elseif not owner then
     -- Before the lock: who finds that taken asks for no number any more.
     if tonumber(redis.call('GET', key.token) or '0') < arg.messageToken then redis.call('SET', key.token, digits(arg.messageToken)) end
-    put(key.lock, { owner = arg.id, token = arg.messageToken, operation = 'reinstall', since = now, phase = arg.phase })
+    put(key.lock, { owner = arg.owner, token = arg.messageToken, operation = 'reinstall', since = now, phase = arg.phase })
     held = 'held'
-  elseif owner == arg.id then held = 'held'
+  elseif owner == arg.owner then held = 'held'
   else held = 'lost' end
   note_lock(key.lock)
 end

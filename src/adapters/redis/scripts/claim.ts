@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { DiskId, JobId } from "../../../contract/ids.ts";
-import { type Envelope, SEQUENCE_BLOCK, storedEnvelope } from "../../../core/envelope.ts";
+import {
+  type Envelope,
+  recordIdOf,
+  SEQUENCE_BLOCK,
+  storedEnvelope,
+} from "../../../core/envelope.ts";
 import type { ClaimAnswer } from "../../../steps/ports/reinstall-store.ts";
 import { keysOf } from "../keys.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
@@ -14,7 +19,12 @@ export const claimShape = {
   name: "claim",
   keys: ["cmd", "lock", "token", "active", "epoch"] as const,
   argument: EpochArgument.extend({
+    /** Of the record. */
     id: z.string(),
+    /** Whose lock it is: the command. */
+    owner: z.string(),
+    /** An inquiry: a lock that is gone stays so. */
+    inquiry: z.boolean(),
     /** The delivery's own; empty for a hop, which claims nothing. */
     nonce: z.string(),
     redelivered: z.boolean(),
@@ -80,10 +90,10 @@ export interface Claiming {
 }
 
 /** Keys of one call. */
-export function claimKeys({ order }: Envelope) {
+export function claimKeys({ order, state }: Envelope) {
   const k = keysOf(order.projectId);
   return {
-    cmd: k.command(order.commandId),
+    cmd: k.command(recordIdOf(order.commandId, state.phase)),
     lock: k.lock(order.serverId),
     token: k.token,
     active: k.active,
@@ -100,7 +110,9 @@ export function claimOf(
   const { order, state } = envelope;
   return {
     ...epochArgument(context),
-    id: order.commandId,
+    id: recordIdOf(order.commandId, state.phase),
+    owner: order.commandId,
+    inquiry: state.phase === "inquiry",
     nonce: claiming.nonce,
     redelivered: claiming.redelivered || envelope.revived > 0,
     hop: claiming.hop,

@@ -1,7 +1,7 @@
 -- Outcome and final event stored, lock freed: one script, so that the next command of a server never starts
 -- before the last one has its outcome. A second call gives back what the first stored.
 local key, arg, foreign =
-  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'epoch hash')
+  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'epoch hash', 'inquiry hash')
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'outcome', 'final', 'step', 'server', 'told', 'tail')
 if not rec.claim then return reply({ kind = 'forgotten' }) end
@@ -13,7 +13,7 @@ end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
 local tail = {
   claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, waits = false, free_lock = arg.freeLock,
-  lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, forget = { 'outbox', 'resume' } }
+  lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
 put(key.cmd, { step = arg.step, phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.finalSequence,
   updated = now_ms(), tail = cjson.encode(tail) })
 carry_out(key, arg.id, tail)

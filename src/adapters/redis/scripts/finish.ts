@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
 import type { FinishAnswer, StepFinish } from "../../../steps/ports/reinstall-store.ts";
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored-json.ts";
@@ -8,12 +9,12 @@ import { script } from "./script.ts";
 import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
 /** `superseded` looks back this far. */
-const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
+export const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
 
 /** @internal */
 export const finishScript = script({
   name: "finish",
-  keys: ["cmd", "lock", "active", "last", "waiters", "epoch"],
+  keys: ["cmd", "lock", "active", "last", "waiters", "epoch", "inquiry"],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -26,6 +27,18 @@ export const finishScript = script({
     healedAt: z.number().nullable(),
     ttlMs: z.number(),
     lastTtlMs: z.number(),
+    /** The record of the inquiry that it leaves behind; null: none. */
+    inquiry: z
+      .object({
+        content: z.string(),
+        wish: z.string(),
+        server: z.string(),
+        /** JSON, as it is stored. */
+        order: z.string(),
+        /** JSON, as it is stored. */
+        resume: z.string(),
+      })
+      .nullable(),
   }),
   answer: z.discriminatedUnion("kind", [
     z.object({
@@ -51,6 +64,7 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       last: k.last(order.serverId),
       waiters: k.waiters(order.serverId),
       epoch: k.epoch,
+      inquiry: k.command(`${order.commandId}${INQUIRY_SUFFIX}`),
     },
     {
       ...claimArgument(claim),
@@ -63,6 +77,16 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       healedAt: step.healedAtMs,
       ttlMs: context.rules.dedupTtlMs,
       lastTtlMs: LAST_SUCCESS_TTL_MS,
+      inquiry:
+        outcome.inquiry === undefined
+          ? null
+          : {
+              content: order.contentHash,
+              wish: order.wishHash,
+              server: order.serverId,
+              order: JSON.stringify(order),
+              resume: JSON.stringify(outcome.inquiry.envelope),
+            },
     },
   );
 }

@@ -1,6 +1,12 @@
 -- Shared by every script; the loader puts it in front of each. Time comes from the server that decides,
 -- and every reply is one JSON object with a `kind`.
 
+-- An inquiry has a record of its own beside that of its command, under the command's id and this.
+local INQUIRY = '~inquiry'
+
+-- The claim of an inquiry that no delivery has taken yet.
+local UNRESOLVED = '0:unresolved'
+
 -- The claim of a record that only holds refusals: its id belongs to no command yet.
 local REFUSED = '0:refused'
 
@@ -173,6 +179,34 @@ local function keys_of_server(cmd, server)
     waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server }
 end
 
+-- Is a server still locked by a command that has ended and left it so? `token` false: whatever the lock's number is.
+local function is_left_locked(cmd, lock, owner, token)
+  local holder = fields(lock, 'owner', 'token')
+  if holder.owner ~= owner or (token and holder.token ~= digits(token)) then return false end
+  local command = fields(cmd, 'content', 'outcome')
+  -- One that is open again (the store had forgotten it) goes on by itself.
+  return not command.content or not not command.outcome
+end
+
+-- The record of an inquiry, as if its step 0 had been saved: its first message is step 1.
+local function open_inquiry(keys, id, inquiry)
+  local cmd = keys.cmd .. INQUIRY
+  local known = fields(cmd, 'content', 'outcome')
+  if known.content and not known.outcome then return end
+  local now = now_ms()
+  if known.content then redis.call('DEL', cmd) end
+  put(cmd, { content = inquiry.content, wish = inquiry.wish, server = inquiry.server, order = inquiry.order,
+    resume = inquiry.resume, step = 0, attempt = 1, phase = 'inquiry', claim = UNRESOLVED, claim_base = 1, seq = 1,
+    created = now, updated = now })
+  redis.call('ZADD', keys.active, now, id .. INQUIRY)
+end
+
+-- What became of a command that ended unresolved stands in its record, for those that joined it.
+local function mark_settled(inquiry_key, settled)
+  local cmd = string.sub(inquiry_key, 1, -#INQUIRY - 1)
+  if redis.call('EXISTS', cmd) == 1 then put(cmd, { settled = settled }) end
+end
+
 -- What a script does once it has decided, each part of which may be done twice. A script that decides writes it into the
 -- record, as `tail`, in the same command as its decision, and then does it: the field is there as long as something may
 -- be left to do. A command may be refused half way (by the access list), and then the next script that meets the record
@@ -183,18 +217,24 @@ end
 --   waits        in, or not in, the queue of the server
 --   free_lock    the lock is given back; or else lock_phase, what it shows
 --   healed_at    the server's last success, kept for last_ttl_ms
+--   owner        whose lock that is, where it is not the record's own id
+--   inquiry      the record of the inquiry that an unresolved command leaves behind
+--   settled      what the command's record is marked with, where this one is its inquiry's
 --   forget       fields of the record that have no use any more
 local function carry_out(keys, id, tail)
+  local owner = tail.owner or id
   if tail.ttl_ms then redis.call('PEXPIRE', keys.cmd, digits(tail.ttl_ms)) end
   if tail.active then redis.call('ZADD', keys.active, now_ms(), id) end
   if tail.waits == true then redis.call('ZADD', keys.waiters, 'NX', now_ms(), id)
   elseif tail.waits == false then redis.call('ZREM', keys.waiters, id) end
-  if tail.free_lock then free_lock(keys.lock, id)
-  elseif tail.lock_phase and redis.call('HGET', keys.lock, 'owner') == id then
+  if tail.inquiry then open_inquiry(keys, id, tail.inquiry) end
+  if tail.settled then mark_settled(keys.cmd, tail.settled) end
+  if tail.free_lock then free_lock(keys.lock, owner)
+  elseif tail.lock_phase and redis.call('HGET', keys.lock, 'owner') == owner then
     put(keys.lock, { phase = tail.lock_phase })
   end
   if tail.healed_at then
-    put(keys.last, { at = tail.healed_at, command = id })
+    put(keys.last, { at = tail.healed_at, command = owner })
     redis.call('PEXPIRE', keys.last, digits(tail.last_ttl_ms))
   end
   redis.call('HDEL', keys.cmd, 'tail', unpack(tail.forget or {}))
@@ -212,7 +252,7 @@ local function complete(cmd, id, rec)
   end
   local keys = keys_of_server(cmd, rec.server)
   local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.waiters, 'zset')
-    or foreign_at(keys.last, 'hash')
+    or foreign_at(keys.last, 'hash') or foreign_at(cmd .. INQUIRY, 'hash')
   if foreign then return foreign end
   if rec.told == '1' then tail.active = false end
   carry_out(keys, id, tail)

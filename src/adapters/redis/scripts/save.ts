@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordIdOf } from "../../../core/envelope.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/reinstall-store.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
@@ -32,10 +33,11 @@ export const saveScript = script({
 export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer> {
   const { order, claim, state, outbox } = step;
   const k = keysOf(order.projectId);
+  const id = recordIdOf(order.commandId, state.phase);
   return context.scripts.run(
     saveScript,
     {
-      cmd: k.command(order.commandId),
+      cmd: k.command(id),
       lock: k.lock(order.serverId),
       active: k.active,
       waiters: k.waiters(order.serverId),
@@ -43,7 +45,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
     },
     {
       ...claimArgument(claim),
-      id: order.commandId,
+      id,
       step: claim.step,
       phase: state.phase,
       attempt: "tries" in state ? state.tries.attempt : 1,

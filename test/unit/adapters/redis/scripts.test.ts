@@ -5,6 +5,7 @@ import { acquireScript } from "../../../../src/adapters/redis/scripts/acquire.ts
 import { admitScript } from "../../../../src/adapters/redis/scripts/admit.ts";
 import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
 import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
+import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end-inquiry.ts";
 import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
@@ -15,6 +16,7 @@ import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lo
 import { refuseScript } from "../../../../src/adapters/redis/scripts/refuse.ts";
 import { saveScript } from "../../../../src/adapters/redis/scripts/save.ts";
 import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause.ts";
+import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
 import { toldScript } from "../../../../src/adapters/redis/scripts/told.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
@@ -25,6 +27,7 @@ const SCRIPTS = [
   admitScript,
   cancelScript,
   claimScript,
+  endInquiryScript,
   finishScript,
   hopScript,
   intentScript,
@@ -35,6 +38,7 @@ const SCRIPTS = [
   refuseScript,
   saveScript,
   setPauseScript,
+  settleScript,
   takeAttemptScript,
   toldScript,
   unlockScript,

@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
+import type { Order } from "../../../core/order.ts";
+import { keysOf } from "../keys.ts";
+import { script } from "./script.ts";
+import type { StoreContext } from "./store-context.ts";
+
+export const endInquiryScript = script({
+  name: "end-inquiry",
+  keys: ["inquiry", "active"],
+  argument: z.object({ id: z.string() }),
+  answer: z.object({ kind: z.literal("saved") }),
+});
+
+/** `endInquiry` of the store. */
+export function endInquiry({ scripts }: StoreContext, { projectId, commandId }: Order) {
+  const k = keysOf(projectId);
+  const id = `${commandId}${INQUIRY_SUFFIX}`;
+  return scripts.run(endInquiryScript, { inquiry: k.command(id), active: k.active }, { id });
+}

@@ -1,0 +1,122 @@
+import type { SettledAs } from "../contract/event.ts";
+import { afterReconcileLook, type Trust } from "./decide-reconcile.ts";
+import { type Decision, next } from "./decision.ts";
+import type { JobLook, Look } from "./observations.ts";
+import type { Order } from "./order.ts";
+import type { Rules } from "./rules.ts";
+import { isIdle } from "./server-fitness.ts";
+import type { In } from "./state.ts";
+
+/** What one turn of an inquiry saw. */
+export interface InquiryLook {
+  /** The job of the request; null: its id is not known. */
+  readonly job: JobLook | null;
+  readonly look: Look;
+  readonly trust: Trust;
+  readonly nowMs: number;
+}
+
+/** What became of a request that was in doubt. */
+export interface Settlement {
+  readonly as: SettledAs;
+  /** Said in the `settled` event beside `as`. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** When the server became healthy by it, epoch ms; null: it did not. */
+  readonly healedAtMs: number | null;
+}
+
+export type InquiryTurn =
+  | { readonly kind: "settled"; readonly settlement: Settlement }
+  | { readonly kind: "look-again"; readonly decision: Decision }
+  /** Its time is over: the server stays locked until a person frees it. */
+  | { readonly kind: "given-up" };
+
+/** Proof by the rules of `reconcile`, and by the job where there is one: nothing less ends an inquiry. */
+export function afterInquiryLook(
+  order: Order,
+  current: In<"inquiry">,
+  seen: InquiryLook,
+  rules: Rules,
+): InquiryTurn {
+  const { nowMs } = seen;
+  const settlement = byJob(current, seen) ?? byServer(order, current, seen, rules);
+  if (settlement !== null) return { kind: "settled", settlement };
+  if (nowMs >= current.untilMs) return { kind: "given-up" };
+  const delayMs = inquiryDelay(nowMs - current.sinceMs, rules.ladderMs);
+  return { kind: "look-again", decision: next(current, delayMs) };
+}
+
+const LONGEST_WAIT_MS = 30 * 60_000;
+
+/**
+ * A tenth of the time that it has been going on, from the longest rung to half an hour. With the default ladder:
+ *
+ * | age  | 1 min | 10 min | 30 min | 2 h    | 5 h    | 3 days |
+ * |------|-------|--------|--------|--------|--------|--------|
+ * | wait | 1 min | 1 min  | 3 min  | 12 min | 30 min | 30 min |
+ */
+export function inquiryDelay(ageMs: number, ladderMs: readonly number[]): number {
+  return Math.max(ladderMs.at(-1) ?? 0, Math.min(ageMs / 10, LONGEST_WAIT_MS));
+}
+
+/** The job's own word. SUCCESS may come early (ECS API notes §9): the server must be idle with a system disk, too. */
+function byJob({ before }: In<"inquiry">, { job, look, nowMs }: InquiryLook): Settlement | null {
+  if (job?.kind === "failed") {
+    const data = { evidence: "job", cloud_code: job.cloudCode, message: job.message };
+    return { as: "failed", data, healedAtMs: null };
+  }
+  if (job?.kind !== "succeeded" || look.kind !== "seen") return null;
+  const { server } = look;
+  if (!isIdle(server) || server.systemDiskId === null) return null;
+  const verified = server.systemDiskId !== before?.systemDiskId;
+  return { as: "reinstalled", data: { evidence: "job", verified }, healedAtMs: nowMs };
+}
+
+function byServer(
+  order: Order,
+  { before, fenceAtMs, accepted, why, sinceMs }: In<"inquiry">,
+  { look, trust, nowMs }: InquiryLook,
+  rules: Rules,
+): Settlement | null {
+  const decision = afterReconcileLook(
+    order,
+    {
+      phase: "reconcile",
+      tries: { attempt: 1, spent: rules.maxSubmissions },
+      ...(before === undefined ? {} : { before }),
+      fenceAtMs,
+      ...(accepted === undefined ? {} : { accepted }),
+      why: why === "deadline" ? "no-answer" : why,
+      sinceMs,
+      // An inquiry has an end of its own: undecided is "look again".
+      deadlineMs: Number.POSITIVE_INFINITY,
+    },
+    look,
+    trust,
+    "held",
+    nowMs,
+    rules,
+    0,
+  );
+  if (decision.kind === "next") {
+    const worked = decision.state.phase === "settle";
+    return worked ? replaced(nowMs) : null;
+  }
+  const { event, data } = decision.draft;
+  if (event === "succeeded") return replaced(nowMs);
+  if (data["class"] === "not-executed") {
+    const proof = { evidence: "system-disk-kept", message: data["message"] };
+    return { as: "not-reinstalled", data: proof, healedAtMs: null };
+  }
+  const { class: failure, cloud_code, message, next_step } = data;
+  return {
+    as: "failed",
+    data: { evidence: "server", class: failure, cloud_code, message, next_step },
+    healedAtMs: null,
+  };
+}
+
+function replaced(nowMs: number): Settlement {
+  const data = { evidence: "system-disk-replaced", verified: true };
+  return { as: "reinstalled", data, healedAtMs: nowMs };
+}

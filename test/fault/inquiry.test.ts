@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Redis } from "ioredis";
+import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
+import { type SharedServices, sharedServices } from "../support/services.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+
+let services: SharedServices;
+let stage: Stage;
+
+/** The deadline comes before the fence has proven anything: what is not seen at once ends unresolved. */
+const SHORT = { POST_FENCE_MS: "6000", JOB_DEADLINE_MS: "9000", EVIDENCE_MIN_SAMPLES: "1000" };
+
+beforeAll(async () => {
+  services = await sharedServices();
+  const { rabbitMq, redis } = services;
+  stage = await openStage({ rabbitMq, redisUrl: redis.url, env: SHORT });
+  await stage.addWorker();
+});
+
+afterAll(async () => {
+  await stage?.close();
+  await services?.close();
+});
+
+/** A command whose request is lost: nobody can know whether it was carried out, so it ends unresolved. */
+async function unresolved(
+  name: string,
+  meanwhile: (serverId: string) => Promise<void> = async () => {},
+) {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId(name);
+  stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, lostRequest: true });
+  await stage.emitter.send(stage.command(id, server.id));
+  await stage.emitter.event(id, "accepted");
+  await meanwhile(server.id);
+  expect((await stage.emitter.outcome(id)).data.event).toBe("unresolved");
+  return { server, id };
+}
+
+describe("after unresolved", () => {
+  it("the disk is seen replaced a little later: settled, the server is free, the one that joined has succeeded", async () => {
+    const joined = commandId("joined");
+    const { server, id } = await unresolved("settled", async (serverId) => {
+      await stage.emitter.send(stage.command(joined, serverId));
+      await stage.emitter.event(joined, "joined");
+    });
+    server.act({ action: "swap-disk" });
+    const { data } = await stage.emitter.event(id, "settled");
+    expect(data).toMatchObject({ as: "reinstalled", evidence: "system-disk-replaced" });
+    expect((await stage.emitter.outcome(joined)).data.event).toBe("succeeded");
+    await stage.audit([id, joined], []);
+  });
+
+  it("Redis forgets everything: the server is locked again, and settled all the same", async () => {
+    const { server, id } = await unresolved("forgotten");
+    const redis = new Redis(services.redis.url);
+    const lock = `ecs:{${server.projectId}}:lock:${server.id}`;
+    await redis.flushdb();
+    await eventually(async () => expect(await redis.hget(lock, "owner")).toBe(id), {
+      what: "the lock is back",
+    });
+    redis.disconnect();
+    server.act({ action: "swap-disk" });
+    expect((await stage.emitter.event(id, "settled")).data).toMatchObject({ as: "reinstalled" });
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { afterInquiryLook, inquiryDelay } from "../../../src/core/decide-inquiry.ts";
+import type { JobLook, Look } from "../../../src/core/observations.ts";
+import type { In } from "../../../src/core/state.ts";
+import {
+  ABSENT,
+  BEFORE,
+  HOUR,
+  JOB,
+  MINUTE,
+  NEW_DISK,
+  NOW,
+  order,
+  RULES,
+  RUNNING,
+  seen,
+  state,
+  UNREADABLE,
+} from "./builders.ts";
+
+const OPEN = state("inquiry", { fenceAtMs: NOW - HOUR });
+const ACCEPTED = state("inquiry", { accepted: { jobId: JOB, atMs: NOW - HOUR }, why: "deadline" });
+const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
+const FAIL: JobLook = { kind: "failed", cloudCode: "Ecs.0202", message: "no disk" };
+
+function turn(
+  current: In<"inquiry">,
+  look: Look,
+  more: { job?: JobLook; trust?: "trusted" | "untested"; nowMs?: number } = {},
+) {
+  const { job = null, trust = "trusted", nowMs = NOW } = more;
+  return afterInquiryLook(order(), current, { job, look, trust, nowMs }, RULES);
+}
+
+function settlement(...args: Parameters<typeof turn>) {
+  const found = turn(...args);
+  if (found.kind !== "settled") throw new Error(`not settled: ${found.kind}`);
+  return found.settlement;
+}
+
+describe("an inquiry", () => {
+  it("is settled by a replaced disk: reinstalled, and healed since now", () => {
+    expect(settlement(OPEN, seen({ systemDiskId: NEW_DISK }))).toEqual({
+      as: "reinstalled",
+      data: { evidence: "system-disk-replaced", verified: true },
+      healedAtMs: NOW,
+    });
+  });
+
+  it("is settled by the same disk once the request is dead and the evidence trusted", () => {
+    expect(settlement(OPEN, seen())).toMatchObject({ as: "not-reinstalled", healedAtMs: null });
+    expect(turn(OPEN, seen(), { trust: "untested" }).kind).toBe("look-again");
+    expect(turn(state("inquiry", { fenceAtMs: NOW + MINUTE }), seen()).kind).toBe("look-again");
+    expect(turn(state("inquiry", { fenceAtMs: null }), seen()).kind).toBe("look-again");
+  });
+
+  it("is not settled by the same disk where the cloud had accepted the request", () => {
+    expect(turn(ACCEPTED, seen(), { job: RUNNING }).kind).toBe("look-again");
+  });
+
+  it("believes the job that fails, and the one that succeeds if the server agrees", () => {
+    expect(settlement(ACCEPTED, seen(), { job: FAIL })).toMatchObject({
+      as: "failed",
+      data: { evidence: "job", cloud_code: "Ecs.0202" },
+    });
+    expect(settlement(ACCEPTED, seen(), { job: SUCCESS })).toMatchObject({
+      as: "reinstalled",
+      data: { evidence: "job", verified: false },
+    });
+    expect(turn(ACCEPTED, seen({ taskState: "rebuilding" }), { job: SUCCESS }).kind).toBe(
+      "look-again",
+    );
+    expect(turn(ACCEPTED, UNREADABLE, { job: SUCCESS }).kind).toBe("look-again");
+  });
+
+  it("is settled as failed where the server is gone or broken", () => {
+    expect(settlement(OPEN, ABSENT)).toMatchObject({ as: "failed" });
+    expect(settlement(OPEN, seen({ systemDiskId: null }))).toMatchObject({
+      as: "failed",
+      data: { class: "server-broken" },
+    });
+  });
+
+  it("knows nothing without the disk before", () => {
+    const { before: _lost, ...blind } = OPEN;
+    expect(turn(blind, seen({ systemDiskId: NEW_DISK })).kind).toBe("look-again");
+  });
+
+  it("gives up when its time is over, and not before it has looked once more", () => {
+    const last = { nowMs: OPEN.untilMs };
+    expect(turn(OPEN, UNREADABLE, last)).toEqual({ kind: "given-up" });
+    expect(turn(OPEN, seen({ systemDiskId: NEW_DISK }), last).kind).toBe("settled");
+    expect(turn(OPEN, UNREADABLE, { nowMs: OPEN.untilMs - 1 }).kind).toBe("look-again");
+  });
+
+  it("keeps what it is about from look to look", () => {
+    const found = turn(OPEN, UNREADABLE);
+    if (found.kind !== "look-again" || found.decision.kind !== "next") throw new Error("settled");
+    expect(found.decision.state).toEqual(OPEN);
+    expect(OPEN.before).toEqual(BEFORE);
+  });
+
+  it.each([
+    [0, MINUTE],
+    [10 * MINUTE, MINUTE],
+    [30 * MINUTE, 3 * MINUTE],
+    [2 * HOUR, 12 * MINUTE],
+    [72 * HOUR, 30 * MINUTE],
+  ])("looks ever more slowly: at %d ms after %d ms", (ageMs, delayMs) => {
+    expect(inquiryDelay(ageMs, [2_000, MINUTE])).toBe(delayMs);
+  });
+});
