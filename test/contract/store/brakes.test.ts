@@ -115,6 +115,14 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
       expect(await standing()).toEqual([["project", true]]);
     });
 
+    it("are forgotten when they were lifted long ago", async () => {
+      const longAgo = Date.now() - 31 * 86_400_000;
+      await keep([["project", false, longAgo]]);
+      expect(await standing()).toEqual([]);
+      await keep([["project", true, longAgo]]);
+      expect(await standing()).toEqual([["project", true]]);
+    });
+
     it("never go back in time when a person sets them, whatever the clock does", async () => {
       const future = Date.now() + 60_000;
       await keep([["project", true, future]]);

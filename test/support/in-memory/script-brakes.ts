@@ -57,6 +57,9 @@ export function setPause(
   });
 }
 
+/** A lifted pause is remembered this long. */
+const LIFTED_KEPT_MS = 30 * 86_400_000;
+
 /** `keep-pauses.lua`. */
 export function keepPauses(
   ctx: ScriptContext,
@@ -72,6 +75,9 @@ export function keepPauses(
       if (!newer && !(ctx.switches.lastWriterPauses && known.on !== entry.on)) continue;
       pauses.set(scope, entry);
       putBack += 1;
+    }
+    for (const [scope, { on, atMs }] of pauses) {
+      if (!on && atMs < ctx.memory.nowMs() - LIFTED_KEPT_MS) pauses.delete(scope);
     }
     m.pauses = pauses;
     return {

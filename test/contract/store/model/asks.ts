@@ -1,0 +1,284 @@
+import { CommandId, JobId, ProjectId, ServerId } from "../../../../src/contract/ids.ts";
+import type { PauseEntry, PauseScope } from "../../../../src/contract/brakes.ts";
+import { type Envelope, storedEnvelope } from "../../../../src/core/envelope.ts";
+import type { Order } from "../../../../src/core/order.ts";
+import type { State } from "../../../../src/core/state.ts";
+import type { StepClaim } from "../../../../src/steps/ports/reinstall-store.ts";
+import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
+import type { Present, Side } from "./sides.ts";
+import type { Step } from "./steps.ts";
+
+/** When each sequence begins, epoch ms. */
+export const BEGINNING_MS = 1_800_000_000_000;
+const ANOTHER_SERVER = ServerId.parse("4f4b3dfa-eb70-47cf-a60a-000000000002");
+const STRAY = ProjectId.parse("fedcba9876543210fedcba9876543210");
+const SCOPES: readonly PauseScope[] = ["everything", "project", `server:${SERVER}`, "group:web"];
+
+/** What the players of a command know: both stores must have said the same. */
+export interface Known {
+  readonly order: Order;
+  readonly claims: StepClaim[];
+  readonly messages: Envelope[];
+  token: number | null;
+  /** Number of the next refusal, and of the final event. */
+  refusal: number;
+  final: number;
+}
+
+/** One question to a store, and what the players learn from its answer. */
+export interface Ask {
+  readonly by: (side: Side) => Promise<unknown>;
+  readonly learn?: (answer: unknown) => void;
+}
+
+/** A command of the model that nobody knows yet. */
+export function knownOf(index: number): Known {
+  const of = order(`cmd-${index}`, {
+    serverId: index < 2 ? SERVER : ANOTHER_SERVER,
+    contentHash: "content 0",
+    wishHash: index === 1 ? "another wish" : "wish",
+    expiresAtMs: BEGINNING_MS + 3_600_000,
+    receivedAtMs: BEGINNING_MS,
+    ...(index === 0 ? { group: "web" } : {}),
+  });
+  return { order: of, claims: [], messages: [], token: null, refusal: 1, final: 1 };
+}
+
+/** What a step asks. Null: only time passes. */
+export function askOf(step: Step, commands: readonly Known[], present: Present): Ask | null {
+  switch (step.op) {
+    case "wait":
+      present.nowMs += step.ms;
+      return null;
+    case "flushAll":
+    case "restart":
+      return { by: (side) => side[step.op]() };
+    case "sweep":
+      return { by: (side) => side.sweep(1_000, step.limit) };
+    case "setPause": {
+      const change = {
+        scope: SCOPES[step.scope] ?? "project",
+        on: step.on,
+        by: "ada",
+        reason: "x",
+      };
+      return { by: (side) => side.setPause(change) };
+    }
+    case "keepPauses": {
+      const atMs = present.nowMs - step.ageMs;
+      const entry: PauseEntry = { on: step.on, atMs, by: "bob", reason: "y" };
+      const remembered = new Map([[SCOPES[step.scope] ?? "project", entry]]);
+      return { by: (side) => side.pauses.keep(PROJECT, remembered) };
+    }
+    default: {
+      const known = commands[step.command];
+      return known === undefined ? null : askAbout(step, known, present);
+    }
+  }
+}
+
+type CommandStep = Extract<Step, { readonly command: number }>;
+
+/** Where there is no claim, or no message yet, there is one afterwards. */
+function askAbout(step: CommandStep, known: Known, present: Present): Ask {
+  const { order: of } = known;
+  switch (step.op) {
+    case "admit":
+      return admit(step, known, present);
+    case "refuse":
+      return refuse(step, known);
+    case "told":
+      return { by: ({ store }) => store.told(PROJECT, of.commandId, known.final) };
+    case "outcomeOf":
+      return { by: ({ store }) => store.outcomeOf(PROJECT, of.commandId, of.serverId) };
+    case "cancel":
+      return { by: (side) => side.cancel(of.commandId) };
+    case "claim":
+    case "hop": {
+      const message = known.messages.at(-1 - step.back);
+      if (message !== undefined) return take(step, message, known, present);
+      const last = known.claims.at(-1);
+      const saving = {
+        ...step,
+        op: "save",
+        phase: "submit",
+        clears: false,
+        releases: false,
+      } as const;
+      return last === undefined
+        ? admit(FIRST, known, present)
+        : within(saving, last, known, present);
+    }
+    default: {
+      const claim = known.claims.at(-1 - step.back);
+      return claim === undefined
+        ? admit(FIRST, known, present)
+        : within(step, claim, known, present);
+    }
+  }
+}
+
+const FIRST = {
+  content: 0,
+  nonce: 0,
+  redelivered: false,
+  doubt: false,
+  unseen: false,
+  observed: false,
+  dryRun: false,
+  elsewhere: false,
+};
+
+function admit(step: typeof FIRST, known: Known, { nowMs }: Present): Ask {
+  const of: Order = {
+    ...known.order,
+    contentHash: `content ${step.content}`,
+    dryRun: step.dryRun,
+    ...(step.observed ? { observedAtMs: nowMs - 1_000 } : {}),
+    ...(step.elsewhere ? { replyTo: { queue: "elsewhere", correlationId: "1" } } : {}),
+  };
+  const delivery = {
+    nonce: `n${step.nonce}`,
+    redelivered: step.redelivered,
+    doubt: step.doubt,
+    arrivedAtMs: nowMs - 500,
+    unseenUntilMs: step.unseen ? nowMs - 1_500 : null,
+  };
+  return { by: ({ store }) => store.admit(of, delivery), learn: (answer) => learn(known, answer) };
+}
+
+function refuse(step: Extract<Step, { op: "refuse" }>, known: Known): Ask {
+  const { commandId: id } = known.order;
+  return {
+    by: ({ store }) =>
+      store.refuse({
+        project: PROJECT,
+        ...(step.stray ? { strayFrom: STRAY } : {}),
+        id,
+        contentHash: `refused ${step.content}`,
+        outcome: outcome(known.order, known.refusal),
+      }),
+    learn(answer) {
+      const { kind, sequence } = answer as { readonly kind: string; readonly sequence?: number };
+      if (kind === "finished") known.final = known.refusal;
+      if (kind === "renumber") known.refusal = sequence ?? 1;
+    },
+  };
+}
+
+function take(
+  step: Extract<Step, { op: "claim" | "hop" }>,
+  message: Envelope,
+  known: Known,
+  { nowMs }: Present,
+): Ask {
+  const { redelivered } = step;
+  if (step.op === "hop") return { by: ({ store }) => store.hop(message, { redelivered }) };
+  const taken = step.unseen ? { ...message, unseenUntilMs: nowMs - 500 } : message;
+  const delivery = { nonce: step.nonce === 3 ? "sweeper:1" : `n${step.nonce}`, redelivered };
+  return {
+    by: ({ store }) => store.claim(taken, delivery),
+    learn: (answer) => learn(known, answer),
+  };
+}
+
+function learn(known: Known, answer: unknown): void {
+  const said = answer as {
+    readonly kind: string;
+    readonly claim?: StepClaim;
+    readonly lock?: { readonly kind?: string; readonly token?: number };
+  };
+  if (said.claim !== undefined) known.claims.push(said.claim);
+  if (said.lock?.kind === "acquired") known.token = said.lock.token ?? null;
+}
+
+function within(
+  step: Extract<
+    CommandStep,
+    { op: "acquire" | "mayStop" | "takeAttempt" | "recordIntent" | "save" | "finish" }
+  >,
+  claim: StepClaim,
+  known: Known,
+  present: Present,
+): Ask {
+  const { order: of, token } = known;
+  switch (step.op) {
+    case "acquire":
+      return {
+        by: ({ store }) => store.acquire(of, claim),
+        learn: (answer) => learn(known, { kind: "", lock: answer }),
+      };
+    case "mayStop":
+      return { by: ({ store }) => store.mayStop(of, claim) };
+    case "takeAttempt":
+      return { by: ({ store }) => store.takeAttempt(of, claim, step.held) };
+    case "recordIntent": {
+      const signedAtMs = step.attempt === 2 ? null : claim.atMs;
+      const intent = { attempt: step.attempt, token: token ?? 1, signedAtMs, diskId: DISK };
+      return { by: ({ store }) => store.recordIntent(of, claim, intent) };
+    }
+    case "save": {
+      const next = envelope(
+        of,
+        { claim, token },
+        { dueMs: present.nowMs, state: stateOf(step.phase, present.nowMs) },
+      );
+      const outbox = {
+        events: [event(of, claim.sequence, "waiting")],
+        next: { envelope: storedEnvelope(next), delayMs: 0 },
+      };
+      return {
+        by: ({ store }) =>
+          store.save({
+            order: of,
+            claim,
+            state: next.state,
+            nextSequence: next.sequence,
+            outbox,
+            intent: step.clears ? "clear" : "keep",
+            lock: step.releases ? "release" : "keep",
+          }),
+        learn(answer) {
+          if ((answer as { readonly kind: string }).kind === "saved") known.messages.push(next);
+        },
+      };
+    }
+    case "finish": {
+      const final = claim.sequence + 1;
+      return {
+        by: ({ store }) =>
+          store.finish({
+            order: of,
+            claim,
+            outcome: outcome(of, final),
+            lock: step.frees ? "free" : "keep",
+            healedAtMs: step.heals ? present.nowMs : null,
+          }),
+        learn(answer) {
+          if ((answer as { readonly kind: string }).kind === "finished") known.final = final;
+        },
+      };
+    }
+  }
+}
+
+function stateOf(phase: "submit" | "joined" | "watch", nowMs: number): State {
+  if (phase === "submit") {
+    const before = { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 };
+    return { phase, body: { userid: "user" }, tries: { attempt: 2, spent: 0 }, before };
+  }
+  if (phase === "joined") {
+    return { phase, leader: CommandId.parse("cmd-9"), sinceMs: nowMs };
+  }
+  return {
+    phase,
+    tries: { attempt: 1, spent: 0 },
+    jobId: JobId.parse("job-1"),
+    before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+    acceptedAtMs: nowMs,
+    deadlineMs: nowMs,
+    announced: true,
+    successes: 0,
+    missing: 0,
+  };
+}

@@ -1,0 +1,140 @@
+import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import { keysOf } from "../../../../src/adapters/redis/keys.ts";
+import type { StoreMemory } from "../../../support/in-memory/memory.ts";
+import { PROJECT } from "../samples.ts";
+
+const k = keysOf(PROJECT);
+
+/** What both keep. */
+export interface Dump {
+  readonly records: Readonly<Record<string, unknown>>;
+  readonly locks: Readonly<Record<string, unknown>>;
+  readonly active: Readonly<Record<string, number>>;
+  readonly last: Readonly<Record<string, number>>;
+  readonly token: number;
+  readonly epoch: unknown;
+  readonly pauses: Readonly<Record<string, unknown>>;
+}
+
+/** What the store in memory keeps of the project. */
+export function dumpOfMemory(memory: StoreMemory): Dump {
+  const m = memory.of(PROJECT);
+  const records = new Map<string, unknown>();
+  const both = [...m.records, ...[...m.strays].map(([id, one]) => [`stray:${id}`, one] as const)];
+  for (const [id, one] of both) {
+    records.set(id, {
+      ...one,
+      order: one.order === "" ? undefined : one.order,
+      claimBase: one.claim === "0:refused" ? undefined : one.claimBase,
+      doubt: one.doubt === true,
+      told: one.told === true,
+      cancel: one.cancel === true,
+      refused: one.refused ?? {},
+      restored: one.restored && `${one.restored.step}:${one.restored.how}`,
+      intent: one.intent && { ...one.intent, signedAtMs: one.intent.signedAtMs ?? "" },
+    });
+  }
+  return normal({
+    records: Object.fromEntries(records),
+    locks: Object.fromEntries(m.locks),
+    active: Object.fromEntries(m.active),
+    last: Object.fromEntries(m.last),
+    token: m.token,
+    epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
+    pauses: Object.fromEntries(m.pauses),
+  });
+}
+
+/** What Redis keeps of the project, in the same form. */
+export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
+  const prefix = k.commandPrefix.replace(/cmd:$/, "");
+  const names = await client.keys(`${prefix.replaceAll(/[{}]/g, "?")}*`);
+  const hashes = new Map<string, Record<string, string>>();
+  for (const name of names.toSorted()) {
+    const short = name.slice(prefix.length);
+    if (/^(cmd|stray|lock|last):/.test(short)) hashes.set(short, await client.hgetall(name));
+  }
+  const of = <T>(kind: string, read: (hash: Record<string, string>) => T) =>
+    Object.fromEntries(
+      [...hashes].flatMap(([name, hash]) =>
+        name.startsWith(`${kind}:`) ? [[name.slice(kind.length + 1), read(hash)]] : [],
+      ),
+    );
+  const strays = Object.entries(of("stray", recordOf)).map(([id, one]) => [`stray:${id}`, one]);
+  const epoch = await client.hgetall(k.epoch);
+  const pauses = Object.entries(await client.hgetall(k.pauses));
+  return normal({
+    records: { ...of("cmd", recordOf), ...Object.fromEntries(strays) },
+    locks: of("lock", ({ owner, token, since, phase }) => ({
+      owner,
+      token: Number(token),
+      since: Number(since),
+      phase,
+    })),
+    active: scoresOf(await client.zrange(k.active, "0", "-1", "WITHSCORES")),
+    last: of("last", ({ at }) => Number(at)),
+    token: Number((await client.get(k.token)) ?? 0),
+    epoch:
+      epoch["id"] === undefined
+        ? null
+        : { id: epoch["id"], since: Number(epoch["since"]), openAt: Number(epoch["open_at"]) },
+    pauses: Object.fromEntries(pauses.map(([scope, text]) => [scope, JSON.parse(text)])),
+  });
+}
+
+function scoresOf(flat: readonly string[]): Record<string, number> {
+  const scores: Record<string, number> = {};
+  for (let at = 0; at < flat.length; at += 2) scores[flat[at] ?? ""] = Number(flat[at + 1]);
+  return scores;
+}
+
+/** As the store in memory keeps it. What a script has left to do (`tail`) stands out. */
+function recordOf(hash: Record<string, string>): unknown {
+  const number = (name: string) => (hash[name] === undefined ? undefined : Number(hash[name]));
+  const refused = Object.entries(hash).flatMap(([name, final]) =>
+    name.startsWith("refused:") ? [[name.slice("refused:".length), final]] : [],
+  );
+  return {
+    content: hash["content"],
+    wish: hash["wish"],
+    server: hash["server"],
+    order: hash["order"],
+    step: number("step"),
+    attempt: number("attempt"),
+    phase: hash["phase"],
+    created: number("created"),
+    updated: number("updated"),
+    seq: number("seq"),
+    claim: hash["claim"],
+    claimBase: number("claim_base"),
+    claimAt: number("claim_at"),
+    claimEpoch: hash["claim_epoch"],
+    doubt: hash["doubt"] === "1",
+    attemptClaim: hash["attempt_claim"],
+    outbox: hash["outbox"],
+    restored: hash["restored"],
+    resume: hash["resume"],
+    outcome: hash["outcome"],
+    final: hash["final"],
+    finalSeq: number("final_seq"),
+    refused: Object.fromEntries(refused),
+    told: hash["told"] === "1",
+    job: hash["job"],
+    cancel: hash["cancel"] === "1",
+    tail: hash["tail"],
+    intent:
+      hash["intent_attempt"] === undefined
+        ? undefined
+        : {
+            attempt: number("intent_attempt"),
+            signedAtMs: hash["intent_signed"] === "" ? "" : number("intent_signed"),
+            disk: hash["intent_disk"],
+            claim: hash["intent_claim"],
+          },
+  };
+}
+
+/** Without what is undefined. */
+function normal(dump: Dump): Dump {
+  return JSON.parse(JSON.stringify(dump)) as Dump;
+}
