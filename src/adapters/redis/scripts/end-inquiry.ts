@@ -5,6 +5,7 @@ import { keysOf } from "../keys.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const endInquiryScript = script({
   name: "end-inquiry",
   keys: ["inquiry", "active"],

@@ -8,6 +8,7 @@ import { LAST_SUCCESS_TTL_MS } from "./finish.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
+/** @internal */
 export const settleScript = script({
   name: "settle",
   keys: ["inquiry", "cmd", "lock", "active", "last", "waiters"],
