@@ -1,3 +1,4 @@
+import { INQUIRY_SUFFIX } from "../../src/core/envelope.ts";
 import type { CommandRecord } from "../support/in-memory/memory.ts";
 import { REFUSED } from "../support/in-memory/scripts.ts";
 import { lineageOf } from "./lineage.ts";
@@ -40,7 +41,10 @@ export class Loss {
     this.happened = true;
     this.#lastMs = world.time.nowMs;
     const after = world.project.records;
-    for (const [id, record] of before) this.#compare(id, record, after.get(id));
+    for (const [id, record] of before) {
+      // An inquiry has no outcome of its own to lose: its message puts it back.
+      if (!id.endsWith(INQUIRY_SUFFIX)) this.#compare(id, record, after.get(id));
+    }
     for (const [serverId, { owner }] of locks) {
       if (world.project.locks.get(serverId)?.owner !== owner) this.#mayComeBack(serverId, owner);
     }

@@ -23,6 +23,10 @@ const REGRESSIONS = [
   [17891, "who takes over a restored step doubts like the one who restored it"],
   [901688, "a command that was forgotten behind a refusal under its id is new"],
   [102253, "a late message takes its step over from the sweeper"],
+  [
+    961469,
+    "what a sweeper saved and could not publish is published by the message of that very step",
+  ],
   [401192, "what a sweeper saved and could not tell is told by whoever comes late"],
 ] as const;
 

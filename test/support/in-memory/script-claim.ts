@@ -149,12 +149,13 @@ function standingOf(
     const outcome = JSON.parse(known.final) as StoredOutcome;
     return { kind: "finished", outcome, told: known.told === true };
   }
-  if (known.step === step && redelivered && known.outbox !== undefined) {
-    return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
-  }
-  // Saved by a sweeper, behind which there is no message, and perhaps never told: whoever comes again tells it.
+  // Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings
+  // an older one again, publishes it.
   const bySweeper = known.claim.startsWith(`${known.step}:${SWEEPER}`);
-  if (known.step > step && redelivered && bySweeper && known.outbox !== undefined) {
+  const publishes =
+    (known.step === step && (redelivered || bySweeper)) ||
+    (known.step > step && redelivered && bySweeper);
+  if (publishes && known.outbox !== undefined) {
     return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
   }
   if (known.step >= step) return { kind: "stale" };

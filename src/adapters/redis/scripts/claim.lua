@@ -27,11 +27,12 @@ elseif rec.outcome then
   return reply({ kind = 'finished', outcome = rec.final, told = rec.told == '1' })
 else
   local saved = tonumber(rec.step)
-  -- Put back from the next step's message, the record has no outbox: that message is on its way.
-  if saved == arg.step and arg.redelivered and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
-  -- Saved by a sweeper, behind which there is no message, and perhaps never told: whoever comes again tells it.
+  -- Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings
+  -- an older one again, publishes it. Put back from the next step's message, the record has no outbox: that message is on
+  -- its way.
   local by_sweeper = rec.claim and string.find(rec.claim, saved .. ':sweeper:', 1, true) == 1
-  if saved > arg.step and arg.redelivered and by_sweeper and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
+  local publishes = (saved == arg.step and (arg.redelivered or by_sweeper)) or (saved > arg.step and arg.redelivered and by_sweeper)
+  if publishes and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
   if saved >= arg.step then return reply({ kind = 'stale' }) end
   if saved < arg.step - 1 then restored = 'behind' end
   if restored == 'no' and rec.claim and rec.claim ~= mine and string.find(rec.claim, arg.step .. ':', 1, true) == 1 then
