@@ -2,27 +2,17 @@
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { FINAL_EVENTS } from "../src/contract/event.ts";
+import { PHASES } from "../src/core/phases.ts";
 import { TRANSITIONS } from "../src/core/state.ts";
 
 type From = keyof typeof TRANSITIONS;
 
 /** What each phase does, in a line (design §3). */
-const DOES: Readonly<Record<From, string>> = {
-  admit: "the raw command: dedup, lock, first look at the server",
-  waiting: "admit again, after a while",
-  joined: "read the outcome of the command that was joined",
-  prepare: "stop the server, and wait until it is stopped",
-  submit: "the dangerous line: look, sign, record the intent, POST once",
-  reconcile: "nobody answered the POST: look for proof",
-  watch: "ask once how the job is",
-  settle: "keep the lock for a while after success",
-  inquiry:
-    "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
-};
+const ADMIT = "the raw command: dedup, lock, first look at the server";
 
 const HEAD = `# States of a command
 
-Made from \`TRANSITIONS\` in \`src/core/state.ts\` by \`scripts/generate-states.ts\`: change that, then run it. A test
+Made from \`PHASES\` in \`src/core/phases.ts\` and \`TRANSITIONS\` in \`src/core/state.ts\` by \`scripts/generate-states.ts\`: change that, then run it. A test
 visits every cell, and lets no decision leave the table.
 
 A phase is what the command's message asks of the worker that takes it; a final event ends the command. One way to
@@ -51,7 +41,7 @@ function table(): string {
   const rows = entries().map(([from, to]) => {
     const cell = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(", ");
     const phases = to.filter((next) => !isFinal(next));
-    return `| \`${from}\` | ${DOES[from]} | ${cell(phases)} | ${cell(to.filter(isFinal))} |\n`;
+    return `| \`${from}\` | ${from === "admit" ? ADMIT : PHASES[from].does} | ${cell(phases)} | ${cell(to.filter(isFinal))} |\n`;
   });
   return `| phase | what its step does | leads to | ends as |\n|---|---|---|---|\n${rows.join("")}`;
 }

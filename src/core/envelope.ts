@@ -4,6 +4,7 @@ import { CommandId, ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { openObject } from "./open-object.ts";
 import { Order } from "./order.ts";
+import { traitsOf } from "./phases.ts";
 import { State, TRANSITIONS, withoutBody } from "./state.ts";
 
 /**
@@ -104,8 +105,7 @@ export function restoreEnvelope(stored: unknown, body: OsReinstall | undefined):
 
 const StoredEnvelope = z.looseObject({ state: z.looseObject({ phase: z.string() }) });
 
-const PHASES_WITH_BODY = new Set(["waiting", "joined", "prepare", "submit", "reconcile"]);
-
-function needsBody(state: { phase: string; accepted?: unknown }): boolean {
-  return PHASES_WITH_BODY.has(state.phase) && state.accepted === undefined;
+function needsBody({ phase, accepted }: { phase: string; accepted?: unknown }): boolean {
+  const body = traitsOf(phase)?.body;
+  return body === "always" || (body === "until-accepted" && accepted === undefined);
 }

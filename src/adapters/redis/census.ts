@@ -9,6 +9,7 @@ import {
   type ProjectCensus,
 } from "../../core/census.ts";
 import { INQUIRY_SUFFIX } from "../../core/envelope.ts";
+import { SENT_PHASES } from "../../core/phases.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
@@ -19,8 +20,8 @@ import { redisNowMs } from "./time.ts";
 
 const BATCH = 500;
 
-/** Phases in which a request is with the cloud: before them a command may hold its server for as long as it waits. */
-const SENT: readonly string[] = ["reconcile", "watch", "settle"] satisfies OpenPhase[];
+/** In these a request is with the cloud: before them a command may hold its server for as long as it waits. */
+const SENT: readonly string[] = SENT_PHASES;
 
 /** Of each project so many commands, and so many locks, are counted: those that moved last, or were taken last, are left out. */
 const MOST = 5_000;

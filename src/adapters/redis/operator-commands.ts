@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
+import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
 import { shownOwner } from "../../core/lock-owner.ts";
 import type { RedisClient } from "./client.ts";
@@ -52,7 +53,11 @@ export function createOperatorCommands(
 ): OperatorCommands {
   return {
     cancel: (project, command) =>
-      scripts.run(cancelScript, { cmd: keysOf(project).command(command) }, {}),
+      scripts.run(
+        cancelScript,
+        { cmd: keysOf(project).command(command) },
+        { sentPhases: [...SENT_PHASES] },
+      ),
     setPause(project, change) {
       const { pauses, paused } = keysOf(project);
       return scripts.run(setPauseScript, { pauses, paused }, change);

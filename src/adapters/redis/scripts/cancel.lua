@@ -1,11 +1,11 @@
 -- Asks an open command to end before it is submitted; the next step obeys.
-local key, _, foreign = called('cmd hash')
+local key, arg, foreign = called('cmd hash')
 if foreign then return foreign end
 local rec = fields(key.cmd, 'content', 'outcome', 'phase')
 if not rec.content then return reply({ kind = 'unheard-of' }) end
 if rec.outcome then return reply({ kind = 'ended', outcome = rec.outcome }) end
-if rec.phase == 'watch' or rec.phase == 'reconcile' or rec.phase == 'settle' then
-  return reply({ kind = 'too-late', phase = rec.phase })
+for _, phase in ipairs(arg.sentPhases) do
+  if rec.phase == phase then return reply({ kind = 'too-late', phase = phase }) end
 end
 put(key.cmd, { cancel = 1 })
 return reply({ kind = 'requested', phase = rec.phase })

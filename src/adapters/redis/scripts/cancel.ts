@@ -4,7 +4,8 @@ import { script } from "./script.ts";
 export const cancelScript = script({
   name: "cancel",
   keys: ["cmd"],
-  argument: z.object({}),
+  /** Phases in which it is too late. */
+  argument: z.object({ sentPhases: z.array(z.string()) }),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("requested"), phase: z.string() }),
     z.object({ kind: z.literal("too-late"), phase: z.string() }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { recordIdOf } from "../../../core/envelope.ts";
+import { PHASES } from "../../../core/phases.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/reinstall-store.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
@@ -55,7 +56,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       clearIntent: step.intent === "clear",
       releaseLock: step.lock === "release",
       jobId: state.phase === "watch" ? state.jobId : null,
-      waits: state.phase === "joined" || state.phase === "waiting",
+      waits: PHASES[state.phase].waits,
     },
   );
 }

@@ -1,0 +1,73 @@
+import type { Phase } from "./state.ts";
+
+/** What is true of a phase, whichever command is in it. */
+export interface PhaseTraits {
+  /** What its step does, in a line: for the page of states and for people. */
+  readonly does: string;
+  /**
+   * Its message carries the `os-reinstall` body: `always`; `until-accepted` by the cloud, since a proof of "not carried
+   * out" may need it again; `never`.
+   */
+  readonly body: "always" | "until-accepted" | "never";
+  /** The command stands in its server's queue. */
+  readonly waits: boolean;
+  /** A person may still end the command: nothing was sent to the cloud. */
+  readonly cancellable: boolean;
+}
+
+/** One row a phase. Who adds a phase adds it here, and the compiler asks for every other place. */
+export const PHASES = {
+  waiting: {
+    does: "admit again, after a while",
+    body: "always",
+    waits: true,
+    cancellable: true,
+  },
+  joined: {
+    does: "read the outcome of the command that was joined",
+    body: "always",
+    waits: true,
+    cancellable: true,
+  },
+  prepare: {
+    does: "stop the server, and wait until it is stopped",
+    body: "always",
+    waits: false,
+    cancellable: true,
+  },
+  submit: {
+    does: "the dangerous line: look, sign, record the intent, POST once",
+    body: "always",
+    waits: false,
+    cancellable: true,
+  },
+  reconcile: {
+    does: "nobody answered the POST: look for proof",
+    body: "until-accepted",
+    waits: false,
+    cancellable: false,
+  },
+  watch: { does: "ask once how the job is", body: "never", waits: false, cancellable: false },
+  settle: {
+    does: "keep the lock for a while after success",
+    body: "never",
+    waits: false,
+    cancellable: false,
+  },
+  inquiry: {
+    does: "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
+    body: "never",
+    waits: false,
+    cancellable: false,
+  },
+} as const satisfies Record<Phase, PhaseTraits>;
+
+/** The row of a phase, by the name that a stored state gives it; null for one that this version does not know. */
+export function traitsOf(phase: string): PhaseTraits | null {
+  return Object.hasOwn(PHASES, phase) ? PHASES[phase as Phase] : null;
+}
+
+/** Phases in which a request is with the cloud, or was. */
+export const SENT_PHASES: readonly Phase[] = (Object.keys(PHASES) as Phase[]).filter(
+  (phase) => !PHASES[phase].cancellable,
+);
