@@ -75,23 +75,30 @@ function succeededOrOpen(heard: readonly HeardEvent[], server: string): number {
   return able.size;
 }
 
-/** When everything is at rest: no message is left in any queue of ours but `dead`, and every lock has a reason. */
+/**
+ * When everything is at rest: no message is left in any queue of ours but `dead`, except that of the inquiry for each server
+ * that an unresolved command left locked; and every lock has a reason.
+ */
 export async function auditRest(
   rabbitMq: Pick<RabbitMqManagement, "queueDepths">,
   redis: string | LocksOf,
   unresolved: readonly string[] = [],
 ): Promise<string[]> {
   const wrong: string[] = [];
-  const depths = await rabbitMq.queueDepths();
-  for (const [queue, messages] of Object.entries(depths)) {
-    const ours = queue.startsWith("ecs.reinstall.") && queue !== "ecs.reinstall.dead";
-    if (ours && messages > 0) wrong.push(`P9: ${queue} keeps ${messages} messages`);
-  }
   const locks = typeof redis === "string" ? await locksOf(redis) : await redis();
+  let inquiries = 0;
   for (const [key, owner] of locks) {
-    if (owner === null || !unresolved.includes(owner)) {
-      wrong.push(`P9: ${key} is held by ${owner} for no reason`);
-    }
+    if (owner !== null && unresolved.includes(owner)) inquiries += 1;
+    else wrong.push(`P9: ${key} is held by ${owner} for no reason`);
+  }
+  const depths = Object.entries(await rabbitMq.queueDepths()).filter(
+    ([queue, messages]) =>
+      messages > 0 && queue.startsWith("ecs.reinstall.") && queue !== "ecs.reinstall.dead",
+  );
+  const left = depths.reduce((sum, [, messages]) => sum + messages, 0);
+  if (left > inquiries) {
+    const kept = depths.map(([queue, messages]) => `${queue} keeps ${messages}`).join(", ");
+    wrong.push(`P9: ${kept} messages for ${inquiries} inquiries`);
   }
   return wrong;
 }
