@@ -4,7 +4,7 @@ import { type Death, deathOf, isOfTheQueue } from "./core/death.ts";
 import { Envelope, isLaterVersion, storedEnvelope } from "./core/envelope.ts";
 import { type Intake, type IntakeRules, readCommand } from "./core/intake.ts";
 import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
-import { createAdmit, createAdmitUndeliverable } from "./steps/admit.ts";
+import { createAdmit, createAdmitUndeliverable, withoutAnswerOfItsOwn } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
 import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
 import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
@@ -59,13 +59,14 @@ export function createWorker(deps: WorkerDeps): Worker {
       doubt: redelivered || doubt,
       // What the broker brings again may have been anywhere.
       unseenUntilMs: redelivered && came === null ? null : unseenUntilMs,
+      ...(came?.taken === true ? { taken: true } : {}),
     });
   }
 
   async function takeRaw(
     step: typeof admit,
     delivery: Delivery,
-    came: Omit<CommandDelivery, "nonce">,
+    came: Omit<CommandDelivery, "nonce"> & Pick<PutAside, "taken">,
   ): Promise<Disposition> {
     const { arrivedAtMs } = came;
     const defer: Work["defer"] = (delayMs, why) => {
@@ -79,9 +80,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     journal.noted(order.commandId, notes);
     // Published is before arrived: the broker may have held it for longer than the store remembers.
     const sinceMs = Math.min(arrivedAtMs, delivery.timestampMs ?? arrivedAtMs);
-    const arrival = { ...came, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
+    const { taken = false, ...delivered } = came;
+    const arrival = { ...delivered, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
     const result = await step(order, body, arrival, signal);
-    return complete({ order, body, from: "admit", envelope: null, defer }, result, signal);
+    const answer = taken ? withoutAnswerOfItsOwn(result) : result;
+    return complete({ order, body, from: "admit", envelope: null, defer }, answer, signal);
   }
 
   async function turnAway(

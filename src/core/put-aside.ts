@@ -6,6 +6,8 @@ export interface PutAside {
   readonly doubt: boolean;
   /** Nobody else can have taken it, or a copy of it, before this instant, epoch ms; null: not known. */
   readonly unseenUntilMs: number | null;
+  /** A delivery of ours had taken it: what the store knows under its id is this very publish, and no other's. */
+  readonly taken?: boolean;
 }
 
 /** Why a raw command waits. `rebuilding`: what the store said about its young memory, by its own clock. */
@@ -51,6 +53,7 @@ export function putAside(
   nowMs: number,
 ): PutAside {
   const { arrivedAtMs, doubt, unseenUntilMs } = came;
+  const taken = came.taken === true ? { taken: true } : {};
   switch (why.why) {
     case "store-rebuilding":
       return {
@@ -58,6 +61,7 @@ export function putAside(
         arrivedAtMs: Math.min(arrivedAtMs, why.untilMs - 1),
         doubt: doubt || why.doubt,
         unseenUntilMs: why.untilMs,
+        ...taken,
       };
     case "store-away":
     case "refusal-unconfirmed": {
@@ -67,12 +71,14 @@ export function putAside(
         arrivedAtMs,
         doubt,
         unseenUntilMs: late ? unseenUntilMs : unseenUntil(nowMs, delayMs),
+        ...taken,
       };
     }
     case "fenced":
+      return { arrivedAtMs, doubt: true, unseenUntilMs, taken: true };
     case "queue-full":
     case "later-version":
     case "store-unreadable":
-      return { arrivedAtMs, doubt: true, unseenUntilMs };
+      return { arrivedAtMs, doubt: true, unseenUntilMs, ...taken };
   }
 }

@@ -95,6 +95,15 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
   };
 }
 
+/**
+ * For a delivery that had taken its command before, and lost it to another: it is no second publish of the command, so
+ * nobody waits for an answer to it. What the other could not publish is published all the same.
+ */
+export function withoutAnswerOfItsOwn(result: StepResult): StepResult {
+  if (result.kind === "duplicate") return { kind: "drop", why: "handed-over" };
+  return result.kind === "finished" ? { ...result, duplicate: null } : result;
+}
+
 async function decideClaimed(
   deps: StepDeps,
   understood: Understood,

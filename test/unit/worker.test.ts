@@ -116,6 +116,26 @@ describe("a command that is understood", () => {
     expect(calm.admitted).toMatchObject([{ redelivered: true, doubt: false }]);
   });
 
+  it("asks for no answer of its own when it had been taken before: its sender has published it once", async () => {
+    const view = {
+      phase: "done",
+      sequence: 9,
+      updatedAtMs: NOW,
+      outcome: "succeeded",
+      jobId: null,
+    };
+    const taken = { arrivedAtMs: NOW, doubt: true, unseenUntilMs: null, taken: true };
+    const world = createWorld();
+    world.answers.admit = () => ({ kind: "duplicate", view });
+    const worker = createWorker(world.deps);
+    expect(await worker.takeCommand(delivery(COMMAND_FIELDS), taken)).toBe("ack");
+    expect(world.published).toEqual([]);
+    // Another publish of it, put aside for another reason, is answered.
+    const other = { ...taken, taken: false };
+    expect(await worker.takeCommand(delivery(COMMAND_FIELDS), other)).toBe("ack");
+    expect(world.published).toHaveLength(1);
+  });
+
   it("says that it was on record when what follows from it is refused by a full queue", async () => {
     const world = createWorld();
     world.answers.publish = () => "refused";

@@ -16,6 +16,8 @@ const ARRIVED_AT = "x-ecs-arrived-at";
 const MAY_HAVE_RUN = "x-ecs-doubt";
 /** Epoch ms: nobody can have taken it, or a copy of it, before. */
 const UNSEEN_UNTIL = "x-ecs-unseen-until";
+/** Boolean: a delivery of ours had taken it; whoever brings it again asks for no answer of its own. */
+const TAKEN = "x-ecs-taken";
 /** Number: how often an internal message was passed on by workers that do not understand it. */
 const PASSES = "x-ecs-passes";
 
@@ -23,11 +25,13 @@ const PASSES = "x-ecs-passes";
 type Headers = Readonly<Record<string, unknown>>;
 
 /** The headers of a raw command that waits. */
-export function arrivalHeaders({ arrivedAtMs, doubt, unseenUntilMs }: PutAside): Headers {
+export function arrivalHeaders(marks: PutAside): Headers {
+  const { arrivedAtMs, doubt, unseenUntilMs, taken } = marks;
   return {
     [ARRIVED_AT]: arrivedAtMs,
     [MAY_HAVE_RUN]: doubt,
     [UNSEEN_UNTIL]: unseenUntilMs ?? undefined,
+    [TAKEN]: taken === true ? true : undefined,
   };
 }
 
@@ -43,6 +47,7 @@ export function arrivalOf({ type, headers }: Delivery): PutAside | null {
     doubt: headers[MAY_HAVE_RUN] === true,
     // Without: an earlier version of us put it aside.
     unseenUntilMs: instant(UNSEEN_UNTIL),
+    ...(headers[TAKEN] === true ? { taken: true } : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
+import { arrivalOf } from "../../../src/adapters/amqp/marks.ts";
 import {
   arrivalPublication,
   isOurs,
@@ -87,6 +88,14 @@ describe("headers of a command that is put aside", () => {
       mine: 1,
       ...own,
     });
+  });
+
+  test("say that it had been taken, and are read again", () => {
+    const { headers } = arrivalPublication(settings, raw, { ...marks, taken: true }).properties;
+    expect(headers).toMatchObject({ ...own, "x-ecs-taken": true });
+    const back = { ...raw, type: "ecs.reinstall.arrival.v1", headers: headers ?? {} };
+    expect(arrivalOf(back)).toMatchObject({ taken: true });
+    expect(arrivalOf({ ...back, headers: own })).not.toHaveProperty("taken");
   });
 
   test("never name further queues", () => {

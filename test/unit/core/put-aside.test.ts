@@ -49,10 +49,19 @@ describe("a raw command that waits", () => {
     expect(doubts.map(({ doubt }) => doubt)).toEqual([true, true, true]);
   });
 
-  it.each(["fenced", "queue-full", "later-version"] as const)(
+  it.each(["queue-full", "later-version"] as const)(
     "is doubted from then on when the store had it on record: %s",
     (why) => {
       expect(putAside(FIRST, { why }, SECOND, NOW)).toEqual({ ...FIRST, doubt: true });
     },
   );
+
+  it("is marked as taken once another delivery took it over, and stays so", () => {
+    const fenced = putAside(FIRST, { why: "fenced" }, SECOND, NOW);
+    expect(fenced).toEqual({ ...FIRST, doubt: true, taken: true });
+    expect(putAside(fenced, AWAY, SECOND, NOW).taken).toBe(true);
+    expect(putAside(fenced, { why: "queue-full" }, SECOND, NOW).taken).toBe(true);
+    const rebuilding = { why: "store-rebuilding", untilMs: NOW, doubt: false } as const;
+    expect(putAside(fenced, rebuilding, SECOND, NOW).taken).toBe(true);
+  });
 });
