@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { closeUnaskedInspector, listenToSignals } from "./process/signals.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
@@ -14,6 +15,17 @@ export async function main(options: { readonly reach?: ReachPoint } = {}): Promi
   await run(signals, options);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+// By its real path: a release may be started through a link.
+const started = process.argv[1] === undefined ? undefined : realpathOf(process.argv[1]);
+if (started !== undefined && import.meta.url === pathToFileURL(started).href) {
   await main();
+}
+
+function realpathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not the path of a file: a test that imports this one, started by a program without a file.
+    return path;
+  }
 }

@@ -6,6 +6,7 @@ import { type Intake, type IntakeRules, readCommand } from "./core/intake.ts";
 import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put-aside.ts";
 import { createAdmit, createAdmitUndeliverable, withoutAnswerOfItsOwn } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
+import { sentAt } from "./core/sent-at.ts";
 import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
 import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
 import type { DiskEvidence } from "./steps/ports/disk-evidence.ts";
@@ -79,7 +80,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     const { order, body, notes } = intake;
     journal.noted(order.commandId, notes);
     // Published is before arrived: the broker may have held it for longer than the store remembers.
-    const sinceMs = Math.min(arrivedAtMs, delivery.timestampMs ?? arrivedAtMs);
+    const { atMs: sinceMs } = sentAt(delivery.timestampMs, arrivedAtMs);
     const { taken = false, ...delivered } = came;
     const arrival = { ...delivered, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
     const result = await step(order, body, arrival, signal);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ChannelModel, ConfirmChannel } from "amqplib";
 import { openModel } from "../adapters/amqp/opening.ts";
 import type { Config } from "../config/assemble.ts";
@@ -28,25 +29,44 @@ export interface BrokerSession {
 }
 
 const ROUTING_KEY = "reinstall";
+/** For the broker to say good-bye. */
+const CLOSE_MS = 1_000;
 
 /** Connects to the first broker that answers. */
 export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSession> {
-  const model = await connectToAny(amqp);
-  const channel = await model.createConfirmChannel();
+  const { model, socket } = await connectToAny(amqp);
   let closing = false;
   let broken: Error | null = null;
+  let watch: (emitter: ChannelModel | ConfirmChannel) => void = () => undefined;
   const lost = new Promise<never>((_resolve, reject) => {
     const end = (error: Error) => {
       broken ??= error;
       if (!closing) reject(new CliFailure(`the broker ended the connection: ${broken.message}`));
     };
-    for (const emitter of [model, channel]) {
+    watch = (emitter) => {
       emitter.on("error", end);
       emitter.on("close", () => end(new Error("closed")));
-    }
+    };
+    watch(model);
   });
   // Whoever waits for it hears of it; until then it is nobody's unhandled rejection.
   lost.catch(() => undefined);
+  const close = async () => {
+    closing = true;
+    // A broker that does not answer any more must not keep the command line.
+    await Promise.race([
+      model.close().catch(() => undefined),
+      sleep(CLOSE_MS, undefined, { ref: false }),
+    ]);
+    socket.abort();
+  };
+  const channel = await within(model.createConfirmChannel(), amqp, lost).catch(
+    async (error: unknown) => {
+      await close();
+      throw error;
+    },
+  );
+  watch(channel);
 
   return {
     lost,
@@ -88,14 +108,13 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
         );
       }
     },
-    async close() {
-      closing = true;
-      await model.close().catch(() => undefined);
-    },
+    close,
   };
 }
 
-async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
+async function connectToAny(
+  amqp: Config["amqp"],
+): Promise<{ model: ChannelModel; socket: AbortController }> {
   const failures: string[] = [];
   const { tls, connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds } = amqp;
   const { servername } = tls;
@@ -108,7 +127,7 @@ async function connectToAny(amqp: Config["amqp"]): Promise<ChannelModel> {
   for (const url of amqp.urlsNow()) {
     const socket = new AbortController();
     try {
-      return await openModel("ecs-reinstall-cli", url, settings, socket.signal);
+      return { model: await openModel("ecs-reinstall-cli", url, settings, socket.signal), socket };
     } catch (error) {
       socket.abort();
       failures.push(`${withoutUser(url)}: ${reason(error)}`);

@@ -59,17 +59,21 @@ export function inquiryDelay(ageMs: number, ladderMs: readonly number[]): number
   return Math.max(ladderMs.at(-1) ?? 0, Math.min(ageMs / 10, LONGEST_WAIT_MS));
 }
 
-/** The job's own word. SUCCESS may come early (ECS API notes §9): the server must be idle with a system disk, too. */
-function byJob({ before }: In<"inquiry">, { job, look, nowMs }: InquiryLook): Settlement | null {
+/**
+ * The job's own word. SUCCESS may come early (ECS API notes §9): the server must be idle with another system disk, too. With
+ * the old one the two contradict each other, and nobody knows.
+ */
+function byJob({ before, sinceMs }: In<"inquiry">, { job, look }: InquiryLook): Settlement | null {
   if (job?.kind === "failed") {
     const data = { evidence: "job", cloud_code: job.cloudCode, message: job.message };
     return { as: "failed", data, healedAtMs: null };
   }
   if (job?.kind !== "succeeded" || look.kind !== "seen") return null;
   const { server } = look;
-  if (!isIdle(server) || server.systemDiskId === null) return null;
-  const verified = server.systemDiskId !== before?.systemDiskId;
-  return { as: "reinstalled", data: { evidence: "job", verified }, healedAtMs: nowMs };
+  if (!isIdle(server) || server.systemDiskId === null || before === undefined) return null;
+  if (server.systemDiskId === before.systemDiskId) return null;
+  const healedAtMs = job.endedAtMs ?? sinceMs;
+  return { as: "reinstalled", data: { evidence: "job", verified: true }, healedAtMs };
 }
 
 function byServer(
@@ -100,10 +104,10 @@ function byServer(
   );
   if (decision.kind === "next") {
     const worked = decision.state.phase === "settle";
-    return worked ? replaced(nowMs) : null;
+    return worked ? replaced(sinceMs) : null;
   }
   const { event, data } = decision.draft;
-  if (event === "succeeded") return replaced(nowMs);
+  if (event === "succeeded") return replaced(sinceMs);
   if (data["class"] === "not-executed") {
     const proof = { evidence: "system-disk-kept", message: data["message"] };
     return { as: "not-reinstalled", data: proof, healedAtMs: null };
@@ -116,7 +120,8 @@ function byServer(
   };
 }
 
-function replaced(nowMs: number): Settlement {
+/** When it was carried out is not known; faults that were seen since the inquiry began are not taken for healed by it. */
+function replaced(sinceMs: number): Settlement {
   const data = { evidence: "system-disk-replaced", verified: true };
-  return { as: "reinstalled", data, healedAtMs: nowMs };
+  return { as: "reinstalled", data, healedAtMs: sinceMs };
 }

@@ -24,7 +24,7 @@ export type Hold = z.infer<typeof Hold>;
 
 /**
  * The one place where a brake's answer becomes what happens to the command. Every brake that exists today makes it
- * wait; nothing has been sent, so its place at the dangerous line is given up.
+ * wait: nothing has been sent. A server that we stopped for it stays off meanwhile, and locked.
  */
 export function heldBy(
   candidate: Candidate,

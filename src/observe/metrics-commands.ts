@@ -42,7 +42,7 @@ export const COMMANDS_METRICS = {
   ),
   settled: counter(
     "settled_total",
-    "Commands that ended unresolved, and of which is known now what became: by the cloud's proof, or by a person.",
+    "Commands that ended unresolved, and of which is known now what became, by the cloud's proof.",
     { as: SETTLED_AS },
   ),
   inquiriesGivenUp: counter(

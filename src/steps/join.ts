@@ -39,7 +39,8 @@ function leaderFrom(
     case "open":
     case "unheard-of":
       return answer;
+    // Its message says so until a person has looked at the record: this one waits with it.
     case "corrupt":
-      return { kind: "unheard-of" };
+      return { kind: "unreadable" };
   }
 }

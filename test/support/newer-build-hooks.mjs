@@ -14,10 +14,15 @@ const MORE_MEMBERS = [
 const NEW_PHASE = [
   [
     "core/state.js",
-    "    Watch,\n    Settle,\n]",
-    "    Watch,\n    Settle,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
+    "    Watch,\n    Settle,\n    Inquiry,\n]",
+    "    Watch,\n    Settle,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
   ],
   ["core/state.js", "    watch: [", "    follow: [],\n    watch: ["],
+  [
+    "core/phases.js",
+    "    watch: {",
+    "    follow: { does: '', body: 'never', waits: false, cancellable: false },\n    watch: {",
+  ],
   [
     "steps/finish.js",
     "        state: decision.state,\n    };",

@@ -72,7 +72,7 @@ export function objectionsTo(
       : "a full queue takes no more messages";
     lay(key, harm, drops ? ours : purpose === "work");
   }
-  if (isLower(effective["delivery-limit"], plan.arguments["x-delivery-limit"]) && ours) {
+  if (givesUpSooner(effective["delivery-limit"], plan.arguments["x-delivery-limit"]) && ours) {
     const drops = purpose === "work-dead";
     const harm = drops ? "what is delivered so often is dropped" : "messages are given up early";
     lay("delivery-limit", harm, drops);
@@ -105,4 +105,9 @@ function differentArgument(plan: QueuePlan, has: Readonly<Record<string, unknown
 function isLower(value: unknown, own: unknown): boolean {
   if (typeof value !== "number") return false;
   return typeof own !== "number" || value < own;
+}
+
+/** Below 0 is without a limit: RabbitMQ 4 then keeps the one that the queue was declared with. */
+function givesUpSooner(limit: unknown, own: unknown): boolean {
+  return isLower(limit, own) && Number(limit) >= 0;
 }

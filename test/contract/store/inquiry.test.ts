@@ -155,13 +155,32 @@ describe.each(RIGS)("an inquiry %s", (_name, rigs) => {
     expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
   });
 
-  it("is forgotten when it is over, unless it is settled", async () => {
+  it("is over for every copy of its message: none puts back a lock that a person freed", async () => {
     const { first, token } = await unresolved();
+    await rig.freeLock(SERVER);
     expect(await rig.store.endInquiry(a)).toEqual({ kind: "saved" });
-    expect(claimed(await rig.store.claim(first, FIRST))).toMatchObject({ restored: "absent" });
+    expect(await rig.store.claim(first, FIRST)).toEqual({ kind: "stale" });
+    expect(await rig.store.hop(first, { redelivered: true })).toEqual({ kind: "stale" });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+    expect(await rig.store.settle(settling(token))).toEqual({ kind: "lock-gone" });
+  });
+
+  it("does not end once it is settled: its event is still to be published", async () => {
+    const { token } = await unresolved();
     await rig.store.settle(settling(token));
     expect(await rig.store.endInquiry(a)).toEqual({ kind: "saved" });
     expect(await rig.store.settle(settling(token))).toMatchObject({ first: false });
+  });
+
+  it("leaves its command in doubt when that is published again and nobody remembers it", async () => {
+    const { first } = await unresolved();
+    await rig.flushAll();
+    await rig.store.hop(first, { redelivered: false });
+    expect(await rig.store.admit(a, delivery("n9"))).toMatchObject({
+      kind: "claimed",
+      doubt: true,
+      lock: { kind: "acquired" },
+    });
   });
 
   it("is confirmed like any outcome", async () => {

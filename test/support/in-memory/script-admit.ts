@@ -49,7 +49,8 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       (delivery.doubt && epoch.openAt > arrivedAtMs) ||
       (unseenUntilMs !== null && !ctx.switches.trustCopies && epoch.since >= unseenUntilMs);
     if (known === undefined) {
-      doubt = forgotten;
+      // A server that this id has locked, and no record of it: it ended unresolved and was forgotten.
+      doubt = forgotten || lockOf(m, order.serverId, ctx)?.owner === id;
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
       if (refused && !ctx.switches.numberAnew) base = found.seq;
       if (doubt) base = freshSequence(base, now, ctx);

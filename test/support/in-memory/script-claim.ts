@@ -142,6 +142,7 @@ function standingOf(
   mine: string,
 ): Exclude<ClaimAnswer, Claimed> | Pick<Claimed, "restored" | "takenOver"> {
   if (known === undefined) return { restored: "absent", takenOver: false };
+  if (known.outcome === "over") return { kind: "stale" };
   if (known.content !== order.contentHash) {
     return { kind: "id-taken" };
   }

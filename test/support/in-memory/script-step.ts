@@ -31,7 +31,7 @@ import {
   type ScriptContext,
   tryLock,
 } from "./scripts.ts";
-import type { ProjectMemory } from "./memory.ts";
+import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { brakes } from "./script-brakes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
@@ -201,14 +201,19 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
 function openInquiry(ctx: ScriptContext, m: ProjectMemory, order: Order, resume: unknown): void {
   const id = `${order.commandId}${INQUIRY_SUFFIX}`;
   const known = m.records.get(id);
-  if (known !== undefined && known.final === undefined) return;
+  if (known !== undefined && known.outcome === undefined) return;
   const now = ctx.memory.nowMs();
-  m.records.set(id, {
+  m.records.set(id, { ...newInquiry(order, now), resume: JSON.stringify(resume) });
+  m.active.set(id, now);
+}
+const UNRESOLVED = "0:unresolved";
+
+function newInquiry(order: Order, now: number): CommandRecord {
+  return {
     content: order.contentHash,
     wish: order.wishHash,
     server: order.serverId,
     order: JSON.stringify(order),
-    resume: JSON.stringify(resume),
     step: 0,
     attempt: 1,
     phase: "inquiry",
@@ -217,10 +222,8 @@ function openInquiry(ctx: ScriptContext, m: ProjectMemory, order: Order, resume:
     seq: 1,
     created: now,
     updated: now,
-  });
-  m.active.set(id, now);
+  };
 }
-const UNRESOLVED = "0:unresolved";
 
 /** `settle.lua`. */
 export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
@@ -233,28 +236,14 @@ export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
     if (record?.final !== undefined) {
       return { kind: "settled", outcome: JSON.parse(record.final) as StoredOutcome, first: false };
     }
+    if (record?.outcome === "over") return { kind: "lock-gone" };
     if (!isLeftLocked(ctx, m, order, token)) {
       return { kind: "lock-gone" };
     }
     const now = ctx.memory.nowMs();
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);
-    const {
-      outbox: _outbox,
-      resume: _resume,
-      ...rest
-    } = record ?? {
-      content: order.contentHash,
-      wish: "",
-      server: order.serverId,
-      order: "",
-      step: 0,
-      attempt: 1,
-      claim: UNRESOLVED,
-      claimBase: 1,
-      seq: 1,
-      created: now,
-    };
+    const { outbox: _outbox, resume: _resume, ...rest } = record ?? newInquiry(order, now);
     const done = { phase: "done", outcome: "settled", final, finalSeq: 1, updated: now };
     m.records.set(id, { ...rest, ...done });
     m.active.set(id, now);
@@ -275,9 +264,16 @@ export function endInquiry(ctx: ScriptContext, order: Order): typeof SAVED | Sto
     const id = `${order.commandId}${INQUIRY_SUFFIX}`;
     const foreign = foreignKey(m, { command: id });
     if (foreign !== undefined) return corrupt(foreign);
-    if (m.records.get(id)?.final !== undefined) return SAVED;
+    const known = m.records.get(id);
+    if (known?.outcome !== undefined) return SAVED;
+    const updated = ctx.memory.nowMs();
+    m.records.set(id, {
+      ...(known ?? newInquiry(order, updated)),
+      phase: "done",
+      outcome: "over",
+      updated,
+    });
     m.active.delete(id);
-    m.records.delete(id);
     return SAVED;
   });
 }

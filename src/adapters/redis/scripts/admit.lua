@@ -50,7 +50,8 @@ if rec.content and not refused then
   if rec.claim == mine then base = tonumber(rec.claim_base)
   elseif older then base = fresh_sequence(base) end
 else
-  doubt = forgotten
+  -- A server that this id has locked, and no record of it: it ended unresolved and was forgotten. It may have been carried out.
+  doubt = forgotten or redis.call('HGET', key.lock, 'owner') == arg.id
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
   if refused then base = tonumber(rec.seq) end
   if doubt then base = fresh_sequence(base) end

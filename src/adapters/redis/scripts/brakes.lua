@@ -2,7 +2,9 @@
 local function pause_entry(text)
   local readable, entry = pcall(cjson.decode, text)
   -- Nobody can tell what was meant: nothing starts until a person sets or lifts it again.
-  if not readable or type(entry) ~= 'table' then return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read' } end
+  if not readable or type(entry) ~= 'table' or type(entry.atMs) ~= 'number' then
+    return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read', unreadable = true }
+  end
   return entry
 end
 

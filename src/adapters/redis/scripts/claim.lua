@@ -19,7 +19,9 @@ if rec.content and rec.claim == REFUSED then
   forget_refusals(key.cmd)
   rec = { seq = rec.seq }
 end
-if not rec.content then
+if rec.outcome == 'over' then
+  return reply({ kind = 'stale' })
+elseif not rec.content then
   restored = 'absent'
 elseif rec.content ~= arg.content then
   return reply({ kind = 'id-taken' })

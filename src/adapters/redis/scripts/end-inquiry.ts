@@ -9,13 +9,17 @@ import type { StoreContext } from "./store-context.ts";
 export const endInquiryScript = script({
   name: "end-inquiry",
   keys: ["inquiry", "active"],
-  argument: z.object({ id: z.string() }),
+  argument: z.object({ id: z.string(), ttlMs: z.number() }),
   answer: z.object({ kind: z.literal("saved") }),
 });
 
 /** `endInquiry` of the store. */
-export function endInquiry({ scripts }: StoreContext, { projectId, commandId }: Order) {
+export function endInquiry({ scripts, rules }: StoreContext, { projectId, commandId }: Order) {
   const k = keysOf(projectId);
   const id = `${commandId}${INQUIRY_SUFFIX}`;
-  return scripts.run(endInquiryScript, { inquiry: k.command(id), active: k.active }, { id });
+  return scripts.run(
+    endInquiryScript,
+    { inquiry: k.command(id), active: k.active },
+    { id, ttlMs: rules.dedupTtlMs },
+  );
 }

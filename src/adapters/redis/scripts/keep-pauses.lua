@@ -5,7 +5,9 @@ if foreign then return foreign end
 local now, put_back = now_ms(), 0
 for scope, entry in pairs(arg.remembered) do
   local text = redis.call('HGET', key.pauses, scope)
-  if not text or pause_entry(text).atMs < entry.atMs then
+  local known = text and pause_entry(text)
+  -- What nobody can read stays until a person sets or lifts it: it may be a pause.
+  if not known or (not known.unreadable and known.atMs < entry.atMs) then
     put(key.pauses, { [scope] = cjson.encode(entry) })
     put_back = put_back + 1
   end

@@ -194,7 +194,7 @@ local function open_inquiry(keys, id, inquiry)
   local known = fields(cmd, 'content', 'outcome')
   if known.content and not known.outcome then return end
   local now = now_ms()
-  if known.content then redis.call('DEL', cmd) end
+  if known.outcome then redis.call('DEL', cmd) end
   put(cmd, { content = inquiry.content, wish = inquiry.wish, server = inquiry.server, order = inquiry.order,
     resume = inquiry.resume, step = 0, attempt = 1, phase = 'inquiry', claim = UNRESOLVED, claim_base = 1, seq = 1,
     created = now, updated = now })

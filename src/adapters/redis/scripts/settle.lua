@@ -3,6 +3,7 @@
 local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset')
 if foreign then return foreign end
 local rec = fields(key.inquiry, 'content', 'claim', 'step', 'outcome', 'final', 'server', 'told', 'tail')
+if rec.outcome == 'over' then return reply({ kind = 'lock-gone' }) end
 if rec.outcome then
   return complete(key.inquiry, arg.id, rec) or reply({ kind = 'settled', outcome = rec.final, first = false })
 end
