@@ -58,7 +58,7 @@ export function amqpSecrets({ access }: AmqpSettings): readonly string[] {
 /** What the cloud's adapter is set up with. */
 export function cloudSettings({ cloud, protocol }: Config): CloudSettings {
   const { signatureWindowMs } = protocol;
-  return { ...cloud, signatureWindowMs, caPem: cloud.caPem?.() };
+  return { ...cloud, signatureWindowMs };
 }
 
 /** What the Redis client is set up with. */

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 import type { FieldMeta } from "./fields.ts";
 
@@ -24,7 +25,16 @@ export function brokerUrls() {
 }
 
 /** A host, by name or address; IPv6 with or without brackets. */
-export const HOST_PATTERN = /^([A-Za-z0-9._-]{1,255}|\[?[0-9a-fA-F:.]{2,64}\]?)$/;
+export function brokerHost() {
+  return z.string({ error: HOST_RULE }).refine(isHost, HOST_RULE);
+}
+
+const HOST_RULE = "must be names or addresses of hosts, without a port";
+
+function isHost(value: string): boolean {
+  const bare = /^\[(.*)\]$/.exec(value)?.[1] ?? value;
+  return isIPv6(bare) || /^[A-Za-z0-9._-]{1,255}$/.test(value);
+}
 
 function asList(value: unknown): unknown {
   if (typeof value !== "string") return value;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
 import { ProjectId } from "../contract/ids.ts";
-import { brokerUrls, HOST_PATTERN } from "./broker-url.ts";
+import { brokerHost, brokerUrls } from "./broker-url.ts";
 import {
   address,
   amqpName,
@@ -27,10 +27,7 @@ import {
 const Amqp = z.strictObject({
   urls: brokerUrls().exactOptional(),
   urlsFile: filePath().exactOptional(),
-  host: uniqueList(text(HOST_PATTERN, "must be names or addresses of hosts, without a port"), {
-    min: 1,
-    max: 16,
-  }).exactOptional(),
+  host: uniqueList(brokerHost(), { min: 1, max: 16 }).exactOptional(),
   hostFile: filePath().exactOptional(),
   port: whole("", 1, 65_535).exactOptional(),
   portFile: filePath().exactOptional(),

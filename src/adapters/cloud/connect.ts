@@ -15,7 +15,8 @@ export interface Connection {
 
 export interface ConnectOptions {
   readonly connectMs: number;
-  readonly caPem?: string | undefined;
+  /** Certificates to trust *instead of* Node's own, as PEM text; asked for each connection. */
+  readonly caPem?: (() => string) | undefined;
   /** `raw` may be reset at any moment, under TLS too. */
   readonly resettable?: boolean;
   /** The proxy for an origin, with its credentials; null: go directly. */
@@ -108,7 +109,7 @@ async function openTls(
   target: URL,
   over: Duplex,
   opened: Socket[],
-  caPem: string | undefined,
+  caPem: (() => string) | undefined,
   signal: AbortSignal,
 ): Promise<Socket> {
   const host = bareHost(target);
@@ -117,7 +118,7 @@ async function openTls(
     host,
     // A server name that is an address is against the rules (RFC 6066 §3); `host` is verified all the same.
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(caPem === undefined ? {} : { ca: caPem }),
+    ...(caPem === undefined ? {} : { ca: caPem() }),
     // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
     rejectUnauthorized: true,
     minVersion: "TLSv1.2",

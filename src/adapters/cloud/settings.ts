@@ -9,8 +9,8 @@ export interface CloudSettings {
   readonly imsEndpoint?: string | undefined;
   readonly region: string;
   readonly credentials: Credentials;
-  /** PEM text: certificates to trust *instead of* Node's own. */
-  readonly caPem?: string | undefined;
+  /** PEM text: certificates to trust *instead of* Node's own; asked for each connection, so that it can be replaced. */
+  readonly caPem?: (() => string) | undefined;
   /** URL of the proxy for each endpoint that is reached through one; with its credentials, if it has any. */
   readonly proxies?: { readonly [Name in "ecs" | "iam" | "ims"]?: string } | undefined;
   readonly timeouts: Timeouts;

@@ -307,7 +307,11 @@ function post(url: string, options: PostOptions = {}): Promise<Exchange> {
   const { totalMs = 5_000, connectMs = 5_000, maxAnswerBytes = 65_536 } = options;
   const trust = "trust" in options ? options.trust : caPem;
   const send = createPostOnce({
-    connect: createConnect({ connectMs, caPem: trust, resettable: true }),
+    connect: createConnect({
+      connectMs,
+      caPem: trust === undefined ? undefined : () => trust,
+      resettable: true,
+    }),
     totalMs,
     maxAnswerBytes,
   });

@@ -94,6 +94,19 @@ describe("the whole adapter over TLS", () => {
     expect(await submit(api)).toMatchObject({ kind: "not-sent" });
   });
 
+  it("trusts another authority from the next connection on, when the file is replaced", async () => {
+    const origin = await start(answering(SHOWN, ACCEPTED), tls);
+    const others = await makeCertificates();
+    closers.push(() => others.remove());
+    let trusted = readFileSync(others.server.caFile, "utf8");
+    const { api } = cloud(origin.url, { caPem: () => trusted });
+    expect(await api.job(PROJECT, SERVER, JOB, signal())).toMatchObject({ kind: "unreadable" });
+    trusted = caPem;
+    expect(await submit(api)).not.toMatchObject({ kind: "not-sent" });
+    trusted = "half a file";
+    expect(await api.job(PROJECT, SERVER, JOB, signal())).toMatchObject({ kind: "unreadable" });
+  });
+
   it("reads nothing from a server that nobody vouches for", async () => {
     const origin = await start(answering(SHOWN, ACCEPTED), tls);
     const { api } = cloud(origin.url, { caPem: undefined });
@@ -147,7 +160,7 @@ async function start(options: RawOptions, secure?: typeof tls): Promise<RawServe
 }
 
 function cloud(...[url, changes]: Parameters<typeof cloudAt>): Setup {
-  const made = cloudAt(url, { caPem, ...changes });
+  const made = cloudAt(url, { caPem: () => caPem, ...changes });
   closers.push(() => made.api.close());
   return made;
 }

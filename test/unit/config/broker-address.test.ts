@@ -149,6 +149,10 @@ describe("values one by one", () => {
   it.each([
     [{ AMQP_URL: "amqp://other" }, /AMQP_HOST .*excludes AMQP_URL/],
     [{ AMQP_HOST: "broker:5672" }, /AMQP_HOST .*without a port/],
+    [{ AMQP_HOST: "10.0.0.1:5672" }, /AMQP_HOST .*without a port/],
+    [{ AMQP_HOST: "cafe:5672" }, /AMQP_HOST .*without a port/],
+    [{ AMQP_HOST: "[::1" }, /AMQP_HOST .*without a port/],
+    [{ AMQP_HOST: "[::1]:5672" }, /AMQP_HOST .*without a port/],
     [{ AMQP_PORT: "0" }, /AMQP_PORT .*1 to 65535/],
     [{ AMQP_PASSWORD: "" }, /AMQP_PASSWORD .*is missing.*AMQP_USERNAME is given/],
     [{ AMQP_USERNAME: "" }, /AMQP_USERNAME .*is missing.*AMQP_PASSWORD is given/],
