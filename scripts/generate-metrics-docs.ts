@@ -13,8 +13,9 @@ Labels come from closed lists; a server or command is found in the log, never in
 them. The gauges about all workers (\`open_commands\`, \`phase_commands\`, \`oldest_command_age_seconds\`, \`paused\`,
 \`message_overdue_seconds\`, \`locks\`, \`locks_overdue\`, \`lock_age_seconds\`, \`oldest_lock_age_seconds\`,
 \`evidence_samples\`) say the same thing in each: take the maximum, \`max by (project) (…)\`, and sum that over
-projects. They are read from Redis once a minute (\`message_overdue_seconds\` every 15 s), and stand as they are while
-Redis is away. So do \`queue_messages\` (every 15 s, from RabbitMQ) and \`budget_left_ratio\` (every 15 s, from Redis).
+projects. They are read from Redis once a minute (\`message_overdue_seconds\` every 15 s), and have no value while
+Redis is away. The same holds for \`queue_messages\` (every 15 s, from RabbitMQ) and \`budget_left_ratio\` (every 15 s, from Redis): what
+nobody can read is unknown, not what it was.
 
 | metric | type | labels | says |
 |---|---|---|---|

@@ -104,8 +104,7 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
   }
 
   async function queues(): Promise<void> {
-    const lengths = await sources.queueLengths();
-    if (lengths !== null) metrics.queueLengths(lengths);
+    metrics.queueLengths(await sources.queueLengths());
   }
 
   async function closeLook(): Promise<void> {

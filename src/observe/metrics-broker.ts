@@ -83,8 +83,8 @@ export const BROKER_METRICS = {
 export interface BrokerMetrics {
   /** A command came for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
   queued(seconds: number): void;
-  /** Messages that are ready, as the broker counts them. */
-  queueLengths(messages: Readonly<Record<MeasuredQueue, number>>): void;
+  /** Messages that are ready, as the broker counts them; null while it cannot say, and then the gauge has no value. */
+  queueLengths(messages: Readonly<Record<MeasuredQueue, number>> | null): void;
   /** What policies over our queues do harm, and whether they could be looked at. */
   queuePolicies(report: {
     readonly unchecked: string | null;
@@ -107,6 +107,8 @@ export function brokerMetrics(m: InstrumentsOf<typeof BROKER_METRICS>): BrokerMe
   return {
     queued: (seconds) => m.queueDelay.observe(Math.max(0, seconds)),
     queueLengths(messages) {
+      m.queueMessages.reset();
+      if (messages === null) return;
       for (const queue of MEASURED_QUEUES) m.queueMessages.set({ queue }, messages[queue]);
     },
     queuePolicies({ unchecked, objections }) {

@@ -72,14 +72,15 @@ describe("breakers", () => {
 });
 
 describe("lengths of queues", () => {
-  it("are the broker's, and stand while it cannot say", async () => {
+  it("are the broker's, and have no value while it cannot say", async () => {
     let away = false;
     const { gauges, value, errors } = build({ queueLengths: async () => (away ? null : LENGTHS) });
     await gauges.count();
-    away = true;
-    await gauges.count();
     expect(await value('ecs_reinstall_queue_messages{queue="commands"}')).toBe(5);
     expect(await value('ecs_reinstall_queue_messages{queue="delay"}')).toBe(9);
+    away = true;
+    await gauges.count();
+    expect(await value('ecs_reinstall_queue_messages{queue="commands"}')).toBeUndefined();
     expect(errors).toEqual([]);
   });
 });
