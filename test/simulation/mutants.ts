@@ -204,7 +204,11 @@ export const MUTANTS: readonly Mutation[] = [
     what: "who takes over an admission does not doubt what the one before doubted",
     breaks: ["P1"],
     switches: { forgetDoubt: true },
-    scenario: narrowed(COPIES),
+    // A store that forgets seldom, and connections that are lost in the middle of an admission.
+    scenario: narrowed({
+      ...COPIES,
+      rates: { ...COPIES.rates, "store-flush": 0.006, disconnect: 0.05 },
+    }),
   },
   {
     name: "run-id-ignored",
