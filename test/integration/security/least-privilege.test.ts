@@ -214,6 +214,11 @@ describe.each([
   });
 
   it("puts back what Redis forgot", async () => {
+    // A pause whose end no worker has read yet would come back, as it must.
+    const brakes = `${stage.workers.at(-1)?.httpUrl}/v1/brakes`;
+    await eventually(
+      async () => !(await (await fetch(brakes)).text()).includes("as the page says"),
+    );
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
     const id = commandId("forgotten");
     await stage.emitter.send(stage.command(id, server.id));
