@@ -10,15 +10,17 @@ import {
   claimArgument,
   EpochArgument,
   epochArgument,
+  GATE_KEYS,
   GateArgument,
   gateArgument,
+  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
 /** @internal */
 export const acquireScript = script({
   name: "acquire",
-  keys: ["cmd", "lock", "token", "epoch", "last", "pauses", "paused"],
+  keys: ["cmd", "lock", "token", "epoch", "last", ...GATE_KEYS],
   argument: EpochArgument.extend({
     ...ClaimArgument.shape,
     ...GateArgument.shape,
@@ -46,8 +48,7 @@ export function acquire(
       token: k.token,
       epoch: k.epoch,
       last: k.last(order.serverId),
-      pauses: k.pauses,
-      paused: k.paused,
+      ...gateKeys(k),
     },
     {
       ...epochArgument(context),

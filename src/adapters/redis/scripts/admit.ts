@@ -9,8 +9,10 @@ import { script } from "./script.ts";
 import {
   EpochArgument,
   epochArgument,
+  GATE_KEYS,
   GateArgument,
   gateArgument,
+  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
@@ -25,7 +27,7 @@ const View = z.object({
 /** @internal */
 export const admitScript = script({
   name: "admit",
-  keys: ["cmd", "lock", "token", "active", "epoch", "last", "pauses", "paused"],
+  keys: ["cmd", "lock", "token", "active", "epoch", "last", ...GATE_KEYS],
   argument: EpochArgument.extend({
     id: z.string(),
     nonce: z.string(),
@@ -84,8 +86,7 @@ export async function admit(
       active: k.active,
       epoch: k.epoch,
       last: k.last(order.serverId),
-      pauses: k.pauses,
-      paused: k.paused,
+      ...gateKeys(k),
     },
     {
       ...epochArgument(context),

@@ -10,15 +10,17 @@ import {
   claimArgument,
   EpochArgument,
   epochArgument,
+  GATE_KEYS,
   GateArgument,
   gateArgument,
+  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
 /** @internal */
 export const intentScript = script({
   name: "intent",
-  keys: ["cmd", "lock", "epoch", "pauses", "paused"],
+  keys: ["cmd", "lock", "epoch", ...GATE_KEYS],
   argument: EpochArgument.extend({
     ...ClaimArgument.shape,
     ...GateArgument.shape,
@@ -54,8 +56,7 @@ export async function recordIntent(
         cmd: k.command(order.commandId),
         lock: k.lock(order.serverId),
         epoch: k.epoch,
-        pauses: k.pauses,
-        paused: k.paused,
+        ...gateKeys(k),
       },
       {
         ...epochArgument(context),

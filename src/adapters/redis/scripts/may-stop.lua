@@ -1,5 +1,5 @@
 -- May the server of a claimed step be stopped now? Asked right before the stop; changes nothing.
-local key, arg, foreign = called('cmd hash', 'pauses hash', 'paused string', 'epoch hash')
+local key, arg, foreign = called('cmd hash', 'epoch hash', 'pauses hash', 'paused string')
 if foreign then return foreign end
 local found = redis.call('HGET', key.cmd, 'claim')
 if not found then return reply({ kind = 'forgotten' }) end

@@ -8,15 +8,17 @@ import { script } from "./script.ts";
 import {
   ClaimArgument,
   claimArgument,
+  GATE_KEYS,
   GateArgument,
   gateArgument,
+  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
 /** @internal */
 export const mayStopScript = script({
   name: "may-stop",
-  keys: ["cmd", "pauses", "paused", "epoch"],
+  keys: ["cmd", "epoch", ...GATE_KEYS],
   argument: ClaimArgument.extend(GateArgument.shape),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("go") }),
@@ -35,7 +37,7 @@ export function mayStop(
   const k = keysOf(order.projectId);
   return context.scripts.run(
     mayStopScript,
-    { cmd: k.command(order.commandId), pauses: k.pauses, paused: k.paused, epoch: k.epoch },
+    { cmd: k.command(order.commandId), epoch: k.epoch, ...gateKeys(k) },
     { ...claimArgument(claim), ...gateArgument(context, order) },
   );
 }
