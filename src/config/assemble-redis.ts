@@ -4,7 +4,7 @@ import { secretOf } from "./credentials.ts";
 import type { Address } from "./fields.ts";
 import type { Report } from "./inequalities.ts";
 import type { Settings } from "./schema.ts";
-import { fixedSecret, type SecretSource } from "./secret.ts";
+import { fixedSecret, percentDecoded, type SecretSource } from "./secret.ts";
 import { type TlsPems, tlsOf } from "./tls.ts";
 
 type RedisSettings = Settings["redis"];
@@ -45,7 +45,10 @@ export function assembleRedis(settings: RedisSettings, report: Report): RedisCon
   const source = { path: URL_PATH, usesTls, scheme: "rediss" };
   const pems = tlsOf("redis.tls", tls, source, report);
   checkMaterial("redis.tls", pems, report);
-  const inUrl = { username: decoded(parsed.username), password: decoded(parsed.password) };
+  const inUrl = {
+    username: percentDecoded(parsed.username),
+    password: percentDecoded(parsed.password),
+  };
   parsed.username = "";
   parsed.password = "";
   const given = secretOf("redis", "password", { password, passwordFile }, report);
@@ -170,13 +173,4 @@ function isAddress(host: string): boolean {
 
 function fromUrl(part: string): SecretSource | undefined {
   return part === "" ? undefined : fixedSecret(part);
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    // A lone % is taken as it stands: the schema cannot tell it from a password that has one.
-    return part;
-  }
 }

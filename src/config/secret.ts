@@ -7,6 +7,15 @@ import { withoutLineEnd } from "./fields.ts";
  */
 export type SecretSource = () => string;
 
+/** Percent signs undone. One that cannot be is taken as it stands: the schema cannot tell it from a password that has one. */
+export function percentDecoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** A secret that was given as it is and never changes. */
 export function fixedSecret(value: string): SecretSource {
   return () => value;

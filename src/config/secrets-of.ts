@@ -1,5 +1,5 @@
 import type { Config } from "./assemble.ts";
-import type { SecretSource } from "./secret.ts";
+import { percentDecoded, type SecretSource } from "./secret.ts";
 
 /** Functions in the configuration whose values may be read in a log: names of people and accounts, and certificates. */
 const NOT_SECRET = new Set(["username", "domain", "caPem", "certPem"]);
@@ -16,7 +16,9 @@ export function secretsOf(config: Config): readonly SecretSource[] {
   );
   const ofProxies = Object.values(config.cloud.proxies).map((url) => () => passwordIn(url));
   const all = [...inUrls, ...ofProxies];
-  return [...functionsIn(config), ...all, ...all.map(decoded)];
+  // As it stands in the URL, and as the broker gets it.
+  const decoded = all.map((password) => () => percentDecoded(password()));
+  return [...functionsIn(config), ...all, ...decoded];
 }
 
 function functionsIn(value: unknown): SecretSource[] {
@@ -29,15 +31,4 @@ function functionsIn(value: unknown): SecretSource[] {
 
 function passwordIn(url: string | undefined): string {
   return url === undefined ? "" : new URL(url).password;
-}
-
-/** As the broker gets it: percent signs undone where that is possible. */
-function decoded(password: SecretSource): SecretSource {
-  return () => {
-    try {
-      return decodeURIComponent(password());
-    } catch {
-      return password();
-    }
-  };
 }
