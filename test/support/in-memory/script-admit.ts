@@ -21,6 +21,7 @@ import {
   freshSequence,
   healedSince,
   lockOf,
+  newRecord,
   REFUSED,
   script,
   type ScriptContext,
@@ -138,23 +139,6 @@ function viewOf(record: CommandRecord): CommandView {
     updatedAtMs: record.updated,
     outcome: record.outcome ?? null,
     jobId: (record.job as JobId | undefined) ?? null,
-  };
-}
-
-function newRecord(order: Order, now: number): CommandRecord {
-  return {
-    content: order.contentHash,
-    wish: order.wishHash,
-    server: order.serverId,
-    order: JSON.stringify(order),
-    step: -1,
-    attempt: 1,
-    phase: "admit",
-    created: now,
-    updated: now,
-    seq: 1,
-    claim: "",
-    claimBase: 1,
   };
 }
 

@@ -25,6 +25,7 @@ import {
   healedSince,
   isLeftLocked,
   lockOf,
+  newRecord,
   markLock,
   SAVED,
   script,
@@ -209,20 +210,7 @@ function openInquiry(ctx: ScriptContext, m: ProjectMemory, order: Order, resume:
 const UNRESOLVED = "0:unresolved";
 
 function newInquiry(order: Order, now: number): CommandRecord {
-  return {
-    content: order.contentHash,
-    wish: order.wishHash,
-    server: order.serverId,
-    order: JSON.stringify(order),
-    step: 0,
-    attempt: 1,
-    phase: "inquiry",
-    claim: UNRESOLVED,
-    claimBase: 1,
-    seq: 1,
-    created: now,
-    updated: now,
-  };
+  return { ...newRecord(order, now), step: 0, phase: "inquiry", claim: UNRESOLVED };
 }
 
 /** `settle.lua`. */

@@ -60,6 +60,24 @@ export function claimLost(m: ProjectMemory, claim: StepClaim, ctx: ScriptContext
   return same ? FENCED : FORGOTTEN;
 }
 
+/** A command that was never heard of, before its first step. */
+export function newRecord(order: Order, now: number): CommandRecord {
+  return {
+    content: order.contentHash,
+    wish: order.wishHash,
+    server: order.serverId,
+    order: JSON.stringify(order),
+    step: -1,
+    attempt: 1,
+    phase: "admit",
+    created: now,
+    updated: now,
+    seq: 1,
+    claim: "",
+    claimBase: 1,
+  };
+}
+
 export function lockOf(m: ProjectMemory, server: string, ctx: ScriptContext): LockRecord | null {
   const lock = m.locks.get(server) ?? null;
   const ttlMs = ctx.switches.lockTtlMs;
