@@ -7,7 +7,7 @@ import { firstSeen, type PutAside, type PutAsideWhy, putAside } from "./core/put
 import { createAdmit, createAdmitUndeliverable, withoutAnswerOfItsOwn } from "./steps/admit.ts";
 import { createComplete, type Work } from "./steps/complete.ts";
 import { sentAt } from "./core/sent-at.ts";
-import type { CommandDelivery } from "./steps/ports/reinstall-store.ts";
+import type { CommandDelivery } from "./steps/ports/admission.ts";
 import type { Delivery, Disposition, Outlet } from "./steps/ports/outlet.ts";
 import type { DiskEvidence } from "./steps/ports/disk-evidence.ts";
 import type { Journal } from "./steps/ports/journal.ts";

@@ -1,5 +1,6 @@
 import type { Phase, State } from "../core/state.ts";
-import type { ClaimAnswer, Held, StepClaim } from "../steps/ports/reinstall-store.ts";
+import type { ClaimAnswer, StepClaim } from "../steps/ports/step-claim.ts";
+import type { Held } from "../steps/ports/admission.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { StepOutcome } from "../contract/labels.ts";
 import type { Metrics } from "./metrics.ts";

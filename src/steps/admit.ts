@@ -20,7 +20,7 @@ import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
 import { userDataObjection } from "../core/server-fitness.ts";
-import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/reinstall-store.ts";
+import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/admission.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 

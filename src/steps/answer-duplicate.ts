@@ -2,7 +2,8 @@ import type { Problem } from "../contract/command.ts";
 import type { ProgressEvent } from "../contract/event.ts";
 import { rejected, type Subject, toMisuseAnswer } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
-import type { CommandView, StoredOutcome } from "./ports/reinstall-store.ts";
+import type { CommandView } from "./ports/admission.ts";
+import type { StoredOutcome } from "./ports/step-record.ts";
 import type { Outgoing } from "./ports/outlet.ts";
 
 /**

@@ -5,7 +5,7 @@ import { failed } from "../core/events.ts";
 import { fenceOf, type Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { afterSettling } from "../core/success.ts";
-import type { ClaimAnswer } from "./ports/reinstall-store.ts";
+import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { conclude, type StepResult } from "./step.ts";
 
 /** A step that the broker gave up this often is not tried again: it ends honestly. */

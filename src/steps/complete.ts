@@ -18,7 +18,7 @@ import {
 } from "./finish.ts";
 import type { Disposition, Outgoing, Outlet } from "./ports/outlet.ts";
 import type { Journal } from "./ports/journal.ts";
-import type { StoredOutcome } from "./ports/reinstall-store.ts";
+import type { StoredOutcome } from "./ports/step-record.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
 /** What is being worked on, whichever way it came. */

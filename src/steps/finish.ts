@@ -8,14 +8,9 @@ import { unseenUntil } from "../core/put-aside.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
-import type {
-  FinishAnswer,
-  Outbox,
-  ReinstallStore,
-  SaveAnswer,
-  StepClaim,
-  StoredOutcome,
-} from "./ports/reinstall-store.ts";
+import type { FinishAnswer, Outbox, SaveAnswer, StoredOutcome } from "./ports/step-record.ts";
+import type { ReinstallStore } from "./ports/reinstall-store.ts";
+import type { StepClaim } from "./ports/step-claim.ts";
 import type { Outgoing } from "./ports/outlet.ts";
 import type { StepResult } from "./step.ts";
 

@@ -6,7 +6,9 @@ import { idReusedMessages } from "./answer-duplicate.ts";
 import { outcomeMessages } from "./finish.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Outgoing } from "./ports/outlet.ts";
-import type { Refusal, ReinstallStore, StoredOutcome } from "./ports/reinstall-store.ts";
+import type { Refusal } from "./ports/admission.ts";
+import type { ReinstallStore } from "./ports/reinstall-store.ts";
+import type { StoredOutcome } from "./ports/step-record.ts";
 
 export interface RefuseDeps {
   readonly store: ReinstallStore;

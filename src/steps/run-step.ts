@@ -4,7 +4,7 @@ import type { State } from "../core/state.ts";
 import { bury, MAX_DEATHS } from "./bury.ts";
 import { createInquire } from "./inquire.ts";
 import { createJoin } from "./join.ts";
-import type { ClaimAnswer } from "./ports/reinstall-store.ts";
+import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { createPrepare } from "./prepare.ts";
 import { createReconcile } from "./reconcile.ts";
 import { createSettle } from "./settle.ts";

@@ -1,7 +1,8 @@
 import type { Settlement } from "../core/decide-inquiry.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
-import type { ReinstallStore, SettleAnswer } from "./ports/reinstall-store.ts";
+import type { ReinstallStore } from "./ports/reinstall-store.ts";
+import type { SettleAnswer } from "./ports/step-record.ts";
 
 /** What is to be stored and published when it is known what became of an `unresolved` command. */
 export interface Settling {

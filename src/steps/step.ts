@@ -6,14 +6,10 @@ import type { EventDraft } from "../core/events.ts";
 import type { PutAsideWhy } from "../core/put-aside.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Phase, State } from "../core/state.ts";
-import type {
-  ClaimAnswer,
-  CommandView,
-  Outbox,
-  ReinstallStore,
-  StepClaim,
-  StoredOutcome,
-} from "./ports/reinstall-store.ts";
+import type { ClaimAnswer, StepClaim } from "./ports/step-claim.ts";
+import type { CommandView } from "./ports/admission.ts";
+import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
+import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";

@@ -4,7 +4,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { heldBy } from "../core/gate.ts";
 import type { In } from "../core/state.ts";
 import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core/submission.ts";
-import type { ClaimAnswer } from "./ports/reinstall-store.ts";
+import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
 import type { Submission } from "../core/observations.ts";
 import {

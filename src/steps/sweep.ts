@@ -10,7 +10,7 @@ import type { createComplete, Work } from "./complete.ts";
 import { outcomeMessages } from "./finish.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";
-import { SWEEPER } from "./ports/reinstall-store.ts";
+import { SWEEPER } from "./ports/step-claim.ts";
 import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {

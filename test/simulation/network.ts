@@ -1,4 +1,4 @@
-import type { StoreAway } from "../../src/steps/ports/reinstall-store.ts";
+import type { StoreAway } from "../../src/steps/ports/store-trouble.ts";
 import type { Reply } from "../support/in-memory/cloud-port.ts";
 import type { PublishTransport } from "../support/in-memory/outlet.ts";
 import type { StoreTransport } from "../support/in-memory/store.ts";

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
-import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import { shownOwner } from "../../core/lock-owner.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { StoreAway, StoreCorrupt } from "../../steps/ports/reinstall-store.ts";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./client.ts";
 import type { Script } from "./scripts/script.ts";
 

@@ -1,6 +1,6 @@
 import type { PauseEntry, PauseScope } from "../../contract/brakes.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { StoreAway, StoreCorrupt } from "./reinstall-store.ts";
+import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** The pauses of one project by scope, lifted ones included. */
 export type Pauses = ReadonlyMap<PauseScope, PauseEntry>;

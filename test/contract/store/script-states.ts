@@ -1,6 +1,6 @@
 import type { Envelope } from "../../../src/core/envelope.ts";
 import type { State } from "../../../src/core/state.ts";
-import type { StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import {
   admitted,
   claimed,

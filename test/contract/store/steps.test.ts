@@ -1,7 +1,7 @@
 import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId } from "../../../src/contract/ids.ts";
-import { SWEEPER, type StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
+import { SWEEPER, type StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,

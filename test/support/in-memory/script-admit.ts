@@ -5,11 +5,10 @@ import type {
   CommandDelivery,
   CommandView,
   LockAnswer,
-  Outbox,
   RefuseAnswer,
   Refusal,
-  StoredOutcome,
-} from "../../../src/steps/ports/reinstall-store.ts";
+} from "../../../src/steps/ports/admission.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { brakes } from "./script-brakes.ts";

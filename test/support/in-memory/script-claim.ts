@@ -1,12 +1,7 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
-import {
-  type ClaimAnswer,
-  type HopAnswer,
-  type Outbox,
-  SWEEPER,
-  type StoredOutcome,
-} from "../../../src/steps/ports/reinstall-store.ts";
+import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import {
   claimed,

@@ -3,17 +3,16 @@ import { INQUIRY_SUFFIX, recordIdOf } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type {
   FinishAnswer,
-  Held,
-  LockAnswer,
   SaveAnswer,
   SettleAnswer,
-  StepClaim,
   StepFinish,
   StepSave,
   StepSettle,
-  StoreCorrupt,
   StoredOutcome,
-} from "../../../src/steps/ports/reinstall-store.ts";
+} from "../../../src/steps/ports/step-record.ts";
+import type { Held, LockAnswer } from "../../../src/steps/ports/admission.ts";
+import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
+import type { StoreCorrupt } from "../../../src/steps/ports/store-trouble.ts";
 import {
   claimLost,
   corrupt,

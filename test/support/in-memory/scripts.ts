@@ -2,7 +2,8 @@ import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
-import type { LockAnswer, StepClaim } from "../../../src/steps/ports/reinstall-store.ts";
+import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
+import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
 

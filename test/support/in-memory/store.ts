@@ -3,12 +3,9 @@ import type { EventData as EventDataShape } from "../../../src/contract/event.ts
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import { Order } from "../../../src/core/order.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
-import type {
-  Outbox,
-  ReinstallStore,
-  StoreAway,
-  StoredOutcome,
-} from "../../../src/steps/ports/reinstall-store.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StoreAway } from "../../../src/steps/ports/store-trouble.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
 import { createAdmit, createAdmitUndeliverable } from "../../../src/steps/admit.ts";
-import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports/reinstall-store.ts";
+import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports/admission.ts";
 import {
   ABSENT,
   asFinal,

@@ -3,7 +3,7 @@ import { failed, rejected } from "../../../src/core/events.ts";
 import { final, next } from "../../../src/core/decision.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import { createComplete, type Work } from "../../../src/steps/complete.ts";
-import type { StoredOutcome } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import type { StepResult } from "../../../src/steps/step.ts";
 import {
   BEFORE,

@@ -2,15 +2,10 @@ import type { Envelope } from "../../../src/core/envelope.ts";
 import { notesData } from "../../../src/core/notes.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
-import type {
-  ClaimAnswer,
-  CommandDelivery,
-  Refusal,
-  ReinstallStore,
-  StepClaim,
-  StepFinish,
-  StepSave,
-} from "../../../src/steps/ports/reinstall-store.ts";
+import type { ClaimAnswer, StepClaim } from "../../../src/steps/ports/step-claim.ts";
+import type { CommandDelivery, Refusal } from "../../../src/steps/ports/admission.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StepFinish, StepSave } from "../../../src/steps/ports/step-record.ts";
 import type { Clock } from "../../../src/steps/ports/clock.ts";
 import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createJoin } from "../../../src/steps/join.ts";
-import type { LockAnswer } from "../../../src/steps/ports/reinstall-store.ts";
+import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import { createPrepare } from "../../../src/steps/prepare.ts";
 import { createReconcile } from "../../../src/steps/reconcile.ts";
 import { createSettle } from "../../../src/steps/settle.ts";

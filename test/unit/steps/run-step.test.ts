@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Phase } from "../../../src/core/state.ts";
 import { bury, MAX_DEATHS } from "../../../src/steps/bury.ts";
-import type { ClaimAnswer } from "../../../src/steps/ports/reinstall-store.ts";
+import type { ClaimAnswer } from "../../../src/steps/ports/step-claim.ts";
 import { bodyOf, createRunStep } from "../../../src/steps/run-step.ts";
 import {
   asFinal,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SEQUENCE_BLOCK } from "../../../core/envelope.ts";
 import type { Order } from "../../../core/order.ts";
-import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/reinstall-store.ts";
+import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
 import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-run.ts";
 import { LockReply, Rebuilding } from "./lock-answer.ts";

@@ -6,7 +6,7 @@ import {
   SEQUENCE_BLOCK,
   storedEnvelope,
 } from "../../../core/envelope.ts";
-import type { ClaimAnswer } from "../../../steps/ports/reinstall-store.ts";
+import type { ClaimAnswer } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { script } from "./script.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
-import type { FinishAnswer, StepFinish } from "../../../steps/ports/reinstall-store.ts";
+import type { FinishAnswer, StepFinish } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored-json.ts";
 import { StoredOutcome } from "../stored-outcome.ts";

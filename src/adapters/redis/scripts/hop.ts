@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Envelope } from "../../../core/envelope.ts";
-import type { HopAnswer } from "../../../steps/ports/reinstall-store.ts";
+import type { HopAnswer } from "../../../steps/ports/step-claim.ts";
 import { claimKeys, claimOf, claimShape } from "./claim.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { script } from "./script.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Order } from "../../../core/order.ts";
-import type { ReinstallStore, StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { Held } from "./lock-answer.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Refusal, RefuseAnswer } from "../../../steps/ports/reinstall-store.ts";
+import type { Refusal, RefuseAnswer } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored-json.ts";
 import { StoredOutcome } from "../stored-outcome.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { recordIdOf } from "../../../core/envelope.ts";
 import { PHASES } from "../../../core/phases.ts";
-import type { SaveAnswer, StepSave } from "../../../steps/ports/reinstall-store.ts";
+import type { SaveAnswer, StepSave } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { script } from "./script.ts";

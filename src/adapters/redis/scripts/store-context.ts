@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Order } from "../../../core/order.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
-import type { StepClaim } from "../../../steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import type { keysOf } from "../keys.ts";
 import type { ScriptRunner } from "../script-runner.ts";
 import type { StoreRules } from "../store-rules.ts";

@@ -3,7 +3,7 @@ import type { PauseEntry, PauseScope } from "../../../../src/contract/brakes.ts"
 import { type Envelope, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { State } from "../../../../src/core/state.ts";
-import type { StepClaim } from "../../../../src/steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
 import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
 import type { Present, Side } from "./sides.ts";
 import type { Step } from "./steps.ts";

@@ -1,0 +1,106 @@
+import type { ProjectId } from "../../contract/ids.ts";
+import type { Hold } from "../../core/gate.ts";
+import type { LockOwner } from "../../core/lock-owner.ts";
+import type { StepClaim } from "./step-claim.ts";
+import type { Outbox, StoredOutcome } from "./step-record.ts";
+import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
+
+/** How a raw command came. */
+export interface CommandDelivery {
+  readonly nonce: string;
+  /** It may have been delivered before: by the broker's word, or because it was put aside by us. */
+  readonly redelivered: boolean;
+  /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that cannot be told. */
+  readonly doubt: boolean;
+  readonly arrivedAtMs: number;
+  /** Nobody else can have taken it, or a copy of it, before; null: not known. */
+  readonly unseenUntilMs: number | null;
+}
+
+/** Where a command stands, for a duplicate's answer and for people. */
+export interface CommandView {
+  readonly phase: string;
+  readonly sequence: number;
+  readonly updatedAtMs: number;
+  readonly outcome: string | null;
+  readonly jobId: string | null;
+}
+
+/** A brake holds the command: nothing may be done to the server now (brakes.md §1). */
+export interface Held {
+  readonly kind: "held";
+  readonly hold: Hold;
+}
+
+export type LockAnswer =
+  | { readonly kind: "acquired"; readonly token: number }
+  /** `holder`: a command, or another service. `sameWish`: it is a command that wishes the same. */
+  | { readonly kind: "busy"; readonly holder: LockOwner; readonly sameWish: boolean }
+  | { readonly kind: "superseded"; readonly healedAtMs: number }
+  | Held
+  | { readonly kind: "rebuilding"; readonly untilMs: number };
+
+export type AdmitAnswer =
+  /** New, or ours to go on with; `lock` is what the server's lock said. */
+  | {
+      readonly kind: "claimed";
+      readonly claim: StepClaim;
+      readonly lock: LockAnswer;
+      readonly doubt: boolean;
+    }
+  /** Redelivered after it was saved: tell it again. */
+  | { readonly kind: "saved"; readonly outbox: Outbox }
+  /**
+   * Redelivered, and its final event is not confirmed yet: tell it again. `duplicate`: this copy asks elsewhere than the
+   * original did, so that its sender has to be told as well.
+   */
+  | {
+      readonly kind: "finished";
+      readonly outcome: StoredOutcome;
+      readonly told: boolean;
+      readonly duplicate?: CommandView | null | undefined;
+    }
+  /** Redelivered, and long on its way: nothing to do, its final event will come to where this copy asks too. */
+  | { readonly kind: "handed-over" }
+  /** A copy of a command that somebody else has, or that has ended and told it, or that asks elsewhere. */
+  | { readonly kind: "duplicate"; readonly view: CommandView }
+  /** Another content has this id, since then. */
+  | { readonly kind: "id-reused"; readonly sinceMs: number }
+  | RefusalUnconfirmed
+  /** `doubt`: it may have been taken in an earlier memory. */
+  | { readonly kind: "rebuilding"; readonly untilMs: number; readonly doubt: boolean }
+  | StoreAway
+  | StoreCorrupt;
+
+/** A message that ends before it is admitted. */
+export interface Refusal {
+  /** Where it is remembered: a project of ours. */
+  readonly project: ProjectId;
+  /** The project that it names, where that is not ours; `-`: it names none. */
+  readonly strayFrom?: ProjectId | "-" | undefined;
+  /** A command id, or the alias of one that another command has (core/events.ts). */
+  readonly id: string;
+  /** Hash of its bytes. */
+  readonly contentHash: string;
+  readonly outcome: StoredOutcome;
+}
+
+/** An answer to a message that was refused before it was admitted. */
+export type RefuseAnswer =
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
+  /** The id belongs to another command, since then: that one's record stays untouched. */
+  | { readonly kind: "id-reused"; readonly sinceMs: number }
+  /** Its event must have this number: others were refused under the id. */
+  | { readonly kind: "renumber"; readonly sequence: number }
+  | RefusalUnconfirmed
+  | { readonly kind: "rebuilding"; readonly untilMs: number }
+  | StoreAway
+  | StoreCorrupt;
+
+/**
+ * A message was refused under this id, and its event is not confirmed by the broker yet. It must come before any event of
+ * what follows under the id: not now.
+ */
+interface RefusalUnconfirmed {
+  readonly kind: "refusal-unconfirmed";
+}

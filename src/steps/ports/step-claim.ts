@@ -1,0 +1,69 @@
+import type { DiskId, JobId } from "../../contract/ids.ts";
+import type { Outbox, StoredOutcome } from "./step-record.ts";
+import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
+
+/** Begins the nonce of a claim that no message stands behind: any message of that step may take it over. */
+export const SWEEPER = "sweeper:";
+
+/** A step that is ours: until another delivery claims it, only this nonce can save. */
+export interface StepClaim {
+  readonly nonce: string;
+  readonly step: number;
+  /** First event number that is ours; {@link SEQUENCE_BLOCK} numbers are reserved. */
+  readonly sequence: number;
+  readonly epoch: string;
+  /** When it was claimed, by the store's clock, epoch ms: what this step writes cannot be taken before. */
+  readonly atMs: number;
+  /** Is the store's memory so young that no new lock is given and nothing may be submitted? Until when. */
+  readonly rebuildingUntilMs: number | null;
+}
+
+/** How the attempt stands in the store when a `submit` step is claimed (design §4.1). */
+interface AttemptView {
+  /** The highest number that anybody has taken. */
+  readonly attempt: number;
+  readonly intent: {
+    readonly attempt: number;
+    /** Null: authentication without expiry. */
+    readonly signedAtMs: number | null;
+    readonly diskId: DiskId;
+  } | null;
+  readonly jobId: JobId | null;
+}
+
+export type ClaimAnswer =
+  | {
+      readonly kind: "claimed";
+      readonly claim: StepClaim;
+      readonly attempt: AttemptView;
+      /** Another delivery had claimed this step and did not finish it. */
+      readonly takenOver: boolean;
+      /** The store had no record, or an older one: it was put back from the message. */
+      readonly restored: "no" | "behind" | "absent";
+      /** The message was written in an earlier memory of the store: absence proves nothing. */
+      readonly foreignEpoch: boolean;
+      /** The present memory began before anybody can have taken the message: what it does not know was not done. */
+      readonly unseen: boolean;
+      readonly lock: "held" | "lost" | "none";
+      readonly cancelRequested: boolean;
+    }
+  | { readonly kind: "saved"; readonly outbox: Outbox }
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  /** A copy of a step that somebody else has: drop it, publish nothing. */
+  | { readonly kind: "stale" }
+  /** While nobody remembered this command, another one was admitted under its id. */
+  | { readonly kind: "id-taken" }
+  | StoreAway
+  | StoreCorrupt;
+
+/** Where a message stands that is not due yet. */
+export type HopAnswer =
+  | {
+      /** It waits on; its record and lock are there. */
+      readonly kind: "waits";
+      /** The store's clock, epoch ms. */
+      readonly atMs: number;
+      /** A copy of the message has been taken, or may have been before the store forgot. */
+      readonly mayHaveRun: boolean;
+    }
+  | Exclude<ClaimAnswer, { kind: "claimed" }>;

@@ -1,0 +1,78 @@
+import type { ProgressEvent, SettledAs } from "../../contract/event.ts";
+import type { Order } from "../../core/order.ts";
+import type { State } from "../../core/state.ts";
+import type { StepClaim } from "./step-claim.ts";
+import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
+
+/** What follows from a saved step, kept so that a redelivery repeats it word for word. Holds no secret. */
+export interface Outbox {
+  readonly events: readonly ProgressEvent[];
+  /** The next message without its `os-reinstall` body: a redelivered copy has its own. Null after a final outcome. */
+  readonly next: { readonly envelope: unknown; readonly delayMs: number } | null;
+}
+
+/** A final outcome as it is stored: what a repeat of it says, and what joiners are told. */
+export interface StoredOutcome {
+  /** Told before it, for nothing may follow it. */
+  readonly preface?: readonly ProgressEvent[] | undefined;
+  readonly event: ProgressEvent;
+  readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;
+  /** A sanitised copy for the dead queue, when this outcome deserves one. */
+  readonly dead: { readonly reason: string; readonly body: unknown } | null;
+  /** The first message of the inquiry that an `unresolved` leaves behind: published with the event, and repeated with it. */
+  readonly inquiry?: { readonly envelope: unknown; readonly delayMs: number } | undefined;
+}
+
+export interface StepSave {
+  readonly order: Order;
+  readonly claim: StepClaim;
+  readonly state: State;
+  readonly nextSequence: number;
+  readonly outbox: Outbox;
+  readonly intent: "keep" | "clear";
+  /** `release`: the lock is given back (if it is ours) because the command only waits now. */
+  readonly lock: "keep" | "release";
+}
+
+export type SaveAnswer =
+  | { readonly kind: "saved" }
+  /** Another delivery has the step now: publish nothing. */
+  | { readonly kind: "fenced" }
+  /** The store has no record any more: claim again, which puts it back. */
+  | { readonly kind: "forgotten" }
+  | StoreAway
+  | StoreCorrupt;
+
+export interface StepFinish {
+  readonly order: Order;
+  readonly claim: StepClaim;
+  readonly outcome: StoredOutcome;
+  /** `keep`: nobody knows what runs on that server; a person frees it. */
+  readonly lock: "free" | "keep";
+  /** Set on success: from now on older `observed_at` are superseded. */
+  readonly healedAtMs: number | null;
+}
+
+export type FinishAnswer =
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly first: boolean }
+  | Exclude<SaveAnswer, { kind: "saved" }>;
+
+/** What became of a command that ended `unresolved`. */
+export interface StepSettle {
+  readonly order: Order;
+  /** Of the lock that it left behind: the lock of anybody else stays. */
+  readonly token: number | null;
+  readonly as: SettledAs;
+  /** The `settled` event. */
+  readonly outcome: StoredOutcome;
+  /** As in {@link StepFinish}. */
+  readonly healedAtMs: number | null;
+}
+
+export type SettleAnswer =
+  /** `first` false: somebody else settled it before, and said this. */
+  | { readonly kind: "settled"; readonly outcome: StoredOutcome; readonly first: boolean }
+  /** The server is no longer this command's: there is nothing to settle. */
+  | { readonly kind: "lock-gone" }
+  | StoreAway
+  | StoreCorrupt;
