@@ -29,6 +29,7 @@ function project(name: string, { testTimeoutMs, services, isolate = true }: Proj
       ...(services
         ? {
             globalSetup: ["test/support/global-setup.ts"],
+            setupFiles: ["test/support/report-failures.ts"],
             maxWorkers: FILES_THAT_WAIT,
             sequence: { groupOrder: 1 },
           }

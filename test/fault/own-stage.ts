@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { ServerSpec } from "../../src/simulator/server-record.ts";
 import { commandId } from "../support/emitter.ts";
+import { explain } from "../support/failure-report.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage, type StageOptions } from "../support/stage.ts";
 
@@ -55,22 +56,16 @@ export async function onStage(
   options: StageOptions,
   play: (stage: Stage) => Promise<void>,
 ): Promise<void> {
-  const stage = await openStage(options);
+  const stage = await openStage(options, true);
   try {
     await play(stage);
   } catch (error) {
-    for (const worker of stage.workers) {
-      const tail = worker.output().trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
-      console.error(`worker ${worker.pid} (${worker.process.ending ?? "running"}):\n${tail}`);
-    }
-    console.error(JSON.stringify(stage.simulator.ledger().entries.slice(-TAIL_LINES)));
+    await explain(error, stage.failureReport);
     throw error;
   } finally {
     await stage.close();
   }
 }
-
-const TAIL_LINES = Number(process.env["FAULT_TAIL"] ?? 12);
 
 /** Three plain reinstalls: enough for "same disk" to be proof (EVIDENCE_MIN_SAMPLES). Needs a worker. */
 export async function earnTrust(stage: Stage): Promise<readonly string[]> {

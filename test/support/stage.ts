@@ -11,6 +11,7 @@ import { auditHistory, auditRest, type LocksOf } from "./audit.ts";
 import type { StageUsers } from "./documented-users.ts";
 import { type Emitter, startEmitter } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
+import { createFailureReport, type FailureReport, reportWithTests } from "./failure-report.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
 import { type FailPoint, startWorker, type WorkerProcess } from "./worker-process.ts";
 
@@ -54,6 +55,7 @@ export interface Stage {
   reinstalls(serverId: string): number;
   /** Everything that must hold, at rest; fails the test with what does not. */
   audit(commands: readonly string[], unresolved?: readonly string[]): Promise<void>;
+  readonly failureReport: FailureReport;
   close(): Promise<void>;
 }
 
@@ -68,7 +70,8 @@ export const FAST: Readonly<Record<string, string>> = {
   ECS_REQUEST_BURST: "1000",
 };
 
-export async function openStage(options: StageOptions): Promise<Stage> {
+/** `ofOneTest`: whoever opens it tells itself what its workers said when the test fails. */
+export async function openStage(options: StageOptions, ofOneTest = false): Promise<Stage> {
   const simulator = await startSimulator({
     jobDurationMs: 1_000,
     stopDurationMs: 200,
@@ -78,6 +81,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const users = await options.rabbitMq.users?.();
   const emitter = options.emitter ?? (await startEmitter(options.rabbitMq.url, users?.emitter));
   const workers: WorkerProcess[] = [];
+  const failureReport = createFailureReport({ workers, simulator, emitter }, options);
+  reportWithTests(failureReport, ofOneTest);
   const cloudUrl = options.through?.cloud ?? simulator.url;
 
   const spawnWorker: Stage["spawnWorker"] = async (failPoints = [], env = {}, logFile) => {
@@ -133,7 +138,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         { what: "a clean audit", timeoutMs: 15_000, intervalMs: 250 },
       );
     },
+    failureReport,
     async close() {
+      failureReport.close();
       await Promise.all(workers.map((worker) => worker.kill()));
       await emitter.close();
       await simulator.close();

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OwnedProcess, ownedDirectory, spawnOwned } from "./child-process.ts";
@@ -62,7 +62,8 @@ export async function startWorker(
     },
   });
   const httpUrl = `http://127.0.0.1:${port}`;
-  const output = () => readFileSync(written, "utf8");
+  // A device is no file: /dev/full has no end.
+  const output = () => (statSync(written).isFile() ? readFileSync(written, "utf8") : "");
   return {
     pid: child.pid,
     httpUrl,
