@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Brake } from "../contract/brakes.ts";
 import { type Candidate, waitFor } from "./decide-admission.ts";
 import type { Decision } from "./decision.ts";
 import type { Rules } from "./rules.ts";
@@ -6,11 +7,12 @@ import type { Before } from "./state.ts";
 
 /**
  * A brake that holds a command, as the gate answered (`adapters/redis/scripts/brakes.lua`): which one, and what a
- * person wants to know of it.
+ * person wants to know of it. `wait`: it is asked again later; `no`: the command ends.
  */
 export const Hold = z.discriminatedUnion("brake", [
   z.object({
     brake: z.literal("pause"),
+    verdict: z.literal("wait"),
     /** `everything`, `project`, `group:<name>`, `server:<id>`; `configuration`: this worker's own `BRAKES_PAUSED`. */
     scope: z.string(),
     /** Since when, epoch ms by the store's clock. Unknown for a pause by configuration, or by an older version. */
@@ -22,9 +24,13 @@ export const Hold = z.discriminatedUnion("brake", [
 ]);
 export type Hold = z.infer<typeof Hold>;
 
+/** What one brake says of a command. */
+export const BrakeVerdict = z.union([z.object({ brake: Brake, verdict: z.literal("go") }), Hold]);
+export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
+
 /**
- * The one place where a brake's answer becomes what happens to the command. Every brake that exists today makes it
- * wait: nothing has been sent. A server that we stopped for it stays off meanwhile, and locked.
+ * The one place where a brake's answer becomes what happens to the command: nothing of it has been sent. A command that
+ * waits asks again after a rung of the ladder, whatever the brake says of its end.
  */
 export function heldBy(
   candidate: Candidate,

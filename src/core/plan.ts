@@ -1,7 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
 import { type Decision, final } from "./decision.ts";
-import { describeHold, type Hold } from "./gate.ts";
+import { type BrakeVerdict, describeHold, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
@@ -13,7 +13,18 @@ interface Check {
   readonly detail?: string;
 }
 
-/** What the lock said to a dry run, which takes nothing. */
+/** What the store said to a dry run, which takes nothing. */
+export interface StoreSeen {
+  readonly lock: LockSeen;
+  /** Of each brake. */
+  readonly verdicts: readonly BrakeVerdict[];
+}
+
+/**
+ * What the lock said.
+ *
+ * @internal
+ */
 export type LockSeen =
   | { readonly kind: "acquired" }
   | { readonly kind: "busy"; readonly holder: string }
@@ -24,7 +35,7 @@ export type LockSeen =
 /** `planned`: every check of a dry run with its verdict, and what would be done. Nothing was changed (contract §2). */
 export function plannedFrom(
   candidate: Candidate,
-  lock: LockSeen,
+  { lock, verdicts }: StoreSeen,
   look: Look,
   nowMs: number,
   rules: Rules,
@@ -41,7 +52,7 @@ export function plannedFrom(
       detail: new Date(order.expiresAtMs).toISOString(),
     },
     ...notBeforeCheck(order.notBeforeMs, nowMs),
-    brakeCheck(lock),
+    ...verdicts.map(brakeCheck),
     lockCheck(lock),
     {
       check: "not-superseded",
@@ -75,10 +86,12 @@ function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[]
   return [{ check: "not-before", verdict: nowMs < notBeforeMs ? "wait" : "pass", detail }];
 }
 
-function brakeCheck(lock: LockSeen): Check {
-  return lock.kind === "held"
-    ? { check: "brakes", verdict: "wait", detail: describeHold(lock.hold) }
-    : { check: "brakes", verdict: "pass" };
+const SAID = { go: "pass", wait: "wait", no: "fail" } as const;
+
+function brakeCheck(said: BrakeVerdict): Check {
+  const { brake: check } = said;
+  if (said.verdict === "go") return { check, verdict: SAID.go };
+  return { check, verdict: SAID[said.verdict], detail: describeHold(said) };
 }
 
 function lockCheck(lock: LockSeen): Check {

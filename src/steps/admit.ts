@@ -107,7 +107,7 @@ export function withoutAnswerOfItsOwn(result: StepResult): StepResult {
 async function decideClaimed(
   deps: StepDeps,
   understood: Understood,
-  { claim, lock, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
+  { claim, lock, verdicts, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
   signal: AbortSignal,
 ): Promise<StepResult> {
   const { order, body, notes } = understood;
@@ -117,7 +117,8 @@ async function decideClaimed(
   if (order.dryRun) {
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);
     const image = await lookAtImage(deps.cloud, order, look, signal);
-    const planned = plannedFrom(candidate, lock, look, deps.clock.nowMs(), deps.rules, image);
+    const asked = { lock, verdicts: verdicts ?? [] };
+    const planned = plannedFrom(candidate, asked, look, deps.clock.nowMs(), deps.rules, image);
     return { kind: "conclude", claim, decision: noted(planned, notes), token };
   }
   const decision =

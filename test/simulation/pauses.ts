@@ -3,6 +3,7 @@ import { ProjectId, type ServerId } from "../../src/contract/ids.ts";
 import { setPause } from "../support/in-memory/script-brakes.ts";
 import { PROJECT } from "./scenario.ts";
 import type { World } from "./world.ts";
+import { NO_BRAKES } from "../support/brake-rules.ts";
 
 const BY = { by: "operator", reason: "simulated" };
 
@@ -59,7 +60,7 @@ export class Pauses {
       time.after(1_000, () => this.#set(scope, on));
       return;
     }
-    const ctx = { memory, switches: {}, holdMs: 0, candidate: "", pausedByConfiguration: false };
+    const ctx = { memory, switches: {}, holdMs: 0, candidate: "", brakes: NO_BRAKES };
     const { atMs } = setPause(ctx, ProjectId.parse(PROJECT), { scope, on, ...BY });
     this.#world.trace(`operator ${on ? "pauses" : "resumes"} ${scope}`);
     if (on) this.#standing.set(scope, atMs);

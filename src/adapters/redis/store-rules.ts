@@ -1,3 +1,5 @@
+import type { BrakeRules } from "../../core/brake-rules.ts";
+
 /** The rules of the store, as configured. */
 export interface StoreRules {
   /** After trust was lost, no new lock is given for this long. */
@@ -7,6 +9,5 @@ export interface StoreRules {
   /** An intent counts only when this many replicas have it (0: no replicas), within `waitTimeoutMs`. */
   readonly waitReplicas: number;
   readonly waitTimeoutMs: number;
-  /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
-  readonly pausedByConfiguration: boolean;
+  readonly brakes: BrakeRules;
 }

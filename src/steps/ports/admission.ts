@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Hold } from "../../core/gate.ts";
+import type { BrakeVerdict, Hold } from "../../core/gate.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
 import type { StepClaim } from "./step-claim.ts";
 import type { Outbox, StoredOutcome } from "./step-record.ts";
@@ -46,6 +46,8 @@ export type AdmitAnswer =
       readonly kind: "claimed";
       readonly claim: StepClaim;
       readonly lock: LockAnswer;
+      /** Of a dry run: what each brake says. */
+      readonly verdicts: readonly BrakeVerdict[] | null;
       readonly doubt: boolean;
     }
   /** Redelivered after it was saved: tell it again. */

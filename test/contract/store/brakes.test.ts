@@ -8,7 +8,14 @@ const INTENT = { attempt: 1, token: 1, signedAtMs: 1_800_000_000_000, diskId: DI
 const COVERING: PauseScope[] = ["everything", "project", `server:${SERVER}`, "group:web"];
 const held = (scope: string) => ({
   kind: "held",
-  hold: { brake: "pause", scope, by: "ada", reason: "maintenance", sinceMs: expect.any(Number) },
+  hold: {
+    brake: "pause",
+    verdict: "wait",
+    scope,
+    by: "ada",
+    reason: "maintenance",
+    sinceMs: expect.any(Number),
+  },
 });
 
 describe.each(RIGS)("the gate %s", (_name, rigs) => {
@@ -57,6 +64,20 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const claim = await submitting();
     expect(await rig.store.mayStop(a, claim)).toEqual({ kind: "go" });
     expect(await rig.store.recordIntent(a, claim, INTENT)).toEqual({ kind: "saved" });
+  });
+
+  it("tells a dry run what each brake says, and what the lock says beside", async () => {
+    const dry = order("cmd-dry", { group: "web", dryRun: true });
+    const told = await rig.store.admit(dry, delivery("n1"));
+    expect(told).toMatchObject({ lock: { kind: "acquired" } });
+    if (told.kind !== "claimed") throw new Error(told.kind);
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go"]);
+    await pause("project");
+    const again = order("cmd-dry-2", { group: "web", dryRun: true });
+    expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
+      lock: { kind: "acquired" },
+      verdicts: [held("project").hold],
+    });
   });
 
   it("holds a waiter that asks for the lock", async () => {

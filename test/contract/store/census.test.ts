@@ -25,6 +25,7 @@ import {
   PROJECT,
   SUBMIT,
 } from "./samples.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
 
 const LADDER = [2_000, 60_000];
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
@@ -49,7 +50,7 @@ beforeAll(async () => {
       dedupTtlMs: 600_000,
       waitReplicas: 0,
       waitTimeoutMs: 1_000,
-      pausedByConfiguration: false,
+      brakes: NO_BRAKES,
     },
     systemClock,
   );

@@ -29,6 +29,7 @@ import {
 } from "../../support/in-memory/store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./samples.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
 
 /** A store under test, and what its surroundings may do to it. */
 export interface StoreRig {
@@ -61,6 +62,7 @@ export interface StoreRig {
 
 export const HOLD_MS = 60_000;
 const MIN_SAMPLES = 3;
+const PAUSED = { ...NO_BRAKES, pausedByConfiguration: true };
 
 /** The in-memory store and the real one, on a Redis of its own: each test starts empty. */
 export const RIGS = [
@@ -78,7 +80,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       switches: {},
       holdMs: 0,
       candidate: nonce(),
-      pausedByConfiguration: false,
+      brakes: NO_BRAKES,
     });
     return {
       store: withHold(0),
@@ -97,7 +99,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       setPause: async (change) => setPause(scriptContext(), PROJECT, change),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       pausedByConfiguration: () =>
-        createMemoryStore({ memory, nonce, rebuildHoldMs: 0, pausedByConfiguration: true }),
+        createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes: PAUSED }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
@@ -138,15 +140,14 @@ function redisRigs(): () => Promise<StoreRig> {
     await redis.flushAll();
     const k = keysOf(PROJECT);
     const scripts = createScriptRunner(client);
-    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "pausedByConfiguration">) =>
+    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "brakes">) =>
       createReinstallStore(
         client,
         scripts,
         { dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000, ...rules },
         systemClock,
       );
-    const withHold = (rebuildHoldMs: number) =>
-      storeWith({ rebuildHoldMs, pausedByConfiguration: false });
+    const withHold = (rebuildHoldMs: number) => storeWith({ rebuildHoldMs, brakes: NO_BRAKES });
     return {
       store: withHold(0),
       evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
@@ -172,7 +173,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
       pauses: createPauseStore(client, scripts),
-      pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, pausedByConfiguration: true }),
+      pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, brakes: PAUSED }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);

@@ -12,6 +12,7 @@ import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./samples.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
 
 const k = keysOf(PROJECT);
 
@@ -78,7 +79,7 @@ async function connected(url: string, user?: string): Promise<User> {
     rebuildHoldMs: 0,
     waitReplicas: 0,
     waitTimeoutMs: 1_000,
-    pausedByConfiguration: false,
+    brakes: NO_BRAKES,
   };
   const clock = { ...systemClock, nonce: () => "epoch" };
   return {

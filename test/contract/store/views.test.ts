@@ -8,6 +8,7 @@ import { ProjectId } from "../../../src/contract/ids.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { admitted, claimed, delivery, order, outcome, PROJECT } from "./samples.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
 
@@ -28,7 +29,7 @@ beforeAll(async () => {
       dedupTtlMs: 600_000,
       waitReplicas: 0,
       waitTimeoutMs: 1_000,
-      pausedByConfiguration: false,
+      brakes: NO_BRAKES,
     },
     systemClock,
   );

@@ -11,7 +11,7 @@ import type {
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
-import { brakes } from "./script-brakes.ts";
+import { brakes, everyVerdict } from "./script-brakes.ts";
 import {
   claimed,
   corrupt,
@@ -77,6 +77,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       kind: "claimed",
       doubt,
       lock: lockAnswer(ctx, m, order),
+      verdicts: order.dryRun ? everyVerdict(ctx, m, order) : null,
       claim: {
         nonce: delivery.nonce,
         step: 0,
@@ -92,9 +93,11 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
 function lockAnswer(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
   const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
   if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
-  const hold = brakes(ctx, m, order);
-  if (hold !== null) return { kind: "held", hold };
-  if (!order.dryRun) return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
+  if (!order.dryRun) {
+    const hold = brakes(ctx, m, order, "admission");
+    if (hold !== null) return { kind: "held", hold };
+    return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
+  }
   const owner = lockOf(m, order.serverId, ctx)?.owner;
   return owner === undefined
     ? { kind: "acquired", token: 0 }

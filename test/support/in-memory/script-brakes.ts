@@ -1,26 +1,44 @@
 import type { PauseScope } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
-import type { Hold } from "../../../src/core/gate.ts";
+import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import { pause } from "./brakes/pause.ts";
+import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
-/** `brakes.lua`: what holds a command, or null. */
-export function brakes(ctx: ScriptContext, m: ProjectMemory, order: Order): Hold | null {
-  if (ctx.pausedByConfiguration) return { brake: "pause", scope: "configuration" };
-  const scopes = ["everything", "project", `server:${order.serverId}`];
-  if (order.group !== undefined) scopes.push(`group:${order.group}`);
-  for (const scope of scopes) {
-    const entry = m.pauses.get(scope);
-    if (entry?.on) {
-      const { atMs: sinceMs, by, reason } = entry;
-      return { brake: "pause", scope, sinceMs, by, reason };
-    }
+/** `BRAKES` of `script.ts`. */
+const BRAKES: readonly TwinBrake[] = [pause];
+
+function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
+  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
+}
+
+const holdOf = ({ name, ask }: TwinBrake, question: BrakeQuestion) =>
+  question.order.override?.includes(name) ? null : ask(question);
+
+/** `brakes` of `brakes.lua`: what holds a command, or null. */
+export function brakes(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  order: Order,
+  where: GatePlace,
+): Hold | null {
+  const question = questionOf(ctx, m, order);
+  for (const brake of BRAKES) {
+    const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
+    if (hold !== null) return hold;
   }
   return null;
+}
+
+/** `every_verdict` of `brakes.lua`. */
+export function everyVerdict(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeVerdict[] {
+  const question = questionOf(ctx, m, order);
+  return BRAKES.map((brake) => holdOf(brake, question) ?? { brake: brake.name, verdict: "go" });
 }
 
 /** `may-stop.lua`. */
@@ -33,7 +51,7 @@ export function mayStop(
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
     if (record.claim !== `${claim.step}:${claim.nonce}`) return claimLost(m, claim, ctx);
-    const hold = brakes(ctx, m, order);
+    const hold = brakes(ctx, m, order, "stop");
     return hold === null ? { kind: "go" as const } : { kind: "held" as const, hold };
   });
 }

@@ -53,7 +53,7 @@ export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): Loc
     if (owner !== order.commandId && ctx.memory.nowMs() < epoch.openAt) {
       return { kind: "rebuilding", untilMs: epoch.openAt };
     }
-    const hold = brakes(ctx, m, order);
+    const hold = brakes(ctx, m, order, "admission");
     if (hold !== null) return { kind: "held", hold };
     return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
   });
@@ -113,7 +113,7 @@ export function recordIntent(
       const same = found.claim === textOf(claim) && found.signedAtMs === intent.signedAtMs;
       return same ? SAVED : FENCED;
     }
-    const hold = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order);
+    const hold = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order, "intent");
     if (hold !== null) return { kind: "held" as const, hold };
     if (switches.forgetIntent) return SAVED;
     m.records.set(order.commandId, {

@@ -1,4 +1,5 @@
 import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
@@ -12,7 +13,7 @@ export interface ScriptContext {
   readonly memory: StoreMemory;
   readonly switches: StoreSwitches;
   readonly holdMs: number;
-  readonly pausedByConfiguration: boolean;
+  readonly brakes: BrakeRules;
   /** Id of the next epoch, should one begin now. */
   readonly candidate: string;
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { EventData as EventDataShape } from "../../../src/contract/event.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
+import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import { Order } from "../../../src/core/order.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
@@ -8,6 +9,7 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import type { StoreAway } from "../../../src/steps/ports/store-trouble.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
+import { NO_BRAKES } from "../brake-rules.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { keepPauses, mayStop } from "./script-brakes.ts";
@@ -34,8 +36,8 @@ export interface MemoryStoreOptions {
   readonly memory: StoreMemory;
   readonly nonce: () => string;
   readonly rebuildHoldMs: number;
-  /** `BRAKES_PAUSED` of this worker. */
-  readonly pausedByConfiguration?: boolean;
+  /** Of this worker; unless said, every brake is off that has a number. */
+  readonly brakes?: BrakeRules;
   readonly transport?: StoreTransport;
   readonly switches?: StoreSwitches;
 }
@@ -43,14 +45,14 @@ export interface MemoryStoreOptions {
 /** The store of the steps in memory: the Lua scripts, written again. The contract tests hold the two together. */
 export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
   const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
-  const { pausedByConfiguration = false } = options;
+  const { brakes = NO_BRAKES } = options;
   const run = <T>(label: string, body: (ctx: ScriptContext) => T): Promise<T | StoreAway> => {
     const ctx: ScriptContext = {
       memory,
       switches,
       holdMs: rebuildHoldMs,
       candidate: nonce(),
-      pausedByConfiguration,
+      brakes,
     };
     return transport(label, () => body(ctx));
   };
@@ -98,7 +100,7 @@ export function createMemoryPauses(options: MemoryStoreOptions): PauseStore {
     keep: (project, remembered) =>
       transport("keep-pauses", () => {
         const ctx = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
-        return keepPauses({ ...ctx, pausedByConfiguration: false }, project, remembered);
+        return keepPauses({ ...ctx, brakes: NO_BRAKES }, project, remembered);
       }),
   };
 }

@@ -283,5 +283,12 @@ export function finalEvent(event: string, data: Record<string, unknown> = {}): P
 /** A person has paused the project: what the gate answers then. */
 export const PAUSED = {
   kind: "held",
-  hold: { brake: "pause", scope: "project", sinceMs: NOW, by: "ada", reason: "maintenance" },
+  hold: {
+    brake: "pause",
+    verdict: "wait",
+    scope: "project",
+    sinceMs: NOW,
+    by: "ada",
+    reason: "maintenance",
+  },
 } as const;

@@ -52,15 +52,15 @@ describe("a command that a pause holds", () => {
 
   it.each<[Hold, string]>([
     [
-      { brake: "pause", scope: "configuration" },
+      { brake: "pause", verdict: "wait", scope: "configuration" },
       "reinstalls are paused by the worker's configuration",
     ],
     [
-      { brake: "pause", scope: "project", reason: "set by an older version" },
+      { brake: "pause", verdict: "wait", scope: "project", reason: "set by an older version" },
       "reinstalls are paused (project): set by an older version",
     ],
     [
-      { brake: "pause", scope: "group:web", by: "ada", sinceMs: NOW, reason: "r" },
+      { brake: "pause", verdict: "wait", scope: "group:web", by: "ada", sinceMs: NOW, reason: "r" },
       "reinstalls are paused (group:web) by ada since 2026-11-23T15:00:00.000Z: r",
     ],
   ])("reads as one sentence: %j", (hold, sentence) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { BrakeVerdict } from "../../../src/core/gate.ts";
 import type { Look } from "../../../src/core/observations.ts";
 import { type LockSeen, plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
@@ -31,9 +32,13 @@ function plan(
   lock: LockSeen = FREE,
   changed: Parameters<typeof order>[0] = {},
   rules: Partial<Rules> = {},
+  verdicts: readonly BrakeVerdict[] = [],
 ): Planned {
   const dry = candidate({ order: order({ dryRun: true, ...changed }) });
-  const decision = asFinal(plannedFrom(dry, lock, look, NOW, { ...RULES, ...rules }), "planned");
+  const decision = asFinal(
+    plannedFrom(dry, { lock, verdicts }, look, NOW, { ...RULES, ...rules }),
+    "planned",
+  );
   expect(decision).toMatchObject({ lock: "free", healedAtMs: null, sample: null });
   return decision.draft.data as unknown as Planned;
 }
@@ -50,7 +55,6 @@ describe("a dry run", () => {
     expect(planned.checks.map(({ check }) => check)).toEqual([
       "command",
       "not-expired",
-      "brakes",
       "server-free",
       "not-superseded",
       "server-exists",
@@ -67,12 +71,6 @@ describe("a dry run", () => {
 
   it.each<[LockSeen, string[]]>([
     [{ kind: "busy", holder: LEADER }, [`server-free: wait: held by ${LEADER}`]],
-    [
-      PAUSED,
-      [
-        "brakes: wait: reinstalls are paused (project) by ada since 2026-11-23T15:00:00.000Z: maintenance",
-      ],
-    ],
     [{ kind: "rebuilding" }, ["server-free: wait: the store is being rebuilt"]],
     [
       { kind: "superseded", healedAtMs: NOW },
@@ -81,6 +79,15 @@ describe("a dry run", () => {
   ])("would do nothing now with the lock %j", (lock, expected) => {
     const planned = plan(seen(), lock);
     expect(doubts(planned)).toEqual(expected);
+    expect(planned.would).toBe("nothing-now");
+  });
+
+  it("says of each brake what it says, and would do nothing under one that holds", () => {
+    const planned = plan(seen(), FREE, {}, {}, [PAUSED.hold, { brake: "cap", verdict: "go" }]);
+    expect(doubts(planned)).toEqual([
+      "pause: wait: reinstalls are paused (project) by ada since 2026-11-23T15:00:00.000Z: maintenance",
+    ]);
+    expect(planned.checks).toContainEqual({ check: "cap", verdict: "pass" });
     expect(planned.would).toBe("nothing-now");
   });
 
@@ -127,7 +134,10 @@ describe("a dry run", () => {
     const planned = (rules: Partial<Rules>) => {
       const dry = candidate({ body, order: order({ dryRun: true }) });
       const look = seen({ osType: "linux" });
-      const decision = plannedFrom(dry, FREE, look, NOW, { ...RULES, ...rules });
+      const decision = plannedFrom(dry, { lock: FREE, verdicts: [] }, look, NOW, {
+        ...RULES,
+        ...rules,
+      });
       return asFinal(decision, "planned").draft.data as unknown as Planned;
     };
     const why = "is for cloudbase-init, and the server runs Linux: it would be ignored";

@@ -57,6 +57,7 @@ import {
 type From = keyof typeof TRANSITIONS;
 type To<F extends From> = (typeof TRANSITIONS)[F][number];
 
+const FREE = { lock: { kind: "acquired" }, verdicts: [] } as const;
 const LATE = order({ expiresAtMs: NOW });
 const REJECT = order({ onBusy: "reject" });
 const WHEN_ASKED: Rules = { ...RULES, stopRunning: "when-asked" };
@@ -133,7 +134,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     superseded: () =>
       admission(candidate({ order: order({ expectedSystemDisk: DISK }) }), OTHER_DISK),
     expired: () => admission(candidate({ order: LATE }), seen()),
-    planned: () => plannedFrom(candidate(), { kind: "acquired" }, seen(), NOW, RULES),
+    planned: () => plannedFrom(candidate(), FREE, seen(), NOW, RULES),
   },
   waiting: {
     waiting: () => busy(waiting(), false),
@@ -358,7 +359,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       if (which === 0)
         return afterBusy(fresh, { holder: LEADER, sameWish: true }, now, rules, random);
       if (which === 1) return waitFor(fresh, "pause", now, rules, random);
-      if (which === 2) return plannedFrom(fresh, { kind: "acquired" }, look, now, rules);
+      if (which === 2) return plannedFrom(fresh, FREE, look, now, rules);
       if (which === 3) return inDoubt(fresh, now, rules);
       return afterAdmissionLook(fresh, look, now, rules, random);
     }),

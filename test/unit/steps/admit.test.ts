@@ -33,7 +33,7 @@ const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
 function withLock(lock: LockAnswer, doubt = false): World {
   const world = createWorld();
   const claim = { ...CLAIM, step: 0, sequence: 1 };
-  world.answers.admit = () => ({ kind: "claimed", claim, lock, doubt });
+  world.answers.admit = () => ({ kind: "claimed", claim, lock, verdicts: null, doubt });
   return world;
 }
 

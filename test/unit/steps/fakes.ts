@@ -169,6 +169,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
       kind: "claimed",
       claim: { ...CLAIM, step: 0, sequence: 1 },
       lock: { kind: "acquired", token: 7 },
+      verdicts: null,
       doubt: false,
     }),
     refuse: () => AWAY,

@@ -5,16 +5,13 @@ import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { LockReply } from "./lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
 import {
   ClaimArgument,
   claimArgument,
   EpochArgument,
   epochArgument,
-  GATE_KEYS,
-  GateArgument,
-  gateArgument,
-  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
@@ -49,7 +46,7 @@ export function acquire(
       token: k.token,
       epoch: k.epoch,
       last: k.last(order.serverId),
-      ...gateKeys(k),
+      ...gateKeys(k, order),
     },
     {
       ...epochArgument(context),

@@ -1,6 +1,6 @@
 -- Step 0: dedup by id and content, superseded, brakes, lock; creates the record and claims the step.
 local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', 'last hash',
-  'pauses hash', 'paused string')
+  unpack(GATE_KEYS))
 if foreign then return foreign end
 
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated',
@@ -65,9 +65,10 @@ put(key.cmd, { order = arg.order, claim = mine, claim_at = at, doubt = doubt and
   seq = base + arg.block, updated = now })
 redis.call('ZADD', key.active, now, arg.id)
 
-local answer
+local answer, verdicts = nil, cjson.null
 local healed = healed_since(key.last, arg.observedAt)
-local hold = brakes(key.pauses, key.paused, arg.ask)
+local hold = not arg.dryRun and brakes('admission', key, arg.ask)
+if arg.dryRun then verdicts = every_verdict(key, arg.ask) end
 if healed then answer = { kind = 'superseded', healedAtMs = healed }
 elseif hold then answer = { kind = 'held', hold = hold }
 elseif arg.dryRun then
@@ -76,4 +77,5 @@ elseif arg.dryRun then
   if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
   else answer = { kind = 'acquired', token = 0 } end
 else answer = try_lock(key.lock, key.token, arg.id, arg.wish, arg.commandPrefix) end
-return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, lock = answer, doubt = doubt })
+return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, lock = answer, verdicts = verdicts,
+  doubt = doubt })

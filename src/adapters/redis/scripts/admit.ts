@@ -1,20 +1,14 @@
 import { z } from "zod";
 import { SEQUENCE_BLOCK } from "../../../core/envelope.ts";
+import { BrakeVerdict } from "../../../core/gate.ts";
 import type { Order } from "../../../core/order.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
 import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-run.ts";
 import { LockReply, Rebuilding } from "./lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
-import {
-  EpochArgument,
-  epochArgument,
-  GATE_KEYS,
-  GateArgument,
-  gateArgument,
-  gateKeys,
-  type StoreContext,
-} from "./store-context.ts";
+import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
 
 const View = z.object({
   phase: z.string(),
@@ -58,6 +52,7 @@ export const admitScript = script({
       epoch: z.string(),
       atMs: z.number(),
       lock: LockReply,
+      verdicts: z.array(BrakeVerdict).nullable(),
       doubt: z.boolean(),
     }),
     SavedBefore,
@@ -86,7 +81,7 @@ export async function admit(
       active: k.active,
       epoch: k.epoch,
       last: k.last(order.serverId),
-      ...gateKeys(k),
+      ...gateKeys(k, order),
     },
     {
       ...epochArgument(context),
@@ -108,6 +103,6 @@ export async function admit(
     },
   );
   if (answer.kind !== "claimed") return answer;
-  const { lock, doubt, kind, ...claim } = answer;
-  return { kind, lock, doubt, claim: { ...claim, rebuildingUntilMs: null } };
+  const { lock, verdicts, doubt, kind, ...claim } = answer;
+  return { kind, lock, verdicts, doubt, claim: { ...claim, rebuildingUntilMs: null } };
 }

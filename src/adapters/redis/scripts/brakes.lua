@@ -1,31 +1,35 @@
--- One stored pause of a scope.
-local function pause_entry(text)
-  local readable, entry = pcall(cjson.decode, text)
-  -- Nobody can tell what was meant: nothing starts until a person sets or lifts it again.
-  if not readable or type(entry) ~= 'table' or type(entry.atMs) ~= 'number' then
-    return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read', unreadable = true }
+-- The one gate. The loader puts this after the prelude and the files of brakes/. A brake is added there, and to
+-- src/core/gate.ts, which says what becomes of a command that is held.
+
+-- Does the command lift that brake for itself? Which may be lifted was checked when the command was understood.
+local function overrides(ask, name)
+  for _, lifted in ipairs(ask.override) do
+    if lifted == name then return true end
   end
-  return entry
+  return false
 end
 
--- The one gate: every brake that the store can judge, asked before anything is done to a server. The loader puts this
--- after the prelude. A brake is added here, and to src/core/gate.ts, which says what becomes of a command that is held.
---
--- `pauses_key` holds the project's pauses: scope -> { on, atMs, by, reason }. `paused_key` is how versions before 0.2
--- pause a project: its text is the reason. `ask` is what is asked for: { server, group?, pausedByConfiguration }.
--- Answers nil when nothing holds the command, else the brake that does, with what a person wants to know of it.
-local function brakes(pauses_key, paused_key, ask)
-  if ask.pausedByConfiguration then return { brake = 'pause', scope = 'configuration' } end
-  local scopes = { 'everything', 'project', 'server:' .. ask.server }
-  if ask.group then scopes[#scopes + 1] = 'group:' .. ask.group end
-  local entries = redis.call('HMGET', pauses_key, unpack(scopes))
-  for index, scope in ipairs(scopes) do
-    local entry = entries[index] and pause_entry(entries[index])
-    if entry and entry.on then
-      return { brake = 'pause', scope = scope, sinceMs = entry.atMs, by = entry.by, reason = entry.reason }
+-- What one brake says: { brake, verdict, ... }.
+local function verdict_of(brake, key, ask)
+  local said = not overrides(ask, brake.name) and brake.ask(key, ask) or { verdict = 'go' }
+  said.brake = brake.name
+  return said
+end
+
+-- The first brake that does not say "go", with what it says; nil when nothing holds the command.
+local function brakes(where, key, ask)
+  for _, brake in ipairs(BRAKES) do
+    if brake.at[where] then
+      local said = verdict_of(brake, key, ask)
+      if said.verdict ~= 'go' then return said end
     end
   end
-  local reason = redis.call('GET', paused_key)
-  if reason then return { brake = 'pause', scope = 'project', reason = reason } end
   return nil
+end
+
+-- What each brake says, for people who ask beforehand.
+local function every_verdict(key, ask)
+  local verdicts = {}
+  for index, brake in ipairs(BRAKES) do verdicts[index] = verdict_of(brake, key, ask) end
+  return verdicts
 end

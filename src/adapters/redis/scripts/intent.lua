@@ -1,5 +1,5 @@
 -- The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, and no brake that stops.
-local key, arg, foreign = called('cmd hash', 'lock hash', 'epoch hash', 'pauses hash', 'paused string')
+local key, arg, foreign = called('cmd hash', 'lock hash', 'epoch hash', unpack(GATE_KEYS))
 if foreign then return foreign end
 local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
 local rec = fields(key.cmd, 'claim', 'attempt', 'outcome', 'intent_attempt', 'intent_signed', 'intent_claim')
@@ -17,7 +17,7 @@ if tonumber(rec.intent_attempt or '') == arg.attempt then
   return reply({ kind = 'fenced' })
 end
 -- After "it is recorded already": a reply that was lost must not turn into a hold behind which the POST is out.
-local hold = brakes(key.pauses, key.paused, arg.ask)
+local hold = brakes('intent', key, arg.ask)
 if hold then return reply({ kind = 'held', hold = hold }) end
 put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim, updated = now_ms() })
 return reply({ kind = 'saved' })

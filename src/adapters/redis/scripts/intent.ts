@@ -5,16 +5,13 @@ import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { Held } from "./lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
 import {
   ClaimArgument,
   claimArgument,
   EpochArgument,
   epochArgument,
-  GATE_KEYS,
-  GateArgument,
-  gateArgument,
-  gateKeys,
   type StoreContext,
 } from "./store-context.ts";
 
@@ -57,7 +54,7 @@ export async function recordIntent(
         cmd: k.command(order.commandId),
         lock: k.lock(order.serverId),
         epoch: k.epoch,
-        ...gateKeys(k),
+        ...gateKeys(k, order),
       },
       {
         ...epochArgument(context),

@@ -5,16 +5,9 @@ import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { Held } from "./lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
-import {
-  ClaimArgument,
-  claimArgument,
-  GATE_KEYS,
-  GateArgument,
-  gateArgument,
-  gateKeys,
-  type StoreContext,
-} from "./store-context.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
 /** @internal */
 export const mayStopScript = script({
@@ -38,7 +31,7 @@ export function mayStop(
   const k = keysOf(order.projectId);
   return context.scripts.run(
     mayStopScript,
-    { cmd: k.command(order.commandId), epoch: k.epoch, ...gateKeys(k) },
+    { cmd: k.command(order.commandId), epoch: k.epoch, ...gateKeys(k, order) },
     { ...claimArgument(claim), ...gateArgument(context, order) },
   );
 }

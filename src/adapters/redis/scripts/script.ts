@@ -36,12 +36,23 @@ export function script<
   Argument extends object,
   Answer extends { kind: string },
 >(shape: ScriptShape<Key, Argument, Answer>): Script<Key, Argument, Answer> {
-  const text = [PRELUDE, BRAKES, luaOf(shape.name)].join("\n");
+  const text = [PRELUDE, GATE, luaOf(shape.name)].join("\n");
   return { ...shape, text, sha: createHash("sha1").update(text).digest("hex") };
 }
 
 const PRELUDE = luaOf("prelude");
-const BRAKES = luaOf("brakes");
+
+/**
+ * Of brakes/, in the order in which the brakes are asked.
+ *
+ * @internal
+ */
+export const BRAKE_FILES = ["pause"];
+const GATE = [
+  luaOf("brakes/table"),
+  ...BRAKE_FILES.map((brake) => luaOf(`brakes/${brake}`)),
+  luaOf("brakes"),
+].join("\n");
 
 function luaOf(name: string): string {
   return readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import type { Order } from "../../../core/order.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
-import type { keysOf } from "../keys.ts";
 import type { ScriptRunner } from "../script-runner.ts";
 import type { StoreRules } from "../store-rules.ts";
 
@@ -29,32 +27,4 @@ export const ClaimArgument = z.object({ claim: z.string(), claimEpoch: z.string(
 /** {@link ClaimArgument} of one claim. */
 export function claimArgument({ step, nonce, epoch }: StepClaim): z.infer<typeof ClaimArgument> {
   return { claim: `${step}:${nonce}`, claimEpoch: epoch };
-}
-
-/** Keys that the gate reads (brakes.lua): the last of each script that asks it. */
-export const GATE_KEYS = ["pauses", "paused"] as const;
-
-/** {@link GATE_KEYS} of one project. */
-export function gateKeys({ pauses, paused }: ReturnType<typeof keysOf>) {
-  return { pauses, paused } satisfies Record<(typeof GATE_KEYS)[number], string>;
-}
-
-/** What the gate is asked about a command (brakes.lua). */
-export const GateArgument = z.object({
-  ask: z.object({
-    server: z.string(),
-    group: z.string().optional(),
-    pausedByConfiguration: z.boolean(),
-  }),
-});
-
-/** {@link GateArgument} of one command. */
-export function gateArgument(
-  { rules }: StoreContext,
-  { serverId, group }: Order,
-): z.infer<typeof GateArgument> {
-  const { pausedByConfiguration } = rules;
-  return {
-    ask: { server: serverId, ...(group !== undefined && { group }), pausedByConfiguration },
-  };
 }

@@ -25,6 +25,7 @@ import {
 import { PROJECT } from "../samples.ts";
 import { dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
+import { NO_BRAKES } from "../../../support/brake-rules.ts";
 
 /** Locks are held back so long after a loss of memory. */
 export const HOLD_MS = 300;
@@ -66,7 +67,7 @@ export function memorySide(present: Present): Side {
     pauses: createMemoryPauses(options),
     setPause: async (change) =>
       setPause(
-        { memory, switches: {}, holdMs: 0, candidate: "", pausedByConfiguration: false },
+        { memory, switches: {}, holdMs: 0, candidate: "", brakes: NO_BRAKES },
         PROJECT,
         change,
       ),
@@ -106,7 +107,7 @@ export function redisSide(client: RedisClient, present: Present): Side {
         dedupTtlMs: DEDUP_TTL_MS,
         waitReplicas: 0,
         waitTimeoutMs: 0,
-        pausedByConfiguration: false,
+        brakes: NO_BRAKES,
       },
       clock,
     ),

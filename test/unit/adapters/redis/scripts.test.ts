@@ -7,6 +7,7 @@ import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
 import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
 import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end-inquiry.ts";
 import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
+import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.ts";
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
@@ -17,6 +18,7 @@ import { refuseScript } from "../../../../src/adapters/redis/scripts/refuse.ts";
 import { saveScript } from "../../../../src/adapters/redis/scripts/save.ts";
 import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause.ts";
 import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
+import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
 import { toldScript } from "../../../../src/adapters/redis/scripts/told.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
@@ -50,17 +52,31 @@ function named(lua: string, prefix: string): string[] {
   return [...new Set([...found].map(([, name = ""]) => name))].toSorted();
 }
 
+/** Keys that are declared in a piece of Lua. */
+function keysIn(lua: string): string[] {
+  const found = lua.matchAll(/'(\w+) (?:hash|string|zset|counter)'/g);
+  return [...found].map(([, key = ""]) => key);
+}
+
 describe("the two halves of a script say the same", () => {
   it.each(SCRIPTS.map((script) => [script.name, script] as const))("%s", (name, script) => {
     const lua = readFileSync(new URL(`${name}.lua`, FOLDER), "utf8").replaceAll(/--.*$/gm, "");
     const [, declared = ""] = /called\(([^)]*)\)/.exec(lua) ?? [];
-    const keys = [...declared.matchAll(/'(\w+) (?:hash|string|zset|counter)'/g)].map(
-      ([, key = ""]) => key,
-    );
+    const keys = [...keysIn(declared), ...(declared.includes("GATE_KEYS") ? GATE_KEYS : [])];
     expect(keys).toEqual(script.keys);
     for (const key of named(lua, "key")) expect(script.keys).toContain(key);
     if (!(script.argument instanceof z.ZodObject)) throw new Error("one object is the argument");
     expect(named(lua, "arg")).toEqual(Object.keys(script.argument.shape).toSorted());
+  });
+
+  it("the keys of the gate, in the order in which the files of the brakes come", () => {
+    const declared = BRAKE_FILES.flatMap((file) => {
+      const lua = readFileSync(new URL(`brakes/${file}.lua`, FOLDER), "utf8");
+      return keysIn([...lua.matchAll(/^GATE_KEYS\[.*$/gm)].join("\n"));
+    });
+    expect(declared).toEqual(GATE_KEYS);
+    const files = readdirSync(new URL("brakes/", FOLDER)).map((file) => file.replace(".lua", ""));
+    expect(files.toSorted()).toEqual([...BRAKE_FILES, "table"].toSorted());
   });
 
   it("each Lua file has its other half", () => {

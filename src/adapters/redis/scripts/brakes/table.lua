@@ -1,0 +1,22 @@
+-- The brakes that the store can judge, in the order in which they are asked: each file beside this one adds its own.
+--   name  of src/contract/brakes.ts
+--   at    where it is asked: admission, and again for a waiter; stop, right before a server is stopped; intent, right
+--         before a POST
+--   ask   function (key, ask): nil for "go", else { verdict = 'wait' or 'no', untilMs?, and what a person wants to know }
+--   slots function (key, ask), optional: how many slots this brake leaves to the project; nil for as many as there are
+-- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
+-- (gate-argument.ts): { command, server, group?, override, rules }. No brake writes while it is asked.
+local BRAKES = {}
+
+-- Name and type of each key that brakes read: the last keys of every script that asks the gate.
+local GATE_KEYS = {}
+
+-- How many slots a project has now: the cap, or fewer while a brake leaves fewer. Answers the brake's name, too.
+local function effective_cap(key, ask, cap)
+  local least, by = cap, nil
+  for _, brake in ipairs(BRAKES) do
+    local slots = brake.slots and brake.slots(key, ask)
+    if slots and slots < least then least, by = slots, brake.name end
+  end
+  return least, by
+end

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { BrakeRules } from "../../../core/brake-rules.ts";
+import type { Order } from "../../../core/order.ts";
+import type { keysOf } from "../keys.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Keys that the gate reads, in the order of `GATE_KEYS` in brakes/*.lua: the last of each script that asks it. */
+export const GATE_KEYS = ["pauses", "paused"] as const;
+
+/** {@link GATE_KEYS} of one command. */
+export function gateKeys({ pauses, paused }: ReturnType<typeof keysOf>, _order: Order) {
+  return { pauses, paused } satisfies Record<(typeof GATE_KEYS)[number], string>;
+}
+
+/** What the gate is asked about a command (brakes/table.lua). */
+export const GateArgument = z.object({
+  ask: z.object({
+    command: z.string(),
+    server: z.string(),
+    group: z.string().optional(),
+    /** Names of brakes that do not apply to the command. */
+    override: z.array(z.string()).readonly(),
+    /** Those of the worker that asks. */
+    rules: BrakeRules,
+  }),
+});
+
+/** {@link GateArgument} of one command. */
+export function gateArgument(
+  { rules }: StoreContext,
+  { commandId, serverId, group, override = [] }: Order,
+): z.infer<typeof GateArgument> {
+  return {
+    ask: {
+      command: commandId,
+      server: serverId,
+      ...(group !== undefined && { group }),
+      override,
+      rules: rules.brakes,
+    },
+  };
+}
