@@ -2,10 +2,13 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup check test demo bench image clean
 
+# Where scripts/setup.sh puts the right Node.js when the machine has none.
+export PATH := $(CURDIR)/.cache/node-24/node_modules/.bin:$(PATH)
+
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what is missing: Node.js packages, RabbitMQ, Redis
+setup: ## install what is missing: Node.js and its packages, RabbitMQ, Redis
 	@scripts/setup.sh
 
 check: setup ## format, lint and types: what CI checks before the tests

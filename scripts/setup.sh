@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run: Node.js packages, RabbitMQ and Redis. May be repeated; says little when all is there.
+# Makes this checkout ready to run: Node.js, its packages, RabbitMQ and Redis. May be repeated; says little when all is
+# there. A Node.js that is too old, or missing, stays as it is: the right one goes to .cache, where the Makefile looks first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # A package's question must fail, not wait for somebody who is not there.
@@ -15,17 +16,42 @@ LOG=$(mktemp)
 trap 'rm -f "$LOG"' EXIT
 
 main() {
-  check_node
+  provide_node
   install_node_packages
+  link_node
   provide_services
   say "ready"
 }
 
-check_node() {
-  command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 ||
-    fail "Node.js 20.19 or newer with npm is needed and was not found: install it from https://nodejs.org"
-  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
-    fail "Node.js 20.19 or newer is needed, this is $(node --version): install a newer one from https://nodejs.org"
+# The line of the image: scripts/node has its version and its checksums.
+NODE_LINE=24
+provide_node() {
+  # One that was brought before is kept up to date; make has put it first on the PATH.
+  if [ ! -e ".cache/node-$NODE_LINE" ] && has_node && command -v npm >/dev/null 2>&1; then return; fi
+  if ! command -v npm >/dev/null 2>&1; then
+    can_apt || fail "Node.js 22.19 or newer with npm is needed and was not found: install it from https://nodejs.org"
+    say "installing npm with apt-get, to fetch Node.js $NODE_LINE with it (about a minute)"
+    install_debian_packages npm && hash -r && command -v npm >/dev/null 2>&1 ||
+      fail "apt-get could not install npm: install Node.js 22.19 or newer from https://nodejs.org"
+  fi
+  if [ ! -e ".cache/node-$NODE_LINE" ]; then
+    local found
+    found=$(node --version 2>/dev/null) || found="no Node.js"
+    say "$found here, 22.19 or newer is needed: fetching Node.js $NODE_LINE with npm, for this checkout alone"
+  fi
+  local bin
+  bin=$(scripts/provide-node.sh "$NODE_LINE" 2>"$LOG") || { cat "$LOG" >&2; fail "Node.js $NODE_LINE could not be fetched"; }
+  PATH=$bin:$PATH
+  has_node || fail "$bin/node is $(node --version): 22.19 or newer was expected"
+}
+
+has_node() {
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 19) ? 0 : 1)' 2>/dev/null
+}
+
+# npm and npx put this folder first on the PATH: `npx vitest` in this checkout runs on the right Node.js as well.
+link_node() {
+  if [ -e ".cache/node-$NODE_LINE" ]; then ln -sfn "../../.cache/node-$NODE_LINE/node_modules/.bin/node" node_modules/.bin/node; fi
 }
 
 install_node_packages() {
