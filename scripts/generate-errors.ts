@@ -23,8 +23,8 @@ statuses "may not be accurate" (ECS API notes §5.1).
   _unknown_: it may have been carried out, or may still be; it is never sent again before the opposite is proven.
   Everything that is not in this table is _unknown_: a code that is not in our table (with status 400 too: codes of jobs
   come with 400), a status without a readable body, 2xx without a job id. A non-empty \`job_id\` in a 2xx is always _accepted_.
-- **look** reads the server, **job** the job; _unavailable_ and _throttled_ say nothing about either. **stop** may be repeated: _refused_ with
-  "retryable" means to look again.
+- **look** reads the server, **job** the job; _unavailable_ and _throttled_ say nothing about either. **power** is a stop or a
+  start, which may be repeated: _refused_ with "retryable" means to look again.
 - **retryable** is what the \`failed\` event says: the same command may succeed later without anybody changing anything.
 
 \`APIG.\` is read as \`APIGW.\`. \`Ecs.1000\` and \`Ecs.1001\` with \`itemNotFound\` in their text count as \`itemNotFound\`.
@@ -32,10 +32,10 @@ statuses "may not be accurate" (ECS API notes §5.1).
 
 function classes(): string {
   const rows = ERROR_CLASSES.map((name) => {
-    const { submit, look, job, stop, retryable, nextStep } = CLASS_VERDICTS[name];
-    return [name, submit, look, job, stop, retryable ? "yes" : "no", nextStep];
+    const { submit, look, job, power, retryable, nextStep } = CLASS_VERDICTS[name];
+    return [name, submit, look, job, power, retryable ? "yes" : "no", nextStep];
   });
-  const head = ["class", "submit", "look", "job", "stop", "retryable", "what to do next"];
+  const head = ["class", "submit", "look", "job", "power", "retryable", "what to do next"];
   return `## Classes\n\n${table(head, rows)}`;
 }
 

@@ -127,6 +127,7 @@ export const OPERATIONS = [
   "look",
   "job",
   "stop",
+  "start",
   "reinstall",
   "token",
   "image",

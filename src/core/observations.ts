@@ -78,6 +78,9 @@ export type StopOutcome =
   /** May or may not have been done: stopping twice is harmless, look again. */
   | ({ readonly kind: "unreadable" } & Unavailable);
 
+/** May or may not have been done when `unreadable`: starting twice is harmless, look again. */
+export type StartOutcome = StopOutcome;
+
 /** What became of one POST, told apart by what may be done next (design §4.7). */
 export type Submission =
   | { readonly kind: "accepted"; readonly jobId: JobId }

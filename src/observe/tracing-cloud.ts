@@ -36,6 +36,7 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
     look: (...args) => asked("look", () => cloud.look(...args)),
     job: (...args) => asked("job", () => cloud.job(...args)),
     stop: (...args) => asked("stop", () => cloud.stop(...args)),
+    start: (...args) => asked("start", () => cloud.start(...args)),
     async sign(...args) {
       const signing = await asked("sign", () => cloud.sign(...args));
       return signing.kind === "signed" ? { ...signing, request: traced(signing.request) } : signing;
@@ -83,7 +84,7 @@ export function recordRequest(
   endpoints: CloudEndpoints,
 ): void {
   const { operation, outcome, httpStatus } = request;
-  const method = ["stop", "reinstall", "token"].includes(operation) ? "POST" : "GET";
+  const method = ["stop", "start", "reinstall", "token"].includes(operation) ? "POST" : "GET";
   const start: SpanStart = {
     name: `${method} ${operation}`,
     kind: SpanKind.CLIENT,
@@ -125,6 +126,7 @@ function endpointOf(
     case "look":
     case "job":
     case "stop":
+    case "start":
     case "reinstall":
     case "probe":
     case "clock":

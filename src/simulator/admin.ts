@@ -145,8 +145,8 @@ async function readJson(c: Context): Promise<unknown> {
 }
 
 function summary(server: SimulatedServer) {
-  const { id, projectId, status, vmState, taskState, systemDiskId, runningJobs } = server;
-  return { id, projectId, status, vmState, taskState, systemDiskId, runningJobs };
+  const { id, projectId, status, vmState, taskState, isOn, systemDiskId, runningJobs } = server;
+  return { id, projectId, status, vmState, taskState, isOn, systemDiskId, runningJobs };
 }
 
 function problemsOf(error: z.ZodError) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { catalogueEntry } from "./error-catalogue.ts";
-import { reinstallView } from "./options.ts";
+import { endsAs, reinstallView, startEnds } from "./options.ts";
 
 /** What a call asks for, as far as faults and counters tell calls apart. */
 export const operations = [
@@ -65,6 +65,10 @@ const runFaultSchema = z.strictObject({
   /** The reinstalled system disk keeps its id. */
   keepsDiskId: z.boolean().optional(),
   view: reinstallView.optional(),
+  /** Only for reinstalls: power state after a success, instead of the server's own. */
+  endsAs: endsAs.optional(),
+  /** Only for starts: how they end, instead of the server's own. `fail` says more. */
+  startEnds: startEnds.optional(),
 });
 export type RunFault = z.infer<typeof runFaultSchema>;
 

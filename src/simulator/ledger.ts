@@ -49,6 +49,8 @@ interface ReinstallFinished {
   readonly errorCode: string | null;
   /** The system disk right afterwards. */
   readonly diskId: string | null;
+  /** Whether the server ran right afterwards. */
+  readonly isOn: boolean;
 }
 
 interface PowerFinished {
@@ -57,6 +59,8 @@ interface PowerFinished {
   readonly serverId: string;
   readonly jobId: string;
   readonly succeeded: boolean;
+  /** Whether the server ran right afterwards: a start that succeeded may have left it off. */
+  readonly isOn: boolean;
 }
 
 interface OutsideChange {
@@ -64,6 +68,8 @@ interface OutsideChange {
   readonly at: number;
   readonly serverId: string;
   readonly action: string;
+  /** Whether the server ran right afterwards. */
+  readonly isOn: boolean;
 }
 
 export interface ServerCounters {
@@ -72,6 +78,14 @@ export interface ServerCounters {
   readonly reinstallsRequested: number;
   readonly stopsExecuted: number;
   readonly startsExecuted: number;
+  /** Starts and stops that came through the API and have ended well. */
+  readonly startsSucceeded: number;
+  readonly stopsSucceeded: number;
+  /** Starts and stops by somebody else. */
+  readonly outsideStarts: number;
+  readonly outsideStops: number;
+  /** Whether it runs, by the last entry that tells; null: none has told yet. */
+  readonly isOn: boolean | null;
   /** Most operations that ever ran on the server at one time. */
   readonly maxConcurrent: number;
 }
@@ -87,6 +101,11 @@ const NOTHING: ServerCounters = {
   reinstallsRequested: 0,
   stopsExecuted: 0,
   startsExecuted: 0,
+  startsSucceeded: 0,
+  stopsSucceeded: 0,
+  outsideStarts: 0,
+  outsideStops: 0,
+  isOn: null,
   maxConcurrent: 0,
 };
 
@@ -124,7 +143,7 @@ export function createLedger() {
 }
 
 function count(seen: ServerCounters, entry: LedgerEntry): ServerCounters {
-  if (!("executed" in entry)) return seen;
+  if (!("executed" in entry)) return { ...seen, ...changeBy(seen, entry), isOn: entry.isOn };
   const executed = COUNTER_OF[entry.kind];
   const requested = entry.kind === "reinstall-request" ? 1 : 0;
   return {
@@ -132,6 +151,25 @@ function count(seen: ServerCounters, entry: LedgerEntry): ServerCounters {
     reinstallsRequested: seen.reinstallsRequested + requested,
     [executed]: seen[executed] + (entry.executed ? 1 : 0),
   };
+}
+
+function changeBy(
+  seen: ServerCounters,
+  entry: ReinstallFinished | PowerFinished | OutsideChange,
+): Partial<ServerCounters> {
+  switch (entry.kind) {
+    case "reinstall-finished":
+      return {};
+    case "start-finished":
+      return { startsSucceeded: seen.startsSucceeded + (entry.succeeded ? 1 : 0) };
+    case "stop-finished":
+      return { stopsSucceeded: seen.stopsSucceeded + (entry.succeeded ? 1 : 0) };
+    case "outside-change":
+      return {
+        outsideStarts: seen.outsideStarts + (entry.action === "start" ? 1 : 0),
+        outsideStops: seen.outsideStops + (entry.action === "stop" ? 1 : 0),
+      };
+  }
 }
 
 const COUNTER_OF = {

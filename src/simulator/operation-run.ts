@@ -1,5 +1,6 @@
 import type { CloudState } from "./cloud-state.ts";
 import { endPart, type JobRecord, type PartEnd, startJob } from "./job-record.ts";
+import type { RunFault } from "./fault-schema.ts";
 import type { ServerRecord } from "./server-record.ts";
 
 /** One operation under way on one server: a time line of steps that ends well or badly. */
@@ -10,15 +11,19 @@ export interface OperationRun {
   end(end: PartEnd, leave: () => void): void;
 }
 
+type Failure = RunFault["fail"];
+
 interface OperationSpec {
   readonly job: JobRecord;
   readonly server: ServerRecord;
   readonly durationMs: number;
   /** It never comes to an end by itself. */
   readonly hangs?: boolean;
+  /** How it ends badly; undefined: it does not. */
+  readonly failure: Failure;
   /** The last step: leaves the server as a success leaves it. */
   readonly succeed: () => void;
-  /** Leaves the server as the failure `run.fail` leaves it. */
+  /** Leaves the server as the failure leaves it. */
   readonly fail: () => void;
   readonly ended: (end: PartEnd) => void;
 }
@@ -28,12 +33,12 @@ interface OperationSpec {
  * whatever it shows.
  */
 export function runOperation(state: CloudState, spec: OperationSpec): OperationRun {
-  const { job, server } = spec;
+  const { job, server, failure } = spec;
   const { run } = job;
   const { schedule, ledger } = state;
   const startMs = schedule.nowMs();
   const durationMs = run.durationMs ?? spec.durationMs;
-  const lastFraction = Math.min(run.hangsAtFraction ?? 2, run.fail?.atFraction ?? 2);
+  const lastFraction = Math.min(run.hangsAtFraction ?? 2, failure?.atFraction ?? 2);
   let over = false;
 
   server.running.add(job.id);
@@ -66,13 +71,12 @@ export function runOperation(state: CloudState, spec: OperationSpec): OperationR
     schedule.at(startMs + durationMs * run.successAtFraction, () => state.succeedEarly(job));
   }
   if (run.hangsAtFraction === undefined && spec.hangs !== true) {
-    const { fail } = run;
-    if (fail === undefined) {
+    if (failure === undefined) {
       schedule.at(startMs + durationMs, () => end(null, spec.succeed));
     } else {
-      const reason = fail.reason ?? "simulated failure";
-      schedule.at(startMs + durationMs * fail.atFraction, () =>
-        end({ code: fail.code, reason }, spec.fail),
+      const reason = failure.reason ?? "simulated failure";
+      schedule.at(startMs + durationMs * failure.atFraction, () =>
+        end({ code: failure.code, reason }, spec.fail),
       );
     }
   }
@@ -89,17 +93,16 @@ export function clearTask(server: ServerRecord): void {
 /** Leaves the server in the state that the fault names, or else in `usual`. */
 export function leaveFailed(
   state: CloudState,
-  { server, job }: Pick<OperationSpec, "server" | "job">,
+  { server, failure }: Pick<OperationSpec, "server" | "failure">,
   { before, usual }: { before: ServerRecord["vmState"]; usual: "shutoff" | "unchanged" },
 ): void {
-  const { fail } = job.run;
   clearTask(server);
-  switch (fail?.server ?? usual) {
+  switch (failure?.server ?? usual) {
     case "error":
       server.vmState = "error";
       server.fault = {
         code: 500,
-        message: fail?.reason ?? "Simulated failure",
+        message: failure?.reason ?? "Simulated failure",
         createdMs: state.cloudNowMs(),
       };
       return;

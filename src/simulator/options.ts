@@ -24,6 +24,20 @@ const MINUTE_MS = 60_000;
  */
 export const reinstallView = z.enum(["task", "plain", "unknown", "rebuild", "invisible"]);
 
+/** Power state after a reinstall. */
+export const endsAs = z.enum(["ACTIVE", "SHUTOFF"]);
+
+/**
+ * How a start ends; not documented.
+ *
+ * - `running`: `ACTIVE`
+ * - `job-fails`: the job says `FAIL` (`Ecs.0226`), the server stays `SHUTOFF`
+ * - `stays-off`: the job says `SUCCESS`, the server stays `SHUTOFF`
+ * - `error`: the job says `FAIL`, the server is in `ERROR`
+ */
+export const startEnds = z.enum(["running", "job-fails", "stays-off", "error"]);
+export type StartEnds = z.infer<typeof startEnds>;
+
 /** The temper of a server: each may be set for one server, and for all of them in the options. */
 export const behaviourFields = {
   /** From the accepted POST to the end of the job. The real thing takes 45 s to 2 min (§2.5). */
@@ -34,7 +48,13 @@ export const behaviourFields = {
   /** Part of the job's duration in which no system disk is attached, starting at 0.3 of it. */
   diskMissingFraction: z.number().min(0).max(0.6),
   /** Power state after a reinstall: not documented (§1.6). */
-  endsAs: z.enum(["ACTIVE", "SHUTOFF"]),
+  endsAs,
+  startEnds,
+  /**
+   * What a stop of a stopped server, or a start of a running one, is answered with: `Ecs.0100` (the inference of §4), or a
+   * job that succeeds at once and changes nothing.
+   */
+  repeatedPower: z.enum(["refused", "accepted"]),
   /** A `SOFT` stop never comes to an end; a `HARD` one does. */
   softStopHangs: z.boolean(),
   /** Whether a reinstall job names its server through a sub-job instead of directly (§2.2: not documented). */
@@ -99,6 +119,8 @@ export const optionsSchema = z.strictObject({
   reinstallView: behaviourFields.reinstallView.default("task"),
   diskMissingFraction: behaviourFields.diskMissingFraction.default(0.4),
   endsAs: behaviourFields.endsAs.default("ACTIVE"),
+  startEnds: behaviourFields.startEnds.default("running"),
+  repeatedPower: behaviourFields.repeatedPower.default("refused"),
   softStopHangs: behaviourFields.softStopHangs.default(false),
   subJobs: behaviourFields.subJobs.default(false),
 });

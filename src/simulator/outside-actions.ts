@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { CloudState } from "./cloud-state.ts";
 import { startReinstall } from "./reinstall-run.ts";
-import { replaceSystemDisk, type ServerRecord } from "./server-record.ts";
+import { isOn, replaceSystemDisk, type ServerRecord } from "./server-record.ts";
 
 /** What somebody else may do to a server behind the worker's back, at once and without any precondition. */
 export const outsideActionSchema = z.discriminatedUnion("action", [
@@ -29,14 +29,18 @@ export function applyOutsideAction(
   server: ServerRecord,
   wanted: OutsideAction,
 ): void {
-  const nowMs = state.schedule.nowMs();
   server.updatedMs = state.cloudNowMs();
+  change(state, server, wanted);
   state.ledger.append({
     kind: "outside-change",
-    at: nowMs,
+    at: state.schedule.nowMs(),
     serverId: server.id,
     action: wanted.action,
+    isOn: isOn(server),
   });
+}
+
+function change(state: CloudState, server: ServerRecord, wanted: OutsideAction): void {
   switch (wanted.action) {
     case "stop":
       server.vmState = "stopped";

@@ -3,7 +3,8 @@ import type { CloudState } from "./cloud-state.ts";
 import type { RunFault } from "./fault-schema.ts";
 import type { JobRecord } from "./job-record.ts";
 import { clearTask, leaveFailed, runOperation } from "./operation-run.ts";
-import type { ServerRecord } from "./server-record.ts";
+import type { StartEnds } from "./options.ts";
+import { isOn, type ServerRecord } from "./server-record.ts";
 
 export type PowerOrder =
   | { readonly kind: "stop"; readonly type: "SOFT" | "HARD" }
@@ -35,10 +36,14 @@ function runPower(
   job: JobRecord,
 ): void {
   const before = server.vmState;
-  const { stopDurationMs, startDurationMs } = server.behaviour;
+  // Accepted all the same (`repeatedPower`): over at once.
+  const isRepeated = isOn(server) === (order.kind === "start");
+  const startEnds = job.run.startEnds ?? server.behaviour.startEnds;
+  const failure =
+    isRepeated || order.kind === "stop" ? job.run.fail : failureOf(startEnds, job.run);
   const soft = order.kind === "stop" && order.type === "SOFT";
   if (!soft) server.giveUpSoftStop?.();
-  server.taskState = order.kind === "stop" ? "powering-off" : "powering-on";
+  if (!isRepeated) server.taskState = order.kind === "stop" ? "powering-off" : "powering-on";
   server.actionLog.push({
     action: order.kind,
     requestId: `req-${randomUUID()}`,
@@ -47,14 +52,16 @@ function runPower(
   const operation = runOperation(state, {
     job,
     server,
-    durationMs: order.kind === "stop" ? stopDurationMs : startDurationMs,
-    hangs: soft && server.behaviour.softStopHangs,
+    durationMs: isRepeated ? 0 : durationOf(server, order),
+    hangs: soft && server.behaviour.softStopHangs && !isRepeated,
+    failure,
     succeed() {
       clearTask(server);
+      if (isRepeated || (order.kind === "start" && startEnds === "stays-off")) return;
       server.vmState = order.kind === "stop" ? "stopped" : "active";
       if (order.kind === "start") server.launchedMs = state.cloudNowMs();
     },
-    fail: () => leaveFailed(state, { server, job }, { before, usual: "unchanged" }),
+    fail: () => leaveFailed(state, { server, failure }, { before, usual: "unchanged" }),
     ended(end) {
       server.giveUpSoftStop = null;
       state.ledger.append({
@@ -63,6 +70,7 @@ function runPower(
         serverId: server.id,
         jobId: job.id,
         succeeded: end === null,
+        isOn: isOn(server),
       });
     },
   });
@@ -72,4 +80,18 @@ function runPower(
         clearTask(server),
       );
   }
+}
+
+/** A start fails by its fault, or as `startEnds` says. */
+function failureOf(startEnds: StartEnds, { fail }: RunFault): RunFault["fail"] {
+  if (fail !== undefined || startEnds === "running" || startEnds === "stays-off") return fail;
+  const server = startEnds === "error" ? "error" : "unchanged";
+  return { code: "Ecs.0226", reason: "the server could not be started", server, ...AT_THE_END };
+}
+
+/** Of the disk nothing is said: no start touches it. */
+const AT_THE_END = { atFraction: 1, disk: "kept" } as const;
+
+function durationOf({ behaviour }: ServerRecord, { kind }: PowerOrder): number {
+  return kind === "stop" ? behaviour.stopDurationMs : behaviour.startDurationMs;
 }

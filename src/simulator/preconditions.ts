@@ -38,7 +38,11 @@ export function powerRefusal(
   if (!overtakes && isBusy(server)) return { code: "Ecs.0603" };
   // Stopping a stopped server: not documented, `Ecs.0100` is the inference of §4.
   const from = wanted.kind === "stop" ? "active" : "stopped";
-  return server.vmState === from ? undefined : { code: "Ecs.0100" };
+  if (server.vmState === from) return undefined;
+  const isRepeated = server.vmState !== "error";
+  return isRepeated && server.behaviour.repeatedPower === "accepted"
+    ? undefined
+    : { code: "Ecs.0100" };
 }
 
 function allowsReinstall({ vmState, reinstallFailed }: ServerRecord, stopsServer: boolean) {

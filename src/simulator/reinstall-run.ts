@@ -3,7 +3,7 @@ import type { CloudState } from "./cloud-state.ts";
 import type { RunFault } from "./fault-schema.ts";
 import type { JobRecord } from "./job-record.ts";
 import { clearTask, leaveFailed, runOperation } from "./operation-run.ts";
-import { replaceSystemDisk, type ServerRecord, systemDiskId } from "./server-record.ts";
+import { isOn, replaceSystemDisk, type ServerRecord, systemDiskId } from "./server-record.ts";
 
 export interface StartedReinstall {
   readonly job: JobRecord;
@@ -42,18 +42,20 @@ export function startReinstall(
     job,
     server,
     durationMs: behaviour.jobDurationMs,
+    failure: run.fail,
     succeed() {
       replaceSystemDisk(server, newDiskId);
       clearTask(server);
-      server.vmState = behaviour.endsAs === "ACTIVE" ? "active" : "stopped";
-      if (behaviour.endsAs === "ACTIVE") server.launchedMs = state.cloudNowMs();
+      const endsAs = run.endsAs ?? behaviour.endsAs;
+      server.vmState = endsAs === "ACTIVE" ? "active" : "stopped";
+      if (endsAs === "ACTIVE") server.launchedMs = state.cloudNowMs();
       server.fault = null;
       server.reinstallFailed = false;
     },
     fail() {
       const disk = run.fail?.disk ?? "kept";
       replaceSystemDisk(server, { kept: oldDiskId, replaced: newDiskId, lost: null }[disk]);
-      leaveFailed(state, { server, job }, { before, usual: "shutoff" });
+      leaveFailed(state, { server, failure: run.fail }, { before, usual: "shutoff" });
       server.reinstallFailed = true;
     },
     ended(end) {
@@ -65,6 +67,7 @@ export function startReinstall(
         succeeded: end === null,
         errorCode: end?.code ?? null,
         diskId: systemDiskId(server),
+        isOn: isOn(server),
       });
     },
   });

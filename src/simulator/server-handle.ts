@@ -2,6 +2,7 @@ import type { CloudState } from "./cloud-state.ts";
 import { applyOutsideAction, outsideActionSchema } from "./outside-actions.ts";
 import {
   behaviourOf,
+  isOn,
   type ServerRecord,
   serverPatchSchema,
   systemDiskId,
@@ -26,6 +27,9 @@ export function serverHandle(state: CloudState, record: ServerRecord): Simulated
     },
     get taskState() {
       return now().taskState;
+    },
+    get isOn() {
+      return isOn(now());
     },
     get systemDiskId() {
       return systemDiskId(now());

@@ -125,6 +125,11 @@ export function systemDiskId(server: ServerRecord): string | null {
   return server.volumes.find((volume) => volume.bootIndex === "0")?.id ?? null;
 }
 
+/** Whether it runs, whatever is being done to it. */
+export function isOn(server: ServerRecord): boolean {
+  return server.vmState === "active";
+}
+
 /** Attaches a system disk in place of the present one; null leaves the server without. */
 export function replaceSystemDisk(server: ServerRecord, diskId: string | null): void {
   const data = server.volumes.filter((volume) => volume.bootIndex !== "0");

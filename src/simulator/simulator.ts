@@ -18,6 +18,8 @@ export interface SimulatedServer {
   readonly status: string;
   readonly vmState: string;
   readonly taskState: string | null;
+  /** Whether it runs, whatever is being done to it. */
+  readonly isOn: boolean;
   /** Id of the volume with boot index 0; null when there is none. */
   readonly systemDiskId: string | null;
   /** Jobs that run on it right now, whatever it shows. */

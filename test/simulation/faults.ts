@@ -1,4 +1,4 @@
-import { CLOUD_FAULTS } from "../support/in-memory/cloud-port.ts";
+import { CLOUD_FAULTS, type CloudFault } from "../support/in-memory/cloud-port.ts";
 
 /** Faults of a worker process, rolled wherever it talks to somebody. */
 export const PROCESS_FAULTS = ["crash", "pause", "disconnect", "terminate", "block"] as const;
@@ -30,7 +30,7 @@ const CALL_FAULTS = [
 ] as const;
 
 export const FAULTS = [...PROCESS_FAULTS, ...WORLD_FAULTS, ...CALL_FAULTS] as const;
-export type Fault = (typeof FAULTS)[number];
+export type Fault = (typeof FAULTS)[number] | CloudFault;
 
 /** Chance per occasion; what is absent does not happen. */
 export type FaultRates = Readonly<Partial<Record<Fault, number>>>;

@@ -223,6 +223,7 @@ export class World {
       plans: scenario.servers,
       courseOf: () => this.#course(),
       stopMs: () => random.between(3_000, 30_000),
+      startMs: () => random.between(3_000, 30_000),
       onExecuted: (execution, overlapping) => this.monitor.executed(execution, overlapping),
       onTrace: (text) => this.trace(text),
     });

@@ -24,7 +24,7 @@ import { createLook } from "./servers.ts";
 import type { CloudSettings } from "./settings.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 import { clockStanding, credentialsStanding, endpointStanding, type Standing } from "./standing.ts";
-import { createStop } from "./stop.ts";
+import { createStart, createStop } from "./power.ts";
 import { createTokenSource } from "./token.ts";
 
 export interface CloudDeps {
@@ -125,6 +125,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     look: createLook(reading),
     job: createJob(reading),
     stop: createStop(posting),
+    start: createStart(posting),
     sign: createSign({ ...posting, reinstallApi: settings.reinstallApi }),
     ...(ims === null ? {} : { image: createImage({ ...reading, service: ims }) }),
     state: () => ({

@@ -11,13 +11,14 @@ type SubmitVerdict =
 
 type LookVerdict = "absent" | "refused" | "throttled" | "unavailable";
 type JobVerdict = "missing" | "throttled" | "unavailable";
-type StopVerdict = "refused" | "throttled" | "unavailable";
+type PowerVerdict = "refused" | "throttled" | "unavailable";
 
 export interface Verdicts {
   readonly submit: SubmitVerdict;
   readonly look: LookVerdict;
   readonly job: JobVerdict;
-  readonly stop: StopVerdict;
+  /** Of a stop or a start. */
+  readonly power: PowerVerdict;
   /** The same request may succeed later without anybody changing anything. */
   readonly retryable: boolean;
   /** For a person. */
@@ -53,16 +54,16 @@ const REFUSED = {
   submit: "refused",
   look: "refused",
   job: "unavailable",
-  stop: "refused",
+  power: "refused",
   retryable: false,
 } as const;
 
-/** A sure no of the moment. For a stop it means: look again, the server may be stopping already. */
+/** A sure no of the moment. For a stop or a start it means: look again, the server may be there already. */
 const NOT_NOW = {
   submit: "later: server-unstable",
   look: "unavailable",
   job: "unavailable",
-  stop: "refused",
+  power: "refused",
   retryable: true,
 } as const;
 
@@ -71,7 +72,7 @@ const NO_PROOF = {
   submit: "unknown",
   look: "unavailable",
   job: "unavailable",
-  stop: "unavailable",
+  power: "unavailable",
   retryable: true,
 } as const;
 
@@ -89,7 +90,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
   permission: {
     ...REFUSED,
     nextStep:
-      "Grant the worker's user the action in IAM (ecs:cloudServers:rebuild, :stop, :showServer), then send a new command.",
+      "Grant the worker's user the action in IAM (ecs:cloudServers:rebuild, :stop, :start, :showServer), then send a new command.",
   },
   account: {
     ...REFUSED,
@@ -147,7 +148,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
     submit: "later: throttled",
     look: "throttled",
     job: "throttled",
-    stop: "throttled",
+    power: "throttled",
     retryable: true,
     nextStep: "Wait; if it lasts, lower ECS_REQUESTS_PER_SECOND or ask for a higher limit.",
   },

@@ -4,6 +4,7 @@ import type {
   ImageLook,
   JobLook,
   Look,
+  StartOutcome,
   StopOutcome,
   Submission,
   Unavailable,
@@ -34,6 +35,11 @@ export interface CloudApi {
     type: "SOFT" | "HARD",
     signal: AbortSignal,
   ): Promise<StopOutcome>;
+  /**
+   * May be repeated: starting what runs changes nothing; it is refused with `wrong-state`, or accepted. `accepted` only
+   * means that it began: follow the job, then look.
+   */
+  start(project: ProjectId, server: ServerId, signal: AbortSignal): Promise<StartOutcome>;
   /** Signs the request now, once. Takes the request budget for it. Sends nothing of it. */
   sign(
     project: ProjectId,

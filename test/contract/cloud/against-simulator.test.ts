@@ -346,9 +346,13 @@ it("tells of each request what it was and what came of it, and nothing else", as
   await api.look(project, id, signal());
   cloud.faults.set({ operation: "reinstall", error: "Ecs.0605" });
   await submit(api, project, id);
+  await api.start(project, id, signal());
+  await api.stop(project, id, "SOFT", signal());
   expect(requests.map(({ seconds: _seconds, ...info }) => info)).toEqual([
     { operation: "look", outcome: "ok", httpStatus: 200, cloudCode: null },
     { operation: "reinstall", outcome: "refused", httpStatus: 400, cloudCode: "Ecs.0605" },
+    { operation: "start", outcome: "ok", httpStatus: 200, cloudCode: null },
+    { operation: "stop", outcome: "error", httpStatus: 501, cloudCode: "Ecs.0603" },
   ] satisfies Omit<RequestInfo, "seconds">[]);
 });
 

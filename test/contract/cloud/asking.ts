@@ -4,6 +4,7 @@ import type {
   JobLook,
   Look,
   ServerView,
+  StartOutcome,
   StopOutcome,
   Submission,
 } from "../../../src/core/observations.ts";
@@ -35,6 +36,10 @@ export function stop(
   server: ServerId = SERVER,
 ): Promise<StopOutcome> {
   return rig.api.stop(PROJECT, server, type, signal());
+}
+
+export function start(rig: CloudRig, server: ServerId = SERVER): Promise<StartOutcome> {
+  return rig.api.start(PROJECT, server, signal());
 }
 
 /** A request that must be signed. */

@@ -25,6 +25,8 @@ export interface CloudRig {
   outsider(act: "start" | "stop" | "lock" | "unlock" | "delete"): void;
   /** The ledger: reinstalls that were carried out on the server. */
   executed(): number;
+  /** What was begun through the API, and whether the server is on. */
+  power(): { readonly stops: number; readonly starts: number; readonly isOn: boolean };
   /** Resolves as soon as there is one. */
   firstExecuted(): Promise<void>;
 }
@@ -41,6 +43,7 @@ export const OTHER = ServerId.parse("4f4b3dfa-0000-4000-8000-000000000002");
 export const NOBODY = ServerId.parse("4f4b3dfa-0000-4000-8000-00000000000f");
 export const WINDOW_MS = 900_000;
 export const STOP_MS = 10_000;
+export const START_MS = 20_000;
 export const JOB_MS = 60_000;
 
 const USUAL: Course = {
@@ -54,8 +57,9 @@ const USUAL: Course = {
 const POST_TIMEOUT_MS = 300;
 
 function planOf(setting: Setting): ServerPlan {
-  const { status = "SHUTOFF", view = "shown", softStopWorks = true, endsAs = "ACTIVE" } = setting;
-  return { id: SERVER, status, view, softStopWorks, endsAs };
+  const { status = "SHUTOFF", view = "shown", softStopWorks = true } = setting;
+  const { endsAs = "ACTIVE", startEnds = "running" } = setting;
+  return { id: SERVER, status, view, softStopWorks, endsAs, startEnds };
 }
 
 /** The in-memory cloud, and the real port on the strict simulator: each test begins with a new cloud. */
@@ -85,6 +89,7 @@ function memoryRigs(): OpenRig {
       plans: [plan, { ...planOf({}), id: OTHER }],
       courseOf: () => course,
       stopMs: () => STOP_MS,
+      startMs: () => START_MS,
       onExecuted: () => onExecuted(),
     });
     const next = new Map<CloudFault, number>();
@@ -125,6 +130,7 @@ function memoryRigs(): OpenRig {
       },
       outsider: (act) => cloud.outsider(SERVER, act),
       executed: () => cloud.ledger.filter((one) => one.serverId === SERVER).length,
+      power: () => cloud.power(SERVER),
       firstExecuted: () => firstExecuted,
     };
   };
@@ -136,6 +142,7 @@ function inVirtualTime(api: CloudApi, time: VirtualTime): CloudApi {
     look: (...call) => passing(time, api.look(...call)),
     job: (...call) => passing(time, api.job(...call)),
     stop: (...call) => passing(time, api.stop(...call)),
+    start: (...call) => passing(time, api.start(...call)),
     async sign(...call): Promise<Signing> {
       const signing = await passing(time, api.sign(...call));
       if (signing.kind !== "signed") return signing;
@@ -173,6 +180,7 @@ function httpRigs(): OpenRig {
       clock: { nowMs: () => nowMs },
       signatureWindowMs: WINDOW_MS,
       stopDurationMs: STOP_MS,
+      startDurationMs: START_MS,
     });
   });
   afterAll(async () => {
@@ -201,6 +209,7 @@ function httpRigs(): OpenRig {
       reinstallView: plan.view === "shown" ? "rebuild" : "invisible",
       softStopHangs: !plan.softStopWorks,
       endsAs: plan.endsAs,
+      ...(plan.startEnds !== undefined && { startEnds: plan.startEnds }),
     });
     cloud.addServer({ id: OTHER, state: "SHUTOFF" });
     const { lax = false, keepsDisk = false } = setting;
@@ -242,6 +251,11 @@ function httpRigs(): OpenRig {
       },
       outsider: (action) => server.act({ action }),
       executed,
+      power() {
+        const counted = cloud.ledger().servers[SERVER];
+        const { stopsExecuted: stops = 0, startsExecuted: starts = 0 } = counted ?? {};
+        return { stops, starts, isOn: server.isOn };
+      },
       firstExecuted: async () =>
         void (await eventually(() => executed() > 0, { intervalMs: 5, what: "a reinstall" })),
     };
@@ -254,6 +268,8 @@ const ON_THE_WIRE: Readonly<Record<OfOneCall, FaultSpec>> = {
   "look-unreadable": { operation: "server", lostRequest: true },
   "job-unreadable": { operation: "job", lostRequest: true },
   "stop-lost": { operation: "stop", lostReply: true },
+  "start-lost": { operation: "start", lostReply: true },
+  "start-unsent": { operation: "start", lostRequest: true },
   "send-lost-reply": { operation: "reinstall", blackHole: true, executed: true },
   "send-lost-request": { operation: "reinstall", lostRequest: true },
   "send-refused": { operation: "reinstall", error: "Ecs.0001" },

@@ -17,7 +17,11 @@ export const CLOUD_FAULTS = [
   "send-refused",
   "send-throttled",
 ] as const;
-export type CloudFault = (typeof CLOUD_FAULTS)[number];
+
+/** Apart from those above, so that no seed of the simulation draws them: its histories stay what they were. */
+type LaterFault = "start-lost" | "start-unsent";
+
+export type CloudFault = (typeof CLOUD_FAULTS)[number] | LaterFault;
 
 /** Sends the answer back to the caller, `delayMs` later. */
 export type Reply<T> = (value: T, delayMs: number) => void;
@@ -115,20 +119,35 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     });
   }
 
+  /** A request that is carried out even if its answer is lost. */
+  async function turn(
+    label: "stop" | "start",
+    signal: AbortSignal,
+    effect: () => StopOutcome,
+  ): Promise<StopOutcome> {
+    if (signal.aborted) return UNREADABLE;
+    return exchange<StopOutcome>(label, signal, UNREADABLE, (reply) => {
+      const there = network.latencyMs();
+      const isLost = network.happens(`${label}-lost`);
+      time.after(there, () => {
+        const answer = effect();
+        const lost = { ...UNREADABLE, retryAfterMs: isLost ? askedMs() : null };
+        reply(isLost ? lost : answer, network.latencyMs());
+      });
+    });
+  }
+
   return {
     look: (_project, server, signal) => ask("look", signal, () => cloud.look(server)),
     job: (_project, server, job, signal) => ask("job", signal, () => cloud.job(server, job)),
     async stop(_project, server, type, signal) {
-      if (signal.aborted) return UNREADABLE;
-      return exchange<StopOutcome>("stop", signal, UNREADABLE, (reply) => {
-        const there = network.latencyMs();
-        const isLost = network.happens("stop-lost");
-        time.after(there, () => {
-          const answer = cloud.stop(server, type);
-          const lost = { ...UNREADABLE, retryAfterMs: isLost ? askedMs() : null };
-          reply(isLost ? lost : answer, network.latencyMs());
-        });
-      });
+      return turn("stop", signal, () => cloud.stop(server, type));
+    },
+    async start(_project, server, signal) {
+      const isUnsent = network.happens("start-unsent");
+      return isUnsent
+        ? { ...UNREADABLE, retryAfterMs: askedMs() }
+        : turn("start", signal, () => cloud.start(server));
     },
     async sign(_project, server, body) {
       if (network.happens("sign-unavailable")) {

@@ -3,6 +3,7 @@ import type {
   JobLook,
   Look,
   Refusal,
+  StartOutcome,
   StopOutcome,
   Submission,
 } from "../../../src/core/observations.ts";
@@ -33,7 +34,12 @@ export interface ServerPlan {
   readonly softStopWorks: boolean;
   /** Power state after a reinstall: not documented (ECS API notes §1.6). */
   readonly endsAs: "ACTIVE" | "SHUTOFF";
+  /** How a start ends; absent: it runs. */
+  readonly startEnds?: StartEnd;
 }
+
+/** `stays-off`: the job says SUCCESS; `job-fails` and `error`: it says FAIL, and leaves the server off or in `ERROR`. */
+type StartEnd = "running" | "job-fails" | "stays-off" | "error";
 
 interface Server extends Omit<ServerPlan, "status"> {
   vm: "active" | "stopped" | "error";
@@ -47,7 +53,7 @@ interface Server extends Omit<ServerPlan, "status"> {
 }
 
 interface Operation {
-  readonly what: "reinstall" | "soft stop" | "hard stop";
+  readonly what: "reinstall" | "soft stop" | "hard stop" | "start";
   readonly startMs: number;
   /** Null: it never ends. */
   readonly durationMs: number | null;
@@ -57,10 +63,17 @@ interface Operation {
   readonly newDisk: DiskId | null;
 }
 
-interface StopJob {
+interface PowerJob {
   readonly serverId: ServerId;
   readonly operation: Operation;
   overtaken: boolean;
+}
+
+/** What was done to a server's power through the API, counted when it began; and what it came to. */
+interface PowerLedger {
+  readonly stops: number;
+  readonly starts: number;
+  readonly isOn: boolean;
 }
 
 /** A reinstall that the cloud carried out: one line of the ledger. */
@@ -88,6 +101,7 @@ export interface CloudOptions {
   readonly plans: readonly ServerPlan[];
   readonly courseOf: () => Course;
   readonly stopMs: () => number;
+  readonly startMs: () => number;
   readonly onExecuted: (execution: Execution, overlapping: readonly Execution[]) => void;
   readonly onTrace?: (text: string) => void;
 }
@@ -114,6 +128,12 @@ const DETACHED_AT = 0.3;
 const ATTACHED_AT = 0.7;
 const VM = { ACTIVE: "active", SHUTOFF: "stopped", ERROR: "error" } as const;
 const STATUS = { active: "ACTIVE", stopped: "SHUTOFF", error: "ERROR" } as const;
+const TASKS = {
+  reinstall: "rebuilding",
+  "soft stop": "powering-off",
+  "hard stop": "powering-off",
+  start: "powering-on",
+} as const;
 
 /**
  * A cloud that keeps a ledger of what it really did. `test/contract/cloud` runs the same cases on it and on the real
@@ -131,7 +151,7 @@ export class MemoryCloud {
   readonly ledger: Execution[] = [];
   readonly #options: CloudOptions;
   readonly #servers: Map<ServerId, Server>;
-  readonly #stops = new Map<JobId, StopJob>();
+  readonly #powerJobs = new Map<JobId, PowerJob>();
   #serial = 0;
 
   get signatureWindowMs(): number {
@@ -161,8 +181,7 @@ export class MemoryCloud {
       kind: "seen",
       server: {
         status: shown?.what === "reinstall" ? "REBUILD" : STATUS[server.vm],
-        taskState:
-          shown === undefined ? null : shown.what === "reinstall" ? "rebuilding" : "powering-off",
+        taskState: shown === undefined ? null : TASKS[shown.what],
         vmState: server.vm,
         systemDiskId: this.#attached(server, shown),
         volumeType: this.#options.volumeType,
@@ -178,8 +197,8 @@ export class MemoryCloud {
   }
 
   job(id: ServerId, jobId: JobId): JobLook {
-    const stop = this.#stops.get(jobId);
-    if (stop !== undefined) return this.#stopJob(id, stop);
+    const power = this.#powerJobs.get(jobId);
+    if (power !== undefined) return this.#powerJob(id, power);
     const run = this.ledger.find((one) => one.jobId === jobId);
     const now = this.#options.time.nowMs;
     if (run === undefined) return { kind: "missing", cloudCode: "Common.0011" };
@@ -205,13 +224,6 @@ export class MemoryCloud {
   }
 
   stop(id: ServerId, type: "SOFT" | "HARD"): StopOutcome {
-    const { time, stopMs } = this.#options;
-    const no = (kind: keyof typeof REFUSALS) =>
-      ({
-        kind: "refused",
-        refusal: refusal(kind),
-        retryAfterMs: kind === "server-busy" ? BUSY_MS : null,
-      }) as const;
     const server = this.#existing(id);
     if (server === undefined) return no("not-found");
     if (server.locked) return no("server-locked");
@@ -221,12 +233,44 @@ export class MemoryCloud {
     if (server.vm !== "active") return no("wrong-state");
     if (overtakes) {
       server.running.delete(soft);
-      for (const job of this.#stops.values()) job.overtaken ||= job.operation === soft;
+      for (const job of this.#powerJobs.values()) job.overtaken ||= job.operation === soft;
     }
-    const durationMs = stopMs();
+    const durationMs = this.#options.stopMs();
+    const what = type === "SOFT" ? "soft stop" : "hard stop";
     const hangs = type === "SOFT" && !server.softStopWorks;
+    return this.#turn(server, { what, durationMs, hangs }, () => (server.vm = "stopped"));
+  }
+
+  start(id: ServerId): StartOutcome {
+    const server = this.#existing(id);
+    if (server === undefined) return no("not-found");
+    if (server.locked) return no("server-locked");
+    if (server.running.size > 0) return no("server-busy");
+    if (server.vm !== "stopped") return no("wrong-state");
+    const { startEnds = "running" } = server;
+    const durationMs = this.#options.startMs();
+    return this.#turn(server, { what: "start", durationMs, hangs: false }, () => {
+      if (startEnds === "running") server.vm = "active";
+      if (startEnds === "error") server.vm = "error";
+    });
+  }
+
+  /** Whether it was ever stopped or started through the API, and whether it is on now. */
+  power(id: ServerId): PowerLedger {
+    const jobs = [...this.#powerJobs.values()].filter(({ serverId }) => serverId === id);
+    const starts = jobs.filter(({ operation }) => operation.what === "start").length;
+    return { stops: jobs.length - starts, starts, isOn: this.#known(id).vm === "active" };
+  }
+
+  /** Begins to stop or start a server. */
+  #turn(
+    server: Server,
+    { what, durationMs, hangs }: Pick<Operation, "what"> & { durationMs: number; hangs: boolean },
+    end: () => void,
+  ): StopOutcome {
+    const { time, onTrace } = this.#options;
     const operation: Operation = {
-      what: type === "SOFT" ? "soft stop" : "hard stop",
+      what,
       startMs: time.nowMs,
       durationMs: hangs ? null : durationMs,
       detached: false,
@@ -234,10 +278,11 @@ export class MemoryCloud {
     };
     server.running.add(operation);
     time.after(durationMs, () => {
-      if (!hangs && server.running.delete(operation)) server.vm = "stopped";
+      if (!hangs && server.running.delete(operation)) end();
     });
-    const jobId = `stop-${(this.#serial += 1)}` as JobId;
-    this.#stops.set(jobId, { serverId: id, operation, overtaken: false });
+    const jobId = `${what === "start" ? "start" : "stop"}-${(this.#serial += 1)}` as JobId;
+    this.#powerJobs.set(jobId, { serverId: server.id, operation, overtaken: false });
+    onTrace?.(`cloud    begins a ${what} of ${server.id} as ${jobId}`);
     return { kind: "accepted", jobId };
   }
 
@@ -367,11 +412,13 @@ export class MemoryCloud {
     return this.#options.time.nowMs < attachedAtMs ? null : shown.newDisk;
   }
 
-  #stopJob(id: ServerId, { serverId, operation, overtaken }: StopJob): JobLook {
+  #powerJob(id: ServerId, { serverId, operation, overtaken }: PowerJob): JobLook {
     if (serverId !== id) return { kind: "foreign", serverId, by: "job" };
     if (overtaken) return { kind: "failed", cloudCode: "Ecs.0100", message: "overtaken" };
-    if (this.#known(serverId).running.has(operation)) {
-      return { kind: "running", jobStatus: "RUNNING", subJobs: null };
+    const { running, startEnds } = this.#known(serverId);
+    if (running.has(operation)) return { kind: "running", jobStatus: "RUNNING", subJobs: null };
+    if (operation.what === "start" && (startEnds === "job-fails" || startEnds === "error")) {
+      return { kind: "failed", cloudCode: "Ecs.0226", message: "the start failed" };
     }
     const endMs = operation.startMs + (operation.durationMs ?? 0);
     return { kind: "succeeded", endedAtMs: Math.floor(endMs) };
@@ -411,6 +458,11 @@ function objectionTo(
 
 /** As the code for "busy" asks (ECS API notes §5.2). */
 const BUSY_MS = 60_000;
+
+function no(kind: keyof typeof REFUSALS) {
+  const retryAfterMs = kind === "server-busy" ? BUSY_MS : null;
+  return { kind: "refused", refusal: refusal(kind), retryAfterMs } as const;
+}
 
 function later(
   kind: keyof typeof REFUSALS,

@@ -367,6 +367,11 @@ describe("the ports", () => {
           retryAfterMs: null,
         };
       },
+      start: async () => {
+        const answer = { httpStatus: 200, cloudCode: null, seconds: 0.1 } as const;
+        tracing.cloudRequest({ operation: "start", outcome: "ok", ...answer });
+        return { kind: "accepted", jobId: "s" };
+      },
       sign: async () => ({
         kind: "signed",
         request: { signedAtMs: 5, send: async () => ({ kind: "accepted", jobId: "j" }) },
@@ -377,6 +382,7 @@ describe("the ports", () => {
     expect("image" in traced).toBe(false);
     await inStep(async () => {
       expect(await traced.look(any, any, SIGNAL)).toMatchObject({ kind: "unreadable" });
+      expect(await traced.start(any, any, SIGNAL)).toEqual({ kind: "accepted", jobId: "s" });
       const signing = await traced.sign(any, any, any, SIGNAL);
       if (signing.kind !== "signed") throw new Error("not signed");
       expect(signing.request.signedAtMs).toBe(5);
@@ -403,6 +409,8 @@ describe("the ports", () => {
     });
     const [seconds, nanos] = request.duration;
     expect(seconds * 1_000 + nanos / 1e6).toBeGreaterThanOrEqual(490);
+    expect(span("cloud start").attributes).toMatchObject({ "ecs.job_id": "s" });
+    expect(span("POST start").attributes).toMatchObject({ "server.address": "ecs.example" });
     expect(span("cloud reinstall").attributes).toEqual({
       "ecs.cloud.answer": "accepted",
       "ecs.job_id": "j",

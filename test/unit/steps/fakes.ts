@@ -9,7 +9,13 @@ import type { StepFinish, StepSave } from "../../../src/steps/ports/step-record.
 import type { Clock } from "../../../src/steps/ports/clock.ts";
 import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
-import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
+import type {
+  JobLook,
+  Look,
+  StartOutcome,
+  StopOutcome,
+  Submission,
+} from "../../../src/core/observations.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { WorkerDeps } from "../../../src/worker.ts";
 import { INTAKE_RULES, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
@@ -83,6 +89,7 @@ interface Answers {
   look: () => Look;
   job: () => JobLook;
   stop: () => StopOutcome;
+  start: () => StartOutcome;
   signing: () => Signing;
   submission: () => Submission | Promise<Submission>;
   admit: () => Awaited<ReturnType<Store["admit"]>>;
@@ -163,6 +170,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     look: () => seen(),
     job: () => RUNNING,
     stop: () => ({ kind: "accepted", jobId: null }),
+    start: () => ({ kind: "accepted", jobId: null }),
     signing: () => signed(world),
     submission: () => ({ kind: "unknown", message: "not set by the test" }),
     admit: () => ({
@@ -250,6 +258,10 @@ function fakeCloud(world: World, calls: string[]): CloudApi {
     stop: async (_project, _server, type) => {
       calls.push(`stop ${type}`);
       return world.answers.stop();
+    },
+    start: async () => {
+      calls.push("start");
+      return world.answers.start();
     },
     sign: async (_project, _server, body) => {
       calls.push(`sign ${JSON.stringify(body)}`);

@@ -10,7 +10,7 @@ import {
 import { jobFrom } from "../../../../src/adapters/cloud/jobs.ts";
 import { submissionFrom } from "../../../../src/adapters/cloud/reinstall.ts";
 import { lookFrom } from "../../../../src/adapters/cloud/servers.ts";
-import { stopFrom } from "../../../../src/adapters/cloud/stop.ts";
+import { powerFrom } from "../../../../src/adapters/cloud/power.ts";
 import type { JobId } from "../../../../src/contract/ids.ts";
 import { ServerId } from "../../../../src/contract/ids.ts";
 import { answer, ecsError } from "./answers.ts";
@@ -184,16 +184,16 @@ describe("other calls", () => {
 
   it("take a stop that meets the wrong state for a reason to look again", () => {
     for (const code of ["Ecs.0100", "Ecs.0603"]) {
-      expect(stopFrom(ecsError(400, code))).toMatchObject({
+      expect(powerFrom(ecsError(400, code))).toMatchObject({
         kind: "refused",
         refusal: { retryable: true },
       });
     }
-    expect(stopFrom(ecsError(403, "Pdp.0001"))).toMatchObject({ refusal: { retryable: false } });
-    expect(stopFrom(answer({ job_id: "j" }))).toEqual({ kind: "accepted", jobId: "j" });
-    expect(stopFrom(answer("", { status: 204 }))).toEqual({ kind: "accepted", jobId: null });
-    expect(stopFrom(answer("<html>", { status: 200 })).kind).toBe("unreadable");
-    expect(stopFrom(ecsError(202, "Common.0024"))).toMatchObject({ waitsFor: "throttled" });
+    expect(powerFrom(ecsError(403, "Pdp.0001"))).toMatchObject({ refusal: { retryable: false } });
+    expect(powerFrom(answer({ job_id: "j" }))).toEqual({ kind: "accepted", jobId: "j" });
+    expect(powerFrom(answer("", { status: 204 }))).toEqual({ kind: "accepted", jobId: null });
+    expect(powerFrom(answer("<html>", { status: 200 })).kind).toBe("unreadable");
+    expect(powerFrom(ecsError(202, "Common.0024"))).toMatchObject({ waitsFor: "throttled" });
   });
 });
 
