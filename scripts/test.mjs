@@ -1,62 +1,83 @@
 // Runs vitest and ends with one line that a person and a script can read: "N passed, N failed" (", N skipped").
-// Fails also when no test ran, which vitest by itself may call a success.
+// Fails also when no test ran, which vitest by itself may call a success. Test files on real servers that failed are run
+// once more, alone; what passed only then is listed before the last line.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseCLI } from "vitest/node";
+import { filesToRunAgain, verdict } from "./test-verdict.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "ecs-test-report-"));
-const reportFile = join(folder, "report.json");
+let child;
+let stopped = false;
+// Ctrl-C reaches vitest too, which then stops what it started: wait for that.
+process.on("SIGINT", () => (stopped = true));
+process.on("SIGTERM", () => {
+  stopped = true;
+  child?.kill("SIGTERM");
+});
 
-const exitCode = await vitest([
-  "run",
-  "--reporter=default",
-  "--reporter=json",
-  `--outputFile.json=${reportFile}`,
-  ...process.argv.slice(2),
-]);
-const found = report();
-const { passed, failed, skipped } = tally(found, exitCode);
+const args = process.argv.slice(2);
+const first = await vitest(args);
+const { paths, tooMany } =
+  first.report === undefined || stopped ? { paths: [], tooMany: 0 } : filesToRunAgain(first.report);
+if (tooMany > 0) console.log(`${tooMany} files failed: not by chance, so none is run again.`);
+const again = paths.length > 0 ? await vitest(onlyFiles(paths)) : undefined;
 rmSync(folder, { recursive: true, force: true });
 
-if (!found?.numTotalTests) console.log("No test ran.");
+const { passed, skipped, onlyAgain, ...counted } = verdict(
+  first.report ?? { files: [], strayErrors: 0 },
+  again?.report,
+);
+// Vitest may fail for what no report names: a threshold, or its own end.
+const { exitCode } = again ?? first;
+const failed = counted.failed === 0 && exitCode !== 0 ? 1 : counted.failed;
+
+if (passed + failed + skipped === 0) console.log("No test ran.");
+if (onlyAgain.length > 0) {
+  console.log(`\npassed only when run again: ${onlyAgain.length}`);
+  for (const name of onlyAgain) console.log(`  ${name}`);
+  console.log("");
+}
 const counts = [`${passed} passed`, `${failed} failed`];
 if (skipped > 0) counts.push(`${skipped} skipped`);
 console.log(counts.join(", "));
-process.exitCode = failed > 0 || passed === 0 ? 1 : exitCode;
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
-/** Answers its exit code. Ctrl-C reaches vitest too, which then stops what it started: wait for that. */
-function vitest(args) {
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => undefined);
-  const child = spawn(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], {
-    cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
-  return new Promise((resolve, reject) => {
+/** Answers vitest's exit code, and what it reported if it came to its end. */
+async function vitest(given) {
+  const reportFile = join(folder, "report.json");
+  rmSync(reportFile, { force: true });
+  const reporters = ["--reporter=default", `--reporter=${join(root, "scripts/test-report.mjs")}`];
+  child = spawn(
+    process.execPath,
+    [join(root, "node_modules/vitest/vitest.mjs"), "run", ...reporters, ...given],
+    {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, TEST_REPORT: reportFile },
+    },
+  );
+  const exitCode = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => resolve(code ?? 1));
   });
+  return { exitCode, report: readReport(reportFile) };
 }
 
-function report() {
+/** The arguments of the first run, with these files in place of those that it named. */
+function onlyFiles(files) {
+  const { filter } = parseCLI(["vitest", "run", ...args]);
+  return [...args.filter((arg) => !filter.includes(arg)), ...files];
+}
+
+function readReport(file) {
   try {
-    return JSON.parse(readFileSync(reportFile, "utf8"));
+    return JSON.parse(readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }
-}
-
-/** A file that could not be loaded, and an error outside of any test, each count as a failure. */
-function tally(found, code) {
-  const passed = found?.numPassedTests ?? 0;
-  const skipped = (found?.numPendingTests ?? 0) + (found?.numTodoTests ?? 0);
-  const broken = (found?.testResults ?? []).filter(
-    (file) =>
-      file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
-  );
-  const known = (found?.numFailedTests ?? 0) + broken.length;
-  return { passed, skipped, failed: known === 0 && code !== 0 ? 1 : known };
 }
