@@ -4,9 +4,10 @@ import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed, rejected } from "./events.ts";
 import type { LockOwner } from "./lock-owner.ts";
+import type { Moment } from "./moment.ts";
 import type { Look, ServerView, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
-import { fenceOf, type Rules } from "./rules.ts";
+import { fenceOf } from "./rules.ts";
 import { describe, fitnessOf, userDataObjection } from "./server-fitness.ts";
 import type { Before, In, Tries } from "./state.ts";
 
@@ -25,10 +26,9 @@ export interface Candidate {
 export function afterBusy(
   candidate: Candidate,
   busy: { readonly holder: LockOwner; readonly sameWish: boolean },
-  nowMs: number,
-  rules: Rules,
-  random: number,
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules, random } = moment;
   const { order, doubt = false } = candidate;
   if (nowMs >= order.expiresAtMs) return tooLate(candidate);
   if (order.onBusy === "reject" && !doubt) {
@@ -50,25 +50,20 @@ export function afterBusy(
       [{ event: "joined", data: { leader: busy.holder } }],
     );
   }
-  return waitFor(candidate, "server-busy", nowMs, rules, random, { holder: busy.holder });
+  return waitFor(candidate, "server-busy", moment, { holder: busy.holder });
 }
 
 /** The lock is ours: what does a look at the server allow? */
-export function afterAdmissionLook(
-  candidate: Candidate,
-  look: Look,
-  nowMs: number,
-  rules: Rules,
-  random: number,
-): Decision {
-  const { order, body, tries } = candidate;
+export function afterAdmissionLook(candidate: Candidate, look: Look, moment: Moment): Decision {
+  const { nowMs, rules } = moment;
+  const { order, body } = candidate;
   if (nowMs >= order.expiresAtMs) return expired(order);
   switch (look.kind) {
     case "absent":
     case "refused":
       return final(failed(look.refusal));
     case "unreadable":
-      return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
+      return waitFor(candidate, look.waitsFor, moment, {
         detail: look.message,
         ...askedFor(look),
       });
@@ -81,14 +76,14 @@ export function afterAdmissionLook(
         case "unfit":
           return final(fitness.draft);
         case "unstable":
-          return waitFor(candidate, "server-unstable", nowMs, rules, random, {
+          return waitFor(candidate, "server-unstable", moment, {
             detail: fitness.detail,
             before: beforeOf(server, nowMs),
           });
         case "ready":
-          return warned(towardsSubmit(body, tries, server, nowMs), server, body);
+          return warned(towardsSubmit(candidate, server, moment), server, body);
         case "running":
-          return warned(towardsStopped(body, tries, server, nowMs, rules), server, body);
+          return warned(towardsStopped(candidate, server, moment), server, body);
       }
     }
   }
@@ -108,9 +103,7 @@ function warned(decision: Decision, server: ServerView, body: OsReinstall): Deci
 export function waitFor(
   candidate: Candidate,
   waitsFor: In<"waiting">["waitsFor"],
-  nowMs: number,
-  rules: Rules,
-  random: number,
+  { nowMs, rules, random }: Moment,
   more: {
     readonly holder?: LockOwner;
     readonly detail?: string;
@@ -189,9 +182,9 @@ function holderMember(holder: LockOwner | undefined): Pick<In<"waiting">, "holde
  */
 export function inDoubt(
   candidate: Omit<Candidate, "body"> & { readonly body?: OsReinstall | undefined },
-  nowMs: number,
-  rules: Rules,
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules } = moment;
   const { order, body, tries, waiting } = candidate;
   const seenByEmitter =
     order.expectedSystemDisk === undefined
@@ -204,7 +197,7 @@ export function inDoubt(
       ...(body === undefined ? {} : { body }),
       tries,
       ...(before === undefined ? {} : { before }),
-      fenceAtMs: fenceOf(undefined, nowMs, rules),
+      fenceAtMs: fenceOf(undefined, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why: "store-forgot",
@@ -213,12 +206,14 @@ export function inDoubt(
   );
 }
 
+/** What goes along towards the POST. */
+type Traveller = Pick<Candidate, "body" | "tries">;
+
 /** On to the dangerous line, at once. */
 export function towardsSubmit(
-  body: OsReinstall,
-  tries: Tries,
+  { body, tries }: Traveller,
   server: ServerView,
-  nowMs: number,
+  { nowMs }: Moment,
 ): Decision {
   const before = beforeOf(server, nowMs);
   if (before === undefined) throw new Error("a server without a system disk cannot be submitted");
@@ -226,16 +221,10 @@ export function towardsSubmit(
 }
 
 /** It runs: we stop it first, or leave the stopping to the cloud (`STOP_BY`). */
-export function towardsStopped(
-  body: OsReinstall,
-  tries: Tries,
-  server: ServerView,
-  nowMs: number,
-  rules: Rules,
-): Decision {
-  return rules.stopBy === "cloud"
-    ? towardsSubmit(body, tries, server, nowMs)
-    : towardsPrepare(body, tries, server, nowMs);
+export function towardsStopped(traveller: Traveller, server: ServerView, moment: Moment): Decision {
+  return moment.rules.stopBy === "cloud"
+    ? towardsSubmit(traveller, server, moment)
+    : towardsPrepare(traveller, server, moment);
 }
 
 /**
@@ -244,10 +233,9 @@ export function towardsStopped(
  * @internal
  */
 export function towardsPrepare(
-  body: OsReinstall,
-  tries: Tries,
+  { body, tries }: Traveller,
   server: ServerView,
-  nowMs: number,
+  { nowMs }: Moment,
 ): Decision {
   const before = beforeOf(server, nowMs);
   if (before === undefined) throw new Error("a server without a system disk cannot be prepared");

@@ -1,9 +1,9 @@
 import type { SettledAs } from "../contract/event.ts";
 import { afterReconcileLook, type Trust } from "./decide-reconcile.ts";
 import { type Decision, next } from "./decision.ts";
+import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
 import type { Order } from "./order.ts";
-import type { Rules } from "./rules.ts";
 import { isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 
@@ -13,7 +13,6 @@ export interface InquiryLook {
   readonly job: JobLook | null;
   readonly look: Look;
   readonly trust: Trust;
-  readonly nowMs: number;
 }
 
 /** What became of a request that was in doubt. */
@@ -36,10 +35,10 @@ export function afterInquiryLook(
   order: Order,
   current: In<"inquiry">,
   seen: InquiryLook,
-  rules: Rules,
+  moment: Moment,
 ): InquiryTurn {
-  const { nowMs } = seen;
-  const settlement = byJob(current, seen) ?? byServer(order, current, seen, rules);
+  const { nowMs, rules } = moment;
+  const settlement = byJob(current, seen) ?? byServer(order, current, seen, moment);
   if (settlement !== null) return { kind: "settled", settlement };
   if (nowMs >= current.untilMs) return { kind: "given-up" };
   const delayMs = inquiryDelay(nowMs - current.sinceMs, rules.ladderMs);
@@ -79,14 +78,14 @@ function byJob({ before, sinceMs }: In<"inquiry">, { job, look }: InquiryLook): 
 function byServer(
   order: Order,
   { before, fenceAtMs, accepted, why, sinceMs }: In<"inquiry">,
-  { look, trust, nowMs }: InquiryLook,
-  rules: Rules,
+  { look, trust }: InquiryLook,
+  moment: Moment,
 ): Settlement | null {
   const decision = afterReconcileLook(
     order,
     {
       phase: "reconcile",
-      tries: { attempt: 1, spent: rules.maxSubmissions },
+      tries: { attempt: 1, spent: moment.rules.maxSubmissions },
       ...(before === undefined ? {} : { before }),
       fenceAtMs,
       ...(accepted === undefined ? {} : { accepted }),
@@ -95,12 +94,8 @@ function byServer(
       // An inquiry has an end of its own: undecided is "look again".
       deadlineMs: Number.POSITIVE_INFINITY,
     },
-    look,
-    trust,
-    "held",
-    nowMs,
-    rules,
-    0,
+    { look, trust, lock: "held" },
+    moment,
   );
   if (decision.kind === "next") {
     const worked = decision.state.phase === "settle";

@@ -4,8 +4,8 @@ import { delayForAge } from "./backoff.ts";
 import { cancelled, tooLate } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
+import type { Moment } from "./moment.ts";
 import type { Order } from "./order.ts";
-import type { Rules } from "./rules.ts";
 import type { In } from "./state.ts";
 
 /** What is known of the command that was joined. */
@@ -30,8 +30,6 @@ export interface LeaderLook {
   readonly cancelRequested: boolean;
   /** This command may have gone on by itself in a memory that the store has lost. */
   readonly doubt: boolean;
-  readonly nowMs: number;
-  readonly random: number;
 }
 
 /**
@@ -42,9 +40,9 @@ export function afterLeaderLook(
   order: Order,
   current: In<"joined">,
   look: LeaderLook,
-  rules: Rules,
+  { nowMs, random, rules }: Moment,
 ): Decision {
-  const { leader, nowMs, random } = look;
+  const { leader } = look;
   const doubt = look.doubt || current.doubt === true;
   if (look.cancelRequested && !doubt) return cancelled();
   const stay = { ...current, ...(doubt ? { doubt } : {}) };

@@ -2,9 +2,9 @@ import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { cancelled, diskMismatch, expired, towardsSubmit } from "./decide-admission.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
+import type { Moment } from "./moment.ts";
 import type { Look, StopOutcome } from "./observations.ts";
 import type { Order } from "./order.ts";
-import type { Rules } from "./rules.ts";
 import { describe, isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 
@@ -15,12 +15,10 @@ export type Preparation = Decision | { readonly kind: "stop"; readonly type: "SO
 export function afterPrepareLook(
   order: Order,
   current: In<"prepare">,
-  look: Look,
-  nowMs: number,
-  rules: Rules,
-  random: number,
-  cancelRequested: boolean,
+  { look, cancelRequested }: { readonly look: Look; readonly cancelRequested: boolean },
+  moment: Moment,
 ): Preparation {
+  const { nowMs, rules, random } = moment;
   if (cancelRequested) return cancelled();
   if (nowMs >= order.expiresAtMs) return expired(order);
   const againMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
@@ -42,7 +40,7 @@ export function afterPrepareLook(
     server.systemDiskId !== null &&
     ["SHUTOFF", "ERROR"].includes(server.status)
   ) {
-    return towardsSubmit(current.body, current.tries, server, nowMs);
+    return towardsSubmit(current, server, moment);
   }
   if (nowMs - current.sinceMs >= rules.stopDeadlineMs) {
     return final(
@@ -68,8 +66,7 @@ export function afterStop(
   current: In<"prepare">,
   type: "SOFT" | "HARD",
   outcome: StopOutcome,
-  nowMs: number,
-  rules: Rules,
+  { nowMs, rules }: Moment,
 ): Decision {
   const delayMs = rules.ladderMs[0] ?? 0;
   switch (outcome.kind) {

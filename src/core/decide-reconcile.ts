@@ -2,6 +2,7 @@ import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { towardsStopped, towardsSubmit } from "./decide-admission.ts";
 import { clearingIntent, type Decision, final, next, type InquirySeed } from "./decision.ts";
 import { failed } from "./events.ts";
+import type { Moment } from "./moment.ts";
 import type { Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { quietMs, type Rules } from "./rules.ts";
@@ -11,17 +12,23 @@ import { succeed } from "./success.ts";
 
 export type Trust = "trusted" | "untested" | "contradicted";
 
+/** What is known when the server has been looked at. */
+export interface ReconcileLook {
+  readonly look: Look;
+  /** Does a disk that was not replaced prove anything? */
+  readonly trust: Trust;
+  /** The server's lock: ours still, another's, or nobody's. */
+  readonly lock: "held" | "lost" | "none";
+}
+
 /** Proof, not hope (design §5): what a look at the server proves about a request that nobody answered. */
 export function afterReconcileLook(
   order: Order,
   current: In<"reconcile">,
-  look: Look,
-  trust: Trust,
-  lock: "held" | "lost" | "none",
-  nowMs: number,
-  rules: Rules,
-  random: number,
+  { look, trust, lock }: ReconcileLook,
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules, random } = moment;
   const plannedMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
   const delayMs =
     look.kind === "unreadable" ? delayAfterNothing(plannedMs, look, rules.ladderMs) : plannedMs;
@@ -68,29 +75,28 @@ export function afterReconcileLook(
         volumeType: current.before.volumeType,
         disk: "unseen",
       },
-      nowMs,
-      rules,
+      moment,
     );
   }
   if (current.accepted || !dead || trust !== "trusted" || !quiet(current, fenceClockMs, rules)) {
     return undecided(`${describe(server)} with the same system disk`);
   }
-  return notCarriedOut(order, current, server, lock, nowMs, rules);
+  const mayTryAgain = lock === "held" && nowMs < order.expiresAtMs;
+  return notCarriedOut(current, server, mayTryAgain, moment);
 }
 
 /** Proven: the request was not carried out and never can be. Again, within the budget; else say so. */
 function notCarriedOut(
-  order: Order,
   current: In<"reconcile">,
   server: ServerView,
-  lock: "held" | "lost" | "none",
-  nowMs: number,
-  rules: Rules,
+  mayTryAgain: boolean,
+  moment: Moment,
 ): Decision {
+  const { rules } = moment;
   const { body } = current;
   const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
   const spentUp = tries.spent >= rules.maxSubmissions;
-  if (body === undefined || spentUp || lock !== "held" || nowMs >= order.expiresAtMs) {
+  if (body === undefined || spentUp || !mayTryAgain) {
     return final(
       failed({
         class: "not-executed",
@@ -108,9 +114,9 @@ function notCarriedOut(
     case "unstable":
       return next(current, rules.ladderMs[0] ?? 0);
     case "ready":
-      return clearingIntent(towardsSubmit(body, tries, server, nowMs));
+      return clearingIntent(towardsSubmit({ body, tries }, server, moment));
     case "running":
-      return clearingIntent(towardsStopped(body, tries, server, nowMs, rules));
+      return clearingIntent(towardsStopped({ body, tries }, server, moment));
   }
 }
 

@@ -2,6 +2,7 @@ import { delayAfterNothing, pollDelay } from "./backoff.ts";
 import { unresolved } from "./decide-reconcile.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
+import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
 import type { Rules } from "./rules.ts";
 import { describe, isIdle } from "./server-fitness.ts";
@@ -18,18 +19,18 @@ const FOREIGN_NEEDED = 5;
 
 const NOTHING_ODD = { successes: 0, missing: 0, foreign: 0 };
 
+/** What one poll saw. */
+export interface Poll {
+  readonly job: JobLook;
+  /** The server, read only when the job says SUCCESS; null otherwise. */
+  readonly look: Look | null;
+}
+
 /**
- * What one poll of the job means. `look` is the server, read only when the job says SUCCESS; null otherwise.
- * A job that cannot be read may still finish: only the deadline ends that wait.
+ * What one poll of the job means. A job that cannot be read may still finish: only the deadline ends that wait.
  */
-export function afterPoll(
-  current: In<"watch">,
-  job: JobLook,
-  look: Look | null,
-  nowMs: number,
-  rules: Rules,
-  random: number,
-): Decision {
+export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Moment): Decision {
+  const { nowMs, rules, random } = moment;
   const ageMs = nowMs - current.acceptedAtMs;
   const told = announcement(current);
   const unread = [job, look].find((one) => one?.kind === "unreadable");
@@ -72,28 +73,27 @@ export function afterPoll(
       const missing = current.missing + 1;
       return missing < MISSES_NEEDED || ageMs < youngMs(rules)
         ? untilDeadline(`the cloud does not know the job (${job.cloudCode})`, { missing })
-        : toEvidence(current, nowMs, rules, "job-vanished");
+        : toEvidence(current, "job-vanished", moment);
     }
     case "foreign": {
       const foreign = (current.foreign ?? 0) + 1;
       const insisted = foreign >= FOREIGN_NEEDED && ageMs >= youngMs(rules);
       return job.by === "job" || insisted
-        ? toEvidence(current, nowMs, rules, "job-foreign")
+        ? toEvidence(current, "job-foreign", moment)
         : untilDeadline("the job's parts name other servers only", { foreign, missing: 0 });
     }
     case "succeeded":
-      return afterSuccess(current, look, job.endedAtMs, nowMs, rules, untilDeadline);
+      return afterSuccess(current, { job, look }, moment, untilDeadline);
   }
 }
 
 function afterSuccess(
   current: In<"watch">,
-  look: Look | null,
-  endedAtMs: number | null,
-  nowMs: number,
-  rules: Rules,
+  { job: { endedAtMs }, look }: Poll & { readonly job: { readonly endedAtMs: number | null } },
+  moment: Moment,
   untilDeadline: (seen: string, changed: Partial<In<"watch">>) => Decision,
 ): Decision {
+  const { nowMs } = moment;
   const successes = current.successes + 1;
   const insisted = successes >= SUCCESSES_NEEDED;
   const endMs = endedAtMs === null ? nowMs : Math.max(current.acceptedAtMs, endedAtMs);
@@ -107,8 +107,7 @@ function afterSuccess(
         volumeType: current.before.volumeType,
         disk,
       },
-      nowMs,
-      rules,
+      moment,
     );
   if (look?.kind !== "seen") {
     // The job's word is authoritative, if early: with nothing to check it against it must hold to the deadline.
@@ -140,9 +139,8 @@ function youngMs(rules: Rules): number {
 /** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */
 function toEvidence(
   current: In<"watch">,
-  nowMs: number,
-  rules: Rules,
   why: "job-vanished" | "job-foreign",
+  { nowMs, rules }: Moment,
 ): Decision {
   return next(
     {

@@ -28,13 +28,20 @@ export interface FinalDraft extends EventDraft<FinalEventName> {
   readonly deadReason?: string;
 }
 
+/** Number and time of an event. */
+export interface EventMark {
+  /** Of the command's events: it only grows. */
+  readonly sequence: number;
+  /** Epoch ms. */
+  readonly atMs: number;
+}
+
 /** One event in its public form (contract §3). The id is made of command id and sequence: telling it twice is harmless. */
 export function toProgressEvent(
   region: string,
   subject: Subject,
-  sequence: number,
+  { sequence, atMs }: EventMark,
   draft: EventDraft,
-  atMs: number,
 ): ProgressEvent {
   const { trace } = subject;
   return {
@@ -70,7 +77,8 @@ export function toMisuseAnswer(
   subject: Subject,
   answer: { readonly draft: EventDraft; readonly contentHash: string; readonly atMs: number },
 ): ProgressEvent {
-  const plain = toProgressEvent(region, subject, 1, answer.draft, answer.atMs);
+  const { draft, atMs } = answer;
+  const plain = toProgressEvent(region, subject, { sequence: 1, atMs }, draft);
   const hash = sha256(JSON.stringify([answer.contentHash, plain]));
   return underAlias(plain, aliasOf(subject.commandId, hash));
 }

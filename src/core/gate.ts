@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Brake } from "../contract/brakes.ts";
 import { type Candidate, waitFor } from "./decide-admission.ts";
 import type { Decision } from "./decision.ts";
-import type { Rules } from "./rules.ts";
+import type { Moment } from "./moment.ts";
 import type { Before } from "./state.ts";
 
 /**
@@ -35,12 +35,10 @@ export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
 export function heldBy(
   candidate: Candidate,
   hold: Hold,
-  nowMs: number,
-  rules: Rules,
-  random: number,
+  moment: Moment,
   before?: Before,
 ): Decision {
-  return waitFor(candidate, hold.brake, nowMs, rules, random, {
+  return waitFor(candidate, hold.brake, moment, {
     detail: describeHold(hold),
     before,
     data: { brake: brakeData(hold) },

@@ -94,7 +94,7 @@ function readFields(raw: RawCommand, { prefix, arrivedAtMs, ...from }: Fields, r
   const { fields, nulls, unsetTimes } = withoutAbsent(from.fields);
   const parsed = CommandBody.safeParse(fields, { reportInput: true });
   const strangers = strangersOf(fields, prefix);
-  const identified = identify(raw, fields, from.id, rules, prefix);
+  const identified = identify(raw, { fields, id: from.id, prefix }, rules);
   const problems = [
     ...(parsed.success ? [] : problemsOf(parsed.error, prefix.slice(0, -1))),
     ...(parsed.success ? brokenCombinations(parsed.data, arrivedAtMs, rules, prefix) : []),
@@ -173,10 +173,8 @@ function commandOf(
 /** The id comes from the CloudEvent, the body or the AMQP `message_id`; the project must be one of ours. */
 function identify(
   raw: RawCommand,
-  value: unknown,
-  eventId: CommandId | undefined,
+  { fields: value, id: eventId, prefix }: Omit<Fields, "arrivedAtMs">,
   rules: IntakeRules,
-  prefix: string,
 ): { commandId?: CommandId | undefined; projectId?: ProjectId | undefined; problems: Problem[] } {
   const fields = isRecord(value) ? value : {};
   const problems: Problem[] = [];

@@ -1,15 +1,16 @@
 import { type Candidate, waitFor } from "./decide-admission.ts";
 import type { Decision } from "./decision.ts";
-import type { Rules } from "./rules.ts";
+import type { Moment } from "./moment.ts";
 
 /**
  * Before a command's `not_before` nothing of it is started: it waits, without the server's lock. Null when it may
  * begin. Asked on arrival and at each try, before the server is looked at.
  */
-export function tooEarly(candidate: Candidate, nowMs: number, rules: Rules): Decision | null {
+export function tooEarly(candidate: Candidate, moment: Moment): Decision | null {
+  const { nowMs, rules } = moment;
   const { notBeforeMs } = candidate.order;
   if (notBeforeMs === undefined || nowMs >= notBeforeMs) return null;
-  const decision = waitFor(candidate, "not-before", nowMs, rules, 0);
+  const decision = waitFor(candidate, "not-before", moment);
   if (decision.kind === "final") return decision;
   const until = new Date(notBeforeMs).toISOString();
   return {

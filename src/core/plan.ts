@@ -4,6 +4,7 @@ import { type Decision, final } from "./decision.ts";
 import { type BrakeVerdict, describeHold, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
+import type { Moment } from "./moment.ts";
 import type { Rules } from "./rules.ts";
 import { describe, userDataObjection } from "./server-fitness.ts";
 
@@ -32,18 +33,24 @@ export type LockSeen =
   | { readonly kind: "held"; readonly hold: Hold }
   | { readonly kind: "rebuilding" };
 
+/** What the cloud showed to a dry run. */
+interface CloudSeen {
+  readonly look: Look;
+  /** Null: nobody could be asked for it, or the server does not say which image it has. */
+  readonly image: ImageLook | null;
+}
+
 /** `planned`: every check of a dry run with its verdict, and what would be done. Nothing was changed (contract §2). */
 export function plannedFrom(
   candidate: Candidate,
   { lock, verdicts }: StoreSeen,
-  look: Look,
-  nowMs: number,
-  rules: Rules,
-  image: ImageLook | null = null,
+  { look, image }: CloudSeen,
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules } = moment;
   const { order } = candidate;
   const notExpired = nowMs < order.expiresAtMs;
-  const outlook = afterAdmissionLook(candidate, look, nowMs, rules, 0);
+  const outlook = afterAdmissionLook(candidate, look, moment);
   const checks: Check[] = [
     { check: "command", verdict: "pass" },
     {

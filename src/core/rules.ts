@@ -1,3 +1,4 @@
+import type { Moment } from "./moment.ts";
 import type { UserDataCheck } from "./user-data.ts";
 
 /** The policy of the protocol: every limit that a decision depends on. Milliseconds throughout. */
@@ -32,12 +33,11 @@ export interface Rules {
 
 /**
  * From when on a request is dead wherever it is; null: never. `signedAtMs` is what its signature says, null for a
- * token; undefined when that is not known: it may have been signed at any time up to `nowMs`.
+ * token; undefined when that is not known: it may have been signed at any time up to now.
  */
 export function fenceOf(
   signedAtMs: number | null | undefined,
-  nowMs: number,
-  rules: Rules,
+  { nowMs, rules }: Moment,
 ): number | null {
   if (signedAtMs === null || !rules.requestsExpire) return null;
   return (signedAtMs ?? nowMs) + rules.postFenceMs;

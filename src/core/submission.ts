@@ -4,6 +4,7 @@ import { rungAtLeast } from "./backoff.ts";
 import { askedFor, cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
+import type { Moment } from "./moment.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { fenceOf, type Rules } from "./rules.ts";
@@ -20,12 +21,10 @@ const BUSY_RETRY_MS = 60_000;
 export function lastLook(
   order: Order,
   current: In<"submit">,
-  look: Look,
-  nowMs: number,
-  rules: Rules,
-  random: number,
-  cancelRequested: boolean,
+  { look, cancelRequested }: { readonly look: Look; readonly cancelRequested: boolean },
+  moment: Moment,
 ): Decision | null {
+  const { nowMs, rules } = moment;
   if (cancelRequested) return cancelled();
   if (nowMs >= order.expiresAtMs) return expired(order);
   const candidate = candidateOf(order, current);
@@ -35,7 +34,7 @@ export function lastLook(
     case "refused":
       return final(failed(look.refusal));
     case "unreadable":
-      return waitFor(candidate, look.waitsFor, nowMs, rules, random, {
+      return waitFor(candidate, look.waitsFor, moment, {
         before,
         detail: look.message,
         ...askedFor(look),
@@ -49,7 +48,7 @@ export function lastLook(
   if (server.cloudTimeMs !== null) {
     const offsetMs = Math.abs(server.cloudTimeMs - nowMs);
     if (offsetMs > rules.maxClockOffsetMs) {
-      return waitFor(candidate, "clock-skew", nowMs, rules, random, {
+      return waitFor(candidate, "clock-skew", moment, {
         before,
         detail: `this worker's clock and the cloud's differ by ${Math.round(offsetMs / 1000)} s`,
       });
@@ -62,12 +61,12 @@ export function lastLook(
     case "running":
       return rules.stopBy === "cloud"
         ? null
-        : waitFor(candidate, "server-unstable", nowMs, rules, random, {
+        : waitFor(candidate, "server-unstable", moment, {
             before,
             detail: "the server was started again before it could be reinstalled",
           });
     case "unstable":
-      return waitFor(candidate, "server-unstable", nowMs, rules, random, {
+      return waitFor(candidate, "server-unstable", moment, {
         before,
         detail: fitness.detail,
       });
@@ -82,27 +81,32 @@ export function bodyToSend(body: OsReinstall, rules: Rules): OsReinstall {
   return rules.stopBy === "cloud" ? { ...rest, mode: "withStopServer" } : rest;
 }
 
+/** One POST, and what became of it. */
+export interface Sent {
+  readonly outcome: Submission;
+  /** Epoch ms, by its signature; null: a token, which has no date. */
+  readonly signedAtMs: number | null;
+}
+
 /** What became of the POST, and so what may be done next (design §4.7). */
 export function afterSubmission(
   order: Order,
   current: In<"submit">,
-  outcome: Submission,
-  signedAtMs: number | null,
-  nowMs: number,
-  rules: Rules,
-  random: number,
+  { outcome, signedAtMs }: Sent,
+  moment: Moment,
 ): Decision {
+  const { rules } = moment;
   const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
   const candidate = { ...candidateOf(order, current), tries };
   const { before } = current;
   switch (outcome.kind) {
     case "accepted":
-      return afterAcceptance(current, outcome.jobId, nowMs, rules, true);
+      return afterAcceptance(current, outcome.jobId, true, moment);
     case "refused":
       return final(failed(outcome.refusal));
     case "later":
       return clearingIntent(
-        waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+        waitFor(candidate, outcome.waitsFor, moment, {
           before,
           detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
           atLeastMs:
@@ -114,14 +118,14 @@ export function afterSubmission(
       );
     case "not-sent":
       return clearingIntent(
-        waitFor(candidate, outcome.waitsFor, nowMs, rules, random, {
+        waitFor(candidate, outcome.waitsFor, moment, {
           before,
           detail: outcome.message,
           ...askedFor(outcome),
         }),
       );
     case "unknown":
-      return towardsReconcile(current, signedAtMs, nowMs, rules, "no-answer");
+      return towardsReconcile(current, signedAtMs, "no-answer", moment);
   }
 }
 
@@ -133,9 +137,8 @@ export function afterSubmission(
 export function afterAcceptance(
   current: In<"submit">,
   jobId: JobId,
-  nowMs: number,
-  rules: Rules,
   announced: boolean,
+  { nowMs, rules }: Moment,
 ): Decision {
   return next(
     {
@@ -163,17 +166,17 @@ export function afterAcceptance(
 export function towardsReconcile(
   current: In<"submit">,
   signedAtMs: number | null | undefined,
-  nowMs: number,
-  rules: Rules,
   why: In<"reconcile">["why"],
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules } = moment;
   return next(
     {
       phase: "reconcile",
       body: current.body,
       tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
       before: current.before,
-      fenceAtMs: fenceOf(signedAtMs, nowMs, rules),
+      fenceAtMs: fenceOf(signedAtMs, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why,

@@ -1,12 +1,12 @@
 import { type Decision, final, next } from "./decision.ts";
-import type { Rules } from "./rules.ts";
+import type { Moment } from "./moment.ts";
 import type { In } from "./state.ts";
 
 /** What is known about a reinstall that worked. `durationSeconds` is null when no job told it. */
 export type Success = In<"settle">["success"] & { readonly jobId?: In<"settle">["jobId"] };
 
 /** It worked: keep the lock for the settling time, if there is one, then say so. */
-export function succeed({ jobId, ...success }: Success, nowMs: number, rules: Rules): Decision {
+export function succeed({ jobId, ...success }: Success, { nowMs, rules }: Moment): Decision {
   const settling: In<"settle"> = {
     phase: "settle",
     ...(jobId === undefined ? {} : { jobId }),

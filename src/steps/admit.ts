@@ -22,6 +22,7 @@ import { plannedFrom } from "../core/plan.ts";
 import { userDataObjection } from "../core/server-fitness.ts";
 import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/admission.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
+import { momentsOf } from "./moment.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 /** With what the emitter should know though it stops nothing: what was ignored, and `USER_DATA_CHECK=lax`. */
@@ -111,6 +112,7 @@ async function decideClaimed(
   signal: AbortSignal,
 ): Promise<StepResult> {
   const { order, body, notes } = understood;
+  const moment = momentsOf(deps);
   const tries = { attempt: 1, spent: 0 };
   const candidate: Candidate = { order, body, tries, waiting: null, doubt };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
@@ -118,13 +120,13 @@ async function decideClaimed(
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);
     const image = await lookAtImage(deps.cloud, order, look, signal);
     const asked = { lock, verdicts: verdicts ?? [] };
-    const planned = plannedFrom(candidate, asked, look, deps.clock.nowMs(), deps.rules, image);
+    const planned = plannedFrom(candidate, asked, { look, image }, moment());
     return { kind: "conclude", claim, decision: noted(planned, notes), token };
   }
   const decision =
-    tooEarly(candidate, deps.clock.nowMs(), deps.rules) ??
+    tooEarly(candidate, moment()) ??
     (lock.kind === "acquired" && doubt
-      ? inDoubt(candidate, deps.clock.nowMs(), deps.rules)
+      ? inDoubt(candidate, moment())
       : await afterLock(deps, candidate, lock, signal));
   return {
     kind: "conclude",
@@ -164,29 +166,30 @@ export function createAdmitUndeliverable(deps: StepDeps, death: Death | null) {
 
 /** The server's lock has answered: look, line up, or end. For new commands and for waiting ones. */
 export async function afterLock(
-  { cloud, clock, rules, reach }: StepDeps,
+  deps: StepDeps,
   candidate: Candidate,
   lock: LockAnswer,
   signal: AbortSignal,
 ): Promise<Decision> {
+  const { cloud, clock, reach } = deps;
+  const moment = momentsOf(deps);
   const { order } = candidate;
-  const random = clock.random();
   switch (lock.kind) {
     case "superseded":
       return final(
         superseded("healed-since", { healed_at: new Date(lock.healedAtMs).toISOString() }),
       );
     case "busy":
-      return afterBusy(candidate, lock, clock.nowMs(), rules, random);
+      return afterBusy(candidate, lock, moment());
     case "held":
-      return heldBy(candidate, lock.hold, clock.nowMs(), rules, random);
+      return heldBy(candidate, lock.hold, moment());
     case "rebuilding":
-      return waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, random);
+      return waitFor(candidate, "store-rebuilding", moment());
     case "acquired": {
       if (clock.nowMs() >= order.expiresAtMs) return expired(order);
       const look = await cloud.look(order.projectId, order.serverId, signal);
       await reach("admit:looked");
-      const decision = afterAdmissionLook(candidate, look, clock.nowMs(), rules, random);
+      const decision = afterAdmissionLook(candidate, look, moment());
       if (decision.kind === "final" || decision.state.phase === "waiting") return decision;
       const image = await lookAtImage(cloud, order, look, signal);
       const objection = image === null ? null : imageObjection(image);

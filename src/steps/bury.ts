@@ -2,7 +2,8 @@ import { unresolved } from "../core/decide-reconcile.ts";
 import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
-import { fenceOf, type Rules } from "../core/rules.ts";
+import type { Moment } from "../core/moment.ts";
+import { fenceOf } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { afterSettling } from "../core/success.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
@@ -21,9 +22,9 @@ export function bury(
   envelope: Envelope,
   claimed: Claimed,
   why: string,
-  nowMs: number,
-  rules: Rules,
+  moment: Moment,
 ): StepResult {
+  const { nowMs, rules } = moment;
   const { state } = envelope;
   // The success is known: only its settling time is given up.
   if (state.phase === "settle") {
@@ -37,7 +38,7 @@ export function bury(
     if (state.phase === "watch" || state.phase === "reconcile") {
       return conclude(claimed, envelope, unresolved(state, why, null));
     }
-    return conclude(claimed, envelope, towardsProof(state, claimed, nowMs, rules));
+    return conclude(claimed, envelope, towardsProof(state, claimed, moment));
   }
   return conclude(
     claimed,
@@ -78,7 +79,8 @@ function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
 }
 
 /** Looks for proof without a body: whatever is found, nothing is sent again. */
-function towardsProof(state: State, claimed: Claimed, nowMs: number, rules: Rules) {
+function towardsProof(state: State, claimed: Claimed, moment: Moment) {
+  const { nowMs, rules } = moment;
   const intent = claimed.attempt.intent;
   const before = "before" in state ? state.before : undefined;
   return next(
@@ -86,7 +88,7 @@ function towardsProof(state: State, claimed: Claimed, nowMs: number, rules: Rule
       phase: "reconcile",
       tries: "tries" in state ? state.tries : { attempt: claimed.attempt.attempt, spent: 1 },
       ...(before === undefined ? {} : { before }),
-      fenceAtMs: fenceOf(intent?.signedAtMs, nowMs, rules),
+      fenceAtMs: fenceOf(intent?.signedAtMs, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
       why: intent === null ? "store-forgot" : "redelivered",

@@ -157,8 +157,9 @@ export function createComplete(deps: CompleteDeps) {
       } else if (claimed.kind !== "away") break;
       await clock.sleep(KEEP_PAUSE_MS, signal);
     }
-    const decision = unsavedNext(envelope, result, clock.nowMs(), rules);
-    const nextOne = nextEnvelope(work.order, result, decision, { nowMs: clock.nowMs(), rules });
+    const now = { nowMs: clock.nowMs(), rules };
+    const decision = unsavedNext(envelope, result, now);
+    const nextOne = nextEnvelope(work.order, result, decision, now);
     const step = { kind: "step" as const, envelope: nextOne, delayMs: decision.delayMs };
     const told = (await tell([step], signal)) === "confirmed";
     journal.trouble("outcome of a submission could not be saved; it travels in its message", {

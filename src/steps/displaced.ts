@@ -17,7 +17,8 @@ export type Displaced =
 export function createDisplaced(store: Pick<ReinstallStore, "refuse">, region: string) {
   return async function displaced({ order, dueMs }: Envelope): Promise<Displaced> {
     const alias = aliasOf(order.commandId, order.contentHash);
-    const event = underAlias(toProgressEvent(region, order, 1, ID_TAKEN, dueMs), alias);
+    const mark = { sequence: 1, atMs: dueMs };
+    const event = underAlias(toProgressEvent(region, order, mark, ID_TAKEN), alias);
     const answer = await store.refuse({
       project: order.projectId,
       id: alias,

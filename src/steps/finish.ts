@@ -3,6 +3,7 @@ import { inquiryDelay } from "../core/decide-inquiry.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
 import { type Envelope, restoreEnvelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
+import type { Moment } from "../core/moment.ts";
 import type { Order } from "../core/order.ts";
 import { unseenUntil } from "../core/put-aside.ts";
 import type { Rules } from "../core/rules.ts";
@@ -43,7 +44,7 @@ export function createFinish(deps: FinishDeps) {
     const nowMs = clock.nowMs();
     const envelope = nextEnvelope(order, result, decision, { nowMs, rules: deps.rules });
     const events = decision.events.map((draft, index) =>
-      toProgressEvent(region, order, claim.sequence + index, draft, nowMs),
+      toProgressEvent(region, order, { sequence: claim.sequence + index, atMs: nowMs }, draft),
     );
     const outbox: Outbox = {
       events,
@@ -74,15 +75,10 @@ export function createFinish(deps: FinishDeps) {
     const { claim } = result;
     const nowMs = clock.nowMs();
     const preface = (result.preface ?? []).map((draft, index) =>
-      toProgressEvent(region, order, claim.sequence + index, draft, nowMs),
+      toProgressEvent(region, order, { sequence: claim.sequence + index, atMs: nowMs }, draft),
     );
-    const event = toProgressEvent(
-      region,
-      order,
-      claim.sequence + preface.length,
-      decision.draft,
-      nowMs,
-    );
+    const sequence = claim.sequence + preface.length;
+    const event = toProgressEvent(region, order, { sequence, atMs: nowMs }, decision.draft);
     // A contradiction is counted before the outcome: losing one would leave a false proof in force.
     if (decision.sample?.disk === "kept") {
       const counted = await deps.evidence.count(decision.sample.volumeType, "kept");
@@ -144,7 +140,7 @@ export function nextEnvelope(
   order: Order,
   { claim, token }: { readonly claim: StepClaim; readonly token: number | null },
   decision: Pick<Next, "state" | "delayMs" | "events" | "lock">,
-  { nowMs, rules }: { readonly nowMs: number; readonly rules: Pick<Rules, "ladderMs"> },
+  { nowMs, rules }: Pick<Moment, "nowMs" | "rules">,
 ): Envelope {
   const longestMs = rules.ladderMs.at(-1) ?? 0;
   return {
@@ -167,8 +163,7 @@ export function nextEnvelope(
 export function unsavedNext(
   { state }: Envelope,
   { decision }: Concluded,
-  nowMs: number,
-  { ladderMs }: Rules,
+  { nowMs, rules: { ladderMs } }: Pick<Moment, "nowMs" | "rules">,
 ): Next {
   if (decision.kind === "next") {
     const { state: reached } = decision;

@@ -1,9 +1,11 @@
 import { afterInquiryLook } from "../core/decide-inquiry.ts";
+import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `inquiry`: a command ended `unresolved`; look further, until the cloud proves what happened (contract §3). */
 export function createInquire(deps: StepDeps): PhaseStep<"inquiry"> {
-  const { cloud, evidence, clock, rules, reach } = deps;
+  const { cloud, evidence, reach } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const { projectId, serverId } = order;
@@ -16,7 +18,7 @@ export function createInquire(deps: StepDeps): PhaseStep<"inquiry"> {
     // While the store's memory is young nothing is proof: other locks may still come back.
     const young = claimed.claim.rebuildingUntilMs !== null;
     const trust = young ? "untested" : await evidence.trust(state.before?.volumeType ?? null);
-    const turn = afterInquiryLook(order, state, { job, look, trust, nowMs: clock.nowMs() }, rules);
+    const turn = afterInquiryLook(order, state, { job, look, trust }, moment());
     switch (turn.kind) {
       case "settled":
         return { kind: "settled", settlement: turn.settlement, token: envelope.token };

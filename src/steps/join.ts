@@ -1,9 +1,12 @@
 import { afterLeaderLook, type Leader } from "../core/decide-joined.ts";
+import { momentsOf } from "./moment.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `joined`: has the leading command its outcome? */
-export function createJoin({ store, clock, rules }: StepDeps): PhaseStep<"joined"> {
+export function createJoin(deps: StepDeps): PhaseStep<"joined"> {
+  const { store, rules } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed) => {
     const { order, state } = envelope;
     const answer = await store.outcomeOf(order.projectId, state.leader, order.serverId);
@@ -16,10 +19,8 @@ export function createJoin({ store, clock, rules }: StepDeps): PhaseStep<"joined
         rebuilding: claimed.claim.rebuildingUntilMs !== null,
         cancelRequested: claimed.cancelRequested,
         doubt: mayHaveRun(claimed),
-        nowMs: clock.nowMs(),
-        random: clock.random(),
       },
-      rules,
+      moment(),
     );
     return conclude(claimed, envelope, decision);
   };

@@ -2,35 +2,28 @@ import { inDoubt, waitFor } from "../core/decide-admission.ts";
 import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/gate.ts";
+import { momentsOf } from "./moment.ts";
 import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
-  const { cloud, store, clock, rules, reach } = deps;
+  const { cloud, store, rules, reach } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const doubt = mayHaveRun(claimed);
     const candidate = { order, body: state.body, tries: state.tries, waiting: null, doubt };
     if (claimed.lock !== "held") {
       // The server was given to another command while the store had no memory of this one.
-      const decision = waitFor(
-        candidate,
-        "store-rebuilding",
-        clock.nowMs(),
-        rules,
-        clock.random(),
-        { before: state.before },
-      );
+      const { before } = state;
+      const decision = waitFor(candidate, "store-rebuilding", moment(), { before });
       return conclude(claimed, envelope, decision);
     }
     if (doubt) {
-      const waiting = { waitsFor: "store-rebuilding", sinceMs: clock.nowMs() } as const;
+      const now = moment();
+      const waiting = { waitsFor: "store-rebuilding", sinceMs: now.nowMs } as const;
       const known = { phase: "waiting", ...waiting, body: state.body, tries: state.tries } as const;
-      const decision = inDoubt(
-        { ...candidate, waiting: { ...known, before: state.before } },
-        clock.nowMs(),
-        rules,
-      );
+      const decision = inDoubt({ ...candidate, waiting: { ...known, before: state.before } }, now);
       return conclude(claimed, envelope, decision);
     }
     if (claimed.claim.rebuildingUntilMs !== null) {
@@ -38,33 +31,18 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     }
     const look = await cloud.look(order.projectId, order.serverId, signal);
     await reach("prepare:looked");
-    const preparation = afterPrepareLook(
-      order,
-      state,
-      look,
-      clock.nowMs(),
-      rules,
-      clock.random(),
-      claimed.cancelRequested,
-    );
+    const { cancelRequested } = claimed;
+    const preparation = afterPrepareLook(order, state, { look, cancelRequested }, moment());
     if (preparation.kind !== "stop") return conclude(claimed, envelope, preparation);
     const allowed = await store.mayStop(order, claimed.claim);
     if (allowed.kind === "held") {
       const { before } = state;
-      return conclude(
-        claimed,
-        envelope,
-        heldBy(candidate, allowed.hold, clock.nowMs(), rules, clock.random(), before),
-      );
+      return conclude(claimed, envelope, heldBy(candidate, allowed.hold, moment(), before));
     }
     if (allowed.kind !== "go") return notNow(allowed, rules);
     await reach("prepare:may-stop");
     const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, signal);
     await reach("prepare:stop-asked");
-    return conclude(
-      claimed,
-      envelope,
-      afterStop(state, preparation.type, outcome, clock.nowMs(), rules),
-    );
+    return conclude(claimed, envelope, afterStop(state, preparation.type, outcome, moment()));
   };
 }

@@ -1,9 +1,11 @@
 import { afterReconcileLook } from "../core/decide-reconcile.ts";
+import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `reconcile`: nobody answered the POST; look at the server for proof. */
 export function createReconcile(deps: StepDeps): PhaseStep<"reconcile"> {
-  const { cloud, evidence, clock, rules, reach } = deps;
+  const { cloud, evidence, reach } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const look = await cloud.look(order.projectId, order.serverId, signal);
@@ -13,16 +15,7 @@ export function createReconcile(deps: StepDeps): PhaseStep<"reconcile"> {
       claimed.claim.rebuildingUntilMs === null
         ? await evidence.trust(state.before?.volumeType ?? null)
         : "untested";
-    const decision = afterReconcileLook(
-      order,
-      state,
-      look,
-      trust,
-      claimed.lock,
-      clock.nowMs(),
-      rules,
-      clock.random(),
-    );
-    return conclude(claimed, envelope, decision);
+    const seen = { look, trust, lock: claimed.lock };
+    return conclude(claimed, envelope, afterReconcileLook(order, state, seen, moment()));
   };
 }

@@ -42,7 +42,7 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
     const body = { problems, ...asObject(intake.copy) };
     const atMs = clock.nowMs();
     const outcome = (sequence: number): StoredOutcome => ({
-      event: toProgressEvent(region, subject, sequence, rejected(problems), atMs),
+      event: toProgressEvent(region, subject, { sequence, atMs }, rejected(problems)),
       reply: subject.replyTo ?? null,
       dead: { reason: `rejected: ${reason}`, body },
     });

@@ -4,6 +4,7 @@ import type { State } from "../core/state.ts";
 import { bury, MAX_DEATHS } from "./bury.ts";
 import { createInquire } from "./inquire.ts";
 import { createJoin } from "./join.ts";
+import { momentsOf } from "./moment.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { createPrepare } from "./prepare.ts";
 import { createReconcile } from "./reconcile.ts";
@@ -17,7 +18,8 @@ type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
 
 /** Takes one internal message through its step: claim it, then do what its phase asks. */
 export function createRunStep(deps: StepDeps) {
-  const { store, clock, rules, reach } = deps;
+  const { store, rules, reach } = deps;
+  const moment = momentsOf(deps);
   const runPhase = createPhases(deps);
   return async function runStep(
     envelope: Envelope,
@@ -33,8 +35,7 @@ export function createRunStep(deps: StepDeps) {
           envelope,
           answer,
           `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
-          clock.nowMs(),
-          rules,
+          moment(),
         )
       : await runPhase(envelope, answer, arrival, signal);
   };

@@ -21,7 +21,7 @@ export function createSettlement(store: Pick<ReinstallStore, "settle">, region: 
   return async function settle(settling: Settling): Promise<SettleAnswer> {
     const { order, settlement, token, atMs } = settling;
     const draft = { event: "settled" as const, data: { as: settlement.as, ...settlement.data } };
-    const event = toProgressEvent(region, order, 1, draft, atMs);
+    const event = toProgressEvent(region, order, { sequence: 1, atMs }, draft);
     return await store.settle({
       order,
       token,

@@ -7,6 +7,7 @@ import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
 import type { Submission } from "../core/observations.ts";
+import { momentsOf } from "./moment.ts";
 import {
   type Arrival,
   conclude,
@@ -24,6 +25,7 @@ type Attempt =
 /** `submit`: the only dangerous line (design §4), from top to bottom. */
 export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
   const { cloud, store, outlet, clock, rules, reach } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed, arrival, signal) => {
     const { order } = envelope;
     const claim = claimed.claim;
@@ -43,9 +45,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
         waitFor(
           { order, body: state.body, tries: state.tries, waiting: null },
           waitsFor,
-          clock.nowMs(),
-          rules,
-          clock.random(),
+          moment(),
           { detail, before: state.before, ...asked },
         ),
       );
@@ -57,15 +57,8 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     // 2. Look again: the disk that was seen before is the If-Match of this request.
     const look = await cloud.look(order.projectId, order.serverId, signal);
     await reach("submit:looked");
-    const objection = lastLook(
-      order,
-      state,
-      look,
-      clock.nowMs(),
-      rules,
-      clock.random(),
-      claimed.cancelRequested,
-    );
+    const { cancelRequested } = claimed;
+    const objection = lastLook(order, state, { look, cancelRequested }, moment());
     if (objection !== null) return conclude(claimed, envelope, objection);
     if (outlet.isBlocked()) return { kind: "again" };
 
@@ -88,11 +81,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     });
     if (recorded.kind === "held") {
       const held = { order, body: state.body, tries: state.tries, waiting: null };
-      return conclude(
-        claimed,
-        envelope,
-        heldBy(held, recorded.hold, clock.nowMs(), rules, clock.random(), state.before),
-      );
+      return conclude(claimed, envelope, heldBy(held, recorded.hold, moment(), state.before));
     }
     if (recorded.kind !== "saved") return notNow(recorded, rules);
     await reach("submit:intent-recorded");
@@ -102,15 +91,8 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     await reach("submit:answered");
 
     // 7. What became of it.
-    const decision = afterSubmission(
-      order,
-      state,
-      outcome,
-      request.signedAtMs,
-      clock.nowMs(),
-      rules,
-      clock.random(),
-    );
+    const { signedAtMs } = request;
+    const decision = afterSubmission(order, state, { outcome, signedAtMs }, moment());
     return { kind: "conclude", claim, decision, token, submitted: true };
   };
 }
@@ -142,11 +124,13 @@ async function sendOnce(
  * in the store's present memory. Anything else is a doubt, and a doubt never sends.
  */
 async function takeAttempt(
-  { store, clock, rules }: StepDeps,
+  deps: StepDeps,
   envelope: Envelope & { readonly state: In<"submit"> },
   claimed: Claimed,
   arrival: Arrival,
 ): Promise<Attempt> {
+  const { store, rules } = deps;
+  const moment = momentsOf(deps);
   const { state, order } = envelope;
   const { attempt, intent } = claimed.attempt;
   const held = Math.max(attempt, state.tries.attempt);
@@ -155,21 +139,14 @@ async function takeAttempt(
     result: conclude(claimed, envelope, decision),
   });
   if (claimed.foreignEpoch || claimed.restored !== "no") {
-    return reconcile(towardsReconcile(state, undefined, clock.nowMs(), rules, "store-forgot"));
+    return reconcile(towardsReconcile(state, undefined, "store-forgot", moment()));
   }
   if (intent !== null && intent.attempt >= state.tries.attempt) {
     const before = { ...state.before, systemDiskId: intent.diskId };
     // The number in doubt may be higher than the message's own: the next one must be higher still.
     const tries = { ...state.tries, attempt: held };
-    return reconcile(
-      towardsReconcile(
-        { ...state, before, tries },
-        intent.signedAtMs,
-        clock.nowMs(),
-        rules,
-        "redelivered",
-      ),
-    );
+    const inDoubt = { ...state, before, tries };
+    return reconcile(towardsReconcile(inDoubt, intent.signedAtMs, "redelivered", moment()));
   }
   const first = !arrival.redelivered && envelope.revived === 0 && !claimed.takenOver;
   if (first && attempt === state.tries.attempt) return { kind: "ours", state };

@@ -8,6 +8,7 @@ import type { Order } from "../core/order.ts";
 import { bury } from "./bury.ts";
 import type { createComplete, Work } from "./complete.ts";
 import { outcomeMessages } from "./finish.ts";
+import { momentsOf } from "./moment.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";
 import { SWEEPER } from "./ports/step-claim.ts";
@@ -53,7 +54,8 @@ const LOST_BODY: OsReinstall = { userid: "lost" };
  * Returns how many it touched.
  */
 export function createSweep(deps: SweepDeps) {
-  const { outlet, stranded, store, clock, rules, complete } = deps;
+  const { outlet, stranded, store, clock, complete } = deps;
+  const moment = momentsOf(deps);
 
   async function resume(envelope: Envelope, signal: AbortSignal): Promise<void> {
     const revived = {
@@ -70,7 +72,7 @@ export function createSweep(deps: SweepDeps) {
     const nonce = `${SWEEPER}${clock.nonce()}`;
     const answer = await store.claim(envelope, { nonce, redelivered: true });
     if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
-    const result = bury(envelope, answer, LOST, clock.nowMs(), rules);
+    const result = bury(envelope, answer, LOST, moment());
     await complete(workOf(envelope.order, envelope), result, signal);
     return "ended";
   }
@@ -88,7 +90,7 @@ export function createSweep(deps: SweepDeps) {
     const { claim, lock, doubt } = answer;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
     const decision = doubt
-      ? inDoubt({ order, tries: FIRST_TRY, waiting: null }, clock.nowMs(), rules)
+      ? inDoubt({ order, tries: FIRST_TRY, waiting: null }, moment())
       : final(NOTHING_SENT);
     await complete(workOf(order, null), { kind: "conclude", claim, token, decision }, signal);
     return "ended";

@@ -1,11 +1,13 @@
 import { cancelled, expired, inDoubt, waitFor } from "../core/decide-admission.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { afterLock } from "./admit.ts";
+import { momentsOf } from "./moment.ts";
 import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `waiting`: admit again. */
 export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
   const { store, clock, rules } = deps;
+  const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     // A record that had to be put back from an older message cannot say what became of this command since.
@@ -16,11 +18,10 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     if (!doubt && clock.nowMs() >= order.expiresAtMs) {
       return conclude(claimed, envelope, expired(order));
     }
-    const early = tooEarly(candidate, clock.nowMs(), rules);
+    const early = tooEarly(candidate, moment());
     if (early !== null) return conclude(claimed, envelope, early);
     if (claimed.claim.rebuildingUntilMs !== null) {
-      const decision = waitFor(candidate, "store-rebuilding", clock.nowMs(), rules, clock.random());
-      return conclude(claimed, envelope, decision);
+      return conclude(claimed, envelope, waitFor(candidate, "store-rebuilding", moment()));
     }
     const lock = await store.acquire(order, claimed.claim);
     switch (lock.kind) {
@@ -31,7 +32,7 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
         return notNow(lock, rules);
       case "acquired": {
         const decision = doubt
-          ? inDoubt(candidate, clock.nowMs(), rules)
+          ? inDoubt(candidate, moment())
           : await afterLock(deps, candidate, lock, signal);
         return conclude(claimed, envelope, decision, lock.token);
       }

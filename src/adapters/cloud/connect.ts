@@ -62,17 +62,18 @@ export function createConnect(options: ConnectOptions): Connect {
     };
     try {
       const over = options.resettable === true ? wireOver : (socket: Socket) => socket;
+      const tls = { opened, caPem: options.caPem };
       const raw = await openTcp(proxy ?? origin, opened, enter, limit.signal);
       let stream = raw;
       if (proxy !== null) {
         if (proxy.protocol === "https:") {
-          stream = await openTls(proxy, over(stream), opened, options.caPem, limit.signal);
+          stream = await openTls(proxy, over(stream), tls, limit.signal);
         }
         stream = await openTunnel(origin, proxy, stream, limit.signal);
       }
       if (origin.protocol === "https:") {
         enter("tls");
-        stream = await openTls(origin, over(stream), opened, options.caPem, limit.signal);
+        stream = await openTls(origin, over(stream), tls, limit.signal);
       }
       return { stream, raw };
     } catch (error) {
@@ -108,8 +109,7 @@ async function openTcp(
 async function openTls(
   target: URL,
   over: Duplex,
-  opened: Socket[],
-  caPem: (() => string) | undefined,
+  { opened, caPem }: { readonly opened: Socket[]; readonly caPem: (() => string) | undefined },
   signal: AbortSignal,
 ): Promise<Socket> {
   const host = bareHost(target);

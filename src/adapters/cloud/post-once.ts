@@ -24,20 +24,27 @@ export function createPostOnce(options: PostOnceOptions): Send {
     const whyAborted = () =>
       limit.timedOut() ? `no answer within ${options.totalMs} ms` : "aborted";
     try {
-      return await post(origin, request, options, limit.signal, mayBegin, whyAborted);
+      const run = { signal: limit.signal, mayBegin, whyAborted };
+      return await post(origin, request, options, run);
     } finally {
       limit.clear();
     }
   };
 }
 
+/** One try. */
+interface Run {
+  readonly signal: AbortSignal;
+  /** Asked when the connection is there: may the request still go out? */
+  readonly mayBegin: () => boolean;
+  readonly whyAborted: () => string;
+}
+
 async function post(
   origin: URL,
   request: HttpRequest,
   { connect, maxAnswerBytes }: PostOnceOptions,
-  signal: AbortSignal,
-  mayBegin: () => boolean,
-  whyAborted: () => string,
+  { signal, mayBegin, whyAborted }: Run,
 ): Promise<Exchange> {
   let connection: Connection;
   try {

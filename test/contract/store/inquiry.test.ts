@@ -56,7 +56,7 @@ describe.each(RIGS)("an inquiry %s", (_name, rigs) => {
 
   function settling(token: number | null, as: "reinstalled" | "not-reinstalled" = "reinstalled") {
     const draft = { event: "settled" as const, data: { as } };
-    const event = toProgressEvent("test", a, 1, draft, 1_800_000_000_000);
+    const event = toProgressEvent("test", a, { sequence: 1, atMs: 1_800_000_000_000 }, draft);
     const settled = { ...event, id: "cmd-a~settled/1" };
     return {
       order: a,

@@ -19,7 +19,12 @@ describe.each(RIGS)("refusals %s", (_name, rigs) => {
 
   const refusal = (sequence: number): StoredOutcome => {
     const problem = { path: "server_id", code: "missing", message: "is needed" };
-    const event = toProgressEvent("test", a, sequence, rejected([problem]), 1_800_000_000_000);
+    const event = toProgressEvent(
+      "test",
+      a,
+      { sequence, atMs: 1_800_000_000_000 },
+      rejected([problem]),
+    );
     return { event, reply: null, dead: null };
   };
   const refuse = (contentHash: string, sequence: number, store = rig.store) =>

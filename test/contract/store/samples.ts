@@ -69,7 +69,12 @@ export function envelope(
 }
 
 export function event(of: Order, sequence: number, name: "succeeded" | "waiting"): ProgressEvent {
-  return toProgressEvent("test", of, sequence, { event: name, data: {} }, 1_800_000_000_000);
+  return toProgressEvent(
+    "test",
+    of,
+    { sequence, atMs: 1_800_000_000_000 },
+    { event: name, data: {} },
+  );
 }
 
 export function outcome(of: Order, sequence = 2): StoredOutcome {

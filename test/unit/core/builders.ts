@@ -7,6 +7,7 @@ import type { Envelope } from "../../../src/core/envelope.ts";
 import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { IntakeRules } from "../../../src/core/intake.ts";
+import type { Moment } from "../../../src/core/moment.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In, Phase, State } from "../../../src/core/state.ts";
 
@@ -46,6 +47,11 @@ export const RULES: Rules = {
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,
 };
+
+/** The moment in which every test begins, without jitter. */
+export function moment(changed: Partial<Moment> = {}): Moment {
+  return { nowMs: NOW, random: CALM, rules: RULES, ...changed };
+}
 
 /** What is taken for a command, with the defaults. */
 export const INTAKE_RULES: Omit<IntakeRules, "projects"> = {

@@ -20,11 +20,11 @@ import {
   asNext,
   BEFORE,
   BODY,
-  CALM,
   candidate,
   DISK,
   LEADER,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   order,
@@ -39,11 +39,11 @@ import {
 
 const EXPIRED = order({ expiresAtMs: NOW });
 const look = (c: Candidate, seenThere: Parameters<typeof afterAdmissionLook>[1], rules = RULES) =>
-  afterAdmissionLook(c, seenThere, NOW, rules, CALM);
+  afterAdmissionLook(c, seenThere, moment({ rules }));
 
 describe("a server that is busy with another command", () => {
   const busy = (c: Candidate, sameWish: boolean) =>
-    afterBusy(c, { holder: LEADER, sameWish }, NOW, RULES, CALM);
+    afterBusy(c, { holder: LEADER, sameWish }, moment());
 
   it("is shared by an equal wish", () => {
     const decision = asNext(busy(candidate(), true), "joined");
@@ -76,19 +76,16 @@ describe("a server that is busy with another command", () => {
     [shownOwner("ops/resizer-7f9c"), false],
     [shownOwner("snapshot/42"), true],
   ])("is waited for where another service holds it, by its name: %s", (holder, sameWish) => {
-    const decision = asNext(
-      afterBusy(candidate(), { holder, sameWish }, NOW, RULES, CALM),
-      "waiting",
-    );
+    const decision = asNext(afterBusy(candidate(), { holder, sameWish }, moment()), "waiting");
     expect(decision.events[0]?.data).toMatchObject({ waits_for: "server-busy", holder });
     // A worker that knows only commands as holders must be able to read it.
     expect(decision.state).toMatchObject({ waitsFor: "server-busy", lockOwner: holder });
     expect(decision.state).not.toHaveProperty("holder");
     const again = candidate({ waiting: decision.state });
-    const later = afterBusy(again, { holder, sameWish: false }, NOW + MINUTE, RULES, CALM);
+    const later = afterBusy(again, { holder, sameWish: false }, moment({ nowMs: NOW + MINUTE }));
     expect(asNext(later, "waiting").events).toEqual([]);
     const other = { holder: shownOwner("ops/other"), sameWish: false };
-    expect(asNext(afterBusy(again, other, NOW, RULES, CALM), "waiting").events).toHaveLength(1);
+    expect(asNext(afterBusy(again, other, moment()), "waiting").events).toHaveLength(1);
   });
 
   it.each([true, false])("is waited for with on_busy wait (equal wish: %s)", (sameWish) => {
@@ -218,9 +215,9 @@ describe("waiting", () => {
   const wait = (
     c: Candidate,
     waitsFor: Parameters<typeof waitFor>[1],
-    more: Parameters<typeof waitFor>[5] = {},
+    more: Parameters<typeof waitFor>[3] = {},
     nowMs = NOW,
-  ) => waitFor(c, waitsFor, nowMs, RULES, CALM, more);
+  ) => waitFor(c, waitsFor, moment({ nowMs }), more);
   const waited = (sinceMs: number) =>
     candidate({ waiting: state("waiting", { sinceMs, waitsFor: "pause", holder: undefined }) });
 
@@ -283,7 +280,7 @@ describe("waiting", () => {
 
   it("works on a ladder of one rung, and keeps to it", () => {
     const rules = { ...RULES, ladderMs: [7_000] };
-    const decision = waitFor(waited(NOW - 60 * MINUTE), "pause", NOW, rules, CALM);
+    const decision = waitFor(waited(NOW - 60 * MINUTE), "pause", moment({ rules }));
     expect(asNext(decision, "waiting").delayMs).toBe(7_000);
   });
 
@@ -324,7 +321,7 @@ describe("waiting", () => {
 });
 
 describe("a command in doubt that has the lock", () => {
-  const doubt = (c: Candidate) => asNext(inDoubt(c, NOW, RULES), "reconcile");
+  const doubt = (c: Candidate) => asNext(inDoubt(c, moment()), "reconcile");
 
   it("looks for proof, behind a fence as if it had been sent just now", () => {
     const decision = doubt(candidate());
@@ -371,8 +368,12 @@ describe("what a server was before", () => {
     const view = server({ systemDiskId: null });
     const tries = { attempt: 1, spent: 0 };
     expect(beforeOf(view, NOW)).toBeUndefined();
-    expect(() => towardsSubmit(BODY, tries, view, NOW)).toThrow("without a system disk");
-    expect(() => towardsPrepare(BODY, tries, view, NOW)).toThrow("without a system disk");
+    expect(() => towardsSubmit({ body: BODY, tries }, view, moment())).toThrow(
+      "without a system disk",
+    );
+    expect(() => towardsPrepare({ body: BODY, tries }, view, moment())).toThrow(
+      "without a system disk",
+    );
   });
 });
 

@@ -8,10 +8,10 @@ import {
   HOUR,
   JOB,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   order,
-  RULES,
   RUNNING,
   seen,
   state,
@@ -29,7 +29,7 @@ function turn(
   more: { job?: JobLook; trust?: "trusted" | "untested"; nowMs?: number } = {},
 ) {
   const { job = null, trust = "trusted", nowMs = NOW } = more;
-  return afterInquiryLook(order(), current, { job, look, trust, nowMs }, RULES);
+  return afterInquiryLook(order(), current, { job, look, trust }, moment({ nowMs }));
 }
 
 function settlement(...args: Parameters<typeof turn>) {

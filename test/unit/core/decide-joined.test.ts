@@ -5,13 +5,12 @@ import {
   asFinal,
   asNext,
   BODY,
-  CALM,
   finalEvent,
   LEADER,
   MINUTE,
+  moment,
   NOW,
   order,
-  RULES,
   SERVER,
   state,
 } from "./builders.ts";
@@ -28,8 +27,8 @@ function after(leader: Leader, given: Given = {}) {
   const { rebuilding = false, cancelRequested = false, doubt = false, changed } = given;
   const current = state("joined", { body: BODY, ...changed });
   const of = given.expiresAtMs === undefined ? order() : order({ expiresAtMs: given.expiresAtMs });
-  const look = { leader, rebuilding, cancelRequested, doubt, nowMs: NOW, random: CALM };
-  return afterLeaderLook(of, current, look, RULES);
+  const look = { leader, rebuilding, cancelRequested, doubt };
+  return afterLeaderLook(of, current, look, moment());
 }
 
 const ended = (event: Parameters<typeof finalEvent>[0], holdsLock = false): Leader => ({

@@ -7,14 +7,13 @@ import {
   ABSENT,
   asFinal,
   asNext,
-  CALM,
   DISK,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   order,
   REFUSED,
-  RULES,
   refusal,
   seen,
   state,
@@ -32,11 +31,8 @@ function after(
   return afterPrepareLook(
     order({ expiresAtMs }),
     state("prepare", changed),
-    look,
-    NOW,
-    RULES,
-    CALM,
-    cancelRequested,
+    { look, cancelRequested },
+    moment(),
   );
 }
 
@@ -125,7 +121,7 @@ describe("a server that should be stopped", () => {
 
 describe("a stop that was asked for", () => {
   const stop = (outcome: StopOutcome, type: "SOFT" | "HARD" = "SOFT") =>
-    afterStop(state("prepare"), type, outcome, NOW, RULES);
+    afterStop(state("prepare"), type, outcome, moment());
   const job = JobId.parse("stop-job");
 
   it("is told, with its job", () => {

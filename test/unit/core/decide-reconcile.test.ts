@@ -7,10 +7,10 @@ import {
   ABSENT,
   asFinal,
   asNext,
-  CALM,
   DISK,
   JOB,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   order,
@@ -40,12 +40,8 @@ function after(look: Look, given: Given = {}) {
   return afterReconcileLook(
     order({ expiresAtMs: given.expiresAtMs ?? NOW + 60 * MINUTE }),
     state("reconcile", changed),
-    look,
-    trust,
-    lock,
-    at,
-    { ...RULES, ...rules },
-    CALM,
+    { look, trust, lock },
+    moment({ nowMs: at, rules: { ...RULES, ...rules } }),
   );
 }
 

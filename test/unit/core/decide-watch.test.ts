@@ -8,10 +8,10 @@ import {
   asFinal,
   asNext,
   BEFORE,
-  CALM,
   DISK,
   JOB,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   REFUSED,
@@ -40,7 +40,7 @@ interface Given {
 
 function after(job: JobLook, { at = NOW + 2 * MINUTE, look = null, changed, rules }: Given = {}) {
   const current = state("watch", changed);
-  return afterPoll(current, job, look, at, { ...RULES, ...rules }, CALM);
+  return afterPoll(current, { job, look }, moment({ nowMs: at, rules: { ...RULES, ...rules } }));
 }
 
 describe("a job that runs", () => {

@@ -17,7 +17,7 @@ const DRAFT = { event: "waiting", data: { waits_for: "pause" } } as const;
 describe("an event", () => {
   it("is a CloudEvent about a server", () => {
     const about = { ...SUBJECT, source: "healer", reason: "panic" };
-    expect(toProgressEvent("eu-west-0", about, 3, DRAFT, NOW)).toEqual({
+    expect(toProgressEvent("eu-west-0", about, { sequence: 3, atMs: NOW }, DRAFT)).toEqual({
       specversion: "1.0",
       id: "heal-web-01/3",
       source: `/ecs-reinstall-worker/eu-west-0/${PROJECT}`,
@@ -44,17 +44,17 @@ describe("an event", () => {
       trace: { traceparent: "00-aa-bb-01", tracestate: "k=v" },
       replyTo: { queue: "answers" },
     };
-    const event = toProgressEvent("eu-west-0", about, 1, DRAFT, NOW);
+    const event = toProgressEvent("eu-west-0", about, { sequence: 1, atMs: NOW }, DRAFT);
     expect(event).toMatchObject({ traceparent: "00-aa-bb-01", tracestate: "k=v" });
     expect(JSON.stringify(event)).not.toContain("answers");
-    const untold = toProgressEvent("eu-west-0", SUBJECT, 1, DRAFT, NOW);
+    const untold = toProgressEvent("eu-west-0", SUBJECT, { sequence: 1, atMs: NOW }, DRAFT);
     expect(untold).not.toHaveProperty("traceparent");
     expect(untold).not.toHaveProperty("tracestate");
   });
 
   it("has no subject where the server is not known", () => {
     const about = { ...SUBJECT, projectId: null, serverId: null };
-    const event = toProgressEvent("eu-west-0", about, 1, DRAFT, NOW);
+    const event = toProgressEvent("eu-west-0", about, { sequence: 1, atMs: NOW }, DRAFT);
     expect(event).not.toHaveProperty("subject");
     expect(event.source).toBe("/ecs-reinstall-worker/eu-west-0/-");
     expect(event.data).toMatchObject({ project_id: null, server_id: null });
@@ -67,7 +67,7 @@ describe("an event", () => {
     event: fc.constantFrom(...EventName.options),
   });
   const make = ({ commandId, sequence, event }: Sample) =>
-    toProgressEvent("r", { ...SUBJECT, commandId }, sequence, { event, data: {} }, NOW);
+    toProgressEvent("r", { ...SUBJECT, commandId }, { sequence, atMs: NOW }, { event, data: {} });
   type Sample = typeof anyEvent extends fc.Arbitrary<infer T> ? T : never;
 
   it("has one id for one command and number, and another for any other", () => {

@@ -1,13 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { describeHold, heldBy, type Hold } from "../../../src/core/gate.ts";
-import { asNext, candidate, MINUTE, NOW, PAUSED, RULES, state } from "./builders.ts";
-
-const CALM = 0.9;
+import { asNext, candidate, MINUTE, moment, NOW, PAUSED, RULES, state } from "./builders.ts";
 
 describe("a command that a pause holds", () => {
   it("waits for the brake by its name, and says who paused what, when and why", () => {
     const { state: waiting, events } = asNext(
-      heldBy(candidate(), PAUSED.hold, NOW, RULES, CALM),
+      heldBy(candidate(), PAUSED.hold, moment()),
       "waiting",
     );
     expect(waiting.waitsFor).toBe("pause");
@@ -35,7 +33,7 @@ describe("a command that a pause holds", () => {
     const waiting = candidate({
       waiting: state("waiting", { waitsFor: "pause", holder: undefined, sinceMs: NOW - MINUTE }),
     });
-    expect(asNext(heldBy(waiting, PAUSED.hold, NOW, RULES, CALM), "waiting").events).toEqual([]);
+    expect(asNext(heldBy(waiting, PAUSED.hold, moment()), "waiting").events).toEqual([]);
   });
 
   it("looks again within the longest delay, however long the pause lasts", () => {
@@ -46,7 +44,7 @@ describe("a command that a pause holds", () => {
         sinceMs: NOW - 6 * 60 * MINUTE,
       }),
     });
-    const { delayMs } = asNext(heldBy(waiting, PAUSED.hold, NOW, RULES, CALM), "waiting");
+    const { delayMs } = asNext(heldBy(waiting, PAUSED.hold, moment()), "waiting");
     expect(delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
   });
 

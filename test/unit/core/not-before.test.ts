@@ -1,11 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { tooEarly } from "../../../src/core/not-before.ts";
-import { asFinal, asNext, candidate, HOUR, NOW, order, RULES, SECOND, STATES } from "./builders.ts";
+import {
+  asFinal,
+  asNext,
+  candidate,
+  HOUR,
+  moment,
+  NOW,
+  order,
+  SECOND,
+  STATES,
+} from "./builders.ts";
 
 const at = (notBeforeMs: number, more = {}) =>
   candidate({ order: order({ notBeforeMs, expiresAtMs: NOW + 48 * HOUR }), ...more });
 const early = (one: ReturnType<typeof candidate>) => {
-  const decision = tooEarly(one, NOW, RULES);
+  const decision = tooEarly(one, moment());
   if (decision === null) throw new Error("may begin");
   return decision;
 };
@@ -57,10 +67,10 @@ describe("before its not_before", () => {
 
 describe("from its not_before on", () => {
   it.each([NOW, NOW - 1, NOW - HOUR])("a command may begin: %i", (notBeforeMs) => {
-    expect(tooEarly(at(notBeforeMs), NOW, RULES)).toBeNull();
+    expect(tooEarly(at(notBeforeMs), moment())).toBeNull();
   });
 
   it("so does one without", () => {
-    expect(tooEarly(candidate(), NOW, RULES)).toBeNull();
+    expect(tooEarly(candidate(), moment())).toBeNull();
   });
 });

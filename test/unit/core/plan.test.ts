@@ -10,6 +10,7 @@ import {
   candidate,
   DISK,
   LEADER,
+  moment,
   NEW_DISK,
   NOW,
   order,
@@ -36,7 +37,12 @@ function plan(
 ): Planned {
   const dry = candidate({ order: order({ dryRun: true, ...changed }) });
   const decision = asFinal(
-    plannedFrom(dry, { lock, verdicts }, look, NOW, { ...RULES, ...rules }),
+    plannedFrom(
+      dry,
+      { lock, verdicts },
+      { look, image: null },
+      moment({ rules: { ...RULES, ...rules } }),
+    ),
     "planned",
   );
   expect(decision).toMatchObject({ lock: "free", healedAtMs: null, sample: null });
@@ -134,10 +140,12 @@ describe("a dry run", () => {
     const planned = (rules: Partial<Rules>) => {
       const dry = candidate({ body, order: order({ dryRun: true }) });
       const look = seen({ osType: "linux" });
-      const decision = plannedFrom(dry, { lock: FREE, verdicts: [] }, look, NOW, {
-        ...RULES,
-        ...rules,
-      });
+      const decision = plannedFrom(
+        dry,
+        { lock: FREE, verdicts: [] },
+        { look, image: null },
+        moment({ rules: { ...RULES, ...rules } }),
+      );
       return asFinal(decision, "planned").draft.data as unknown as Planned;
     };
     const why = "is for cloudbase-init, and the server runs Linux: it would be ignored";

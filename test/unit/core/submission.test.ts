@@ -15,9 +15,9 @@ import {
   asNext,
   BEFORE,
   BODY,
-  CALM,
   JOB,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   order,
@@ -39,7 +39,12 @@ describe("the last look before the POST", () => {
   ) {
     const { rules, expiresAtMs = NOW + MINUTE, cancel = false } = given;
     const all = { ...RULES, ...rules };
-    return lastLook(order({ expiresAtMs }), CURRENT, seenThere, NOW, all, CALM, cancel);
+    return lastLook(
+      order({ expiresAtMs }),
+      CURRENT,
+      { look: seenThere, cancelRequested: cancel },
+      moment({ rules: all }),
+    );
   }
   const objection = (...args: Parameters<typeof look>) => {
     const found = look(...args);
@@ -128,7 +133,7 @@ describe("what became of the POST", () => {
     given: { signedAtMs?: number | null; current?: In<"submit">; expiresAtMs?: number } = {},
   ) {
     const { signedAtMs = NOW - SECOND, current = CURRENT, expiresAtMs = NOW + 60 * MINUTE } = given;
-    return afterSubmission(order({ expiresAtMs }), current, outcome, signedAtMs, NOW, RULES, CALM);
+    return afterSubmission(order({ expiresAtMs }), current, { outcome, signedAtMs }, moment());
   }
   const later = (
     waitsFor: "server-unstable" | "throttled" | "cloud-unavailable" | "clock-skew",
@@ -158,7 +163,7 @@ describe("what became of the POST", () => {
   });
 
   it("accepted: told later where it cannot be told now", () => {
-    const decision = asNext(afterAcceptance(CURRENT, JOB, NOW, RULES, false), "watch");
+    const decision = asNext(afterAcceptance(CURRENT, JOB, false, moment()), "watch");
     expect(decision.events).toEqual([]);
     expect(decision.state.announced).toBe(false);
   });
@@ -207,7 +212,8 @@ describe("what became of the POST", () => {
   it("refused for now: the minute and what the cloud asks for are kept on a ladder of a second", () => {
     const rules = { ...RULES, ladderMs: [100, 200, 500, 1_000] };
     const waits = [later("server-unstable", MINUTE), later("throttled", 7 * MINUTE)].map(
-      (outcome) => afterSubmission(order(), CURRENT, outcome, NOW, NOW, rules, CALM),
+      (outcome) =>
+        afterSubmission(order(), CURRENT, { outcome, signedAtMs: NOW }, moment({ rules })),
     );
     expect(waits.map((one) => asNext(one, "waiting").delayMs)).toEqual([60_000, 7 * MINUTE]);
   });
@@ -253,7 +259,7 @@ describe("what became of the POST", () => {
 });
 
 it("a request whose signing time nobody knows is taken for signed just now", () => {
-  const decision = towardsReconcile(CURRENT, undefined, NOW, RULES, "store-forgot");
+  const decision = towardsReconcile(CURRENT, undefined, "store-forgot", moment());
   expect(asNext(decision, "reconcile").state).toMatchObject({
     fenceAtMs: NOW + 18 * MINUTE,
     why: "store-forgot",

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { afterSettling, succeed } from "../../../src/core/success.ts";
-import { asFinal, asNext, JOB, MINUTE, NOW, RULES, state } from "./builders.ts";
+import { asFinal, asNext, JOB, MINUTE, moment, NOW, RULES, state } from "./builders.ts";
 
 const { success } = state("settle");
 
 describe("a success", () => {
   it("is told at once where nothing settles", () => {
-    const decision = asFinal(succeed({ ...success, jobId: JOB }, NOW, RULES), "succeeded");
+    const decision = asFinal(succeed({ ...success, jobId: JOB }, moment()), "succeeded");
     expect(decision).toEqual({
       kind: "final",
       draft: {
@@ -21,7 +21,10 @@ describe("a success", () => {
   });
 
   it("waits for the settling time, with the lock", () => {
-    const decision = asNext(succeed(success, NOW, { ...RULES, settleMs: MINUTE }), "settle");
+    const decision = asNext(
+      succeed(success, moment({ rules: { ...RULES, settleMs: MINUTE } })),
+      "settle",
+    );
     expect(decision).toMatchObject({ delayMs: MINUTE, lock: "keep", events: [] });
     expect(decision.state).toEqual({ phase: "settle", untilMs: NOW + MINUTE, success });
   });
@@ -34,12 +37,12 @@ describe("a success", () => {
   });
 
   it.each(["replaced", "kept"] as const)("teaches that the disk was %s", (disk) => {
-    const decision = succeed({ ...success, disk, volumeType: undefined }, NOW, RULES);
+    const decision = succeed({ ...success, disk, volumeType: undefined }, moment());
     expect(asFinal(decision, "succeeded").sample).toEqual({ volumeType: null, disk });
   });
 
   it("teaches nothing where the disk was not seen, and names no job it does not know", () => {
-    const decision = asFinal(succeed({ ...success, disk: "unseen" }, NOW, RULES), "succeeded");
+    const decision = asFinal(succeed({ ...success, disk: "unseen" }, moment()), "succeeded");
     expect(decision.sample).toBeNull();
     expect(decision.draft.data["job_id"]).toBeNull();
   });

@@ -30,7 +30,6 @@ import {
   ABSENT,
   BEFORE,
   BODY,
-  CALM,
   candidate,
   DISK,
   envelope,
@@ -39,6 +38,7 @@ import {
   JOB,
   LEADER,
   MINUTE,
+  moment,
   NEW_DISK,
   NOW,
   nameOf,
@@ -70,27 +70,27 @@ const waiting = (changed: Parameters<typeof candidate>[0] = {}) =>
   candidate({ waiting: STATES.waiting, ...changed });
 
 const admission = (c: ReturnType<typeof candidate>, look: Look, rules = RULES) =>
-  afterAdmissionLook(c, look, NOW, rules, CALM);
+  afterAdmissionLook(c, look, moment({ rules }));
 const busy = (c: ReturnType<typeof candidate>, sameWish = true) =>
-  afterBusy(c, { holder: LEADER, sameWish }, NOW, RULES, CALM);
+  afterBusy(c, { holder: LEADER, sameWish }, moment());
 const lookToPrepare = (look: Look, o = order(), cancel = false) =>
-  afterPrepareLook(o, STATES.prepare, look, NOW, RULES, CALM, cancel) as Decision;
+  afterPrepareLook(o, STATES.prepare, { look, cancelRequested: cancel }, moment()) as Decision;
 const toLine = (look: Look, o = order(), cancel = false, rules = RULES) =>
-  lastLook(o, STATES.submit, look, NOW, rules, CALM, cancel) as Decision;
+  lastLook(o, STATES.submit, { look, cancelRequested: cancel }, moment({ rules })) as Decision;
 const posted = (outcome: Submission) =>
-  afterSubmission(order(), STATES.submit, outcome, NOW, NOW, RULES, CALM);
+  afterSubmission(order(), STATES.submit, { outcome, signedAtMs: NOW }, moment());
 const reconciled = (look: Look, at = PROOF, rules = RULES) =>
-  afterReconcileLook(order(), STATES.reconcile, look, "trusted", "held", at, rules, CALM);
+  afterReconcileLook(
+    order(),
+    STATES.reconcile,
+    { look, trust: "trusted", lock: "held" },
+    moment({ nowMs: at, rules }),
+  );
 const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES) =>
-  afterPoll(STATES.watch, job, look, at, rules, CALM);
+  afterPoll(STATES.watch, { job, look }, moment({ nowMs: at, rules }));
 /** What a turn of an inquiry comes to, as a decision: settled, or another look; one that gave up would throw. */
 const inquired = (current: In<"inquiry">, look: Look, job: JobLook | null = null): Decision => {
-  const turn = afterInquiryLook(
-    order(),
-    current,
-    { job, look, trust: "trusted", nowMs: NOW },
-    RULES,
-  );
+  const turn = afterInquiryLook(order(), current, { job, look, trust: "trusted" }, moment());
   if (turn.kind === "look-again") return turn.decision;
   if (turn.kind === "settled") return SETTLED;
   throw new Error("given up");
@@ -103,8 +103,6 @@ const LEADER_LOOK = {
   rebuilding: false,
   cancelRequested: false,
   doubt: false,
-  nowMs: NOW,
-  random: CALM,
 };
 const joined = (event: string, of = order()) => {
   const leader = {
@@ -114,7 +112,7 @@ const joined = (event: string, of = order()) => {
     settled: null,
   } as const;
   const current = { ...STATES.joined, body: BODY };
-  return afterLeaderLook(of, current, { ...LEADER_LOOK, leader }, RULES);
+  return afterLeaderLook(of, current, { ...LEADER_LOOK, leader }, moment());
 };
 const UNHEARD_OF = { kind: "unheard-of" } as const;
 const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
@@ -127,23 +125,23 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     submit: () => admission(candidate(), seen()),
     joined: () => busy(candidate()),
     waiting: () => admission(candidate(), BUSY),
-    reconcile: () => inDoubt(candidate(), NOW, RULES),
+    reconcile: () => inDoubt(candidate(), moment()),
     failed: () => admission(candidate(), ABSENT),
     unresolved: () => busy(candidate({ order: LATE, doubt: true })),
     rejected: () => busy(candidate({ order: REJECT })),
     superseded: () =>
       admission(candidate({ order: order({ expectedSystemDisk: DISK }) }), OTHER_DISK),
     expired: () => admission(candidate({ order: LATE }), seen()),
-    planned: () => plannedFrom(candidate(), FREE, seen(), NOW, RULES),
+    planned: () => plannedFrom(candidate(), FREE, { look: seen(), image: null }, moment()),
   },
   waiting: {
     waiting: () => busy(waiting(), false),
     joined: () => busy(waiting()),
     prepare: () => admission(waiting(), ACTIVE),
     submit: () => admission(waiting(), seen()),
-    reconcile: () => inDoubt(waiting(), NOW, RULES),
+    reconcile: () => inDoubt(waiting(), moment()),
     failed: () => admission(waiting(), REFUSED),
-    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "pause", NOW, RULES, CALM),
+    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "pause", moment()),
     rejected: () => admission(waiting(), ACTIVE, WHEN_ASKED),
     superseded: () => final(superseded("healed-since", {})),
     expired: () => expired(order()),
@@ -155,21 +153,21 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     succeeded: () => joined("succeeded"),
     failed: () => joined("failed"),
     unresolved: () =>
-      afterLeaderLook(order(), STATES.joined, { ...LEADER_LOOK, leader: UNHEARD_OF }, RULES),
+      afterLeaderLook(order(), STATES.joined, { ...LEADER_LOOK, leader: UNHEARD_OF }, moment()),
     expired: () => joined("superseded", LATE),
     cancelled: () => {
       const look = { ...LEADER_LOOK, leader: UNHEARD_OF, cancelRequested: true };
-      return afterLeaderLook(order(), STATES.joined, look, RULES);
+      return afterLeaderLook(order(), STATES.joined, look, moment());
     },
   },
   prepare: {
     prepare: () => lookToPrepare(BUSY),
     submit: () => lookToPrepare(seen()),
     // As the step does when the lock is lost, and when the store has forgotten.
-    waiting: () => waitFor(candidate(), "store-rebuilding", NOW, RULES, CALM, { before: BEFORE }),
-    reconcile: () => inDoubt(waiting(), NOW, RULES),
+    waiting: () => waitFor(candidate(), "store-rebuilding", moment(), { before: BEFORE }),
+    reconcile: () => inDoubt(waiting(), moment()),
     failed: () => lookToPrepare(ABSENT),
-    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "pause", NOW, RULES, CALM),
+    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "pause", moment()),
     superseded: () => lookToPrepare(OTHER_DISK),
     expired: () => lookToPrepare(seen(), LATE),
     cancelled: () => lookToPrepare(seen(), order(), true),
@@ -240,6 +238,7 @@ const anyRules: fc.Arbitrary<Rules> = fc
     jobDeadlineMs: fc.integer({ min: 1, max: HOUR }),
   })
   .map((changed) => ({ ...RULES, ...changed }));
+const anyMoment = fc.record({ nowMs: instant, rules: anyRules, random: chance });
 const anyWait = fc.option(fc.integer({ min: 0, max: HOUR }), { nil: null });
 const anyUnreadable = fc
   .record({
@@ -352,26 +351,22 @@ const anyPrepare = fc
 
 /** A decision function with any arguments at all, and the phase it decides for. */
 const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
-  admit: fc
-    .tuple(anyCandidate, anyLook, instant, anyRules, chance, fc.nat(4))
-    .map(([c, look, now, rules, random, which]) => {
-      const fresh = { ...c, waiting: null };
-      if (which === 0)
-        return afterBusy(fresh, { holder: LEADER, sameWish: true }, now, rules, random);
-      if (which === 1) return waitFor(fresh, "pause", now, rules, random);
-      if (which === 2) return plannedFrom(fresh, FREE, look, now, rules);
-      if (which === 3) return inDoubt(fresh, now, rules);
-      return afterAdmissionLook(fresh, look, now, rules, random);
-    }),
+  admit: fc.tuple(anyCandidate, anyLook, anyMoment, fc.nat(4)).map(([c, look, now, which]) => {
+    const fresh = { ...c, waiting: null };
+    if (which === 0) return afterBusy(fresh, { holder: LEADER, sameWish: true }, now);
+    if (which === 1) return waitFor(fresh, "pause", now);
+    if (which === 2) return plannedFrom(fresh, FREE, { look, image: null }, now);
+    if (which === 3) return inDoubt(fresh, now);
+    return afterAdmissionLook(fresh, look, now);
+  }),
   waiting: fc
-    .tuple(anyCandidate, anyWaiting, anyLook, instant, anyRules, chance, fc.nat(4))
-    .map(([c, before, look, now, rules, random, which]) => {
+    .tuple(anyCandidate, anyWaiting, anyLook, anyMoment, fc.nat(4))
+    .map(([c, before, look, now, which]) => {
       const old = { ...c, waiting: before };
-      if (which === 0)
-        return afterBusy(old, { holder: LEADER, sameWish: false }, now, rules, random);
-      if (which === 1) return waitFor(old, "store-rebuilding", now, rules, random);
-      if (which === 2) return inDoubt(old, now, rules);
-      return afterAdmissionLook(old, look, now, rules, random);
+      if (which === 0) return afterBusy(old, { holder: LEADER, sameWish: false }, now);
+      if (which === 1) return waitFor(old, "store-rebuilding", now);
+      if (which === 2) return inDoubt(old, now);
+      return afterAdmissionLook(old, look, now);
     }),
   joined: fc
     .tuple(
@@ -389,47 +384,37 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       chance,
     )
     .map(([leader, flags, nowMs, random]) =>
-      afterLeaderLook(order(), STATES.joined, { leader, ...flags, nowMs, random }, RULES),
+      afterLeaderLook(order(), STATES.joined, { leader, ...flags }, moment({ nowMs, random })),
     ),
   prepare: fc
-    .tuple(anyOrder, anyPrepare, anyLook, anyStop, instant, anyRules, chance, fc.boolean())
-    .map(([o, current, look, stop, now, rules, random, cancel]) => {
-      const found = afterPrepareLook(o, current, look, now, rules, random, cancel);
-      return found.kind === "stop" ? afterStop(current, found.type, stop, now, rules) : found;
+    .tuple(anyOrder, anyPrepare, anyLook, anyStop, anyMoment, fc.boolean())
+    .map(([o, current, look, stop, now, cancelRequested]) => {
+      const found = afterPrepareLook(o, current, { look, cancelRequested }, now);
+      return found.kind === "stop" ? afterStop(current, found.type, stop, now) : found;
     }),
   submit: fc
-    .tuple(
-      anyOrder,
-      anyTries,
-      anyBody,
-      anyLook,
-      anySubmission,
-      instant,
-      anyRules,
-      chance,
-      fc.boolean(),
-    )
-    .map(([o, tries, body, look, outcome, now, rules, random, cancel]) => {
+    .tuple(anyOrder, anyTries, anyBody, anyLook, anySubmission, anyMoment, fc.boolean())
+    .map(([o, tries, body, look, outcome, now, cancelRequested]) => {
       const current = state("submit", { tries, body });
       return (
-        lastLook(o, current, look, now, rules, random, cancel) ??
-        afterSubmission(o, current, outcome, now, now, rules, random)
+        lastLook(o, current, { look, cancelRequested }, now) ??
+        afterSubmission(o, current, { outcome, signedAtMs: now.nowMs }, now)
       );
     }),
   reconcile: fc
     .tuple(
       anyOrder,
       anyReconcile,
-      anyLook,
-      fc.constantFrom("trusted" as const, "trusted" as const, "untested" as const),
-      fc.constantFrom("held" as const, "held" as const, "lost" as const, "none" as const),
-      instant,
-      anyRules,
-      chance,
+      fc.record({
+        look: anyLook,
+        trust: fc.constantFrom("trusted" as const, "trusted" as const, "untested" as const),
+        lock: fc.constantFrom("held" as const, "held" as const, "lost" as const, "none" as const),
+      }),
+      anyMoment,
     )
     .map((args) => afterReconcileLook(...args)),
   watch: fc
-    .tuple(anyWatch, anyJob, fc.option(anyLook, { nil: null }), instant, anyRules, chance)
+    .tuple(anyWatch, fc.record({ job: anyJob, look: fc.option(anyLook, { nil: null }) }), anyMoment)
     .map((args) => afterPoll(...args)),
   settle: fc
     .tuple(instant, instant)
@@ -490,12 +475,22 @@ it("an intent is cleared only on the way to another attempt, with a higher numbe
     fc
       .tuple(anySubmission, chance)
       .map(([outcome, random]) =>
-        afterSubmission(order(), state("submit", { tries }), outcome, NOW, NOW, RULES, random),
+        afterSubmission(
+          order(),
+          state("submit", { tries }),
+          { outcome, signedAtMs: NOW },
+          moment({ random }),
+        ),
       ),
     fc
       .tuple(anyLook, instant, chance)
       .map(([look, at, random]) =>
-        afterReconcileLook(order(), before, look, "trusted", "held", at, RULES, random),
+        afterReconcileLook(
+          order(),
+          before,
+          { look, trust: "trusted", lock: "held" },
+          moment({ nowMs: at, random }),
+        ),
       ),
   );
   fc.assert(
@@ -523,7 +518,7 @@ describe("what the broker gave up on", () => {
     fc.assert(
       fc.property(anyClaim, fc.boolean(), (claim, doubt) => {
         const buried = current.phase === "waiting" ? { ...current, doubt } : current;
-        const result = bury(envelope(buried), claim, "gave up", NOW, RULES);
+        const result = bury(envelope(buried), claim, "gave up", moment());
         if (result.kind !== "conclude") throw new Error(result.kind);
         expect(legal).toContain(nameOf(result.decision));
       }),

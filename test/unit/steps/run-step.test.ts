@@ -11,9 +11,9 @@ import {
   envelope,
   finalEvent,
   MINUTE,
+  moment,
   NOW,
   nameOf,
-  RULES,
   STATES,
   state,
 } from "../core/builders.ts";
@@ -86,7 +86,7 @@ describe("a step", () => {
 
 describe("a step that nobody can carry on", () => {
   const after = (current: Parameters<typeof envelope>[0], claim: Partial<Claimed> = {}) => {
-    const result = bury(envelope(current), claimed(claim), "it was lost", NOW, RULES);
+    const result = bury(envelope(current), claimed(claim), "it was lost", moment());
     if (result.kind !== "conclude") throw new Error(result.kind);
     return result.decision;
   };
