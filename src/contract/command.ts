@@ -33,25 +33,46 @@ const line = (most: number) => {
  * The JSON object of a command, field by field (contract §2). Unknown fields pass unseen; the
  * reader of messages names them. Instants become epoch milliseconds.
  */
-export const CommandBody = z.object(
-  {
-    command_id: CommandId.optional(),
-    project_id: ProjectId.optional(),
-    server_id: ServerId,
-    "os-reinstall": OsReinstall,
-    expected_system_disk: DiskId.optional(),
-    on_busy: OnBusy.default("join"),
-    expires_at: Instant.optional(),
-    observed_at: Instant.optional(),
-    not_before: Instant.optional(),
-    group: Group.optional(),
-    override: Override.optional(),
-    source: line(200).optional(),
-    reason: line(1000).optional(),
-    dry_run: z.boolean({ error: "must be true or false (not a text)" }).default(false),
-  },
-  { error: "must be one JSON object: the command" },
-);
+export const CommandBody = z
+  .object(
+    {
+      command_id: CommandId.optional().describe(
+        "the idempotency key: two commands with one id in one project are one command. May be left out where the AMQP `message_id` is set",
+      ),
+      project_id: ProjectId.optional().describe(
+        "one of the worker's projects; left out: its first one",
+      ),
+      server_id: ServerId.describe("the server"),
+      "os-reinstall": OsReinstall,
+      expected_system_disk: DiskId.optional().describe(
+        "the system disk that you saw: another one now means that somebody already reinstalled it (`superseded`)",
+      ),
+      on_busy: OnBusy.default("join").describe(
+        "another command has the server: share its result when it does the same (`join`), run after it (`wait`), or end at once (`reject`)",
+      ),
+      expires_at: Instant.optional().describe("not started after this instant"),
+      observed_at: Instant.optional().describe(
+        "when the fault was seen: a server that was reinstalled since then is healed (`superseded`)",
+      ),
+      not_before: Instant.optional().describe(
+        "not started before this instant; earlier than `expires_at`",
+      ),
+      group: Group.optional().describe(
+        "a pool, zone or application: a label by which brakes count and people pause",
+      ),
+      override: Override.optional().describe(
+        "brakes that do not apply to this command, where the worker allows it; needs a `reason`",
+      ),
+      source: line(200).optional().describe("who asks; copied to every event"),
+      reason: line(1000).optional().describe("why; copied to every event"),
+      dry_run: z
+        .boolean({ error: "must be true or false (not a text)" })
+        .default(false)
+        .describe("make every check, change nothing, answer `planned`"),
+    },
+    { error: "must be one JSON object: the command" },
+  )
+  .meta({ dependentRequired: { override: ["reason"] } });
 export type CommandBody = z.infer<typeof CommandBody>;
 
 /** One rule that a message broke. `path` is dotted, empty for the message as a whole. Holds no value of the message. */

@@ -55,7 +55,9 @@ export const Instant = z
         : read;
     context.issues.push({ code: "custom", message, input: text, params: { rule: code } });
     return z.NEVER;
-  });
+  })
+  // What an emitter should write; more spellings are understood.
+  .meta({ format: "date-time" });
 
 function refused(code: string, message: string): InstantText {
   return { kind: "refused", code, message: `${message}; write ${EXAMPLE}` };

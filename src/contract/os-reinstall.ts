@@ -16,17 +16,28 @@ const UserData = z
   .refine((text) => decodedBytes(text) <= MAX_USER_DATA_BYTES, {
     error: `must be at most ${MAX_USER_DATA_BYTES} bytes before encoding`,
     params: { rule: "user-data-too-large" },
-  });
+  })
+  .describe(
+    "standard base64 with padding of at most 32 768 bytes; its format is checked (docs/messages.md)",
+  );
 
 /** The members of `metadata`, each with its own rule. */
 export const MetadataFields = z.object(
   {
     user_data: UserData.optional(),
-    BYOL: z.literal("true", { error: 'must be "true" (a text), or left out' }).optional(),
+    BYOL: z
+      .literal("true", { error: 'must be "true" (a text), or left out' })
+      .optional()
+      .describe("bring your own licence"),
     __system__encrypted: z
       .enum(["0", "1"], { error: 'must be "0" or "1" (a text), or left out' })
-      .optional(),
-    __system__cmkid: z.string({ error: KMS_KEY }).length(36, KMS_KEY).optional(),
+      .optional()
+      .describe("encrypt the system disk"),
+    __system__cmkid: z
+      .string({ error: KMS_KEY })
+      .length(36, KMS_KEY)
+      .optional()
+      .describe("id of the KMS key for it"),
   },
   { error: "must be an object" },
 );
@@ -38,20 +49,34 @@ const Metadata = MetadataFields.refine(
     error: 'needs "__system__encrypted": "1"',
     params: { rule: "cmkid-needs-encrypted" },
   },
-);
+).meta({
+  dependentSchemas: {
+    __system__cmkid: {
+      properties: { __system__encrypted: { const: "1" } },
+      required: ["__system__encrypted"],
+    },
+  },
+});
 
 /** The members of `os-reinstall`, each with its own rule. */
 export const OsReinstallFields = z.object(
   {
-    keyname: z.string({ error: KEY_NAME }).min(1, KEY_NAME).max(255, KEY_NAME).optional(),
+    keyname: z
+      .string({ error: KEY_NAME })
+      .min(1, KEY_NAME)
+      .max(255, KEY_NAME)
+      .optional()
+      .describe("name of an SSH key pair; needs `userid`"),
     userid: z
       .string({ error: USER_ID })
       .regex(/^[A-Za-z0-9_-]{1,64}$/, USER_ID)
-      .optional(),
+      .optional()
+      .describe("id of the IAM user who owns the key pair"),
     mode: z
       .literal("withStopServer", { error: 'must be "withStopServer", or left out' })
-      .optional(),
-    metadata: Metadata.optional(),
+      .optional()
+      .describe("a running server is stopped first, with it or (by default) without"),
+    metadata: Metadata.optional().describe("the API's own metadata"),
     adminpass: z
       .unknown()
       .refine((value) => value === undefined, {
@@ -59,7 +84,11 @@ export const OsReinstallFields = z.object(
           "is refused: a password does not belong in a message; use keyname or metadata.user_data",
         params: { rule: "adminpass-refused" },
       })
-      .optional(),
+      .optional()
+      .meta({
+        not: {},
+        description: "refused, whatever its value: a password does not belong in a message",
+      }),
   },
   { error: "must be the API's object" },
 );
@@ -82,7 +111,16 @@ export const OsReinstall = OsReinstallFields.refine(
     error: "must name at least one of keyname, userid or metadata.user_data",
     params: { rule: "no-login" },
   })
-  .transform(({ adminpass: _refused, ...body }) => body);
+  .transform(({ adminpass: _refused, ...body }) => body)
+  .meta({
+    description: "the cloud API's own object",
+    dependentRequired: { keyname: ["userid"] },
+    anyOf: [
+      { required: ["keyname"] },
+      { required: ["userid"] },
+      { required: ["metadata"], properties: { metadata: { required: ["user_data"] } } },
+    ],
+  });
 export type OsReinstall = z.infer<typeof OsReinstall>;
 
 /** Bytes behind a base64 text, by arithmetic: "QQ==" 1, "QUI=" 2, "QUJD" 3. */

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../src/contract/event.ts";
+import { contractFaults } from "../support/event-contract.ts";
 import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
@@ -99,9 +100,17 @@ export class Monitor {
     if (text.includes(SECRET)) this.fail("P6", `user_data in ${where}`);
   }
 
+  /** What emitters are told in docs/contract is what they get. */
+  asTheContractSays(event: ProgressEvent): void {
+    this.checks += 1;
+    const [fault] = contractFaults(event);
+    if (fault !== undefined) this.fail("bug", fault);
+  }
+
   /** Answers to a misuse of an id go to whoever asked, and then to nobody else. */
   replied(event: ProgressEvent): void {
     this.kept(JSON.stringify(event), "a reply");
+    this.asTheContractSays(event);
     const reused = event.data["reused_command_id"];
     if (typeof reused === "string" && event.data.event === "rejected") {
       this.track(reused).reuses.add(event.id);
@@ -111,6 +120,7 @@ export class Monitor {
   event(event: ProgressEvent): void {
     const text = JSON.stringify(event);
     this.kept(text, `event ${event.id}`);
+    this.asTheContractSays(event);
     this.checks += 1;
     const name = event.id.slice(0, event.id.lastIndexOf("/"));
     const [id = "", suffix] = name.split("~");

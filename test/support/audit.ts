@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { FINAL_EVENTS } from "../../src/contract/event.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import type { HeardEvent } from "./emitter.ts";
+import { contractFaults } from "./event-contract.ts";
 import { isRefusal } from "./refusals.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
 
@@ -25,6 +26,7 @@ export function auditHistory({ heard, simulator, commands }: AuditInput): string
   const refused = new Set<string>();
 
   for (const { event, text } of heard) {
+    wrong.push(...contractFaults(event));
     const { command_id: id, sequence, event: name } = event.data;
     if (name === "duplicate") continue;
     const key = `${event.source} ${event.id}`;

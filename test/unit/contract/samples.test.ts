@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EventName, ProgressEvent } from "../../../src/contract/event.ts";
+import { CONTRACT_EVENTS, EVENTS } from "../../../src/contract/event-data.ts";
 import { readCommand } from "../../../src/core/intake.ts";
 import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 
@@ -55,13 +55,13 @@ describe("the sample commands", () => {
 describe("the sample events", () => {
   it("are one of each kind", () => {
     expect(named("event-").toSorted()).toEqual(
-      EventName.options.map((event) => `event-${event}.json`).toSorted(),
+      CONTRACT_EVENTS.map((event) => `event-${event}.json`).toSorted(),
     );
   });
 
-  it.each(EventName.options)("%s is what the contract says", (name) => {
+  it.each(CONTRACT_EVENTS)("%s is what the contract says", (name) => {
     const value = JSON.parse(bytesOf(`event-${name}.json`).toString()) as unknown;
-    const event = ProgressEvent.parse(value);
+    const event = EVENTS[name].parse(value);
     expect(event).toEqual(value);
     expect(event.type).toBe(`ecs.reinstall.${name}.v1`);
     expect(event.data.event).toBe(name);

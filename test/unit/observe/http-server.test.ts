@@ -1,5 +1,6 @@
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type {
   BrakesView,
@@ -8,6 +9,7 @@ import type {
   DependencyHealth,
   Found,
 } from "../../../src/contract/http.ts";
+import { ROUTES } from "../../../src/observe/http-routes.ts";
 import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -73,6 +75,7 @@ async function serve(world: World = {}) {
     get: async (path: string, init: RequestInit = {}) => {
       const response = await fetch(base + path, init);
       const text = await response.text();
+      expect(undescribed(path, response.status, text)).toBeNull();
       return {
         status: response.status,
         headers: response.headers,
@@ -81,6 +84,21 @@ async function serve(world: World = {}) {
       };
     },
   };
+}
+
+/** What of an answer /openapi.json does not say; null: nothing. Answers that are the same everywhere have no page. */
+function undescribed(path: string, status: number, text: string): unknown {
+  const [, pathname = ""] = /^([^?]*)/.exec(path) ?? [];
+  const route = ROUTES.find((one) =>
+    new RegExp(`^${one.path.replaceAll(/:\w+/g, "[^/]+")}$`).test(pathname),
+  );
+  if (route === undefined || [405, 431, 500].includes(status) || text === "") return null;
+  const body = route.answers[status]?.body;
+  if (body === undefined) return `${route.path} has no answer ${status}`;
+  if (typeof body === "string") return null;
+  const value: unknown = JSON.parse(text);
+  const read = body.safeParse(value);
+  return isDeepStrictEqual(read.data, value) ? null : [text, read.error?.issues];
 }
 
 const found =
@@ -408,5 +426,17 @@ describe("starting and stopping", () => {
     socket.on("error", () => undefined);
     await server.stop();
     await closed;
+  });
+});
+
+describe("the description", () => {
+  it("is that of the routes, at /openapi.json", async () => {
+    const { get } = await serve();
+    const { json, status } = await get("/openapi.json");
+    const { openapi, paths } = json() as { openapi: string; paths: Record<string, unknown> };
+    expect([status, openapi]).toEqual([200, "3.1.0"]);
+    expect(Object.keys(paths)).toEqual(
+      ROUTES.map(({ path }) => path.replaceAll(/:(\w+)/g, "{$1}")),
+    );
   });
 });

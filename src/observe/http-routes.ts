@@ -1,0 +1,202 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import type {
+  BrakesView,
+  CommandViews,
+  Found,
+  HealthSource,
+  MetricsPage,
+} from "../contract/http.ts";
+import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { mayWork } from "./health.ts";
+import {
+  Alive,
+  brakeJson,
+  Brakes,
+  Commands,
+  commandsJson,
+  Fault,
+  instantText,
+  Ready,
+  Server,
+  serverJson,
+} from "./http-answers.ts";
+import { openApi } from "./openapi.ts";
+
+/** Where the answers come from. */
+export interface RouteDeps {
+  readonly metrics: MetricsPage;
+  readonly health: HealthSource;
+  readonly views: CommandViews;
+  readonly brakes: BrakesView;
+}
+
+/** One answer of a route. */
+interface RouteAnswer {
+  readonly says: string;
+  /** Of a JSON body; else the media type of the text. */
+  readonly body: z.ZodType | string;
+}
+
+/** One path of the API: what it answers, and its page in /openapi.json. */
+export interface Route {
+  /** As hono writes it: `/v1/commands/:id`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Each `:name` of the path. */
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  /** By HTTP status. */
+  readonly answers: Readonly<Record<number, RouteAnswer>>;
+  readonly take: (deps: RouteDeps, context: Context) => Response | Promise<Response>;
+}
+
+const BAD_ID: RouteAnswer = { says: "an id that cannot be one", body: Fault };
+const AWAY: RouteAnswer = { says: "the store does not answer", body: Fault };
+
+const CommandParams = z.object({ id: CommandId.describe("the command's id") });
+const ServerParams = z.object({
+  project: ProjectId.describe("the project's id"),
+  server: ServerId.describe("the server's id"),
+});
+const BrakesQuery = z.object({
+  project: z.string().optional().describe("only those of this project"),
+});
+
+/** Everything that can be asked, but for /openapi.json itself. Nothing here changes anything, or tells a secret. */
+const ANSWERED: readonly Route[] = [
+  {
+    path: "/metrics",
+    summary: "the metrics (docs/metrics.md), in the text format of Prometheus",
+    answers: { 200: { says: "all of them", body: "text/plain" } },
+    take: async ({ metrics }, context) => {
+      const page = await metrics.page();
+      return context.body(page, 200, { "content-type": metrics.contentType });
+    },
+  },
+  {
+    path: "/livez",
+    summary:
+      "whether the process does its work; a dependency that is away is no reason to restart it",
+    answers: {
+      200: { says: "it does", body: Alive },
+      503: { says: "only a restart helps", body: Alive },
+    },
+    take: ({ health }, context) =>
+      health.isAlive()
+        ? context.json({ status: "alive" })
+        : context.json({ status: "needs a restart" }, 503),
+  },
+  {
+    path: "/readyz",
+    summary: "whether it can work: each dependency with its state and cause",
+    answers: {
+      200: { says: "none is known to be away", body: Ready },
+      503: { says: "at least one is away", body: Ready },
+    },
+    take: ({ health }, context) => {
+      const dependencies = health.dependencies();
+      const ready = dependencies.every(mayWork);
+      const body = {
+        status: ready ? "ready" : "not ready",
+        dependencies: dependencies.map(({ name, state, sinceMs, detail }) => ({
+          name,
+          state,
+          since: instantText(sinceMs),
+          detail,
+        })),
+      };
+      return context.json(body, ready ? 200 : 503);
+    },
+  },
+  {
+    path: "/v1/commands/:id",
+    summary: "one command, in every project where its id occurs, with its final event",
+    params: CommandParams,
+    answers: {
+      200: { says: "what the store knows of it", body: Commands },
+      400: BAD_ID,
+      404: { says: "no such command is known", body: Fault },
+      503: AWAY,
+    },
+    take: async ({ views }, context) => {
+      const asked = CommandParams.safeParse(context.req.param());
+      if (!asked.success) return malformed(context, "command id", asked.error);
+      return answer(context, "command", await views.commandById(asked.data.id), commandsJson);
+    },
+  },
+  {
+    path: "/v1/servers/:project/:server",
+    summary: "what holds a server, and who waits for it",
+    params: ServerParams,
+    answers: {
+      200: { says: "its lock and its line", body: Server },
+      400: BAD_ID,
+      404: { says: "no project of this worker", body: Fault },
+      503: AWAY,
+    },
+    take: async ({ views }, context) => {
+      const asked = ServerParams.safeParse(context.req.param());
+      if (!asked.success) {
+        const [wrong] = asked.error.issues[0]?.path ?? [];
+        return malformed(context, `${String(wrong)} id`, asked.error);
+      }
+      const { project, server } = asked.data;
+      return answer(context, "project", await views.serverStatus(project, server), (view) => ({
+        project_id: project,
+        server_id: server,
+        ...serverJson(view),
+      }));
+    },
+  },
+  {
+    path: "/v1/brakes",
+    summary: "the brakes that hold something now, as far as this worker knows",
+    query: BrakesQuery,
+    answers: { 200: { says: "from the worker's memory", body: Brakes } },
+    take: ({ brakes }, context) => {
+      const asked = context.req.query("project");
+      const readAtMs = brakes.readAtMs();
+      const holding = brakes
+        .holding()
+        .filter(({ projectId }) => (asked ?? projectId) === projectId);
+      return context.json({
+        read_at: readAtMs === null ? null : instantText(readAtMs),
+        holding: holding.map(brakeJson),
+      });
+    },
+  },
+];
+
+/** All of it, the description of itself too. */
+export const ROUTES: readonly Route[] = [
+  ...ANSWERED,
+  {
+    path: "/openapi.json",
+    summary: "this description",
+    answers: { 200: { says: "OpenAPI 3.1", body: z.looseObject({ openapi: z.string() }) } },
+    take: (_deps, context) => context.json(openApi(ROUTES)),
+  },
+];
+
+function answer<View>(
+  context: Context,
+  what: string,
+  found: Found<View>,
+  json: (view: View) => object,
+): Response {
+  switch (found.kind) {
+    case "found":
+      return context.json(json(found.view));
+    case "absent":
+      return context.json({ error: "not-found", message: `no such ${what} is known` }, 404);
+    case "unavailable":
+      return context.json({ error: "store-away", message: "the store does not answer" }, 503);
+  }
+}
+
+/** Says the rule, not the value: it is the caller's own, and may be anything. */
+function malformed(context: Context, what: string, error: z.ZodError): Response {
+  const rule = error.issues[0]?.message ?? "is malformed";
+  return context.json({ error: "bad-request", message: `the ${what} ${rule}` }, 400);
+}
