@@ -1,4 +1,4 @@
-import type { PauseEntry, PauseScope } from "../contract/brakes.ts";
+import type { SwitchEntry, SwitchName } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";
@@ -37,7 +37,7 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
   let started = false;
 
   async function read(project: ProjectId): Promise<boolean> {
-    const before = remembered.get(project) ?? new Map<PauseScope, PauseEntry>();
+    const before = remembered.get(project) ?? new Map<SwitchName, SwitchEntry>();
     const answer = await store.keep(project, before);
     // Readiness and the log have the reason: every step asks the same store.
     if (answer.kind !== "kept") return false;

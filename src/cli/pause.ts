@@ -1,12 +1,12 @@
-import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { OperatorCommands, PauseChange } from "../adapters/redis/operator-commands.ts";
-import { PauseScope } from "../contract/brakes.ts";
+import { brakeOf, PauseScope, type SwitchName } from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
+import { loginName } from "./login-name.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { withStore, PROJECT, projectOf } from "./operate.ts";
 import { matching } from "./option-values.ts";
@@ -148,21 +148,15 @@ async function seenSoon(
 /** What else holds this project, so that nobody waits for a start that does not come. */
 async function stillPaused(operator: OperatorCommands, project: ProjectId): Promise<string[]> {
   const standing = await operator.standingPauses(project);
-  return [...standing].map(
-    ([scope, { by, atMs, reason }]) =>
-      `still paused: ${named(project, scope)}, by ${by} since ${new Date(atMs).toISOString()}: ${reason}`,
+  return [...standing].flatMap(([scope, { by, atMs, reason }]) =>
+    brakeOf(scope) === "pause"
+      ? [
+          `still paused: ${named(project, scope)}, by ${by} since ${new Date(atMs).toISOString()}: ${reason}`,
+        ]
+      : [],
   );
 }
 
-function named(project: ProjectId, scope: PauseScope): string {
+function named(project: ProjectId, scope: SwitchName): string {
   return scope === "project" ? project : `${project} (${scope})`;
-}
-
-function loginName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run under a number that no user has.
-    return "unknown";
-  }
 }

@@ -88,7 +88,7 @@ export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
     dedupTtlMs: protocol.dedupTtlMs,
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
-    brakes: { pausedByConfiguration: brakes.paused },
+    brakes: { pausedByConfiguration: brakes.paused, protected: brakes.protected },
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
-import { ProjectId } from "../contract/ids.ts";
+import { ProjectId, ServerId } from "../contract/ids.ts";
 import { brokerHost, brokerUrls } from "./broker-url.ts";
 import {
   address,
@@ -182,6 +182,7 @@ const Protocol = z.strictObject({
 
 const Brakes = z.strictObject({
   paused: bool(),
+  protected: uniqueList(ServerId.meta({ accepts: "UUID" }), { min: 0, max: 1000 }),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
 });
 

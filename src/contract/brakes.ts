@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ServerId } from "./ids.ts";
 
 /** Every rule that can hold a command back or end it before it reaches the cloud: one closed list of names. */
 export const Brake = z.enum([
@@ -27,14 +28,31 @@ export const PauseScope = z
   .regex(/^(everything|project|group:[A-Za-z0-9._-]{1,64}|server:[0-9a-f-]{36})$/);
 export type PauseScope = z.infer<typeof PauseScope>;
 
-/** A pause of one scope, standing or lifted, as the store and every worker keep it. */
-export const PauseEntry = z.object({
+/** A server that people keep from any reinstall. */
+const Protection = z.string().regex(/^protected:[0-9a-f-]{36}$/);
+
+/** Name of the switch that protects a server. */
+export function protectionOf(server: ServerId): SwitchName {
+  return `protected:${server}`;
+}
+
+/** What people switch on and off: a pause, by its scope, or the protection of a server. */
+export const SwitchName = z.union([PauseScope, Protection]);
+export type SwitchName = z.infer<typeof SwitchName>;
+
+/** A switch of a project, on or off, as the store and every worker keep it. */
+export const SwitchEntry = z.object({
   /** False: lifted. It is kept for a while, so that who remembers it as standing learns better. */
   on: z.boolean(),
-  /** When it was set or lifted, epoch ms by the store's clock; the newest entry of a scope counts. */
+  /** When it was set or lifted, epoch ms by the store's clock; the newest entry of a name counts. */
   atMs: z.number(),
   /** Who did it. */
   by: z.string(),
   reason: z.string(),
 });
-export type PauseEntry = z.infer<typeof PauseEntry>;
+export type SwitchEntry = z.infer<typeof SwitchEntry>;
+
+/** Which brake a switch belongs to. */
+export function brakeOf(name: SwitchName): Brake {
+  return name.startsWith("protected:") ? "protected" : "pause";
+}

@@ -46,6 +46,7 @@ export const WaitReason = z.enum([
   "store-rebuilding",
   "not-before",
   "pause",
+  "protected",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

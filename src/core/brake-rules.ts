@@ -1,8 +1,11 @@
 import { z } from "zod";
+import { ServerId } from "../contract/ids.ts";
 
 /** The limits of the brakes, as one worker has them configured. 0 turns a number off. Milliseconds throughout. */
 export const BrakeRules = z.object({
   /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
   pausedByConfiguration: z.boolean(),
+  /** `BRAKES_PROTECTED`: servers that are never reinstalled. */
+  protected: z.array(ServerId).readonly(),
 });
 export type BrakeRules = Readonly<z.infer<typeof BrakeRules>>;

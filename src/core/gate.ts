@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Brake } from "../contract/brakes.ts";
 import { type Candidate, waitFor } from "./decide-admission.ts";
-import type { Decision } from "./decision.ts";
+import { type Decision, final } from "./decision.ts";
+import { rejected } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Before } from "./state.ts";
 
@@ -18,6 +19,16 @@ export const Hold = z.discriminatedUnion("brake", [
     /** Since when, epoch ms by the store's clock. Unknown for a pause by configuration, or by an older version. */
     sinceMs: z.number().optional(),
     /** Who paused it. */
+    by: z.string().optional(),
+    reason: z.string().optional(),
+  }),
+  z.object({
+    brake: z.literal("protected"),
+    verdict: z.literal("no"),
+    /** Where that is said: `configuration` (`BRAKES_PROTECTED`), or `operator` (`ecs-reinstall protect`). */
+    scope: z.enum(["configuration", "operator"]),
+    /** Since when, epoch ms by the store's clock. */
+    sinceMs: z.number().optional(),
     by: z.string().optional(),
     reason: z.string().optional(),
   }),
@@ -38,6 +49,8 @@ export function heldBy(
   moment: Moment,
   before?: Before,
 ): Decision {
+  // One that may have been carried out is not called rejected: it waits until that is proven, or its time is over.
+  if (hold.verdict === "no" && candidate.doubt !== true) return endedBy(hold);
   return waitFor(candidate, hold.brake, moment, {
     detail: describeHold(hold),
     before,
@@ -45,17 +58,35 @@ export function heldBy(
   });
 }
 
+function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
+  const { event, data } = rejected([
+    { path: "server_id", code: "protected", message: describeHold(hold) },
+  ]);
+  return final({ event, data: { ...data, brake: brakeData(hold) } });
+}
+
 /** In one sentence, for events, dry runs and people. */
 export function describeHold(hold: Hold): string {
-  const { scope, by, sinceMs, reason } = hold;
-  if (scope === "configuration") return "reinstalls are paused by the worker's configuration";
+  switch (hold.brake) {
+    case "pause":
+      return hold.scope === "configuration"
+        ? "reinstalls are paused by the worker's configuration"
+        : `reinstalls are paused (${hold.scope})${setBy(hold)}`;
+    case "protected":
+      return hold.scope === "configuration"
+        ? "the server is protected by the worker's configuration"
+        : `the server is protected${setBy(hold)}`;
+  }
+}
+
+function setBy({ by, sinceMs, reason }: Pick<Hold, "by" | "sinceMs" | "reason">): string {
   const who = by === undefined ? "" : ` by ${by}`;
   const since = sinceMs === undefined ? "" : ` since ${new Date(sinceMs).toISOString()}`;
   const why = reason === undefined ? "" : `: ${reason}`;
-  return `reinstalls are paused (${scope})${who}${since}${why}`;
+  return `${who}${since}${why}`;
 }
 
-/** The same in fields, as `waiting` events carry it. */
+/** The same in fields, as events carry it. */
 function brakeData({ brake, scope, by, sinceMs, reason }: Hold) {
   return {
     name: brake,

@@ -196,6 +196,7 @@ export const TRANSITIONS = {
     "waiting",
     "reconcile",
     "failed",
+    "rejected",
     "unresolved",
     "superseded",
     "expired",

@@ -1,3 +1,4 @@
+import { brakeOf } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakesView } from "../contract/http.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
@@ -27,7 +28,7 @@ export function createBrakesView(watch: PauseWatch): BrakesView {
         reason: null,
       })),
       ...watch.standing().map(({ project, scope, entry }) => ({
-        brake: "pause",
+        brake: brakeOf(scope),
         projectId: project,
         scope,
         by: entry.by,
@@ -47,16 +48,23 @@ export function watchPauses(
 ) {
   return {
     onRead: (): void => {
-      const held = new Set(view.holding().map(({ projectId }) => projectId));
-      for (const project of projects) metrics.brake("pause", project, held.has(project));
+      const held = new Set(view.holding().map(({ brake, projectId }) => `${brake} ${projectId}`));
+      for (const project of projects) {
+        for (const brake of ["pause", "protected"] as const) {
+          metrics.brake(brake, project, held.has(`${brake} ${project}`));
+        }
+      }
     },
     onChanged: ({ project, scope, entry: { on, by, reason, atMs } }: StandingPause): void => {
       const fields = { project, scope, by, reason, at: new Date(atMs).toISOString() };
-      logger.warn(fields, on ? "reinstalls are paused" : "a pause was lifted");
+      logger.warn(
+        { brake: brakeOf(scope), ...fields },
+        on ? "a brake is set" : "a brake is lifted",
+      );
     },
     onPutBack: (project: ProjectId, count: number): void => {
       metrics.pausesPutBack(count);
-      logger.error({ project, count }, "redis had lost pauses; they are put back");
+      logger.error({ project, count }, "redis had lost pauses or protections; they are put back");
     },
   };
 }

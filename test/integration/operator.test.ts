@@ -196,3 +196,31 @@ it.each(["ops/resizer-7f9c", "line\nbreak"])(
     await stage.audit([id]);
   },
 );
+
+it("protect ends the reinstall of a server, also one that waits, until unprotect", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 3_000 });
+  const [runs, waits] = [commandId("runs"), commandId("waits")];
+  const [late, again] = [commandId("late"), commandId("again")];
+  await stage.emitter.send(stage.command(runs, server.id));
+  await stage.emitter.event(runs, "submitted");
+  await stage.emitter.send(stage.command(waits, server.id, { on_busy: "wait" }));
+  await stage.emitter.event(waits, "waiting");
+  const why = ["--reason", "the database", "--by", "ada"];
+  expect(await cli(server.projectId, "protect", server.id, ...why)).toContain("is protected");
+  await stage.emitter.send(stage.command(late, server.id));
+  for (const id of [waits, late]) {
+    const { data } = await stage.emitter.outcome(id);
+    expect(data).toMatchObject({
+      event: "rejected",
+      problems: [{ path: "server_id", code: "protected" }],
+      brake: { name: "protected", scope: "operator", by: "ada", reason: "the database" },
+    });
+  }
+  expect((await stage.emitter.outcome(runs)).data.event).toBe("succeeded");
+  const lifted = await cli(server.projectId, "unprotect", server.id, "--reason", "moved");
+  expect(lifted).toContain("may be reinstalled again");
+  await stage.emitter.send(stage.command(again, server.id));
+  expect((await stage.emitter.outcome(again)).data.event).toBe("succeeded");
+  expect(stage.reinstalls(server.id)).toBe(2);
+  await stage.audit([runs, waits, late, again]);
+});

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type PauseEntry, PauseScope } from "../../contract/brakes.ts";
+import { type SwitchEntry, SwitchName } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
@@ -18,7 +18,7 @@ type UnlockAnswer = z.infer<typeof unlockScript.answer> | StoreAway | StoreCorru
 export type SetPauseAnswer = z.infer<typeof setPauseScript.answer> | StoreAway | StoreCorrupt;
 
 export interface PauseChange {
-  readonly scope: PauseScope;
+  readonly scope: SwitchName;
   readonly on: boolean;
   /** Who does it, and why: shown to everybody who asks what holds a command. */
   readonly by: string;
@@ -37,7 +37,7 @@ export interface OperatorCommands {
   /** Has some worker an entry of this age, or a newer one, in its memory? */
   pauseSeen(project: ProjectId, atMs: number): Promise<boolean>;
   /** The pauses of a project that stand. Rejects when Redis does not answer. */
-  standingPauses(project: ProjectId): Promise<ReadonlyMap<PauseScope, PauseEntry>>;
+  standingPauses(project: ProjectId): Promise<ReadonlyMap<SwitchName, SwitchEntry>>;
   /** The projects that workers act on, as they say themselves. Rejects when Redis does not answer. */
   projects(): Promise<readonly ProjectId[]>;
   /**
@@ -66,9 +66,9 @@ export function createOperatorCommands(
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;
     },
     async standingPauses(project) {
-      const standing = new Map<PauseScope, PauseEntry>();
+      const standing = new Map<SwitchName, SwitchEntry>();
       for (const [field, text] of Object.entries(await redis.hgetall(keysOf(project).pauses))) {
-        const scope = PauseScope.safeParse(field);
+        const scope = SwitchName.safeParse(field);
         const entry = StoredPause.safeParse(text);
         if (scope.success && entry.success && entry.data.on) standing.set(scope.data, entry.data);
       }

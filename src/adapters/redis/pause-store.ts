@@ -1,4 +1,4 @@
-import { PauseEntry, PauseScope } from "../../contract/brakes.ts";
+import { SwitchEntry, SwitchName } from "../../contract/brakes.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
@@ -24,10 +24,10 @@ export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): Pau
       } catch (error) {
         return { kind: "away", message: error instanceof Error ? error.message : String(error) };
       }
-      const pauses = new Map<PauseScope, PauseEntry>();
+      const pauses = new Map<SwitchName, SwitchEntry>();
       for (const [scope, entry] of Object.entries(answer.entries)) {
-        const known = PauseScope.safeParse(scope);
-        const read = PauseEntry.safeParse(entry);
+        const known = SwitchName.safeParse(scope);
+        const read = SwitchEntry.safeParse(entry);
         if (known.success && read.success) pauses.set(known.data, read.data);
       }
       return { kind: "kept", pauses, putBack: answer.putBack };

@@ -1,5 +1,5 @@
-import { PauseEntry } from "../../contract/brakes.ts";
+import { SwitchEntry } from "../../contract/brakes.ts";
 import { storedJson } from "./stored-json.ts";
 
 /** One pause of the hash of pauses. */
-export const StoredPause = storedJson(PauseEntry);
+export const StoredPause = storedJson(SwitchEntry);

@@ -1,15 +1,15 @@
-import type { PauseEntry, PauseScope } from "../../contract/brakes.ts";
+import type { SwitchEntry, SwitchName } from "../../contract/brakes.ts";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** The pauses of one project by scope, lifted ones included. */
-export type Pauses = ReadonlyMap<PauseScope, PauseEntry>;
+export type Pauses = ReadonlyMap<SwitchName, SwitchEntry>;
 
 /** A pause that stands, and what it covers. */
 export interface StandingPause {
   readonly project: ProjectId;
-  readonly scope: PauseScope;
-  readonly entry: PauseEntry;
+  readonly scope: SwitchName;
+  readonly entry: SwitchEntry;
 }
 
 /** The pauses as the store has them, and as the workers put them back. May be repeated. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { PauseScope } from "../../../src/contract/brakes.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { admitted, claimed, delivery, DISK, order, PROJECT, SERVER } from "./samples.ts";
 
@@ -71,12 +72,12 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const told = await rig.store.admit(dry, delivery("n1"));
     expect(told).toMatchObject({ lock: { kind: "acquired" } });
     if (told.kind !== "claimed") throw new Error(told.kind);
-    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go"]);
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go", "go"]);
     await pause("project");
     const again = order("cmd-dry-2", { group: "web", dryRun: true });
     expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
       lock: { kind: "acquired" },
-      verdicts: [held("project").hold],
+      verdicts: [held("project").hold, { brake: "protected", verdict: "go" }],
     });
   });
 
@@ -87,7 +88,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
   });
 
   it("honours the worker's own pause by configuration", async () => {
-    const store = rig.pausedByConfiguration();
+    const store = rig.withBrakes({ ...NO_BRAKES, pausedByConfiguration: true });
     expect(await store.admit(a, delivery("n1"))).toMatchObject({
       lock: { kind: "held", hold: { brake: "pause", scope: "configuration" } },
     });

@@ -16,6 +16,7 @@ import { createStrandedCommands } from "../../../src/adapters/redis/stranded-com
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
+import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -47,8 +48,8 @@ export interface StoreRig {
   /** What a person does who pauses or resumes. */
   setPause(change: PauseChange): Promise<SetPauseAnswer>;
   readonly pauses: PauseStore;
-  /** The same memory, asked by a worker with `BRAKES_PAUSED`. */
-  pausedByConfiguration(): ReinstallStore;
+  /** The same memory, asked by a worker with other limits. */
+  withBrakes(brakes: BrakeRules): ReinstallStore;
   /** Another service takes the lock of a server, under whatever name. */
   lockFor(server: ServerId, owner: string): Promise<void>;
   /** The lease of whoever sweeps is over. */
@@ -62,7 +63,6 @@ export interface StoreRig {
 
 export const HOLD_MS = 60_000;
 const MIN_SAMPLES = 3;
-const PAUSED = { ...NO_BRAKES, pausedByConfiguration: true };
 
 /** The in-memory store and the real one, on a Redis of its own: each test starts empty. */
 export const RIGS = [
@@ -98,8 +98,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       lockOwner: async (server) => memory.of(PROJECT).locks.get(server)?.owner ?? null,
       setPause: async (change) => setPause(scriptContext(), PROJECT, change),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
-      pausedByConfiguration: () =>
-        createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes: PAUSED }),
+      withBrakes: (brakes) => createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
@@ -173,7 +172,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
       pauses: createPauseStore(client, scripts),
-      pausedByConfiguration: () => storeWith({ rebuildHoldMs: 0, brakes: PAUSED }),
+      withBrakes: (brakes) => storeWith({ rebuildHoldMs: 0, brakes }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);

@@ -1,4 +1,4 @@
-import type { PauseEntry } from "../../../src/contract/brakes.ts";
+import type { SwitchEntry } from "../../../src/contract/brakes.ts";
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
@@ -69,7 +69,7 @@ export class ProjectMemory {
   token = 0;
   epoch: Epoch | null = null;
   /** By scope. */
-  pauses: ReadonlyMap<string, PauseEntry> = new Map();
+  pauses: ReadonlyMap<string, SwitchEntry> = new Map();
   sweeperUntilMs = 0;
   /** How many of those that stand still were looked at. */
   sweptTo = 0;

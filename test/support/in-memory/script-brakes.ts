@@ -1,4 +1,4 @@
-import type { PauseScope } from "../../../src/contract/brakes.ts";
+import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
 import type { Order } from "../../../src/core/order.ts";
@@ -6,12 +6,13 @@ import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
 import { pause } from "./brakes/pause.ts";
+import { protectedServer } from "./brakes/protected.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
 /** `BRAKES` of `script.ts`. */
-const BRAKES: readonly TwinBrake[] = [pause];
+const BRAKES: readonly TwinBrake[] = [pause, protectedServer];
 
 function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
   return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
@@ -61,7 +62,7 @@ export function setPause(
   ctx: ScriptContext,
   project: ProjectId,
   change: {
-    readonly scope: PauseScope;
+    readonly scope: SwitchName;
     readonly on: boolean;
     readonly by: string;
     readonly reason: string;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { PauseEntry, PauseScope } from "../../../src/contract/brakes.ts";
+import type { SwitchEntry, SwitchName } from "../../../src/contract/brakes.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { createPauseKeeper } from "../../../src/background/pause-keeper.ts";
 import type { Pauses, PauseStore, StandingPause } from "../../../src/steps/ports/pauses.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
-const ON: PauseEntry = { on: true, atMs: 1_000, by: "ada", reason: "maintenance" };
-const LIFTED: PauseEntry = { on: false, atMs: 2_000, by: "bob", reason: "done" };
+const ON: SwitchEntry = { on: true, atMs: 1_000, by: "ada", reason: "maintenance" };
+const LIFTED: SwitchEntry = { on: false, atMs: 2_000, by: "bob", reason: "done" };
 
 /** A keeper whose waits end when the test says so. */
 function keeper() {
@@ -56,8 +56,8 @@ function keeper() {
   };
 }
 
-function kept(entries: Record<string, PauseEntry>, putBack = 0) {
-  const pauses = new Map(Object.entries(entries)) as ReadonlyMap<PauseScope, PauseEntry>;
+function kept(entries: Record<string, SwitchEntry>, putBack = 0) {
+  const pauses = new Map(Object.entries(entries)) as ReadonlyMap<SwitchName, SwitchEntry>;
   return { kind: "kept", pauses, putBack } as const;
 }
 

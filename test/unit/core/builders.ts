@@ -298,3 +298,13 @@ export const PAUSED = {
     reason: "maintenance",
   },
 } as const;
+
+/** A person protects the server: what the gate says then. */
+export const PROTECTED = {
+  brake: "protected",
+  verdict: "no",
+  scope: "operator",
+  sinceMs: NOW,
+  by: "ada",
+  reason: "the database",
+} as const;

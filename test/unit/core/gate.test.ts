@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { describeHold, heldBy, type Hold } from "../../../src/core/gate.ts";
-import { asNext, candidate, MINUTE, moment, NOW, PAUSED, RULES, state } from "./builders.ts";
+import {
+  asFinal,
+  asNext,
+  candidate,
+  MINUTE,
+  moment,
+  NOW,
+  PAUSED,
+  PROTECTED,
+  RULES,
+  state,
+} from "./builders.ts";
 
 describe("a command that a pause holds", () => {
   it("waits for the brake by its name, and says who paused what, when and why", () => {
@@ -48,7 +59,37 @@ describe("a command that a pause holds", () => {
     expect(delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
   });
 
+  it("ends a command whose server is protected, and says who, when and why", () => {
+    const { draft, lock } = asFinal(heldBy(candidate(), PROTECTED, moment()), "rejected");
+    expect(lock).toBe("free");
+    expect(draft.data).toEqual({
+      problems: [
+        {
+          path: "server_id",
+          code: "protected",
+          message: "the server is protected by ada since 2026-11-23T15:00:00.000Z: the database",
+        },
+      ],
+      brake: {
+        name: "protected",
+        scope: "operator",
+        by: "ada",
+        since: "2026-11-23T15:00:00.000Z",
+        reason: "the database",
+      },
+    });
+  });
+
+  it("does not say that nothing was done where that is not known", () => {
+    const held = heldBy(candidate({ doubt: true }), PROTECTED, moment());
+    expect(asNext(held, "waiting").state).toMatchObject({ waitsFor: "protected", doubt: true });
+  });
+
   it.each<[Hold, string]>([
+    [
+      { brake: "protected", verdict: "no", scope: "configuration" },
+      "the server is protected by the worker's configuration",
+    ],
     [
       { brake: "pause", verdict: "wait", scope: "configuration" },
       "reinstalls are paused by the worker's configuration",

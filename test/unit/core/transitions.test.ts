@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FINAL_EVENTS } from "../../../src/contract/event.ts";
 import { DiskId } from "../../../src/contract/ids.ts";
+import { heldBy } from "../../../src/core/gate.ts";
 import {
   afterAdmissionLook,
   afterBusy,
@@ -39,18 +40,19 @@ import {
   LEADER,
   MINUTE,
   moment,
+  nameOf,
   NEW_DISK,
   NOW,
-  nameOf,
   order,
+  PROTECTED,
+  refusal,
   REFUSED,
   RULES,
   RUNNING,
-  refusal,
-  SERVER,
-  STATES,
   seen,
+  SERVER,
   state,
+  STATES,
   UNREADABLE,
 } from "./builders.ts";
 
@@ -168,6 +170,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     reconcile: () => inDoubt(waiting(), moment()),
     failed: () => lookToPrepare(ABSENT),
     unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "pause", moment()),
+    rejected: () => heldBy(candidate(), PROTECTED, moment(), BEFORE),
     superseded: () => lookToPrepare(OTHER_DISK),
     expired: () => lookToPrepare(seen(), LATE),
     cancelled: () => lookToPrepare(seen(), order(), true),

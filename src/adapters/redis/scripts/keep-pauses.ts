@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PauseEntry } from "../../../contract/brakes.ts";
+import { SwitchEntry } from "../../../contract/brakes.ts";
 import { script } from "./script.ts";
 
 export const keepPausesScript = script({
@@ -7,7 +7,7 @@ export const keepPausesScript = script({
   keys: ["pauses", "seen"],
   argument: z.object({
     /** By scope. */
-    remembered: z.record(z.string(), PauseEntry),
+    remembered: z.record(z.string(), SwitchEntry),
     /** A lifted pause is remembered this long. */
     keepMs: z.number(),
   }),

@@ -47,7 +47,7 @@ const PRELUDE = luaOf("prelude");
  *
  * @internal
  */
-export const BRAKE_FILES = ["pause"];
+export const BRAKE_FILES = ["pause", "protected"];
 const GATE = [
   luaOf("brakes/table"),
   ...BRAKE_FILES.map((brake) => luaOf(`brakes/${brake}`)),

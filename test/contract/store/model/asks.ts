@@ -1,5 +1,5 @@
 import { CommandId, JobId, ProjectId, ServerId } from "../../../../src/contract/ids.ts";
-import type { PauseEntry, PauseScope } from "../../../../src/contract/brakes.ts";
+import type { SwitchEntry, PauseScope } from "../../../../src/contract/brakes.ts";
 import { type Envelope, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { State } from "../../../../src/core/state.ts";
@@ -66,7 +66,7 @@ export function askOf(step: Step, commands: readonly Known[], present: Present):
     }
     case "keepPauses": {
       const atMs = present.nowMs - step.ageMs;
-      const entry: PauseEntry = { on: step.on, atMs, by: "bob", reason: "y" };
+      const entry: SwitchEntry = { on: step.on, atMs, by: "bob", reason: "y" };
       const remembered = new Map([[SCOPES[step.scope] ?? "project", entry]]);
       return { by: (side) => side.pauses.keep(PROJECT, remembered) };
     }
