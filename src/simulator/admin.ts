@@ -6,6 +6,7 @@ import type { CloudState } from "./cloud-state.ts";
 import type { FaultSpec } from "./fault-schema.ts";
 import { credentialSchema } from "./options.ts";
 import { outsideActionSchema } from "./outside-actions.ts";
+import { quotaSchema } from "./quota.ts";
 import { serverPatchSchema, serverSpecSchema } from "./server-record.ts";
 import { serverV1 } from "./server-view.ts";
 import type { InProcess, SimulatedServer } from "./simulator.ts";
@@ -62,6 +63,16 @@ export function createAdmin(methods: InProcess, state: CloudState) {
   app.get("/ledger", (c) => c.json(methods.ledger()));
   app.get("/refusals", (c) => c.json(methods.refusals()));
   app.get("/calls", (c) => c.json(methods.calls(c.req.query("server"))));
+
+  app.get("/quota", (c) => c.json(methods.quota()));
+  app.put("/quota", async (c) => {
+    methods.setQuota(await read(c, quotaSchema));
+    return c.body(null, 204);
+  });
+  app.delete("/quota", (c) => {
+    methods.setQuota(null);
+    return c.body(null, 204);
+  });
 
   app.put("/images/:id", async (c) => {
     methods.putImage({ ...(await read(c, imageSchema)), id: c.req.param("id") });

@@ -1,4 +1,4 @@
-import { type Operation, operations } from "./fault-schema.ts";
+import { type Operation, operations } from "./operation.ts";
 import type { CallCounts } from "./simulator.ts";
 
 /** Counts calls as they arrive complete, before anything is checked or bent. */

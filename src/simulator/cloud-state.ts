@@ -2,7 +2,12 @@ import { createJobRecord, declareSuccess, type JobRecord, type JobSpec } from ".
 import { createLedger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import type { Schedule } from "./schedule.ts";
-import { createServerRecord, type ServerRecord, type ServerSpec } from "./server-record.ts";
+import {
+  createServerRecord,
+  type ServerRecord,
+  type ServerSpec,
+  systemDiskId,
+} from "./server-record.ts";
 
 /** An image as the image service knows it. */
 export interface ImageRecord {
@@ -14,6 +19,14 @@ export interface ImageRecord {
   readonly supportFcInject: "true" | "false" | null;
 }
 
+/** A disk as the disk service knows it, attached or not. */
+export interface DiskRecord {
+  readonly id: string;
+  readonly projectId: string;
+  readonly isSystem: boolean;
+  readonly createdMs: number;
+}
+
 export type CloudState = ReturnType<typeof createCloudState>;
 
 /** Everything that the simulated cloud knows. Callers bring it up to date with `schedule.catchUp()` before they look. */
@@ -21,15 +34,27 @@ export function createCloudState(settings: Settings, schedule: Schedule) {
   const servers = new Map<string, ServerRecord>();
   const jobs = new Map<string, JobRecord>();
   const images = new Map<string, ImageRecord>();
+  const disks = new Map<string, DiskRecord>();
   const ledger = createLedger();
   let skewMs = settings.clockSkewMs;
 
   function addServer(spec: ServerSpec): ServerRecord {
-    const server = createServerRecord(spec, settings, schedule.nowMs());
+    const server = createServerRecord(spec, settings, schedule.nowMs() + skewMs);
     if (servers.has(server.id)) throw new RangeError(`server ${server.id} exists already`);
     servers.set(server.id, server);
     if (!images.has(server.imageId)) putImage({ id: server.imageId, osType: server.osType });
+    for (const { id } of server.volumes) putDisk(server, id, server.createdMs);
+    const disk = systemDiskId(server);
+    if (disk !== null && spec.systemDiskCreatedAtMs !== undefined) {
+      putDisk(server, disk, spec.systemDiskCreatedAtMs);
+    }
     return server;
+  }
+
+  /** A disk of that server's project comes to be, or gets another age. */
+  function putDisk(server: ServerRecord, id: string, createdMs: number): void {
+    const isSystem = server.volumes.every((one) => one.id !== id || one.bootIndex === "0");
+    disks.set(id, { id, projectId: server.projectId, isSystem, createdMs });
   }
 
   function putImage(image: Partial<ImageRecord> & Pick<ImageRecord, "id">): ImageRecord {
@@ -67,9 +92,11 @@ export function createCloudState(settings: Settings, schedule: Schedule) {
     servers,
     jobs,
     images,
+    disks,
     ledger,
     addServer,
     putImage,
+    putDisk,
     openJob,
     forgetLater,
     succeedEarly,
@@ -90,7 +117,7 @@ export function createCloudState(settings: Settings, schedule: Schedule) {
 
     clear(): void {
       schedule.clear();
-      for (const store of [servers, jobs, images]) store.clear();
+      for (const store of [servers, jobs, images, disks]) store.clear();
       ledger.clear();
       skewMs = settings.clockSkewMs;
     },

@@ -4,8 +4,9 @@ import type { Socket } from "node:net";
 import { type CloudAnswer, errorAnswer } from "./answers.ts";
 import { bendAnswer } from "./bent-answer.ts";
 import type { CloudState } from "./cloud-state.ts";
-import { type Effects, isExecuted, type Operation } from "./fault-schema.ts";
+import { type Effects, isExecuted } from "./fault-schema.ts";
 import type { RoutedCall } from "./gateway.ts";
+import type { Operation } from "./operation.ts";
 import { readRequest } from "./read-request.ts";
 import type { WireRequest } from "./signature.ts";
 import { deliver, pause, resetConnection, type Wire } from "./wire.ts";
@@ -14,6 +15,11 @@ interface ExchangeParts {
   readonly state: CloudState;
   readonly takeEffects: (operation: Operation, serverId: string | undefined) => Effects;
   readonly countCall: (operation: Operation, serverId: string | undefined) => void;
+  /** The refusal of a call that is one too many. */
+  readonly overQuota: (
+    operation: Operation,
+    errorAnswer: RoutedCall["errorAnswer"],
+  ) => CloudAnswer | undefined;
   readonly route: (arrival: {
     readonly request: WireRequest;
     readonly requestId: string;
@@ -44,6 +50,11 @@ export function createExchange(parts: ExchangeParts) {
     const call = parts.route({ request: arrived, requestId, receivedAtMs });
     const { operation, serverId } = call.target;
     parts.countCall(operation, serverId);
+    const overQuota = parts.overQuota(operation, call.errorAnswer);
+    if (overQuota !== undefined) {
+      call.refused({}, overQuota.code ?? "quota");
+      return await send(wire, overQuota, requestId, {});
+    }
     const effects = parts.takeEffects(operation, serverId);
 
     if (effects.lateExecutionMs !== undefined) {

@@ -1,22 +1,7 @@
 import { z } from "zod";
 import { catalogueEntry } from "./error-catalogue.ts";
+import { operations } from "./operation.ts";
 import { endsAs, reinstallView, startEnds } from "./options.ts";
-
-/** What a call asks for, as far as faults and counters tell calls apart. */
-export const operations = [
-  "reinstall",
-  "stop",
-  "start",
-  "job",
-  "server",
-  "servers",
-  "token",
-  "project",
-  "image",
-  "action-log",
-  "unknown",
-] as const;
-export type Operation = (typeof operations)[number];
 
 const ms = z.number().int().nonnegative();
 const bytes = z.number().int().nonnegative();

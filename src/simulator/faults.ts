@@ -1,11 +1,6 @@
 import { z } from "zod";
-import {
-  type Effects,
-  type Fault,
-  type FaultSpec,
-  faultSchema,
-  type Operation,
-} from "./fault-schema.ts";
+import { type Effects, type Fault, type FaultSpec, faultSchema } from "./fault-schema.ts";
+import type { Operation } from "./operation.ts";
 
 /** A fault that is switched on, and how often it met a call. */
 interface ActiveFault {

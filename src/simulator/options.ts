@@ -8,6 +8,7 @@ import {
   DEFAULT_PROJECT_NAME,
   DEFAULT_SECRET_KEY,
 } from "./defaults.ts";
+import { quotaSchema } from "./quota.ts";
 import type { Clock } from "./schedule.ts";
 
 const durationMs = z.number().int().nonnegative();
@@ -102,6 +103,8 @@ export const optionsSchema = z.strictObject({
   tokenLifetimeMs: durationMs.default(24 * 60 * MINUTE_MS),
   /** Finished jobs are deleted after this (§2.5). */
   jobRetentionMs: durationMs.default(24 * 60 * MINUTE_MS),
+  /** A limit on calls; null: none. */
+  quota: quotaSchema.nullable().default(null),
   /** How far the cloud's clock is ahead of `clock`; negative: behind. */
   clockSkewMs: z.number().int().default(0),
   /** Key pairs that exist; absent: any name does. */

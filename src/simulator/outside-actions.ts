@@ -71,7 +71,7 @@ function change(state: CloudState, server: ServerRecord, wanted: OutsideAction):
       server.statusShown = null;
       return;
     case "swap-disk":
-      replaceSystemDisk(server, wanted.diskId ?? randomUUID());
+      swapDisk(state, server, wanted.diskId ?? randomUUID());
       return;
     case "remove-disk":
       replaceSystemDisk(server, null);
@@ -82,4 +82,10 @@ function change(state: CloudState, server: ServerRecord, wanted: OutsideAction):
     case "delete":
       state.servers.delete(server.id);
   }
+}
+
+/** The old disk stays, detached. */
+function swapDisk(state: CloudState, server: ServerRecord, diskId: string): void {
+  replaceSystemDisk(server, diskId);
+  state.putDisk(server, diskId, state.cloudNowMs());
 }

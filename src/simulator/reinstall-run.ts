@@ -38,6 +38,13 @@ export function startReinstall(
     run,
   });
 
+  /** Of the two disks the cloud deletes what it does not leave attached. */
+  function forgetDetached(): void {
+    for (const id of [oldDiskId, newDiskId]) {
+      if (id !== null && id !== systemDiskId(server)) state.disks.delete(id);
+    }
+  }
+
   const operation = runOperation(state, {
     job,
     server,
@@ -45,6 +52,7 @@ export function startReinstall(
     failure: run.fail,
     succeed() {
       replaceSystemDisk(server, newDiskId);
+      forgetDetached();
       clearTask(server);
       const endsAs = run.endsAs ?? behaviour.endsAs;
       server.vmState = endsAs === "ACTIVE" ? "active" : "stopped";
@@ -55,6 +63,7 @@ export function startReinstall(
     fail() {
       const disk = run.fail?.disk ?? "kept";
       replaceSystemDisk(server, { kept: oldDiskId, replaced: newDiskId, lost: null }[disk]);
+      forgetDetached();
       leaveFailed(state, { server, failure: run.fail }, { before, usual: "shutoff" });
       server.reinstallFailed = true;
     },
@@ -72,6 +81,10 @@ export function startReinstall(
     },
   });
 
+  // A cloud that keeps the disk's id keeps the disk.
+  if (newDiskId !== oldDiskId) {
+    operation.step(DETACH_AT, () => state.putDisk(server, newDiskId, state.cloudNowMs()));
+  }
   const stops = before === "active";
   if (stops) show(server, view, "powering-off");
   else show(server, view, "reinstalling");

@@ -1,5 +1,6 @@
 import type { CloudAnswer, ErrorShape, Refusal } from "./answers.ts";
-import type { Effects, Operation } from "./fault-schema.ts";
+import type { Effects } from "./fault-schema.ts";
+import type { Operation } from "./operation.ts";
 import type { WireRequest } from "./signature.ts";
 
 /** One call that has completely arrived. */

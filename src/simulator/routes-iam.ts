@@ -120,7 +120,7 @@ function microsecondsStamp(atMs: number): string {
 
 function catalogOf(call: Call, projectId = "") {
   const host = call.request.headers.get("host") ?? "";
-  return ["ecs", "iam", "ims"].map((type) => ({
+  return ["ecs", "iam", "ims", "evs"].map((type) => ({
     type,
     name: type,
     id: type,

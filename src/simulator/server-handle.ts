@@ -41,8 +41,9 @@ export function serverHandle(state: CloudState, record: ServerRecord): Simulated
       applyOutsideAction(state, now(), outsideActionSchema.parse(action));
     },
     patch(patch) {
-      const { name, locked, frozen, keyName, imageId, metadata, ...behaviour } =
+      const { name, locked, frozen, keyName, imageId, metadata, ...more } =
         serverPatchSchema.parse(patch);
+      const { tags, address, floatingAddress, systemDiskCreatedAtMs, ...behaviour } = more;
       const server = now();
       server.name = name ?? server.name;
       server.locked = locked ?? server.locked;
@@ -51,6 +52,14 @@ export function serverHandle(state: CloudState, record: ServerRecord): Simulated
       server.keyName = keyName === undefined ? server.keyName : keyName;
       server.imageId = imageId ?? server.imageId;
       server.metadata = { ...server.metadata, ...metadata };
+      server.tags = tags ?? server.tags;
+      server.address = address ?? server.address;
+      server.floatingAddress =
+        floatingAddress === undefined ? server.floatingAddress : floatingAddress;
+      const disk = systemDiskId(server);
+      if (disk !== null && systemDiskCreatedAtMs !== undefined) {
+        state.putDisk(server, disk, systemDiskCreatedAtMs);
+      }
       server.behaviour = behaviourOf(behaviour, server.behaviour);
     },
   };

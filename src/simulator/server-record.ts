@@ -2,6 +2,10 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { type Behaviour, behaviourFields, behaviourSchema, type Settings } from "./options.ts";
 
+const TAG = /^[^=,]{1,36}(=[^,]{0,43})?$/;
+const TAG_RULE =
+  "must be key or key=value: a key of 1-36 characters, a value of up to 43, no comma";
+
 /** What may be changed later from outside, besides the actions of `outside-actions.ts`. */
 export const serverPatchSchema = z
   .strictObject({
@@ -12,6 +16,14 @@ export const serverPatchSchema = z
     imageId: z.string(),
     /** Added to the metadata that the simulator makes itself. */
     metadata: z.record(z.string(), z.string()),
+    /** All its tags, `key=value` or `key`, as the server object lists them (ECS API reference notes §12). */
+    tags: z.array(z.string().regex(TAG, TAG_RULE)),
+    /** Its own address in its network. */
+    address: z.union([z.ipv4(), z.ipv6()]),
+    /** An address by which it is reached from outside; null: none. */
+    floatingAddress: z.ipv4().nullable(),
+    /** When the system disk that it has now was created, epoch ms; default: with the server. */
+    systemDiskCreatedAtMs: z.number().int(),
     ...behaviourFields,
   })
   .partial();
@@ -32,6 +44,8 @@ export const serverSpecSchema = z.strictObject({
   /** null: a server without a system disk; absent: a generated one. */
   systemDiskId: z.string().nullable().optional(),
   dataDisks: z.number().int().min(0).max(20).default(0),
+  /** Epoch ms; default: now. */
+  createdAtMs: z.number().int().optional(),
 });
 export type ServerSpec = z.input<typeof serverSpecSchema>;
 
@@ -64,6 +78,9 @@ export interface ServerRecord {
   everFrozen: boolean;
   reinstallFailed: boolean;
   metadata: Readonly<Record<string, string>>;
+  tags: readonly string[];
+  address: string;
+  floatingAddress: string | null;
   volumes: readonly Volume[];
   fault: { readonly code: number; readonly message: string; readonly createdMs: number } | null;
   updatedMs: number;
@@ -94,7 +111,7 @@ export function createServerRecord(
     userId: spec.userId,
     flavorId: spec.flavorId,
     osType: spec.osType,
-    createdMs: nowMs,
+    createdMs: spec.createdAtMs ?? nowMs,
     name: spec.name ?? `ecs-${id.slice(0, 4)}`,
     imageId: spec.imageId ?? randomUUID(),
     keyName: spec.keyName ?? null,
@@ -106,6 +123,9 @@ export function createServerRecord(
     everFrozen: spec.frozen ?? false,
     reinstallFailed: spec.reinstallFailed,
     metadata: spec.metadata ?? {},
+    tags: spec.tags ?? [],
+    address: spec.address ?? addressFrom(id),
+    floatingAddress: spec.floatingAddress ?? null,
     volumes: [
       ...(systemDisk === null ? [] : [systemVolume(systemDisk)]),
       ...Array.from({ length: spec.dataDisks }, (_, i) => dataVolume(i)),
@@ -141,6 +161,24 @@ export function behaviourOf(changes: BehaviourChanges, base: Behaviour): Behavio
   const own = behaviourSchema.partial().parse(changes);
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   return { ...behaviourSchema.parse(base), ...Object.fromEntries(given) };
+}
+
+/** What it is reached by, its own address first. */
+export function addressesOf(server: ServerRecord) {
+  const { address, floatingAddress } = server;
+  const version = address.includes(":") ? "6" : "4";
+  return [
+    { addr: address, version, type: "fixed" },
+    ...(floatingAddress === null
+      ? []
+      : [{ addr: floatingAddress, version: "4", type: "floating" }]),
+  ];
+}
+
+/** Somewhere in 10.0.0.0/8, the same for the same id. */
+function addressFrom(id: string): string {
+  const bytes = [0, 2, 4].map((at) => Number.parseInt(id.slice(at, at + 2), 16));
+  return `10.${bytes.join(".")}`;
 }
 
 const VM_STATES = { ACTIVE: "active", SHUTOFF: "stopped", ERROR: "error" } as const;

@@ -1,4 +1,4 @@
-import type { ServerRecord, Volume } from "./server-record.ts";
+import { addressesOf, type ServerRecord, type Volume } from "./server-record.ts";
 
 /**
  * The status table of ECS API reference notes §3.3.
@@ -38,6 +38,7 @@ export function serverV1(server: ServerRecord) {
       locked: server.locked,
       fault: faultOf(server),
       metadata: metadataOf(server),
+      tags: server.tags,
     },
   };
 }
@@ -74,6 +75,7 @@ function sharedFields(server: ServerRecord) {
     "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda",
     "OS-SRV-USG:launched_at": new Date(server.launchedMs).toISOString().replace("Z", "000"),
     "os-extended-volumes:volumes_attached": server.volumes.map(volumeView),
+    addresses: { [VPC_ID]: addressesOf(server).map(addressView) },
     flavor: { id: server.flavorId },
     key_name: server.keyName,
     user_id: server.userId,
@@ -82,6 +84,12 @@ function sharedFields(server: ServerRecord) {
     created: secondsStamp(server.createdMs),
     updated: secondsStamp(server.updatedMs),
   };
+}
+
+const VPC_ID = "0431c5e5-0000-4000-8000-000000000003";
+
+function addressView({ addr, version, type }: ReturnType<typeof addressesOf>[number]) {
+  return { addr, version, "OS-EXT-IPS:type": type };
 }
 
 function volumeView(volume: Volume) {
@@ -102,7 +110,7 @@ function metadataOf(server: ServerRecord): Record<string, string> {
     "metering.image_id": server.imageId,
     "metering.imagetype": "private",
     charging_mode: "0",
-    vpc_id: "0431c5e5-0000-4000-8000-000000000003",
+    vpc_id: VPC_ID,
     ...(server.everFrozen && { EcmResStatus: server.frozen ? "freeze" : "normal" }),
     ...server.metadata,
   };

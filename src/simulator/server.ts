@@ -14,15 +14,17 @@ import { iamRoutes } from "./routes-iam.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { jobRoutes } from "./routes-jobs.ts";
 import { powerRoutes } from "./routes-power.ts";
+import { createQuota } from "./quota.ts";
 import { reinstallRoutes } from "./routes-reinstall.ts";
 import { serverRoutes } from "./routes-servers.ts";
+import { volumeRoutes } from "./routes-volumes.ts";
 import { createSchedule } from "./schedule.ts";
 import { serverHandle } from "./server-handle.ts";
 import type { InProcess, Simulator } from "./simulator.ts";
 import { createTokenAccess } from "./token-access.ts";
 
 /**
- * Starts a simulated cloud: ECS, IAM and a corner of IMS on one port, strict as the API reference says, with faults on
+ * Starts a simulated cloud: ECS, IAM and corners of IMS and EVS on one port, strict as the API reference says, with faults on
  * demand. Resolves when it listens. Throws `ZodError` on bad options; rejects when the port cannot be had.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
@@ -34,6 +36,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const tokens = createTokenAccess(state);
   const { take, ...faults } = createFaults();
   const calls = createCallCounter();
+  const quota = createQuota(() => schedule.nowMs(), settings.quota);
   const closing = new AbortController();
   const connections = new Map<string, Socket>();
 
@@ -41,6 +44,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     state,
     takeEffects: take,
     countCall: (operation, serverId) => calls.count(operation, serverId),
+    overQuota: (operation, errorAnswer) => quota.refuse(operation, errorAnswer),
     route: createGateway({ state, routes: allRoutes(state, tokens), keys, tokens }),
     // Below TLS: only the TCP connection itself can be reset.
     connectionOf: (socket) => connections.get(peerOf(socket)) ?? socket,
@@ -67,6 +71,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     },
     calls: (serverId) => calls.read(serverId),
     refusals: () => keys.refusals(),
+    setQuota: (next) => quota.set(next),
+    quota: () => quota.read(),
     putImage(image) {
       state.putImage(image);
     },
@@ -87,6 +93,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       tokens.clear();
       faults.clear();
       calls.clear();
+      quota.reset();
     },
   };
 
@@ -149,6 +156,7 @@ function allRoutes(state: CloudState, tokens: ReturnType<typeof createTokenAcces
     ...actionLogRoutes(state),
     ...iamRoutes(state, tokens),
     ...imageRoutes(state),
+    ...volumeRoutes(state),
   ];
 }
 

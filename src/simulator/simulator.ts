@@ -1,10 +1,11 @@
 import type { ImageRecord } from "./cloud-state.ts";
-import type { Operation } from "./fault-schema.ts";
 import type { Faults } from "./faults.ts";
 import type { RefusalCounts } from "./key-access.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Operation } from "./operation.ts";
 import type { Credential } from "./options.ts";
 import type { OutsideAction } from "./outside-actions.ts";
+import type { Quota, QuotaCounts } from "./quota.ts";
 import type { ServerPatch, ServerSpec } from "./server-record.ts";
 
 /** How often each operation was called, whatever became of the calls. */
@@ -32,7 +33,7 @@ export interface SimulatedServer {
 
 /** A running simulator. Its methods are those of the admin API; durations and instants are in milliseconds. */
 export interface Simulator {
-  /** e.g. `http://127.0.0.1:41234`, without a slash at the end: ECS, IAM, IMS and `/_sim/` live there. */
+  /** e.g. `http://127.0.0.1:41234`, without a slash at the end: ECS, IAM, IMS, EVS and `/_sim/` live there. */
   readonly url: string;
   readonly port: number;
 
@@ -48,6 +49,11 @@ export interface Simulator {
   ledger(): Ledger;
   /** Calls since the start or the last reset; with a server id only those that concern it. */
   calls(serverId?: string): CallCounts;
+
+  /** Limits calls from now on, with a new window and new counts; null: no limit. Throws `ZodError` on a bad quota. */
+  setQuota(quota: Quota | null): void;
+  /** The quota, and how many of the calls that it is about passed and were refused since it was set. */
+  quota(): QuotaCounts & { readonly quota: Quota | null };
 
   /** Signatures that were refused, by reason; `date` is a clock that is wrong. */
   refusals(): RefusalCounts;

@@ -28,6 +28,8 @@ describe("a server query", () => {
       imageId: "image-1",
       keyName: "ops-key-01",
       dataDisks: 1,
+      address: "10.1.2.3",
+      tags: ["env=prod"],
     });
     const { json, headers } = await v1(server.id);
     expect(headers["content-type"]).toBe("application/json");
@@ -56,6 +58,12 @@ describe("a server query", () => {
             delete_on_termination: "false",
           },
         ],
+        addresses: {
+          "0431c5e5-0000-4000-8000-000000000003": [
+            { addr: "10.1.2.3", version: "4", "OS-EXT-IPS:type": "fixed" },
+          ],
+        },
+        tags: ["env=prod"],
         flavor: { id: "s3.large.2" },
         image: {},
         key_name: "ops-key-01",
@@ -189,6 +197,33 @@ describe("a page of servers", () => {
     expect(simulator.calls()).toMatchObject({ servers: 2, server: 1 });
   });
 
+  it.each([
+    ["status", { status: "SHUTOFF" }, ["off", "rebuilding"]],
+    ["status of the moment", { status: "REBUILD" }, ["rebuilding"]],
+    ["a part of the name", { name: "run" }, ["running"]],
+    ["a tag", { tags: "env=prod" }, ["running", "off"]],
+    ["a tag's key", { tags: "env" }, ["running", "off", "rebuilding"]],
+    ["two tags", { tags: "env=prod,web" }, ["running"]],
+    ["the lack of a tag", { "not-tags": "env=prod" }, ["rebuilding"]],
+    ["a part of the address", { ip: "10.0.0." }, ["running", "off"]],
+    ["several", { ip: "10.0.0.", status: "SHUTOFF" }, ["off"]],
+    ["nothing", { status: "", tags: "" }, ["running", "off", "rebuilding"]],
+  ])("filters by %s", async (_what, query, names) => {
+    const prod = "env=prod";
+    simulator.addServer({ name: "running", address: "10.0.0.1", tags: [prod, "web"] });
+    simulator.addServer({ name: "off", state: "SHUTOFF", address: "10.0.0.2", tags: [prod] });
+    const rebuilding = simulator.addServer({
+      name: "rebuilding",
+      state: "SHUTOFF",
+      address: "10.1.0.1",
+      tags: ["env=test"],
+    });
+    rebuilding.act({ action: "set-task", taskState: "rebuilding" });
+    const { json } = await list({ ...query });
+    expect(json.count).toBe(names.length);
+    expect(json.servers.map(({ name }: { name: string }) => name)).toEqual(names);
+  });
+
   it.each([{ limit: "0" }, { limit: "1001" }, { limit: "x" }, { offset: "0" }])(
     "is refused with %j",
     async (query) => {
@@ -198,4 +233,51 @@ describe("a page of servers", () => {
       });
     },
   );
+});
+
+describe("tags, metadata and addresses", () => {
+  it("are shown as they were given, and can be changed", async () => {
+    const server = simulator.addServer({
+      tags: ["ecs-reinstall=never", "web"],
+      metadata: { "ecs-reinstall": "allowed" },
+      address: "127.0.0.1",
+      floatingAddress: "203.0.113.9",
+    });
+    const shown = async () => (await v1(server.id)).json.server;
+    const vpc = (await shown()).metadata.vpc_id;
+    expect(await shown()).toMatchObject({
+      tags: ["ecs-reinstall=never", "web"],
+      metadata: { "ecs-reinstall": "allowed", os_type: "Linux" },
+      addresses: {
+        [vpc]: [
+          { addr: "127.0.0.1", version: "4", "OS-EXT-IPS:type": "fixed" },
+          { addr: "203.0.113.9", version: "4", "OS-EXT-IPS:type": "floating" },
+        ],
+      },
+    });
+    server.patch({ tags: [], address: "fd00::5", floatingAddress: null });
+    expect(await shown()).toMatchObject({
+      tags: [],
+      addresses: { [vpc]: [{ addr: "fd00::5", version: "6" }] },
+    });
+  });
+
+  it.each(["", "=value", "a,b", "k=v,w", "k".repeat(37), `k=${"v".repeat(44)}`])(
+    "cannot be the tag %j",
+    (tag) => {
+      expect(() => simulator.addServer({ tags: [tag] })).toThrow("must be key or key=value");
+    },
+  );
+
+  it("survive a reinstall, and an address is the server's own unless it is given", async () => {
+    const one = simulator.addServer({ tags: ["a=1"] });
+    const two = simulator.addServer({});
+    const addressOf = async (id: string) =>
+      Object.values<{ addr: string }[]>((await v1(id)).json.server.addresses)[0]?.[0]?.addr;
+    expect(await addressOf(one.id)).toMatch(/^10(\.\d+){3}$/);
+    expect(await addressOf(one.id)).not.toBe(await addressOf(two.id));
+    one.act({ action: "reinstall" });
+    clock.advance(45_000);
+    expect((await v1(one.id)).json.server.tags).toEqual(["a=1"]);
+  });
 });
