@@ -3,7 +3,7 @@
 .PHONY: help setup check test demo bench image clean
 
 # Where scripts/setup.sh puts the right Node.js when the machine has none.
-export PATH := $(CURDIR)/.cache/node-24/node_modules/.bin:$(PATH)
+export PATH := $(CURDIR)/.cache/node-24/bin:$(PATH)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -51,7 +51,7 @@ has_node() {
 
 # npm and npx put this folder first on the PATH: `npx vitest` in this checkout runs on the right Node.js as well.
 link_node() {
-  if [ -e ".cache/node-$NODE_LINE" ]; then ln -sfn "../../.cache/node-$NODE_LINE/node_modules/.bin/node" node_modules/.bin/node; fi
+  if [ -e ".cache/node-$NODE_LINE" ]; then ln -sfn "../../.cache/node-$NODE_LINE/bin/node" node_modules/.bin/node; fi
 }
 
 install_node_packages() {

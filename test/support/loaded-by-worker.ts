@@ -1,14 +1,20 @@
 // Puts a worker together from the environment, starts it, and prints which packages of OpenTelemetry are loaded then.
-import { createRequire } from "node:module";
-import { createApp } from "../../src/app.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { registerHooks } from "node:module";
 
+const packages = new Set<string>();
+registerHooks({
+  load(url, context, nextLoad) {
+    const name = /node_modules\/(@opentelemetry\/[^/]+)\//.exec(url)?.[1];
+    if (name !== undefined) packages.add(name);
+    return nextLoad(url, context);
+  },
+});
+
+// After the hook: it sees only what is loaded later.
+const { createApp } = await import("../../src/app.ts");
+const { loadConfig } = await import("../../src/config/load.ts");
 const loaded = loadConfig();
 if (loaded.kind === "invalid") throw new Error(JSON.stringify(loaded.problems));
-const app = createApp(loaded.config);
-await app.start();
-const packages = Object.keys(createRequire(import.meta.url).cache).map(
-  (file) => /node_modules\/(@opentelemetry\/[^/]+)\//.exec(file)?.[1] ?? "",
-);
-process.stdout.write(`\nloaded: ${[...new Set(packages)].filter(Boolean).sort().join(" ")}\n`);
+await createApp(loaded.config).start();
+process.stdout.write(`\nloaded: ${[...packages].sort().join(" ")}\n`);
 process.exit(0);

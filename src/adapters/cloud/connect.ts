@@ -138,6 +138,7 @@ async function openTunnel(
 ): Promise<Socket> {
   let handedOver = false;
   const client = new Client(proxy.origin, {
+    allowH2: false,
     connect(_target, callback) {
       // A second time means that the first was lost: undici would ask for ever.
       if (handedOver) return callback(new Error("the proxy closed the connection"), null);
