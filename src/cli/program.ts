@@ -7,7 +7,7 @@ import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
 import { cancelCommand, unlockCommand } from "./operate.ts";
 import { pauseCommand, resumeCommand } from "./pause.ts";
-import { protectCommand, unprotectCommand } from "./protect.ts";
+import { protectCommand, releaseCommand, unprotectCommand } from "./protect.ts";
 import { sendCommand } from "./send.ts";
 import { simulateCommand } from "./simulate.ts";
 import { workerCommand } from "./worker.ts";
@@ -44,6 +44,7 @@ function createProgram(io: CliIo): Command {
     unlockCommand(io),
     protectCommand(io),
     unprotectCommand(io),
+    releaseCommand(io),
   ];
   for (const command of ours) {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { protectionOf } from "../contract/brakes.ts";
+import { protectionOf, releaseOf, type SwitchName } from "../contract/brakes.ts";
 import { ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
@@ -7,7 +7,7 @@ import { loginName } from "./login-name.ts";
 import { PROJECT, projectOf, withStore } from "./operate.ts";
 import { matching } from "./option-values.ts";
 
-interface ProtectFlags {
+interface ReasonFlags {
   readonly project?: string;
   readonly reason: string;
   readonly by: string;
@@ -15,34 +15,57 @@ interface ProtectFlags {
 
 /** `ecs-reinstall protect`: a server is not reinstalled any more until `unprotect`. */
 export function protectCommand(io: CliIo): Command {
-  return onServer(
-    "protect",
-    "end every reinstall of a server as rejected, until unprotect",
-    io,
-    true,
-  );
+  return onServer("protect", "end every reinstall of a server as rejected, until unprotect", io, {
+    scopeOf: protectionOf,
+    on: true,
+    told: protectedNow,
+  });
 }
 
 /** `ecs-reinstall unprotect`: the end of `protect`. */
 export function unprotectCommand(io: CliIo): Command {
-  return onServer("unprotect", "allow reinstalls of a protected server again", io, false);
+  return onServer("unprotect", "allow reinstalls of a protected server again", io, {
+    scopeOf: protectionOf,
+    on: false,
+    told: unprotectedNow,
+  });
 }
 
-function onServer(name: string, description: string, io: CliIo, on: boolean): Command {
+/** `ecs-reinstall release`: a server out of quarantine. */
+export function releaseCommand(io: CliIo): Command {
+  return onServer(
+    "release",
+    "let a server out of quarantine: its earlier reinstalls do not count",
+    io,
+    {
+      scopeOf: releaseOf,
+      on: false,
+      told: (server) =>
+        `${server} is released: only reinstalls from now on count. A command that ended quarantined is not repeated: send a new one`,
+    },
+  );
+}
+
+interface Action {
+  readonly scopeOf: (server: ServerId) => SwitchName;
+  readonly on: boolean;
+  readonly told: (server: ServerId, wasOn: boolean) => string;
+}
+
+function onServer(name: string, description: string, io: CliIo, action: Action): Command {
   return new Command(name)
     .description(description)
     .argument("<server>", "id of the server", matching(ServerId))
     .option(...PROJECT)
     .requiredOption("--reason <text>", "why: everybody who asks is told")
     .option("--by <name>", "who", loginName())
-    .action((server: ServerId, flags: ProtectFlags) =>
+    .action((server: ServerId, flags: ReasonFlags) =>
       withStore(io, async ({ operator }) => {
-        const project = projectOf(flags, io);
         const { reason, by } = flags;
-        const scope = protectionOf(server);
-        const answer = await operator.setPause(project, { scope, on, by, reason });
+        const change = { scope: action.scopeOf(server), on: action.on, by, reason };
+        const answer = await operator.setPause(projectOf(flags, io), change);
         if (answer.kind !== "set") throw new CliFailure(answer.message);
-        return on ? protectedNow(server) : unprotectedNow(server, answer.wasOn);
+        return action.told(server, answer.wasOn);
       }),
     );
 }

@@ -4,6 +4,7 @@ import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudSettings } from "../adapters/cloud/settings.ts";
 import type { RedisSettings } from "../adapters/redis/client.ts";
 import type { RedisTls } from "../adapters/redis/client-tls.ts";
+import type { BrakeRules } from "../core/brake-rules.ts";
 import type { StoreRules } from "../adapters/redis/store-rules.ts";
 import type { Config } from "../config/assemble.ts";
 import type { IntakeRules } from "../core/intake.ts";
@@ -81,6 +82,10 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
+function brakeRules({ paused, overridable: _intake, ...limits }: Config["brakes"]): BrakeRules {
+  return { pausedByConfiguration: paused, ...limits };
+}
+
 /** What the store's scripts are told. */
 export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
   return {
@@ -88,7 +93,7 @@ export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
     dedupTtlMs: protocol.dedupTtlMs,
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
-    brakes: { pausedByConfiguration: brakes.paused, protected: brakes.protected },
+    brakes: brakeRules(brakes),
   };
 }
 

@@ -36,8 +36,16 @@ export function protectionOf(server: ServerId): SwitchName {
   return `protected:${server}`;
 }
 
-/** What people switch on and off: a pause, by its scope, or the protection of a server. */
-export const SwitchName = z.union([PauseScope, Protection]);
+/** A server out of quarantine. */
+const Release = z.string().regex(/^released:[0-9a-f-]{36}$/);
+
+/** Name of the switch that lets a server out of quarantine: what was before it does not count. It is always off. */
+export function releaseOf(server: ServerId): SwitchName {
+  return `released:${server}`;
+}
+
+/** What people switch on and off: a pause, by its scope, the protection of a server, or its quarantine. */
+export const SwitchName = z.union([PauseScope, Protection, Release]);
 export type SwitchName = z.infer<typeof SwitchName>;
 
 /** A switch of a project, on or off, as the store and every worker keep it. */
@@ -54,5 +62,6 @@ export type SwitchEntry = z.infer<typeof SwitchEntry>;
 
 /** Which brake a switch belongs to. */
 export function brakeOf(name: SwitchName): Brake {
-  return name.startsWith("protected:") ? "protected" : "pause";
+  if (name.startsWith("protected:")) return "protected";
+  return name.startsWith("released:") ? "quarantine" : "pause";
 }

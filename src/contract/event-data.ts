@@ -17,7 +17,7 @@ import {
 } from "./event-members.ts";
 
 /** Events that the contract names before every worker publishes them. */
-type AnnouncedEvent = "starting" | "quarantined";
+type AnnouncedEvent = "starting";
 /** Every event of the contract. */
 export type ContractEventName = EventName | AnnouncedEvent;
 

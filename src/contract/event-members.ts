@@ -51,6 +51,7 @@ export const BrakeMember = z
     until: instant("until when it holds, where that is known").optional(),
     reason: text("why it was set").optional(),
     detail: text("the same in a sentence").optional(),
+    command_id: text("the command whose reinstall it goes by").optional(),
     limit: z.number().describe("its number in the settings").optional(),
     ahead: count("how many commands are before this one").optional(),
     cause: z

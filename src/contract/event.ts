@@ -16,6 +16,7 @@ export const FINAL_EVENTS = [
   "failed",
   "unresolved",
   "rejected",
+  "quarantined",
   "superseded",
   "expired",
   "cancelled",
@@ -47,6 +48,8 @@ export const WaitReason = z.enum([
   "not-before",
   "pause",
   "protected",
+  "cooldown",
+  "quarantine",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

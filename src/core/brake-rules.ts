@@ -7,5 +7,10 @@ export const BrakeRules = z.object({
   pausedByConfiguration: z.boolean(),
   /** `BRAKES_PROTECTED`: servers that are never reinstalled. */
   protected: z.array(ServerId).readonly(),
+  /** A server is not reinstalled again within this time after the end of its last reinstall. */
+  cooldownMs: z.number(),
+  /** So many reinstalls of one server are carried out within `serverWindowMs`. */
+  serverLimit: z.number(),
+  serverWindowMs: z.number(),
 });
 export type BrakeRules = Readonly<z.infer<typeof BrakeRules>>;

@@ -105,12 +105,13 @@ function notCarriedOut(
         retryable: true,
         nextStep: "Send a new command if the server still needs it.",
       }),
+      { intent: "clear" },
     );
   }
   const fitness = fitnessOf(server, body, rules);
   switch (fitness.kind) {
     case "unfit":
-      return final(fitness.draft);
+      return final(fitness.draft, { intent: "clear" });
     case "unstable":
       return next(current, rules.ladderMs[0] ?? 0);
     case "ready":

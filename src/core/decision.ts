@@ -25,6 +25,8 @@ export interface Final {
   readonly kind: "final";
   readonly draft: FinalDraft;
   readonly lock: "free" | "keep";
+  /** As in {@link Next}. */
+  readonly intent: "keep" | "clear";
   /** When the server became healthy by our doing; older faults seen on it are healed. */
   readonly healedAtMs: number | null;
   /** What an inquiry goes on with, where nobody knows what happened; null: nothing is left to find out. */
@@ -49,12 +51,13 @@ export function next(
 /** Ends the command; frees the lock unless told otherwise. */
 export function final(
   draft: FinalDraft,
-  more: Partial<Pick<Final, "lock" | "healedAtMs" | "inquiry" | "sample">> = {},
+  more: Partial<Pick<Final, "lock" | "intent" | "healedAtMs" | "inquiry" | "sample">> = {},
 ): Final {
   return {
     kind: "final",
     draft,
     lock: "free",
+    intent: "keep",
     healedAtMs: null,
     inquiry: null,
     sample: null,
@@ -64,5 +67,5 @@ export function final(
 
 /** The same decision, with the intent cleared: it is proven that its request was not carried out. */
 export function clearingIntent(decision: Decision): Decision {
-  return decision.kind === "next" ? { ...decision, intent: "clear" } : decision;
+  return { ...decision, intent: "clear" };
 }

@@ -32,6 +32,34 @@ export const Hold = z.discriminatedUnion("brake", [
     by: z.string().optional(),
     reason: z.string().optional(),
   }),
+  z.object({
+    brake: z.literal("cooldown"),
+    verdict: z.literal("wait"),
+    untilMs: z.number(),
+    /** Whose reinstall the server rests from, and when that ended, epoch ms. */
+    command: z.string(),
+    endedMs: z.number(),
+  }),
+  z.object({
+    brake: z.literal("quarantine"),
+    verdict: z.literal("no"),
+    /** So many reinstalls are carried out within the window. */
+    limit: z.number(),
+    windowMs: z.number(),
+    /** The server's reinstalls of the window, the oldest first. */
+    reinstalls: z.array(
+      z.object({
+        command: z.string(),
+        /** Of its intent, epoch ms by the store's clock. */
+        atMs: z.number(),
+        /** What its command said. */
+        source: z.string().optional(),
+        reason: z.string().optional(),
+        /** Its final event, or what was found out after `unresolved`; absent: it goes on. */
+        outcome: z.string().optional(),
+      }),
+    ),
+  }),
 ]);
 export type Hold = z.infer<typeof Hold>;
 
@@ -59,10 +87,26 @@ export function heldBy(
 }
 
 function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
-  const { event, data } = rejected([
-    { path: "server_id", code: "protected", message: describeHold(hold) },
-  ]);
-  return final({ event, data: { ...data, brake: brakeData(hold) } });
+  const message = describeHold(hold);
+  const brake = brakeData(hold);
+  switch (hold.brake) {
+    case "protected": {
+      const { event, data } = rejected([{ path: "server_id", code: "protected", message }]);
+      return final({ event, data: { ...data, brake } });
+    }
+    case "quarantine":
+      return final({
+        event: "quarantined",
+        data: {
+          reinstalls: earlier(hold),
+          limit: hold.limit,
+          window_seconds: hold.windowMs / 1000,
+          brake: { name: "quarantine", limit: hold.limit, detail: message },
+          next_step:
+            "Find out why this server is reinstalled again and again. Then: ecs-reinstall release SERVER_ID --reason ….",
+        },
+      });
+  }
 }
 
 /** In one sentence, for events, dry runs and people. */
@@ -76,23 +120,54 @@ export function describeHold(hold: Hold): string {
       return hold.scope === "configuration"
         ? "the server is protected by the worker's configuration"
         : `the server is protected${setBy(hold)}`;
+    case "cooldown":
+      return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
+    case "quarantine": {
+      const { reinstalls, limit, windowMs } = hold;
+      return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
+    }
   }
 }
 
-function setBy({ by, sinceMs, reason }: Pick<Hold, "by" | "sinceMs" | "reason">): string {
+function setBy({ by, sinceMs, reason }: SetBy): string {
   const who = by === undefined ? "" : ` by ${by}`;
-  const since = sinceMs === undefined ? "" : ` since ${new Date(sinceMs).toISOString()}`;
+  const since = sinceMs === undefined ? "" : ` since ${instant(sinceMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
   return `${who}${since}${why}`;
 }
 
+type SetBy = Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | "reason">;
+
 /** The same in fields, as events carry it. */
-function brakeData({ brake, scope, by, sinceMs, reason }: Hold) {
-  return {
-    name: brake,
-    scope,
-    ...(by === undefined ? {} : { by }),
-    ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
-    ...(reason === undefined ? {} : { reason }),
-  };
+function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
+  const name = hold.brake;
+  switch (hold.brake) {
+    case "pause":
+    case "protected": {
+      const { scope, by, sinceMs, reason } = hold;
+      const since = sinceMs === undefined ? undefined : instant(sinceMs);
+      return present({ name, scope, by, since, reason });
+    }
+    case "cooldown":
+      return { name, until: instant(hold.untilMs), command_id: hold.command };
+    case "quarantine":
+      return { name, limit: hold.limit };
+  }
+}
+
+type Quarantine = Extract<Hold, { brake: "quarantine" }>;
+
+function earlier({ reinstalls }: Quarantine): readonly Readonly<Record<string, unknown>>[] {
+  return reinstalls.map(({ command, atMs, source, reason, outcome }) =>
+    present({ command_id: command, at: instant(atMs), source, reason, outcome }),
+  );
+}
+
+/** Without what is not known. */
+function present(data: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
 }

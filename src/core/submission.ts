@@ -103,7 +103,7 @@ export function afterSubmission(
     case "accepted":
       return afterAcceptance(current, outcome.jobId, true, moment);
     case "refused":
-      return final(failed(outcome.refusal));
+      return clearingIntent(final(failed(outcome.refusal)));
     case "later":
       return clearingIntent(
         waitFor(candidate, outcome.waitsFor, moment, {

@@ -94,6 +94,7 @@ export function createFinish(deps: FinishDeps) {
         inquiry: inquiryOf(order, result, nowMs),
       }),
       lock: decision.lock,
+      intent: decision.intent,
       healedAtMs: decision.healedAtMs,
     });
     await reach("step:finished");

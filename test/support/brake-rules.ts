@@ -4,4 +4,10 @@ import type { BrakeRules } from "../../src/core/brake-rules.ts";
  * Every brake that has a number is off: for tests that ask for many servers, or for one server often, and are about
  * something else. The product's defaults are on.
  */
-export const NO_BRAKES: BrakeRules = { pausedByConfiguration: false, protected: [] };
+export const NO_BRAKES: BrakeRules = {
+  pausedByConfiguration: false,
+  protected: [],
+  cooldownMs: 0,
+  serverLimit: 0,
+  serverWindowMs: 86_400_000,
+};

@@ -36,6 +36,9 @@ export interface WorkerProcess {
   kill(): Promise<void>;
 }
 
+/** For tests that reinstall one server often, or many at once, and are about something else. The product's defaults are on. */
+const BRAKES_OFF = { BRAKES_COOLDOWN_MS: "0", BRAKES_SERVER_LIMIT: "0" };
+
 const ENTRY = fileURLToPath(new URL("./armed-worker.mjs", import.meta.url));
 
 /**
@@ -58,6 +61,7 @@ export async function startWorker(
       LOG_LEVEL: "debug",
       HTTP_PORT: String(port),
       FAIL_POINTS: JSON.stringify(failPoints),
+      ...BRAKES_OFF,
       ...env,
     },
   });

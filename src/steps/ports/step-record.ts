@@ -49,6 +49,8 @@ export interface StepFinish {
   readonly outcome: StoredOutcome;
   /** `keep`: nobody knows what runs on that server; a person frees it. */
   readonly lock: "free" | "keep";
+  /** `clear`: it is proven that the request of the present intent was not carried out; absent: `keep`. */
+  readonly intent?: "keep" | "clear";
   /** Set on success: from now on older `observed_at` are superseded. */
   readonly healedAtMs: number | null;
 }

@@ -72,12 +72,17 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const told = await rig.store.admit(dry, delivery("n1"));
     expect(told).toMatchObject({ lock: { kind: "acquired" } });
     if (told.kind !== "claimed") throw new Error(told.kind);
-    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go", "go"]);
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go", "go", "go", "go"]);
     await pause("project");
     const again = order("cmd-dry-2", { group: "web", dryRun: true });
     expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
       lock: { kind: "acquired" },
-      verdicts: [held("project").hold, { brake: "protected", verdict: "go" }],
+      verdicts: [
+        held("project").hold,
+        { brake: "protected", verdict: "go" },
+        { brake: "quarantine", verdict: "go" },
+        { brake: "cooldown", verdict: "go" },
+      ],
     });
   });
 

@@ -1,4 +1,5 @@
 import type { SwitchEntry } from "../../../src/contract/brakes.ts";
+import type { PastReinstall } from "./brakes/history.ts";
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
@@ -36,6 +37,8 @@ export interface CommandRecord {
   readonly settled?: string;
   readonly job?: string;
   readonly cancel?: boolean;
+  /** The command that it found in its way first, where its order says to wait. */
+  readonly behind?: string;
   readonly intent?: {
     readonly attempt: number;
     readonly signedAtMs: number | null;
@@ -66,6 +69,8 @@ export class ProjectMemory {
   locks = new Map<string, LockRecord>();
   active = new Map<string, number>();
   last = new Map<string, number>();
+  /** Of each server, by command and attempt. */
+  history = new Map<string, ReadonlyMap<string, PastReinstall>>();
   token = 0;
   epoch: Epoch | null = null;
   /** By scope. */
@@ -83,6 +88,7 @@ export class ProjectMemory {
     copy.locks = new Map(this.locks);
     copy.active = new Map(this.active);
     copy.last = new Map(this.last);
+    copy.history = new Map(this.history);
     copy.token = this.token;
     copy.epoch = this.epoch;
     copy.pauses = this.pauses;

@@ -5,14 +5,16 @@ import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
+import { quarantine } from "./brakes/quarantine.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
 /** `BRAKES` of `script.ts`. */
-const BRAKES: readonly TwinBrake[] = [pause, protectedServer];
+const BRAKES: readonly TwinBrake[] = [pause, protectedServer, quarantine, cooldown];
 
 function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
   return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
@@ -29,6 +31,7 @@ export function brakes(
   where: GatePlace,
 ): Hold | null {
   const question = questionOf(ctx, m, order);
+  if (where === "admission") for (const { before } of BRAKES) before?.(question);
   for (const brake of BRAKES) {
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
     if (hold !== null) return hold;

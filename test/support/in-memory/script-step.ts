@@ -32,6 +32,7 @@ import {
   tryLock,
 } from "./scripts.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import { carryHistory, noteReinstall } from "./brakes/history.ts";
 import { brakes } from "./script-brakes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
@@ -126,6 +127,10 @@ export function recordIntent(
         claim: textOf(claim),
       },
     });
+    const { source, reason } = order;
+    const entry = { at: ctx.memory.nowMs(), source, reason };
+    const { attempt } = intent;
+    noteReinstall(m, order.serverId, { command: order.commandId, attempt }, entry);
     ctx.memory.onIntent(order.commandId, order.serverId, ctx.memory.nowMs());
     return SAVED;
   });
@@ -162,6 +167,9 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
     m.active.set(id, now);
+    if (step.intent === "clear") {
+      carryHistory(m, order.serverId, order.commandId, { out: intent?.attempt });
+    }
     if (step.lock === "release") freeLock(m, order.serverId, id);
     else markLock(m, order.serverId, id, state.phase);
     return SAVED;
@@ -190,6 +198,8 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     const done = { step: claim.step, phase: "done", outcome: name, final, updated: now, finalSeq };
     m.records.set(order.commandId, { ...rest, ...done });
     m.active.set(order.commandId, now);
+    const out = step.intent === "clear" ? record.intent?.attempt : undefined;
+    carryHistory(m, order.serverId, order.commandId, { out, ended: now, outcome: name });
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
@@ -240,6 +250,9 @@ export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
       m.records.set(order.commandId, { ...command, settled });
     }
     freeLock(m, order.serverId, order.commandId);
+    const became =
+      step.as === "not-reinstalled" ? { allOut: true } : { ended: now, outcome: step.as };
+    carryHistory(m, order.serverId, order.commandId, became);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
     return { kind: "settled", outcome: JSON.parse(final) as StoredOutcome, first: true };
   });

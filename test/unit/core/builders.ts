@@ -4,6 +4,7 @@ import type { OsReinstall } from "../../../src/contract/os-reinstall.ts";
 import type { Candidate } from "../../../src/core/decide-admission.ts";
 import type { Decision, Final, Next } from "../../../src/core/decision.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Hold } from "../../../src/core/gate.ts";
 import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { IntakeRules } from "../../../src/core/intake.ts";
@@ -308,3 +309,25 @@ export const PROTECTED = {
   by: "ada",
   reason: "the database",
 } as const;
+
+/** The server was reinstalled too often: what the gate says then. */
+export const QUARANTINED = {
+  brake: "quarantine",
+  verdict: "no",
+  limit: 3,
+  windowMs: 86_400_000,
+  reinstalls: [
+    { command: "cmd-1", atMs: NOW, source: "healer", reason: "ping", outcome: "succeeded" },
+    { command: "cmd-2", atMs: NOW, outcome: "unresolved" },
+    { command: "cmd-3", atMs: NOW, source: "healer" },
+  ],
+} as const satisfies Hold;
+
+/** The server was reinstalled a moment ago: what the gate says then. */
+export const RESTING = {
+  brake: "cooldown",
+  verdict: "wait",
+  untilMs: NOW + 600_000,
+  command: "cmd-1",
+  endedMs: NOW,
+} as const satisfies Hold;

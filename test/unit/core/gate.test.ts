@@ -9,6 +9,8 @@ import {
   NOW,
   PAUSED,
   PROTECTED,
+  QUARANTINED,
+  RESTING,
   RULES,
   state,
 } from "./builders.ts";
@@ -80,12 +82,50 @@ describe("a command that a pause holds", () => {
     });
   });
 
+  it("ends a command whose server was reinstalled too often, with the reinstalls", () => {
+    const { draft } = asFinal(heldBy(candidate(), QUARANTINED, moment()), "quarantined");
+    const at = "2026-11-23T15:00:00.000Z";
+    expect(draft.data).toEqual({
+      limit: 3,
+      window_seconds: 86_400,
+      reinstalls: [
+        { command_id: "cmd-1", at, source: "healer", reason: "ping", outcome: "succeeded" },
+        { command_id: "cmd-2", at, outcome: "unresolved" },
+        { command_id: "cmd-3", at, source: "healer" },
+      ],
+      brake: {
+        name: "quarantine",
+        limit: 3,
+        detail: "the server was reinstalled 3 times within 86400 s (at most 3), last by cmd-3",
+      },
+      next_step: expect.stringContaining("ecs-reinstall release"),
+    });
+  });
+
+  it("waits for a server that rests no longer than the longest delay, and says until when", () => {
+    const held = asNext(heldBy(candidate(), RESTING, moment()), "waiting");
+    expect(held.delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
+    expect(held.events).toMatchObject([
+      {
+        event: "waiting",
+        data: {
+          waits_for: "cooldown",
+          brake: { name: "cooldown", until: "2026-11-23T15:10:00.000Z", command_id: "cmd-1" },
+        },
+      },
+    ]);
+  });
+
   it("does not say that nothing was done where that is not known", () => {
     const held = heldBy(candidate({ doubt: true }), PROTECTED, moment());
     expect(asNext(held, "waiting").state).toMatchObject({ waitsFor: "protected", doubt: true });
   });
 
   it.each<[Hold, string]>([
+    [
+      RESTING,
+      "the server was reinstalled by cmd-1 until 2026-11-23T15:00:00.000Z: not again before 2026-11-23T15:10:00.000Z",
+    ],
     [
       { brake: "protected", verdict: "no", scope: "configuration" },
       "the server is protected by the worker's configuration",

@@ -14,6 +14,7 @@ describe("a success", () => {
         data: { job_id: JOB, duration_seconds: 93.5, verified: true, evidence: "job" },
       },
       lock: "free",
+      intent: "keep",
       healedAtMs: NOW,
       inquiry: null,
       sample: { volumeType: "SSD", disk: "replaced" },

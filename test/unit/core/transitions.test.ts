@@ -45,6 +45,7 @@ import {
   NOW,
   order,
   PROTECTED,
+  QUARANTINED,
   refusal,
   REFUSED,
   RULES,
@@ -131,6 +132,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     failed: () => admission(candidate(), ABSENT),
     unresolved: () => busy(candidate({ order: LATE, doubt: true })),
     rejected: () => busy(candidate({ order: REJECT })),
+    quarantined: () => heldBy(candidate(), QUARANTINED, moment()),
     superseded: () =>
       admission(candidate({ order: order({ expectedSystemDisk: DISK }) }), OTHER_DISK),
     expired: () => admission(candidate({ order: LATE }), seen()),
@@ -145,6 +147,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     failed: () => admission(waiting(), REFUSED),
     unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "pause", moment()),
     rejected: () => admission(waiting(), ACTIVE, WHEN_ASKED),
+    quarantined: () => heldBy(waiting(), QUARANTINED, moment()),
     superseded: () => final(superseded("healed-since", {})),
     expired: () => expired(order()),
     cancelled: () => cancelled(),

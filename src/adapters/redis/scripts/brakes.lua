@@ -18,6 +18,9 @@ end
 
 -- The first brake that does not say "go", with what it says; nil when nothing holds the command.
 local function brakes(where, key, ask)
+  for _, brake in ipairs(where == 'admission' and BRAKES or {}) do
+    if brake.before then brake.before(key, ask) end
+  end
   for _, brake in ipairs(BRAKES) do
     if brake.at[where] then
       local said = verdict_of(brake, key, ask)

@@ -14,7 +14,7 @@ export const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
 /** @internal */
 export const finishScript = script({
   name: "finish",
-  keys: ["cmd", "lock", "active", "last", "waiters", "epoch", "inquiry"],
+  keys: ["cmd", "lock", "active", "last", "waiters", "epoch", "inquiry", "history"],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -23,6 +23,8 @@ export const finishScript = script({
     final: z.string(),
     finalSequence: z.int(),
     freeLock: z.boolean(),
+    /** It is proven that the request of the present intent was not carried out. */
+    clearIntent: z.boolean(),
     /** Epoch ms. */
     healedAt: z.number().nullable(),
     ttlMs: z.number(),
@@ -65,6 +67,7 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       waiters: k.waiters(order.serverId),
       epoch: k.epoch,
       inquiry: k.command(`${order.commandId}${INQUIRY_SUFFIX}`),
+      history: k.history(order.serverId),
     },
     {
       ...claimArgument(claim),
@@ -73,6 +76,7 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       outcome: outcome.event.data.event,
       final: JSON.stringify(outcome),
       finalSequence: outcome.event.data.sequence,
+      clearIntent: step.intent === "clear",
       freeLock: step.lock === "free",
       healedAt: step.healedAtMs,
       ttlMs: context.rules.dedupTtlMs,

@@ -5,11 +5,15 @@ import type { keysOf } from "../keys.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Keys that the gate reads, in the order of `GATE_KEYS` in brakes/*.lua: the last of each script that asks it. */
-export const GATE_KEYS = ["pauses", "paused"] as const;
+export const GATE_KEYS = ["pauses", "paused", "history"] as const;
 
 /** {@link GATE_KEYS} of one command. */
-export function gateKeys({ pauses, paused }: ReturnType<typeof keysOf>, _order: Order) {
-  return { pauses, paused } satisfies Record<(typeof GATE_KEYS)[number], string>;
+export function gateKeys(k: ReturnType<typeof keysOf>, { serverId }: Order) {
+  const { pauses, paused } = k;
+  return { pauses, paused, history: k.history(serverId) } satisfies Record<
+    (typeof GATE_KEYS)[number],
+    string
+  >;
 }
 
 /** What the gate is asked about a command (brakes/table.lua). */
@@ -18,6 +22,8 @@ export const GateArgument = z.object({
     command: z.string(),
     server: z.string(),
     group: z.string().optional(),
+    /** It waits for a busy server because its order says so. */
+    waits: z.boolean(),
     /** Names of brakes that do not apply to the command. */
     override: z.array(z.string()).readonly(),
     /** Those of the worker that asks. */
@@ -28,13 +34,14 @@ export const GateArgument = z.object({
 /** {@link GateArgument} of one command. */
 export function gateArgument(
   { rules }: StoreContext,
-  { commandId, serverId, group, override = [] }: Order,
+  { commandId, serverId, group, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
   return {
     ask: {
       command: commandId,
       server: serverId,
       ...(group !== undefined && { group }),
+      waits: onBusy === "wait",
       override,
       rules: rules.brakes,
     },

@@ -11,13 +11,19 @@ if tonumber(rec.attempt) ~= arg.attempt or rec.outcome then return reply({ kind 
 if epoch.id ~= arg.claimEpoch or now_ms() < epoch.open_at or lock.owner ~= arg.id or tonumber(lock.token or '') ~= arg.token then
   return reply({ kind = 'forgotten' })
 end
+arg.entry.at = now_ms()
 local signed = arg.signedAt and digits(arg.signedAt) or ''
 if tonumber(rec.intent_attempt or '') == arg.attempt then
-  if rec.intent_claim == arg.claim and rec.intent_signed == signed then return reply({ kind = 'saved' }) end
+  if rec.intent_claim == arg.claim and rec.intent_signed == signed then
+    note_reinstall(key.history, arg.id, arg.attempt, arg.entry)
+    return reply({ kind = 'saved' })
+  end
   return reply({ kind = 'fenced' })
 end
 -- After "it is recorded already": a reply that was lost must not turn into a hold behind which the POST is out.
 local hold = brakes('intent', key, arg.ask)
 if hold then return reply({ kind = 'held', hold = hold }) end
 put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim, updated = now_ms() })
+-- Before the answer: no request goes out that does not count.
+note_reinstall(key.history, arg.id, arg.attempt, arg.entry)
 return reply({ kind = 'saved' })

@@ -28,6 +28,8 @@ export const intentScript = script({
     /** Epoch ms; null: authentication without expiry. */
     signedAt: z.number().nullable(),
     diskId: z.string(),
+    /** What the server's history says of it. */
+    entry: z.object({ source: z.string().optional(), reason: z.string().optional() }),
   }),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("saved") }),
@@ -65,6 +67,7 @@ export async function recordIntent(
         token: intent.token,
         signedAt: intent.signedAtMs,
         diskId: intent.diskId,
+        entry: { source: order.source, reason: order.reason },
       },
     );
   const answer = await run();

@@ -1,13 +1,14 @@
 -- Saves what a step has come to, and what follows from it.
-local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'waiters zset', 'epoch hash')
+local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'waiters zset', 'epoch hash', 'history hash')
 if foreign then return foreign end
-local rec = fields(key.cmd, 'claim', 'step', 'outcome', 'attempt', 'server', 'told', 'tail')
+local rec = fields(key.cmd, 'claim', 'step', 'outcome', 'attempt', 'server', 'told', 'tail', 'intent_attempt')
 if not rec.claim then return reply({ kind = 'forgotten' }) end
 if rec.outcome then return reply({ kind = 'fenced' }) end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
 if tonumber(rec.step) == arg.step then return complete(key.cmd, arg.id, rec) or reply({ kind = 'saved' }) end
 local tail = {
   claim = arg.claim, step = arg.step, active = true, waits = arg.waits, free_lock = arg.releaseLock, lock_phase = arg.phase,
+  history = arg.clearIntent and { out = tonumber(rec.intent_attempt or '') } or nil,
   forget = arg.clearIntent and { 'intent_attempt', 'intent_signed', 'intent_disk', 'intent_claim' } or nil }
 put(key.cmd, { step = arg.step, phase = arg.phase, attempt = math.max(arg.attempt, tonumber(rec.attempt or '1')),
   seq = arg.nextSequence, outbox = arg.outbox, resume = arg.resume, updated = now_ms(), job = arg.jobId or nil,

@@ -10,7 +10,7 @@ import { ClaimArgument, claimArgument, type StoreContext } from "./store-context
 /** @internal */
 export const saveScript = script({
   name: "save",
-  keys: ["cmd", "lock", "active", "waiters", "epoch"],
+  keys: ["cmd", "lock", "active", "waiters", "epoch", "history"],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -43,6 +43,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       active: k.active,
       waiters: k.waiters(order.serverId),
       epoch: k.epoch,
+      history: k.history(order.serverId),
     },
     {
       ...claimArgument(claim),

@@ -36,23 +36,27 @@ export function script<
   Argument extends object,
   Answer extends { kind: string },
 >(shape: ScriptShape<Key, Argument, Answer>): Script<Key, Argument, Answer> {
-  const text = [PRELUDE, GATE, luaOf(shape.name)].join("\n");
+  const text = [SHARED, luaOf(shape.name)].join("\n");
   return { ...shape, text, sha: createHash("sha1").update(text).digest("hex") };
 }
-
-const PRELUDE = luaOf("prelude");
 
 /**
  * Of brakes/, in the order in which the brakes are asked.
  *
  * @internal
  */
-export const BRAKE_FILES = ["pause", "protected"];
-const GATE = [
-  luaOf("brakes/table"),
-  ...BRAKE_FILES.map((brake) => luaOf(`brakes/${brake}`)),
-  luaOf("brakes"),
-].join("\n");
+export const BRAKE_FILES = ["pause", "protected", "quarantine", "cooldown"];
+
+const SHARED = [
+  "prelude",
+  "history",
+  "tail",
+  "brakes/table",
+  ...BRAKE_FILES.map((file) => `brakes/${file}`),
+  "brakes",
+]
+  .map(luaOf)
+  .join("\n");
 
 function luaOf(name: string): string {
   return readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");

@@ -1,6 +1,6 @@
 -- What became of a command that ended unresolved: stored with its event, the server freed, the command's record marked.
 -- The cloud's proof and a person's word come here alike; the first one wins, and a second call gives back its event.
-local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset')
+local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'history hash')
 if foreign then return foreign end
 local rec = fields(key.inquiry, 'content', 'claim', 'step', 'outcome', 'final', 'server', 'told', 'tail')
 if rec.outcome == 'over' then return reply({ kind = 'lock-gone' }) end
@@ -10,9 +10,10 @@ end
 if not is_left_locked(key.cmd, key.lock, arg.owner, arg.token) then return reply({ kind = 'lock-gone' }) end
 local tail = {
   claim = rec.claim or UNRESOLVED, step = tonumber(rec.step or '0'), ttl_ms = arg.ttlMs, active = true, free_lock = true,
-  owner = arg.owner, settled = arg.settled, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs,
+  owner = arg.owner, settled = arg.settled,
+  history = arg.as == 'not-reinstalled' and { all_out = true } or { ended = now_ms(), outcome = arg.as }, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs,
   forget = { 'outbox', 'resume' } }
 put(key.inquiry, { content = rec.content or arg.content, server = arg.server, claim = tail.claim, step = tail.step,
   phase = 'done', outcome = 'settled', final = arg.final, final_seq = 1, updated = now_ms(), tail = cjson.encode(tail) })
-carry_out({ cmd = key.inquiry, active = key.active, lock = key.lock, waiters = key.waiters, last = key.last }, arg.id, tail)
+carry_out({ cmd = key.inquiry, active = key.active, lock = key.lock, waiters = key.waiters, last = key.last, history = key.history }, arg.id, tail)
 return reply({ kind = 'settled', outcome = arg.final, first = true })

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SETTLED_AS } from "../../../contract/event.ts";
 import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
 import type { SettleAnswer, StepSettle } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
@@ -11,7 +12,7 @@ import type { StoreContext } from "./store-context.ts";
 /** @internal */
 export const settleScript = script({
   name: "settle",
-  keys: ["inquiry", "cmd", "lock", "active", "last", "waiters"],
+  keys: ["inquiry", "cmd", "lock", "active", "last", "waiters", "history"],
   argument: z.object({
     /** Of the inquiry's record. */
     id: z.string(),
@@ -21,6 +22,7 @@ export const settleScript = script({
     token: z.int().nullable(),
     content: z.string(),
     server: z.string(),
+    as: z.enum(SETTLED_AS),
     /** JSON of the event's `data`: what the command's record is marked with. */
     settled: z.string(),
     /** JSON, as it is stored. */
@@ -54,6 +56,7 @@ export function settle(context: StoreContext, step: StepSettle): Promise<SettleA
       active: k.active,
       last: k.last(order.serverId),
       waiters: k.waiters(order.serverId),
+      history: k.history(order.serverId),
     },
     {
       id,
@@ -61,6 +64,7 @@ export function settle(context: StoreContext, step: StepSettle): Promise<SettleA
       token,
       content: order.contentHash,
       server: order.serverId,
+      as: step.as,
       settled: JSON.stringify(outcome.event.data),
       final: JSON.stringify(outcome),
       healedAt: healedAtMs,

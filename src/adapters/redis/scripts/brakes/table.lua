@@ -3,9 +3,10 @@
 --   at    where it is asked: admission, and again for a waiter; stop, right before a server is stopped; intent, right
 --         before a POST
 --   ask   function (key, ask): nil for "go", else { verdict = 'wait' or 'no', untilMs?, and what a person wants to know }
+--   before function (key, ask), optional: writes, before the brakes of an admission are asked, what it must know later
 --   slots function (key, ask), optional: how many slots this brake leaves to the project; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
--- (gate-argument.ts): { command, server, group?, override, rules }. No brake writes while it is asked.
+-- (gate-argument.ts): { command, server, group?, waits, override, rules }. `ask` writes nothing.
 local BRAKES = {}
 
 -- Name and type of each key that brakes read: the last keys of every script that asks the gate.

@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { releaseOf } from "../../../src/contract/brakes.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { RIGS, type StoreRig } from "./rig.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  DISK,
+  event,
+  order,
+  outcome,
+  SERVER,
+  SUBMIT,
+} from "./samples.ts";
+
+const HOUR = 3_600_000;
+const BY_ADA = { by: "ada", reason: "the image is fixed" };
+/** A brake of each kind, alone. */
+const COOLDOWN = { ...NO_BRAKES, cooldownMs: HOUR };
+const LIMIT = { ...NO_BRAKES, serverLimit: 2, serverWindowMs: HOUR };
+const RESTS = { lock: { kind: "held", hold: { brake: "cooldown", verdict: "wait" } } };
+const TOO_OFTEN = { lock: { kind: "held", hold: { brake: "quarantine", verdict: "no" } } };
+const GOES = { lock: { kind: "acquired" } };
+
+let token = 0;
+
+/** Up to its intent. */
+async function intended(store: ReinstallStore, one: Order): Promise<StepClaim> {
+  const { next } = await admitted(store, one);
+  const { claim } = claimed(await store.claim(next, { nonce: "s1", redelivered: false }));
+  token = next.token ?? 0;
+  const intent = { attempt: 1, token, signedAtMs: 1_800_000_000_000, diskId: DISK };
+  expect(await store.recordIntent(one, claim, intent)).toEqual({ kind: "saved" });
+  return claim;
+}
+
+async function ended(
+  store: ReinstallStore,
+  one: Order,
+  more: { readonly intent?: "clear"; readonly lock?: "keep" } = {},
+): Promise<void> {
+  const claim = await intended(store, one);
+  const finished = await store.finish({
+    order: one,
+    claim,
+    outcome: outcome(one),
+    lock: "free",
+    healedAtMs: null,
+    ...more,
+  });
+  expect(finished).toMatchObject({ kind: "finished", first: true });
+}
+
+describe.each(RIGS)("the history of a server %s", (_name, rigs) => {
+  const fresh = rigs();
+  let rig: StoreRig;
+  let resting: ReinstallStore;
+  let limited: ReinstallStore;
+
+  beforeEach(async () => {
+    rig = await fresh();
+    resting = rig.withBrakes(COOLDOWN);
+    limited = rig.withBrakes(LIMIT);
+  });
+
+  const asks = (store: ReinstallStore, id: string, more: Partial<Order> = {}) =>
+    store.admit(order(id, { onBusy: "join", ...more }), delivery("n"));
+
+  describe("cooldown", () => {
+    it("holds the next reinstall from the end of the last on, and says until when", async () => {
+      await ended(resting, order("cmd-a"));
+      const asked = await asks(resting, "cmd-b");
+      expect(asked).toMatchObject(RESTS);
+      if (asked.kind !== "claimed" || asked.lock.kind !== "held") throw new Error("not held");
+      const { hold } = asked.lock;
+      if (hold.brake !== "cooldown") throw new Error(hold.brake);
+      expect(hold).toMatchObject({ command: "cmd-a", untilMs: hold.endedMs + HOUR });
+      expect(await rig.lockOwner(SERVER)).toBeNull();
+    });
+
+    it("holds nothing after what never reached the cloud", async () => {
+      await ended(resting, order("cmd-a"), { intent: "clear" });
+      expect(await asks(resting, "cmd-b")).toMatchObject(GOES);
+    });
+
+    it("holds nothing while it is off, or where the order lifts it", async () => {
+      await ended(resting, order("cmd-a"));
+      expect(await asks(resting, "cmd-b", { override: ["cooldown"] })).toMatchObject(GOES);
+      await rig.freeLock(SERVER);
+      expect(await asks(rig.store, "cmd-c")).toMatchObject(GOES);
+    });
+
+    it("lets go who waited for that very command because its order says so, until there was another reinstall", async () => {
+      const [a, b, c] = [order("cmd-a"), order("cmd-b"), order("cmd-c")];
+      const claim = await intended(resting, a);
+      for (const one of [b, c]) {
+        expect(await resting.admit(one, delivery("n"))).toMatchObject({ lock: { kind: "busy" } });
+      }
+      const end = { order: a, claim, outcome: outcome(a), lock: "free", healedAtMs: null } as const;
+      await resting.finish(end);
+      const again = (one: Order) => resting.admit(one, delivery("n2", { redelivered: true }));
+      const went = await again(b);
+      expect(went).toMatchObject(GOES);
+      const { claim: step } = claimed(went);
+      const save = {
+        order: b,
+        claim: step,
+        state: SUBMIT,
+        nextSequence: step.sequence + 1,
+      } as const;
+      const outbox = { events: [event(b, step.sequence, "waiting")], next: null };
+      await resting.save({ ...save, outbox, intent: "keep", lock: "keep" });
+      await rig.freeLock(SERVER);
+      // A second that waited for the same: nobody has made another reinstall since.
+      expect(await again(c)).toMatchObject(GOES);
+      await rig.freeLock(SERVER);
+      await ended(resting, order("cmd-d", { override: ["cooldown"] }));
+      expect(await again(c)).toMatchObject(RESTS);
+    });
+  });
+
+  describe("quarantine", () => {
+    it("ends what asks once more than the limit, with who asked before, why, and what it came to", async () => {
+      await ended(limited, order("cmd-a", { source: "healer", reason: "ping" }));
+      await ended(limited, order("cmd-b"));
+      expect(await asks(limited, "cmd-c")).toMatchObject({
+        lock: {
+          hold: {
+            brake: "quarantine",
+            limit: 2,
+            windowMs: HOUR,
+            reinstalls: [
+              {
+                command: "cmd-a",
+                source: "healer",
+                reason: "ping",
+                outcome: "succeeded",
+                atMs: expect.any(Number),
+              },
+              { command: "cmd-b", outcome: "succeeded", atMs: expect.any(Number) },
+            ],
+          },
+        },
+      });
+    });
+
+    it("counts from the intent: one that goes on, and one whose end nobody knows", async () => {
+      await ended(limited, order("cmd-a"), { lock: "keep" });
+      await rig.freeLock(SERVER);
+      await intended(limited, order("cmd-b"));
+      await rig.freeLock(SERVER);
+      expect(await asks(limited, "cmd-c")).toMatchObject(TOO_OFTEN);
+    });
+
+    it("does not count what is proven not to have been carried out", async () => {
+      await ended(limited, order("cmd-a"));
+      await ended(limited, order("cmd-b"), { intent: "clear" });
+      const c = order("cmd-c");
+      const claim = await intended(limited, c);
+      await limited.save({
+        order: c,
+        claim,
+        state: SUBMIT,
+        nextSequence: claim.sequence + 1,
+        outbox: { events: [event(c, claim.sequence, "waiting")], next: null },
+        intent: "clear",
+        lock: "release",
+      });
+      expect(await asks(limited, "cmd-d")).toMatchObject(GOES);
+    });
+
+    it("counts an intent once that is recorded twice", async () => {
+      const a = order("cmd-a");
+      const claim = await intended(limited, a);
+      const intent = { attempt: 1, token, signedAtMs: 1_800_000_000_000, diskId: DISK };
+      expect(await limited.recordIntent(a, claim, intent)).toEqual({ kind: "saved" });
+      await rig.freeLock(SERVER);
+      expect(await asks(limited, "cmd-b")).toMatchObject(GOES);
+    });
+
+    it("counts from a release on", async () => {
+      await ended(limited, order("cmd-a"));
+      await ended(limited, order("cmd-b"));
+      expect(await asks(limited, "cmd-c")).toMatchObject(TOO_OFTEN);
+      await rig.setPause({ scope: releaseOf(SERVER), on: false, ...BY_ADA });
+      expect(await asks(limited, "cmd-d")).toMatchObject(GOES);
+    });
+
+    it("may be lifted by the order, and holds nothing while it is off", async () => {
+      await ended(limited, order("cmd-a"));
+      await ended(limited, order("cmd-b"));
+      expect(await asks(limited, "cmd-c", { override: ["quarantine"] })).toMatchObject(GOES);
+      await rig.freeLock(SERVER);
+      expect(await asks(rig.store, "cmd-d")).toMatchObject(GOES);
+    });
+  });
+});
