@@ -1,5 +1,6 @@
 import type { SettledAs } from "../contract/event.ts";
-import { afterReconcileLook, type Trust } from "./decide-reconcile.ts";
+import { afterReconcileLook } from "./decide-reconcile.ts";
+import type { Trust } from "./observations.ts";
 import { type Decision, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";

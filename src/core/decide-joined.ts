@@ -1,7 +1,7 @@
 import { COMMON_MEMBERS, type FinalEventName, type ProgressEvent } from "../contract/event.ts";
 import type { CommandId } from "../contract/ids.ts";
 import { delayForAge } from "./backoff.ts";
-import { cancelled, tooLate } from "./decide-admission.ts";
+import { cancelled, tooLate } from "./endings.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";

@@ -1,5 +1,6 @@
 import { delayAfterNothing, delayForAge } from "./backoff.ts";
-import { cancelled, diskMismatch, expired, towardsSubmit } from "./decide-admission.ts";
+import { cancelled, diskMismatch, expired } from "./endings.ts";
+import { towardsSubmit } from "./towards.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";

@@ -1,16 +1,15 @@
 import { delayAfterNothing, delayForAge } from "./backoff.ts";
-import { towardsStopped, towardsSubmit } from "./decide-admission.ts";
-import { clearingIntent, type Decision, final, next, type InquirySeed } from "./decision.ts";
+import { towardsStopped, towardsSubmit } from "./towards.ts";
+import { clearingIntent, type Decision, final, next } from "./decision.ts";
+import { unresolved } from "./endings.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
-import type { Look, ServerView } from "./observations.ts";
+import type { Look, ServerView, Trust } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { quietMs, type Rules } from "./rules.ts";
 import { describe, fitnessOf, isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { succeed } from "./success.ts";
-
-export type Trust = "trusted" | "untested" | "contradicted";
 
 /** What is known when the server has been looked at. */
 export interface ReconcileLook {
@@ -159,43 +158,4 @@ function brokenServer(server: ServerView) {
     retryable: false,
     nextStep: "Look at the server in the console: it needs a person.",
   });
-}
-
-/** Nobody can know. The lock stays until proof or a person frees it. */
-export function unresolved(
-  current: In<"reconcile"> | In<"watch">,
-  seen: string,
-  trust: Trust | null,
-): Decision {
-  const jobId = current.phase === "watch" ? current.jobId : current.accepted?.jobId;
-  return final(
-    {
-      event: "unresolved",
-      data: {
-        seen,
-        why: current.phase === "watch" ? "deadline" : current.why,
-        ...(jobId === undefined ? {} : { job_id: jobId }),
-        system_disk_before: current.before?.systemDiskId ?? null,
-        ...(trust === null ? {} : { disk_evidence: trust }),
-        next_step:
-          "Look at the server: compare its system disk with system_disk_before. The server stays locked until the cloud proves what happened (event settled) or a person frees it.",
-      },
-    },
-    { lock: "keep", inquiry: inquiryOf(current) },
-  );
-}
-
-function inquiryOf(current: In<"reconcile"> | In<"watch">): InquirySeed {
-  if (current.phase === "watch") {
-    const { before, jobId, acceptedAtMs: atMs, deadlineMs } = current;
-    // By the deadline every request is dead (src/config/inequalities.ts).
-    return { before, fenceAtMs: deadlineMs, accepted: { jobId, atMs }, why: "deadline" };
-  }
-  const { before, fenceAtMs, accepted, why } = current;
-  return {
-    ...(before === undefined ? {} : { before }),
-    fenceAtMs,
-    ...(accepted === undefined ? {} : { accepted }),
-    why,
-  };
 }

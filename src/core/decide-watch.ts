@@ -1,5 +1,5 @@
 import { delayAfterNothing, pollDelay } from "./backoff.ts";
-import { unresolved } from "./decide-reconcile.ts";
+import { unresolved } from "./endings.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";

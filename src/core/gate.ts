@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { Brake } from "../contract/brakes.ts";
-import { type Candidate, waitFor } from "./decide-admission.ts";
+import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
 import { rejected } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Before } from "./state.ts";
+import { waitFor } from "./waiting.ts";
 
 /**
  * A brake that holds a command, as the gate answered (`adapters/redis/scripts/brakes.lua`): which one, and what a

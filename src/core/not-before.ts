@@ -1,4 +1,5 @@
-import { type Candidate, waitFor } from "./decide-admission.ts";
+import type { Candidate } from "./candidate.ts";
+import { waitFor } from "./waiting.ts";
 import type { Decision } from "./decision.ts";
 import type { Moment } from "./moment.ts";
 

@@ -112,3 +112,6 @@ export type ImageLook =
     }
   | { readonly kind: "gone" }
   | ({ readonly kind: "unreadable" } & Unavailable);
+
+/** What the evidence of earlier reinstalls says about "a reinstall replaces the system disk" (design §5). */
+export type Trust = "trusted" | "untested" | "contradicted";

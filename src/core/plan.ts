@@ -1,5 +1,6 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { afterAdmissionLook, type Candidate } from "./decide-admission.ts";
+import { afterAdmissionLook } from "./decide-admission.ts";
+import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
 import { type BrakeVerdict, describeHold, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";

@@ -1,14 +1,10 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "../core/backoff.ts";
-import {
-  afterAdmissionLook,
-  afterBusy,
-  type Candidate,
-  expired,
-  inDoubt,
-  superseded,
-  waitFor,
-} from "../core/decide-admission.ts";
+import { afterAdmissionLook, afterBusy } from "../core/decide-admission.ts";
+import type { Candidate } from "../core/candidate.ts";
+import { expired, superseded } from "../core/endings.ts";
+import { inDoubt } from "../core/towards.ts";
+import { waitFor } from "../core/waiting.ts";
 import { type Death, endOfDead } from "../core/death.ts";
 import { type Decision, final } from "../core/decision.ts";
 import type { EventDraft } from "../core/events.ts";

@@ -1,4 +1,4 @@
-import { unresolved } from "../core/decide-reconcile.ts";
+import { unresolved } from "../core/endings.ts";
 import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";

@@ -1,4 +1,5 @@
-import { inDoubt, waitFor } from "../core/decide-admission.ts";
+import { inDoubt } from "../core/towards.ts";
+import { waitFor } from "../core/waiting.ts";
 import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/gate.ts";

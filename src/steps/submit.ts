@@ -1,9 +1,10 @@
-import { askedFor, waitFor } from "../core/decide-admission.ts";
+import { askedFor, waitFor } from "../core/waiting.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { heldBy } from "../core/gate.ts";
 import type { In } from "../core/state.ts";
-import { afterSubmission, bodyToSend, lastLook, towardsReconcile } from "../core/submission.ts";
+import { afterSubmission, bodyToSend, lastLook } from "../core/decide-submit.ts";
+import { towardsReconcile } from "../core/towards.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
 import type { Submission } from "../core/observations.ts";

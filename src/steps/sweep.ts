@@ -1,6 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { inDoubt } from "../core/decide-admission.ts";
+import { inDoubt } from "../core/towards.ts";
 import { final } from "../core/decision.ts";
 import { type Envelope, isLaterVersion, restoreEnvelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";

@@ -1,4 +1,6 @@
-import { cancelled, expired, inDoubt, waitFor } from "../core/decide-admission.ts";
+import { cancelled, expired } from "../core/endings.ts";
+import { inDoubt } from "../core/towards.ts";
+import { waitFor } from "../core/waiting.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { afterLock } from "./admit.ts";
 import { momentsOf } from "./moment.ts";

@@ -1,7 +1,7 @@
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import { CommandId, DiskId, JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { OsReinstall } from "../../../src/contract/os-reinstall.ts";
-import type { Candidate } from "../../../src/core/decide-admission.ts";
+import type { Candidate } from "../../../src/core/candidate.ts";
 import type { Decision, Final, Next } from "../../../src/core/decision.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
 import type { Hold } from "../../../src/core/gate.ts";

@@ -1,18 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  afterAdmissionLook,
-  afterBusy,
-  beforeOf,
-  type Candidate,
-  cancelled,
-  diskMismatch,
-  expired,
-  inDoubt,
-  superseded,
-  towardsPrepare,
-  towardsSubmit,
-  waitFor,
-} from "../../../src/core/decide-admission.ts";
+import { afterAdmissionLook, afterBusy } from "../../../src/core/decide-admission.ts";
+import { beforeOf, inDoubt, towardsPrepare, towardsSubmit } from "../../../src/core/towards.ts";
+import type { Candidate } from "../../../src/core/candidate.ts";
+import { cancelled, diskMismatch, expired, superseded } from "../../../src/core/endings.ts";
+import { waitFor } from "../../../src/core/waiting.ts";
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import {
   ABSENT,

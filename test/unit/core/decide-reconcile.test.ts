@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { afterReconcileLook, type Trust, unresolved } from "../../../src/core/decide-reconcile.ts";
+import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
+import type { Trust } from "../../../src/core/observations.ts";
+import { unresolved } from "../../../src/core/endings.ts";
 import type { Look } from "../../../src/core/observations.ts";
 import { quietMs, type Rules } from "../../../src/core/rules.ts";
 import type { In } from "../../../src/core/state.ts";

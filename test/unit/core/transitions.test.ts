@@ -3,15 +3,10 @@ import { describe, expect, it } from "vitest";
 import { FINAL_EVENTS } from "../../../src/contract/event.ts";
 import { DiskId } from "../../../src/contract/ids.ts";
 import { heldBy } from "../../../src/core/gate.ts";
-import {
-  afterAdmissionLook,
-  afterBusy,
-  cancelled,
-  expired,
-  inDoubt,
-  superseded,
-  waitFor,
-} from "../../../src/core/decide-admission.ts";
+import { afterAdmissionLook, afterBusy } from "../../../src/core/decide-admission.ts";
+import { cancelled, expired, superseded } from "../../../src/core/endings.ts";
+import { inDoubt } from "../../../src/core/towards.ts";
+import { waitFor } from "../../../src/core/waiting.ts";
 import { afterInquiryLook } from "../../../src/core/decide-inquiry.ts";
 import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
@@ -23,7 +18,7 @@ import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/o
 import { plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import { type In, TRANSITIONS } from "../../../src/core/state.ts";
-import { afterSubmission, lastLook } from "../../../src/core/submission.ts";
+import { afterSubmission, lastLook } from "../../../src/core/decide-submit.ts";
 import { afterSettling } from "../../../src/core/success.ts";
 import { bury } from "../../../src/steps/bury.ts";
 import { claimed } from "../steps/fakes.ts";

@@ -7,8 +7,8 @@ import {
   afterSubmission,
   bodyToSend,
   lastLook,
-  towardsReconcile,
-} from "../../../src/core/submission.ts";
+} from "../../../src/core/decide-submit.ts";
+import { towardsReconcile } from "../../../src/core/towards.ts";
 import {
   ABSENT,
   asFinal,

@@ -1,15 +1,17 @@
 import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
-import { askedFor, cancelled, diskMismatch, expired, waitFor } from "./decide-admission.ts";
+import { askedFor, waitFor } from "./waiting.ts";
+import { cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
-import { fenceOf, type Rules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
+import { towardsReconcile } from "./towards.ts";
 
 /** Delay after a state that forbids it, as far as the ladder goes: the cloud asks for a minute only when it is busy. */
 const BUSY_RETRY_MS = 60_000;
@@ -156,32 +158,6 @@ export function afterAcceptance(
     announced
       ? [{ event: "submitted", data: { job_id: jobId, attempt: current.tries.attempt } }]
       : [],
-  );
-}
-
-/**
- * It is not known whether the request was, or still will be, carried out. Until its signature is too old
- * nobody may conclude "not carried out", free the lock, or try again. An unknown signing time counts as now.
- */
-export function towardsReconcile(
-  current: In<"submit">,
-  signedAtMs: number | null | undefined,
-  why: In<"reconcile">["why"],
-  moment: Moment,
-): Decision {
-  const { nowMs, rules } = moment;
-  return next(
-    {
-      phase: "reconcile",
-      body: current.body,
-      tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
-      before: current.before,
-      fenceAtMs: fenceOf(signedAtMs, moment),
-      deadlineMs: nowMs + rules.jobDeadlineMs,
-      sinceMs: nowMs,
-      why,
-    },
-    rules.ladderMs[0] ?? 0,
   );
 }
 

@@ -1,0 +1,97 @@
+import type { DiskId } from "../contract/ids.ts";
+import type { Candidate } from "./candidate.ts";
+import { type Decision, final, type InquirySeed } from "./decision.ts";
+import type { ServerView, Trust } from "./observations.ts";
+import type { Order } from "./order.ts";
+import type { In } from "./state.ts";
+
+/** `expired`: nothing was done, because it is too late. */
+export function expired(order: Order): Decision {
+  return final({
+    event: "expired",
+    data: {
+      expires_at: new Date(order.expiresAtMs).toISOString(),
+      ...(order.expiresBy === undefined ? {} : { because: order.expiresBy }),
+    },
+  });
+}
+
+/** The time is over before the doubt could be cleared: it is not known that nothing was done. */
+export function tooLate({
+  order,
+  waiting,
+  doubt = false,
+}: Pick<Candidate, "order" | "waiting" | "doubt">): Decision {
+  if (!doubt) return expired(order);
+  return final(
+    {
+      event: "unresolved",
+      data: {
+        seen: "the command's time was over before the server could be looked at for proof",
+        why: "store-forgot",
+        system_disk_before: waiting?.before?.systemDiskId ?? order.expectedSystemDisk ?? null,
+        next_step: "Look at the server: compare its system disk with system_disk_before.",
+      },
+    },
+    { lock: "keep" },
+  );
+}
+
+/** `cancelled`: nothing was done, because a person said so. */
+export function cancelled(): Decision {
+  return final({ event: "cancelled", data: { why: "cancelled by an operator" } });
+}
+
+/** `superseded`: nothing was done, because it is no longer needed. */
+export function superseded(why: string, data: Readonly<Record<string, unknown>>) {
+  return { event: "superseded" as const, data: { why, ...data } };
+}
+
+/** The emitter saw another disk: somebody already reinstalled it (contract §2 `expected_system_disk`). */
+export function diskMismatch(expected: DiskId | undefined, server: ServerView) {
+  if (expected === undefined || server.systemDiskId === null) return null;
+  if (server.systemDiskId.toLowerCase() === expected.toLowerCase()) return null;
+  return superseded("system-disk-changed", {
+    expected_system_disk: expected,
+    system_disk: server.systemDiskId,
+  });
+}
+
+/** Nobody can know. The lock stays until proof or a person frees it. */
+export function unresolved(
+  current: In<"reconcile"> | In<"watch">,
+  seen: string,
+  trust: Trust | null,
+): Decision {
+  const jobId = current.phase === "watch" ? current.jobId : current.accepted?.jobId;
+  return final(
+    {
+      event: "unresolved",
+      data: {
+        seen,
+        why: current.phase === "watch" ? "deadline" : current.why,
+        ...(jobId === undefined ? {} : { job_id: jobId }),
+        system_disk_before: current.before?.systemDiskId ?? null,
+        ...(trust === null ? {} : { disk_evidence: trust }),
+        next_step:
+          "Look at the server: compare its system disk with system_disk_before. The server stays locked until the cloud proves what happened (event settled) or a person frees it.",
+      },
+    },
+    { lock: "keep", inquiry: inquiryOf(current) },
+  );
+}
+
+function inquiryOf(current: In<"reconcile"> | In<"watch">): InquirySeed {
+  if (current.phase === "watch") {
+    const { before, jobId, acceptedAtMs: atMs, deadlineMs } = current;
+    // By the deadline every request is dead (src/config/inequalities.ts).
+    return { before, fenceAtMs: deadlineMs, accepted: { jobId, atMs }, why: "deadline" };
+  }
+  const { before, fenceAtMs, accepted, why } = current;
+  return {
+    ...(before === undefined ? {} : { before }),
+    fenceAtMs,
+    ...(accepted === undefined ? {} : { accepted }),
+    why,
+  };
+}

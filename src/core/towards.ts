@@ -1,0 +1,111 @@
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import type { Candidate } from "./candidate.ts";
+import { type Decision, next } from "./decision.ts";
+import type { Moment } from "./moment.ts";
+import type { ServerView } from "./observations.ts";
+import { fenceOf } from "./rules.ts";
+import { describe } from "./server-fitness.ts";
+import type { Before, In } from "./state.ts";
+
+/** What goes along towards the POST. */
+type BodyAndTries = Pick<Candidate, "body" | "tries">;
+
+/** On to the dangerous line, at once. */
+export function towardsSubmit(
+  { body, tries }: BodyAndTries,
+  server: ServerView,
+  { nowMs }: Moment,
+): Decision {
+  const before = beforeOf(server, nowMs);
+  if (before === undefined) throw new Error("a server without a system disk cannot be submitted");
+  return next({ phase: "submit", body, tries, before }, 0);
+}
+
+/** It runs: we stop it first, or leave the stopping to the cloud (`STOP_BY`). */
+export function towardsStopped(taken: BodyAndTries, server: ServerView, moment: Moment): Decision {
+  return moment.rules.stopBy === "cloud"
+    ? towardsSubmit(taken, server, moment)
+    : towardsPrepare(taken, server, moment);
+}
+
+/**
+ * Stop it first. The event follows when the stop is really asked for.
+ *
+ * @internal
+ */
+export function towardsPrepare(
+  { body, tries }: BodyAndTries,
+  server: ServerView,
+  { nowMs }: Moment,
+): Decision {
+  const before = beforeOf(server, nowMs);
+  if (before === undefined) throw new Error("a server without a system disk cannot be prepared");
+  return next({ phase: "prepare", body, tries, before, sinceMs: nowMs }, 0);
+}
+
+/** What the server was before anything was done to it; undefined without a system disk. */
+export function beforeOf(server: ServerView, nowMs: number): Before | undefined {
+  if (server.systemDiskId === null) return undefined;
+  return {
+    systemDiskId: server.systemDiskId,
+    ...(server.volumeType === null ? {} : { volumeType: server.volumeType }),
+    status: describe(server),
+    atMs: nowMs,
+  };
+}
+
+/**
+ * The lock is ours, but the store has forgotten whether this command was carried out before: nothing is sent
+ * until a look at the server proves that it was not (design §6).
+ */
+export function inDoubt(
+  candidate: Omit<Candidate, "body"> & { readonly body?: OsReinstall | undefined },
+  moment: Moment,
+): Decision {
+  const { nowMs, rules } = moment;
+  const { order, body, tries, waiting } = candidate;
+  const seenByEmitter =
+    order.expectedSystemDisk === undefined
+      ? undefined
+      : { systemDiskId: order.expectedSystemDisk, status: "unknown", atMs: order.receivedAtMs };
+  const before = waiting?.before ?? seenByEmitter;
+  return next(
+    {
+      phase: "reconcile",
+      ...(body === undefined ? {} : { body }),
+      tries,
+      ...(before === undefined ? {} : { before }),
+      fenceAtMs: fenceOf(undefined, moment),
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      sinceMs: nowMs,
+      why: "store-forgot",
+    },
+    rules.ladderMs[0] ?? 0,
+  );
+}
+
+/**
+ * It is not known whether the request was, or still will be, carried out. Until its signature is too old
+ * nobody may conclude "not carried out", free the lock, or try again. An unknown signing time counts as now.
+ */
+export function towardsReconcile(
+  current: In<"submit">,
+  signedAtMs: number | null | undefined,
+  why: In<"reconcile">["why"],
+  moment: Moment,
+): Decision {
+  const { nowMs, rules } = moment;
+  return next(
+    {
+      phase: "reconcile",
+      body: current.body,
+      tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
+      before: current.before,
+      fenceAtMs: fenceOf(signedAtMs, moment),
+      deadlineMs: nowMs + rules.jobDeadlineMs,
+      sinceMs: nowMs,
+      why,
+    },
+    rules.ladderMs[0] ?? 0,
+  );
+}

@@ -1,0 +1,90 @@
+import { CommandId } from "../contract/ids.ts";
+import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
+import type { Candidate } from "./candidate.ts";
+import { type Decision, next } from "./decision.ts";
+import { tooLate } from "./endings.ts";
+import type { EventDraft } from "./events.ts";
+import type { LockOwner } from "./lock-owner.ts";
+import type { Moment } from "./moment.ts";
+import type { Unavailable } from "./observations.ts";
+import type { Before, In } from "./state.ts";
+
+/**
+ * Stays in line. The event is told when what it waits for changes, not at every look; the delay grows
+ * with the wait. What the server looked like goes along: after a loss of memory it may prove something.
+ */
+export function waitFor(
+  candidate: Candidate,
+  waitsFor: In<"waiting">["waitsFor"],
+  { nowMs, rules, random }: Moment,
+  more: {
+    readonly holder?: LockOwner;
+    readonly detail?: string;
+    readonly before?: Before | undefined;
+    /** What the cloud asked for, kept in full. */
+    readonly atLeastMs?: number | null;
+    /** Said in the event beside the rest. */
+    readonly data?: Readonly<Record<string, unknown>>;
+    /** Nothing was sent, and that may end at any moment. */
+    readonly heldBack?: boolean | undefined;
+  } = {},
+): Decision {
+  const { body, tries, waiting, order, doubt = false } = candidate;
+  // The store gives locks again before long, and then the server can be asked for proof.
+  const proofIsNear = doubt && waitsFor === "store-rebuilding";
+  if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate);
+  const heldBy = waiting?.holder ?? waiting?.lockOwner;
+  const same = waiting?.waitsFor === waitsFor && heldBy === more.holder;
+  const sinceMs = same ? waiting.sinceMs : nowMs;
+  const before = more.before ?? waiting?.before;
+  // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
+  const plannedMs = Math.min(
+    delayForAge(nowMs - sinceMs, rules.ladderMs, random),
+    rules.ladderMs.at(-2) ?? 0,
+  );
+  const askedMs = more.atLeastMs ?? 0;
+  const event: EventDraft = {
+    event: "waiting",
+    data: {
+      waits_for: waitsFor,
+      ...(more.holder === undefined ? {} : { holder: more.holder }),
+      ...(more.detail === undefined ? {} : { detail: more.detail }),
+      ...more.data,
+      expires_at: new Date(order.expiresAtMs).toISOString(),
+    },
+  };
+  return next(
+    {
+      phase: "waiting",
+      body,
+      tries,
+      waitsFor,
+      ...holderMember(more.holder),
+      ...(before === undefined ? {} : { before }),
+      ...(doubt ? { doubt } : {}),
+      sinceMs,
+    },
+    // Past the longest rung the due time holds the message back.
+    delayAfterNothing(
+      plannedMs,
+      {
+        retryAfterMs: askedMs > 0 ? Math.max(askedMs, rungAtLeast(askedMs, rules.ladderMs)) : null,
+        heldBack: more.heldBack,
+      },
+      rules.ladderMs,
+    ),
+    same ? [] : [event],
+  );
+}
+
+/** Of a call that gave nothing: what its wait depends on. */
+export function askedFor({ retryAfterMs: atLeastMs, heldBack }: Unavailable) {
+  return { atLeastMs, heldBack };
+}
+
+/** A worker that only knows commands as holders would not understand a message that names another service there. */
+function holderMember(holder: LockOwner | undefined): Pick<In<"waiting">, "holder" | "lockOwner"> {
+  if (holder === undefined) return {};
+  const command = CommandId.safeParse(holder);
+  return command.success ? { holder: command.data } : { lockOwner: holder };
+}
