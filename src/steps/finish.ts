@@ -1,7 +1,6 @@
-import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { inquiryDelay } from "../core/decide-inquiry.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
-import { type Envelope, restoreEnvelope, storedEnvelope, versionOf } from "../core/envelope.ts";
+import { type Envelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Moment } from "../core/moment.ts";
 import type { Order } from "../core/order.ts";
@@ -13,6 +12,7 @@ import type { FinishAnswer, Outbox, SaveAnswer, StoredOutcome } from "./ports/st
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StepClaim } from "./ports/step-claim.ts";
 import type { Outgoing } from "./ports/outlet.ts";
+import { outcomeMessages } from "./messages.ts";
 import type { StepResult } from "./step.ts";
 
 export interface FinishDeps {
@@ -24,10 +24,10 @@ export interface FinishDeps {
   readonly reach: ReachPoint;
 }
 
-/** What is to be told once a step is stored; or why it is not. */
+/** What is to be published once a step is stored; or why it is not. */
 export type Stored =
   | {
-      readonly kind: "tell";
+      readonly kind: "publish";
       readonly messages: readonly Outgoing[];
       readonly ends: StoredOutcome | null;
     }
@@ -35,7 +35,7 @@ export type Stored =
 
 type Concluded = Extract<StepResult, { kind: "conclude" }>;
 
-/** Saves a step's decision, and so fixes, word for word, what will be told about it. */
+/** Saves a step's decision, and so fixes, word for word, what will be published about it. */
 export function createFinish(deps: FinishDeps) {
   const { store, clock, region, reach } = deps;
 
@@ -62,7 +62,7 @@ export function createFinish(deps: FinishDeps) {
     await reach("step:saved");
     if (answer.kind !== "saved") return answer;
     return {
-      kind: "tell",
+      kind: "publish",
       ends: null,
       messages: [
         ...events.map((event) => ({ kind: "event" as const, event })),
@@ -104,7 +104,7 @@ export function createFinish(deps: FinishDeps) {
       await deps.evidence.count(decision.sample.volumeType, "replaced");
     }
     return {
-      kind: "tell",
+      kind: "publish",
       ends: answer.outcome,
       messages: outcomeMessages(answer.outcome),
     };
@@ -187,37 +187,6 @@ export function unsavedNext(
     },
     ladderMs.at(-1) ?? 0,
   );
-}
-
-/**
- * A final event after what must come before it, its repeat to whoever asked, its copy for the dead queue, and the first
- * message of the inquiry that it leaves behind.
- */
-export function outcomeMessages(outcome: StoredOutcome): Outgoing[] {
-  const { preface = [], event, reply, dead, inquiry } = outcome;
-  const further = inquiry === undefined ? null : restoreEnvelope(inquiry.envelope, undefined);
-  return [
-    ...preface.map((one) => ({ kind: "event" as const, event: one })),
-    { kind: "event", event },
-    ...(reply === null ? [] : [{ kind: "reply" as const, event, ...reply }]),
-    ...(dead === null ? [] : [{ kind: "dead" as const, messageId: `${event.id}/dead`, ...dead }]),
-    ...(inquiry === undefined || further === null
-      ? []
-      : [{ kind: "step" as const, envelope: further, delayMs: inquiry.delayMs }]),
-  ];
-}
-
-/** What a saved step left behind, told again. Null when its message cannot be put together. */
-export function repeatMessages(outbox: Outbox, body: OsReinstall | undefined): Outgoing[] | null {
-  const events = outbox.events.map((event) => ({ kind: "event" as const, event }));
-  if (outbox.next === null) return events;
-  const envelope = restoreEnvelope(outbox.next.envelope, body);
-  return envelope && [...events, { kind: "step", envelope, delayMs: outbox.next.delayMs }];
-}
-
-/** Can it not be told only because this delivery has no body? Another one has it, or the sweeper ends the command. */
-export function lacksBody(outbox: Outbox, body: OsReinstall | undefined): boolean {
-  return body === undefined && repeatMessages(outbox, { userid: "any" }) !== null;
 }
 
 function storedOutcome(

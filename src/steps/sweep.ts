@@ -6,8 +6,9 @@ import { type Envelope, isLaterVersion, restoreEnvelope } from "../core/envelope
 import { failed } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import { bury } from "./bury.ts";
-import type { createComplete, Work } from "./complete.ts";
-import { outcomeMessages } from "./finish.ts";
+import type { createComplete } from "./complete.ts";
+import type { Work } from "./deferring.ts";
+import { outcomeMessages } from "./messages.ts";
 import { momentsOf } from "./moment.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { failed, rejected } from "../../../src/core/events.ts";
 import { final, next } from "../../../src/core/decision.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
-import { createComplete, type Work } from "../../../src/steps/complete.ts";
+import { createComplete } from "../../../src/steps/complete.ts";
+import type { Work } from "../../../src/steps/deferring.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import type { StepResult } from "../../../src/steps/step.ts";
 import {

@@ -1,10 +1,43 @@
 import type { Problem } from "../contract/command.ts";
 import type { ProgressEvent } from "../contract/event.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
+import { restoreEnvelope } from "../core/envelope.ts";
 import { rejected, type Subject, toMisuseAnswer } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import type { CommandView } from "./ports/admission.ts";
-import type { StoredOutcome } from "./ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
 import type { Outgoing } from "./ports/outlet.ts";
+
+/**
+ * A final event after what must come before it, its repeat to whoever asked, its copy for the dead queue, and the first
+ * message of the inquiry that it leaves behind.
+ */
+export function outcomeMessages(outcome: StoredOutcome): Outgoing[] {
+  const { preface = [], event, reply, dead, inquiry } = outcome;
+  const further = inquiry === undefined ? null : restoreEnvelope(inquiry.envelope, undefined);
+  return [
+    ...preface.map((one) => ({ kind: "event" as const, event: one })),
+    { kind: "event", event },
+    ...(reply === null ? [] : [{ kind: "reply" as const, event, ...reply }]),
+    ...(dead === null ? [] : [{ kind: "dead" as const, messageId: `${event.id}/dead`, ...dead }]),
+    ...(inquiry === undefined || further === null
+      ? []
+      : [{ kind: "step" as const, envelope: further, delayMs: inquiry.delayMs }]),
+  ];
+}
+
+/** What a saved step left behind, published again. Null when its message cannot be put together. */
+export function repeatMessages(outbox: Outbox, body: OsReinstall | undefined): Outgoing[] | null {
+  const events = outbox.events.map((event) => ({ kind: "event" as const, event }));
+  if (outbox.next === null) return events;
+  const envelope = restoreEnvelope(outbox.next.envelope, body);
+  return envelope && [...events, { kind: "step", envelope, delayMs: outbox.next.delayMs }];
+}
+
+/** Can it not be published only because this delivery has no body? Another one has it, or the sweeper ends the command. */
+export function lacksBody(outbox: Outbox, body: OsReinstall | undefined): boolean {
+  return body === undefined && repeatMessages(outbox, { userid: "any" }) !== null;
+}
 
 /**
  * Tells the sender of a duplicate how the original stands. Made of what is stored, its time included, so
