@@ -12,7 +12,7 @@ import { createHttpServer } from "../observe/http-server.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
 import { createSweep } from "../steps/sweep.ts";
-import type { WorkerDeps } from "../worker.ts";
+import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
 import type { Stores } from "./stores.ts";
 

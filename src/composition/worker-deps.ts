@@ -7,7 +7,7 @@ import { meteredCloud } from "../observe/metered-cloud.ts";
 import { storeMeter } from "../observe/metered-store.ts";
 import { watchedStore } from "../observe/watched-store.ts";
 import type { ReachPoint } from "../steps/ports/clock.ts";
-import type { WorkerDeps } from "../worker.ts";
+import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
 import { intakeRules, protocolRules } from "./settings.ts";
 import type { Stores } from "./stores.ts";

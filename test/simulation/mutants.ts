@@ -1,7 +1,7 @@
 import { ServerId } from "../../src/contract/ids.ts";
 import type { Submission } from "../../src/core/observations.ts";
 import type { Outgoing } from "../../src/steps/ports/outlet.ts";
-import type { WorkerDeps } from "../../src/worker.ts";
+import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
 import { RULES } from "./rules.ts";

@@ -1,5 +1,5 @@
 import type { Rules } from "../../src/core/rules.ts";
-import type { WorkerDeps } from "../../src/worker.ts";
+import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import type { StoreSwitches } from "../support/in-memory/switches.ts";
 import type { PromiseName } from "./promises.ts";

@@ -17,7 +17,7 @@ import type {
   Submission,
 } from "../../../src/core/observations.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
-import type { WorkerDeps } from "../../../src/worker.ts";
+import type { WorkerDeps } from "../../../src/deliveries/worker-deps.ts";
 import { INTAKE_RULES, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
 
 export interface FakeClock extends Clock {

@@ -1,0 +1,28 @@
+import { firstSeen, type PutAside } from "../core/put-aside.ts";
+import { createAdmit } from "../steps/admit.ts";
+import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
+import { createTakeRaw } from "./take-raw.ts";
+import type { WorkerDeps } from "./worker-deps.ts";
+
+/** A raw command: from the command queue (`marks` null), or back from a delay queue, with the marks that it got there. */
+export function createTakeCommand(deps: WorkerDeps) {
+  const { clock } = deps;
+  const admit = createAdmit(deps);
+  const takeRaw = createTakeRaw(deps);
+
+  return function takeCommand(
+    delivery: Delivery,
+    marks: PutAside | null = null,
+  ): Promise<Disposition> {
+    const { redelivered } = delivery;
+    const { arrivedAtMs, doubt, unseenUntilMs } = marks ?? firstSeen(clock.nowMs());
+    return takeRaw(admit, delivery, {
+      arrivedAtMs,
+      redelivered: redelivered || marks !== null,
+      doubt: redelivered || doubt,
+      // What the broker brings again may have been anywhere.
+      unseenUntilMs: redelivered && marks === null ? null : unseenUntilMs,
+      ...(marks?.taken === true ? { taken: true } : {}),
+    });
+  };
+}

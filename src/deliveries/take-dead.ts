@@ -1,0 +1,83 @@
+import { type Death, deathOf, isOfTheQueue } from "../core/death.ts";
+import { type Envelope, storedEnvelope } from "../core/envelope.ts";
+import type { PutAside } from "../core/put-aside.ts";
+import { createAdmitUndeliverable } from "../steps/admit.ts";
+import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
+import { readEnvelope } from "./read-envelope.ts";
+import { createTakeRaw } from "./take-raw.ts";
+import { createTakeUnreadable } from "./take-unreadable.ts";
+import type { WorkerDeps } from "./worker-deps.ts";
+
+/** What the broker gave up on: back on its way, or to an honest end. */
+export function createTakeDead(deps: WorkerDeps) {
+  const { outlet, clock, rules, journal, signal } = deps;
+  const takeRaw = createTakeRaw(deps);
+  const takeUnreadable = createTakeUnreadable(deps);
+
+  async function takeDead(
+    delivery: Delivery,
+    kind: "command" | "step",
+    marks: PutAside | null = null,
+  ): Promise<Disposition> {
+    const death = deathOf(delivery.headers);
+    if (kind === "command") {
+      if (isOfTheQueue(death) && death?.expirationMs === null) {
+        // A policy is at work: whoever runs the broker should hear of it beside the emitter.
+        const { messageId } = delivery;
+        journal.trouble("the broker took a command out of its queue", { messageId, ...death });
+      }
+      return takeRaw(createAdmitUndeliverable(deps, death), delivery, {
+        arrivedAtMs: marks?.arrivedAtMs ?? clock.nowMs(),
+        redelivered: true,
+        doubt: true,
+        unseenUntilMs: marks?.unseenUntilMs ?? null,
+      });
+    }
+    const read = readEnvelope(delivery.body);
+    if (read.kind !== "envelope") return takeUnreadable(delivery, read);
+    const { envelope } = read;
+    if (isOfTheQueue(death)) return takeOverdue(envelope, death);
+    const revived: Envelope = {
+      ...envelope,
+      revived: envelope.revived + 1,
+      deaths: envelope.deaths + 1,
+      dueMs: clock.nowMs(),
+      unseenUntilMs: undefined,
+    };
+    journal.gaveUp("given-up", {
+      commandId: envelope.order.commandId,
+      phase: envelope.state.phase,
+      deaths: revived.deaths,
+    });
+    const published = await outlet.publish(
+      [
+        {
+          kind: "dead",
+          messageId: `${envelope.order.commandId}/step/${envelope.step}/dead/${revived.deaths}`,
+          reason: `the broker gave up on the step ${envelope.state.phase}`,
+          body: storedEnvelope(envelope),
+        },
+        { kind: "step", envelope: revived, delayMs: rules.ladderMs[0] ?? 0 },
+      ],
+      signal,
+    );
+    return published === "confirmed" ? "ack" : "requeue";
+  }
+
+  /** A policy took the step out of its queue: no fault of its own, so it goes on as often as that happens. */
+  async function takeOverdue(envelope: Envelope, death: Death | null): Promise<Disposition> {
+    const { order, state } = envelope;
+    journal.trouble("the broker took a step out of its queue; it is put back", {
+      commandId: order.commandId,
+      phase: state.phase,
+      queue: death?.queue,
+      why: death?.reason,
+    });
+    const revived = { ...envelope, revived: envelope.revived + 1, dueMs: clock.nowMs() };
+    const delayMs = rules.ladderMs[0] ?? 0;
+    const published = await outlet.publish([{ kind: "step", envelope: revived, delayMs }], signal);
+    return published === "confirmed" ? "ack" : "requeue";
+  }
+
+  return takeDead;
+}

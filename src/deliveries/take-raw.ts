@@ -1,0 +1,53 @@
+import { putAside, type PutAside } from "../core/put-aside.ts";
+import { readCommand } from "../core/intake.ts";
+import { sentAt } from "../core/sent-at.ts";
+import { type createAdmit, withoutAnswerOfItsOwn } from "../steps/admit.ts";
+import { createComplete } from "../steps/complete.ts";
+import type { Work } from "../steps/deferring.ts";
+import type { CommandDelivery } from "../steps/ports/admission.ts";
+import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
+import { createTurnAway } from "./turn-away.ts";
+import type { WorkerDeps } from "./worker-deps.ts";
+
+/** How a raw command arrived: what the store is asked with, and whether a delivery of ours had taken it. */
+export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<PutAside, "taken">;
+
+/** Takes one raw command through `step`, which admits it: read it, refuse it or admit it, carry that out. */
+export function createTakeRaw(deps: WorkerDeps) {
+  const { outlet, clock, rules, journal, signal, projects } = deps;
+  const intakeRules = { projects, ...deps.intake };
+  const complete = createComplete(deps);
+  const turnAway = createTurnAway(deps);
+
+  return async function takeRaw(
+    step: ReturnType<typeof createAdmit>,
+    delivery: Delivery,
+    arrived: RawArrival,
+  ): Promise<Disposition> {
+    const { arrivedAtMs } = arrived;
+    const defer: Work["defer"] = (delayMs, why) => {
+      const atMostMs = Math.min(delayMs, rules.ladderMs.at(-1) ?? 0);
+      const marks = putAside(arrived, why, atMostMs, clock.nowMs());
+      return outlet.republishArrival(delivery, { delayMs, ...marks }, signal);
+    };
+    const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
+    if (intake.kind === "refused") return turnAway(intake, defer);
+    const { order, body, notes } = intake;
+    journal.noted(order.commandId, notes);
+    // Published is before arrived: the broker may have held it for longer than the store remembers.
+    const { atMs: sinceMs } = sentAt(delivery.timestampMs, arrivedAtMs);
+    const { taken = false, ...delivered } = arrived;
+    const arrival = { ...delivered, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
+    const result = await step(order, body, arrival, signal);
+    const answer = taken ? withoutAnswerOfItsOwn(result) : result;
+    return complete({ order, body, from: "admit", envelope: null, defer }, answer, signal);
+  };
+}
+
+function traceOf({ headers }: Delivery) {
+  const text = (name: string) => {
+    const value = headers[name];
+    return typeof value === "string" && value.length <= 512 ? value : undefined;
+  };
+  return { traceparent: text("traceparent"), tracestate: text("tracestate") };
+}
