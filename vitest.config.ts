@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { chosenBroker } from "./test/support/chosen-broker.ts";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
 interface ProjectOptions {
@@ -37,6 +38,10 @@ function project(name: string, { testTimeoutMs, services, isolate = true }: Proj
     },
   };
 }
+
+// The one switch between brokers: RABBITMQ=4 make test ARGS=test/fault. Passed on to the processes of the tests.
+const brokerRoot = await chosenBroker(process.env["RABBITMQ"]);
+if (brokerRoot !== "") process.env["TEST_RABBITMQ_ROOT"] ??= brokerRoot;
 
 export default defineConfig({
   test: {
