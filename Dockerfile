@@ -1,9 +1,18 @@
-# Any Debian-based Node.js image from 20.19 on: --build-arg NODE_IMAGE=node:22-bookworm-slim
-ARG NODE_IMAGE=node:24-bookworm-slim
+# The present LTS of Node.js on the present Debian. `scripts/pin-base-images.sh` writes the digests of today behind the tags (it needs
+# docker or skopeo, and the registry): run it for each release, and whenever the bases have fixes. Others of the same kind:
+# --build-arg NODE_IMAGE=node:22-trixie-slim
+ARG NODE_IMAGE=node:24-trixie-slim
+ARG BASE_IMAGE=debian:trixie-slim
 
-FROM ${NODE_IMAGE} AS build
+# Only its `node` is taken: it is the one part that differs from platform to platform.
+FROM ${NODE_IMAGE} AS node
+
+# On the machine's own platform: what is built is JavaScript, and the same for all. An image for arm64 emulates nothing.
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /build
 ENV NPM_CONFIG_AUDIT=false NPM_CONFIG_FUND=false NPM_CONFIG_LOGLEVEL=error NPM_CONFIG_UPDATE_NOTIFIER=false
+# `--build-arg OMIT=optional` leaves OpenTelemetry out: no traces, some MB less.
+ARG OMIT=
 COPY package.json package-lock.json ./
 # The secret is for those behind a registry of their own: --secret id=npmrc,src=$HOME/.npmrc. It stays out of the image.
 RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
@@ -13,16 +22,20 @@ COPY scripts/copy-assets.mjs scripts/
 COPY src src
 RUN npm run build \
  && chmod 755 dist/cli/ecs-reinstall.js \
- && npm prune --omit=dev --ignore-scripts \
+ && npm prune --omit=dev ${OMIT:+--omit=$OMIT} --ignore-scripts \
  # What only an editor or a debugger reads.
  && find dist node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
- && rm -f node_modules/.package-lock.json
+ && rm -f node_modules/.package-lock.json \
+ # Compiled parts would be of the wrong platform.
+ && test -z "$(find node_modules -name '*.node')" \
+ && mkdir -p /root-of-image/usr/local/bin \
+ && ln -s /app/dist/cli/ecs-reinstall.js /root-of-image/usr/local/bin/ecs-reinstall
 
-FROM ${NODE_IMAGE}
-# A package manager has no business in a running container.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
-      /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn* \
- && ln -s /app/dist/cli/ecs-reinstall.js /usr/local/bin/ecs-reinstall
+FROM ${BASE_IMAGE}
+# Nothing is run here, only copied. No package manager of Node.js is in any layer.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=node /etc/passwd /etc/group /etc/
+COPY --from=build /root-of-image/ /
 WORKDIR /app
 # Owned by root: the worker cannot change its own code.
 COPY --from=build /build/node_modules node_modules
@@ -34,7 +47,7 @@ ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="ecs-reinstall-worker" \
-      org.opencontainers.image.description="Consumes commands from RabbitMQ and reinstalls Huawei Cloud ECS servers" \
+      org.opencontainers.image.description="Consumes reinstall commands from RabbitMQ and reinstalls Huawei Cloud ECS servers (Paris regions) exactly as often as asked" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

@@ -3,22 +3,26 @@
 # of its own. With a Docker engine, or on Debian as root with `apt-get install buildah podman runc mmdebstrap`. Where the
 # base image cannot be pulled, a stand-in is made of Debian packages and the npm package of Node.js. Where nothing can
 # build an image, the Dockerfile's steps are done in a folder and the built tree is started instead. It says which.
-#   scripts/check-image.sh [--tree] [--node 20|22|24]
+#   scripts/check-image.sh [--tree] [--node 22|24|26] [--save FILE]
+# --save: the checked image as an OCI archive; it is refused where a stand-in would be in it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
 IMAGE=localhost/ecs-reinstall-worker:check
-BASE=$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)
+NODE_IMAGE=$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)
+BASE_IMAGE=$(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
 MODE=""
+SAVE=""
 while [ $# -gt 0 ]; do
   case $1 in
     --tree) MODE=tree ;;
-    --node) BASE=node:${2:?}-bookworm-slim; shift ;;
-    *) printf 'usage: %s [--tree] [--node 20|22|24]\n' "$0" >&2; exit 2 ;;
+    --node) NODE_IMAGE=node:${2:?}-trixie-slim; shift ;;
+    --save) SAVE=${2:?}; shift ;;
+    *) printf 'usage: %s [--tree] [--node 22|24|26] [--save FILE]\n' "$0" >&2; exit 2 ;;
   esac
   shift
 done
-NODE_MAJOR=$(printf '%s' "$BASE" | sed -E 's/^[^:]*:([0-9]+).*/\1/')
+NODE_MAJOR=$(printf '%s' "$NODE_IMAGE" | sed -E 's/^[^:]*:([0-9]+).*/\1/')
 
 say() { printf 'check-image: %s\n' "$*"; }
 fail() { printf 'check-image: %s\n' "$*" >&2; exit 1; }
@@ -42,6 +46,7 @@ main() {
     tree) build_tree; run --tree "$WORK/tree" ;;
     *) build_image; measure_image; run --engine "$ENGINE" --image "$IMAGE" ;;
   esac
+  if [ -n "$SAVE" ]; then save_image; fi
   say "all fine (${ENGINE}${STAND_IN:+, stand-in base})"
 }
 
@@ -87,49 +92,58 @@ CONF
 }
 
 provide_base() {
-  if timeout 120 buildah pull -q "docker.io/library/$BASE" >/dev/null 2>&1; then
-    BASE=docker.io/library/$BASE
+  if timeout 120 buildah pull -q "docker.io/library/$NODE_IMAGE" >/dev/null 2>&1 &&
+    timeout 120 buildah pull -q "docker.io/library/$BASE_IMAGE" >/dev/null 2>&1; then
+    NODE_IMAGE=docker.io/library/$NODE_IMAGE
+    BASE_IMAGE=docker.io/library/$BASE_IMAGE
     return
   fi
   command -v mmdebstrap >/dev/null 2>&1 ||
-    fail "$BASE cannot be pulled, and no stand-in can be made without mmdebstrap (apt-get install mmdebstrap)"
-  say "$BASE cannot be pulled: a stand-in is made of Debian bookworm and the npm package of Node.js $NODE_MAJOR"
+    fail "$NODE_IMAGE cannot be pulled, and no stand-in can be made without mmdebstrap (apt-get install mmdebstrap)"
+  say "$NODE_IMAGE cannot be pulled: stand-ins are made of Debian trixie and the npm package of Node.js $NODE_MAJOR"
   STAND_IN=yes
-  local root=$WORK/base mirror container
+  local root=$WORK/base node=$WORK/node mirror
   mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
   [ -n "$mirror" ] || mirror=$(awk '/^deb /{for (i = 2; i <= NF; i++) if ($i ~ /^http/) {print $i; exit}}' /etc/apt/sources.list)
-  mmdebstrap -q --variant=essential --include=ca-certificates,libstdc++6 bookworm "$WORK/base.tar" "deb $mirror bookworm main"
+  mmdebstrap -q --variant=essential --include=libstdc++6 trixie "$WORK/base.tar" "deb $mirror trixie main"
   mkdir -p "$root" && tar -xf "$WORK/base.tar" -C "$root" --exclude='./dev/*' && rm "$WORK/base.tar"
   rm -rf "$root"/var/cache/apt/archives/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/*
+  stand_in "${BASE_IMAGE%@*}" scratch "$root"
+  BASE_IMAGE=localhost/${BASE_IMAGE%@*}
   # In the place of the official image's own layer: node, npm, the user.
-  (cd "$WORK" && npm pack --silent "node-linux-$(node -p process.arch)@^$NODE_MAJOR" >/dev/null) ||
-    fail "the npm package of Node.js $NODE_MAJOR could not be had"
-  tar -xzf "$WORK"/node-linux-*.tgz -C "$WORK" package/bin/node && rm "$WORK"/node-linux-*.tgz
-  install -D "$WORK/package/bin/node" "$root/usr/local/bin/node"
-  mkdir -p "$root/usr/local/lib/node_modules" "$root/home/node"
-  cp -a "$(npm root -g 2>/dev/null)/npm" "$root/usr/local/lib/node_modules/"
-  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-  printf 'node:x:1000:1000::/home/node:/bin/bash\n' >> "$root/etc/passwd"
-  printf 'node:x:1000:\n' >> "$root/etc/group"
+  mkdir -p "$node/usr/local/lib/node_modules" "$node/usr/local/bin" "$node/usr/local/etc" "$node/etc/ssl/certs" "$node/home/node"
+  cp -L "$(scripts/provide-node.sh "$NODE_MAJOR")/node" "$node/usr/local/bin/node"
+  cp -a "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$node/usr/local/lib/node_modules/npm"
+  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$node/usr/local/bin/npm"
+  rm -f "$node/usr/local/lib/node_modules/npm/npmrc"
+  cp "$root/etc/passwd" "$root/etc/group" "$node/etc/"
+  printf 'node:x:1000:1000::/home/node:/bin/bash\n' >> "$node/etc/passwd"
+  printf 'node:x:1000:\n' >> "$node/etc/group"
   # The build's npm trusts what this machine trusts.
-  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-  mkdir -p "$root/usr/local/etc" && printf 'cafile=/etc/ssl/certs/ca-certificates.crt\n' > "$root/usr/local/etc/npmrc"
-  container=$(buildah from scratch)
-  buildah add -q "$container" "$root" / >/dev/null
+  cp /etc/ssl/certs/ca-certificates.crt "$node/etc/ssl/certs/ca-certificates.crt"
+  printf 'cafile=/etc/ssl/certs/ca-certificates.crt\n' > "$node/usr/local/etc/npmrc"
+  stand_in "${NODE_IMAGE%@*}" "$BASE_IMAGE" "$node"
+  NODE_IMAGE=localhost/${NODE_IMAGE%@*}
+  rm -rf "$root" "$node"
+}
+
+stand_in() { # NAME FROM FOLDER
+  local container
+  container=$(buildah from --pull-never "$2")
+  buildah add -q "$container" "$3" / >/dev/null
   buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd node "$container"
-  BASE=localhost/$BASE
-  buildah commit -q --rm "$container" "$BASE" >/dev/null
-  rm -rf "$root"
+  buildah commit -q --rm "$container" "localhost/$1" >/dev/null
 }
 
 build_image() {
   printf 'registry=%s\n' "$(npm config get registry 2>/dev/null)" > "$WORK/npmrc"
   local version revision args
-  version=$(node -p 'require("./package.json").version')
-  revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-  args=(--build-arg "NODE_IMAGE=$BASE" --build-arg "VERSION=$version" --build-arg "REVISION=$revision"
+  # A release says both: it is not what the folder has.
+  version=${VERSION:-$(node -p 'require("./package.json").version')}
+  revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
+  args=(--build-arg "NODE_IMAGE=$NODE_IMAGE" --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "VERSION=$version" --build-arg "REVISION=$revision"
     --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)" --secret "id=npmrc,src=$WORK/npmrc" -t "$IMAGE")
-  say "building on $BASE"
+  say "building on $NODE_IMAGE and $BASE_IMAGE"
   local started=$SECONDS
   case $ENGINE in
     docker) DOCKER_BUILDKIT=1 docker build -q "${args[@]}" . >/dev/null ;;
@@ -141,8 +155,19 @@ build_image() {
 measure_image() {
   local whole base
   whole=$("$ENGINE" image inspect --format '{{.Size}}' "$IMAGE")
-  base=$("$ENGINE" image inspect --format '{{.Size}}' "$BASE")
-  say "size: $((whole / 1000000)) MB, of which the base has $((base / 1000000)) MB: ours is $(((whole - base) / 1000)) kB"
+  base=$("$ENGINE" image inspect --format '{{.Size}}' "$BASE_IMAGE")
+  say "size: $((whole / 1000000)) MB, of which Debian has $((base / 1000000)) MB: ours, with node, is $(((whole - base) / 1000)) kB"
+}
+
+save_image() {
+  [ "$ENGINE" != tree ] || { say "not saved: no image was built"; return; }
+  [ -z "$STAND_IN" ] || { say "not saved: it stands on a stand-in"; return; }
+  mkdir -p "$(dirname "$SAVE")"
+  case $ENGINE in
+    docker) docker save -o "$SAVE" "$IMAGE" ;;
+    podman) buildah push -q "$IMAGE" "oci-archive:$SAVE" ;;
+  esac
+  say "saved: $SAVE"
 }
 
 # The Dockerfile's steps, by hand.

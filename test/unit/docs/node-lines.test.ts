@@ -39,3 +39,18 @@ it("the oldest Node.js is one, in the manifest, in what is asked for, and in the
     expect(read(file), file).not.toMatch(/Node\.js 20/);
   }
 });
+
+it("the image's labels are what the manifest says", () => {
+  const label = (name: string) =>
+    only(new RegExp(`org\\.opencontainers\\.image\\.${name}="([^"]+)"`), "Dockerfile");
+  const { name, description, license } = manifest;
+  expect({
+    title: label("title"),
+    description: label("description"),
+    licenses: label("licenses"),
+  }).toEqual({
+    title: name,
+    description,
+    licenses: license,
+  });
+});

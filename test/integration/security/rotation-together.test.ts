@@ -1,0 +1,156 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ownedDirectory } from "../../support/child-process.ts";
+import { commandId } from "../../support/emitter.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { openStage, type Stage } from "../../support/stage.ts";
+import type { WorkerProcess } from "../../support/worker-process.ts";
+
+/* The order of docs/key-rotation.md, one key after the other, while commands arrive and run. */
+
+const ADMIN = "s3cret-of-admin";
+const OLD = { accessKey: "AK-OLD", secretKey: "SK-OLD" };
+const NEW = { accessKey: "AK-NEW", secretKey: "SK-NEW" };
+/** Until every worker has what its files have: it looks once a second. */
+const TAKEN_MS = 2_500;
+
+let rabbitMq: PrivateRabbitMq;
+let redis: PrivateRedis;
+let stage: Stage;
+let folder: Awaited<ReturnType<typeof ownedDirectory>>;
+const file = (name: string) => join(folder.path, name);
+
+beforeAll(async () => {
+  folder = await ownedDirectory("ecs-rotations-");
+  [rabbitMq, redis] = await Promise.all([
+    startRabbitMq(),
+    startRedis({
+      acl: {
+        username: "default",
+        password: ADMIN,
+        lines: [`user default on >${ADMIN} ~* &* +@all`, "user worker on >redis-old ~* &* +@all"],
+      },
+    }),
+  ]);
+  await rabbitMq.createUser("worker", "amqp-old");
+  await rabbitMq.setPermissions({ user: "worker" });
+  stage = await openStage({
+    rabbitMq,
+    redisUrl: redis.url,
+    through: { redis: `redis://localhost:${redis.port}` },
+    simulator: { jobDurationMs: 3_000, credentials: [OLD] },
+  });
+});
+afterAll(async () => {
+  await stage?.close();
+  await Promise.all([rabbitMq?.stop(), redis?.stop(), folder?.remove()]);
+});
+
+const FILES = {
+  AMQP_PASSWORD: "amqp-old",
+  REDIS_PASSWORD: "redis-old",
+  ECS_ACCESS_KEY: OLD.accessKey,
+  ECS_SECRET_KEY: OLD.secretKey,
+};
+
+async function startWorker(): Promise<WorkerProcess> {
+  for (const [name, secret] of Object.entries(FILES)) await writeFile(file(name), `${secret}\n`);
+  const unset = Object.fromEntries(Object.keys(FILES).map((name) => [name, ""]));
+  const files = Object.fromEntries(Object.keys(FILES).map((name) => [`${name}_FILE`, file(name)]));
+  return stage.addWorker([], {
+    ...unset,
+    ...files,
+    AMQP_URL: "",
+    AMQP_HOST: "127.0.0.1",
+    AMQP_PORT: `${rabbitMq.port}`,
+    AMQP_USERNAME: "worker",
+    REDIS_USERNAME: "worker",
+  });
+}
+
+/** Asks for readiness all the time; answers each "no", with its reason, when it is stopped. */
+function watchReadiness(worker: WorkerProcess) {
+  const outages: string[] = [];
+  let asked = 0;
+  const ending = new AbortController();
+  const done = (async () => {
+    while (!ending.signal.aborted) {
+      const answer = await fetch(`${worker.httpUrl}/readyz`);
+      asked += 1;
+      if (!answer.ok) outages.push(await answer.text());
+      await sleep(50);
+    }
+  })();
+  return async () => {
+    ending.abort();
+    await done;
+    return { asked, outages };
+  };
+}
+
+/** Sends a command every 200 ms until it is stopped; answers all ids. */
+function sendAllTheTime() {
+  const sent: { readonly id: string; readonly serverId: string }[] = [];
+  const ending = new AbortController();
+  const done = (async () => {
+    while (!ending.signal.aborted) {
+      const server = stage.simulator.addServer({ state: "SHUTOFF" });
+      const id = commandId(`together-${sent.length}`);
+      sent.push({ id, serverId: server.id });
+      await stage.emitter.send(stage.command(id, server.id));
+      await sleep(200);
+    }
+  })();
+  return async () => {
+    ending.abort();
+    await done;
+    return sent;
+  };
+}
+
+it("AK/SK, the broker's and Redis's password rotate under a running worker: no outage, each command once", async () => {
+  const worker = await startWorker();
+  const readiness = watchReadiness(worker);
+  const commands = sendAllTheTime();
+  await sleep(1_000);
+
+  stage.simulator.putCredential(NEW);
+  await writeFile(file("ECS_ACCESS_KEY"), NEW.accessKey);
+  await writeFile(file("ECS_SECRET_KEY"), NEW.secretKey);
+  await sleep(TAKEN_MS);
+  stage.simulator.removeCredential(OLD.accessKey);
+
+  const connections = () => worker.output().split("broker connection is open").length;
+  const before = connections();
+  // One password a user: open connections stay, new ones need the new one.
+  await rabbitMq.createUser("worker", "amqp-new");
+  await writeFile(file("AMQP_PASSWORD"), "amqp-new\n");
+  await eventually(() => connections() >= before + 2, { timeoutMs: 20_000 });
+
+  await redis.command("ACL", "SETUSER", "worker", ">redis-new");
+  await writeFile(file("REDIS_PASSWORD"), "redis-new\n");
+  await eventually(() => worker.output().includes("user or password of redis has changed"), {
+    timeoutMs: 20_000,
+  });
+  await redis.command("ACL", "SETUSER", "worker", "<redis-old");
+  await sleep(1_000);
+
+  const sent = await commands();
+  const outcomes = await Promise.all(sent.map(({ id }) => stage.emitter.outcome(id, 60_000)));
+  const { asked, outages } = await readiness();
+  expect(outages).toEqual([]);
+  expect(asked).toBeGreaterThan(50);
+  expect(outcomes.map(({ data }) => data.event)).toEqual(sent.map(() => "succeeded"));
+  expect(sent.map(({ serverId }) => stage.reinstalls(serverId))).toEqual(sent.map(() => 1));
+  await stage.audit(sent.map(({ id }) => id));
+
+  // It lives on the new ones alone: what is opened now logs in with them.
+  await rabbitMq.closeAllConnections();
+  await redis.command("CLIENT", "KILL", "TYPE", "normal");
+  await eventually(async () => (await fetch(`${worker.httpUrl}/readyz`)).ok, { timeoutMs: 30_000 });
+  expect(worker.output()).not.toMatch(/(?:amqp|redis)-(?:old|new)|SK-(?:OLD|NEW)/);
+});
