@@ -23,7 +23,11 @@ export interface BrokerStatus {
 export interface StatusParts {
   readonly connections: readonly ConnectionStatus[];
   readonly consumers: readonly ConsumerStatus[];
-  readonly publisher: { isBlocked(): boolean; readonly lastError: string | null };
+  readonly publisher: {
+    isBlocked(): boolean;
+    readonly isMovingOver: boolean;
+    readonly lastError: string | null;
+  };
   readonly topologyProblem: TopologyProblem | null;
   readonly policies: PolicyReport;
 }
@@ -33,6 +37,7 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
   const { connections, consumers, publisher, topologyProblem, policies } = parts;
   const blockedBy = connections.find((one) => one.blockedBy !== null)?.blockedBy ?? null;
   const consumingAll = consumers.length > 0 && consumers.every((consumer) => consumer.consuming);
+  const publishing = !publisher.isBlocked() || publisher.isMovingOver;
   const refused = policies.objections.filter((objection) => objection.refused);
   const errors = [
     topologyProblem?.message,
@@ -42,8 +47,7 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
     refused.length === 0 ? null : refused.map(({ message }) => message).join("; "),
   ];
   return {
-    ready:
-      consumingAll && !publisher.isBlocked() && topologyProblem === null && refused.length === 0,
+    ready: consumingAll && publishing && topologyProblem === null && refused.length === 0,
     blockedBy,
     connections,
     consumers,

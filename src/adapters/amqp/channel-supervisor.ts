@@ -33,6 +33,7 @@ export class ChannelSupervisor<C extends Channel> {
   readonly #closing = new Set<Promise<void>>();
   #current: { readonly channel: C; readonly lose: (why: Error) => void } | undefined;
   #lastError: string | null = null;
+  #leftForNewer = false;
   #running: Promise<void> | undefined;
 
   constructor(
@@ -55,6 +56,15 @@ export class ChannelSupervisor<C extends Channel> {
 
   get lastError(): string | null {
     return this.#lastError;
+  }
+
+  /**
+   * There is no channel for a moment because a newer connection took the place of its own (a renewed password), and its
+   * successor is being set up there: nothing is wrong. Ends with the first attempt, good or bad.
+   */
+  get isMovingOver(): boolean {
+    const { live } = this.#connection;
+    return this.#leftForNewer && live !== undefined && live.blockedBy === undefined;
   }
 
   start(): void {
@@ -81,6 +91,7 @@ export class ChannelSupervisor<C extends Channel> {
     while (!signal.aborted) {
       const startedMs = performance.now();
       const why = await this.#channelOnce(signal);
+      this.#leftForNewer = why instanceof ReplacedError && why.message === RENEWED;
       if (signal.aborted) return;
       this.#report(why);
       const livedMs = performance.now() - startedMs;
@@ -173,7 +184,7 @@ export class ChannelSupervisor<C extends Channel> {
       return live !== undefined && live.model !== model;
     };
     if (await this.#connection.changed.until(isLeft, signal)) {
-      lose(new ReplacedError("its connection was renewed"));
+      lose(new ReplacedError(RENEWED));
     }
   }
 
@@ -214,6 +225,7 @@ export class ReplacedError extends Error {
   override readonly name = "ReplacedError";
 }
 
+const RENEWED = "its connection was renewed";
 const LONG_LIFE_MS = 30_000;
 const STOP_TIMEOUT_MS = 1_000;
 

@@ -85,9 +85,10 @@ export class QueueConsumer {
   }
 
   status(): ConsumerStatus {
+    const { channel, isMovingOver } = this.#supervisor;
     return {
       queue: this.#options.queue,
-      consuming: this.#supervisor.channel !== undefined && !this.#stopping.signal.aborted,
+      consuming: (channel !== undefined || isMovingOver) && !this.#stopping.signal.aborted,
       inFlight: [...this.#inHand.values()].reduce((sum, count) => sum + count, 0),
       lastError: this.#supervisor.lastError,
     };

@@ -80,6 +80,11 @@ export class Publisher {
     return this.#supervisor.lastError;
   }
 
+  /** Blocked for the moment in which it moves over to a newer connection: what is published waits that long. */
+  get isMovingOver(): boolean {
+    return this.#supervisor.isMovingOver;
+  }
+
   /**
    * Publishes once: persistent, mandatory. Takes at most the confirm time-out for its turn and as long again for the
    * answer; an aborted signal ends both. Rejects for what AMQP cannot carry (e.g. 64 KiB of headers).

@@ -149,7 +149,7 @@ it("AK/SK, the broker's and Redis's password rotate under a running worker: no o
   await stage.audit(sent.map(({ id }) => id));
 
   // It lives on the new ones alone: what is opened now logs in with them.
-  await rabbitMq.closeAllConnections();
+  await rabbitMq.ctl("close_all_user_connections", "worker", "test");
   await redis.command("CLIENT", "KILL", "TYPE", "normal");
   await eventually(async () => (await fetch(`${worker.httpUrl}/readyz`)).ok, { timeoutMs: 30_000 });
   expect(worker.output()).not.toMatch(/(?:amqp|redis)-(?:old|new)|SK-(?:OLD|NEW)/);
