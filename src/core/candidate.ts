@@ -10,5 +10,5 @@ export interface Candidate {
   /** Null for a command that has just arrived. */
   readonly waiting: In<"waiting"> | null;
   /** It may have been carried out, in a memory that the store has lost: nothing else may be said of it without proof. */
-  readonly doubt?: boolean;
+  readonly mayHaveRun?: boolean;
 }

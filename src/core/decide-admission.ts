@@ -19,9 +19,9 @@ export function afterBusy(
   moment: Moment,
 ): Decision {
   const { nowMs, rules, random } = moment;
-  const { order, doubt = false } = candidate;
+  const { order, mayHaveRun = false } = candidate;
   if (nowMs >= order.expiresAtMs) return tooLate(candidate);
-  if (order.onBusy === "reject" && !doubt) {
+  if (order.onBusy === "reject" && !mayHaveRun) {
     return final(
       rejected([
         {
@@ -33,7 +33,7 @@ export function afterBusy(
     );
   }
   const leader = CommandId.safeParse(busy.holder);
-  if (order.onBusy === "join" && busy.sameWish && leader.success && !doubt) {
+  if (order.onBusy === "join" && busy.sameWish && leader.success && !mayHaveRun) {
     return next(
       { phase: "joined", body: candidate.body, leader: leader.data, sinceMs: nowMs },
       delayForAge(0, rules.ladderMs, random),

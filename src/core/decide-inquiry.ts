@@ -16,7 +16,7 @@ export interface InquiryLook {
   readonly trust: Trust;
 }
 
-/** What became of a request that was in doubt. */
+/** What became of a request that may have been carried out. */
 export interface Settlement {
   readonly as: SettledAs;
   /** Said in the `settled` event beside `as`. */

@@ -29,7 +29,7 @@ export interface LeaderLook {
   readonly rebuilding: boolean;
   readonly cancelRequested: boolean;
   /** This command may have gone on by itself in a memory that the store has lost. */
-  readonly doubt: boolean;
+  readonly mayHaveRun: boolean;
 }
 
 /**
@@ -43,9 +43,9 @@ export function afterLeaderLook(
   { nowMs, random, rules }: Moment,
 ): Decision {
   const { leader } = look;
-  const doubt = look.doubt || current.doubt === true;
-  if (look.cancelRequested && !doubt) return cancelled();
-  const stay = { ...current, ...(doubt ? { doubt } : {}) };
+  const mayHaveRun = look.mayHaveRun || current.doubt === true;
+  if (look.cancelRequested && !mayHaveRun) return cancelled();
+  const stay = { ...current, ...(mayHaveRun ? { doubt: true } : {}) };
   const again = () => next(stay, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
   switch (leader.kind) {
     case "open":
@@ -66,7 +66,7 @@ export function afterLeaderLook(
         return reinstalled(leader.settled, current.leader);
       if (leader.settled !== null || !leader.holdsLock) return onItsOwn(order, stay, event, nowMs);
       // Nobody knows yet: it shares that, as long as its own time lasts.
-      return nowMs < order.expiresAtMs ? again() : tooLate({ order, waiting: null, doubt });
+      return nowMs < order.expiresAtMs ? again() : tooLate({ order, waiting: null, mayHaveRun });
     // Also an end that only a later version knows: not this reinstall's.
     default:
       return onItsOwn(order, stay, event, nowMs);
@@ -80,8 +80,8 @@ function onItsOwn(
   { data }: ProgressEvent,
   nowMs: number,
 ): Decision {
-  const { body, leader, doubt = false } = current;
-  if (nowMs >= order.expiresAtMs) return tooLate({ order, waiting: null, doubt });
+  const { body, leader, doubt: mayHaveRun = false } = current;
+  if (nowMs >= order.expiresAtMs) return tooLate({ order, waiting: null, mayHaveRun });
   if (body === undefined) {
     return final(
       failed({
@@ -100,7 +100,7 @@ function onItsOwn(
       tries: { attempt: 1, spent: 0 },
       waitsFor: "server-busy",
       holder: leader,
-      ...(doubt ? { doubt } : {}),
+      ...(mayHaveRun ? { doubt: true } : {}),
       sinceMs: nowMs,
     },
     0,

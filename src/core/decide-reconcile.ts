@@ -46,7 +46,7 @@ export function afterReconcileLook(
       break;
   }
   const { server } = look;
-  // The cloud's clock judges the signature, so the cloud's clock judges the fence; in doubt the later verdict.
+  // The cloud's clock judges the signature, so the cloud's clock judges the fence; the later verdict of the two counts.
   const fenceClockMs = Math.min(nowMs, server.cloudTimeMs ?? nowMs);
   const dead = isDead(current, fenceClockMs);
 

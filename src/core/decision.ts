@@ -18,7 +18,7 @@ export interface Next {
   readonly warnings?: readonly Problem[];
 }
 
-/** What is known of a request in doubt. */
+/** What is known of a request that may have been carried out. */
 export type InquirySeed = Omit<In<"inquiry">, "phase" | "sinceMs" | "untilMs">;
 
 export interface Final {

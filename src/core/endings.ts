@@ -16,13 +16,13 @@ export function expired(order: Order): Decision {
   });
 }
 
-/** The time is over before the doubt could be cleared: it is not known that nothing was done. */
+/** The time is over before there was proof: it is not known that nothing was done. */
 export function tooLate({
   order,
   waiting,
-  doubt = false,
-}: Pick<Candidate, "order" | "waiting" | "doubt">): Decision {
-  if (!doubt) return expired(order);
+  mayHaveRun = false,
+}: Pick<Candidate, "order" | "waiting" | "mayHaveRun">): Decision {
+  if (!mayHaveRun) return expired(order);
   return final(
     {
       event: "unresolved",

@@ -79,7 +79,7 @@ export function heldBy(
   before?: Before,
 ): Decision {
   // One that may have been carried out is not called rejected: it waits until that is proven, or its time is over.
-  if (hold.verdict === "no" && candidate.doubt !== true) return endedBy(hold);
+  if (hold.verdict === "no" && candidate.mayHaveRun !== true) return endedBy(hold);
   return waitFor(candidate, hold.brake, moment, {
     detail: describeHold(hold),
     before,

@@ -5,7 +5,7 @@ import type { UserDataCheck } from "./user-data.ts";
 export interface Rules {
   /** The delay ladder, ascending; one delay queue each. */
   readonly ladderMs: readonly number[];
-  /** From the accepted (or doubtful) POST to `unresolved`. */
+  /** From the POST that was accepted, or that nobody answered, to `unresolved`. */
   readonly jobDeadlineMs: number;
   /** Q: this long after its signing time a request is dead wherever it is. */
   readonly postFenceMs: number;

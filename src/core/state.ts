@@ -34,7 +34,10 @@ const Waiting = openObject({
   /** The other service that holds it; never together with `holder`. */
   lockOwner: LockOwner.optional(),
   before: Before.optional(),
-  /** The store forgot this command while it waited: it may have been carried out. Prove that it was not, first. */
+  /**
+   * It may have run: the store forgot this command while it waited. Prove that it was not carried out, first. The name is
+   * that of messages of every version; the code says `mayHaveRun`.
+   */
   doubt: z.boolean().optional(),
   sinceMs: z.number(),
 });
@@ -74,7 +77,7 @@ const Submit = openObject({
 const Accepted = openObject({ jobId: JobId, atMs: z.number() });
 
 /** Why it is not known whether a request was carried out. */
-const DoubtCause = z.enum([
+const UnknownCause = z.enum([
   "no-answer",
   "redelivered",
   "store-forgot",
@@ -89,13 +92,13 @@ const Reconcile = openObject({
   tries: Tries,
   /** Absent when the first look was lost: then no disk can prove anything. */
   before: Before.optional(),
-  /** From this instant on the request in doubt is dead wherever it is: its signature is too old. Null: it never dies. */
+  /** From this instant on the request is dead wherever it is: its signature is too old. Null: it never dies. */
   fenceAtMs: z.number().nullable(),
   deadlineMs: z.number(),
   sinceMs: z.number(),
   /** The cloud had accepted the request (its job vanished): it was carried out or never will be retried. */
   accepted: Accepted.optional(),
-  why: DoubtCause,
+  why: UnknownCause,
 });
 
 const Watch = openObject({
@@ -140,7 +143,7 @@ const Inquiry = openObject({
   fenceAtMs: z.number().nullable(),
   /** The job of the request, where its id is known. */
   accepted: Accepted.optional(),
-  why: DoubtCause.or(z.literal("deadline")),
+  why: UnknownCause.or(z.literal("deadline")),
   sinceMs: z.number(),
   /** When the inquiry gives up; the server stays locked. */
   untilMs: z.number(),

@@ -58,7 +58,7 @@ export function beforeOf(server: ServerView, nowMs: number): Before | undefined 
  * The lock is ours, but the store has forgotten whether this command was carried out before: nothing is sent
  * until a look at the server proves that it was not (design §6).
  */
-export function inDoubt(
+export function towardsProof(
   candidate: Omit<Candidate, "body"> & { readonly body?: OsReinstall | undefined },
   moment: Moment,
 ): Decision {

@@ -29,9 +29,9 @@ export function waitFor(
     readonly heldBack?: boolean | undefined;
   } = {},
 ): Decision {
-  const { body, tries, waiting, order, doubt = false } = candidate;
+  const { body, tries, waiting, order, mayHaveRun = false } = candidate;
   // The store gives locks again before long, and then the server can be asked for proof.
-  const proofIsNear = doubt && waitsFor === "store-rebuilding";
+  const proofIsNear = mayHaveRun && waitsFor === "store-rebuilding";
   if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate);
   const heldBy = waiting?.holder ?? waiting?.lockOwner;
   const same = waiting?.waitsFor === waitsFor && heldBy === more.holder;
@@ -61,7 +61,7 @@ export function waitFor(
       waitsFor,
       ...holderMember(more.holder),
       ...(before === undefined ? {} : { before }),
-      ...(doubt ? { doubt } : {}),
+      ...(mayHaveRun ? { doubt: true } : {}),
       sinceMs,
     },
     // Past the longest rung the due time holds the message back.

@@ -1,4 +1,4 @@
-import { firstSeen, type PutAside } from "../core/put-aside.ts";
+import { firstSeen, type DeferMarks } from "../core/deferred.ts";
 import { createAdmit } from "../steps/admit.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { createTakeRaw } from "./take-raw.ts";
@@ -12,14 +12,14 @@ export function createTakeCommand(deps: WorkerDeps) {
 
   return function takeCommand(
     delivery: Delivery,
-    marks: PutAside | null = null,
+    marks: DeferMarks | null = null,
   ): Promise<Disposition> {
     const { redelivered } = delivery;
-    const { arrivedAtMs, doubt, unseenUntilMs } = marks ?? firstSeen(clock.nowMs());
+    const { arrivedAtMs, mayHaveRun, unseenUntilMs } = marks ?? firstSeen(clock.nowMs());
     return takeRaw(admit, delivery, {
       arrivedAtMs,
       redelivered: redelivered || marks !== null,
-      doubt: redelivered || doubt,
+      mayHaveRun: redelivered || mayHaveRun,
       // What the broker brings again may have been anywhere.
       unseenUntilMs: redelivered && marks === null ? null : unseenUntilMs,
       ...(marks?.taken === true ? { taken: true } : {}),

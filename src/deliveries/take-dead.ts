@@ -1,6 +1,6 @@
 import { type Death, deathOf, isOfTheQueue } from "../core/death.ts";
 import { type Envelope, storedEnvelope } from "../core/envelope.ts";
-import type { PutAside } from "../core/put-aside.ts";
+import type { DeferMarks } from "../core/deferred.ts";
 import { createAdmitUndeliverable } from "../steps/admit.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { readEnvelope } from "./read-envelope.ts";
@@ -17,7 +17,7 @@ export function createTakeDead(deps: WorkerDeps) {
   async function takeDead(
     delivery: Delivery,
     kind: "command" | "step",
-    marks: PutAside | null = null,
+    marks: DeferMarks | null = null,
   ): Promise<Disposition> {
     const death = deathOf(delivery.headers);
     if (kind === "command") {
@@ -29,7 +29,7 @@ export function createTakeDead(deps: WorkerDeps) {
       return takeRaw(createAdmitUndeliverable(deps, death), delivery, {
         arrivedAtMs: marks?.arrivedAtMs ?? clock.nowMs(),
         redelivered: true,
-        doubt: true,
+        mayHaveRun: true,
         unseenUntilMs: marks?.unseenUntilMs ?? null,
       });
     }

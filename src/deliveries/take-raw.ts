@@ -1,4 +1,4 @@
-import { putAside, type PutAside } from "../core/put-aside.ts";
+import { marksWhenDeferred, type DeferMarks } from "../core/deferred.ts";
 import { readCommand } from "../core/intake.ts";
 import { sentAt } from "../core/sent-at.ts";
 import { type createAdmit, withoutAnswerOfItsOwn } from "../steps/admit.ts";
@@ -10,7 +10,7 @@ import { createTurnAway } from "./turn-away.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
 
 /** How a raw command arrived: what the store is asked with, and whether a delivery of ours had taken it. */
-export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<PutAside, "taken">;
+export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<DeferMarks, "taken">;
 
 /** Takes one raw command through `step`, which admits it: read it, refuse it or admit it, carry that out. */
 export function createTakeRaw(deps: WorkerDeps) {
@@ -27,7 +27,7 @@ export function createTakeRaw(deps: WorkerDeps) {
     const { arrivedAtMs } = arrived;
     const defer: Work["defer"] = (delayMs, why) => {
       const atMostMs = Math.min(delayMs, rules.ladderMs.at(-1) ?? 0);
-      const marks = putAside(arrived, why, atMostMs, clock.nowMs());
+      const marks = marksWhenDeferred(arrived, why, atMostMs, clock.nowMs());
       return outlet.republishArrival(delivery, { delayMs, ...marks }, signal);
     };
     const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);

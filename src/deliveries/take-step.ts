@@ -1,5 +1,5 @@
 import type { Envelope } from "../core/envelope.ts";
-import type { PutAsideWhy } from "../core/put-aside.ts";
+import type { DeferReason } from "../core/deferred.ts";
 import { createComplete } from "../steps/complete.ts";
 import type { Work } from "../steps/deferring.ts";
 import { createHop, stillWaiting } from "../steps/hop.ts";
@@ -27,7 +27,7 @@ export function createTakeStep(deps: WorkerDeps) {
       return put === "confirmed" ? "confirmed" : "unconfirmed";
     };
     const takenMs = clock.monotonicMs();
-    const deferred = (delayMs: number, why: PutAsideWhy["why"]): Envelope => ({
+    const deferred = (delayMs: number, why: DeferReason["why"]): Envelope => ({
       ...envelope,
       revived: envelope.revived + 1,
       // What the broker brings again may have been anywhere.

@@ -1,6 +1,6 @@
 import { rungAtLeast } from "../core/backoff.ts";
 import type { Intake } from "../core/intake.ts";
-import type { PutAsideWhy } from "../core/put-aside.ts";
+import type { DeferReason } from "../core/deferred.ts";
 import type { Work } from "../steps/deferring.ts";
 import type { Disposition } from "../steps/ports/outlet.ts";
 import { createRefuse } from "../steps/refuse.ts";
@@ -17,7 +17,7 @@ export function createTurnAway(deps: WorkerDeps) {
   ): Promise<Disposition> {
     const refused = await refuse(intake);
     const { commandId } = intake.subject;
-    const deferred = async (why: PutAsideWhy): Promise<Disposition> => {
+    const deferred = async (why: DeferReason): Promise<Disposition> => {
       const delayMs = rungAtLeast(rules.ladderMs[0] ?? 0, rules.ladderMs);
       journal.deferred(commandId, "refused", why.why, delayMs);
       return (await defer(delayMs, why)) === "confirmed" ? "ack" : "requeue";

@@ -3,7 +3,7 @@ import { rungAtLeast } from "../core/backoff.ts";
 import { afterAdmissionLook, afterBusy } from "../core/decide-admission.ts";
 import type { Candidate } from "../core/candidate.ts";
 import { expired, superseded } from "../core/endings.ts";
-import { inDoubt } from "../core/towards.ts";
+import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
 import { type Death, endOfDead } from "../core/death.ts";
 import { type Decision, final } from "../core/decision.ts";
@@ -81,7 +81,7 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
           delayMs: rungAtLeast(answer.untilMs - deps.clock.nowMs(), rules.ladderMs),
           why: "store-rebuilding",
           untilMs: answer.untilMs,
-          doubt: answer.doubt,
+          mayHaveRun: answer.mayHaveRun,
         };
       case "refusal-unconfirmed":
         return { kind: "defer", delayMs: rules.ladderMs[0] ?? 0, why: answer.kind };
@@ -104,13 +104,13 @@ export function withoutAnswerOfItsOwn(result: StepResult): StepResult {
 async function decideClaimed(
   deps: StepDeps,
   understood: Understood,
-  { claim, lock, verdicts, doubt }: Extract<AdmitAnswer, { kind: "claimed" }>,
+  { claim, lock, verdicts, mayHaveRun }: Extract<AdmitAnswer, { kind: "claimed" }>,
   signal: AbortSignal,
 ): Promise<StepResult> {
   const { order, body, notes } = understood;
   const moment = momentsOf(deps);
   const tries = { attempt: 1, spent: 0 };
-  const candidate: Candidate = { order, body, tries, waiting: null, doubt };
+  const candidate: Candidate = { order, body, tries, waiting: null, mayHaveRun };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
     const look = await deps.cloud.look(order.projectId, order.serverId, signal);
@@ -121,8 +121,8 @@ async function decideClaimed(
   }
   const decision =
     tooEarly(candidate, moment()) ??
-    (lock.kind === "acquired" && doubt
-      ? inDoubt(candidate, moment())
+    (lock.kind === "acquired" && mayHaveRun
+      ? towardsProof(candidate, moment())
       : await afterLock(deps, candidate, lock, signal));
   return {
     kind: "conclude",
@@ -152,7 +152,8 @@ export function createAdmitUndeliverable(deps: StepDeps, death: Death | null) {
   return createAdmit(deps, async (_deps, understood, claimed, signal) => {
     const { order } = understood;
     // Whoever holds the lock: "nothing was done" is not said where it is not known.
-    if (claimed.doubt && !order.dryRun) return decideClaimed(deps, understood, claimed, signal);
+    if (claimed.mayHaveRun && !order.dryRun)
+      return decideClaimed(deps, understood, claimed, signal);
     const { claim, lock } = claimed;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
     const decision = final(endOfDead(death, deps.clock.nowMs()));

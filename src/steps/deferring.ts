@@ -2,7 +2,7 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "../core/backoff.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Order } from "../core/order.ts";
-import type { PutAsideWhy } from "../core/put-aside.ts";
+import type { DeferReason } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Journal } from "./ports/journal.ts";
@@ -16,7 +16,7 @@ export interface Work {
   readonly envelope: Envelope | null;
   readonly body: OsReinstall | undefined;
   /** Puts the same message into a delay queue. */
-  defer(delayMs: number, why: PutAsideWhy): Promise<"confirmed" | "unconfirmed">;
+  defer(delayMs: number, why: DeferReason): Promise<"confirmed" | "unconfirmed">;
 }
 
 export interface DeferringDeps {
@@ -28,7 +28,7 @@ export interface DeferringDeps {
 /** Not now: the ways in which the same message is delivered again later. */
 export interface Deferring {
   /** At the earliest after `atLeastMs`, and the later the longer it has been going on. */
-  deferred(work: Work, atLeastMs: number, why: PutAsideWhy): Promise<Disposition>;
+  deferred(work: Work, atLeastMs: number, why: DeferReason): Promise<Disposition>;
   /** Another delivery has the step. */
   fenced(work: Work): Promise<Disposition>;
   /** A key of ours holds what nobody can read. */
@@ -39,7 +39,7 @@ export interface Deferring {
 
 export function createDeferring({ journal, clock, rules }: DeferringDeps): Deferring {
   /** The longer it has been going on, the longer the wait: an outage must not turn into a storm of our own. */
-  async function deferred(work: Work, atLeastMs: number, why: PutAsideWhy): Promise<Disposition> {
+  async function deferred(work: Work, atLeastMs: number, why: DeferReason): Promise<Disposition> {
     const ageMs = clock.nowMs() - (work.envelope?.dueMs ?? work.order.receivedAtMs);
     const delayMs = Math.max(atLeastMs, delayForAge(ageMs, rules.ladderMs, clock.random()));
     journal.deferred(work.order.commandId, work.from, why.why, delayMs);

@@ -33,7 +33,11 @@ export function createEndings(deps: EndingsDeps, deferring: Deferring, publishin
         case "corrupt":
           return deferring.unreadable(work, ended.message);
         case "rebuilding": {
-          const why = { why: "store-rebuilding", untilMs: ended.untilMs, doubt: true } as const;
+          const why = {
+            why: "store-rebuilding",
+            untilMs: ended.untilMs,
+            mayHaveRun: true,
+          } as const;
           return deferring.deferred(work, soonMs, why);
         }
         case "away":

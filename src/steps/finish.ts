@@ -4,7 +4,7 @@ import { type Envelope, storedEnvelope, versionOf } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Moment } from "../core/moment.ts";
 import type { Order } from "../core/order.ts";
-import { unseenUntil } from "../core/put-aside.ts";
+import { unseenUntil } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";

@@ -1,6 +1,6 @@
 import { rungAtMost } from "../core/backoff.ts";
 import type { Envelope } from "../core/envelope.ts";
-import { unseenUntil } from "../core/put-aside.ts";
+import { unseenUntil } from "../core/deferred.ts";
 import { unclaimed } from "./run-step.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
@@ -32,7 +32,7 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
     const answer = await store.hop(envelope, { redelivered });
     switch (answer.kind) {
       case "waits": {
-        // Once in doubt it stays so.
+        // What may have run stays so.
         const marks = answer.mayHaveRun ? {} : { unseenUntilMs: unseenUntil(answer.atMs, delayMs) };
         return { kind: "waits", delayMs, marks };
       }

@@ -1,7 +1,7 @@
 import { afterLeaderLook, type Leader } from "../core/decide-joined.ts";
 import { momentsOf } from "./moment.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
-import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `joined`: has the leading command its outcome? */
 export function createJoin(deps: StepDeps): PhaseStep<"joined"> {
@@ -18,7 +18,7 @@ export function createJoin(deps: StepDeps): PhaseStep<"joined"> {
         leader: leaderFrom(answer),
         rebuilding: claimed.claim.rebuildingUntilMs !== null,
         cancelRequested: claimed.cancelRequested,
-        doubt: mayHaveRun(claimed),
+        mayHaveRun: copyMayHaveRun(claimed),
       },
       moment(),
     );

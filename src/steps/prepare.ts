@@ -1,10 +1,10 @@
-import { inDoubt } from "../core/towards.ts";
+import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
 import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/gate.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
@@ -12,19 +12,22 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
-    const doubt = mayHaveRun(claimed);
-    const candidate = { order, body: state.body, tries: state.tries, waiting: null, doubt };
+    const mayHaveRun = copyMayHaveRun(claimed);
+    const candidate = { order, body: state.body, tries: state.tries, waiting: null, mayHaveRun };
     if (claimed.lock !== "held") {
       // The server was given to another command while the store had no memory of this one.
       const { before } = state;
       const decision = waitFor(candidate, "store-rebuilding", moment(), { before });
       return conclude(claimed, envelope, decision);
     }
-    if (doubt) {
+    if (mayHaveRun) {
       const now = moment();
       const waiting = { waitsFor: "store-rebuilding", sinceMs: now.nowMs } as const;
       const known = { phase: "waiting", ...waiting, body: state.body, tries: state.tries } as const;
-      const decision = inDoubt({ ...candidate, waiting: { ...known, before: state.before } }, now);
+      const decision = towardsProof(
+        { ...candidate, waiting: { ...known, before: state.before } },
+        now,
+      );
       return conclude(claimed, envelope, decision);
     }
     if (claimed.claim.rebuildingUntilMs !== null) {

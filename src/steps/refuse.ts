@@ -1,7 +1,7 @@
 import type { ProjectId } from "../contract/ids.ts";
 import { rejected, type Subject, toProgressEvent } from "../core/events.ts";
 import type { Intake } from "../core/intake.ts";
-import type { PutAsideWhy } from "../core/put-aside.ts";
+import type { DeferReason } from "../core/deferred.ts";
 import { idReusedMessages } from "./messages.ts";
 import { outcomeMessages } from "./messages.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -29,7 +29,7 @@ export type Refused =
     }
   /** The id is another command's: an answer that is not its event. */
   | { readonly kind: "misuse"; readonly messages: readonly Outgoing[] }
-  | ({ readonly kind: "defer"; readonly detail?: string } & PutAsideWhy);
+  | ({ readonly kind: "defer"; readonly detail?: string } & DeferReason);
 
 /**
  * Answers a message that was not understood or not allowed: once, under one id, with the field and the rule. It does not
@@ -69,7 +69,12 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
         return { kind: "misuse", messages: idReusedMessages(region, subject, reuse) };
       }
       case "rebuilding":
-        return { kind: "defer", why: "store-rebuilding", untilMs: answer.untilMs, doubt: false };
+        return {
+          kind: "defer",
+          why: "store-rebuilding",
+          untilMs: answer.untilMs,
+          mayHaveRun: false,
+        };
       case "renumber":
       case "refusal-unconfirmed":
         return { kind: "defer", why: "refusal-unconfirmed" };

@@ -1,7 +1,7 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
-import { bury, MAX_DEATHS } from "./bury.ts";
+import { giveUp, MAX_DEATHS } from "./give-up.ts";
 import { createInquire } from "./inquire.ts";
 import { createJoin } from "./join.ts";
 import { momentsOf } from "./moment.ts";
@@ -31,7 +31,7 @@ export function createRunStep(deps: StepDeps) {
     await reach("step:claimed");
     if (answer.kind !== "claimed") return unclaimed(envelope, answer, rules);
     return envelope.deaths >= MAX_DEATHS
-      ? bury(
+      ? giveUp(
           envelope,
           answer,
           `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,

@@ -3,7 +3,7 @@ import type { Settlement } from "../core/decide-inquiry.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { EventDraft } from "../core/events.ts";
-import type { PutAsideWhy } from "../core/put-aside.ts";
+import type { DeferReason } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Phase, State } from "../core/state.ts";
 import type { ClaimAnswer, StepClaim } from "./ports/step-claim.ts";
@@ -60,7 +60,7 @@ export type StepResult =
   /** Somebody else has it: acknowledge, publish nothing. */
   | { readonly kind: "drop"; readonly why: "stale" | "fenced" | "handed-over" }
   /** Not now: the same message comes back after a while. */
-  | ({ readonly kind: "defer"; readonly delayMs: number } & PutAsideWhy)
+  | ({ readonly kind: "defer"; readonly delayMs: number } & DeferReason)
   /** The ground has moved under this step: let the broker deliver it again. */
   | { readonly kind: "again" }
   | { readonly kind: "corrupt"; readonly message: string }
@@ -97,7 +97,7 @@ export function conclude(
  * The store had no record, and cannot tell whether a copy of this message was carried out before it forgot: unless its
  * present memory began before anybody can have taken one.
  */
-export function mayHaveRun(claimed: Extract<ClaimAnswer, { kind: "claimed" }>): boolean {
+export function copyMayHaveRun(claimed: Extract<ClaimAnswer, { kind: "claimed" }>): boolean {
   return claimed.foreignEpoch && claimed.restored === "absent" && !claimed.unseen;
 }
 

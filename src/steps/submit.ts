@@ -31,7 +31,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     const { order } = envelope;
     const claim = claimed.claim;
 
-    // 1. The attempt: ours by claim, or fenced off from whoever held it before, or in doubt.
+    // 1. The attempt: ours by claim, or fenced off from whoever held it before, or perhaps used already.
     const attempt = await takeAttempt(deps, envelope, claimed, arrival);
     if (attempt.kind === "not-ours") return attempt.result;
     const { state } = attempt;
@@ -122,7 +122,7 @@ async function sendOnce(
 /**
  * A first delivery holds the attempt that its message names. A redelivered one, or a copy, takes the next
  * number if nothing was intended for this one *and* that absence proves something: the message was written
- * in the store's present memory. Anything else is a doubt, and a doubt never sends.
+ * in the store's present memory. Anything else may have been sent, and what may have been sent is not sent again.
  */
 async function takeAttempt(
   deps: StepDeps,
@@ -144,10 +144,10 @@ async function takeAttempt(
   }
   if (intent !== null && intent.attempt >= state.tries.attempt) {
     const before = { ...state.before, systemDiskId: intent.diskId };
-    // The number in doubt may be higher than the message's own: the next one must be higher still.
+    // The number that may have been used may be higher than the message's own: the next one must be higher still.
     const tries = { ...state.tries, attempt: held };
-    const inDoubt = { ...state, before, tries };
-    return reconcile(towardsReconcile(inDoubt, intent.signedAtMs, "redelivered", moment()));
+    const unproven = { ...state, before, tries };
+    return reconcile(towardsReconcile(unproven, intent.signedAtMs, "redelivered", moment()));
   }
   const first = !arrival.redelivered && envelope.revived === 0 && !claimed.takenOver;
   if (first && attempt === state.tries.attempt) return { kind: "ours", state };

@@ -1,11 +1,11 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { inDoubt } from "../core/towards.ts";
+import { towardsProof } from "../core/towards.ts";
 import { final } from "../core/decision.ts";
 import { type Envelope, isLaterVersion, restoreEnvelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
-import { bury } from "./bury.ts";
+import { giveUp } from "./give-up.ts";
 import type { createComplete } from "./complete.ts";
 import type { Work } from "./deferring.ts";
 import { outcomeMessages } from "./messages.ts";
@@ -73,7 +73,7 @@ export function createSweep(deps: SweepDeps) {
     const nonce = `${SWEEPER}${clock.nonce()}`;
     const answer = await store.claim(envelope, { nonce, redelivered: true });
     if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
-    const result = bury(envelope, answer, LOST, moment());
+    const result = giveUp(envelope, answer, LOST, moment());
     await complete(workOf(envelope.order, envelope), result, signal);
     return "ended";
   }
@@ -83,15 +83,15 @@ export function createSweep(deps: SweepDeps) {
       nonce: clock.nonce(),
       redelivered: true,
       // Its record is gone meanwhile? Then nobody knows.
-      doubt: true,
+      mayHaveRun: true,
       arrivedAtMs: order.receivedAtMs,
       unseenUntilMs: null,
     });
     if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
-    const { claim, lock, doubt } = answer;
+    const { claim, lock, mayHaveRun } = answer;
     const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
-    const decision = doubt
-      ? inDoubt({ order, tries: FIRST_TRY, waiting: null }, moment())
+    const decision = mayHaveRun
+      ? towardsProof({ order, tries: FIRST_TRY, waiting: null }, moment())
       : final(NOTHING_SENT);
     await complete(workOf(order, null), { kind: "conclude", claim, token, decision }, signal);
     return "ended";

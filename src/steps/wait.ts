@@ -1,10 +1,10 @@
 import { cancelled, expired } from "../core/endings.ts";
-import { inDoubt } from "../core/towards.ts";
+import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
 import { tooEarly } from "../core/not-before.ts";
 import { afterLock } from "./admit.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, mayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `waiting`: admit again. */
 export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
@@ -13,11 +13,11 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     // A record that had to be put back from an older message cannot say what became of this command since.
-    const doubt = state.doubt === true || mayHaveRun(claimed);
-    const candidate = { order, body: state.body, tries: state.tries, waiting: state, doubt };
+    const mayHaveRun = state.doubt === true || copyMayHaveRun(claimed);
+    const candidate = { order, body: state.body, tries: state.tries, waiting: state, mayHaveRun };
     // "Nothing was done" is said only where it is known.
-    if (!doubt && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
-    if (!doubt && clock.nowMs() >= order.expiresAtMs) {
+    if (!mayHaveRun && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
+    if (!mayHaveRun && clock.nowMs() >= order.expiresAtMs) {
       return conclude(claimed, envelope, expired(order));
     }
     const early = tooEarly(candidate, moment());
@@ -33,8 +33,8 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
       case "corrupt":
         return notNow(lock, rules);
       case "acquired": {
-        const decision = doubt
-          ? inDoubt(candidate, moment())
+        const decision = mayHaveRun
+          ? towardsProof(candidate, moment())
           : await afterLock(deps, candidate, lock, signal);
         return conclude(claimed, envelope, decision, lock.token);
       }

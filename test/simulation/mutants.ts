@@ -357,7 +357,7 @@ export const MUTANTS: readonly Mutation[] = [
         ...deps.store,
         async admit(order, delivery) {
           const answer = await deps.store.admit(order, delivery);
-          return answer.kind === "claimed" ? { ...answer, doubt: false } : answer;
+          return answer.kind === "claimed" ? { ...answer, mayHaveRun: false } : answer;
         },
       },
     }),

@@ -128,14 +128,14 @@ function kindOf(answer: unknown): unknown {
 /** An answer in a few words, for the trace. */
 export function brief(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
-  const { kind, lock, attempt, restored, takenOver, foreignEpoch, doubt, waitsFor, message } =
+  const { kind, lock, attempt, restored, takenOver, foreignEpoch, mayHaveRun, waitsFor, message } =
     value as Record<string, unknown>;
   const parts: unknown[] = [kind];
   if (lock !== undefined) parts.push(`lock ${brief(lock)}`);
   if (typeof restored === "string" && restored !== "no") parts.push(`restored ${restored}`);
   if (takenOver === true) parts.push("taken-over");
   if (foreignEpoch === true) parts.push("foreign-epoch");
-  if (doubt === true) parts.push("doubt");
+  if (mayHaveRun === true) parts.push("may-have-run");
   if (typeof attempt === "number") parts.push(`attempt ${attempt}`);
   if (typeof waitsFor === "string") parts.push(waitsFor);
   if (typeof message === "string") parts.push(`"${message}"`);

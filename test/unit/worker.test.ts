@@ -51,7 +51,7 @@ describe("a command that is understood", () => {
       {
         nonce: "nonce-1",
         redelivered: true,
-        doubt: true,
+        mayHaveRun: true,
         arrivedAtMs: NOW,
         unseenUntilMs: null,
       },
@@ -83,8 +83,8 @@ describe("a command that is understood", () => {
     const world = createWorld();
     world.answers.admit = () => AWAY;
     expect(await take(world)).toBe("ack");
-    expect(world.putAside).toEqual([
-      { delayMs: 2_000, arrivedAtMs: NOW, doubt: false, unseenUntilMs: NOW + 7_000 },
+    expect(world.marksWhenDeferred).toEqual([
+      { delayMs: 2_000, arrivedAtMs: NOW, mayHaveRun: false, unseenUntilMs: NOW + 7_000 },
     ]);
     world.answers.publish = () => "unconfirmed";
     expect(await take(world)).toBe("requeue");
@@ -95,14 +95,14 @@ describe("a command that is understood", () => {
     const arrivedAtMs = NOW - MINUTE;
     await createWorker(world.deps).takeCommand(delivery(COMMAND_FIELDS), {
       arrivedAtMs,
-      doubt: true,
+      mayHaveRun: true,
       unseenUntilMs: NOW - 1,
     });
     expect(world.admitted).toEqual([
       {
         nonce: "nonce-1",
         redelivered: true,
-        doubt: true,
+        mayHaveRun: true,
         arrivedAtMs,
         unseenUntilMs: NOW - 1,
       },
@@ -110,10 +110,10 @@ describe("a command that is understood", () => {
     const calm = createWorld();
     await createWorker(calm.deps).takeCommand(delivery(COMMAND_FIELDS), {
       arrivedAtMs,
-      doubt: false,
+      mayHaveRun: false,
       unseenUntilMs: NOW,
     });
-    expect(calm.admitted).toMatchObject([{ redelivered: true, doubt: false }]);
+    expect(calm.admitted).toMatchObject([{ redelivered: true, mayHaveRun: false }]);
   });
 
   it("asks for no answer of its own when it had been taken before: its sender has published it once", async () => {
@@ -124,7 +124,7 @@ describe("a command that is understood", () => {
       outcome: "succeeded",
       jobId: null,
     };
-    const taken = { arrivedAtMs: NOW, doubt: true, unseenUntilMs: null, taken: true };
+    const taken = { arrivedAtMs: NOW, mayHaveRun: true, unseenUntilMs: null, taken: true };
     const world = createWorld();
     world.answers.admit = () => ({ kind: "duplicate", view });
     const worker = createWorker(world.deps);
@@ -139,10 +139,10 @@ describe("a command that is understood", () => {
   it("says that it was on record when what follows from it is refused by a full queue", async () => {
     const world = createWorld();
     world.answers.publish = () => "refused";
-    world.answers.putAside = () => "confirmed";
+    world.answers.marksWhenDeferred = () => "confirmed";
     expect(await take(world)).toBe("ack");
-    expect(world.putAside).toEqual([
-      { delayMs: 2_000, arrivedAtMs: NOW, doubt: true, unseenUntilMs: NOW + 5_000 },
+    expect(world.marksWhenDeferred).toEqual([
+      { delayMs: 2_000, arrivedAtMs: NOW, mayHaveRun: true, unseenUntilMs: NOW + 5_000 },
     ]);
   });
 
@@ -150,7 +150,7 @@ describe("a command that is understood", () => {
     const world = createWorld();
     world.answers.admit = () => AWAY;
     await take(world, COMMAND_FIELDS, { redelivered: true });
-    expect(world.putAside).toMatchObject([{ doubt: true }]);
+    expect(world.marksWhenDeferred).toMatchObject([{ mayHaveRun: true }]);
   });
 });
 
@@ -195,7 +195,7 @@ describe("a command that is refused", () => {
     world.answers.refuse = () => ({ kind: "corrupt", message: "cmd:x: is not a hash" });
     expect(await take(world, { ...COMMAND_FIELDS, on_busy: "steal" })).toBe("ack");
     expect(world.published).toEqual([]);
-    expect(world.putAside).toMatchObject([{ doubt: true }]);
+    expect(world.marksWhenDeferred).toMatchObject([{ mayHaveRun: true }]);
     expect(world.diary).toEqual([
       "unreadable cmd:x: is not a hash",
       "deferred refused store-unreadable 2000",
@@ -213,7 +213,7 @@ describe("a command that is refused", () => {
   it("is put aside while a full queue refuses the answer", async () => {
     const world = refusing();
     world.answers.publish = () => "refused";
-    world.answers.putAside = () => "confirmed";
+    world.answers.marksWhenDeferred = () => "confirmed";
     const foreign = { ...COMMAND_FIELDS, project_id: FOREIGN_PROJECT };
     expect(await take(world, foreign)).toBe("ack");
     expect(world.diary).toEqual(["deferred refused queue-full 2000"]);
@@ -222,7 +222,7 @@ describe("a command that is refused", () => {
   it("waits for a store that is away", async () => {
     const world = createWorld();
     expect(await take(world, "rubbish")).toBe("ack");
-    expect(world.putAside).toHaveLength(1);
+    expect(world.marksWhenDeferred).toHaveLength(1);
     expect(world.published).toEqual([]);
     world.answers.publish = () => "unconfirmed";
     expect(await take(world, "rubbish")).toBe("requeue");
@@ -454,7 +454,7 @@ describe("what the broker gave up on", () => {
   it("a command is answered, and not carried out", async () => {
     const world = createWorld();
     expect(await takeDead(world, COMMAND_FIELDS, "command")).toBe("ack");
-    expect(world.admitted).toMatchObject([{ redelivered: true, doubt: true }]);
+    expect(world.admitted).toMatchObject([{ redelivered: true, mayHaveRun: true }]);
     expect(names(world)).toEqual(["event:rejected", "dead"]);
     expect(world.calls).not.toContain("look");
   });

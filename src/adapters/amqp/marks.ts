@@ -1,4 +1,4 @@
-import type { PutAside } from "../../core/put-aside.ts";
+import type { DeferMarks } from "../../core/deferred.ts";
 import type { Delivery } from "../../steps/ports/outlet.ts";
 
 /*
@@ -25,18 +25,18 @@ const PASSES = "x-ecs-passes";
 type Headers = Readonly<Record<string, unknown>>;
 
 /** The headers of a raw command that waits. */
-export function arrivalHeaders(marks: PutAside): Headers {
-  const { arrivedAtMs, doubt, unseenUntilMs, taken } = marks;
+export function arrivalHeaders(marks: DeferMarks): Headers {
+  const { arrivedAtMs, mayHaveRun, unseenUntilMs, taken } = marks;
   return {
     [ARRIVED_AT]: arrivedAtMs,
-    [MAY_HAVE_RUN]: doubt,
+    [MAY_HAVE_RUN]: mayHaveRun,
     [UNSEEN_UNTIL]: unseenUntilMs ?? undefined,
     [TAKEN]: taken === true ? true : undefined,
   };
 }
 
 /** What they say, once it comes back; null: it is no such message. Without the time of its arrival: now. */
-export function arrivalOf({ type, headers }: Delivery): PutAside | null {
+export function arrivalOf({ type, headers }: Delivery): DeferMarks | null {
   if (type !== ARRIVAL_TYPE) return null;
   const instant = (header: string) => {
     const value = headers[header];
@@ -44,7 +44,7 @@ export function arrivalOf({ type, headers }: Delivery): PutAside | null {
   };
   return {
     arrivedAtMs: instant(ARRIVED_AT) ?? Date.now(),
-    doubt: headers[MAY_HAVE_RUN] === true,
+    mayHaveRun: headers[MAY_HAVE_RUN] === true,
     // Without: an earlier version of us put it aside.
     unseenUntilMs: instant(UNSEEN_UNTIL),
     ...(headers[TAKEN] === true ? { taken: true } : {}),

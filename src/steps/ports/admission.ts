@@ -11,7 +11,7 @@ export interface CommandDelivery {
   /** It may have been delivered before: by the broker's word, or because it was put aside by us. */
   readonly redelivered: boolean;
   /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that cannot be told. */
-  readonly doubt: boolean;
+  readonly mayHaveRun: boolean;
   readonly arrivedAtMs: number;
   /** Nobody else can have taken it, or a copy of it, before; null: not known. */
   readonly unseenUntilMs: number | null;
@@ -48,7 +48,7 @@ export type AdmitAnswer =
       readonly lock: LockAnswer;
       /** Of a dry run: what each brake says. */
       readonly verdicts: readonly BrakeVerdict[] | null;
-      readonly doubt: boolean;
+      readonly mayHaveRun: boolean;
     }
   /** Redelivered after it was saved: tell it again. */
   | { readonly kind: "saved"; readonly outbox: Outbox }
@@ -69,8 +69,8 @@ export type AdmitAnswer =
   /** Another content has this id, since then. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }
   | RefusalUnconfirmed
-  /** `doubt`: it may have been taken in an earlier memory. */
-  | { readonly kind: "rebuilding"; readonly untilMs: number; readonly doubt: boolean }
+  /** `mayHaveRun`: it may have been taken in an earlier memory. */
+  | { readonly kind: "rebuilding"; readonly untilMs: number; readonly mayHaveRun: boolean }
   | StoreAway
   | StoreCorrupt;
 

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { Envelope } from "../../core/envelope.ts";
-import type { PutAside } from "../../core/put-aside.ts";
+import type { DeferMarks } from "../../core/deferred.ts";
 
 /** What a step leaves behind, told to the broker before its delivery is acknowledged. */
 export type Outgoing =
@@ -50,8 +50,8 @@ export interface Outlet {
   isBlocked(): boolean;
 }
 
-/** What is remembered of a raw command while it waits. `doubt`: the broker said that it was delivered before. */
-export interface ArrivalMarks extends PutAside {
+/** What is remembered of a raw command while it waits. `mayHaveRun`: the broker said that it was delivered before. */
+export interface ArrivalMarks extends DeferMarks {
   readonly delayMs: number;
 }
 

@@ -24,7 +24,7 @@ import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 /** Redis: exclusivity, and a view for people. Every method gives the same answer when run twice; `away` means "may have happened". */
 export interface ReinstallStore {
   /**
-   * Step 0 in one script: dedup by id and content, superseded, lock. `doubt` in the answer: the command
+   * Step 0 in one script: dedup by id and content, superseded, lock. `mayHaveRun` in the answer: the command
    * was delivered before, and a store that forgot cannot say whether it was carried out.
    */
   admit(order: Order, delivery: CommandDelivery): Promise<AdmitAnswer>;

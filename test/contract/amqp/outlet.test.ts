@@ -219,16 +219,16 @@ test("a raw command that is put aside takes along neither its emitter's properti
   const marks = {
     delayMs: 100,
     arrivedAtMs: 1_700_000_001_234,
-    doubt: true,
+    mayHaveRun: true,
     unseenUntilMs: null,
   };
-  const putAside = async (raw: Delivery | undefined) => {
+  const marksWhenDeferred = async (raw: Delivery | undefined) => {
     if (raw === undefined) throw new Error("it did not come");
     expect(await outlet.republishArrival(raw, marks, NEVER)).toBe("confirmed");
   };
-  await putAside(running.seen.commands[0]);
+  await marksWhenDeferred(running.seen.commands[0]);
   await eventually(() => running.seen.work.length === 1);
-  await putAside(running.seen.work[0]);
+  await marksWhenDeferred(running.seen.work[0]);
   await eventually(() => running.seen.work.length === 2);
   const deaths = running.seen.work.map(({ headers }) => headers["x-death"]);
   expect(deaths).toEqual([

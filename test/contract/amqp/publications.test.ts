@@ -27,7 +27,7 @@ const raw: Delivery = {
   redelivered: false,
   deliveryCount: 0,
 };
-const marks = { delayMs: 1, arrivedAtMs: 5, doubt: false, unseenUntilMs: 6 };
+const marks = { delayMs: 1, arrivedAtMs: 5, mayHaveRun: false, unseenUntilMs: 6 };
 
 test.each([
   [0, "ecs.reinstall.work"],

@@ -88,8 +88,8 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       headers: { traceparent: "00-a-b-01", deep: { list: [1, "two", true, null] } },
     };
     const ARRIVED = { arrivedAtMs: 1_700_000_001_234, unseenUntilMs: 1_700_000_002_345 };
-    const MARKS = { delayMs: 100, doubt: true, ...ARRIVED };
-    const AGAIN = { delayMs: 300, doubt: false, ...ARRIVED, unseenUntilMs: null };
+    const MARKS = { delayMs: 100, mayHaveRun: true, ...ARRIVED };
+    const AGAIN = { delayMs: 300, mayHaveRun: false, ...ARRIVED, unseenUntilMs: null };
 
     it("comes back on the work queue, byte for byte, with what is remembered of it", async () => {
       const { hands } = await rig.connect();
@@ -105,7 +105,7 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       const { messageId, headers, ...kept } = COMMAND;
       expect(back).toMatchObject({
         as: "command",
-        putAside: { ...ARRIVED, doubt: true },
+        marksWhenDeferred: { ...ARRIVED, mayHaveRun: true },
         delivery: { messageId, headers, ...kept, redelivered: false },
       });
     });
@@ -117,18 +117,21 @@ describe.each(RIGS_AND_COPIES)("delays %s", (_name, rigs) => {
       const first = hands.of("cmd").delivery;
       expect(await rig.outlet.republishArrival(first, MARKS, NEVER)).toBe("confirmed");
       hands.of("cmd").settle("ack");
-      await rig.until(() => hands.brought.some((one) => one.putAside?.doubt === true), "round one");
+      await rig.until(
+        () => hands.brought.some((one) => one.marksWhenDeferred?.mayHaveRun === true),
+        "round one",
+      );
       const second = hands.of("cmd").delivery;
       expect(await rig.outlet.republishArrival(second, AGAIN, NEVER)).toBe("confirmed");
       for (const one of hands.inHand()) one.settle("ack");
       await rig.until(
-        () => hands.brought.some((one) => one.putAside?.doubt === false),
+        () => hands.brought.some((one) => one.marksWhenDeferred?.mayHaveRun === false),
         "round two",
       );
-      const back = hands.brought.find((one) => one.putAside?.doubt === false);
+      const back = hands.brought.find((one) => one.marksWhenDeferred?.mayHaveRun === false);
       const { messageId, headers, ...kept } = COMMAND;
       expect(back).toMatchObject({
-        putAside: { ...ARRIVED, unseenUntilMs: null, doubt: false },
+        marksWhenDeferred: { ...ARRIVED, unseenUntilMs: null, mayHaveRun: false },
         delivery: { messageId, headers, ...kept, redelivered: false },
       });
     });

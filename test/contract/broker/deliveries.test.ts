@@ -28,7 +28,7 @@ describe.each(RIGS)("deliveries %s", (_name, rigs) => {
     await rig.until(() => hands.has("cmd"), "the command");
     expect(hands.of("cmd")).toMatchObject({
       as: "command",
-      putAside: null,
+      marksWhenDeferred: null,
       delivery: {
         body: Buffer.from([0xff, 0, 0x7b]),
         contentType: "application/json",

@@ -86,20 +86,20 @@ describe.each(RIGS)("giving up %s", (_name, rigs) => {
 
   it("knows a command that died while it was put aside for a command", async () => {
     const { hands } = await rig.connect({
-      answer: (one) => (one.putAside === null ? undefined : stubborn(one)),
+      answer: (one) => (one.marksWhenDeferred === null ? undefined : stubborn(one)),
     });
     await rig.send({ messageId: "cmd" });
     await rig.until(() => hands.has("cmd"), "the command");
     const raw = hands.of("cmd");
     const marks = {
       arrivedAtMs: 1_700_000_001_234,
-      doubt: false,
+      mayHaveRun: false,
       unseenUntilMs: 1_700_000_002_345,
     };
     await rig.outlet.republishArrival(raw.delivery, { delayMs: 200, ...marks }, NEVER);
     raw.settle("ack");
     await rig.until(() => hands.brought.some(isDead), "its death");
-    expect(hands.of("cmd")).toMatchObject({ as: "dead command", putAside: marks });
+    expect(hands.of("cmd")).toMatchObject({ as: "dead command", marksWhenDeferred: marks });
   });
 
   it("never gives up the dead", async () => {

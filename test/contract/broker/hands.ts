@@ -1,4 +1,4 @@
-import type { PutAside } from "../../../src/core/put-aside.ts";
+import type { DeferMarks } from "../../../src/core/deferred.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
 
@@ -8,7 +8,7 @@ export interface Brought {
   /** Its message id. */
   readonly id: string;
   readonly delivery: Delivery;
-  readonly putAside: PutAside | null;
+  readonly marksWhenDeferred: DeferMarks | null;
   readonly atMs: number;
   /** Tells the broker. The second word about a delivery is not heard. */
   settle(disposition: Disposition): void;
@@ -32,13 +32,17 @@ export type Answer = (brought: Brought) => Disposition | undefined;
 export function createHands(nowMs: () => number, answer?: Answer): Hands {
   const brought: Brought[] = [];
   const settled = new Set<Brought>();
-  const take = (as: Brought["as"], delivery: Delivery, putAside: PutAside | null = null) =>
+  const take = (
+    as: Brought["as"],
+    delivery: Delivery,
+    marksWhenDeferred: DeferMarks | null = null,
+  ) =>
     new Promise<Disposition>((resolve) => {
       const one: Brought = {
         as,
         id: delivery.messageId ?? "",
         delivery,
-        putAside,
+        marksWhenDeferred,
         atMs: nowMs(),
         settle(disposition) {
           settled.add(one);
@@ -53,9 +57,10 @@ export function createHands(nowMs: () => number, answer?: Answer): Hands {
   return {
     brought,
     worker: {
-      takeCommand: (delivery, putAside) => take("command", delivery, putAside),
+      takeCommand: (delivery, marksWhenDeferred) => take("command", delivery, marksWhenDeferred),
       takeStep: (delivery) => take("step", delivery),
-      takeDead: (delivery, kind, putAside) => take(`dead ${kind}`, delivery, putAside),
+      takeDead: (delivery, kind, marksWhenDeferred) =>
+        take(`dead ${kind}`, delivery, marksWhenDeferred),
     },
     inHand: () => brought.filter((one) => !settled.has(one)),
     ids: () => brought.map(({ id }) => id),

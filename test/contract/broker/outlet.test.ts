@@ -128,7 +128,7 @@ describe.each(RIGS_TO_DISTURB)("an outlet %s", (_name, rigs) => {
     await rig.send({ messageId: "cmd" });
     await rig.until(() => hands.has("cmd"), "the command");
     const raw = hands.of("cmd");
-    const marks = { delayMs: 0, arrivedAtMs: 1, doubt: false, unseenUntilMs: null };
+    const marks = { delayMs: 0, arrivedAtMs: 1, mayHaveRun: false, unseenUntilMs: null };
     const { outlet } = rig;
     expect(await outlet.republishArrival(raw.delivery, marks, AbortSignal.abort())).toBe(
       "unconfirmed",

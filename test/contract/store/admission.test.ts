@@ -28,7 +28,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     const answer = await rig.store.admit(a, delivery("n1"));
     expect(answer).toMatchObject({
       kind: "claimed",
-      doubt: false,
+      mayHaveRun: false,
       lock: { kind: "acquired", token: 1 },
       claim: { nonce: "n1", step: 0, sequence: 1, rebuildingUntilMs: null },
     });
@@ -226,28 +226,28 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await store.admit(a, delivery("n1"))).toMatchObject({
       kind: "rebuilding",
       untilMs: expect.any(Number),
-      doubt: false,
+      mayHaveRun: false,
     });
   });
 
   it("doubts a redelivery that came before its memory was settled, and numbers it afresh", async () => {
     const before = delivery("n1", { ...REDELIVERED, arrivedAtMs: Date.now() - 60_000 });
     const answer = claimed(await rig.store.admit(a, before));
-    expect(answer.doubt).toBe(true);
+    expect(answer.mayHaveRun).toBe(true);
     expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
   });
 
   it.each([
     ["as long as nobody can have taken a copy", 60_000, false],
     ["when a copy may have been taken before its memory began", -60_000, true],
-  ])("trusts what was put aside %s", async (_when, unseenMs, doubt) => {
-    const putAside = { redelivered: true, unseenUntilMs: Date.now() + unseenMs };
-    const young = await rig.withHold(HOLD_MS).admit(a, delivery("n1", putAside));
-    expect(young).toMatchObject({ kind: "rebuilding", doubt });
+  ])("trusts what was put aside %s", async (_when, unseenMs, mayHaveRun) => {
+    const deferred = { redelivered: true, unseenUntilMs: Date.now() + unseenMs };
+    const young = await rig.withHold(HOLD_MS).admit(a, delivery("n1", deferred));
+    expect(young).toMatchObject({ kind: "rebuilding", mayHaveRun });
     await rig.flushAll();
-    const answer = claimed(await rig.store.admit(a, delivery("n2", putAside)));
-    expect(answer.doubt).toBe(doubt);
-    if (doubt) expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
+    const answer = claimed(await rig.store.admit(a, delivery("n2", deferred)));
+    expect(answer.mayHaveRun).toBe(mayHaveRun);
+    if (mayHaveRun) expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
     else expect(answer.claim.sequence).toBe(1);
   });
 
@@ -255,7 +255,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     const before = delivery("n1", { ...REDELIVERED, arrivedAtMs: Date.now() - 60_000 });
     const first = claimed(await rig.store.admit(a, before));
     expect(claimed(await rig.store.admit(a, before))).toEqual(first);
-    expect(claimed(await rig.store.admit(a, delivery("n2", REDELIVERED))).doubt).toBe(true);
+    expect(claimed(await rig.store.admit(a, delivery("n2", REDELIVERED))).mayHaveRun).toBe(true);
   });
 
   it.each([{ command: a.commandId }, { server: SERVER }, "epoch" as const])(

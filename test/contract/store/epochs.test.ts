@@ -111,17 +111,17 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     ["another, which may have gone on", { ...REDELIVERED, arrivedAtMs: 0 }, true],
   ])(
     "takes a command over that an earlier memory had not saved: %s",
-    async (_whose, came, doubt) => {
+    async (_whose, came, mayHaveRun) => {
       await rig.store.admit(a, delivery("n1"));
       await rig.restart();
       const young = rig.withHold(HOLD_MS);
       expect(await young.admit(a, delivery("n2", came))).toMatchObject({
         kind: "rebuilding",
-        doubt,
+        mayHaveRun,
       });
       await rig.restart();
       const answer = claimed(await rig.store.admit(a, delivery("n3", came)));
-      expect(answer.doubt).toBe(doubt);
+      expect(answer.mayHaveRun).toBe(mayHaveRun);
       expect(answer.claim.sequence).toBeGreaterThan(1_000_000);
     },
   );

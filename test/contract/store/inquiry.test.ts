@@ -178,7 +178,7 @@ describe.each(RIGS)("an inquiry %s", (_name, rigs) => {
     await rig.store.hop(first, { redelivered: false });
     expect(await rig.store.admit(a, delivery("n9"))).toMatchObject({
       kind: "claimed",
-      doubt: true,
+      mayHaveRun: true,
       lock: { kind: "acquired" },
     });
   });

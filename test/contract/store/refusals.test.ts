@@ -71,7 +71,7 @@ describe.each(RIGS)("refusals %s", (_name, rigs) => {
     const answer = await rig.store.admit(a, delivery("n1"));
     expect(answer).toMatchObject({
       kind: "claimed",
-      doubt: false,
+      mayHaveRun: false,
       claim: { sequence: 3 },
       lock: { kind: "acquired" },
     });

@@ -32,14 +32,14 @@ export function delivery(nonce: string, more: Partial<CommandDelivery> = {}): Co
   return {
     nonce,
     redelivered: false,
-    doubt: false,
+    mayHaveRun: false,
     arrivedAtMs: Date.now(),
     unseenUntilMs: null,
     ...more,
   };
 }
 
-export const REDELIVERED = { redelivered: true, doubt: true } as const;
+export const REDELIVERED = { redelivered: true, mayHaveRun: true } as const;
 
 export const SUBMIT: State = {
   phase: "submit",

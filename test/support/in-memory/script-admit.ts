@@ -43,26 +43,26 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     const known = refused ? undefined : found;
     let record: CommandRecord;
     let base = 1;
-    let doubt = false;
+    let mayHaveRun = false;
     const { unseenUntilMs, arrivedAtMs } = delivery;
     const forgotten =
-      (delivery.doubt && epoch.openAt > arrivedAtMs) ||
+      (delivery.mayHaveRun && epoch.openAt > arrivedAtMs) ||
       (unseenUntilMs !== null && !ctx.switches.trustCopies && epoch.since >= unseenUntilMs);
     if (known === undefined) {
       // A server that this id has locked, and no record of it: it ended unresolved and was forgotten.
-      doubt = forgotten || lockOf(m, order.serverId, ctx)?.owner === id;
-      if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
+      mayHaveRun = forgotten || lockOf(m, order.serverId, ctx)?.owner === id;
+      if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, mayHaveRun };
       if (refused && !ctx.switches.numberAnew) base = found.seq;
-      if (doubt) base = freshSequence(base, now, ctx);
+      if (mayHaveRun) base = freshSequence(base, now, ctx);
       record = newRecord(order, now);
     } else {
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
       // Whoever takes it over doubts like the one before. Of another memory the next steps may be lost.
       const older = known.claimEpoch !== epoch.id;
-      doubt = !ctx.switches.forgetDoubt && (known.doubt === true || (older && forgotten));
+      mayHaveRun = !ctx.switches.forgetDoubt && (known.doubt === true || (older && forgotten));
       if (older && now < epoch.openAt) {
-        return { kind: "rebuilding", untilMs: epoch.openAt, doubt };
+        return { kind: "rebuilding", untilMs: epoch.openAt, mayHaveRun };
       }
       base = known.claim === mine ? known.claimBase : known.seq;
       // Numbers of another memory may have been told and forgotten.
@@ -70,12 +70,17 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       record = known;
     }
     // The order of the delivery that goes on: its address gets the final event.
-    const going = { ...record, order: JSON.stringify(order), claimEpoch: epoch.id, doubt };
+    const going = {
+      ...record,
+      order: JSON.stringify(order),
+      claimEpoch: epoch.id,
+      doubt: mayHaveRun,
+    };
     ctx.memory.onKept(going.order);
     const atMs = claimed(m, id, going, mine, base, ctx);
     return {
       kind: "claimed",
-      doubt,
+      mayHaveRun,
       lock: lockAnswer(ctx, m, order),
       verdicts: order.dryRun ? everyVerdict(ctx, m, order) : null,
       claim: {

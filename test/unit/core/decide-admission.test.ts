@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { afterAdmissionLook, afterBusy } from "../../../src/core/decide-admission.ts";
-import { beforeOf, inDoubt, towardsPrepare, towardsSubmit } from "../../../src/core/towards.ts";
+import {
+  beforeOf,
+  towardsProof,
+  towardsPrepare,
+  towardsSubmit,
+} from "../../../src/core/towards.ts";
 import type { Candidate } from "../../../src/core/candidate.ts";
 import { cancelled, diskMismatch, expired, superseded } from "../../../src/core/endings.ts";
 import { waitFor } from "../../../src/core/waiting.ts";
@@ -98,15 +103,18 @@ describe("a server that is busy with another command", () => {
   });
 
   it.each(["join", "wait", "reject"] as const)(
-    "is waited for by a command in doubt, for nothing else is true of it (%s)",
+    "is waited for by a command in mayHaveRun, for nothing else is true of it (%s)",
     (onBusy) => {
-      const doubtful = candidate({ order: order({ onBusy }), doubt: true });
+      const doubtful = candidate({ order: order({ onBusy }), mayHaveRun: true });
       expect(asNext(busy(doubtful, true), "waiting").state.doubt).toBe(true);
     },
   );
 
   it("leaves a command in doubt unresolved when its time is over", () => {
-    const decision = asFinal(busy(candidate({ order: EXPIRED, doubt: true }), true), "unresolved");
+    const decision = asFinal(
+      busy(candidate({ order: EXPIRED, mayHaveRun: true }), true),
+      "unresolved",
+    );
     expect(decision.lock).toBe("keep");
     expect(decision.draft.data).toMatchObject({ why: "store-forgot", system_disk_before: null });
   });
@@ -289,15 +297,17 @@ describe("waiting", () => {
     asNext(wait(candidate({ order: EXPIRED }), "pause", {}, NOW - 1), "waiting");
   });
 
-  it("keeps a doubt, and makes none", () => {
-    expect(asNext(wait(candidate({ doubt: true }), "pause"), "waiting").state.doubt).toBe(true);
+  it("keeps a mayHaveRun, and makes none", () => {
+    expect(asNext(wait(candidate({ mayHaveRun: true }), "pause"), "waiting").state.doubt).toBe(
+      true,
+    );
     expect(asNext(wait(candidate(), "pause"), "waiting").state).not.toHaveProperty("doubt");
   });
 
   it("in doubt ends unresolved when the time is over, not expired", () => {
     const c = candidate({
       order: EXPIRED,
-      doubt: true,
+      mayHaveRun: true,
       waiting: state("waiting", { before: BEFORE }),
     });
     const { draft, lock } = asFinal(wait(c, "pause"), "unresolved");
@@ -306,13 +316,13 @@ describe("waiting", () => {
   });
 
   it("in doubt goes on past its time while the store is about to give locks again", () => {
-    asNext(wait(candidate({ order: EXPIRED, doubt: true }), "store-rebuilding"), "waiting");
+    asNext(wait(candidate({ order: EXPIRED, mayHaveRun: true }), "store-rebuilding"), "waiting");
     asFinal(wait(candidate({ order: EXPIRED }), "store-rebuilding"), "expired");
   });
 });
 
 describe("a command in doubt that has the lock", () => {
-  const doubt = (c: Candidate) => asNext(inDoubt(c, moment()), "reconcile");
+  const doubt = (c: Candidate) => asNext(towardsProof(c, moment()), "reconcile");
 
   it("looks for proof, behind a fence as if it had been sent just now", () => {
     const decision = doubt(candidate());

@@ -18,16 +18,16 @@ import {
 interface Given {
   readonly rebuilding?: boolean;
   readonly cancelRequested?: boolean;
-  readonly doubt?: boolean;
+  readonly mayHaveRun?: boolean;
   readonly changed?: Partial<In<"joined">>;
   readonly expiresAtMs?: number;
 }
 
 function after(leader: Leader, given: Given = {}) {
-  const { rebuilding = false, cancelRequested = false, doubt = false, changed } = given;
+  const { rebuilding = false, cancelRequested = false, mayHaveRun = false, changed } = given;
   const current = state("joined", { body: BODY, ...changed });
   const of = given.expiresAtMs === undefined ? order() : order({ expiresAtMs: given.expiresAtMs });
-  const look = { leader, rebuilding, cancelRequested, doubt };
+  const look = { leader, rebuilding, cancelRequested, mayHaveRun };
   return afterLeaderLook(of, current, look, moment());
 }
 
@@ -99,7 +99,9 @@ describe("a command that joined another", () => {
 
   describe("and may have gone on already, in a memory that is lost", () => {
     it("keeps the doubt while it waits, and when it goes on", () => {
-      expect(asNext(after({ kind: "open" }, { doubt: true }), "joined").state.doubt).toBe(true);
+      expect(asNext(after({ kind: "open" }, { mayHaveRun: true }), "joined").state.doubt).toBe(
+        true,
+      );
       const changed = { doubt: true };
       expect(asNext(after({ kind: "open" }, { changed }), "joined").state.doubt).toBe(true);
       const alone = asNext(after(ended("cancelled"), { changed }), "waiting");
@@ -107,10 +109,10 @@ describe("a command that joined another", () => {
     });
 
     it("does not say that nothing was done", () => {
-      const late = { doubt: true, expiresAtMs: NOW };
+      const late = { mayHaveRun: true, expiresAtMs: NOW };
       asFinal(after(ended("unresolved", true), late), "unresolved");
       asFinal(after(ended("expired"), late), "unresolved");
-      asNext(after({ kind: "open" }, { doubt: true, cancelRequested: true }), "joined");
+      asNext(after({ kind: "open" }, { mayHaveRun: true, cancelRequested: true }), "joined");
     });
   });
 

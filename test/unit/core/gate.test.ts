@@ -117,8 +117,11 @@ describe("a command that a pause holds", () => {
   });
 
   it("does not say that nothing was done where that is not known", () => {
-    const held = heldBy(candidate({ doubt: true }), PROTECTED, moment());
-    expect(asNext(held, "waiting").state).toMatchObject({ waitsFor: "protected", doubt: true });
+    const held = heldBy(candidate({ mayHaveRun: true }), PROTECTED, moment());
+    expect(asNext(held, "waiting").state).toMatchObject({
+      waitsFor: "protected",
+      doubt: true,
+    });
   });
 
   it.each<[Hold, string]>([

@@ -54,7 +54,7 @@ describe("before its not_before", () => {
   });
 
   it("keeps the doubt of a memory that was lost", () => {
-    expect(asNext(early(at(NOW + HOUR, { doubt: true })), "waiting").state.doubt).toBe(true);
+    expect(asNext(early(at(NOW + HOUR, { mayHaveRun: true })), "waiting").state.doubt).toBe(true);
   });
 
   it("is too late all the same once it has expired", () => {

@@ -5,7 +5,7 @@ import { DiskId } from "../../../src/contract/ids.ts";
 import { heldBy } from "../../../src/core/gate.ts";
 import { afterAdmissionLook, afterBusy } from "../../../src/core/decide-admission.ts";
 import { cancelled, expired, superseded } from "../../../src/core/endings.ts";
-import { inDoubt } from "../../../src/core/towards.ts";
+import { towardsProof } from "../../../src/core/towards.ts";
 import { waitFor } from "../../../src/core/waiting.ts";
 import { afterInquiryLook } from "../../../src/core/decide-inquiry.ts";
 import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
@@ -20,7 +20,7 @@ import type { Rules } from "../../../src/core/rules.ts";
 import { type In, TRANSITIONS } from "../../../src/core/state.ts";
 import { afterSubmission, lastLook } from "../../../src/core/decide-submit.ts";
 import { afterSettling } from "../../../src/core/success.ts";
-import { bury } from "../../../src/steps/bury.ts";
+import { giveUp } from "../../../src/steps/give-up.ts";
 import { claimed } from "../steps/fakes.ts";
 import {
   ABSENT,
@@ -100,7 +100,7 @@ const SETTLED = {
 const LEADER_LOOK = {
   rebuilding: false,
   cancelRequested: false,
-  doubt: false,
+  mayHaveRun: false,
 };
 const joined = (event: string, of = order()) => {
   const leader = {
@@ -123,9 +123,9 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     submit: () => admission(candidate(), seen()),
     joined: () => busy(candidate()),
     waiting: () => admission(candidate(), BUSY),
-    reconcile: () => inDoubt(candidate(), moment()),
+    reconcile: () => towardsProof(candidate(), moment()),
     failed: () => admission(candidate(), ABSENT),
-    unresolved: () => busy(candidate({ order: LATE, doubt: true })),
+    unresolved: () => busy(candidate({ order: LATE, mayHaveRun: true })),
     rejected: () => busy(candidate({ order: REJECT })),
     quarantined: () => heldBy(candidate(), QUARANTINED, moment()),
     superseded: () =>
@@ -138,9 +138,9 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     joined: () => busy(waiting()),
     prepare: () => admission(waiting(), ACTIVE),
     submit: () => admission(waiting(), seen()),
-    reconcile: () => inDoubt(waiting(), moment()),
+    reconcile: () => towardsProof(waiting(), moment()),
     failed: () => admission(waiting(), REFUSED),
-    unresolved: () => waitFor(waiting({ order: LATE, doubt: true }), "pause", moment()),
+    unresolved: () => waitFor(waiting({ order: LATE, mayHaveRun: true }), "pause", moment()),
     rejected: () => admission(waiting(), ACTIVE, WHEN_ASKED),
     quarantined: () => heldBy(waiting(), QUARANTINED, moment()),
     superseded: () => final(superseded("healed-since", {})),
@@ -165,9 +165,9 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     submit: () => lookToPrepare(seen()),
     // As the step does when the lock is lost, and when the store has forgotten.
     waiting: () => waitFor(candidate(), "store-rebuilding", moment(), { before: BEFORE }),
-    reconcile: () => inDoubt(waiting(), moment()),
+    reconcile: () => towardsProof(waiting(), moment()),
     failed: () => lookToPrepare(ABSENT),
-    unresolved: () => waitFor(candidate({ order: LATE, doubt: true }), "pause", moment()),
+    unresolved: () => waitFor(candidate({ order: LATE, mayHaveRun: true }), "pause", moment()),
     rejected: () => heldBy(candidate(), PROTECTED, moment(), BEFORE),
     superseded: () => lookToPrepare(OTHER_DISK),
     expired: () => lookToPrepare(seen(), LATE),
@@ -312,7 +312,7 @@ const anyCandidate = fc.record({
   order: anyOrder,
   body: anyBody,
   tries: anyTries,
-  doubt: fc.boolean(),
+  mayHaveRun: fc.boolean(),
 });
 const anyReconcile = fc
   .record(
@@ -357,7 +357,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
     if (which === 0) return afterBusy(fresh, { holder: LEADER, sameWish: true }, now);
     if (which === 1) return waitFor(fresh, "pause", now);
     if (which === 2) return plannedFrom(fresh, FREE, { look, image: null }, now);
-    if (which === 3) return inDoubt(fresh, now);
+    if (which === 3) return towardsProof(fresh, now);
     return afterAdmissionLook(fresh, look, now);
   }),
   waiting: fc
@@ -366,7 +366,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       const old = { ...c, waiting: before };
       if (which === 0) return afterBusy(old, { holder: LEADER, sameWish: false }, now);
       if (which === 1) return waitFor(old, "store-rebuilding", now);
-      if (which === 2) return inDoubt(old, now);
+      if (which === 2) return towardsProof(old, now);
       return afterAdmissionLook(old, look, now);
     }),
   joined: fc
@@ -380,7 +380,11 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
           settled: null,
         })),
       ),
-      fc.record({ rebuilding: fc.boolean(), cancelRequested: fc.boolean(), doubt: fc.boolean() }),
+      fc.record({
+        rebuilding: fc.boolean(),
+        cancelRequested: fc.boolean(),
+        mayHaveRun: fc.boolean(),
+      }),
       instant,
       chance,
     )
@@ -519,7 +523,7 @@ describe("what the broker gave up on", () => {
     fc.assert(
       fc.property(anyClaim, fc.boolean(), (claim, doubt) => {
         const buried = current.phase === "waiting" ? { ...current, doubt } : current;
-        const result = bury(envelope(buried), claim, "gave up", moment());
+        const result = giveUp(envelope(buried), claim, "gave up", moment());
         if (result.kind !== "conclude") throw new Error(result.kind);
         expect(legal).toContain(nameOf(result.decision));
       }),

@@ -57,12 +57,12 @@ describe("the time in a phase", () => {
     const delivery = {
       nonce: "n",
       redelivered: false,
-      doubt: false,
+      mayHaveRun: false,
       arrivedAtMs: NOW,
       unseenUntilMs: null,
     };
-    const putAside = order({ receivedAtMs: NOW - 90 * SECOND });
-    const answer = await built.store.admit(putAside, delivery);
+    const marksWhenDeferred = order({ receivedAtMs: NOW - 90 * SECOND });
+    const answer = await built.store.admit(marksWhenDeferred, delivery);
     built.world.clock.pass(2 * SECOND);
     await built.saving((answer as { claim: StepClaim }).claim, STATES.submit);
     expect(await built.spent("admit")).toEqual({ seconds: 92, times: 1 });

@@ -23,17 +23,17 @@ import { AWAY, CLAIM, createWorld, type World } from "./fakes.ts";
 const DELIVERY = {
   nonce: "nonce-1",
   redelivered: false,
-  doubt: false,
+  mayHaveRun: false,
   arrivedAtMs: NOW,
   unseenUntilMs: null,
 };
 const FREE: LockAnswer = { kind: "acquired", token: 7 };
 const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
 
-function withLock(lock: LockAnswer, doubt = false): World {
+function withLock(lock: LockAnswer, mayHaveRun = false): World {
   const world = createWorld();
   const claim = { ...CLAIM, step: 0, sequence: 1 };
-  world.answers.admit = () => ({ kind: "claimed", claim, lock, verdicts: null, doubt });
+  world.answers.admit = () => ({ kind: "claimed", claim, lock, verdicts: null, mayHaveRun });
   return world;
 }
 
@@ -254,13 +254,13 @@ describe("a command that the store knows, or cannot take now", () => {
     [100_000, 60_000],
   ])("waits for a store that is young for %i ms more", async (left, delayMs) => {
     const world = createWorld();
-    world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left, doubt: true });
+    world.answers.admit = () => ({ kind: "rebuilding", untilMs: NOW + left, mayHaveRun: true });
     expect(await admit(world)).toEqual({
       kind: "defer",
       delayMs,
       why: "store-rebuilding",
       untilMs: NOW + left,
-      doubt: true,
+      mayHaveRun: true,
     });
   });
 });

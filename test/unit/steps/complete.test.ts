@@ -47,7 +47,7 @@ function complete(world: World, result: StepResult, work: Partial<Work> = {}) {
     body: BODY,
     defer: async (delayMs, { why }) => {
       world.calls.push(`defer ${delayMs} ${why}`);
-      return world.answers.putAside();
+      return world.answers.marksWhenDeferred();
     },
     ...work,
   };
@@ -418,7 +418,7 @@ describe("what a full queue refuses", () => {
   const full = () => {
     const world = createWorld();
     world.answers.publish = () => "refused";
-    world.answers.putAside = () => "confirmed";
+    world.answers.marksWhenDeferred = () => "confirmed";
     return world;
   };
 
@@ -441,7 +441,7 @@ describe("what a full queue refuses", () => {
 
   it("stays in its queue while it cannot be put aside either", async () => {
     const world = full();
-    world.answers.putAside = () => "unconfirmed";
+    world.answers.marksWhenDeferred = () => "unconfirmed";
     expect(await complete(world, WATCH)).toBe("requeue");
   });
 });

@@ -110,7 +110,7 @@ interface Answers {
   count: () => Awaited<ReturnType<DiskEvidence["count"]>>;
   publish: () => "confirmed" | "refused" | "unconfirmed";
   /** Putting the same message aside; as `publish` says unless a test says otherwise. */
-  putAside: () => "confirmed" | "unconfirmed";
+  marksWhenDeferred: () => "confirmed" | "unconfirmed";
   isBlocked: () => boolean;
 }
 
@@ -132,7 +132,7 @@ export interface World {
   readonly saves: StepSave[];
   readonly finishes: StepFinish[];
   readonly published: Outgoing[];
-  readonly putAside: ArrivalMarks[];
+  readonly marksWhenDeferred: ArrivalMarks[];
   readonly passedOn: { readonly delayMs: number; readonly passes: number }[];
   readonly counted: [string | null, string][];
   readonly diary: string[];
@@ -159,7 +159,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     saves: [],
     finishes: [],
     published: [],
-    putAside: [],
+    marksWhenDeferred: [],
     passedOn: [],
     counted: [],
     diary: [],
@@ -178,7 +178,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
       claim: { ...CLAIM, step: 0, sequence: 1 },
       lock: { kind: "acquired", token: 7 },
       verdicts: null,
-      doubt: false,
+      mayHaveRun: false,
     }),
     refuse: () => AWAY,
     claim: () => claimed(),
@@ -194,7 +194,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     trust: () => "trusted",
     count: () => "counted",
     publish: () => "confirmed",
-    putAside: () => (answers.publish() === "confirmed" ? "confirmed" : "unconfirmed"),
+    marksWhenDeferred: () => (answers.publish() === "confirmed" ? "confirmed" : "unconfirmed"),
     isBlocked: () => false,
   };
   const deps = {
@@ -346,13 +346,13 @@ function fakeOutlet(world: World, calls: string[]): Outlet {
     },
     republishArrival: async (_raw, marks) => {
       calls.push("republishArrival");
-      world.putAside.push(marks);
-      return world.answers.putAside();
+      world.marksWhenDeferred.push(marks);
+      return world.answers.marksWhenDeferred();
     },
     passOn: async (_raw, marks) => {
       calls.push("passOn");
       world.passedOn.push(marks);
-      return world.answers.putAside();
+      return world.answers.marksWhenDeferred();
     },
     isBlocked: () => world.answers.isBlocked(),
   };

@@ -152,7 +152,7 @@ describe("a refused command", () => {
     [AWAY, { why: "store-away" }],
     [
       { kind: "rebuilding", untilMs: NOW },
-      { why: "store-rebuilding", untilMs: NOW, doubt: false },
+      { why: "store-rebuilding", untilMs: NOW, mayHaveRun: false },
     ],
     [{ kind: "refusal-unconfirmed" }, { why: "refusal-unconfirmed" }],
     [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Phase } from "../../../src/core/state.ts";
-import { bury, MAX_DEATHS } from "../../../src/steps/bury.ts";
+import { giveUp, MAX_DEATHS } from "../../../src/steps/give-up.ts";
 import type { ClaimAnswer } from "../../../src/steps/ports/step-claim.ts";
 import { bodyOf, createRunStep } from "../../../src/steps/run-step.ts";
 import {
@@ -86,7 +86,7 @@ describe("a step", () => {
 
 describe("a step that nobody can carry on", () => {
   const after = (current: Parameters<typeof envelope>[0], claim: Partial<Claimed> = {}) => {
-    const result = bury(envelope(current), claimed(claim), "it was lost", moment());
+    const result = giveUp(envelope(current), claimed(claim), "it was lost", moment());
     if (result.kind !== "conclude") throw new Error(result.kind);
     return result.decision;
   };

@@ -165,14 +165,14 @@ describe("a command that nobody moves any more", () => {
   it("has failed when its first step was never saved", async () => {
     const world = createWorld();
     await sweep(world, lost());
-    expect(world.admitted).toMatchObject([{ redelivered: true, doubt: true }]);
+    expect(world.admitted).toMatchObject([{ redelivered: true, mayHaveRun: true }]);
     expect(world.published.map(nameOfMessage)).toEqual(["event:failed"]);
   });
 
   it("is proven first when its first step was never saved in this memory", async () => {
     const world = createWorld();
     const { admit } = world.answers;
-    world.answers.admit = () => ({ ...admit(), doubt: true }) as ReturnType<typeof admit>;
+    world.answers.admit = () => ({ ...admit(), mayHaveRun: true }) as ReturnType<typeof admit>;
     await sweep(world, lost());
     const steps = world.published.flatMap((m) => (m.kind === "step" ? [m.envelope] : []));
     expect(steps).toMatchObject([{ state: { phase: "reconcile", why: "store-forgot" } }]);

@@ -12,10 +12,10 @@ end
 local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
 local now = now_ms()
 local mine = '0:' .. arg.nonce
-local base, doubt = 1, false
+local base, may_have_run = 1, false
 -- Delivered before, at a time when the store's memory was not settled; or another delivery, or a copy, may have been
 -- taken before this memory began: what is not on record proves nothing.
-local forgotten = (arg.doubt and epoch.open_at > arg.arrivedAt)
+local forgotten = (arg.mayHaveRun and epoch.open_at > arg.arrivedAt)
   or (arg.unseenUntil and epoch.since >= arg.unseenUntil)
 
 -- Messages that were refused do not use an id up. The event of the last comes before any of the command's own.
@@ -45,23 +45,23 @@ if rec.content and not refused then
   -- Whoever takes it over doubts like the one before. Of another memory the next steps may be lost, and numbers that
   -- were told.
   local older = rec.claim_epoch ~= epoch.id
-  doubt = rec.doubt == '1' or (older and forgotten)
-  if older and now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
+  may_have_run = rec.doubt == '1' or (older and forgotten)
+  if older and now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, mayHaveRun = may_have_run }) end
   if rec.claim == mine then base = tonumber(rec.claim_base)
   elseif older then base = fresh_sequence(base) end
 else
   -- A server that this id has locked, and no record of it: it ended unresolved and was forgotten. It may have been carried out.
-  doubt = forgotten or redis.call('HGET', key.lock, 'owner') == arg.id
-  if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, doubt = doubt }) end
+  may_have_run = forgotten or redis.call('HGET', key.lock, 'owner') == arg.id
+  if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, mayHaveRun = may_have_run }) end
   if refused then base = tonumber(rec.seq) end
-  if doubt then base = fresh_sequence(base) end
+  if may_have_run then base = fresh_sequence(base) end
   -- With its expiry.
   if refused then forget_refusals(key.cmd) end
   put(key.cmd, { content = arg.content, wish = arg.wish, server = arg.server, step = -1, attempt = 1, phase = 'admit', created = now, seq = base })
 end
 -- The order of the delivery that goes on: its address gets the final event.
 local at = claimed_at(key.cmd, rec.claim == mine)
-put(key.cmd, { order = arg.order, claim = mine, claim_at = at, doubt = doubt and '1' or '0', claim_epoch = epoch.id, claim_base = base,
+put(key.cmd, { order = arg.order, claim = mine, claim_at = at, doubt = may_have_run and '1' or '0', claim_epoch = epoch.id, claim_base = base,
   seq = base + arg.block, updated = now })
 redis.call('ZADD', key.active, now, arg.id)
 
@@ -78,4 +78,4 @@ elseif arg.dryRun then
   else answer = { kind = 'acquired', token = 0 } end
 else answer = try_lock(key.lock, key.token, arg.id, arg.wish, arg.commandPrefix) end
 return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, lock = answer, verdicts = verdicts,
-  doubt = doubt })
+  mayHaveRun = may_have_run })

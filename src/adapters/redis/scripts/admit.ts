@@ -36,7 +36,7 @@ export const admitScript = script({
     /** JSON, as it is stored. */
     order: z.string(),
     commandPrefix: z.string(),
-    doubt: z.boolean(),
+    mayHaveRun: z.boolean(),
     /** Epoch ms. */
     arrivedAt: z.number(),
     /** Epoch ms. */
@@ -53,7 +53,7 @@ export const admitScript = script({
       atMs: z.number(),
       lock: LockReply,
       verdicts: z.array(BrakeVerdict).nullable(),
-      doubt: z.boolean(),
+      mayHaveRun: z.boolean(),
     }),
     SavedBefore,
     Finished.extend({ duplicate: View.nullable() }),
@@ -61,7 +61,7 @@ export const admitScript = script({
     z.object({ kind: z.literal("duplicate"), view: View }),
     IdReused,
     RefusalUnconfirmed,
-    Rebuilding.extend({ doubt: z.boolean() }),
+    Rebuilding.extend({ mayHaveRun: z.boolean() }),
   ]),
 });
 
@@ -97,12 +97,12 @@ export async function admit(
       dryRun: order.dryRun,
       order: JSON.stringify(order),
       commandPrefix: k.commandPrefix,
-      doubt: delivery.doubt,
+      mayHaveRun: delivery.mayHaveRun,
       arrivedAt: delivery.arrivedAtMs,
       unseenUntil: delivery.unseenUntilMs,
     },
   );
   if (answer.kind !== "claimed") return answer;
-  const { lock, verdicts, doubt, kind, ...claim } = answer;
-  return { kind, lock, verdicts, doubt, claim: { ...claim, rebuildingUntilMs: null } };
+  const { lock, verdicts, mayHaveRun, kind, ...claim } = answer;
+  return { kind, lock, verdicts, mayHaveRun, claim: { ...claim, rebuildingUntilMs: null } };
 }

@@ -122,7 +122,7 @@ const FIRST = {
   content: 0,
   nonce: 0,
   redelivered: false,
-  doubt: false,
+  mayHaveRun: false,
   unseen: false,
   observed: false,
   dryRun: false,
@@ -140,7 +140,7 @@ function admit(step: typeof FIRST, known: Known, { nowMs }: Present): Ask {
   const delivery = {
     nonce: `n${step.nonce}`,
     redelivered: step.redelivered,
-    doubt: step.doubt,
+    mayHaveRun: step.mayHaveRun,
     arrivedAtMs: nowMs - 500,
     unseenUntilMs: step.unseen ? nowMs - 1_500 : null,
   };

@@ -21,7 +21,7 @@ type Call =
       readonly content: number;
       readonly nonce: number;
       readonly redelivered: boolean;
-      readonly doubt: boolean;
+      readonly mayHaveRun: boolean;
       readonly unseen: boolean;
       readonly observed: boolean;
       readonly dryRun: boolean;
@@ -87,7 +87,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
       content,
       nonce,
       redelivered,
-      doubt: rarely,
+      mayHaveRun: rarely,
       unseen: rarely,
       observed: rarely,
       dryRun: rarely,

@@ -18,7 +18,7 @@ type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
  * Ends, or puts back on its way, a command whose message was lost or given up. Where nothing can have been
  * sent it has failed and may be repeated; where something may have been, only proof counts.
  */
-export function bury(
+export function giveUp(
   envelope: Envelope,
   claimed: Claimed,
   why: string,
@@ -38,7 +38,7 @@ export function bury(
     if (state.phase === "watch" || state.phase === "reconcile") {
       return conclude(claimed, envelope, unresolved(state, why, null));
     }
-    return conclude(claimed, envelope, towardsProof(state, claimed, moment));
+    return conclude(claimed, envelope, proofWithoutBody(state, claimed, moment));
   }
   return conclude(
     claimed,
@@ -79,7 +79,7 @@ function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
 }
 
 /** Looks for proof without a body: whatever is found, nothing is sent again. */
-function towardsProof(state: State, claimed: Claimed, moment: Moment) {
+function proofWithoutBody(state: State, claimed: Claimed, moment: Moment) {
   const { nowMs, rules } = moment;
   const intent = claimed.attempt.intent;
   const before = "before" in state ? state.before : undefined;

@@ -1,9 +1,9 @@
 /** What is remembered of a raw command while it waits in a delay queue. */
-export interface PutAside {
+export interface DeferMarks {
   /** When it first came, epoch ms. */
   readonly arrivedAtMs: number;
   /** It may have been taken before: by the broker's word, by ours, or because the store has forgotten since. */
-  readonly doubt: boolean;
+  readonly mayHaveRun: boolean;
   /** Nobody else can have taken it, or a copy of it, before this instant, epoch ms; null: not known. */
   readonly unseenUntilMs: number | null;
   /** A delivery of ours had taken it: what the store knows under its id is this very publish, and no other's. */
@@ -11,8 +11,8 @@ export interface PutAside {
 }
 
 /** Why a raw command waits. `rebuilding`: what the store said about its young memory, by its own clock. */
-export type PutAsideWhy =
-  | { readonly why: "store-rebuilding"; readonly untilMs: number; readonly doubt: boolean }
+export type DeferReason =
+  | { readonly why: "store-rebuilding"; readonly untilMs: number; readonly mayHaveRun: boolean }
   | { readonly why: "store-away" }
   /** What was refused under its id has to be told first. Nobody has taken this one. */
   | { readonly why: "refusal-unconfirmed" }
@@ -36,8 +36,8 @@ export function unseenUntil(atMs: number, delayMs: number): number {
  * A command that comes for the first time: only after a while can the broker have given it to another worker too,
  * because ours stood still.
  */
-export function firstSeen(nowMs: number): PutAside {
-  return { arrivedAtMs: nowMs, doubt: false, unseenUntilMs: nowMs + PUNCTUAL_MS };
+export function firstSeen(nowMs: number): DeferMarks {
+  return { arrivedAtMs: nowMs, mayHaveRun: false, unseenUntilMs: nowMs + PUNCTUAL_MS };
 }
 
 /**
@@ -46,20 +46,20 @@ export function firstSeen(nowMs: number): PutAside {
  * after the store forgot must not pass for a new command, so each carries how long none of them can have been taken;
  * a memory that began later than that may have forgotten one.
  */
-export function putAside(
-  came: PutAside,
-  why: PutAsideWhy,
+export function marksWhenDeferred(
+  came: DeferMarks,
+  why: DeferReason,
   delayMs: number,
   nowMs: number,
-): PutAside {
-  const { arrivedAtMs, doubt, unseenUntilMs } = came;
+): DeferMarks {
+  const { arrivedAtMs, mayHaveRun, unseenUntilMs } = came;
   const taken = came.taken === true ? { taken: true } : {};
   switch (why.why) {
     case "store-rebuilding":
       return {
         // What came while the store was being rebuilt stays older than that, whatever our clock says.
         arrivedAtMs: Math.min(arrivedAtMs, why.untilMs - 1),
-        doubt: doubt || why.doubt,
+        mayHaveRun: mayHaveRun || why.mayHaveRun,
         unseenUntilMs: why.untilMs,
         ...taken,
       };
@@ -69,16 +69,16 @@ export function putAside(
       const late = unseenUntilMs !== null && nowMs > unseenUntilMs;
       return {
         arrivedAtMs,
-        doubt,
+        mayHaveRun,
         unseenUntilMs: late ? unseenUntilMs : unseenUntil(nowMs, delayMs),
         ...taken,
       };
     }
     case "fenced":
-      return { arrivedAtMs, doubt: true, unseenUntilMs, taken: true };
+      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, taken: true };
     case "queue-full":
     case "later-version":
     case "store-unreadable":
-      return { arrivedAtMs, doubt: true, unseenUntilMs, ...taken };
+      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, ...taken };
   }
 }
