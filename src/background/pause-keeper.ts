@@ -3,7 +3,7 @@ import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";
 
-/** Where the pauses are kept, how often they are read, and who is told. */
+/** Where the pauses are kept, how often they are read, and who is informed. */
 export interface PauseKeeperOptions {
   readonly store: PauseStore;
   readonly projects: readonly ProjectId[];

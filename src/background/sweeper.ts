@@ -1,6 +1,6 @@
 import type { Clock } from "../steps/ports/clock.ts";
 
-/** What a sweep does, when it may be done, and who is told. */
+/** What a sweep does, when it may be done, and who is informed. */
 export interface SweeperOptions {
   /** One sweep; answers how many commands it touched. */
   readonly sweep: (signal: AbortSignal) => Promise<number>;

@@ -9,7 +9,7 @@ import type { Part } from "./lifecycle.ts";
 import { amqpSecrets } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
-/** RabbitMQ, told to whoever watches. Nothing is consumed before `consume` is started. */
+/** RabbitMQ, shown to whoever watches. Nothing is consumed before `consume` is started. */
 export function createWatchedBroker(
   { projects, clock, metrics, tracing, report, signal }: Ground,
   { scripts }: Stores,

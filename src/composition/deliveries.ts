@@ -33,7 +33,7 @@ const CREDIBLE_AGE_MS = 30 * 86_400_000;
 export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
   const { worker, metrics, logger, clock, signal, traced } = deps;
 
-  /** A bug in a step is told, counted, and left to the queue's delivery limit. */
+  /** A bug in a step is logged, counted, and left to the queue's delivery limit. */
   function guarded(queue: QueueRole, untraced: Handler): DeliveryHandler {
     const take = traced(untraced);
     return async (delivery) => {

@@ -50,7 +50,7 @@ function managementLogIn(
   return { username: plain(url.username), password: plain(url.password) };
 }
 
-/** Everything that is given anew while the worker runs, and that a connection to the broker depends on. */
+/** Everything that is given again while the worker runs, and that a connection to the broker depends on. */
 export function amqpSecrets({ access }: AmqpSettings): readonly string[] {
   const now = access?.();
   return now === undefined ? [] : [...now.urls, ...Object.values(now.tls ?? {})];
@@ -86,7 +86,7 @@ function brakeRules({ paused, overridable: _intake, ...limits }: Config["brakes"
   return { pausedByConfiguration: paused, ...limits };
 }
 
-/** What the store's scripts are told. */
+/** What the store's scripts are given. */
 export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
   return {
     rebuildHoldMs: protocol.rebuildHoldMs,

@@ -67,7 +67,7 @@ export function createStores({ config, projects, clock, logger }: Ground) {
   };
 }
 
-/** Who is told how Redis is. */
+/** Who is informed how Redis is. */
 export interface RedisWatchers {
   /** Redis is not to be worked with, e.g. `strict` durability and one that may lose what it confirmed. */
   readonly refuse: (reason: Error) => void;

@@ -6,7 +6,7 @@
  * |--------|-----|------|------|------|-------|-------|
  * | rung   | 2 s | 2 s  | 5 s  | 10 s | 30 s  | 60 s  |
  *
- * Jitter: `random` in [0, 1) sometimes takes the rung below, so that commands that came together part.
+ * Jitter: `random` in [0, 1) sometimes takes the rung below, so that commands that arrived together part.
  */
 export function delayForAge(ageMs: number, ladderMs: readonly number[], random: number): number {
   const wanted = Math.max(0, ageMs) / 6;

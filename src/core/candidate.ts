@@ -2,7 +2,7 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Order } from "./order.ts";
 import type { In, Tries } from "./state.ts";
 
-/** A command that stands before the server's door: just arrived, or waiting. */
+/** A command that asks for its server: just arrived, or waiting. */
 export interface Candidate {
   readonly order: Order;
   readonly body: OsReinstall;

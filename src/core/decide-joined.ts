@@ -33,7 +33,7 @@ export interface LeaderLook {
 }
 
 /**
- * What the leader's reinstall came to is repeated for the one that joined it; where the leader ended in a way that is
+ * The result of the leader's reinstall is repeated for the one that joined it; where the leader ended in a way that is
  * its own, this one goes on by itself (contract §3 `joined`).
  */
 export function afterLeaderLook(
@@ -73,7 +73,7 @@ export function afterLeaderLook(
   }
 }
 
-/** Admitted again, as if it came now. */
+/** Admitted again, as if it arrived now. */
 function onItsOwn(
   order: Order,
   current: In<"joined">,

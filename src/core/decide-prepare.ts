@@ -62,7 +62,7 @@ export function afterPrepareLook(
   return again();
 }
 
-/** The stop was asked for. A refusal is not the end: the server may be stopping already, the next look tells. */
+/** The stop was asked for. A refusal is not the end: the server may be stopping already, the next look shows. */
 export function afterStop(
   current: In<"prepare">,
   type: "SOFT" | "HARD",

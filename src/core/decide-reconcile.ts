@@ -67,7 +67,7 @@ export function afterReconcileLook(
     return succeed(
       {
         jobId: current.accepted?.jobId,
-        // Nobody told us when: the duration of the job is not known.
+        // Nobody said when: the duration of the job is not known.
         durationSeconds: null,
         verified: true,
         evidence: "system-disk-replaced",

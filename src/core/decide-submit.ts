@@ -132,7 +132,7 @@ export function afterSubmission(
 }
 
 /**
- * A job id is known: the cloud has taken it. `announced` false: `submitted` is still to be told.
+ * A job id is known: the cloud has taken it. `announced` false: `submitted` is still to be published.
  *
  * @internal
  */

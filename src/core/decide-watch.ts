@@ -32,12 +32,12 @@ export interface Poll {
 export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Moment): Decision {
   const { nowMs, rules, random } = moment;
   const ageMs = nowMs - current.acceptedAtMs;
-  const told = announcement(current);
+  const announced = announcement(current);
   const unread = [job, look].find((one) => one?.kind === "unreadable");
   const plannedMs = pollDelay(ageMs, rules.ladderMs, random);
   const delayMs = unread ? delayAfterNothing(plannedMs, unread, rules.ladderMs) : plannedMs;
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
-    next({ ...current, announced: true, ...changed }, delayMs, [...told, ...events]);
+    next({ ...current, announced: true, ...changed }, delayMs, [...announced, ...events]);
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
     nowMs < current.deadlineMs ? pollAgain(changed, events) : unresolved(current, seen, null);
 
@@ -136,7 +136,7 @@ function youngMs(rules: Rules): number {
   return Math.min(VANISHED_AFTER_MS, rules.jobDeadlineMs / 4);
 }
 
-/** The job can tell nothing more; the disk may. It was accepted, so it is never sent again. */
+/** The job shows nothing more; the disk may. It was accepted, so it is never sent again. */
 function toEvidence(
   current: In<"watch">,
   why: "job-vanished" | "job-foreign",
@@ -158,7 +158,7 @@ function toEvidence(
   );
 }
 
-/** `submitted`, when it could not be told right after the POST. */
+/** `submitted`, when it could not be published right after the POST. */
 function announcement(current: In<"watch">): EventDraft[] {
   return current.announced
     ? []

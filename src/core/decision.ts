@@ -2,7 +2,7 @@ import type { Problem } from "../contract/command.ts";
 import type { EventDraft, FinalDraft } from "./events.ts";
 import type { In, State } from "./state.ts";
 
-/** What a step has come to. Nothing of it has happened yet: it is saved first, then told. */
+/** What a step has come to. Nothing of it has happened yet: it is saved first, then published. */
 export type Decision = Next | Final;
 
 export interface Next {
@@ -14,7 +14,7 @@ export interface Next {
   /** `clear`: it is proven that the intent's request was not carried out. */
   readonly intent: "keep" | "clear";
   readonly lock: "keep" | "release";
-  /** What the emitter should know though it stops nothing; told in `accepted`. */
+  /** What the emitter should know though it stops nothing; said in `accepted`. */
   readonly warnings?: readonly Problem[];
 }
 
@@ -48,7 +48,7 @@ export function next(
   return { kind: "next", state, delayMs, events, intent: "keep", lock: "keep", ...more };
 }
 
-/** Ends the command; frees the lock unless told otherwise. */
+/** Ends the command; frees the lock unless `more` says otherwise. */
 export function final(
   draft: FinalDraft,
   more: Partial<Pick<Final, "lock" | "intent" | "healedAtMs" | "inquiry" | "sample">> = {},

@@ -1,6 +1,6 @@
 /** What is remembered of a raw command while it waits in a delay queue. */
 export interface DeferMarks {
-  /** When it first came, epoch ms. */
+  /** When it first arrived, epoch ms. */
   readonly arrivedAtMs: number;
   /** It may have been taken before: by the broker's word, by ours, or because the store has forgotten since. */
   readonly mayHaveRun: boolean;
@@ -14,11 +14,11 @@ export interface DeferMarks {
 export type DeferReason =
   | { readonly why: "store-rebuilding"; readonly untilMs: number; readonly mayHaveRun: boolean }
   | { readonly why: "store-away" }
-  /** What was refused under its id has to be told first. Nobody has taken this one. */
+  /** What was refused under its id has to be published first. Nobody has taken this one. */
   | { readonly why: "refusal-unconfirmed" }
-  /** The store has it on record: another delivery has it, it could not be told, or we do not understand what is saved. */
+  /** The store has it on record: another delivery has it, it could not be published, or we do not understand what is saved. */
   | { readonly why: "fenced" | "queue-full" | "later-version" }
-  /** A key of ours holds what nobody can read: until a person has looked at it nothing can be stored, so nothing is told. */
+  /** A key of ours holds what nobody can read: until a person has looked at it nothing can be stored, so nothing is published. */
   | { readonly why: "store-unreadable" };
 
 /**
@@ -41,23 +41,23 @@ export function firstSeen(nowMs: number): DeferMarks {
 }
 
 /**
- * The marks of a raw command that waits (again). Whatever is put aside may exist twice: a confirm that was lost, a
- * broker that copies what it dead-letters. The store tells copies apart as long as it remembers. A copy that comes
+ * The marks of a raw command that waits (again). Whatever is deferred may exist twice: a confirm that was lost, a
+ * broker that copies what it dead-letters. The store distinguishes copies as long as it remembers. A copy that comes
  * after the store forgot must not pass for a new command, so each carries how long none of them can have been taken;
  * a memory that began later than that may have forgotten one.
  */
 export function marksWhenDeferred(
-  came: DeferMarks,
+  before: DeferMarks,
   why: DeferReason,
   delayMs: number,
   nowMs: number,
 ): DeferMarks {
-  const { arrivedAtMs, mayHaveRun, unseenUntilMs } = came;
-  const taken = came.taken === true ? { taken: true } : {};
+  const { arrivedAtMs, mayHaveRun, unseenUntilMs } = before;
+  const taken = before.taken === true ? { taken: true } : {};
   switch (why.why) {
     case "store-rebuilding":
       return {
-        // What came while the store was being rebuilt stays older than that, whatever our clock says.
+        // What arrived while the store was being rebuilt stays older than that, whatever our clock says.
         arrivedAtMs: Math.min(arrivedAtMs, why.untilMs - 1),
         mayHaveRun: mayHaveRun || why.mayHaveRun,
         unseenUntilMs: why.untilMs,

@@ -10,7 +10,7 @@ import { State, TRANSITIONS, withoutBody } from "./state.ts";
 /**
  * Layout of internal messages. A worker passes on, untouched, what carries another number or a phase that it does not
  * know. Members may be added without a new number where an older worker may ignore them: those of the order go along to
- * the end, those of a state as long as it is only put aside. What must not be ignored, and any secret, needs a new number.
+ * the end, those of a state as long as it is only deferred. What must not be ignored, and any secret, needs a new number.
  */
 export const ENVELOPE_VERSION = 1;
 

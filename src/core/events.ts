@@ -36,7 +36,7 @@ export interface EventMark {
   readonly atMs: number;
 }
 
-/** One event in its public form (contract §3). The id is made of command id and sequence: telling it twice is harmless. */
+/** One event in its public form (contract §3). The id is made of command id and sequence: publishing it twice is harmless. */
 export function toProgressEvent(
   region: string,
   subject: Subject,

@@ -9,7 +9,7 @@ export function contentHash(command: ReinstallCommand): string {
   return sha256(canonicalJson(command));
 }
 
-/** Equal wishes can share one reinstall: the same server, the same `os-reinstall`. */
+/** Commands with the same content can share one reinstall: the same server, the same `os-reinstall`. */
 export function wishHash(command: Pick<ReinstallCommand, "serverId" | "osReinstall">): string {
   return sha256(canonicalJson([command.serverId, command.osReinstall]));
 }

@@ -22,7 +22,7 @@ import { type Refused, refusedIntake } from "./refused-intake.ts";
 import { strangersOf } from "./unknown-fields.ts";
 import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "./user-data.ts";
 
-/** A message of the command queue as it came, properties included. */
+/** A message of the command queue as it arrived, properties included. */
 export interface RawCommand extends MessageProperties {
   readonly body: Buffer;
   readonly messageId?: string | undefined;

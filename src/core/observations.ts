@@ -81,7 +81,7 @@ export type StopOutcome =
 /** May or may not have been done when `unreadable`: starting twice is harmless, look again. */
 export type StartOutcome = StopOutcome;
 
-/** What became of one POST, told apart by what may be done next (design §4.7). */
+/** What became of one POST, by what may be done next (design §4.7). */
 export type Submission =
   | { readonly kind: "accepted"; readonly jobId: JobId }
   /** Proven rejected, for good. */

@@ -31,7 +31,7 @@ export const Order = openObject({
   serverId: ServerId,
   /** Hash of everything the emitter said: the same id with another hash is another command. */
   contentHash: z.string(),
-  /** Hash of server and `os-reinstall`: two commands with one wish can share one reinstall. */
+  /** Hash of server and `os-reinstall`: two commands with the same can share one reinstall. */
   wishHash: z.string(),
   onBusy: OnBusy,
   dryRun: z.boolean(),

@@ -7,7 +7,7 @@ const AHEAD_MS = 5 * 60_000;
 export const IMPLAUSIBLE_STAMPS = ["before-2020", "in-the-future"] as const;
 export type ImplausibleStamp = (typeof IMPLAUSIBLE_STAMPS)[number];
 
-/** When a command was sent: at its AMQP `timestamp`, where that can be, else when it came. */
+/** When a command was sent: at its AMQP `timestamp`, where that can be, else when it arrived. */
 export interface Sent {
   /** Epoch ms, never after the arrival. */
   readonly atMs: number;

@@ -8,7 +8,7 @@ import { openObject } from "./open-object.ts";
 /** The server as it was before anything was done to it: what "replaced" is measured against. */
 export const Before = openObject({
   systemDiskId: DiskId,
-  /** Volume type where the cloud tells it: evidence is counted apart for each. */
+  /** Volume type where the cloud shows it: evidence is counted apart for each. */
   volumeType: z.string().optional(),
   status: z.string(),
   atMs: z.number(),
@@ -108,7 +108,7 @@ const Watch = openObject({
   before: Before,
   acceptedAtMs: z.number(),
   deadlineMs: z.number(),
-  /** Has `submitted` been told? Not when the record could not be saved right after the POST. */
+  /** Has `submitted` been published? Not when the record could not be saved right after the POST. */
   announced: z.boolean(),
   /** Polls in a row that said SUCCESS while the server did not agree yet. */
   successes: z.int(),

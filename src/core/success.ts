@@ -2,7 +2,7 @@ import { type Decision, final, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
 import type { In } from "./state.ts";
 
-/** What is known about a reinstall that worked. `durationSeconds` is null when no job told it. */
+/** What is known about a reinstall that worked. `durationSeconds` is null when no job said it. */
 export type Success = In<"settle">["success"] & { readonly jobId?: In<"settle">["jobId"] };
 
 /** It worked: keep the lock for the settling time, if there is one, then say so. */

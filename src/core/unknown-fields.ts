@@ -20,7 +20,7 @@ export interface Strangers {
   /** Dotted names of fields that nobody reads: ignored, but never in silence. */
   readonly unknown: readonly string[];
   /**
-   * A name that is a known one but for case, hyphens or underscores, or that stands in the wrong object: a wish to be
+   * A name that is a known one but for case, hyphens or underscores, or that stands in the wrong object: an attempt to be
    * careful must not be lost by a spelling.
    */
   readonly misspelt: readonly Problem[];

@@ -10,7 +10,7 @@ import type { Unavailable } from "./observations.ts";
 import type { Before, In } from "./state.ts";
 
 /**
- * Stays in line. The event is told when what it waits for changes, not at every look; the delay grows
+ * Stays in line. The event is published when what it waits for changes, not at every look; the delay grows
  * with the wait. What the server looked like goes along: after a loss of memory it may prove something.
  */
 export function waitFor(

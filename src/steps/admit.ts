@@ -32,7 +32,7 @@ function accepted({ body, notes }: Understood, decision: Decision): EventDraft {
   };
 }
 
-/** How a raw command came, and what is to be told about it when it is accepted. */
+/** How a raw command arrived, and what is to be said about it when it is accepted. */
 export interface TakenDelivery extends CommandDelivery {
   readonly notes?: IntakeNotes;
 }
@@ -61,8 +61,8 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
     signal: AbortSignal,
   ): Promise<StepResult> {
     await reach("admit:before-claim");
-    const { notes, ...came } = delivery;
-    const answer = await store.admit(order, came);
+    const { notes, ...arrived } = delivery;
+    const answer = await store.admit(order, arrived);
     await reach("admit:claimed");
     switch (answer.kind) {
       case "claimed":

@@ -12,7 +12,7 @@ export type Displaced =
 
 /**
  * The end of a command whose id has been given to another one while the store had forgotten it. Its own record is gone, so
- * the end is stored, and told, under an alias of the id. May be repeated: the first that was stored is given back.
+ * the end is stored, and published, under an alias of the id. May be repeated: the first that was stored is given back.
  */
 export function createDisplaced(store: Pick<ReinstallStore, "refuse">, region: string) {
   return async function displaced({ order, dueMs }: Envelope): Promise<Displaced> {

@@ -160,7 +160,7 @@ export function nextEnvelope(
   };
 }
 
-/** How a command goes on whose submission could not be saved: its message alone carries what came of it. */
+/** How a command goes on whose submission could not be saved: its message alone carries what became of it. */
 export function unsavedNext(
   { state }: Envelope,
   { decision }: Concluded,

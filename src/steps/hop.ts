@@ -54,8 +54,8 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
 }
 
 /**
- * The marks of a message that is put aside because the store was away: this delivery did nothing with it, in
- * `elapsedMs`, and goes back for `delayMs`. How late it came is not added: a copy may have been taken in that time.
+ * The marks of a message that is deferred because the store was away: this delivery did nothing with it, in
+ * `elapsedMs`, and goes back for `delayMs`. How late it arrived is not added: a copy may have been taken in that time.
  */
 export function stillWaiting(
   { unseenUntilMs }: Envelope,

@@ -40,7 +40,7 @@ export function lacksBody(outbox: Outbox, body: OsReinstall | undefined): boolea
 }
 
 /**
- * Tells the sender of a duplicate how the original stands. Made of what is stored, its time included, so
+ * Answers the sender of a duplicate how the original stands. Made of what is stored, its time included, so
  * that a repeat says the same under the same id.
  */
 export function duplicateMessages(region: string, order: Order, view: CommandView): Outgoing[] {

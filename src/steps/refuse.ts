@@ -21,10 +21,10 @@ export interface RefuseDeps {
 export type Refused =
   /** `outcome`: what this message has come to. */
   | {
-      readonly kind: "tell";
+      readonly kind: "publish";
       readonly messages: readonly Outgoing[];
       readonly outcome: StoredOutcome;
-      /** Whose sweeper has to know that it was told; null: nobody's. */
+      /** Whose sweeper has to know that it was published; null: nobody's. */
       readonly home: ProjectId | null;
     }
   /** The id is another command's: an answer that is not its event. */
@@ -33,7 +33,7 @@ export type Refused =
 
 /**
  * Answers a message that was not understood or not allowed: once, under one id, with the field and the rule. It does not
- * use up its id: what is mended may come under it again, and has the event numbers that follow.
+ * use up its id: what is corrected may come under it again, and has the event numbers that follow.
  */
 export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
   return async function refuse(intake: Extract<Intake, { kind: "refused" }>): Promise<Refused> {
@@ -57,7 +57,7 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
     switch (answer.kind) {
       case "finished":
         return {
-          kind: "tell",
+          kind: "publish",
           outcome: answer.outcome,
           home: home.strayFrom === undefined ? home.project : null,
           // Stored with the first copy's address; each copy is answered where it asks itself.

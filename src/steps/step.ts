@@ -26,29 +26,29 @@ export interface StepDeps {
   readonly reach: ReachPoint;
 }
 
-/** How a delivery came: `nonce` is the delivery's own, `redelivered` what the broker says of it. */
+/** How a delivery arrived: `nonce` is the delivery's own, `redelivered` what the broker says of it. */
 export interface Arrival {
   readonly nonce: string;
   readonly redelivered: boolean;
 }
 
-/** What a step has come to, and so what is stored, told and acknowledged. */
+/** What a step has come to, and so what is stored, published and acknowledged. */
 export type StepResult =
-  /** A decision within a claimed step: save it, tell it, acknowledge. */
+  /** A decision within a claimed step: save it, publish it, acknowledge. */
   | {
       readonly kind: "conclude";
       readonly claim: StepClaim;
       readonly decision: Decision;
       /** Fencing token of the lock that the command holds now; null: none. */
       readonly token: number | null;
-      /** Told with a final decision, before it; those of a next state are part of the decision. */
+      /** Published with a final decision, before it; those of a next state are part of the decision. */
       readonly preface?: readonly EventDraft[];
       /** The POST is out: its outcome must reach the next message even if it cannot be saved. */
       readonly submitted?: true;
     }
-  /** The step was saved by an earlier delivery: tell again what follows from it. */
+  /** The step was saved by an earlier delivery: publish again what follows from it. */
   | { readonly kind: "repeat"; readonly outbox: Outbox; readonly body: OsReinstall | undefined }
-  /** The command has its outcome: tell it again, unless it is known to be told. */
+  /** The command has its outcome: publish it again, unless it is known to be published. */
   | {
       readonly kind: "finished";
       readonly outcome: StoredOutcome;
@@ -83,7 +83,7 @@ export type PhaseStep<P extends Phase> = (
   signal: AbortSignal,
 ) => Promise<StepResult>;
 
-/** Concludes with a decision; the command keeps the lock that its message came with. */
+/** Concludes with a decision; the command keeps the lock that its message arrived with. */
 export function conclude(
   claimed: Extract<ClaimAnswer, { kind: "claimed" }>,
   envelope: Envelope,
@@ -94,7 +94,7 @@ export function conclude(
 }
 
 /**
- * The store had no record, and cannot tell whether a copy of this message was carried out before it forgot: unless its
+ * The store had no record, and does not know whether a copy of this message was carried out before it forgot: unless its
  * present memory began before anybody can have taken one.
  */
 export function copyMayHaveRun(claimed: Extract<ClaimAnswer, { kind: "claimed" }>): boolean {

@@ -22,13 +22,13 @@ export interface SweepDeps extends StepDeps {
   readonly projects: readonly ProjectId[];
   /** A command without a step for this long is taken for lost. */
   readonly sweepAfterMs: number;
-  /** Told what became of each command: put back on its way, ended, or found to move after all. */
+  /** Called with what became of each command: put back on its way, ended, or found to move after all. */
   readonly onSwept?: (result: Swept, commandId: string, project: ProjectId) => void;
 }
 
 /**
  * Put back on its way; ended; found to move after all; or nobody can help it: its record cannot be read, or its end cannot be
- * told.
+ * published.
  */
 export type Swept = "revived" | "ended" | "moving" | "stuck";
 
@@ -99,8 +99,8 @@ export function createSweep(deps: SweepDeps) {
 
   async function sweepOne(one: Stranded, project: ProjectId, signal: AbortSignal): Promise<Swept> {
     if (one.outcome !== null) {
-      const told = await outlet.publish(outcomeMessages(one.outcome), signal);
-      if (told !== "confirmed") return "stuck";
+      const published = await outlet.publish(outcomeMessages(one.outcome), signal);
+      if (published !== "confirmed") return "stuck";
       await store.told(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
@@ -112,7 +112,7 @@ export function createSweep(deps: SweepDeps) {
     if (envelope === null) return isLaterVersion(one.resume) ? "moving" : "stuck";
     // A long wait that the cloud asked for is no loss.
     if (envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return "moving";
-    // Whoever saved that step may still tell it: what follows must not be told first.
+    // Whoever saved that step may still publish it: what follows must not be published first.
     const saved = (one.events ?? []).map((event) => ({ kind: "event" as const, event }));
     if (saved.length > 0 && (await outlet.publish(saved, signal)) !== "confirmed") return "moving";
     if (whole === null) {

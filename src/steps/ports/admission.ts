@@ -5,12 +5,12 @@ import type { StepClaim } from "./step-claim.ts";
 import type { Outbox, StoredOutcome } from "./step-record.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
-/** How a raw command came. */
+/** How a raw command arrived. */
 export interface CommandDelivery {
   readonly nonce: string;
-  /** It may have been delivered before: by the broker's word, or because it was put aside by us. */
+  /** It may have been delivered before: by the broker's word, or because it was deferred by us. */
   readonly redelivered: boolean;
-  /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that cannot be told. */
+  /** It may have been taken before, at `arrivedAtMs` or since: where the store's memory is younger, that is not known. */
   readonly mayHaveRun: boolean;
   readonly arrivedAtMs: number;
   /** Nobody else can have taken it, or a copy of it, before; null: not known. */
@@ -34,7 +34,7 @@ export interface Held {
 
 export type LockAnswer =
   | { readonly kind: "acquired"; readonly token: number }
-  /** `holder`: a command, or another service. `sameWish`: it is a command that wishes the same. */
+  /** `holder`: a command, or another service. `sameWish`: it is a command with the same content. */
   | { readonly kind: "busy"; readonly holder: LockOwner; readonly sameWish: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }
   | Held
@@ -50,11 +50,11 @@ export type AdmitAnswer =
       readonly verdicts: readonly BrakeVerdict[] | null;
       readonly mayHaveRun: boolean;
     }
-  /** Redelivered after it was saved: tell it again. */
+  /** Redelivered after it was saved: publish it again. */
   | { readonly kind: "saved"; readonly outbox: Outbox }
   /**
-   * Redelivered, and its final event is not confirmed yet: tell it again. `duplicate`: this copy asks elsewhere than the
-   * original did, so that its sender has to be told as well.
+   * Redelivered, and its final event is not confirmed yet: publish it again. `duplicate`: this copy asks elsewhere than the
+   * original did, so that its sender has to get an answer as well.
    */
   | {
       readonly kind: "finished";
@@ -64,7 +64,7 @@ export type AdmitAnswer =
     }
   /** Redelivered, and long on its way: nothing to do, its final event will come to where this copy asks too. */
   | { readonly kind: "handed-over" }
-  /** A copy of a command that somebody else has, or that has ended and told it, or that asks elsewhere. */
+  /** A copy of a command that somebody else has, or that has ended and published that, or that asks elsewhere. */
   | { readonly kind: "duplicate"; readonly view: CommandView }
   /** Another content has this id, since then. */
   | { readonly kind: "id-reused"; readonly sinceMs: number }

@@ -6,9 +6,9 @@ import type { StoredOutcome } from "./step-record.ts";
 
 /** The diary of the worker: one line for each change of state. Never asked, never waited for. */
 export interface Journal {
-  /** A step was stored and told: where the command stands now. */
+  /** A step was stored and published: where the command stands now. */
   moved(order: Order, from: string, to: string, events: readonly ProgressEvent[]): void;
-  /** A command, or a refused message, has its final outcome, told to everybody. `from` is its last phase. */
+  /** A command, or a refused message, has its final outcome, published to everybody. `from` is its last phase. */
   ended(from: string, outcome: StoredOutcome, observedAtMs: number | null): void;
   /** A delivery ended without a word: a copy, a duplicate, somebody else's step. */
   dropped(commandId: string, phase: string, why: string): void;

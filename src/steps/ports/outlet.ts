@@ -2,7 +2,7 @@ import type { ProgressEvent } from "../../contract/event.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { DeferMarks } from "../../core/deferred.ts";
 
-/** What a step leaves behind, told to the broker before its delivery is acknowledged. */
+/** What a step leaves behind, published before its delivery is acknowledged. */
 export type Outgoing =
   | { readonly kind: "step"; readonly envelope: Envelope; readonly delayMs: number }
   | { readonly kind: "event"; readonly event: ProgressEvent; readonly routingKey?: string }
@@ -29,7 +29,7 @@ export interface Outlet {
     signal: AbortSignal,
   ): Promise<"confirmed" | "refused" | "unconfirmed">;
   /**
-   * Puts a raw command, byte for byte, aside for a while; it comes back on the work queue as an arrival.
+   * Defers a raw command, byte for byte, for a while; it comes back on the work queue as an arrival.
    * May be repeated: the copies carry the same message id.
    */
   republishArrival(
@@ -38,7 +38,7 @@ export interface Outlet {
     signal: AbortSignal,
   ): Promise<"confirmed" | "unconfirmed">;
   /**
-   * Puts an internal message that we do not understand aside for a while, byte for byte; it comes back marked as
+   * Defers an internal message that we do not understand for a while, byte for byte; it comes back marked as
    * delivered before, so that whoever knows it can take over from a worker that died with it. May be repeated.
    */
   passOn(
@@ -73,5 +73,5 @@ export interface Delivery {
   readonly passes?: number;
 }
 
-/** What the broker is told about a delivery: done, or not now. */
+/** What the broker is answered about a delivery: done, or not now. */
 export type Disposition = "ack" | "requeue";

@@ -29,8 +29,8 @@ export interface ReinstallStore {
    */
   admit(order: Order, delivery: CommandDelivery): Promise<AdmitAnswer>;
   /**
-   * Remembers a refused message by the hash of its bytes, so that a repeat is told the same under the same id. The id is
-   * not used up by it: a message that was mended may be admitted, with the event numbers that follow.
+   * Remembers a refused message by the hash of its bytes, so that a repeat gets the same answer under the same id. The id is
+   * not used up by it: a message that was corrected may be admitted, with the event numbers that follow.
    */
   refuse(refusal: Refusal): Promise<RefuseAnswer>;
   /** Claims a later step for this delivery; puts record and lock back when the store forgot them. */

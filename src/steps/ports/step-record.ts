@@ -11,9 +11,9 @@ export interface Outbox {
   readonly next: { readonly envelope: unknown; readonly delayMs: number } | null;
 }
 
-/** A final outcome as it is stored: what a repeat of it says, and what joiners are told. */
+/** A final outcome as it is stored: what a repeat of it says, and what joiners repeat. */
 export interface StoredOutcome {
-  /** Told before it, for nothing may follow it. */
+  /** Published before it, for nothing may follow it. */
   readonly preface?: readonly ProgressEvent[] | undefined;
   readonly event: ProgressEvent;
   readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;

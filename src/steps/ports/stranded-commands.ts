@@ -20,6 +20,6 @@ export interface Stranded {
   /** The envelope of its next step, without a body; null when its first step was never saved. */
   readonly resume: unknown;
   readonly outcome: StoredOutcome | null;
-  /** Of its last saved step: perhaps never told. */
+  /** Of its last saved step: perhaps never published. */
   readonly events?: readonly ProgressEvent[];
 }

@@ -323,7 +323,7 @@ describe("what is kept of a refused command", () => {
           projects: [PROJECT],
         });
         const told = await refuse(intake);
-        expect(told.kind).toBe("tell");
+        expect(told.kind).toBe("publish");
         expect(JSON.stringify(told)).not.toContain(SECRET);
       }),
       { numRuns: 500 },

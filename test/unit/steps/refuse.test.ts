@@ -42,7 +42,7 @@ const refuse = (world: World, intake: Refusal = INTAKE) => createRefuse(world.de
 
 async function told(world: World, intake?: Refusal) {
   const refused = await refuse(world, intake);
-  if (refused.kind !== "tell") throw new Error(refused.kind);
+  if (refused.kind !== "publish") throw new Error(refused.kind);
   return refused;
 }
 const outcomeOf = (event: string): StoredOutcome => ({
