@@ -17,7 +17,7 @@ COPY package.json package-lock.json ./
 # The secret is for those behind a registry of their own: --secret id=npmrc,src=$HOME/.npmrc. It stays out of the image.
 RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --include=dev --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY scripts/copy-assets.mjs scripts/
 COPY src src
 RUN npm run build \

@@ -174,7 +174,7 @@ save_image() {
 build_tree() {
   local tree=$WORK/tree
   mkdir -p "$tree/scripts"
-  cp package.json package-lock.json tsconfig.json tsconfig.build.json "$tree/"
+  cp package.json package-lock.json tsconfig.json tsconfig.build.json tsconfig.client.json "$tree/"
   cp -R src config "$tree/"
   rm -f "$tree"/config/local*
   cp scripts/copy-assets.mjs "$tree/scripts/"

@@ -149,7 +149,7 @@ function commonFields(schemas: Schemas): ReadonlySet<string> {
 }
 
 function isFinal(name: string): boolean {
-  return name === "quarantined" || FINAL_EVENTS.some((one) => one === name);
+  return FINAL_EVENTS.some((one) => one === name);
 }
 
 function schemaAt(schemas: Schemas, path: string): JsonSchema {

@@ -247,10 +247,13 @@ type Added<N extends ContractEventName> = z.infer<z.ZodObject<(typeof ADDED)[N]>
 type Common = z.infer<z.ZodObject<typeof COMMON>>;
 
 /** One event of a name, with what its `data` holds. */
-type EventOf<N extends ContractEventName> = Omit<ProgressEvent, "data" | "type"> & {
+export type EventOf<N extends ContractEventName> = Omit<ProgressEvent, "data" | "type"> & {
   readonly type: `ecs.reinstall.${N}.v1`;
   readonly data: Common & { readonly event: N } & Added<N>;
 };
+
+/** Any event of the contract, told apart by `data.event`. */
+export type ReinstallEvent = { [N in ContractEventName]: EventOf<N> }[ContractEventName];
 
 /** The names, in the order in which a reader should meet them. */
 export const CONTRACT_EVENTS = Object.keys(ADDED) as ContractEventName[];
