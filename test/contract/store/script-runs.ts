@@ -1,4 +1,5 @@
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
 import { PauseScope } from "../../../src/contract/brakes.ts";
 import { claimed, delivery, PROJECT, REDELIVERED, SERVER } from "./samples.ts";
 import {
@@ -7,16 +8,20 @@ import {
   COMMAND,
   FIRST,
   finishing,
+  firstOfInquiry,
   forgotten,
   givingBack,
   INTENT,
   intended,
+  leavingInquiry,
   NOTHING,
   type Ready,
   refusal,
   refused,
   saveOf,
+  settling,
   submitting,
+  unresolved,
 } from "./script-states.ts";
 import type { TwoUsers, User } from "./two-users.ts";
 
@@ -104,6 +109,54 @@ const FINISHES: readonly ScriptRun[] = [
       return ready;
     },
     act: ({ store }) => store.told(PROJECT, id, 2),
+  },
+];
+
+const INQUIRIES: readonly ScriptRun[] = [
+  {
+    what: "finish that leaves an inquiry",
+    before: intended,
+    act: ({ store }, { claim }) => store.finish(leavingInquiry(claim)),
+  },
+  {
+    what: "finish that leaves an inquiry, whose message comes",
+    before: intended,
+    act: ({ store }, { claim }) => store.finish(leavingInquiry(claim)),
+    afterwards: async ({ store }, { claim, message }) => {
+      await store.claim(message, AGAIN);
+      await store.hop(firstOfInquiry(claim), { redelivered: false });
+    },
+  },
+  {
+    what: "settle",
+    before: unresolved,
+    act: ({ store }) => store.settle(settling("reinstalled")),
+  },
+  {
+    what: "settle, and somebody else settles it otherwise",
+    before: unresolved,
+    act: ({ store }) => store.settle(settling("reinstalled")),
+    afterwards: ({ store }) => store.settle(settling("not-reinstalled")),
+  },
+  {
+    what: "settle, and the message of its inquiry comes",
+    before: unresolved,
+    act: ({ store }) => store.settle(settling("reinstalled")),
+    afterwards: ({ store }, { message }) => store.claim(message, AGAIN),
+  },
+  {
+    what: "settle where nobody remembers the inquiry",
+    before: async (users) => {
+      const ready = await unresolved(users);
+      await users.whole.client.del(k.command(`${id}${INQUIRY_SUFFIX}`));
+      return ready;
+    },
+    act: ({ store }) => store.settle(settling("reinstalled")),
+  },
+  {
+    what: "end-inquiry",
+    before: unresolved,
+    act: ({ store }) => store.endInquiry(COMMAND),
   },
 ];
 
@@ -227,4 +280,11 @@ const BY_PEOPLE: readonly ScriptRun[] = [
 ];
 
 /** Every script that writes, and every way to what it left undone. */
-export const SCRIPT_RUNS = [...SAVES, ...FINISHES, ...ADMISSIONS, ...CLAIMS, ...BY_PEOPLE];
+export const SCRIPT_RUNS = [
+  ...SAVES,
+  ...FINISHES,
+  ...INQUIRIES,
+  ...ADMISSIONS,
+  ...CLAIMS,
+  ...BY_PEOPLE,
+];

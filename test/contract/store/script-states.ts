@@ -1,4 +1,5 @@
-import type { Envelope } from "../../../src/core/envelope.ts";
+import { type Envelope, versionOf } from "../../../src/core/envelope.ts";
+import { toProgressEvent } from "../../../src/core/events.ts";
 import type { State } from "../../../src/core/state.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import {
@@ -29,6 +30,15 @@ export const FIRST = { nonce: "s1", redelivered: false };
 export const AGAIN = { nonce: "s2", redelivered: true };
 export const INTENT = { attempt: 1, token: 1, signedAtMs: 1_800_000_000_000, diskId: DISK };
 export const BY = { by: "who", reason: "why" };
+
+const INQUIRY: State = {
+  phase: "inquiry",
+  before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+  fenceAtMs: 0,
+  why: "no-answer",
+  sinceMs: 0,
+  untilMs: 1,
+};
 
 const NO_CLAIM: StepClaim = {
   nonce: "",
@@ -108,3 +118,42 @@ export const finishing = (claim: StepClaim) => ({
   lock: "free" as const,
   healedAtMs: Date.now(),
 });
+
+/** The first message of the inquiry that the step in hand leaves behind. */
+export const firstOfInquiry = (claim: StepClaim): Envelope =>
+  envelope(
+    COMMAND,
+    { claim: { ...claim, step: 0, sequence: 0 }, token: 1 },
+    { v: versionOf(INQUIRY), dueMs: 0, state: INQUIRY },
+  );
+
+/** Nobody knows what became of it: its server stays locked. */
+export const leavingInquiry = (claim: StepClaim) => ({
+  ...finishing(claim),
+  outcome: {
+    ...outcome(COMMAND),
+    inquiry: { envelope: firstOfInquiry(claim), delayMs: 1_000 },
+  },
+  lock: "keep" as const,
+  healedAtMs: null,
+});
+
+/** The same has happened; the message is the first of its inquiry. */
+export async function unresolved(users: TwoUsers): Promise<Ready> {
+  const { claim } = await intended(users);
+  await users.whole.store.finish(leavingInquiry(claim));
+  return { claim, message: firstOfInquiry(claim) };
+}
+
+export function settling(as: "reinstalled" | "not-reinstalled") {
+  const draft = { event: "settled" as const, data: { as } };
+  const mark = { sequence: 1, atMs: 1_800_000_000_000 };
+  const settled = toProgressEvent("test", COMMAND, mark, draft);
+  return {
+    order: COMMAND,
+    token: 1,
+    as,
+    outcome: { event: { ...settled, id: `${id}~settled/1` }, reply: null, dead: null },
+    healedAtMs: as === "reinstalled" ? 1_800_000_000_000 : null,
+  };
+}

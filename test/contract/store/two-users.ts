@@ -110,8 +110,14 @@ async function valueOf(client: RedisClient, key: string, newest: string | null):
       const sorted = Object.entries(fields).toSorted(([one], [other]) => (one < other ? -1 : 1));
       return [sorted, token === newest];
     }
-    case "zset":
-      return await client.zrange(key, "0", "-1", "WITHSCORES");
+    case "zset": {
+      const members = await client.zrange(key, "0", "-1");
+      const scored = members.map(async (member) => [member, await client.zscore(key, member)]);
+      // By name: which of two instants is the later one is no part of what is compared.
+      return (await Promise.all(scored)).toSorted(([one], [other]) =>
+        (one ?? "") < (other ?? "") ? -1 : 1,
+      );
+    }
     case "set":
       return await client.smembers(key);
     default:

@@ -146,7 +146,7 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
     const record = m.records.get(id);
     if (record === undefined) return FORGOTTEN;
     const ours = ctx.switches.ignoreClaims || record.claim === textOf(claim);
-    if (record.final !== undefined) return FENCED;
+    if (record.outcome !== undefined) return FENCED;
     if (!ours) return claimLost(m, claim, ctx);
     if (record.step === claim.step) return SAVED;
     const now = ctx.memory.nowMs();
@@ -222,6 +222,11 @@ function newInquiry(order: Order, now: number): CommandRecord {
   return { ...newRecord(order, now), step: 0, phase: "inquiry", claim: UNRESOLVED };
 }
 
+/** Of an inquiry that the store has forgotten no more is known than that it ended. */
+function endedInquiry(order: Order, now: number): CommandRecord {
+  return { ...newInquiry(order, now), order: "", wish: "" };
+}
+
 /** `settle.lua`. */
 export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
   const { order, outcome, token } = step;
@@ -240,7 +245,7 @@ export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
     const now = ctx.memory.nowMs();
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);
-    const { outbox: _outbox, resume: _resume, ...rest } = record ?? newInquiry(order, now);
+    const { outbox: _outbox, resume: _resume, ...rest } = record ?? endedInquiry(order, now);
     const done = { phase: "done", outcome: "settled", final, finalSeq: 1, updated: now };
     m.records.set(id, { ...rest, ...done });
     m.active.set(id, now);
@@ -268,7 +273,7 @@ export function endInquiry(ctx: ScriptContext, order: Order): typeof SAVED | Sto
     if (known?.outcome !== undefined) return SAVED;
     const updated = ctx.memory.nowMs();
     m.records.set(id, {
-      ...(known ?? newInquiry(order, updated)),
+      ...(known ?? { ...endedInquiry(order, updated), content: "" }),
       phase: "done",
       outcome: "over",
       updated,
@@ -290,8 +295,8 @@ export function told(
     if (foreign !== undefined) return corrupt(foreign);
     const record = m.records.get(id);
     if (record?.finalSeq !== undefined && record.finalSeq !== sequence) return SAVED;
-    if (record === undefined || record.final !== undefined) m.active.delete(id);
-    if (record?.final !== undefined) m.records.set(id, { ...record, told: true });
+    if (record === undefined || record.outcome !== undefined) m.active.delete(id);
+    if (record?.outcome !== undefined) m.records.set(id, { ...record, told: true });
     return SAVED;
   });
 }

@@ -2,8 +2,9 @@
 local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'waiters zset', 'epoch hash', 'history hash')
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'step', 'outcome', 'attempt', 'server', 'told', 'tail', 'intent_attempt')
-if not rec.claim then return reply({ kind = 'forgotten' }) end
+-- Also where its end is all that is known of it: an inquiry that was forgotten, and then ended.
 if rec.outcome then return reply({ kind = 'fenced' }) end
+if not rec.claim then return reply({ kind = 'forgotten' }) end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
 if tonumber(rec.step) == arg.step then return complete(key.cmd, arg.id, rec) or reply({ kind = 'saved' }) end
 local tail = {

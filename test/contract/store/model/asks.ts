@@ -1,11 +1,17 @@
-import { CommandId, JobId, ProjectId, ServerId } from "../../../../src/contract/ids.ts";
+import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
 import type { SwitchEntry, PauseScope } from "../../../../src/contract/brakes.ts";
-import { type Envelope, storedEnvelope } from "../../../../src/core/envelope.ts";
+import {
+  type Envelope,
+  recordIdOf,
+  storedEnvelope,
+  versionOf,
+} from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
-import type { State } from "../../../../src/core/state.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
 import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
+import { askInquiry, firstOfInquiry } from "./inquiries.ts";
 import type { Present, Side } from "./sides.ts";
+import { stateOf } from "./states.ts";
 import type { Step } from "./steps.ts";
 
 /** When each sequence begins, epoch ms. */
@@ -17,12 +23,20 @@ const SCOPES: readonly PauseScope[] = ["everything", "project", `server:${SERVER
 /** What the players of a command know: both stores must have said the same. */
 export interface Known {
   readonly order: Order;
-  readonly claims: StepClaim[];
+  readonly claims: KnownClaim[];
+  /** Of the command, and then of its inquiry. */
   readonly messages: Envelope[];
   token: number | null;
+  /** It has its outcome. */
+  ended: boolean;
   /** Number of the next refusal, and of the final event. */
   refusal: number;
   final: number;
+}
+
+interface KnownClaim {
+  readonly claim: StepClaim;
+  readonly ofInquiry: boolean;
 }
 
 /** One question to a store, and what the players learn from its answer. */
@@ -41,7 +55,7 @@ export function knownOf(index: number): Known {
     receivedAtMs: BEGINNING_MS,
     ...(index === 0 ? { group: "web" } : {}),
   });
-  return { order: of, claims: [], messages: [], token: null, refusal: 1, final: 1 };
+  return { order: of, claims: [], messages: [], token: null, ended: false, refusal: 1, final: 1 };
 }
 
 /** What a step asks. Null: only time passes. */
@@ -87,8 +101,19 @@ function askAbout(step: CommandStep, known: Known, present: Present): Ask {
       return admit(step, known, present);
     case "refuse":
       return refuse(step, known);
-    case "told":
-      return { by: ({ store }) => store.told(PROJECT, of.commandId, known.final) };
+    case "told": {
+      const [id, final] = step.inquiry
+        ? [recordIdOf(of.commandId, "inquiry"), 1]
+        : [of.commandId, known.final];
+      return { by: ({ store }) => store.told(PROJECT, id, final) };
+    }
+    case "settle":
+    case "endInquiry":
+      return known.ended || step.early
+        ? askInquiry(step, known, present)
+        : askAbout(UNRESOLVED, known, present);
+    case "unlock":
+      return { by: (side) => side.unlock(of.serverId, of.commandId) };
     case "outcomeOf":
       return { by: ({ store }) => store.outcomeOf(PROJECT, of.commandId, of.serverId) };
     case "cancel":
@@ -102,6 +127,7 @@ function askAbout(step: CommandStep, known: Known, present: Present): Ask {
         ...step,
         op: "save",
         phase: "submit",
+        astray: false,
         clears: false,
         releases: false,
       } as const;
@@ -128,6 +154,18 @@ const FIRST = {
   dryRun: false,
   elsewhere: false,
 };
+
+/** How a command ends that leaves an inquiry behind. */
+const UNRESOLVED = {
+  op: "finish",
+  back: 0,
+  frees: false,
+  heals: false,
+  inquires: true,
+  command: 0,
+  twice: false,
+  fault: null,
+} as const;
 
 function admit(step: typeof FIRST, known: Known, { nowMs }: Present): Ask {
   const of: Order = {
@@ -178,17 +216,17 @@ function take(
   const delivery = { nonce: step.nonce === 3 ? "sweeper:1" : `n${step.nonce}`, redelivered };
   return {
     by: ({ store }) => store.claim(taken, delivery),
-    learn: (answer) => learn(known, answer),
+    learn: (answer) => learn(known, answer, message.state.phase === "inquiry"),
   };
 }
 
-function learn(known: Known, answer: unknown): void {
+function learn(known: Known, answer: unknown, ofInquiry = false): void {
   const said = answer as {
     readonly kind: string;
     readonly claim?: StepClaim;
     readonly lock?: { readonly kind?: string; readonly token?: number };
   };
-  if (said.claim !== undefined) known.claims.push(said.claim);
+  if (said.claim !== undefined) known.claims.push({ claim: said.claim, ofInquiry });
   if (said.lock?.kind === "acquired") known.token = said.lock.token ?? null;
 }
 
@@ -197,7 +235,7 @@ function within(
     CommandStep,
     { op: "acquire" | "mayStop" | "takeAttempt" | "recordIntent" | "save" | "finish" }
   >,
-  claim: StepClaim,
+  { claim, ofInquiry }: KnownClaim,
   known: Known,
   present: Present,
 ): Ask {
@@ -218,10 +256,12 @@ function within(
       return { by: ({ store }) => store.recordIntent(of, claim, intent) };
     }
     case "save": {
+      const phase = ofInquiry && !step.astray ? "inquiry" : step.phase;
+      const state = stateOf(phase, present.nowMs);
       const next = envelope(
         of,
         { claim, token },
-        { dueMs: present.nowMs, state: stateOf(step.phase, present.nowMs) },
+        { v: versionOf(state), dueMs: present.nowMs, state },
       );
       const outbox = {
         events: [event(of, claim.sequence, "waiting")],
@@ -245,40 +285,28 @@ function within(
     }
     case "finish": {
       const final = claim.sequence + 1;
+      const further = step.inquires ? firstOfInquiry(of, { claim, token }, present.nowMs) : null;
       return {
         by: ({ store }) =>
           store.finish({
             order: of,
             claim,
-            outcome: outcome(of, final),
+            outcome: {
+              ...outcome(of, final),
+              ...(further === null
+                ? {}
+                : { inquiry: { envelope: storedEnvelope(further), delayMs: 0 } }),
+            },
             lock: step.frees ? "free" : "keep",
             healedAtMs: step.heals ? present.nowMs : null,
           }),
         learn(answer) {
-          if ((answer as { readonly kind: string }).kind === "finished") known.final = final;
+          if ((answer as { readonly kind: string }).kind !== "finished") return;
+          known.ended = true;
+          known.final = final;
+          if (further !== null) known.messages.push(further);
         },
       };
     }
   }
-}
-
-function stateOf(phase: "submit" | "joined" | "watch", nowMs: number): State {
-  if (phase === "submit") {
-    const before = { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 };
-    return { phase, body: { userid: "user" }, tries: { attempt: 2, spent: 0 }, before };
-  }
-  if (phase === "joined") {
-    return { phase, leader: CommandId.parse("cmd-9"), sinceMs: nowMs };
-  }
-  return {
-    phase,
-    tries: { attempt: 1, spent: 0 },
-    jobId: JobId.parse("job-1"),
-    before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
-    acceptedAtMs: nowMs,
-    deadlineMs: nowMs,
-    announced: true,
-    successes: 0,
-    missing: 0,
-  };
 }

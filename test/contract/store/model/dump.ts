@@ -1,6 +1,7 @@
 import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
 import { keysOf } from "../../../../src/adapters/redis/keys.ts";
-import type { StoreMemory } from "../../../support/in-memory/memory.ts";
+import type { CommandRecord, StoreMemory } from "../../../support/in-memory/memory.ts";
+import { REFUSED } from "../../../support/in-memory/scripts.ts";
 import { PROJECT } from "../samples.ts";
 
 const k = keysOf(PROJECT);
@@ -24,8 +25,9 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
   for (const [id, one] of both) {
     records.set(id, {
       ...one,
+      ...unknownOf(one),
       order: one.order === "" ? undefined : one.order,
-      claimBase: one.claim === "0:refused" ? undefined : one.claimBase,
+      ...(one.claim === REFUSED ? { claimBase: undefined } : {}),
       doubt: one.doubt === true,
       told: one.told === true,
       cancel: one.cancel === true,
@@ -43,6 +45,15 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
   });
+}
+
+/** What Redis does not write into the record of an inquiry whose end is all that is known of it. */
+function unknownOf({ order, content, claim }: CommandRecord): object {
+  if (order !== "" || claim === REFUSED) return {};
+  const never = { wish: undefined, attempt: undefined, created: undefined, seq: undefined };
+  if (content !== "") return { ...never, claimBase: undefined };
+  const names = ["content", "server", "claim", "step", "claimBase"];
+  return { ...never, ...Object.fromEntries(names.map((name) => [name, undefined])) };
 }
 
 /** What Redis keeps of the project, in the same form. */
@@ -119,6 +130,7 @@ function recordOf(hash: Record<string, string>): unknown {
     finalSeq: number("final_seq"),
     refused: Object.fromEntries(refused),
     told: hash["told"] === "1",
+    settled: hash["settled"],
     job: hash["job"],
     cancel: hash["cancel"] === "1",
     tail: hash["tail"],

@@ -74,12 +74,13 @@ async function asked(
 }
 
 /**
- * After a fault half of a call may be done: then nobody can tell any more whether a refusal is the first (which is of no
- * interest), or whom a claim took its step from (a delivery claims once, and the next one takes it from this one).
+ * After a fault half of a call may be done: then nobody can tell any more whether a refusal, or a settlement, is the first
+ * (which is of no interest), or whom a claim took its step from (a delivery claims once, and the next one takes it from this one).
  */
 function comparable(step: Step, answer: unknown): unknown {
   if (step.fault === null) return answer;
-  if (step.op === "refuse") return { ...(answer as object), first: "either" };
+  if (step.op === "refuse" || step.op === "settle")
+    return { ...(answer as object), first: "either" };
   if (step.op === "claim") return { ...(answer as object), takenOver: "either" };
   return answer;
 }

@@ -12,11 +12,13 @@ import {
 import { createStrandedCommands } from "../../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../../src/adapters/system-clock.ts";
 import type { CommandId, ServerId } from "../../../../src/contract/ids.ts";
+import { recordIdOf } from "../../../../src/core/envelope.ts";
 import type { PauseChange } from "../../../../src/adapters/redis/operator-commands.ts";
 import type { PauseStore } from "../../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../../src/steps/ports/reinstall-store.ts";
 import { StoreMemory } from "../../../support/in-memory/memory.ts";
 import { setPause } from "../../../support/in-memory/script-brakes.ts";
+import { REFUSED } from "../../../support/in-memory/scripts.ts";
 import {
   createMemoryPauses,
   createMemoryStore,
@@ -39,6 +41,8 @@ export interface Side {
   setPause(change: PauseChange): Promise<unknown>;
   sweep(olderThanMs: number, limit: number): Promise<unknown>;
   cancel(command: CommandId): Promise<void>;
+  /** A person frees a server of the command that left it locked. */
+  unlock(server: ServerId, owner: CommandId): Promise<unknown>;
   flushAll(): Promise<void>;
   /** Another run of the server, with everything there. */
   restart(): Promise<void>;
@@ -79,6 +83,16 @@ export function memorySide(present: Present): Side {
       const { records } = memory.of(PROJECT);
       const record = records.get(command);
       if (record !== undefined) records.set(command, { ...record, cancel: true });
+    },
+    async unlock(server, owner) {
+      const { locks, records } = memory.of(PROJECT);
+      const lock = locks.get(server);
+      if (lock === undefined) return { kind: "not-locked" };
+      if (lock.owner !== owner) return { kind: "held-by-another" };
+      const holder = records.get(owner);
+      const open = holder !== undefined && holder.claim !== REFUSED && holder.outcome === undefined;
+      if (!open) locks.delete(server);
+      return { kind: open ? "still-open" : "freed" };
     },
     flushAll: async () => memory.flushAll(),
     restart: async () => memory.restart(),
@@ -122,6 +136,10 @@ export function redisSide(client: RedisClient, present: Present): Side {
       if ((await client.hexists(k.command(command), "content")) === 1) {
         await client.hset(k.command(command), "cancel", "1");
       }
+    },
+    async unlock(server, owner) {
+      const { kind } = await createOperatorCommands(client, scripts).unlock(PROJECT, server, owner);
+      return { kind };
     },
     flushAll: async () => void (await client.flushall()),
     async restart() {
@@ -200,6 +218,8 @@ function keyOf(
   switch (key) {
     case "command":
       return k.command(command);
+    case "inquiry":
+      return k.command(recordIdOf(command, "inquiry"));
     case "lock":
       return k.lock(server);
     case "waiters":

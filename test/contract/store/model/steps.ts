@@ -6,7 +6,17 @@ const COMMANDS = [0, 0, 0, 1, 1, 2] as const;
 /** What may be taken from the user of Redis while a script runs. */
 const RIGHTS = ["hset", "hdel", "zadd", "zrem", "del", "pexpire", "incr", "set", "hsetnx"] as const;
 /** Keys where something foreign may be in the way. */
-const KEYS = ["command", "lock", "active", "waiters", "last", "token", "epoch", "pauses"] as const;
+const KEYS = [
+  "command",
+  "inquiry",
+  "lock",
+  "active",
+  "waiters",
+  "last",
+  "token",
+  "epoch",
+  "pauses",
+] as const;
 
 /** Redis refuses a script, at its beginning or half way; afterwards the same is asked again. */
 export type Fault =
@@ -42,7 +52,9 @@ type Call =
   | {
       readonly op: "save";
       readonly back: number;
-      readonly phase: "submit" | "joined" | "watch";
+      readonly phase: "submit" | "joined" | "watch" | "inquiry";
+      /** With the claim of an inquiry, that phase all the same. */
+      readonly astray: boolean;
       readonly clears: boolean;
       readonly releases: boolean;
     }
@@ -51,8 +63,19 @@ type Call =
       readonly back: number;
       readonly frees: boolean;
       readonly heals: boolean;
+      readonly inquires: boolean;
     }
-  | { readonly op: "told" | "outcomeOf" | "cancel" };
+  | {
+      readonly op: "settle";
+      readonly as: "reinstalled" | "not-reinstalled";
+      readonly token: "its" | "any" | "another";
+      readonly heals: boolean;
+      readonly early: boolean;
+    }
+  /** `early`: perhaps before the command has ended. */
+  | { readonly op: "endInquiry"; readonly early: boolean }
+  | { readonly op: "told"; readonly inquiry: boolean }
+  | { readonly op: "outcomeOf" | "cancel" | "unlock" };
 
 type Event =
   | { readonly op: "setPause"; readonly scope: number; readonly on: boolean }
@@ -114,16 +137,35 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     arbitrary: fc.record({
       op: is("save"),
       back,
-      phase: fc.constantFrom("submit", "joined", "watch"),
+      phase: fc.constantFrom("submit", "joined", "watch", "inquiry"),
+      astray: rarely,
       clears: rarely,
       releases: rarely,
     }),
   },
   {
     weight: 3,
-    arbitrary: fc.record({ op: is("finish"), back, frees: fc.boolean(), heals: fc.boolean() }),
+    arbitrary: fc.record({
+      op: is("finish"),
+      back,
+      frees: fc.boolean(),
+      heals: fc.boolean(),
+      inquires: fc.boolean(),
+    }),
   },
-  { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("told", "outcomeOf", "cancel") }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: is("settle"),
+      as: fc.constantFrom("reinstalled", "not-reinstalled"),
+      token: fc.constantFrom("its", "its", "any", "another"),
+      heals: fc.boolean(),
+      early: rarely,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: is("endInquiry"), early: rarely }) },
+  { weight: 1, arbitrary: fc.record({ op: is("told"), inquiry: rarely }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("outcomeOf", "cancel", "unlock") }) },
 );
 
 const scope = fc.integer({ min: 0, max: 3 });

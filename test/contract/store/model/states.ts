@@ -1,0 +1,29 @@
+import { CommandId, JobId } from "../../../../src/contract/ids.ts";
+import type { State } from "../../../../src/core/state.ts";
+import { DISK } from "../samples.ts";
+
+/** A state of the model's commands. */
+export function stateOf(phase: "submit" | "joined" | "watch" | "inquiry", nowMs: number): State {
+  if (phase === "submit") {
+    const before = { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 };
+    return { phase, body: { userid: "user" }, tries: { attempt: 2, spent: 0 }, before };
+  }
+  if (phase === "joined") {
+    return { phase, leader: CommandId.parse("cmd-9"), sinceMs: nowMs };
+  }
+  if (phase === "inquiry") {
+    const before = { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 };
+    return { phase, before, fenceAtMs: nowMs, why: "no-answer", sinceMs: nowMs, untilMs: nowMs };
+  }
+  return {
+    phase,
+    tries: { attempt: 1, spent: 0 },
+    jobId: JobId.parse("job-1"),
+    before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+    acceptedAtMs: nowMs,
+    deadlineMs: nowMs,
+    announced: true,
+    successes: 0,
+    missing: 0,
+  };
+}
