@@ -1,6 +1,7 @@
 import type { BrokerHandlers } from "../adapters/amqp/broker.ts";
 import type { Delivery, DeliveryHandler } from "../adapters/amqp/delivery.ts";
-import { arrivalOf, asPassedOn, queueOfDeath } from "../adapters/amqp/marks.ts";
+import { arrivalOf, asPassedOn } from "../adapters/amqp/marks.ts";
+import { queueOfDeath } from "../adapters/amqp/x-death.ts";
 import { type Phase, TRANSITIONS } from "../core/state.ts";
 import type { QueueRole } from "../contract/labels.ts";
 import type { Logger } from "../observe/logger.ts";

@@ -15,16 +15,6 @@ export interface Death {
   readonly expirationMs: number | null;
 }
 
-/** The latest death of a message: the broker puts it first. Null: it says none that can be read. */
-export function deathOf(headers: Readonly<Record<string, unknown>>): Death | null {
-  const deaths = headers["x-death"];
-  const latest: unknown = Array.isArray(deaths) ? deaths[0] : undefined;
-  if (typeof latest !== "object" || latest === null) return null;
-  const { reason, queue, time, "original-expiration": expiration } = latest as ByName;
-  if (typeof reason !== "string" || typeof queue !== "string") return null;
-  return { reason, queue, atMs: secondsAsMs(time), expirationMs: milliseconds(expiration) };
-}
-
 /** How a command ends that the broker gave up on, when nothing was done for it. */
 export function endOfDead(death: Death | null, nowMs: number): FinalDraft {
   switch (death?.reason) {
@@ -74,19 +64,3 @@ function expiredInQueue({ queue, atMs, expirationMs }: Death, nowMs: number): Fi
 function undeliverable(code: string, message: string): FinalDraft {
   return rejected([{ path: "", code, message }], `rejected: ${code}`);
 }
-
-type ByName = Readonly<Record<string, unknown>>;
-
-/** amqplib gives a timestamp in a table as `{ "!": "timestamp", value: seconds }`. */
-function secondsAsMs(time: unknown): number | null {
-  const seconds = typeof time === "object" && time !== null ? (time as ByName)["value"] : time;
-  if (typeof seconds !== "number" || !(seconds > 0 && seconds < MAX_SECONDS)) return null;
-  return seconds * 1_000;
-}
-
-function milliseconds(text: unknown): number | null {
-  return typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-/** The year 9999. */
-const MAX_SECONDS = 253_402_300_800;

@@ -1,4 +1,4 @@
-import { type Death, deathOf, isOfTheQueue } from "../core/death.ts";
+import { type Death, isOfTheQueue } from "../core/death.ts";
 import { type Envelope, storedEnvelope } from "../core/envelope.ts";
 import type { DeferMarks } from "../core/deferred.ts";
 import { createAdmitUndeliverable } from "../steps/admit.ts";
@@ -19,7 +19,7 @@ export function createTakeDead(deps: WorkerDeps) {
     kind: "command" | "step",
     marks: DeferMarks | null = null,
   ): Promise<Disposition> {
-    const death = deathOf(delivery.headers);
+    const { death = null } = delivery;
     if (kind === "command") {
       if (isOfTheQueue(death) && death?.expirationMs === null) {
         // A policy is at work: whoever runs the broker should hear of it beside the emitter.

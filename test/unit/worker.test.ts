@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../src/steps/ports/outlet.ts";
+import { deathOf } from "../../src/adapters/amqp/x-death.ts";
 import { createWorker } from "../../src/worker.ts";
 import {
   BODY,
@@ -421,7 +422,8 @@ describe("what the broker gave up on", () => {
       const world = createWorld();
       const sent = envelope(STATES.watch, { deaths: 2 });
       const headers = { "x-death": [{ reason, queue: "ecs.reinstall.work" }] };
-      const dead = delivery(sent, { headers });
+      const death = deathOf(headers) ?? expect.unreachable("it says why");
+      const dead = delivery(sent, { headers, death });
       expect(await createWorker(world.deps).takeDead(dead, "step")).toBe("ack");
       expect(world.published).toEqual([
         { kind: "step", envelope: { ...sent, revived: 1, dueMs: NOW }, delayMs: 2_000 },
@@ -432,7 +434,8 @@ describe("what the broker gave up on", () => {
   it("a command that expired in its queue is told so", async () => {
     const world = createWorld();
     const headers = { "x-death": [{ reason: "expired", queue: "ecs.reinstall.commands" }] };
-    const dead = delivery(COMMAND_FIELDS, { headers });
+    const death = deathOf(headers) ?? expect.unreachable("it says why");
+    const dead = delivery(COMMAND_FIELDS, { headers, death });
     expect(await createWorker(world.deps).takeDead(dead, "command")).toBe("ack");
     expect(names(world)).toEqual(["event:expired"]);
   });

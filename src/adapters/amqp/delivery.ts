@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from "amqplib";
 import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
+import { deathOf } from "./x-death.ts";
 
 /** A message as the broker brought it, with what only this room asks of it. */
 export interface Delivery extends PlainDelivery {
@@ -39,6 +40,7 @@ const MAX_KEPT_BYTES = 1_048_576;
 export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;
   const headers = properties.headers ?? {};
+  const death = deathOf(headers);
   return {
     queue,
     body:
@@ -54,6 +56,7 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
     correlationId: text(properties.correlationId),
     headers,
     redelivered: fields.redelivered,
+    ...(death === null ? {} : { death }),
     // From RabbitMQ 4.3 on the first counts failures only, and the second every delivery.
     deliveryCount: Math.max(count(headers["x-delivery-count"]), count(headers["x-acquired-count"])),
   };

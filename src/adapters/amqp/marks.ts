@@ -65,9 +65,3 @@ export function asPassedOn(delivery: Delivery): Delivery {
     passes: Number(headers[PASSES] ?? 0),
   };
 }
-
-/** The queue that the broker took the message out of last, as it says itself. */
-export function queueOfDeath({ headers }: Delivery): unknown {
-  const deaths = headers["x-death"];
-  return Array.isArray(deaths) ? deaths[0]?.queue : undefined;
-}

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
+import type { Death } from "../../core/death.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { DeferMarks } from "../../core/deferred.ts";
 
@@ -69,6 +70,8 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, unknown>>;
   /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
   readonly redelivered: boolean;
+  /** Why the broker took it out of a queue last, where it says so. */
+  readonly death?: Death;
   /** How often workers that do not understand it have passed it on. */
   readonly passes?: number;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { deathOf, endOfDead, isOfTheQueue } from "../../../src/core/death.ts";
+import { deathOf } from "../../../src/adapters/amqp/x-death.ts";
+import { endOfDead, isOfTheQueue } from "../../../src/core/death.ts";
 
 const NOW = Date.parse("2026-11-26T10:00:00Z");
 const TIME = { "!": "timestamp", value: NOW / 1_000 - 60 };
