@@ -78,12 +78,13 @@ export function assemble(settings: Settings, env: Environment, report: Report): 
 
 /** The endpoints that requests go to: IAM is asked for tokens only. */
 function endpointsOf(cloud: Settings["cloud"]): Partial<Record<EndpointName, string>> {
-  const { ecsEndpoint, iamEndpoint, imsEndpoint } = cloud;
+  const { ecsEndpoint, iamEndpoint, imsEndpoint, evsEndpoint } = cloud;
   const asksIam = cloud.credentials.username ?? cloud.credentials.usernameFile;
   return {
     ecs: ecsEndpoint,
     ...(asksIam === undefined ? {} : { iam: iamEndpoint }),
     ...(imsEndpoint === undefined ? {} : { ims: imsEndpoint }),
+    ...(evsEndpoint === undefined ? {} : { evs: evsEndpoint }),
   };
 }
 
@@ -111,7 +112,7 @@ export function assembleAmqp(settings: Settings["amqp"], report: Report): Config
 /** Requests in clear text can be read and changed on their way: only within a machine, or against a simulator. */
 function checkEndpoints({ cloud, protocol }: Settings, report: Report): void {
   if (protocol.unsafeTestWindows) return;
-  for (const key of ["ecsEndpoint", "iamEndpoint", "imsEndpoint"] as const) {
+  for (const key of ["ecsEndpoint", "iamEndpoint", "imsEndpoint", "evsEndpoint"] as const) {
     const url = cloud[key];
     if (url === undefined || url.startsWith("https:") || isLoopback(new URL(url).hostname))
       continue;

@@ -3,7 +3,7 @@ import type { Report } from "./inequalities.ts";
 import type { Environment } from "./sources.ts";
 
 /** A service of the cloud that is reached over HTTP. */
-export type EndpointName = "ecs" | "iam" | "ims";
+export type EndpointName = "ecs" | "iam" | "ims" | "evs";
 
 /** URL of the proxy for each endpoint that is reached through one; with its credentials, if it has any. */
 export type Proxies = { readonly [Name in EndpointName]?: string };
@@ -34,7 +34,7 @@ export function proxiesOf(
   const servers = { "https:": serverIn("https_proxy"), "http:": serverIn("http_proxy") };
   const exemptions = exemptionsOf(variableIn(env, "no_proxy"), report);
   const proxies: { [Name in EndpointName]?: string } = {};
-  for (const name of ["ecs", "iam", "ims"] as const) {
+  for (const name of ["ecs", "iam", "ims", "evs"] as const) {
     const endpoint = endpoints[name];
     if (endpoint === undefined) continue;
     const origin = new URL(endpoint);

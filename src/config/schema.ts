@@ -107,6 +107,7 @@ const Cloud = z.strictObject({
   ecsEndpoint: endpoint(),
   iamEndpoint: endpoint(),
   imsEndpoint: endpoint().exactOptional(),
+  evsEndpoint: endpoint().exactOptional(),
   region: text(/^[A-Za-z0-9_-]{1,64}$/, "must be 1-64 characters of A-Z a-z 0-9 _ -"),
   projects: uniqueList(
     ProjectId.meta({ accepts: "32 hex digits" }),

@@ -96,7 +96,7 @@ export const DISK_SAMPLES = ["replaced", "kept"] as const;
 export const LOCK_QUANTILES = ["0.5", "0.9"] as const;
 
 /** The endpoints that each have a breaker; `auth`: our credentials have one too. */
-export const BREAKERS = ["ecs", "iam", "ims", "auth"] as const;
+export const BREAKERS = ["ecs", "iam", "ims", "evs", "auth"] as const;
 /** One of {@link BREAKERS}. */
 export type Breaker = (typeof BREAKERS)[number];
 /** `closed`: requests go through; `open`: none does; `half-open`: one may, and decides. */
@@ -131,6 +131,8 @@ export const OPERATIONS = [
   "reinstall",
   "token",
   "image",
+  "disk",
+  "list",
   /** Asks whether endpoint, credentials and clock are right, when nothing else has shown it. */
   "probe",
   /** Asks for the cloud's time, without credentials. */

@@ -1,5 +1,5 @@
 import type { WaitReason } from "../contract/event.ts";
-import type { DiskId, JobId } from "../contract/ids.ts";
+import type { DiskId, JobId, ServerId } from "../contract/ids.ts";
 import type { OsType } from "./user-data.ts";
 
 /** What a look at a server showed. `null` where the cloud said nothing. */
@@ -16,6 +16,17 @@ export interface ServerView {
   readonly imageId: string | null;
   readonly osType: OsType | null;
   readonly faultMessage: string | null;
+  /**
+   * What its owner marked it with: the tag `ecs-reinstall`, or else the metadata key of that name. Null: no mark, or one
+   * that says neither; then `unreadMark` says what it is.
+   */
+  readonly mark: "never" | "allowed" | null;
+  /** The mark that was not understood, cut; or that the tags cannot be read. */
+  readonly unreadMark: string | null;
+  /** The server's own address in its network, of version 4 where it has one. */
+  readonly address: string | null;
+  /** When the server was created, epoch ms. */
+  readonly createdAtMs: number | null;
   /** The cloud's own clock at that answer (its `Date` header), epoch ms; null when absent. */
   readonly cloudTimeMs: number | null;
 }
@@ -46,6 +57,40 @@ export interface Refusal {
 export type Look =
   | { readonly kind: "seen"; readonly server: ServerView }
   | { readonly kind: "absent"; readonly refusal: Refusal }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+/** One page of a project's servers. */
+export type ListLook =
+  | {
+      readonly kind: "seen";
+      /** Those that can be judged. One that is missing may be on another page, gone, or unreadable: look at it alone. */
+      readonly servers: ReadonlyMap<ServerId, ServerView>;
+      /** How many this page holds, those that cannot be judged included; fewer than asked for: the last page. */
+      readonly listed: number;
+      /** How many there are on all pages, as the cloud says. */
+      readonly total: number;
+    }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | ({ readonly kind: "unreadable" } & Unavailable);
+
+/** What the disk service says of a disk (ECS API notes §11). */
+export type DiskLook =
+  | {
+      readonly kind: "seen";
+      /** When it was created, epoch ms: for a system disk the server's last reinstall, or its creation. */
+      readonly createdAtMs: number;
+      /** More than 60 s after the cloud's clock (ours, where the answer does not show it): not to be believed. */
+      readonly inFuture: boolean;
+      /** The cloud's word, e.g. `in-use`. */
+      readonly status: string | null;
+      /** Ids of the servers that it is attached to, in lower case. */
+      readonly attachedTo: readonly string[];
+      /** The cloud's own clock at that answer, epoch ms; null when absent. */
+      readonly cloudTimeMs: number | null;
+    }
+  /** No such disk, or none of this project. */
+  | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | ({ readonly kind: "unreadable" } & Unavailable);
 

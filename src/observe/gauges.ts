@@ -8,6 +8,7 @@ interface BreakerStates {
   readonly endpoint: BreakerState;
   readonly iam: BreakerState;
   readonly ims: BreakerState | null;
+  readonly evs: BreakerState | null;
   readonly auth: BreakerState;
 }
 
@@ -52,10 +53,11 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
       if (up) everUp.add(name);
       wasUp.set(name, up);
     }
-    const { endpoint, iam, ims, auth } = sources.cloud.state();
+    const { endpoint, iam, ims, evs, auth } = sources.cloud.state();
     metrics.breaker("ecs", endpoint);
     metrics.breaker("iam", iam);
     if (ims !== null) metrics.breaker("ims", ims);
+    if (evs !== null) metrics.breaker("evs", evs);
     metrics.breaker("auth", auth);
     const offsetMs = sources.cloud.clockOffsetMs();
     if (offsetMs !== null) metrics.clockOffset(-offsetMs / 1000);

@@ -31,6 +31,8 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
   }
 
   const image = cloud.image?.bind(cloud);
+  const disk = cloud.disk?.bind(cloud);
+  const list = cloud.list?.bind(cloud);
   return {
     ...cloud,
     look: (...args) => asked("look", () => cloud.look(...args)),
@@ -44,6 +46,12 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
     ...(image === undefined
       ? {}
       : { image: (...args: Parameters<typeof image>) => asked("image", () => image(...args)) }),
+    ...(disk === undefined
+      ? {}
+      : { disk: (...args: Parameters<typeof disk>) => asked("disk", () => disk(...args)) }),
+    ...(list === undefined
+      ? {}
+      : { list: (...args: Parameters<typeof list>) => asked("list", () => list(...args)) }),
   };
 }
 
@@ -75,6 +83,7 @@ export interface CloudEndpoints {
   readonly ecsEndpoint: string;
   readonly iamEndpoint: string;
   readonly imsEndpoint?: string | undefined;
+  readonly evsEndpoint?: string | undefined;
 }
 
 /** A span for a request that is over. */
@@ -116,14 +125,17 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "https:": 443, "http:"
 
 function endpointOf(
   operation: Operation,
-  { ecsEndpoint, iamEndpoint, imsEndpoint }: CloudEndpoints,
+  { ecsEndpoint, iamEndpoint, imsEndpoint, evsEndpoint }: CloudEndpoints,
 ): string | undefined {
   switch (operation) {
     case "token":
       return iamEndpoint;
     case "image":
       return imsEndpoint;
+    case "disk":
+      return evsEndpoint;
     case "look":
+    case "list":
     case "job":
     case "stop":
     case "start":

@@ -1,10 +1,6 @@
 import { addressesOf, type ServerRecord, type Volume } from "./server-record.ts";
 
-/**
- * The status table of ECS API reference notes §3.3.
- *
- * @internal
- */
+/** The status table of ECS API reference notes §3.3. */
 export function statusOf(vmState: string, taskState: string | null): string {
   const rows: readonly (readonly [vm: readonly string[], tasks: readonly unknown[], string])[] = [
     [["active", "stopped", "error"], REBUILDING, "REBUILD"],

@@ -72,6 +72,11 @@ describe("the network policy", () => {
       [[53], [5672, 5671], [6379], [443, 7443]],
     ],
     [
+      "disks too",
+      "config.EVS_ENDPOINT=https://evs:7444",
+      [[53], [5672, 5671], [6379], [443, 7444]],
+    ],
+    [
       "a collector beside the worker",
       "tracing.endpoint=http://otel-collector:4318",
       [[53], [5672, 5671], [6379], [443], [4318]],

@@ -13,6 +13,7 @@ import { createCloudClock } from "./cloud-clock.ts";
 import { createConnect, type ProxyOf, throughProxy } from "./connect.ts";
 import { identityOf, readCredentials } from "./credentials.ts";
 import type { Send } from "./exchange.ts";
+import { createDisk } from "./disks.ts";
 import { createHttpClient } from "./http.ts";
 import { createImage } from "./images.ts";
 import { createJob } from "./jobs.ts";
@@ -20,7 +21,7 @@ import type { RequestInfo } from "./operation.ts";
 import { createPostOnce } from "./post-once.ts";
 import { createProbe } from "./probe.ts";
 import { createSign } from "./reinstall.ts";
-import { createLook } from "./servers.ts";
+import { createList, createLook } from "./servers.ts";
 import type { CloudSettings } from "./settings.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 import { clockStanding, credentialsStanding, endpointStanding, type Standing } from "./standing.ts";
@@ -43,6 +44,8 @@ interface CloudState {
   readonly iam: BreakerState;
   /** The image service; null: none is configured. */
   readonly ims: BreakerState | null;
+  /** The disk service; null: none is configured. */
+  readonly evs: BreakerState | null;
   /** Does the cloud accept our credentials? `open`: nothing is sent at all. */
   readonly auth: BreakerState;
 }
@@ -99,10 +102,10 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
   const iam = endpoint();
-  const ims: Service | null =
-    settings.imsEndpoint === undefined
-      ? null
-      : { origin: new URL(settings.imsEndpoint), endpoint: endpoint(), auth };
+  const optional = (url: string | undefined): Service | null =>
+    url === undefined ? null : { origin: new URL(url), endpoint: endpoint(), auth };
+  const ims = optional(settings.imsEndpoint);
+  const evs = optional(settings.evsEndpoint);
 
   const cloudClock = createCloudClock(clock, settings.signatureWindowMs ?? SIGNATURE_WINDOW_MS);
   const attempt = createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest });
@@ -123,15 +126,18 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const posting = { calls, service: ecs, send: postOnce };
   return {
     look: createLook(reading),
+    list: createList(reading),
     job: createJob(reading),
     stop: createStop(posting),
     start: createStart(posting),
     sign: createSign({ ...posting, reinstallApi: settings.reinstallApi }),
     ...(ims === null ? {} : { image: createImage({ ...reading, service: ims }) }),
+    ...(evs === null ? {} : { disk: createDisk({ ...reading, service: evs, clock }) }),
     state: () => ({
       endpoint: ecs.endpoint.state(),
       iam: iam.state(),
       ims: ims?.endpoint.state() ?? null,
+      evs: evs?.endpoint.state() ?? null,
       auth: worse(auth.state(), login.state()),
     }),
     standings() {
@@ -142,11 +148,12 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
         endpointStanding("ecs", ecs.endpoint),
         ...(isSigned ? [] : [endpointStanding("iam", iam)]),
         ...(ims === null ? [] : [endpointStanding("ims", ims.endpoint)]),
+        ...(evs === null ? [] : [endpointStanding("evs", evs.endpoint)]),
         credentialsStanding(inUse),
         ...(isSigned ? [clockStanding(cloudClock)] : []),
       ];
     },
-    probe: createProbe({ calls, ecs, ims, send: pooled }),
+    probe: createProbe({ calls, ecs, ims, evs, send: pooled }),
     clockOffsetMs: () => cloudClock.offsetMs(),
     close: () => http.close(),
   };
@@ -155,8 +162,9 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
 /** Each endpoint's proxy, by its origin. */
 function proxiesByOrigin(settings: CloudSettings): ProxyOf {
   const { ecsEndpoint: ecs, iamEndpoint: iam, imsEndpoint: ims, proxies = {} } = settings;
+  const { evsEndpoint: evs } = settings;
   const byOrigin = new Map<string, URL>();
-  for (const [name, endpoint] of Object.entries({ ecs, iam, ims })) {
+  for (const [name, endpoint] of Object.entries({ ecs, iam, ims, evs })) {
     const proxy = proxies[name as keyof typeof proxies];
     if (endpoint !== undefined && proxy !== undefined) {
       byOrigin.set(new URL(endpoint).origin, new URL(proxy));

@@ -46,6 +46,15 @@ export function provesAuthentication(answer: Answer): boolean {
   return /^(Ecs|Pdp)\.|^Common\.(?!0013|0018|1503)/.test(answer.code ?? "");
 }
 
+/**
+ * Some deployments answer a bare 404 for a job that is gone (ECS API notes §2.5), and the disk service may. The gateway's own 404 means a wrong
+ * URL, and HTML comes from somebody in between.
+ */
+export function isBare404(answer: Answer): boolean {
+  const fromTheService = answer.json !== null || answer.message === "";
+  return answer.status === 404 && fromTheService && knownError(answer)?.class !== "configuration";
+}
+
 export function refusalOf(error: KnownError, answer: Answer): Refusal {
   return {
     class: error.class,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { JobLook } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
-import { knownError, summary, unavailableBy } from "./error-table.ts";
+import { isBare404, knownError, summary, unavailableBy } from "./error-table.ts";
 import { presentable } from "./redact.ts";
 import type { ReadDeps } from "./servers.ts";
 import { encodeRfc3986 } from "./signer.ts";
@@ -93,15 +93,6 @@ function notShown(answer: Answer): JobLook {
   }
   const error = answer.code === null && answer.status === 200 ? "no job in the answer" : null;
   return { kind: "unreadable", ...unavailableBy(answer), message: error ?? summary(answer) };
-}
-
-/**
- * Some deployments answer 404 for a job that is gone (ECS API notes §2.5). The gateway's own 404 means a wrong
- * URL, and HTML comes from somebody in between.
- */
-function isBare404(answer: Answer): boolean {
-  const fromTheService = answer.json !== null || answer.message === "";
-  return answer.status === 404 && fromTheService && knownError(answer)?.class !== "configuration";
 }
 
 /**

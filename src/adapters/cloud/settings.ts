@@ -7,12 +7,14 @@ export interface CloudSettings {
   readonly iamEndpoint: string;
   /** Where images are looked up; without it `image` is not asked. */
   readonly imsEndpoint?: string | undefined;
+  /** Where the ages of disks are looked up; without it `disk` is not asked. */
+  readonly evsEndpoint?: string | undefined;
   readonly region: string;
   readonly credentials: Credentials;
   /** PEM text: certificates to trust *instead of* Node's own; asked for each connection, so that it can be replaced. */
   readonly caPem?: (() => string) | undefined;
   /** URL of the proxy for each endpoint that is reached through one; with its credentials, if it has any. */
-  readonly proxies?: { readonly [Name in "ecs" | "iam" | "ims"]?: string } | undefined;
+  readonly proxies?: { readonly [Name in "ecs" | "iam" | "ims" | "evs"]?: string } | undefined;
   readonly timeouts: Timeouts;
   /** Longest body of an answer. */
   readonly maxAnswerBytes: number;

@@ -5,13 +5,16 @@ import type { CloudClock } from "./cloud-clock.ts";
 
 /** `untested`: nothing has shown yet that it works, nor that it does not. */
 export interface Standing {
-  readonly name: "ecs" | "iam" | "ims" | "credentials" | "clock";
+  readonly name: "ecs" | "iam" | "ims" | "evs" | "credentials" | "clock";
   readonly state: "up" | "untested" | "down";
   /** For people; null while it is up. Holds no secret. */
   readonly cause: string | null;
 }
 
-export function endpointStanding(name: "ecs" | "iam" | "ims", breaker: EndpointBreaker): Standing {
+export function endpointStanding(
+  name: "ecs" | "iam" | "ims" | "evs",
+  breaker: EndpointBreaker,
+): Standing {
   const { lived, why } = breaker.seen();
   const state = breaker.state() === "open" ? "down" : lived ? "up" : "untested";
   const causes = { up: null, down: "the API does not answer", untested: "no answer yet" } as const;

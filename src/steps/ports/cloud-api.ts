@@ -1,8 +1,10 @@
-import type { JobId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { DiskId, JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
 import type {
+  DiskLook,
   ImageLook,
   JobLook,
+  ListLook,
   Look,
   StartOutcome,
   StopOutcome,
@@ -49,4 +51,15 @@ export interface CloudApi {
   ): Promise<Signing>;
   /** May be repeated freely. Absent: no image service is configured. */
   image?(project: ProjectId, imageId: string, signal: AbortSignal): Promise<ImageLook>;
+  /** How old a disk is. May be repeated freely. Absent: no disk service is configured. */
+  disk?(project: ProjectId, volume: DiskId, signal: AbortSignal): Promise<DiskLook>;
+  /**
+   * One page of the project's servers: `page` counts from 1, `limit` is 1 to 1 000. One request, whatever the page holds.
+   * May be repeated freely. What it shows may be older than a look: never the ground for a POST.
+   */
+  list?(
+    project: ProjectId,
+    page: { readonly page: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<ListLook>;
 }

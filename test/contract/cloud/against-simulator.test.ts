@@ -4,7 +4,7 @@ import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
 import { ERROR_ROWS } from "../../../src/adapters/cloud/error-rows.ts";
 import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
-import { type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { DiskId, type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { Submission } from "../../../src/core/observations.ts";
 import { knownCodes } from "../../../src/simulator/error-catalogue.ts";
 import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
@@ -340,19 +340,77 @@ describe("an image", () => {
   });
 });
 
+describe("a disk", () => {
+  it("is flagged when its age lies in the future of the cloud's clock", async () => {
+    cloud.setClockSkew(120_000);
+    const { api } = connect({ evsEndpoint: cloud.url });
+    const { server, project } = addServer();
+    const disk = DiskId.parse(server.systemDiskId);
+    const ageOf = async (aheadMs: number) => {
+      server.patch({ systemDiskCreatedAtMs: Date.now() + 120_000 + aheadMs });
+      return api.disk?.(project, disk, signal());
+    };
+    expect(await ageOf(30_000)).toMatchObject({ kind: "seen", inFuture: false });
+    expect(await ageOf(90_000)).toMatchObject({ kind: "seen", inFuture: true });
+    cloud.setClockSkew(0);
+  });
+
+  it.each([
+    ["APIGW.0302", "refused"],
+    ["APIGW.0308", "unreadable"],
+    ["Common.0001", "unreadable"],
+  ])("cannot be seen with %s, and that is no absence", async (error, kind) => {
+    const { api } = connect({ evsEndpoint: cloud.url });
+    const { server, project } = addServer();
+    cloud.faults.set({ operation: "disk", error });
+    const look = await api.disk?.(project, DiskId.parse(server.systemDiskId), signal());
+    expect(look?.kind).toBe(kind);
+  });
+
+  it("that is away has a breaker of its own, and a standing", async () => {
+    const breaker = { failures: 1, openMs: 60_000, authOpenMs: 500 };
+    const { api } = connect({ evsEndpoint: "http://127.0.0.1:9", breaker });
+    const { project, id } = addServer();
+    expect(await api.disk?.(project, DiskId.parse("d"), signal())).toMatchObject({
+      kind: "unreadable",
+      waitsFor: "cloud-unavailable",
+    });
+    expect(api.state()).toMatchObject({ endpoint: "closed", evs: "open" });
+    expect(api.standings()).toContainEqual(expect.objectContaining({ name: "evs", state: "down" }));
+    expect(await api.look(project, id, signal())).toMatchObject({ kind: "seen" });
+  });
+
+  it("is asked for at the start, with the right that is needed, and a 404 proves the service", async () => {
+    const { api } = connect({ evsEndpoint: cloud.url });
+    const { project } = addServer();
+    await api.probe(project, signal());
+    expect(api.standings()).toContainEqual({ name: "evs", state: "up", cause: null });
+    await api.probe(project, signal());
+    expect(cloud.calls()).toMatchObject({ servers: 1, disk: 1 });
+  });
+
+  it("is not asked for without a disk service", () => {
+    expect("disk" in connect({}).api).toBe(false);
+  });
+});
+
 it("tells of each request what it was and what came of it, and nothing else", async () => {
-  const { api, requests } = connect({});
+  const { api, requests } = connect({ evsEndpoint: cloud.url });
   const { project, id } = addServer("SHUTOFF");
   await api.look(project, id, signal());
   cloud.faults.set({ operation: "reinstall", error: "Ecs.0605" });
   await submit(api, project, id);
   await api.start(project, id, signal());
   await api.stop(project, id, "SOFT", signal());
+  await api.list?.(project, { page: 1, limit: 1 }, signal());
+  await api.disk?.(project, DiskId.parse("none"), signal());
   expect(requests.map(({ seconds: _seconds, ...info }) => info)).toEqual([
     { operation: "look", outcome: "ok", httpStatus: 200, cloudCode: null },
     { operation: "reinstall", outcome: "refused", httpStatus: 400, cloudCode: "Ecs.0605" },
     { operation: "start", outcome: "ok", httpStatus: 200, cloudCode: null },
     { operation: "stop", outcome: "error", httpStatus: 501, cloudCode: "Ecs.0603" },
+    { operation: "list", outcome: "ok", httpStatus: 200, cloudCode: null },
+    { operation: "disk", outcome: "refused", httpStatus: 404, cloudCode: "itemNotFound" },
   ] satisfies Omit<RequestInfo, "seconds">[]);
 });
 
@@ -366,7 +424,7 @@ it("refuses user data with the v1 call, which has none, and sends nothing", asyn
 });
 
 /** Without an image service. */
-const CLOSED = { endpoint: "closed", iam: "closed", ims: null, auth: "closed" };
+const CLOSED = { endpoint: "closed", iam: "closed", ims: null, evs: null, auth: "closed" };
 
 function connect(changes: Parameters<typeof cloudAt>[1] & Partial<CloudSettings>) {
   const made = cloudAt(cloud.url, { credentials: KEYS, ...changes });

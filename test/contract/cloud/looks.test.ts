@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { look, REFUSED, view } from "./asking.ts";
-import { NOBODY, RIGS } from "./rig.ts";
+import { wholeSeconds } from "../../support/in-memory/cloud.ts";
+import { look, REFUSED, reinstall, view } from "./asking.ts";
+import { JOB_MS, NOBODY, RIGS } from "./rig.ts";
 import { PROJECT, SERVER } from "./setup.ts";
 
 describe.each(RIGS)("a look at a server %s", (_name, rigs) => {
@@ -21,7 +22,19 @@ describe.each(RIGS)("a look at a server %s", (_name, rigs) => {
       locked: false,
       frozen: false,
       faultMessage: status === "ERROR" ? expect.stringMatching(/./) : null,
+      mark: null,
+      unreadMark: null,
+      address: "10.0.0.7",
+      createdAtMs: wholeSeconds(rig.nowMs()),
     });
+  });
+
+  it.each(["never", "allowed"] as const)("shows the mark `%s`", async (mark) => {
+    const rig = await open({ mark });
+    expect(await view(rig)).toMatchObject({ mark, unreadMark: null });
+    await reinstall(rig);
+    await rig.advance(JOB_MS);
+    expect(await view(rig)).toMatchObject({ status: "ACTIVE", mark });
   });
 
   it("changes nothing", async () => {

@@ -59,7 +59,9 @@ const POST_TIMEOUT_MS = 300;
 function planOf(setting: Setting): ServerPlan {
   const { status = "SHUTOFF", view = "shown", softStopWorks = true } = setting;
   const { endsAs = "ACTIVE", startEnds = "running" } = setting;
-  return { id: SERVER, status, view, softStopWorks, endsAs, startEnds };
+  const { mark, address = "10.0.0.7" } = setting;
+  const marked = mark === undefined ? {} : { mark };
+  return { id: SERVER, status, view, softStopWorks, endsAs, startEnds, address, ...marked };
 }
 
 /** The in-memory cloud, and the real port on the strict simulator: each test begins with a new cloud. */
@@ -138,7 +140,11 @@ function memoryRigs(): OpenRig {
 
 /** Each call takes as much virtual time as it needs. */
 function inVirtualTime(api: CloudApi, time: VirtualTime): CloudApi {
+  const disk = api.disk?.bind(api);
+  const list = api.list?.bind(api);
   return {
+    ...(disk && { disk: (...call: Parameters<typeof disk>) => passing(time, disk(...call)) }),
+    ...(list && { list: (...call: Parameters<typeof list>) => passing(time, list(...call)) }),
     look: (...call) => passing(time, api.look(...call)),
     job: (...call) => passing(time, api.job(...call)),
     stop: (...call) => passing(time, api.stop(...call)),
@@ -196,6 +202,7 @@ function httpRigs(): OpenRig {
     const { postTimeoutMs = POST_TIMEOUT_MS, clockAheadMs = 0 } = setting;
     const made = cloudAt(cloud.url, {
       credentials: SIMULATED_KEYS,
+      evsEndpoint: cloud.url,
       clock: { ...REAL_CLOCK, nowMs: () => nowMs + clockAheadMs },
       timeouts: { connectMs: 500, headersMs: 500, bodyMs: 500, postMs: postTimeoutMs },
     });
@@ -209,6 +216,8 @@ function httpRigs(): OpenRig {
       reinstallView: plan.view === "shown" ? "rebuild" : "invisible",
       softStopHangs: !plan.softStopWorks,
       endsAs: plan.endsAs,
+      ...(plan.mark !== undefined && { tags: [`ecs-reinstall=${plan.mark}`] }),
+      ...(plan.address !== undefined && { address: plan.address }),
       ...(plan.startEnds !== undefined && { startEnds: plan.startEnds }),
     });
     cloud.addServer({ id: OTHER, state: "SHUTOFF" });
@@ -269,6 +278,8 @@ const ON_THE_WIRE: Readonly<Record<OfOneCall, FaultSpec>> = {
   "job-unreadable": { operation: "job", lostRequest: true },
   "stop-lost": { operation: "stop", lostReply: true },
   "start-lost": { operation: "start", lostReply: true },
+  "disk-unreadable": { operation: "disk", lostRequest: true },
+  "list-unreadable": { operation: "servers", lostRequest: true },
   "start-unsent": { operation: "start", lostRequest: true },
   "send-lost-reply": { operation: "reinstall", blackHole: true, executed: true },
   "send-lost-request": { operation: "reinstall", lostRequest: true },

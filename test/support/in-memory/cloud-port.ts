@@ -19,7 +19,7 @@ export const CLOUD_FAULTS = [
 ] as const;
 
 /** Apart from those above, so that no seed of the simulation draws them: its histories stay what they were. */
-type LaterFault = "start-lost" | "start-unsent";
+type LaterFault = "start-lost" | "start-unsent" | "disk-unreadable" | "list-unreadable";
 
 export type CloudFault = (typeof CLOUD_FAULTS)[number] | LaterFault;
 
@@ -59,6 +59,8 @@ export interface MemoryCloudApiOptions {
   /** The POST is on its way, `true`, or will not be any more. */
   readonly onTravel?: (underway: boolean) => void;
   readonly onHeldUp?: (ms: number) => void;
+  /** No disk service is configured: `disk` is absent. */
+  readonly withoutDisks?: boolean;
   /** A protocol broken on purpose: the signature is made when the request leaves. */
   readonly signsWhenSent?: boolean;
 }
@@ -101,7 +103,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
 
   /** A request that may be repeated: lost on its way, it was not carried out. */
   function ask<T>(
-    label: "look" | "job",
+    label: "look" | "job" | "disk" | "list",
     signal: AbortSignal,
     effect: () => T,
   ): Promise<T | Unreadable> {
@@ -140,6 +142,10 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   return {
     look: (_project, server, signal) => ask("look", signal, () => cloud.look(server)),
     job: (_project, server, job, signal) => ask("job", signal, () => cloud.job(server, job)),
+    list: (_project, page, signal) => ask("list", signal, () => cloud.list(page)),
+    ...(options.withoutDisks === true
+      ? {}
+      : { disk: (_project, volume, signal) => ask("disk", signal, () => cloud.disk(volume)) }),
     async stop(_project, server, type, signal) {
       return turn("stop", signal, () => cloud.stop(server, type));
     },

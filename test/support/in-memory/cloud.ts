@@ -1,8 +1,11 @@
 import type { DiskId, JobId, ServerId } from "../../../src/contract/ids.ts";
 import type {
+  DiskLook,
   JobLook,
+  ListLook,
   Look,
   Refusal,
+  ServerView,
   StartOutcome,
   StopOutcome,
   Submission,
@@ -36,6 +39,10 @@ export interface ServerPlan {
   readonly endsAs: "ACTIVE" | "SHUTOFF";
   /** How a start ends; absent: it runs. */
   readonly startEnds?: StartEnd;
+  /** What its tag says; absent: it has none. */
+  readonly mark?: "never" | "allowed";
+  /** Absent: the look shows none. */
+  readonly address?: string;
 }
 
 /** `stays-off`: the job says SUCCESS; `job-fails` and `error`: it says FAIL, and leaves the server off or in `ERROR`. */
@@ -151,6 +158,9 @@ export class MemoryCloud {
   readonly ledger: Execution[] = [];
   readonly #options: CloudOptions;
   readonly #servers: Map<ServerId, Server>;
+  /** When each disk that exists was created, epoch ms. */
+  readonly #disks = new Map<DiskId, number>();
+  readonly #beganMs: number;
   readonly #powerJobs = new Map<JobId, PowerJob>();
   #serial = 0;
 
@@ -160,11 +170,14 @@ export class MemoryCloud {
 
   constructor(options: CloudOptions) {
     this.#options = options;
+    this.#beganMs = wholeSeconds(options.time.nowMs);
     this.#servers = new Map(
       options.plans.map(({ status, ...plan }) => {
         const fresh = { diskChanges: 0, exists: true, locked: false };
         const running = new Set<Operation>();
-        return [plan.id, { ...plan, ...fresh, vm: VM[status], disk: this.#newDisk(), running }];
+        const disk = this.#newDisk();
+        this.#disks.set(disk, options.time.nowMs);
+        return [plan.id, { ...plan, ...fresh, vm: VM[status], disk, running }];
       }),
     );
   }
@@ -175,24 +188,55 @@ export class MemoryCloud {
 
   look(id: ServerId): Look {
     const server = this.#existing(id);
-    if (server === undefined) return { kind: "absent", refusal: refusal("not-found") };
-    const shown = shownOn(server);
+    return server === undefined
+      ? { kind: "absent", refusal: refusal("not-found") }
+      : { kind: "seen", server: this.#view(server) };
+  }
+
+  /** One page, from 1, of the servers that exist. */
+  list({ page, limit }: { readonly page: number; readonly limit: number }): ListLook {
+    const all = [...this.#servers.values()].filter(({ exists }) => exists);
+    const shown = all.slice((page - 1) * limit, page * limit);
+    const servers = new Map(shown.map((server) => [server.id, this.#view(server)]));
+    return { kind: "seen", servers, listed: shown.length, total: all.length };
+  }
+
+  /** Ages are shown to the millisecond, and none lies in the future. */
+  disk(id: DiskId): DiskLook {
+    const createdMs = this.#disks.get(id);
+    if (createdMs === undefined) return { kind: "absent" };
+    const holder = [...this.#servers.values()].find(
+      (server) => server.exists && this.#attached(server, shownOn(server)) === id,
+    );
     return {
       kind: "seen",
-      server: {
-        status: shown?.what === "reinstall" ? "REBUILD" : STATUS[server.vm],
-        taskState: shown === undefined ? null : TASKS[shown.what],
-        vmState: server.vm,
-        systemDiskId: this.#attached(server, shown),
-        volumeType: this.#options.volumeType,
-        locked: server.locked,
-        frozen: false,
-        name: null,
-        imageId: null,
-        osType: null,
-        faultMessage: shown === undefined && server.vm === "error" ? "the reinstall failed" : null,
-        cloudTimeMs: wholeSeconds(this.#options.time.nowMs),
-      },
+      createdAtMs: Math.floor(createdMs),
+      inFuture: false,
+      status: holder === undefined ? "available" : "in-use",
+      attachedTo: holder === undefined ? [] : [holder.id],
+      cloudTimeMs: wholeSeconds(this.#options.time.nowMs),
+    };
+  }
+
+  #view(server: Server): ServerView {
+    const shown = shownOn(server);
+    return {
+      status: shown?.what === "reinstall" ? "REBUILD" : STATUS[server.vm],
+      taskState: shown === undefined ? null : TASKS[shown.what],
+      vmState: server.vm,
+      systemDiskId: this.#attached(server, shown),
+      volumeType: this.#options.volumeType,
+      locked: server.locked,
+      frozen: false,
+      name: null,
+      imageId: null,
+      osType: null,
+      faultMessage: shown === undefined && server.vm === "error" ? "the reinstall failed" : null,
+      mark: server.mark ?? null,
+      unreadMark: null,
+      address: server.address ?? null,
+      createdAtMs: this.#beganMs,
+      cloudTimeMs: wholeSeconds(this.#options.time.nowMs),
     };
   }
 
@@ -331,7 +375,7 @@ export class MemoryCloud {
         server.exists = false;
         return;
       case "reinstall":
-        this.#attach(server, this.#newDisk());
+        this.#replaceDisk(server, this.#newDisk());
         server.vm = "stopped";
         return;
     }
@@ -370,7 +414,10 @@ export class MemoryCloud {
     server.running.add(operation);
     if (server.view === "shown" && server.vm === "active") server.vm = "stopped";
     if (durationMs !== null) {
-      time.after(durationMs * DETACHED_AT, () => (operation.detached = true));
+      time.after(durationMs * DETACHED_AT, () => {
+        operation.detached = true;
+        if (newDisk !== server.disk) this.#disks.set(newDisk, time.nowMs);
+      });
       time.after(durationMs, () => this.#end(server, execution, operation));
     }
     onExecuted(execution, overlapping);
@@ -382,6 +429,13 @@ export class MemoryCloud {
     execution.outcome = end === "success" ? "succeeded" : "failed";
     this.#options.onTrace?.(`cloud    ends ${execution.jobId}: ${end}`);
     server.running.delete(operation);
+    const disks = [server.disk, operation.newDisk];
+    this.#leave(server, end, operation);
+    // The cloud deletes what it does not leave attached.
+    for (const disk of disks) if (disk !== null && disk !== server.disk) this.#disks.delete(disk);
+  }
+
+  #leave(server: Server, end: Course["end"], operation: Operation): void {
     switch (end) {
       case "success":
         this.#attach(server, operation.newDisk);
@@ -398,6 +452,13 @@ export class MemoryCloud {
         server.disk = null;
         return;
     }
+  }
+
+  /** At once, by somebody else. */
+  #replaceDisk(server: Server, disk: DiskId): void {
+    if (server.disk !== null) this.#disks.delete(server.disk);
+    this.#disks.set(disk, this.#options.time.nowMs);
+    this.#attach(server, disk);
   }
 
   #attach(server: Server, disk: DiskId | null): void {

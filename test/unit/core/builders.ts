@@ -107,6 +107,10 @@ export function server(changed: Partial<ServerView> = {}): ServerView {
     imageId: null,
     osType: null,
     faultMessage: null,
+    mark: null,
+    unreadMark: null,
+    address: null,
+    createdAtMs: null,
     cloudTimeMs: null,
     ...changed,
   };

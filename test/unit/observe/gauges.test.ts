@@ -25,7 +25,13 @@ const CENSUS: Census = new Map([
   ],
 ]);
 
-const CLOUD = { endpoint: "closed", iam: "open", ims: null, auth: "half-open" } as const;
+const CLOUD = {
+  endpoint: "closed",
+  iam: "open",
+  ims: null,
+  evs: "open",
+  auth: "half-open",
+} as const;
 
 const LENGTHS = { commands: 5, work: 0, "work-dead": 0, dead: 2, delay: 9 };
 
@@ -67,6 +73,7 @@ describe("breakers", () => {
     expect(await value(breaker("ecs"))).toBe(0);
     expect(await value(breaker("iam"))).toBe(2);
     expect(await value(breaker("auth"))).toBe(1);
+    expect(await value(breaker("evs"))).toBe(2);
     expect(await value(breaker("ims"))).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { lookFrom } from "../../../../src/adapters/cloud/servers.ts";
+import { listFrom, lookFrom } from "../../../../src/adapters/cloud/servers.ts";
 import { ServerId } from "../../../../src/contract/ids.ts";
-import { answer } from "./answers.ts";
+import { answer, ecsError } from "./answers.ts";
 
 const SERVER = ServerId.parse("4f4b3dfa-0000-4000-8000-000000000001");
 const VOLUMES = "os-extended-volumes:volumes_attached";
@@ -31,6 +31,10 @@ const EXAMPLE = {
   ],
 };
 
+function address(addr: string, type = "fixed") {
+  return { addr, version: "4", "OS-EXT-IPS:type": type };
+}
+
 describe("a look at a server", () => {
   it("shows the documented example", () => {
     const headers = { date: "Mon, 23 Nov 2026 14:20:00 GMT" };
@@ -48,6 +52,10 @@ describe("a look at a server", () => {
         imageId: "c71b64e7-0000-4000-8000-000000000002",
         osType: "linux",
         faultMessage: null,
+        mark: null,
+        unreadMark: null,
+        address: null,
+        createdAtMs: null,
         cloudTimeMs: Date.UTC(2026, 10, 23, 14, 20),
       },
     });
@@ -78,6 +86,58 @@ describe("a look at a server", () => {
       { status: "ERROR", fault: { code: 500, message: "no host" } },
       { faultMessage: "no host" },
     ],
+    ["a tag that forbids", { tags: ["a", "ecs-reinstall=never"] }, { mark: "never" }],
+    ["a tag that allows", { tags: ["ecs-reinstall=allowed"] }, { mark: "allowed" }],
+    ["a tag in capitals", { tags: ["ecs-reinstall= Never "] }, { mark: "never" }],
+    ["a mark in the metadata", { metadata: { "ecs-reinstall": "never" } }, { mark: "never" }],
+    [
+      "the tag before the metadata",
+      { tags: ["ecs-reinstall=allowed"], metadata: { "ecs-reinstall": "never" } },
+      { mark: "allowed", unreadMark: null },
+    ],
+    [
+      "a mark that it does not know",
+      { tags: ["ecs-reinstall=nevr"], metadata: { "ecs-reinstall": "never" } },
+      { mark: null, unreadMark: "nevr" },
+    ],
+    ["a mark without a value", { tags: ["ecs-reinstall"] }, { mark: null, unreadMark: "" }],
+    ["a mark with =", { tags: ["ecs-reinstall=a=b"] }, { mark: null, unreadMark: "a=b" }],
+    ["a mark that is no text", { metadata: { "ecs-reinstall": 7 } }, { unreadMark: "not a text" }],
+    [
+      "two marks",
+      { tags: ["ecs-reinstall=never", "ecs-reinstall=allowed"] },
+      { mark: null, unreadMark: "never, allowed" },
+    ],
+    ["a mark of another name", { tags: ["ecs-reinstall-x=never"] }, { mark: null }],
+    [
+      "tags that it cannot read",
+      { tags: { "ecs-reinstall": "never" } },
+      { mark: null, unreadMark: "the server's tags cannot be read" },
+    ],
+    ["no tags", { tags: null }, { mark: null, unreadMark: null }],
+    [
+      "its own address, not the floating one",
+      { addresses: { v: [address("203.0.113.9", "floating"), address("10.0.0.7")] } },
+      { address: "10.0.0.7" },
+    ],
+    [
+      "its address of version 4",
+      { addresses: { v: [address("fd00::7")], w: [address("10.0.0.7")] } },
+      { address: "10.0.0.7" },
+    ],
+    [
+      "its address of version 6",
+      { addresses: { v: [address("fd00::7")] } },
+      { address: "fd00::7" },
+    ],
+    ["no address", { addresses: { v: [address("example.com")] } }, { address: null }],
+    ["addresses of tomorrow", { addresses: ["10.0.0.7"] }, { address: null }],
+    [
+      "when it was created",
+      { created: "2024-01-10T08:00:00Z" },
+      { createdAtMs: Date.UTC(2024, 0, 10, 8) },
+    ],
+    ["no time that it cannot read", { created: "yesterday" }, { createdAtMs: null }],
     ["an id in capitals", { id: SERVER.toUpperCase() }, { status: "SHUTOFF" }],
     ["fields of tomorrow", { quantum: { x: 1 }, name: 7 }, { name: null }],
   ])("shows %s", (_what, changes, expected) => {
@@ -105,5 +165,44 @@ describe("a look at a server", () => {
   ])("does not guess when the answer %s", (_what, changes) => {
     const look = lookFrom(answer({ server: { ...EXAMPLE, ...changes } }), SERVER);
     expect(look).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
+  });
+});
+
+describe("a list of servers", () => {
+  const other = "4f4b3dfa-0000-4000-8000-000000000002";
+
+  it("leaves out what cannot be judged, and counts it", () => {
+    const servers = [
+      EXAMPLE,
+      { ...EXAMPLE, id: other.toUpperCase(), status: "ACTIVE" },
+      { ...EXAMPLE, id: "no uuid" },
+      { ...EXAMPLE, id: undefined },
+      { ...EXAMPLE, [VOLUMES]: undefined },
+      null,
+    ];
+    const list = listFrom(answer({ count: 600, servers }));
+    expect(list).toMatchObject({ kind: "seen", listed: 6, total: 600 });
+    const shown = list.kind === "seen" ? [...list.servers] : [];
+    expect(shown).toMatchObject([
+      [SERVER, { status: "SHUTOFF" }],
+      [other, { status: "ACTIVE" }],
+    ]);
+  });
+
+  it.each([
+    ["no list", { servers: 7, count: 1 }],
+    ["no count", { servers: [] }],
+    ["a server", { server: EXAMPLE }],
+  ])("is unreadable when the answer is %s", (_what, body) => {
+    expect(listFrom(answer(body))).toMatchObject({ kind: "unreadable" });
+  });
+
+  it("tells a missing right from throttling and faults", () => {
+    expect(listFrom(ecsError(403, "Pdp.0001"))).toMatchObject({
+      kind: "refused",
+      refusal: { class: "permission" },
+    });
+    expect(listFrom(ecsError(429, "APIGW.0308"))).toMatchObject({ waitsFor: "throttled" });
+    expect(listFrom(ecsError(404, "Ecs.0114")).kind).toBe("unreadable");
   });
 });
