@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { FINAL_EVENTS } from "../src/contract/event.ts";
 import { PHASES } from "../src/core/phases.ts";
-import { TRANSITIONS } from "../src/core/state.ts";
+import { TRANSITIONS } from "../src/core/transitions.ts";
 
 type From = keyof typeof TRANSITIONS;
 

@@ -16,10 +16,8 @@ import {
   text,
 } from "./event-members.ts";
 
-/** Events that the contract names before every worker publishes them. */
-type AnnouncedEvent = "starting";
 /** Every event of the contract. */
-export type ContractEventName = EventName | AnnouncedEvent;
+export type ContractEventName = EventName;
 
 /** What the `data` of every event has. */
 const COMMON = {
@@ -139,6 +137,7 @@ const ADDED = {
     disk_evidence: text("whether the disk's id can be trusted as proof").optional(),
     next_step: nextStep,
     leader,
+    power: Power,
   },
   rejected: {
     problems: z.array(ProblemMember).min(1).describe("every rule that was broken"),

@@ -69,7 +69,9 @@ const OnOff = z.enum(["on", "off"]);
 export const Power = z
   .object({
     before: OnOff.describe("as it was found"),
-    after: OnOff.describe("as it was left"),
+    after: OnOff.describe("as it was left; absent where it could not be seen").optional(),
+    detail: text("why it does not run as before").optional(),
+    next_step: nextStep.optional(),
   })
   .describe("whether the server ran before, and runs now; only where the worker touched it")
   .optional();

@@ -5,6 +5,7 @@ const PROGRESS_EVENTS = [
   "accepted",
   "waiting",
   "stopping",
+  "starting",
   "submitted",
   "progress",
   "joined",

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { LockHolder } from "../contract/labels.ts";
-import { TRANSITIONS } from "./state.ts";
+import { TRANSITIONS } from "./transitions.ts";
 
 /**
  * Where an open command stands. `done`: it has its outcome, which the broker has not confirmed yet. `other`: a phase of

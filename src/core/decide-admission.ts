@@ -1,13 +1,14 @@
 import { CommandId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "./backoff.ts";
-import type { Candidate } from "./candidate.ts";
+import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { diskMismatch, expired, tooLate } from "./endings.ts";
 import { failed, rejected } from "./events.ts";
 import type { LockOwner } from "./lock-owner.ts";
 import type { Moment } from "./moment.ts";
 import type { Look, ServerView } from "./observations.ts";
+import { powerSeen } from "./power.ts";
 import { fitnessOf, userDataObjection } from "./server-fitness.ts";
 import { beforeOf, towardsStopped, towardsSubmit } from "./towards.ts";
 import { askedFor, waitFor } from "./waiting.ts";
@@ -59,6 +60,7 @@ export function afterAdmissionLook(candidate: Candidate, look: Look, moment: Mom
       });
     case "seen": {
       const { server } = look;
+      const taken = { ...candidate, power: powerSeen(knownPower(candidate), server) };
       const pinned = diskMismatch(order.expectedSystemDisk, server);
       if (pinned !== null) return final(pinned);
       const fitness = fitnessOf(server, body, rules);
@@ -66,14 +68,14 @@ export function afterAdmissionLook(candidate: Candidate, look: Look, moment: Mom
         case "unfit":
           return final(fitness.draft);
         case "unstable":
-          return waitFor(candidate, "server-unstable", moment, {
+          return waitFor(taken, "server-unstable", moment, {
             detail: fitness.detail,
             before: beforeOf(server, nowMs),
           });
         case "ready":
-          return warned(towardsSubmit(candidate, server, moment), server, body);
+          return warned(towardsSubmit(taken, server, moment), server, body);
         case "running":
-          return warned(towardsStopped(candidate, server, moment), server, body);
+          return warned(towardsStopped(taken, server, moment), server, body);
       }
     }
   }

@@ -134,6 +134,6 @@ function forgotten(order: Order, leader: CommandId): Decision {
         next_step: `Look for the final event of ${leader}, or at the server ${order.serverId}.`,
       },
     },
-    { lock: "free" },
+    { lock: "free", undo: false },
   );
 }

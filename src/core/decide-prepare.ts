@@ -7,6 +7,7 @@ import type { Moment } from "./moment.ts";
 import type { Look, StopOutcome } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { describe, isIdle } from "./server-fitness.ts";
+import { stopAsked } from "./power.ts";
 import type { In } from "./state.ts";
 
 /** What to do about a server that should be stopped: an answer, or a stop to ask for. */
@@ -76,6 +77,7 @@ export function afterStop(
       return next(
         {
           ...current,
+          power: stopAsked(current.power, nowMs, jobId),
           stop: { type, askedAtMs: nowMs, ...(jobId === null ? {} : { jobId }) },
         },
         delayMs,
@@ -92,6 +94,10 @@ export function afterStop(
         ? next(current, delayAfterNothing(delayMs, outcome, rules.ladderMs))
         : final(failed(outcome.refusal));
     case "unreadable":
-      return next(current, delayAfterNothing(delayMs, outcome, rules.ladderMs));
+      // It may have been taken, or still be.
+      return next(
+        { ...current, power: stopAsked(current.power, nowMs, null) },
+        delayAfterNothing(delayMs, outcome, rules.ladderMs),
+      );
   }
 }

@@ -7,6 +7,7 @@ import type { Moment } from "./moment.ts";
 import type { Look, ServerView, Trust } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { quietMs, type Rules } from "./rules.ts";
+import { powerSeen } from "./power.ts";
 import { describe, fitnessOf, isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { succeed } from "./success.ts";
@@ -37,7 +38,7 @@ export function afterReconcileLook(
 
   switch (look.kind) {
     case "absent":
-      return final(failed(look.refusal));
+      return final(failed(look.refusal), { undo: false });
     case "refused":
       return undecided(`the cloud refuses to show the server: ${look.refusal.message}`);
     case "unreadable":
@@ -52,7 +53,7 @@ export function afterReconcileLook(
 
   if (!isIdle(server)) return undecided(describe(server));
   if (server.systemDiskId === null || (server.status === "ERROR" && !wasInError(current, server))) {
-    return dead ? final(brokenServer(server)) : undecided(describe(server));
+    return dead ? final(brokenServer(server), { undo: false }) : undecided(describe(server));
   }
   if (current.before === undefined) {
     return undecided(`${describe(server)}; the disk before is not known`);
@@ -74,6 +75,7 @@ export function afterReconcileLook(
         volumeType: current.before.volumeType,
         disk: "unseen",
       },
+      { power: current.power, server },
       moment,
     );
   }
@@ -93,6 +95,7 @@ function notCarriedOut(
 ): Decision {
   const { rules } = moment;
   const { body } = current;
+  const power = powerSeen(current.power, server);
   const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
   const spentUp = tries.spent >= rules.maxSubmissions;
   if (body === undefined || spentUp || !mayTryAgain) {
@@ -114,9 +117,9 @@ function notCarriedOut(
     case "unstable":
       return next(current, rules.ladderMs[0] ?? 0);
     case "ready":
-      return clearingIntent(towardsSubmit({ body, tries }, server, moment));
+      return clearingIntent(towardsSubmit({ body, tries, power }, server, moment));
     case "running":
-      return clearingIntent(towardsStopped({ body, tries }, server, moment));
+      return clearingIntent(towardsStopped({ body, tries, power }, server, moment));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
+import type { Candidate } from "./candidate.ts";
 import { askedFor, waitFor } from "./waiting.ts";
 import { cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
@@ -9,6 +10,7 @@ import type { Moment } from "./moment.ts";
 import type { Look, Submission } from "./observations.ts";
 import type { Order } from "./order.ts";
 import type { Rules } from "./rules.ts";
+import { powerMember } from "./power.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { towardsReconcile } from "./towards.ts";
@@ -148,6 +150,7 @@ export function afterAcceptance(
       tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
       jobId,
       before: current.before,
+      ...powerMember(current.power),
       acceptedAtMs: nowMs,
       deadlineMs: nowMs + rules.jobDeadlineMs,
       announced,
@@ -161,6 +164,10 @@ export function afterAcceptance(
   );
 }
 
-function candidateOf(order: Order, current: In<"submit">) {
-  return { order, body: current.body, tries: current.tries, waiting: null };
+/** The command as it stands in line. */
+export function candidateOf(order: Order, current: In<"submit">): Candidate {
+  const { body, tries, before, power, waited } = current;
+  const waiting =
+    waited === undefined ? null : { phase: "waiting" as const, body, tries, before, ...waited };
+  return { order, body, tries, waiting, power };
 }

@@ -5,6 +5,7 @@ import { type EventDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
 import type { Rules } from "./rules.ts";
+import { powerMember } from "./power.ts";
 import { describe, isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { succeed } from "./success.ts";
@@ -68,6 +69,8 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
           nextStep: "Look at the server in the console; when its state allows, send a new command.",
           jobId: current.jobId,
         }),
+        // The disk may be half written.
+        { undo: false },
       );
     case "missing": {
       const missing = current.missing + 1;
@@ -107,6 +110,7 @@ function afterSuccess(
         volumeType: current.before.volumeType,
         disk,
       },
+      { power: current.power, server: look?.kind === "seen" ? look.server : null },
       moment,
     );
   if (look?.kind !== "seen") {
@@ -147,6 +151,7 @@ function toEvidence(
       phase: "reconcile",
       tries: current.tries,
       before: current.before,
+      ...powerMember(current.power),
       fenceAtMs: current.acceptedAtMs + rules.postFenceMs,
       deadlineMs: current.deadlineMs,
       sinceMs: nowMs,

@@ -29,6 +29,8 @@ export interface Final {
   readonly intent: "keep" | "clear";
   /** When the server became healthy by our doing; older faults seen on it are healed. */
   readonly healedAtMs: number | null;
+  /** Nothing was reinstalled: a server that we may have stopped is started before this is said. */
+  readonly undo: boolean;
   /** What an inquiry goes on with, where nobody knows what happened; null: nothing is left to find out. */
   readonly inquiry: InquirySeed | null;
   /** What this outcome teaches about "a reinstall replaces the system disk" (design §5). */
@@ -51,7 +53,7 @@ export function next(
 /** Ends the command; frees the lock unless `more` says otherwise. */
 export function final(
   draft: FinalDraft,
-  more: Partial<Pick<Final, "lock" | "intent" | "healedAtMs" | "inquiry" | "sample">> = {},
+  more: Partial<Pick<Final, "lock" | "intent" | "healedAtMs" | "undo" | "inquiry" | "sample">> = {},
 ): Final {
   return {
     kind: "final",
@@ -59,6 +61,7 @@ export function final(
     lock: "free",
     intent: "keep",
     healedAtMs: null,
+    undo: true,
     inquiry: null,
     sample: null,
     ...more,

@@ -3,6 +3,7 @@ import type { Candidate } from "./candidate.ts";
 import { type Decision, final, type InquirySeed } from "./decision.ts";
 import type { ServerView, Trust } from "./observations.ts";
 import type { Order } from "./order.ts";
+import { powerMember } from "./power.ts";
 import type { In } from "./state.ts";
 
 /** `expired`: nothing was done, because it is too late. */
@@ -33,7 +34,7 @@ export function tooLate({
         next_step: "Look at the server: compare its system disk with system_disk_before.",
       },
     },
-    { lock: "keep" },
+    { lock: "keep", undo: false },
   );
 }
 
@@ -77,18 +78,20 @@ export function unresolved(
           "Look at the server: compare its system disk with system_disk_before. The server stays locked until the cloud proves what happened (event settled) or a person frees it.",
       },
     },
-    { lock: "keep", inquiry: inquiryOf(current) },
+    { lock: "keep", undo: false, inquiry: inquiryOf(current) },
   );
 }
 
 function inquiryOf(current: In<"reconcile"> | In<"watch">): InquirySeed {
   if (current.phase === "watch") {
-    const { before, jobId, acceptedAtMs: atMs, deadlineMs } = current;
+    const { before, power, jobId, acceptedAtMs: atMs, deadlineMs } = current;
     // By the deadline every request is dead (src/config/inequalities.ts).
-    return { before, fenceAtMs: deadlineMs, accepted: { jobId, atMs }, why: "deadline" };
+    const accepted = { jobId, atMs };
+    return { before, ...powerMember(power), fenceAtMs: deadlineMs, accepted, why: "deadline" };
   }
-  const { before, fenceAtMs, accepted, why } = current;
+  const { before, power, fenceAtMs, accepted, why } = current;
   return {
+    ...powerMember(power),
     ...(before === undefined ? {} : { before }),
     fenceAtMs,
     ...(accepted === undefined ? {} : { accepted }),

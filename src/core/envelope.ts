@@ -5,7 +5,8 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { openObject } from "./open-object.ts";
 import { Order } from "./order.ts";
 import { traitsOf } from "./phases.ts";
-import { State, TRANSITIONS, withoutBody } from "./state.ts";
+import { State, withoutBody } from "./state.ts";
+import { TRANSITIONS } from "./transitions.ts";
 
 /**
  * Layout of internal messages. A worker passes on, untouched, what carries another number or a phase that it does not
@@ -26,7 +27,10 @@ export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTEND
   const later =
     (state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor)) ||
     (state.phase === "joined" && state.body !== undefined) ||
-    state.phase === "inquiry";
+    state.phase === "inquiry" ||
+    state.phase === "restore" ||
+    // A worker that does not know of the start that is owed would leave the server off.
+    ("power" in state && state.power?.mayHaveStopped === true);
   return later ? EXTENDED_VERSION : ENVELOPE_VERSION;
 }
 
@@ -103,9 +107,21 @@ export function restoreEnvelope(stored: unknown, body: OsReinstall | undefined):
   return complete.success ? complete.data : null;
 }
 
+/** Of a command that goes back to its place in line. */
+const StoredPlace = z.looseObject({ kind: z.literal("wait") });
+
 const StoredEnvelope = z.looseObject({ state: z.looseObject({ phase: z.string() }) });
 
-function needsBody({ phase, accepted }: { phase: string; accepted?: unknown }): boolean {
-  const body = traitsOf(phase)?.body;
-  return body === "always" || (body === "until-accepted" && accepted === undefined);
+function needsBody({ phase, accepted, after }: z.infer<typeof StoredEnvelope>["state"]): boolean {
+  switch (traitsOf(phase)?.body) {
+    case "always":
+      return true;
+    case "until-accepted":
+      return accepted === undefined;
+    case "to-wait":
+      return StoredPlace.safeParse(after).success;
+    case "never":
+    case undefined:
+      return false;
+  }
 }

@@ -6,9 +6,9 @@ export interface PhaseTraits {
   readonly does: string;
   /**
    * Its message carries the `os-reinstall` body: `always`; `until-accepted` by the cloud, since a proof of "not carried
-   * out" may need it again; `never`.
+   * out" may need it again; `to-wait`: where the command goes back to its place in line; `never`.
    */
-  readonly body: "always" | "until-accepted" | "never";
+  readonly body: "always" | "until-accepted" | "to-wait" | "never";
   /** The command stands in its server's queue. */
   readonly waits: boolean;
   /** A person may still end the command: nothing was sent to the cloud. */
@@ -51,6 +51,12 @@ export const PHASES = {
   settle: {
     does: "keep the lock for a while after success",
     body: "never",
+    waits: false,
+    cancellable: false,
+  },
+  restore: {
+    does: "start the server that we stopped, or that is off after its reinstall, before the command ends or waits again",
+    body: "to-wait",
     waits: false,
     cancellable: false,
   },

@@ -23,6 +23,10 @@ export interface Rules {
   readonly stopDeadlineMs: number;
   readonly stopRunning: "always" | "when-asked";
   readonly stopBy: "worker" | "cloud";
+  /** Whether a server runs after its command: as it was found, always, or as the cloud leaves it. */
+  readonly powerAfter: "as-found" | "on" | "untouched";
+  /** A server that does not start within this is left off, and the final event says so. */
+  readonly startDeadlineMs: number;
   /** What a `user_data` that would be ignored comes to. */
   readonly userDataCheck: UserDataCheck;
   /** Local clock against the cloud's, at most. */

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { type FINAL_EVENTS, WaitReason } from "../contract/event.ts";
+import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { CommandId, DiskId, JobId } from "../contract/ids.ts";
 import { OsReinstall } from "../contract/os-reinstall.ts";
 import { LockOwner } from "./lock-owner.ts";
 import { openObject } from "./open-object.ts";
+import { Power } from "./power.ts";
 
 /** The server as it was before anything was done to it: what "replaced" is measured against. */
 export const Before = openObject({
@@ -34,6 +35,7 @@ const Waiting = openObject({
   /** The other service that holds it; never together with `holder`. */
   lockOwner: LockOwner.optional(),
   before: Before.optional(),
+  power: Power.optional(),
   /**
    * It may have run: the store forgot this command while it waited. Prove that it was not carried out, first. The name is
    * that of messages of every version; the code says `mayHaveRun`.
@@ -57,6 +59,7 @@ const Prepare = openObject({
   body: OsReinstall,
   tries: Tries,
   before: Before,
+  power: Power.optional(),
   /** The stop that was asked for last; absent until the first. */
   stop: openObject({
     type: z.enum(["SOFT", "HARD"]),
@@ -71,6 +74,9 @@ const Submit = openObject({
   body: OsReinstall,
   tries: Tries,
   before: Before,
+  power: Power.optional(),
+  /** What the command waits for at the line, and since when: it keeps its server stopped for a short wait of the cloud. */
+  waited: openObject({ waitsFor: WaitReason, sinceMs: z.number() }).optional(),
 });
 
 /** The cloud had accepted a request: its job, and when (epoch ms). */
@@ -92,6 +98,7 @@ const Reconcile = openObject({
   tries: Tries,
   /** Absent when the first look was lost: then no disk can prove anything. */
   before: Before.optional(),
+  power: Power.optional(),
   /** From this instant on the request is dead wherever it is: its signature is too old. Null: it never dies. */
   fenceAtMs: z.number().nullable(),
   deadlineMs: z.number(),
@@ -106,6 +113,7 @@ const Watch = openObject({
   tries: Tries,
   jobId: JobId,
   before: Before,
+  power: Power.optional(),
   acceptedAtMs: z.number(),
   deadlineMs: z.number(),
   /** Has `submitted` been published? Not when the record could not be saved right after the POST. */
@@ -118,17 +126,54 @@ const Watch = openObject({
   foreign: z.int().optional(),
 });
 
+/** What is known about a reinstall that worked. */
+const Success = openObject({
+  durationSeconds: z.number().nullable(),
+  verified: z.boolean(),
+  evidence: z.enum(["job", "system-disk-replaced"]),
+  volumeType: z.string().optional(),
+  disk: z.enum(["replaced", "kept", "unseen"]),
+  /** `power` of the final event. */
+  power: z.record(z.string(), z.unknown()).optional(),
+});
+
 const Settle = openObject({
   phase: z.literal("settle"),
   jobId: JobId.optional(),
   untilMs: z.number(),
-  success: openObject({
-    durationSeconds: z.number().nullable(),
-    verified: z.boolean(),
-    evidence: z.enum(["job", "system-disk-replaced"]),
-    volumeType: z.string().optional(),
-    disk: z.enum(["replaced", "kept", "unseen"]),
-  }),
+  success: Success,
+});
+
+const Restore = openObject({
+  phase: z.literal("restore"),
+  /** Of a command that goes back to its place in line. */
+  body: OsReinstall.optional(),
+  power: Power,
+  sinceMs: z.number(),
+  /** How often in a row the server was seen off and idle. */
+  seenOff: z.int().optional(),
+  /** Since when it could be started: its deadline counts from then. */
+  startableSinceMs: z.number().optional(),
+  /** The start that was asked for last. */
+  start: openObject({ askedAtMs: z.number(), jobId: JobId.optional() }).optional(),
+  /** What the command comes to when the server is as it should be. */
+  after: z.discriminatedUnion("kind", [
+    openObject({
+      kind: z.literal("end"),
+      /** The final event. */
+      ending: openObject({
+        event: z.enum(FINAL_EVENTS),
+        data: z.record(z.string(), z.unknown()),
+        deadReason: z.string().optional(),
+      }),
+    }),
+    openObject({
+      kind: z.literal("wait"),
+      /** Its state in line, without phase, body and power. */
+      place: Waiting.omit({ phase: true, body: true, power: true }),
+    }),
+    openObject({ kind: z.literal("succeed"), success: Success, jobId: JobId.optional() }),
+  ]),
 });
 
 /**
@@ -139,6 +184,9 @@ const Inquiry = openObject({
   phase: z.literal("inquiry"),
   /** As in `reconcile`: absent when the first look was lost. */
   before: Before.optional(),
+  power: Power.optional(),
+  /** The start that was asked for, before it is said that nothing was done. */
+  start: openObject({ askedAtMs: z.number(), firstAskedAtMs: z.number() }).optional(),
   /** As in `reconcile`: from then on the request is dead; null: it never dies. */
   fenceAtMs: z.number().nullable(),
   /** The job of the request, where its id is known. */
@@ -158,82 +206,12 @@ export const State = z.discriminatedUnion("phase", [
   Reconcile,
   Watch,
   Settle,
+  Restore,
   Inquiry,
 ]);
 export type State = z.infer<typeof State>;
 export type Phase = State["phase"];
 export type In<P extends Phase> = Extract<State, { phase: P }>;
-
-/** Where a step may lead, and nowhere else. `admit` is the raw command before it has a state. */
-export const TRANSITIONS = {
-  admit: [
-    "prepare",
-    "submit",
-    "joined",
-    "waiting",
-    "reconcile",
-    "failed",
-    "unresolved",
-    "rejected",
-    "quarantined",
-    "superseded",
-    "expired",
-    "planned",
-  ],
-  waiting: [
-    "waiting",
-    "joined",
-    "prepare",
-    "submit",
-    "reconcile",
-    "failed",
-    "unresolved",
-    "rejected",
-    "quarantined",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  joined: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
-  prepare: [
-    "prepare",
-    "submit",
-    "waiting",
-    "reconcile",
-    "failed",
-    "rejected",
-    "unresolved",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  submit: [
-    "watch",
-    "reconcile",
-    "waiting",
-    "failed",
-    "rejected",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  reconcile: [
-    "reconcile",
-    "prepare",
-    "submit",
-    "settle",
-    "succeeded",
-    "failed",
-    "unresolved",
-    "rejected",
-  ],
-  watch: ["watch", "settle", "reconcile", "succeeded", "failed", "unresolved"],
-  settle: ["settle", "succeeded"],
-  inquiry: ["inquiry", "settled"],
-} as const satisfies Record<
-  Phase | "admit",
-  readonly (Phase | (typeof FINAL_EVENTS)[number] | "settled")[]
->;
 
 /** The state without the `os-reinstall` body, which may hold `user_data`: what may leave our own messages. */
 export function withoutBody(state: State): State | Omit<State, "body"> {

@@ -1,28 +1,29 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import type { Candidate } from "./candidate.ts";
+import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
 import type { ServerView } from "./observations.ts";
 import { fenceOf } from "./rules.ts";
+import { aboutToStop, powerMember, stoppedByCloud } from "./power.ts";
 import { describe } from "./server-fitness.ts";
 import type { Before, In } from "./state.ts";
 
 /** What goes along towards the POST. */
-type BodyAndTries = Pick<Candidate, "body" | "tries">;
+type Taken = Pick<Candidate, "body" | "tries" | "power">;
 
 /** On to the dangerous line, at once. */
 export function towardsSubmit(
-  { body, tries }: BodyAndTries,
+  { body, tries, power }: Taken,
   server: ServerView,
   { nowMs }: Moment,
 ): Decision {
   const before = beforeOf(server, nowMs);
   if (before === undefined) throw new Error("a server without a system disk cannot be submitted");
-  return next({ phase: "submit", body, tries, before }, 0);
+  return next({ phase: "submit", body, tries, before, ...powerMember(power) }, 0);
 }
 
 /** It runs: we stop it first, or leave the stopping to the cloud (`STOP_BY`). */
-export function towardsStopped(taken: BodyAndTries, server: ServerView, moment: Moment): Decision {
+export function towardsStopped(taken: Taken, server: ServerView, moment: Moment): Decision {
   return moment.rules.stopBy === "cloud"
     ? towardsSubmit(taken, server, moment)
     : towardsPrepare(taken, server, moment);
@@ -34,13 +35,14 @@ export function towardsStopped(taken: BodyAndTries, server: ServerView, moment: 
  * @internal
  */
 export function towardsPrepare(
-  { body, tries }: BodyAndTries,
+  { body, tries, power }: Taken,
   server: ServerView,
   { nowMs }: Moment,
 ): Decision {
   const before = beforeOf(server, nowMs);
   if (before === undefined) throw new Error("a server without a system disk cannot be prepared");
-  return next({ phase: "prepare", body, tries, before, sinceMs: nowMs }, 0);
+  const stopping = powerMember(aboutToStop(power));
+  return next({ phase: "prepare", body, tries, before, ...stopping, sinceMs: nowMs }, 0);
 }
 
 /** What the server was before anything was done to it; undefined without a system disk. */
@@ -75,6 +77,7 @@ export function towardsProof(
       ...(body === undefined ? {} : { body }),
       tries,
       ...(before === undefined ? {} : { before }),
+      ...powerMember(knownPower(candidate)),
       fenceAtMs: fenceOf(undefined, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,
@@ -101,6 +104,7 @@ export function towardsReconcile(
       body: current.body,
       tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
       before: current.before,
+      ...powerMember(stoppedByCloud(current.power, rules)),
       fenceAtMs: fenceOf(signedAtMs, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,

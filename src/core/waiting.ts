@@ -1,12 +1,13 @@
 import { CommandId } from "../contract/ids.ts";
 import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
-import type { Candidate } from "./candidate.ts";
+import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import { tooLate } from "./endings.ts";
 import type { EventDraft } from "./events.ts";
 import type { LockOwner } from "./lock-owner.ts";
 import type { Moment } from "./moment.ts";
 import type { Unavailable } from "./observations.ts";
+import { powerMember } from "./power.ts";
 import type { Before, In } from "./state.ts";
 
 /**
@@ -61,6 +62,7 @@ export function waitFor(
       waitsFor,
       ...holderMember(more.holder),
       ...(before === undefined ? {} : { before }),
+      ...powerMember(knownPower(candidate)),
       ...(mayHaveRun ? { doubt: true } : {}),
       sinceMs,
     },

@@ -96,6 +96,7 @@ function enteredMs(state: State, settleMs: number): number {
     case "joined":
     case "prepare":
     case "reconcile":
+    case "restore":
     case "inquiry":
       return state.sinceMs;
     case "submit":

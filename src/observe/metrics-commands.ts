@@ -16,7 +16,8 @@ import {
   type SubmissionKind,
 } from "../contract/labels.ts";
 import { IMPLAUSIBLE_STAMPS, type ImplausibleStamp } from "../core/sent-at.ts";
-import { type Phase, TRANSITIONS } from "../core/state.ts";
+import type { Phase } from "../core/state.ts";
+import { TRANSITIONS } from "../core/transitions.ts";
 import { CALL_BUCKETS, bounded, counter, histogram, type InstrumentsOf } from "./instruments.ts";
 
 /** A reinstall takes 1 to 2 minutes (ECS API notes §2.5); the default deadline is 45. */

@@ -11,6 +11,7 @@ const SCRIPTS = {
   hop: "hop",
   acquire: "acquire",
   mayStop: "may-stop",
+  mayStart: "may-start",
   takeAttempt: "take-attempt",
   recordIntent: "intent",
   save: "save",

@@ -39,6 +39,7 @@ export function watchedStore(
     hop: watched("hop"),
     acquire: watched("acquire"),
     mayStop: watched("mayStop"),
+    mayStart: watched("mayStart"),
     takeAttempt: watched("takeAttempt"),
     recordIntent: watched("recordIntent"),
     save: watched("save"),

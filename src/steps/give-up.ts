@@ -1,8 +1,10 @@
 import { unresolved } from "../core/endings.ts";
+import { givenUp } from "../core/decide-restore.ts";
 import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import type { Moment } from "../core/moment.ts";
+import { powerMember } from "../core/power.ts";
 import { fenceOf } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
 import { afterSettling } from "../core/success.ts";
@@ -30,6 +32,7 @@ export function giveUp(
   if (state.phase === "settle") {
     return conclude(claimed, envelope, afterSettling(state, Math.max(nowMs, state.untilMs)));
   }
+  if (state.phase === "restore") return conclude(claimed, envelope, givenUp(state, why, moment));
   // The command has its outcome: an inquiry that cannot look now looks later.
   if (state.phase === "inquiry") {
     return conclude(claimed, envelope, next(state, rules.ladderMs.at(-1) ?? 0));
@@ -69,6 +72,7 @@ function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
         (state.phase === "waiting" && state.doubt === true)
       );
     case "joined":
+    case "restore":
       return false;
     case "reconcile":
     case "watch":
@@ -83,11 +87,13 @@ function proofWithoutBody(state: State, claimed: Claimed, moment: Moment) {
   const { nowMs, rules } = moment;
   const intent = claimed.attempt.intent;
   const before = "before" in state ? state.before : undefined;
+  const power = "power" in state ? state.power : undefined;
   return next(
     {
       phase: "reconcile",
       tries: "tries" in state ? state.tries : { attempt: claimed.attempt.attempt, spent: 1 },
       ...(before === undefined ? {} : { before }),
+      ...powerMember(power),
       fenceAtMs: fenceOf(intent?.signedAtMs, moment),
       deadlineMs: nowMs + rules.jobDeadlineMs,
       sinceMs: nowMs,

@@ -13,7 +13,8 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const mayHaveRun = copyMayHaveRun(claimed);
-    const candidate = { order, body: state.body, tries: state.tries, waiting: null, mayHaveRun };
+    const { body, tries, power } = state;
+    const candidate = { order, body, tries, waiting: null, power, mayHaveRun };
     if (claimed.lock !== "held") {
       // The server was given to another command while the store had no memory of this one.
       const { before } = state;

@@ -4,10 +4,12 @@ import type { State } from "../core/state.ts";
 import { giveUp, MAX_DEATHS } from "./give-up.ts";
 import { createInquire } from "./inquire.ts";
 import { createJoin } from "./join.ts";
+import { leavingAsFound } from "./leave-as-found.ts";
 import { momentsOf } from "./moment.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { createPrepare } from "./prepare.ts";
 import { createReconcile } from "./reconcile.ts";
+import { createRestore } from "./restore.ts";
 import { createSettle } from "./settle.ts";
 import { type Arrival, notNow, type StepDeps, type StepResult } from "./step.ts";
 import { createSubmit } from "./submit.ts";
@@ -30,14 +32,16 @@ export function createRunStep(deps: StepDeps) {
     const answer = await store.claim(envelope, arrival);
     await reach("step:claimed");
     if (answer.kind !== "claimed") return unclaimed(envelope, answer, rules);
-    return envelope.deaths >= MAX_DEATHS
-      ? giveUp(
-          envelope,
-          answer,
-          `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
-          moment(),
-        )
-      : await runPhase(envelope, answer, arrival, signal);
+    const result =
+      envelope.deaths >= MAX_DEATHS
+        ? giveUp(
+            envelope,
+            answer,
+            `the broker gave up on the step ${envelope.state.phase} ${envelope.deaths} times`,
+            moment(),
+          )
+        : await runPhase(envelope, answer, arrival, signal);
+    return leavingAsFound(result, { envelope, claimed: answer, arrival }, moment());
   };
 }
 
@@ -73,6 +77,7 @@ function createPhases(deps: StepDeps) {
   const reconcile = createReconcile(deps);
   const watch = createWatch(deps);
   const settle = createSettle(deps);
+  const restore = createRestore(deps);
   const inquire = createInquire(deps);
   return async (
     envelope: Envelope,
@@ -96,6 +101,8 @@ function createPhases(deps: StepDeps) {
         return await watch({ ...envelope, state }, claimed, arrival, signal);
       case "settle":
         return await settle({ ...envelope, state }, claimed, arrival, signal);
+      case "restore":
+        return await restore({ ...envelope, state }, claimed, arrival, signal);
       case "inquiry":
         return await inquire({ ...envelope, state }, claimed, arrival, signal);
     }

@@ -3,7 +3,7 @@ import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { heldBy } from "../core/gate.ts";
 import type { In } from "../core/state.ts";
-import { afterSubmission, bodyToSend, lastLook } from "../core/decide-submit.ts";
+import { afterSubmission, bodyToSend, candidateOf, lastLook } from "../core/decide-submit.ts";
 import { towardsReconcile } from "../core/towards.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
@@ -43,12 +43,11 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
       conclude(
         claimed,
         envelope,
-        waitFor(
-          { order, body: state.body, tries: state.tries, waiting: null },
-          waitsFor,
-          moment(),
-          { detail, before: state.before, ...asked },
-        ),
+        waitFor(candidateOf(order, state), waitsFor, moment(), {
+          detail,
+          before: state.before,
+          ...asked,
+        }),
       );
     const token = envelope.token;
     if (claimed.lock !== "held" || token === null) return wait("server-busy", "the lock was lost");
@@ -81,7 +80,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
       diskId: state.before.systemDiskId,
     });
     if (recorded.kind === "held") {
-      const held = { order, body: state.body, tries: state.tries, waiting: null };
+      const held = candidateOf(order, state);
       return conclude(claimed, envelope, heldBy(held, recorded.hold, moment(), state.before));
     }
     if (recorded.kind !== "saved") return notNow(recorded, rules);

@@ -8,6 +8,7 @@ import type { Order } from "../core/order.ts";
 import { giveUp } from "./give-up.ts";
 import type { createComplete } from "./complete.ts";
 import type { Work } from "./deferring.ts";
+import { leavingAsFound } from "./leave-as-found.ts";
 import { outcomeMessages } from "./messages.ts";
 import { momentsOf } from "./moment.ts";
 import type { Outlet } from "./ports/outlet.ts";
@@ -73,7 +74,8 @@ export function createSweep(deps: SweepDeps) {
     const nonce = `${SWEEPER}${clock.nonce()}`;
     const answer = await store.claim(envelope, { nonce, redelivered: true });
     if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
-    const result = giveUp(envelope, answer, LOST, moment());
+    const taken = { envelope, claimed: answer, arrival: { redelivered: true } };
+    const result = leavingAsFound(giveUp(envelope, answer, LOST, moment()), taken, moment());
     await complete(workOf(envelope.order, envelope), result, signal);
     return "ended";
   }

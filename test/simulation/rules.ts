@@ -21,6 +21,8 @@ export const RULES: Rules = {
   stopRunning: "always",
   userDataCheck: "strict",
   stopBy: "worker",
+  powerAfter: "as-found",
+  startDeadlineMs: 300_000,
   maxClockOffsetMs: 20_000,
   signatureMaxAgeMs: 10_000,
 };

@@ -12,6 +12,7 @@ import { endInquiry } from "./scripts/end-inquiry.ts";
 import { finish } from "./scripts/finish.ts";
 import { hop } from "./scripts/hop.ts";
 import { recordIntent } from "./scripts/intent.ts";
+import { mayStart } from "./scripts/may-start.ts";
 import { mayStop } from "./scripts/may-stop.ts";
 import { refuse } from "./scripts/refuse.ts";
 import { save } from "./scripts/save.ts";
@@ -45,6 +46,7 @@ export function createReinstallStore(
     hop: (envelope, delivery) => hop(context, envelope, delivery),
     acquire: (order, step) => acquire(context, order, step),
     mayStop: (order, step) => mayStop(context, order, step),
+    mayStart: (order, step, token) => mayStart(context, order, step, token),
     takeAttempt: (order, step, held) => takeAttempt(context, order, step, held),
     recordIntent: (order, step, intent) => recordIntent(context, order, step, intent),
     save: (step) => save(context, step),

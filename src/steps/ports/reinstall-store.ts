@@ -53,6 +53,12 @@ export interface ReinstallStore {
     order: Order,
     claim: StepClaim,
   ): Promise<{ readonly kind: "go" } | Held | Exclude<SaveAnswer, { kind: "saved" }>>;
+  /** Asked right before a server is started: is its lock, with this token, still the command's? Changes nothing. */
+  mayStart(
+    order: Order,
+    claim: StepClaim,
+    token: number,
+  ): Promise<{ readonly kind: "go" } | Exclude<SaveAnswer, { kind: "saved" }>>;
   /** Takes the next attempt number, which fences off whoever holds `held`. */
   takeAttempt(
     order: Order,

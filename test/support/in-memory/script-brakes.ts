@@ -60,6 +60,23 @@ export function mayStop(
   });
 }
 
+/** `may-start.lua`. */
+export function mayStart(
+  ctx: ScriptContext,
+  order: Order,
+  claim: StepClaim,
+  token: number,
+): { kind: "go" } | typeof FENCED | typeof FORGOTTEN {
+  return script(ctx, order.projectId, (m) => {
+    const record = m.records.get(order.commandId);
+    if (record === undefined) return FORGOTTEN;
+    if (record.claim !== `${claim.step}:${claim.nonce}`) return claimLost(m, claim, ctx);
+    const lock = m.locks.get(order.serverId);
+    const ours = lock?.owner === order.commandId && lock.token === token;
+    return ours ? { kind: "go" as const } : FORGOTTEN;
+  });
+}
+
 /** `set-pause.lua`. */
 export function setPause(
   ctx: ScriptContext,

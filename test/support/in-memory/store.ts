@@ -12,7 +12,7 @@ import type { Stranded, StrandedCommands } from "../../../src/steps/ports/strand
 import { NO_BRAKES } from "../brake-rules.ts";
 import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
-import { keepPauses, mayStop } from "./script-brakes.ts";
+import { keepPauses, mayStart, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
 import {
   acquire,
@@ -63,6 +63,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
     acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
     mayStop: (order, held) => run("may-stop", (ctx) => mayStop(ctx, order, held)),
+    mayStart: (order, held, token) => run("may-start", (ctx) => mayStart(ctx, order, held, token)),
     takeAttempt: (order, held, attempt) =>
       run("take-attempt", (ctx) => takeAttempt(ctx, order, held, attempt)),
     async recordIntent(order, held, intent) {

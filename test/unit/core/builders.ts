@@ -7,6 +7,7 @@ import type { Envelope } from "../../../src/core/envelope.ts";
 import type { Hold } from "../../../src/core/gate.ts";
 import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/observations.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { Power } from "../../../src/core/power.ts";
 import type { IntakeRules } from "../../../src/core/intake.ts";
 import type { Moment } from "../../../src/core/moment.ts";
 import type { Rules } from "../../../src/core/rules.ts";
@@ -45,6 +46,8 @@ export const RULES: Rules = {
   stopRunning: "always",
   userDataCheck: "strict",
   stopBy: "worker",
+  powerAfter: "as-found",
+  startDeadlineMs: 15 * MINUTE,
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,
 };
@@ -156,6 +159,13 @@ export const BEFORE: In<"submit">["before"] = {
   atMs: NOW - MINUTE,
 };
 
+/** A server that ran, and that we may have stopped. */
+export const STOPPED: Power = {
+  was: "on",
+  mayHaveStopped: true,
+  stop: { askedAtMs: NOW - MINUTE, jobId: JOB },
+};
+
 /** One state of every phase, as it is an instant after it came to be. */
 export const STATES: { readonly [P in Phase]: In<P> } = {
   waiting: {
@@ -206,6 +216,15 @@ export const STATES: { readonly [P in Phase]: In<P> } = {
       evidence: "job",
       volumeType: "SSD",
       disk: "replaced",
+    },
+  },
+  restore: {
+    phase: "restore",
+    power: STOPPED,
+    sinceMs: NOW,
+    after: {
+      kind: "end",
+      ending: { event: "cancelled", data: { why: "cancelled by an operator" } },
     },
   },
   inquiry: {

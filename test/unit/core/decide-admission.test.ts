@@ -129,6 +129,7 @@ describe("the first look at a server", () => {
       body: BODY,
       tries: { attempt: 1, spent: 0 },
       before: { systemDiskId: DISK, volumeType: "SSD", status: "SHUTOFF", atMs: NOW },
+      power: { was: "off", mayHaveStopped: false },
     });
   });
 

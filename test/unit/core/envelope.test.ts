@@ -6,8 +6,9 @@ import {
   storedEnvelope,
   versionOf,
 } from "../../../src/core/envelope.ts";
-import { type Phase, TRANSITIONS } from "../../../src/core/state.ts";
-import { BODY, envelope, JOB, NOW, order, STATES, state } from "./builders.ts";
+import type { Phase } from "../../../src/core/state.ts";
+import { TRANSITIONS } from "../../../src/core/transitions.ts";
+import { BODY, envelope, JOB, NOW, order, STATES, STOPPED, state } from "./builders.ts";
 
 const PHASES = Object.keys(STATES) as Phase[];
 const SECRET = { ...BODY, metadata: { user_data: "UExBTlRFRA==" } };
@@ -79,10 +80,19 @@ describe("an internal message", () => {
 
 describe("the version of a message", () => {
   it("is the first one wherever a worker of that version can read it", () => {
-    const known = PHASES.filter((phase) => phase !== "inquiry");
+    const later: readonly Phase[] = ["inquiry", "restore"];
+    const known = PHASES.filter((phase) => !later.includes(phase));
     for (const phase of known) expect(versionOf(STATES[phase])).toBe(1);
-    expect(versionOf(STATES.inquiry)).toBe(2);
+    for (const phase of later) expect(versionOf(STATES[phase])).toBe(2);
   });
+
+  it.each(["prepare", "submit", "reconcile", "watch"] as const)(
+    "is the second one in %s while a start is owed: a worker of the first would leave the server off",
+    (phase) => {
+      expect(versionOf({ ...STATES[phase], power: STOPPED })).toBe(2);
+      expect(versionOf({ ...STATES[phase], power: { was: "on", mayHaveStopped: false } })).toBe(1);
+    },
+  );
 
   it("is the second one for a joined command that keeps its body", () => {
     expect(versionOf(state("joined", { body: BODY }))).toBe(2);

@@ -3,10 +3,11 @@ import { afterSettling, succeed } from "../../../src/core/success.ts";
 import { asFinal, asNext, JOB, MINUTE, moment, NOW, RULES, state } from "./builders.ts";
 
 const { success } = state("settle");
+const UNSEEN = { power: undefined, server: null };
 
 describe("a success", () => {
   it("is told at once where nothing settles", () => {
-    const decision = asFinal(succeed({ ...success, jobId: JOB }, moment()), "succeeded");
+    const decision = asFinal(succeed({ ...success, jobId: JOB }, UNSEEN, moment()), "succeeded");
     expect(decision).toEqual({
       kind: "final",
       draft: {
@@ -16,6 +17,7 @@ describe("a success", () => {
       lock: "free",
       intent: "keep",
       healedAtMs: NOW,
+      undo: false,
       inquiry: null,
       sample: { volumeType: "SSD", disk: "replaced" },
     });
@@ -23,7 +25,7 @@ describe("a success", () => {
 
   it("waits for the settling time, with the lock", () => {
     const decision = asNext(
-      succeed(success, moment({ rules: { ...RULES, settleMs: MINUTE } })),
+      succeed(success, UNSEEN, moment({ rules: { ...RULES, settleMs: MINUTE } })),
       "settle",
     );
     expect(decision).toMatchObject({ delayMs: MINUTE, lock: "keep", events: [] });
@@ -38,12 +40,15 @@ describe("a success", () => {
   });
 
   it.each(["replaced", "kept"] as const)("teaches that the disk was %s", (disk) => {
-    const decision = succeed({ ...success, disk, volumeType: undefined }, moment());
+    const decision = succeed({ ...success, disk, volumeType: undefined }, UNSEEN, moment());
     expect(asFinal(decision, "succeeded").sample).toEqual({ volumeType: null, disk });
   });
 
   it("teaches nothing where the disk was not seen, and names no job it does not know", () => {
-    const decision = asFinal(succeed({ ...success, disk: "unseen" }, moment()), "succeeded");
+    const decision = asFinal(
+      succeed({ ...success, disk: "unseen" }, UNSEEN, moment()),
+      "succeeded",
+    );
     expect(decision.sample).toBeNull();
     expect(decision.draft.data["job_id"]).toBeNull();
   });

@@ -11,15 +11,17 @@ import { afterInquiryLook } from "../../../src/core/decide-inquiry.ts";
 import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
 import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
+import { afterRestoreLook, afterStart, leaveAsFound } from "../../../src/core/decide-restore.ts";
 import { afterPoll } from "../../../src/core/decide-watch.ts";
 import { type Decision, final } from "../../../src/core/decision.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
 import { plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
-import { type In, TRANSITIONS } from "../../../src/core/state.ts";
+import type { In, Phase } from "../../../src/core/state.ts";
+import { TRANSITIONS } from "../../../src/core/transitions.ts";
 import { afterSubmission, lastLook } from "../../../src/core/decide-submit.ts";
-import { afterSettling } from "../../../src/core/success.ts";
+import { afterSettling, succeed } from "../../../src/core/success.ts";
 import { giveUp } from "../../../src/steps/give-up.ts";
 import { claimed } from "../steps/fakes.ts";
 import {
@@ -46,7 +48,9 @@ import {
   RULES,
   RUNNING,
   seen,
+  server,
   SERVER,
+  STOPPED,
   state,
   STATES,
   UNREADABLE,
@@ -116,9 +120,29 @@ const UNHEARD_OF = { kind: "unheard-of" } as const;
 const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
 const SETTLING: Rules = { ...RULES, settleMs: MINUTE };
 
+const PLACE = { ...STATES.waiting, body: undefined, phase: undefined };
+
+/** Started first: what the phase would have come to, of a server that we may have stopped. */
+const restoredFirst = (phase: Phase, decision: Decision = cancelled()) =>
+  leaveAsFound(STATES[phase], STOPPED, decision, moment());
+const restore = (changed: Partial<In<"restore">>, look: Look, now = moment()) => {
+  const turn = afterRestoreLook(
+    { ...STATES.restore, ...changed },
+    { look, stopJob: SUCCESS, startJob: null },
+    now,
+  );
+  if (turn.kind === "start")
+    return afterStart(STATES.restore, { kind: "accepted", jobId: JOB }, now);
+  if (turn.kind === "ask-stop-job") throw new Error("the job was asked");
+  return turn;
+};
+const ending = (event: (typeof FINAL_EVENTS)[number]) =>
+  restore({ after: { kind: "end", ending: { event, data: {} } } }, ACTIVE);
+
 /** A witness for every cell: the compiler asks for each one that the table has, and for no other. */
 const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } } = {
   admit: {
+    restore: () => restoredFirst("waiting"),
     prepare: () => admission(candidate(), ACTIVE),
     submit: () => admission(candidate(), seen()),
     joined: () => busy(candidate()),
@@ -134,6 +158,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     planned: () => plannedFrom(candidate(), FREE, { look: seen(), image: null }, moment()),
   },
   waiting: {
+    restore: () => restoredFirst("waiting"),
     waiting: () => busy(waiting(), false),
     joined: () => busy(waiting()),
     prepare: () => admission(waiting(), ACTIVE),
@@ -161,6 +186,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     },
   },
   prepare: {
+    restore: () => restoredFirst("prepare"),
     prepare: () => lookToPrepare(BUSY),
     submit: () => lookToPrepare(seen()),
     // As the step does when the lock is lost, and when the store has forgotten.
@@ -174,6 +200,8 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     cancelled: () => lookToPrepare(seen(), order(), true),
   },
   submit: {
+    submit: () => restoredFirst("submit", posted({ ...UNREADABLE, kind: "not-sent" })),
+    restore: () => restoredFirst("submit"),
     watch: () => posted({ kind: "accepted", jobId: JOB }),
     reconcile: () => posted({ kind: "unknown", message: "reset" }),
     waiting: () => posted({ ...UNREADABLE, kind: "not-sent" }),
@@ -184,6 +212,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     cancelled: () => toLine(seen(), order(), true),
   },
   reconcile: {
+    restore: () => restoredFirst("reconcile"),
     reconcile: () => reconciled(seen(), NOW),
     prepare: () => reconciled(ACTIVE),
     submit: () => reconciled(seen()),
@@ -194,6 +223,12 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     rejected: () => reconciled(ACTIVE, PROOF, WHEN_ASKED),
   },
   watch: {
+    restore: () =>
+      succeed(
+        { ...STATES.settle.success, jobId: JOB },
+        { power: STOPPED, server: server() },
+        moment(),
+      ),
     watch: () => polled(RUNNING),
     settle: () => polled(SUCCESS, OTHER_DISK, NOW, SETTLING),
     reconcile: () => polled({ kind: "foreign", serverId: SERVER, by: "job" }),
@@ -204,6 +239,26 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
   settle: {
     settle: () => afterSettling(STATES.settle, NOW),
     succeeded: () => afterSettling(STATES.settle, NOW + MINUTE),
+  },
+  restore: {
+    restore: () => restore({}, seen()),
+    waiting: () => {
+      return restore({ body: BODY, after: { kind: "wait", place: PLACE } }, ACTIVE);
+    },
+    settle: () =>
+      restore(
+        { after: { kind: "succeed", success: STATES.settle.success } },
+        ACTIVE,
+        moment({ rules: SETTLING }),
+      ),
+    succeeded: () =>
+      restore({ after: { kind: "succeed", success: STATES.settle.success } }, ACTIVE),
+    failed: () => ending("failed"),
+    rejected: () => ending("rejected"),
+    quarantined: () => ending("quarantined"),
+    superseded: () => ending("superseded"),
+    expired: () => ending("expired"),
+    cancelled: () => ending("cancelled"),
   },
   inquiry: {
     inquiry: () => inquired(STATES.inquiry, BUSY),
@@ -350,6 +405,32 @@ const anyPrepare = fc
   )
   .map((changed) => state("prepare", changed));
 
+const anyRestore = fc
+  .record(
+    {
+      sinceMs: instant,
+      startableSinceMs: instant,
+      seenOff: fc.nat(3),
+      start: fc.record({ askedAtMs: instant }),
+      body: fc.constant(BODY),
+      power: fc.constantFrom(STOPPED, { was: "on" as const, mayHaveStopped: true }),
+      after: fc.oneof(
+        fc
+          .constantFrom("cancelled" as const, "failed" as const, "expired" as const)
+          .map((event) => ({
+            kind: "end" as const,
+            ending: { event, data: {} },
+          })),
+        fc.constantFrom(
+          { kind: "wait" as const, place: PLACE },
+          { kind: "succeed" as const, success: STATES.settle.success },
+        ),
+      ),
+    },
+    { requiredKeys: ["sinceMs", "power", "after"] },
+  )
+  .map((changed) => state("restore", changed));
+
 /** A decision function with any arguments at all, and the phase it decides for. */
 const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
   admit: fc.tuple(anyCandidate, anyLook, anyMoment, fc.nat(4)).map(([c, look, now, which]) => {
@@ -421,6 +502,22 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
   watch: fc
     .tuple(anyWatch, fc.record({ job: anyJob, look: fc.option(anyLook, { nil: null }) }), anyMoment)
     .map((args) => afterPoll(...args)),
+  restore: fc
+    .tuple(
+      anyRestore,
+      fc.record({
+        look: anyLook,
+        stopJob: anyJob,
+        startJob: fc.option(anyJob, { nil: null }),
+      }),
+      anyStop,
+      anyMoment,
+    )
+    .map(([current, looked, outcome, now]) => {
+      const turn = afterRestoreLook(current, looked, now);
+      if (turn.kind === "ask-stop-job") throw new Error("the job was asked");
+      return turn.kind === "start" ? afterStart(current, outcome, now) : turn;
+    }),
   settle: fc
     .tuple(instant, instant)
     .map(([untilMs, now]) => afterSettling(state("settle", { untilMs }), now)),

@@ -98,6 +98,7 @@ interface Answers {
   hop: () => Awaited<ReturnType<Store["hop"]>>;
   acquire: () => Awaited<ReturnType<Store["acquire"]>>;
   mayStop: () => Awaited<ReturnType<Store["mayStop"]>>;
+  mayStart: () => Awaited<ReturnType<Store["mayStart"]>>;
   takeAttempt: () => Awaited<ReturnType<Store["takeAttempt"]>>;
   recordIntent: () => Awaited<ReturnType<Store["recordIntent"]>>;
   save: () => Awaited<ReturnType<Store["save"]>>;
@@ -185,6 +186,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     hop: () => ({ kind: "waits", atMs: NOW, mayHaveRun: false }),
     acquire: () => ({ kind: "acquired", token: 7 }),
     mayStop: () => ({ kind: "go" }),
+    mayStart: () => ({ kind: "go" }),
     takeAttempt: () => ({ kind: "taken", attempt: 2 }),
     recordIntent: () => ({ kind: "saved" }),
     save: () => ({ kind: "saved" }),
@@ -294,6 +296,10 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
     acquire: async () => {
       calls.push("store.acquire");
       return world.answers.acquire();
+    },
+    mayStart: async () => {
+      calls.push("store.mayStart");
+      return world.answers.mayStart();
     },
     mayStop: async () => {
       calls.push("store.mayStop");

@@ -11,6 +11,7 @@ import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
+import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
 import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
 import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lock.ts";
@@ -34,6 +35,7 @@ const SCRIPTS = [
   hopScript,
   intentScript,
   keepPausesScript,
+  mayStartScript,
   mayStopScript,
   openEpochScript,
   pruneLockScript,

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import type { Order } from "../../../core/order.ts";
+import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../steps/ports/step-claim.ts";
+import { keysOf } from "../keys.ts";
+import { Fenced, Forgotten } from "./claim-lost.ts";
+import { script } from "./script.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+
+/** @internal */
+export const mayStartScript = script({
+  name: "may-start",
+  keys: ["cmd", "lock", "epoch"],
+  argument: ClaimArgument.extend({ id: z.string(), token: z.int() }),
+  answer: z.discriminatedUnion("kind", [z.object({ kind: z.literal("go") }), Fenced, Forgotten]),
+});
+
+/** `mayStart` of the store. */
+export function mayStart(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+  token: number,
+): ReturnType<ReinstallStore["mayStart"]> {
+  const k = keysOf(order.projectId);
+  return context.scripts.run(
+    mayStartScript,
+    { cmd: k.command(order.commandId), lock: k.lock(order.serverId), epoch: k.epoch },
+    { ...claimArgument(claim), id: order.commandId, token },
+  );
+}

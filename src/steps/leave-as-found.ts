@@ -1,0 +1,39 @@
+import { leaveAsFound } from "../core/decide-restore.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { Moment } from "../core/moment.ts";
+import { type Power, stopAsked } from "../core/power.ts";
+import type { ClaimAnswer } from "./ports/step-claim.ts";
+import type { Arrival, StepResult } from "./step.ts";
+
+/** A step that was claimed, by the delivery that took it. */
+interface Taken {
+  readonly envelope: Envelope;
+  readonly claimed: Extract<ClaimAnswer, { kind: "claimed" }>;
+  readonly arrival: Pick<Arrival, "redelivered">;
+}
+
+/** A step's result, with the server started first where it was stopped for a reinstall that is not made now. */
+export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment): StepResult {
+  if (result.kind !== "conclude") return result;
+  const power = powerAtStep(taken, moment);
+  return {
+    ...result,
+    decision: leaveAsFound(taken.envelope.state, power, result.decision, moment),
+  };
+}
+
+/**
+ * What we may have done to the server by now. A message in `prepare` says "stopped, perhaps" from the beginning: where no
+ * delivery of it can have asked for a stop, that is not so; where one can have, nobody knows when it did.
+ */
+function powerAtStep(
+  { envelope, claimed, arrival }: Taken,
+  { nowMs }: Pick<Moment, "nowMs">,
+): Power | undefined {
+  const { state, revived } = envelope;
+  const power = "power" in state ? state.power : undefined;
+  if (state.phase !== "prepare" || power === undefined || power.stop !== undefined) return power;
+  const first =
+    !arrival.redelivered && revived === 0 && !claimed.takenOver && claimed.restored === "no";
+  return first ? { ...power, mayHaveStopped: false } : stopAsked(power, nowMs, null);
+}
