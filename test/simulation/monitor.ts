@@ -3,7 +3,7 @@ import { contractFaults } from "../support/event-contract.ts";
 import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
-import { checkOutcome, checkSettled, leavesTrace, type Observed } from "./outcome.ts";
+import { checkOutcome, checkPower, checkSettled, leavesTrace, type Observed } from "./outcome.ts";
 import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
 
@@ -176,6 +176,19 @@ export class Monitor {
       ? null
       : checkOutcome(event, this.#observed, (id) => this.#leaderOf(id));
     if (problem !== null) this.fail("P5", `${event.id} ${problem}: ${text}`);
+    const off = track.reborn ? null : checkPower(event, this.#observed);
+    if (off !== null) this.fail("F6", `${event.id} ${off}: ${text}`);
+  }
+
+  /** F6: a stop of a command's comes true. After its end it would leave off a server of which it was said that it runs. */
+  stopped(serverId: string, id: string): void {
+    this.checks += 1;
+    const track = this.track(id);
+    const final = [...track.finals.values()].at(-1);
+    if (final === undefined || track.forgotten || track.reborn) return;
+    if (checkPower(final, this.#observed) !== null) {
+      this.fail("F6", `a stop of ${id} turns ${serverId} off after its final event ${final.id}`);
+    }
   }
 
   #leaderOf(id: string): string | undefined {

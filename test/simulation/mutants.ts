@@ -114,6 +114,18 @@ export const MUTANTS: readonly Mutation[] = [
     ackFirst: true,
   },
   {
+    name: "left-off",
+    what: "a server that was stopped in vain is not started again",
+    breaks: ["F6"],
+    rules: { powerAfter: "untouched" },
+  },
+  {
+    name: "power-rebuilt",
+    what: "how the server was found is read from the server that we have stopped",
+    breaks: ["F6"],
+    deps: powerRebuilt,
+  },
+  {
     name: "too-early",
     what: "the message of a waiting command does not say when it may begin",
     breaks: ["P7"],
@@ -475,6 +487,25 @@ function withoutNotBefore(deps: WorkerDeps): WorkerDeps {
     outlet: {
       ...outlet,
       publish: (messages, signal) => outlet.publish(messages.map(stripped), signal),
+    },
+  };
+}
+
+function powerRebuilt(deps: WorkerDeps): WorkerDeps {
+  const { outlet } = deps;
+  const rebuilt = (message: Outgoing): Outgoing => {
+    if (message.kind !== "step" || message.envelope.state.phase !== "submit") return message;
+    const state = {
+      ...message.envelope.state,
+      power: { was: "off" as const, mayHaveStopped: false },
+    };
+    return { ...message, envelope: { ...message.envelope, state } };
+  };
+  return {
+    ...deps,
+    outlet: {
+      ...outlet,
+      publish: (messages, signal) => outlet.publish(messages.map(rebuilt), signal),
     },
   };
 }

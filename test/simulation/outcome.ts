@@ -12,6 +12,8 @@ export interface Observed {
   /** Unsettled messages about a command. */
   messagesAbout(id: string): number;
   diskChanges(serverId: string): number;
+  /** The command whose stop keeps the server off: nothing else was done to it since, and it is not being started. */
+  keptOffBy(serverId: string): string | null;
 }
 
 /** Whose outcome a command repeats, as far as its own final event says. */
@@ -52,6 +54,22 @@ export function checkOutcome(
     default:
       return mine.length === 0 ? null : "although it was run";
   }
+}
+
+/** After these nobody knows whether the disk is whole: the server is left alone. */
+const LEFT_ALONE: ReadonlySet<unknown> = new Set(["job-failed", "server-broken"]);
+
+/** F6: is the server that this command stopped on again, or does the event say that it is not? Null: yes. */
+export function checkPower({ data }: ProgressEvent, observed: Observed): string | null {
+  if (data.event === "unresolved" || LEFT_ALONE.has(data["class"])) return null;
+  if (observed.keptOffBy(String(data.server_id)) !== data.command_id) return null;
+  const power = data["power"] as
+    | { readonly after?: string; readonly next_step?: string }
+    | undefined;
+  if (power === undefined) return "and the server that it stopped is off, without a word of it";
+  return power.after !== "on" && power.next_step !== undefined
+    ? null
+    : "and the server is off, whatever it says of it";
 }
 
 /** P5: is it true what a `settled` event says about an unresolved command? Null: yes, as far as the ledger knows. */

@@ -10,6 +10,7 @@ export type PromiseName =
   | "P8"
   | "P9"
   | "F5"
+  | "F6"
   | "bug";
 
 export interface Violation {

@@ -225,6 +225,7 @@ export class World {
       stopMs: () => random.between(3_000, 30_000),
       startMs: () => random.between(3_000, 30_000),
       onExecuted: (execution, overlapping) => this.monitor.executed(execution, overlapping),
+      onStopped: (serverId, commandId) => this.monitor.stopped(serverId, commandId),
       onTrace: (text) => this.trace(text),
     });
   }
@@ -263,6 +264,13 @@ export class World {
       memory,
       isSwept: (id: string) => this.project.records.get(id)?.claim.includes(SWEEPER_MARK) === true,
       messagesAbout: (id: string) => broker.contents().filter((c) => c.about === id).length,
+      keptOffBy: (serverId: string) => {
+        const plan = this.scenario.servers.find((one) => one.id === serverId);
+        const server = plan && cloud.server(plan.id);
+        return server?.exists && server.vm === "stopped" && server.running.size === 0
+          ? server.offBy
+          : null;
+      },
       diskChanges: (serverId: string) =>
         this.scenario.servers
           .filter((one) => one.id === serverId)

@@ -147,7 +147,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
       ? {}
       : { disk: (_project, volume, signal) => ask("disk", signal, () => cloud.disk(volume)) }),
     async stop(_project, server, type, signal) {
-      return turn("stop", signal, () => cloud.stop(server, type));
+      return turn("stop", signal, () => cloud.stop(server, type, commandId));
     },
     async start(_project, server, signal) {
       const isUnsent = network.happens("start-unsent");

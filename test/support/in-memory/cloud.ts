@@ -50,6 +50,8 @@ type StartEnd = "running" | "job-fails" | "stays-off" | "error";
 
 interface Server extends Omit<ServerPlan, "status"> {
   vm: "active" | "stopped" | "error";
+  /** The command whose stop turned it off, as long as nothing else was done to it since; null: none. */
+  offBy: string | null;
   /** Attached when nothing runs. */
   disk: DiskId | null;
   diskChanges: number;
@@ -110,6 +112,8 @@ export interface CloudOptions {
   readonly stopMs: () => number;
   readonly startMs: () => number;
   readonly onExecuted: (execution: Execution, overlapping: readonly Execution[]) => void;
+  /** A stop of a command's has turned a server off. */
+  readonly onStopped?: (serverId: ServerId, commandId: string) => void;
   readonly onTrace?: (text: string) => void;
 }
 
@@ -173,7 +177,7 @@ export class MemoryCloud {
     this.#beganMs = wholeSeconds(options.time.nowMs);
     this.#servers = new Map(
       options.plans.map(({ status, ...plan }) => {
-        const fresh = { diskChanges: 0, exists: true, locked: false };
+        const fresh = { diskChanges: 0, exists: true, locked: false, offBy: null };
         const running = new Set<Operation>();
         const disk = this.#newDisk();
         this.#disks.set(disk, options.time.nowMs);
@@ -267,7 +271,7 @@ export class MemoryCloud {
     return { kind: "running", jobStatus: "RUNNING", subJobs: null };
   }
 
-  stop(id: ServerId, type: "SOFT" | "HARD"): StopOutcome {
+  stop(id: ServerId, type: "SOFT" | "HARD", by: string | null = null): StopOutcome {
     const server = this.#existing(id);
     if (server === undefined) return no("not-found");
     if (server.locked) return no("server-locked");
@@ -282,7 +286,11 @@ export class MemoryCloud {
     const durationMs = this.#options.stopMs();
     const what = type === "SOFT" ? "soft stop" : "hard stop";
     const hangs = type === "SOFT" && !server.softStopWorks;
-    return this.#turn(server, { what, durationMs, hangs }, () => (server.vm = "stopped"));
+    return this.#turn(server, { what, durationMs, hangs }, () => {
+      server.vm = "stopped";
+      server.offBy = by;
+      if (by !== null) this.#options.onStopped?.(id, by);
+    });
   }
 
   start(id: ServerId): StartOutcome {
@@ -365,6 +373,7 @@ export class MemoryCloud {
         server.vm = "active";
         return;
       case "stop":
+        if (server.vm === "active") server.offBy = null;
         server.vm = "stopped";
         return;
       case "lock":
@@ -377,6 +386,7 @@ export class MemoryCloud {
       case "reinstall":
         this.#replaceDisk(server, this.#newDisk());
         server.vm = "stopped";
+        server.offBy = null;
         return;
     }
   }
@@ -412,6 +422,7 @@ export class MemoryCloud {
     const what = "reinstall";
     const operation: Operation = { what, startMs, durationMs, detached: false, newDisk };
     server.running.add(operation);
+    server.offBy = null;
     if (server.view === "shown" && server.vm === "active") server.vm = "stopped";
     if (durationMs !== null) {
       time.after(durationMs * DETACHED_AT, () => {
