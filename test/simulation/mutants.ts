@@ -216,10 +216,21 @@ export const MUTANTS: readonly Mutation[] = [
     what: "who takes over an admission does not doubt what the one before doubted",
     breaks: ["P1"],
     switches: { forgetDoubt: true },
-    // A store that forgets seldom, and connections that are lost in the middle of an admission.
+    // Whoever doubts loses its first step, so that another delivery takes the admission over.
+    deps: losingUnsureAdmissions,
+    // Many copies that come late, and a store that forgets right after an outcome was published.
     scenario: narrowed({
       ...COPIES,
-      rates: { ...COPIES.rates, "store-flush": 0.006, disconnect: 0.05 },
+      rates: {
+        "publish-twice": 0.5,
+        "hand-over-copy": 0.5,
+        "hand-over-late": 0.6,
+        "store-away": 0.1,
+        "store-flush": 0.01,
+      },
+      focus: ["told"],
+      focusFactor: 60,
+      cloud: { ...HONEST, jobsUpToMs: 3_000 },
     }),
   },
   {
@@ -456,6 +467,30 @@ function postFirst(deps: WorkerDeps, { about }: DeliveryContext): WorkerDeps {
         }
         return store.save(step);
       },
+    },
+  };
+}
+
+/** Whose first step was lost, in the memory of each process: once each, so that the sound protocol goes on. */
+const LOST = new WeakMap<AbortSignal, Set<string>>();
+
+/** No mutation but a misfortune: the store is away when the first step of a command that may have run is to be saved. */
+function losingUnsureAdmissions(deps: WorkerDeps): WorkerDeps {
+  const away = { kind: "away", message: "lost by the scenario" } as const;
+  let unsure = false;
+  return {
+    ...deps,
+    store: {
+      ...deps.store,
+      async admit(order, delivery) {
+        const answer = await deps.store.admit(order, delivery);
+        const lost = LOST.get(deps.signal) ?? new Set();
+        unsure = answer.kind === "claimed" && answer.mayHaveRun && !lost.has(order.commandId);
+        LOST.set(deps.signal, unsure ? lost.add(order.commandId) : lost);
+        return answer;
+      },
+      save: async (step) => (unsure ? away : await deps.store.save(step)),
+      finish: async (step) => (unsure ? away : await deps.store.finish(step)),
     },
   };
 }
