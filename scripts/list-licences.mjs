@@ -12,6 +12,8 @@ const PERMITTED = new Set([
   "BSD-3-Clause",
   "ISC",
   "MIT",
+  "PSF-2.0",
+  "Python-2.0",
 ]);
 const root = process.argv[2] ?? ".";
 const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
