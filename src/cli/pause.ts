@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import type { OperatorCommands, PauseChange } from "../adapters/redis/operator-commands.ts";
-import { brakeOf, PauseScope, type SwitchName } from "../contract/brakes.ts";
+import { brakeOf, PauseScope, STORMS, type SwitchName } from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
@@ -53,9 +53,12 @@ export function pauseCommand(io: CliIo): Command {
 /** `ecs-reinstall resume`: the end of a pause. */
 export function resumeCommand(io: CliIo): Command {
   return withScope(new Command("resume"))
-    .description("lift a pause of a scope")
-    .action((flags: PauseFlags) =>
+    .description("lift a pause of a scope, or a storm")
+    .argument("[brake]", `which brake: ${RESUMABLE.join(" or ")}`, oneOfBrakes)
+    .action((wanted: Resumable | undefined, flags: PauseFlags) =>
       withStore(io, async ({ operator }) => {
+        const brake = wanted ?? (await onlyStanding(operator, flags, io));
+        if (brake === "storm-failures") return await endStorm(operator, flags, io);
         const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: false, by: flags.by, reason: flags.reason };
         const set = await setEach(operator, projects, change);
@@ -73,6 +76,45 @@ export function resumeCommand(io: CliIo): Command {
         ].join("\n");
       }),
     );
+}
+
+const RESUMABLE = ["pause", ...STORMS] as const;
+type Resumable = (typeof RESUMABLE)[number];
+
+function oneOfBrakes(name: string): Resumable {
+  const brake = RESUMABLE.find((one) => one === name);
+  if (brake !== undefined) return brake;
+  throw new InvalidArgumentError(`It must be ${RESUMABLE.join(" or ")}.`);
+}
+
+/** Nobody lifts a brake that was not meant: where more than one stands, it is named. */
+async function onlyStanding(
+  operator: OperatorCommands,
+  flags: PauseFlags,
+  io: CliIo,
+): Promise<Resumable> {
+  const { everything = false, group, server } = flags;
+  if (everything || group !== undefined || server !== undefined) return "pause";
+  const project = projectOf(flags, io);
+  const standing = new Set([...(await operator.standingPauses(project)).keys()].map(brakeOf));
+  const found = RESUMABLE.filter((brake) => standing.has(brake));
+  if (found.length < 2) return found[0] ?? "pause";
+  const names = found.join(", ");
+  throw new CliFailure(`more than one brake holds ${project}, name one: ${names}`, EXIT_USAGE);
+}
+
+async function endStorm(operator: OperatorCommands, flags: PauseFlags, io: CliIo): Promise<string> {
+  const project = projectOf(flags, io);
+  const { by, reason } = flags;
+  const change = { scope: "storm-failures", on: false, by, reason } as const;
+  const answer = await operator.setPause(project, change);
+  if (answer.kind !== "set") throw new CliFailure(answer.message);
+  return [
+    answer.wasOn
+      ? `storm-failures is lifted: reinstalls in ${project} go on, and failures are counted anew`
+      : `storm-failures did not hold ${project}; failures are counted anew`,
+    ...(await stillPaused(operator, project)),
+  ].join("\n");
 }
 
 function withScope(command: Command): Command {

@@ -189,6 +189,9 @@ const Brakes = z.strictObject({
   cooldownMs: whole("ms", 0, 2_592_000_000),
   serverLimit: whole("reinstalls", 0, 20),
   serverWindowMs: whole("ms", 1000, 2_592_000_000),
+  stormSame: whole("failures", 0, 20),
+  stormShare: fraction(),
+  stormCooldownMs: whole("ms", 1000, 7_200_000),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
 });
 

@@ -44,8 +44,11 @@ export function releaseOf(server: ServerId): SwitchName {
   return `released:${server}`;
 }
 
-/** What people switch on and off: a pause, by its scope, the protection of a server, or its quarantine. */
-export const SwitchName = z.union([PauseScope, Protection, Release]);
+/** Brakes that workers set by themselves, and people lift by name. */
+export const STORMS = ["storm-failures"] as const;
+
+/** What is switched on and off: a pause, by its scope, the protection of a server, its quarantine, or a storm. */
+export const SwitchName = z.union([PauseScope, Protection, Release, z.enum(STORMS)]);
 export type SwitchName = z.infer<typeof SwitchName>;
 
 /** A switch of a project, on or off, as the store and every worker keep it. */
@@ -63,5 +66,6 @@ export type SwitchEntry = z.infer<typeof SwitchEntry>;
 /** Which brake a switch belongs to. */
 export function brakeOf(name: SwitchName): Brake {
   if (name.startsWith("protected:")) return "protected";
-  return name.startsWith("released:") ? "quarantine" : "pause";
+  if (name.startsWith("released:")) return "quarantine";
+  return STORMS.find((storm) => storm === name) ?? "pause";
 }

@@ -51,6 +51,7 @@ export const WaitReason = z.enum([
   "protected",
   "cooldown",
   "quarantine",
+  "storm-failures",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

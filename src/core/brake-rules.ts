@@ -12,5 +12,13 @@ export const BrakeRules = z.object({
   /** So many reinstalls of one server are carried out within `serverWindowMs`. */
   serverLimit: z.number(),
   serverWindowMs: z.number(),
+  /** So many counted failures in a row are a storm. */
+  stormSame: z.number(),
+  /** Such a share of the last 20 ends, of at least 10, is a storm. */
+  stormShare: z.number(),
+  /** Nothing starts for so long after a storm began, doubled at each failed probe. */
+  stormCooldownMs: z.number(),
+  /** After a storm the slots are doubled with each success up to this number; then it is over. */
+  stormOpenAt: z.number(),
 });
 export type BrakeRules = Readonly<z.infer<typeof BrakeRules>>;

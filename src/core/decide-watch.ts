@@ -70,7 +70,7 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
           jobId: current.jobId,
         }),
         // The disk may be half written.
-        { undo: false },
+        { undo: false, emittersFault: job.emittersFault ?? false },
       );
     case "missing": {
       const missing = current.missing + 1;

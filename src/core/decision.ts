@@ -27,6 +27,8 @@ export interface Final {
   readonly lock: "free" | "keep";
   /** As in {@link Next}. */
   readonly intent: "keep" | "clear";
+  /** It failed by what the command asks for, not by the image or the cloud. */
+  readonly emittersFault: boolean;
   /** When the server became healthy by our doing; older faults seen on it are healed. */
   readonly healedAtMs: number | null;
   /** Nothing was reinstalled: a server that we may have stopped is started before this is said. */
@@ -53,13 +55,16 @@ export function next(
 /** Ends the command; frees the lock unless `more` says otherwise. */
 export function final(
   draft: FinalDraft,
-  more: Partial<Pick<Final, "lock" | "intent" | "healedAtMs" | "undo" | "inquiry" | "sample">> = {},
+  more: Partial<
+    Pick<Final, "lock" | "intent" | "emittersFault" | "healedAtMs" | "undo" | "inquiry" | "sample">
+  > = {},
 ): Final {
   return {
     kind: "final",
     draft,
     lock: "free",
     intent: "keep",
+    emittersFault: false,
     healedAtMs: null,
     undo: true,
     inquiry: null,

@@ -34,6 +34,17 @@ export const Hold = z.discriminatedUnion("brake", [
     reason: z.string().optional(),
   }),
   z.object({
+    brake: z.literal("storm-failures"),
+    verdict: z.literal("wait"),
+    sinceMs: z.number(),
+    /** What failed, as it was counted. */
+    reason: z.string(),
+    /** The command that goes as the probe. */
+    probe: z.string().optional(),
+    /** Before that nothing goes; absent: the probe is on its way. */
+    untilMs: z.number().optional(),
+  }),
+  z.object({
     brake: z.literal("cooldown"),
     verdict: z.literal("wait"),
     untilMs: z.number(),
@@ -121,6 +132,13 @@ export function describeHold(hold: Hold): string {
       return hold.scope === "configuration"
         ? "the server is protected by the worker's configuration"
         : `the server is protected${setBy(hold)}`;
+    case "storm-failures": {
+      const next =
+        hold.untilMs === undefined
+          ? `waits for ${hold.probe} to end`
+          : `one command goes after ${instant(hold.untilMs)}`;
+      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ecs-reinstall resume storm-failures --reason …`;
+    }
     case "cooldown":
       return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
     case "quarantine": {
@@ -148,6 +166,11 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
       const { scope, by, sinceMs, reason } = hold;
       const since = sinceMs === undefined ? undefined : instant(sinceMs);
       return present({ name, scope, by, since, reason });
+    }
+    case "storm-failures": {
+      const { reason, sinceMs, untilMs, probe } = hold;
+      const until = untilMs === undefined ? undefined : instant(untilMs);
+      return present({ name, since: instant(sinceMs), until, reason, command_id: probe });
     }
     case "cooldown":
       return { name, until: instant(hold.untilMs), command_id: hold.command };

@@ -102,7 +102,13 @@ export type JobLook =
       readonly subJobs: { readonly total: number; readonly done: number } | null;
     }
   | { readonly kind: "succeeded"; readonly endedAtMs: number | null }
-  | { readonly kind: "failed"; readonly cloudCode: string; readonly message: string }
+  | {
+      readonly kind: "failed";
+      readonly cloudCode: string;
+      readonly message: string;
+      /** By its code it failed by what the command asks for: a key pair, a quota. */
+      readonly emittersFault?: boolean;
+    }
   /** The cloud does not know this id (expired, or not yet visible). */
   | { readonly kind: "missing"; readonly cloudCode: string }
   /**

@@ -1,4 +1,4 @@
-import { brakeOf } from "../contract/brakes.ts";
+import { brakeOf, STORMS } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakesView } from "../contract/http.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
@@ -50,7 +50,7 @@ export function watchPauses(
     onRead: (): void => {
       const held = new Set(view.holding().map(({ brake, projectId }) => `${brake} ${projectId}`));
       for (const project of projects) {
-        for (const brake of ["pause", "protected"] as const) {
+        for (const brake of ["pause", "protected", ...STORMS] as const) {
           metrics.brake(brake, project, held.has(`${brake} ${project}`));
         }
       }

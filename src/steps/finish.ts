@@ -8,6 +8,7 @@ import { unseenUntil } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
+import { stormEndOf } from "../core/storm.ts";
 import type { FinishAnswer, Outbox, SaveAnswer, StoredOutcome } from "./ports/step-record.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StepClaim } from "./ports/step-claim.ts";
@@ -95,6 +96,7 @@ export function createFinish(deps: FinishDeps) {
       }),
       lock: decision.lock,
       intent: decision.intent,
+      storm: stormEndOf(decision.draft, decision.emittersFault),
       healedAtMs: decision.healedAtMs,
     });
     await reach("step:finished");

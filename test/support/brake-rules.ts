@@ -10,4 +10,8 @@ export const NO_BRAKES: BrakeRules = {
   cooldownMs: 0,
   serverLimit: 0,
   serverWindowMs: 86_400_000,
+  stormSame: 0,
+  stormShare: 0,
+  stormCooldownMs: 600_000,
+  stormOpenAt: 10,
 };

@@ -37,7 +37,12 @@ export interface WorkerProcess {
 }
 
 /** For tests that reinstall one server often, or many at once, and are about something else. The product's defaults are on. */
-const BRAKES_OFF = { BRAKES_COOLDOWN_MS: "0", BRAKES_SERVER_LIMIT: "0" };
+const BRAKES_OFF = {
+  BRAKES_COOLDOWN_MS: "0",
+  BRAKES_SERVER_LIMIT: "0",
+  BRAKES_STORM_SAME: "0",
+  BRAKES_STORM_SHARE: "0",
+};
 
 const ENTRY = fileURLToPath(new URL("./armed-worker.mjs", import.meta.url));
 

@@ -21,6 +21,8 @@ export interface Verdicts {
   readonly power: PowerVerdict;
   /** The same request may succeed later without anybody changing anything. */
   readonly retryable: boolean;
+  /** A job that fails with it says something of the next reinstall, too: it counts for a storm of failures. */
+  readonly storm: boolean;
   /** For a person. */
   readonly nextStep: string;
 }
@@ -56,6 +58,7 @@ const REFUSED = {
   job: "unavailable",
   power: "refused",
   retryable: false,
+  storm: false,
 } as const;
 
 /** A sure no of the moment. For a stop or a start it means: look again, the server may be there already. */
@@ -65,6 +68,7 @@ const NOT_NOW = {
   job: "unavailable",
   power: "refused",
   retryable: true,
+  storm: true,
 } as const;
 
 /** Says nothing about what became of a POST. */
@@ -74,6 +78,7 @@ const NO_PROOF = {
   job: "unavailable",
   power: "unavailable",
   retryable: true,
+  storm: true,
 } as const;
 
 /** What each class means for each call; a row of the table may differ. */
@@ -114,6 +119,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
   },
   image: {
     ...REFUSED,
+    storm: true,
     nextStep:
       "The server's image is needed again: bring it back, or change the OS to another image.",
   },
@@ -150,6 +156,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
     job: "throttled",
     power: "throttled",
     retryable: true,
+    storm: true,
     nextStep: "Wait; if it lasts, lower ECS_REQUESTS_PER_SECOND or ask for a higher limit.",
   },
   authentication: {

@@ -66,6 +66,12 @@ export function refusalOf(error: KnownError, answer: Answer): Refusal {
   };
 }
 
+/** Is a failed job with this code the command's own fault? What is not in the table is not. */
+export function isEmittersFault(code: string): boolean {
+  const [row] = BY_CODE.get(code) ?? [];
+  return row !== undefined && !CLASS_VERDICTS[row.class].storm;
+}
+
 /** An answer that gave nothing usable. */
 export function unavailableBy(answer: Answer): Unavailable {
   const error = knownError(answer);

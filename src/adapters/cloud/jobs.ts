@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { JobLook } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
-import { isBare404, knownError, summary, unavailableBy } from "./error-table.ts";
+import { isBare404, isEmittersFault, knownError, summary, unavailableBy } from "./error-table.ts";
 import { presentable } from "./redact.ts";
 import type { ReadDeps } from "./servers.ts";
 import { encodeRfc3986 } from "./signer.ts";
@@ -115,9 +115,11 @@ function failure(job: Job): JobLook {
   const sub = (job.entities?.sub_jobs ?? []).find(({ status }) => status === "FAIL");
   const reasons = [job.fail_reason || sub?.fail_reason, sub?.entities?.errorcode_message];
   const message = presentable(reasons.filter(Boolean).join(": "));
+  const code = job.error_code || sub?.error_code || "unknown";
   return {
     kind: "failed",
-    cloudCode: presentable(job.error_code || sub?.error_code || "unknown").slice(0, 64),
+    cloudCode: presentable(code).slice(0, 64),
+    ...(isEmittersFault(code) && { emittersFault: true }),
     message: message === "" ? "the cloud gave no reason" : message,
   };
 }

@@ -17,6 +17,8 @@ export function keysOf(project: ProjectId) {
     locks: `${prefix}locks`,
     waiters: (server: ServerId) => `${prefix}waiters:${server}`,
     last: (server: ServerId) => `${prefix}last:${server}`,
+    /** The project's last ends, and what a storm of failures is at (storm.lua). */
+    storm: `${prefix}storm`,
     /** The server's last reinstalls (history.lua). */
     history: (server: ServerId) => `${prefix}history:${server}`,
     token: `${prefix}token`,

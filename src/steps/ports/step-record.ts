@@ -3,6 +3,7 @@ import type { Order } from "../../core/order.ts";
 import type { State } from "../../core/state.ts";
 import type { StepClaim } from "./step-claim.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
+import type { StormEnd } from "../../core/storm.ts";
 
 /** What follows from a saved step, kept so that a redelivery repeats it word for word. Holds no secret. */
 export interface Outbox {
@@ -51,6 +52,8 @@ export interface StepFinish {
   readonly lock: "free" | "keep";
   /** `clear`: it is proven that the request of the present intent was not carried out; absent: `keep`. */
   readonly intent?: "keep" | "clear";
+  /** What it says of reinstalls in general; absent or null: nothing. */
+  readonly storm?: StormEnd | null;
   /** Set on success: from now on older `observed_at` are superseded. */
   readonly healedAtMs: number | null;
 }

@@ -1,5 +1,6 @@
 import type { SwitchEntry } from "../../../src/contract/brakes.ts";
 import type { PastReinstall } from "./brakes/history.ts";
+import type { StormRecord } from "./brakes/storm.ts";
 import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
@@ -44,6 +45,7 @@ export interface CommandRecord {
     readonly signedAtMs: number | null;
     readonly disk: string;
     readonly claim: string;
+    readonly at: number;
   };
 }
 
@@ -69,6 +71,7 @@ export class ProjectMemory {
   locks = new Map<string, LockRecord>();
   active = new Map<string, number>();
   last = new Map<string, number>();
+  storm: StormRecord = { ends: [] };
   /** Of each server, by command and attempt. */
   history = new Map<string, ReadonlyMap<string, PastReinstall>>();
   token = 0;
@@ -88,6 +91,7 @@ export class ProjectMemory {
     copy.locks = new Map(this.locks);
     copy.active = new Map(this.active);
     copy.last = new Map(this.last);
+    copy.storm = this.storm;
     copy.history = new Map(this.history);
     copy.token = this.token;
     copy.epoch = this.epoch;

@@ -9,12 +9,13 @@ import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
 import { quarantine } from "./brakes/quarantine.ts";
+import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
 /** `BRAKES` of `script.ts`. */
-const BRAKES: readonly TwinBrake[] = [pause, protectedServer, quarantine, cooldown];
+const BRAKES: readonly TwinBrake[] = [pause, protectedServer, stormFailures, quarantine, cooldown];
 
 function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
   return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
@@ -36,6 +37,7 @@ export function brakes(
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
     if (hold !== null) return hold;
   }
+  for (const { at, passed } of BRAKES) if (at.includes(where)) passed?.(question);
   return null;
 }
 

@@ -33,6 +33,8 @@ import {
 } from "./scripts.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { carryHistory, noteReinstall } from "./brakes/history.ts";
+import { carryStorm } from "./brakes/storm.ts";
+import { PHASES } from "../../../src/core/phases.ts";
 import { brakes } from "./script-brakes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
@@ -125,6 +127,7 @@ export function recordIntent(
         signedAtMs: intent.signedAtMs,
         disk: intent.diskId,
         claim: textOf(claim),
+        at: ctx.memory.nowMs(),
       },
     });
     const { source, reason } = order;
@@ -167,6 +170,9 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
     m.active.set(id, now);
+    if (PHASES[state.phase].waits || state.phase === "joined") {
+      carryStorm(m, id, { rules: ctx.brakes, end: null, intendedMs: undefined, nowMs: now });
+    }
     if (step.intent === "clear") {
       carryHistory(m, order.serverId, order.commandId, { out: intent?.attempt });
     }
@@ -200,6 +206,9 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     m.active.set(order.commandId, now);
     const out = step.intent === "clear" ? record.intent?.attempt : undefined;
     carryHistory(m, order.serverId, order.commandId, { out, ended: now, outcome: name });
+    const end = step.intent === "clear" ? null : (step.storm ?? null);
+    const intendedMs = record.intent?.at;
+    carryStorm(m, order.commandId, { rules: ctx.brakes, end, intendedMs, nowMs: now });
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);

@@ -354,3 +354,12 @@ export const RESTING = {
   command: "cmd-1",
   endedMs: NOW,
 } as const satisfies Hold;
+
+/** Too many reinstalls have failed: what the gate says then. */
+export const STORM = {
+  brake: "storm-failures",
+  verdict: "wait",
+  sinceMs: NOW,
+  reason: "5 reinstalls in a row failed, most often: job-failed Ecs.0319",
+  untilMs: NOW + 600_000,
+} as const satisfies Hold;

@@ -13,6 +13,7 @@ import {
   RESTING,
   RULES,
   state,
+  STORM,
 } from "./builders.ts";
 
 describe("a command that a pause holds", () => {
@@ -116,6 +117,19 @@ describe("a command that a pause holds", () => {
     ]);
   });
 
+  it("says of a storm of failures what failed, and since when", () => {
+    const [told] = asNext(heldBy(candidate(), STORM, moment()), "waiting").events;
+    expect(told?.data).toMatchObject({
+      waits_for: "storm-failures",
+      brake: {
+        name: "storm-failures",
+        since: "2026-11-23T15:00:00.000Z",
+        until: "2026-11-23T15:10:00.000Z",
+        reason: STORM.reason,
+      },
+    });
+  });
+
   it("does not say that nothing was done where that is not known", () => {
     const held = heldBy(candidate({ mayHaveRun: true }), PROTECTED, moment());
     expect(asNext(held, "waiting").state).toMatchObject({
@@ -125,6 +139,14 @@ describe("a command that a pause holds", () => {
   });
 
   it.each<[Hold, string]>([
+    [
+      STORM,
+      "stopped since 2026-11-23T15:00:00.000Z: 5 reinstalls in a row failed, most often: job-failed Ecs.0319; one command goes after 2026-11-23T15:10:00.000Z, or: ecs-reinstall resume storm-failures --reason …",
+    ],
+    [
+      { brake: "storm-failures", verdict: "wait", sinceMs: NOW, reason: "r", probe: "cmd-1" },
+      "stopped since 2026-11-23T15:00:00.000Z: r; waits for cmd-1 to end, or: ecs-reinstall resume storm-failures --reason …",
+    ],
     [
       RESTING,
       "the server was reinstalled by cmd-1 until 2026-11-23T15:00:00.000Z: not again before 2026-11-23T15:10:00.000Z",

@@ -16,6 +16,7 @@ describe("a success", () => {
       },
       lock: "free",
       intent: "keep",
+      emittersFault: false,
       healedAtMs: NOW,
       undo: false,
       inquiry: null,

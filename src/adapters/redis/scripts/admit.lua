@@ -67,7 +67,7 @@ redis.call('ZADD', key.active, now, arg.id)
 
 local answer, verdicts = nil, cjson.null
 local healed = healed_since(key.last, arg.observedAt)
-local hold = not arg.dryRun and brakes('admission', key, arg.ask)
+local hold = not healed and not arg.dryRun and brakes('admission', key, arg.ask)
 if arg.dryRun then verdicts = every_verdict(key, arg.ask) end
 if healed then answer = { kind = 'superseded', healedAtMs = healed }
 elseif hold then answer = { kind = 'held', hold = hold }

@@ -27,6 +27,9 @@ local function brakes(where, key, ask)
       if said.verdict ~= 'go' then return said end
     end
   end
+  for _, brake in ipairs(BRAKES) do
+    if brake.at[where] and brake.passed then brake.passed(key, ask) end
+  end
   return nil
 end
 

@@ -1,9 +1,10 @@
 -- Outcome and final event stored, lock freed: one script, so that the next command of a server never starts
 -- before the last one has its outcome. A second call gives back what the first stored.
 local key, arg, foreign =
-  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'epoch hash', 'inquiry hash', 'history hash')
+  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'epoch hash', 'inquiry hash', 'history hash',
+    'storm hash', 'pauses hash')
 if foreign then return foreign end
-local rec = fields(key.cmd, 'claim', 'outcome', 'final', 'step', 'server', 'told', 'tail', 'intent_attempt')
+local rec = fields(key.cmd, 'claim', 'outcome', 'final', 'step', 'server', 'told', 'tail', 'intent_attempt', 'intent_at')
 if not rec.claim then return reply({ kind = 'forgotten' }) end
 if rec.outcome then
   local in_the_way = complete(key.cmd, arg.id, rec)
@@ -12,9 +13,11 @@ if rec.outcome then
 end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
 local history = { out = arg.clearIntent and tonumber(rec.intent_attempt or '') or nil, ended = now_ms(), outcome = arg.outcome }
+local storm = { rules = arg.rules, result = 'nothing', intended = tonumber(rec.intent_at or '') }
+if arg.storm and not arg.clearIntent then storm.result, storm.cause = arg.storm.result, arg.storm.cause end
 local tail = {
   claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, waits = false, free_lock = arg.freeLock,
-  lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history,
+  lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history, storm = storm,
   inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
 put(key.cmd, { step = arg.step, phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.finalSequence,
   updated = now_ms(), tail = cjson.encode(tail) })

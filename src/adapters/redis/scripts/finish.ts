@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BrakeRules } from "../../../core/brake-rules.ts";
 import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
 import type { FinishAnswer, StepFinish } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
@@ -14,7 +15,18 @@ export const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;
 /** @internal */
 export const finishScript = script({
   name: "finish",
-  keys: ["cmd", "lock", "active", "last", "waiters", "epoch", "inquiry", "history"],
+  keys: [
+    "cmd",
+    "lock",
+    "active",
+    "last",
+    "waiters",
+    "epoch",
+    "inquiry",
+    "history",
+    "storm",
+    "pauses",
+  ],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -23,6 +35,9 @@ export const finishScript = script({
     final: z.string(),
     finalSequence: z.int(),
     freeLock: z.boolean(),
+    /** What it says of a storm of failures; null: nothing. */
+    storm: z.object({ result: z.enum(["success", "failure"]), cause: z.string() }).nullable(),
+    rules: BrakeRules,
     /** It is proven that the request of the present intent was not carried out. */
     clearIntent: z.boolean(),
     /** Epoch ms. */
@@ -68,6 +83,8 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       epoch: k.epoch,
       inquiry: k.command(`${order.commandId}${INQUIRY_SUFFIX}`),
       history: k.history(order.serverId),
+      storm: k.storm,
+      pauses: k.pauses,
     },
     {
       ...claimArgument(claim),
@@ -76,6 +93,8 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       outcome: outcome.event.data.event,
       final: JSON.stringify(outcome),
       finalSequence: outcome.event.data.sequence,
+      storm: step.storm ?? null,
+      rules: context.rules.brakes,
       clearIntent: step.intent === "clear",
       freeLock: step.lock === "free",
       healedAt: step.healedAtMs,

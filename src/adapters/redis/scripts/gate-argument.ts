@@ -5,12 +5,12 @@ import type { keysOf } from "../keys.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Keys that the gate reads, in the order of `GATE_KEYS` in brakes/*.lua: the last of each script that asks it. */
-export const GATE_KEYS = ["pauses", "paused", "history"] as const;
+export const GATE_KEYS = ["pauses", "paused", "storm", "history"] as const;
 
 /** {@link GATE_KEYS} of one command. */
 export function gateKeys(k: ReturnType<typeof keysOf>, { serverId }: Order) {
-  const { pauses, paused } = k;
-  return { pauses, paused, history: k.history(serverId) } satisfies Record<
+  const { pauses, paused, storm } = k;
+  return { pauses, paused, storm, history: k.history(serverId) } satisfies Record<
     (typeof GATE_KEYS)[number],
     string
   >;

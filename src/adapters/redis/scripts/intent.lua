@@ -23,7 +23,8 @@ end
 -- After "it is recorded already": a reply that was lost must not turn into a hold behind which the POST is out.
 local hold = brakes('intent', key, arg.ask)
 if hold then return reply({ kind = 'held', hold = hold }) end
-put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim, updated = now_ms() })
+put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim,
+  intent_at = arg.entry.at, updated = arg.entry.at })
 -- Before the answer: no request goes out that does not count.
 note_reinstall(key.history, arg.id, arg.attempt, arg.entry)
 return reply({ kind = 'saved' })

@@ -176,7 +176,8 @@ end
 local function keys_of_server(cmd, server)
   local prefix = string.match(cmd, '^([^}]*}:)')
   return { cmd = cmd, active = prefix .. 'active', lock = prefix .. 'lock:' .. server,
-    waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server, history = prefix .. 'history:' .. server }
+    waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server, history = prefix .. 'history:' .. server,
+    storm = prefix .. 'storm', pauses = prefix .. 'pauses' }
 end
 
 -- Is a server still locked by a command that has ended and left it so? `token` false: whatever the lock's number is.
@@ -211,4 +212,14 @@ end
 local function forget_refusals(cmd)
   put(cmd, { updated = now_ms() })
   redis.call('DEL', cmd)
+end
+
+-- One stored entry of a switch that people set: a pause of a scope.
+local function pause_entry(text)
+  local readable, entry = pcall(cjson.decode, text)
+  -- Nobody can tell what was meant: nothing starts until a person sets or lifts it again.
+  if not readable or type(entry) ~= 'table' or type(entry.atMs) ~= 'number' then
+    return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read', unreadable = true }
+  end
+  return entry
 end

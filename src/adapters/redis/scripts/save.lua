@@ -1,5 +1,6 @@
 -- Saves what a step has come to, and what follows from it.
-local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'waiters zset', 'epoch hash', 'history hash')
+local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'waiters zset', 'epoch hash', 'history hash',
+  'storm hash', 'pauses hash')
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'step', 'outcome', 'attempt', 'server', 'told', 'tail', 'intent_attempt')
 -- Also where its end is all that is known of it: an inquiry that was forgotten, and then ended.
@@ -10,7 +11,8 @@ if tonumber(rec.step) == arg.step then return complete(key.cmd, arg.id, rec) or 
 local tail = {
   claim = arg.claim, step = arg.step, active = true, waits = arg.waits, free_lock = arg.releaseLock, lock_phase = arg.phase,
   history = arg.clearIntent and { out = tonumber(rec.intent_attempt or '') } or nil,
-  forget = arg.clearIntent and { 'intent_attempt', 'intent_signed', 'intent_disk', 'intent_claim' } or nil }
+  forget = arg.clearIntent and { 'intent_attempt', 'intent_signed', 'intent_disk', 'intent_claim', 'intent_at' } or nil,
+  storm = (arg.waits or arg.phase == 'joined') and { rules = arg.rules, result = 'nothing' } or nil }
 put(key.cmd, { step = arg.step, phase = arg.phase, attempt = math.max(arg.attempt, tonumber(rec.attempt or '1')),
   seq = arg.nextSequence, outbox = arg.outbox, resume = arg.resume, updated = now_ms(), job = arg.jobId or nil,
   tail = cjson.encode(tail) })

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BrakeRules } from "../../../core/brake-rules.ts";
 import { recordIdOf } from "../../../core/envelope.ts";
 import { PHASES } from "../../../core/phases.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/step-record.ts";
@@ -10,7 +11,7 @@ import { ClaimArgument, claimArgument, type StoreContext } from "./store-context
 /** @internal */
 export const saveScript = script({
   name: "save",
-  keys: ["cmd", "lock", "active", "waiters", "epoch", "history"],
+  keys: ["cmd", "lock", "active", "waiters", "epoch", "history", "storm", "pauses"],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -26,6 +27,7 @@ export const saveScript = script({
     jobId: z.string().nullable(),
     /** It waits for its server. */
     waits: z.boolean(),
+    rules: BrakeRules,
   }),
   answer: z.discriminatedUnion("kind", [z.object({ kind: z.literal("saved") }), Fenced, Forgotten]),
 });
@@ -44,6 +46,8 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       waiters: k.waiters(order.serverId),
       epoch: k.epoch,
       history: k.history(order.serverId),
+      storm: k.storm,
+      pauses: k.pauses,
     },
     {
       ...claimArgument(claim),
@@ -57,6 +61,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       clearIntent: step.intent === "clear",
       releaseLock: step.lock === "release",
       jobId: state.phase === "watch" ? state.jobId : null,
+      rules: context.rules.brakes,
       waits: PHASES[state.phase].waits,
     },
   );

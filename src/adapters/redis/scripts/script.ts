@@ -45,11 +45,12 @@ export function script<
  *
  * @internal
  */
-export const BRAKE_FILES = ["pause", "protected", "quarantine", "cooldown"];
+export const BRAKE_FILES = ["pause", "protected", "storm-failures", "quarantine", "cooldown"];
 
 const SHARED = [
   "prelude",
   "history",
+  "storm",
   "tail",
   "brakes/table",
   ...BRAKE_FILES.map((file) => `brakes/${file}`),

@@ -10,6 +10,7 @@
 --   healed_at    the server's last success, kept for last_ttl_ms
 --   owner        whose lock that is, where it is not the record's own id
 --   history      what becomes of its reinstalls in the server's history
+--   storm        what its end says of a storm of failures
 --   inquiry      the record of the inquiry that an unresolved command leaves behind
 --   settled      what the command's record is marked with, where this one is its inquiry's
 --   forget       fields of the record that have no use any more
@@ -20,6 +21,7 @@ local function carry_out(keys, id, tail)
   if tail.waits == true then redis.call('ZADD', keys.waiters, 'NX', now_ms(), id)
   elseif tail.waits == false then redis.call('ZREM', keys.waiters, id) end
   if tail.history then carry_history(keys.history, owner, tail.history) end
+  if tail.storm then carry_storm(keys, owner, tail.storm) end
   if tail.inquiry then open_inquiry(keys, id, tail.inquiry) end
   if tail.settled then mark_settled(keys.cmd, tail.settled) end
   if tail.free_lock then free_lock(keys.lock, owner)
@@ -45,7 +47,8 @@ local function complete(cmd, id, rec)
   end
   local keys = keys_of_server(cmd, rec.server)
   local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.waiters, 'zset')
-    or foreign_at(keys.last, 'hash') or foreign_at(keys.history, 'hash') or foreign_at(cmd .. INQUIRY, 'hash')
+    or foreign_at(keys.last, 'hash') or foreign_at(keys.history, 'hash') or foreign_at(keys.storm, 'hash')
+    or foreign_at(keys.pauses, 'hash') or foreign_at(cmd .. INQUIRY, 'hash')
   if foreign then return foreign end
   if rec.told == '1' then tail.active = false end
   carry_out(keys, id, tail)

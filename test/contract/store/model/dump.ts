@@ -15,6 +15,8 @@ export interface Dump {
   readonly token: number;
   readonly epoch: unknown;
   readonly pauses: Readonly<Record<string, unknown>>;
+  /** Of each server that has one. */
+  readonly histories: Readonly<Record<string, unknown>>;
 }
 
 /** What the store in memory keeps of the project. */
@@ -44,6 +46,11 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     token: m.token,
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
+    histories: Object.fromEntries(
+      [...m.history].flatMap(([server, entries]) =>
+        entries.size === 0 ? [] : [[server, Object.fromEntries(entries)]],
+      ),
+    ),
   });
 }
 
@@ -63,7 +70,8 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
   const hashes = new Map<string, Record<string, string>>();
   for (const name of names.toSorted()) {
     const short = name.slice(prefix.length);
-    if (/^(cmd|stray|lock|last):/.test(short)) hashes.set(short, await client.hgetall(name));
+    if (/^(cmd|stray|lock|last|history):/.test(short))
+      hashes.set(short, await client.hgetall(name));
   }
   const of = <T>(kind: string, read: (hash: Record<string, string>) => T) =>
     Object.fromEntries(
@@ -90,6 +98,9 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
         ? null
         : { id: epoch["id"], since: Number(epoch["since"]), openAt: Number(epoch["open_at"]) },
     pauses: Object.fromEntries(pauses.map(([scope, text]) => [scope, JSON.parse(text)])),
+    histories: of("history", (hash) =>
+      Object.fromEntries(Object.entries(hash).map(([field, text]) => [field, JSON.parse(text)])),
+    ),
   });
 }
 
@@ -134,6 +145,7 @@ function recordOf(hash: Record<string, string>): unknown {
     settled: hash["settled"],
     job: hash["job"],
     cancel: hash["cancel"] === "1",
+    behind: hash["behind"],
     tail: hash["tail"],
     intent:
       hash["intent_attempt"] === undefined
@@ -143,6 +155,7 @@ function recordOf(hash: Record<string, string>): unknown {
             signedAtMs: hash["intent_signed"] === "" ? "" : number("intent_signed"),
             disk: hash["intent_disk"],
             claim: hash["intent_claim"],
+            at: number("intent_at"),
           },
   };
 }

@@ -23,6 +23,8 @@ export interface TwinBrake {
   readonly ask: (question: BrakeQuestion) => Hold | null;
   /** Before the brakes of an admission are asked: notes what it must know later. */
   readonly before?: (question: BrakeQuestion) => void;
+  /** Once no brake holds the command. */
+  readonly passed?: (question: BrakeQuestion) => void;
   /** How many slots it leaves to the project; null: as many as there are. */
   readonly slots?: (question: BrakeQuestion) => number | null;
 }

@@ -1,13 +1,3 @@
--- One stored entry of a switch that people set: a pause of a scope.
-local function pause_entry(text)
-  local readable, entry = pcall(cjson.decode, text)
-  -- Nobody can tell what was meant: nothing starts until a person sets or lifts it again.
-  if not readable or type(entry) ~= 'table' or type(entry.atMs) ~= 'number' then
-    return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read', unreadable = true }
-  end
-  return entry
-end
-
 -- `pauses` holds the project's pauses: scope -> { on, atMs, by, reason }. `paused` is how versions before 0.2 pause a
 -- project: its text is the reason.
 GATE_KEYS[#GATE_KEYS + 1] = 'pauses hash'

@@ -4,6 +4,7 @@
 --         before a POST
 --   ask   function (key, ask): nil for "go", else { verdict = 'wait' or 'no', untilMs?, and what a person wants to know }
 --   before function (key, ask), optional: writes, before the brakes of an admission are asked, what it must know later
+--   passed function (key, ask), optional: writes, once no brake holds the command
 --   slots function (key, ask), optional: how many slots this brake leaves to the project; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
 -- (gate-argument.ts): { command, server, group?, waits, override, rules }. `ask` writes nothing.

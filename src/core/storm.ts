@@ -1,0 +1,20 @@
+import type { FinalDraft } from "./events.ts";
+
+/** What an end says of reinstalls in general: does the image, or the cloud, still make servers that work? */
+export interface StormEnd {
+  readonly result: "success" | "failure";
+  /** Class and code: what a storm is explained by. */
+  readonly cause: string;
+}
+
+/** Failures that are not the command's own: the error table says which codes of a job are. */
+const COUNTED: readonly unknown[] = ["job-failed", "server-broken"];
+
+/** Null: it says nothing of the next reinstall. */
+export function stormEndOf({ event, data }: FinalDraft, emittersFault: boolean): StormEnd | null {
+  if (event === "succeeded") return { result: "success", cause: "" };
+  if (event === "unresolved") return { result: "failure", cause: "unresolved" };
+  const { class: failure, cloud_code: code } = data;
+  if (event !== "failed" || emittersFault || !COUNTED.includes(failure)) return null;
+  return { result: "failure", cause: code === null ? String(failure) : `${failure} ${code}` };
+}

@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ServerId } from "../../../src/contract/ids.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { State } from "../../../src/core/state.ts";
+import type { StormEnd } from "../../../src/core/storm.ts";
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { RIGS, type StoreRig } from "./rig.ts";
+import { admitted, claimed, delivery, DISK, event, order, outcome } from "./samples.ts";
+
+const RULES = { ...NO_BRAKES, stormSame: 3, stormShare: 0.5, stormCooldownMs: 600_000 };
+const FAILS: StormEnd = { result: "failure", cause: "job-failed Ecs.0319" };
+const FAILS_OTHERWISE: StormEnd = { result: "failure", cause: "unresolved" };
+const SUCCEEDS: StormEnd = { result: "success", cause: "" };
+const BY_ADA = { by: "ada", reason: "the image is fixed" };
+const GOES = { lock: { kind: "acquired" } };
+const HELD = { kind: "held", hold: { brake: "storm-failures", verdict: "wait" } };
+
+let number = 0;
+/** Each for a server of its own. */
+function wish(id: string, more: Partial<Order> = {}): Order {
+  number += 1;
+  const serverId = ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(number).padStart(12, "0")}`);
+  return order(id, { serverId, onBusy: "join", ...more });
+}
+
+/** A command up to the claim of its `submit`. */
+async function atTheLine(store: ReinstallStore, one: Order) {
+  const { next } = await admitted(store, one);
+  const { claim } = claimed(await store.claim(next, { nonce: "s1", redelivered: false }));
+  const intent = {
+    attempt: 1,
+    token: next.token ?? 0,
+    signedAtMs: 1_800_000_000_000,
+    diskId: DISK,
+  };
+  return { claim, record: () => store.recordIntent(one, claim, intent) };
+}
+
+function finish(
+  store: ReinstallStore,
+  one: Order,
+  claim: StepClaim,
+  storm: StormEnd | null,
+  intent: "keep" | "clear" = "keep",
+) {
+  const end = { order: one, claim, outcome: outcome(one), lock: "free", healedAtMs: null } as const;
+  return store.finish({ ...end, storm, intent });
+}
+
+async function ends(store: ReinstallStore, id: string, storm: StormEnd | null): Promise<void> {
+  const one = wish(id);
+  const { claim, record } = await atTheLine(store, one);
+  expect(await record()).toEqual({ kind: "saved" });
+  expect(await finish(store, one, claim, storm)).toMatchObject({ kind: "finished", first: true });
+}
+
+describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
+  const fresh = rigs();
+  let rig: StoreRig;
+  let store: ReinstallStore;
+  /** Asks a store whose cooldown is over by now. */
+  let later: ReinstallStore;
+
+  beforeEach(async () => {
+    rig = await fresh();
+    store = rig.withBrakes(RULES);
+    later = rig.withBrakes({ ...RULES, stormCooldownMs: 0 });
+  });
+
+  const asks = (asked: ReinstallStore, id: string) => asked.admit(wish(id), delivery("n"));
+  const resume = async () => {
+    const lifted = await rig.setPause({ scope: "storm-failures", on: false, ...BY_ADA });
+    // What follows is younger than the lifting by a millisecond at least.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return lifted;
+  };
+
+  async function storm(asked = store): Promise<void> {
+    for (const id of ["bad-1", "bad-2", "bad-3"]) await ends(asked, id, FAILS);
+  }
+
+  it("is told after so many failures in a row, with the most frequent cause", async () => {
+    await ends(store, "bad-1", FAILS_OTHERWISE);
+    await ends(store, "bad-2", FAILS);
+    expect(await asks(store, "still-goes")).toMatchObject(GOES);
+    await ends(store, "bad-3", FAILS);
+    const reason = "3 reinstalls in a row failed, most often: job-failed Ecs.0319";
+    expect(await asks(store, "held")).toMatchObject({
+      lock: { ...HELD, hold: { ...HELD.hold, reason, untilMs: expect.any(Number) } },
+    });
+  });
+
+  it("is told by the share of failures, when successes come between", async () => {
+    for (let one = 0; one < 5; one++) {
+      await ends(store, `good-${one}`, SUCCEEDS);
+      await ends(store, `bad-${one}`, FAILS);
+    }
+    const reason = "5 of the last 10 reinstalls failed, most often: job-failed Ecs.0319";
+    expect(await asks(store, "held")).toMatchObject({ lock: { hold: { reason } } });
+  });
+
+  it("does not count what sent nothing, what the emitter did, and what ended twice", async () => {
+    const joined = wish("joined");
+    const { claim } = await atTheLine(store, joined);
+    await finish(store, joined, claim, FAILS);
+    const refused = wish("refused");
+    const second = await atTheLine(store, refused);
+    await second.record();
+    await finish(store, refused, second.claim, FAILS, "clear");
+    await ends(store, "wrong-key", null);
+    const twice = wish("twice");
+    const third = await atTheLine(store, twice);
+    await third.record();
+    for (let times = 0; times < 3; times++) await finish(store, twice, third.claim, FAILS);
+    expect(await asks(store, "goes")).toMatchObject(GOES);
+  });
+
+  it("also stops what is about to be stopped, and what is about to be sent", async () => {
+    const one = wish("under-way");
+    const { claim, record } = await atTheLine(store, one);
+    await storm();
+    expect(await store.mayStop(one, claim)).toMatchObject(HELD);
+    expect(await record()).toMatchObject(HELD);
+    await resume();
+    expect(await record()).toEqual({ kind: "saved" });
+  });
+
+  it("lets one command go after the cooldown, and holds all others until it ends", async () => {
+    await storm(later);
+    const probe = wish("probe");
+    const { claim, record } = await atTheLine(later, probe);
+    const other = await asks(later, "other");
+    expect(other).toMatchObject({ lock: { ...HELD, hold: { ...HELD.hold, probe: "probe" } } });
+    expect(await later.mayStop(probe, claim)).toEqual({ kind: "go" });
+    expect(await record()).toEqual({ kind: "saved" });
+    await finish(later, probe, claim, SUCCEEDS);
+    expect(await asks(later, "next")).toMatchObject(GOES);
+  });
+
+  it("goes on when the probe fails, and takes the next one after its cooldown", async () => {
+    await storm(later);
+    await ends(later, "fails-too", FAILS);
+    // The record says 2 x 0 ms: whoever asks now is the next probe.
+    expect(await asks(later, "next")).toMatchObject(GOES);
+  });
+
+  it("takes the next probe when one ends without a proof, or waits again", async () => {
+    await storm(later);
+    const first = wish("first");
+    const { claim } = await atTheLine(later, first);
+    expect(await asks(later, "held")).toMatchObject({ lock: HELD });
+    await finish(later, first, claim, null);
+    const second = wish("second");
+    const step = claimed(await later.admit(second, delivery("n"))).claim;
+    expect(await asks(later, "held-too")).toMatchObject({ lock: HELD });
+    await later.save({
+      order: second,
+      claim: step,
+      state: { phase: "waiting" } as State,
+      nextSequence: step.sequence + 1,
+      outbox: { events: [event(second, step.sequence, "waiting")], next: null },
+      intent: "keep",
+      lock: "release",
+    });
+    expect(await asks(later, "third")).toMatchObject(GOES);
+  });
+
+  it("is lifted by a person at once, and the count begins anew", async () => {
+    await storm();
+    expect(await resume()).toMatchObject({ kind: "set", wasOn: true });
+    await ends(store, "bad-4", FAILS);
+    await ends(store, "bad-5", FAILS);
+    expect(await asks(store, "goes")).toMatchObject(GOES);
+    await ends(store, "bad-6", FAILS);
+    expect(await asks(store, "held")).toMatchObject({ lock: HELD });
+  });
+
+  it("does not count a failure whose request is older than the last opening", async () => {
+    const old = [wish("old-1"), wish("old-2"), wish("old-3")];
+    const lines = [];
+    for (const one of old) {
+      const line = await atTheLine(store, one);
+      await line.record();
+      lines.push({ one, claim: line.claim });
+    }
+    await resume();
+    for (const { one, claim } of lines) await finish(store, one, claim, FAILS);
+    expect(await asks(store, "goes")).toMatchObject(GOES);
+  });
+
+  it("holds nothing where both limits are off", async () => {
+    await storm();
+    expect(await asks(rig.store, "goes")).toMatchObject(GOES);
+  });
+});
