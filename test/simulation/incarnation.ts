@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { PauseScope } from "../../src/contract/brakes.ts";
+import type { SwitchName } from "../../src/contract/brakes.ts";
 import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-keeper.ts";
 import { createSweeper } from "../../src/background/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
@@ -136,7 +136,7 @@ export class Incarnation {
   }
 
   /** Does it know that this scope is paused, and can it put that back? */
-  remembersPause(scope: PauseScope): boolean {
+  remembersPause(scope: SwitchName): boolean {
     const { alive, paused } = this.process;
     if (!alive || paused || this.#stopping || this.#wasPaused) return false;
     return this.#pauseKeeper.standing().some((one) => one.scope === scope);
@@ -195,6 +195,7 @@ export class Incarnation {
         memory: world.memory,
         nonce: () => this.#nonce(),
         rebuildHoldMs: mutation?.rebuildHoldMs ?? REBUILD_HOLD_MS,
+        brakes: world.scenario.brakes,
         transport,
         ...(mutation?.switches === undefined ? {} : { switches: mutation.switches }),
       }),

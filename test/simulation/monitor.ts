@@ -6,6 +6,7 @@ import type { Execution } from "../support/in-memory/cloud.ts";
 import { checkOutcome, checkPower, checkSettled, leavesTrace, type Observed } from "./outcome.ts";
 import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
+import type { Objection } from "./pauses.ts";
 
 /** What is known of one command id from the outside. */
 export interface Track {
@@ -225,16 +226,34 @@ export class Monitor {
     if (other !== undefined && !excused) {
       this.fail("P2", `${commandId} runs on ${serverId} together with ${other.commandId}`);
     }
+    this.#limited(execution);
     const final = [...track.finals.values()].find((one) => one.data.event !== "unresolved");
     if (final !== undefined && !track.forgotten) {
       this.fail("P5", `${commandId} was carried out after its final event ${final.id}`);
     }
   }
 
-  /** F5: the gate records an intent, although a pause forbids it (null: none does). */
-  intended(id: string, objection: string | null): void {
+  /** F2: no server is reinstalled more often than the limit, as far as the store remembers. */
+  #limited({ serverId, startMs }: Execution): void {
+    const { serverLimit, serverWindowMs, ledger } = this.#observed;
+    if (serverLimit === 0 || this.#storeForgot()) return;
+    const all = ledger.filter(
+      (one) =>
+        one.serverId === serverId &&
+        one.commandId !== null &&
+        leavesTrace(one) &&
+        one.startMs > startMs - serverWindowMs,
+    );
+    if (all.length <= serverLimit) return;
+    const who = all.map(({ commandId }) => commandId).join(", ");
+    this.fail("F2", `${serverId} was reinstalled ${all.length} times: ${who}`);
+  }
+
+  /** F4, F5: the gate records an intent, although a protection or a pause forbids it (null: none does). */
+  intended(id: string, objection: Objection | null): void {
     this.checks += 1;
-    if (objection !== null) this.fail("F5", `the intent of ${id} is recorded ${objection}`);
+    if (objection === null) return;
+    this.fail(objection.promise, `the intent of ${id} is recorded ${objection.text}`);
   }
 
   /** F5, the other way round: what was resumed is not paused again by who remembers it (null: it is not). */
@@ -311,6 +330,7 @@ const FINAL: ReadonlySet<string> = new Set([
   "failed",
   "unresolved",
   "rejected",
+  "quarantined",
   "superseded",
   "expired",
   "cancelled",

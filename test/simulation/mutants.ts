@@ -5,7 +5,7 @@ import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
 import { RULES } from "./rules.ts";
-import { type CloudTraits, commandOf, type Scenario } from "./scenario.ts";
+import { type CloudTraits, commandOf, LIMITED, type Scenario } from "./scenario.ts";
 
 /** A cloud that does what it says. */
 const HONEST: CloudTraits = {
@@ -306,6 +306,26 @@ export const MUTANTS: readonly Mutation[] = [
     name: "pause-leaks",
     what: "the gate before the POST does not ask for pauses",
     breaks: ["F5"],
+    switches: { ignoreBrakesAtIntent: true },
+    scenario: narrowed({ rates: { "hold-all": 0.02, pause: 0.005 }, faultsForMs: 300_000 }),
+  },
+  {
+    name: "history-forgotten",
+    what: "an intent is not counted among the server's reinstalls",
+    breaks: ["F2"],
+    switches: { forgetHistory: true },
+    scenario: narrowed({
+      rates: {},
+      cloud: { ...HONEST, jobsUpToMs: 20_000 },
+      servers: [STOPPED],
+      brakes: { ...LIMITED, cooldownMs: 0 },
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 60_000)],
+    }),
+  },
+  {
+    name: "protection-leaks",
+    what: "the gate before the POST does not ask for protected servers",
+    breaks: ["F4"],
     switches: { ignoreBrakesAtIntent: true },
     scenario: narrowed({ rates: { "hold-all": 0.02, pause: 0.005 }, faultsForMs: 300_000 }),
   },

@@ -6,6 +6,9 @@ import type { LockRecord } from "../support/in-memory/memory.ts";
 export interface Observed {
   readonly nowMs: number;
   readonly ledger: readonly Execution[];
+  /** Reinstalls of one server within the window, at most; 0: as many as are asked for. */
+  readonly serverLimit: number;
+  readonly serverWindowMs: number;
   readonly locks: ReadonlyMap<string, LockRecord>;
   /** Has the sweeper taken this command up? It comes by again if it dies over it. */
   isSwept(id: string): boolean;

@@ -1,4 +1,4 @@
-import { PauseScope } from "../../src/contract/brakes.ts";
+import { brakeOf, protectionOf, SwitchName } from "../../src/contract/brakes.ts";
 import { ProjectId, type ServerId } from "../../src/contract/ids.ts";
 import { setPause } from "../support/in-memory/script-brakes.ts";
 import { PROJECT } from "./scenario.ts";
@@ -7,21 +7,32 @@ import { NO_BRAKES } from "../support/brake-rules.ts";
 
 const BY = { by: "operator", reason: "simulated" };
 
-/** A person who pauses and resumes, and who remembers what was acknowledged. */
+/** What the gate did although a person had forbidden it. */
+export interface Objection {
+  readonly promise: "F4" | "F5";
+  readonly text: string;
+}
+
+/** A person who pauses and resumes, protects servers, and remembers what was acknowledged. */
 export class Pauses {
-  /** Scopes that are paused, as the person knows it, and since when by the store's clock. */
-  readonly #standing = new Map<PauseScope, number>();
+  /** Scopes that are paused and servers that are protected, as the person knows it, and since when by the store's clock. */
+  readonly #standing = new Map<SwitchName, number>();
   readonly #world: World;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Pauses the project, one server or everything, and lifts that again later. */
+  /** Pauses the project, one server or everything, or protects a server, and lifts that again later. */
   pauseForAWhile(): void {
     const { random, time, scenario } = this.#world;
     const { id } = random.pick(scenario.servers);
-    const scope = random.pick<PauseScope>(["project", "everything", `server:${id}`]);
+    const scope = random.pick<SwitchName>([
+      "project",
+      "everything",
+      `server:${id}`,
+      protectionOf(id),
+    ]);
     this.#set(scope, true);
     time.after(random.wild(1_000, 300_000), () => this.#set(scope, false));
   }
@@ -30,14 +41,13 @@ export class Pauses {
     for (const scope of this.#standing.keys()) this.#set(scope, false);
   }
 
-  /** F5: the gate records an intent. Is a pause being passed over? Null: no. */
-  objectionTo(serverId: ServerId, atMs: number): string | null {
+  /** F4, F5: the gate records an intent. Is a protection or a pause being passed over? Null: no. */
+  objectionTo(serverId: ServerId, atMs: number): Objection | null {
+    const covering = ["project", "everything", `server:${serverId}`, protectionOf(serverId)];
     for (const [scope, sinceMs] of this.#standing) {
-      const covers =
-        scope === "project" || scope === "everything" || scope === `server:${serverId}`;
-      if (covers && atMs > sinceMs && !this.#isForgotten(scope)) {
-        return `although ${scope} is paused since ${atMs - sinceMs} ms`;
-      }
+      if (!covering.includes(scope) || atMs <= sinceMs || this.#isForgotten(scope)) continue;
+      const promise = brakeOf(scope) === "protected" ? "F4" : "F5";
+      return { promise, text: `although ${scope} stands since ${atMs - sinceMs} ms` };
     }
     return null;
   }
@@ -47,13 +57,13 @@ export class Pauses {
     const { loss, project } = this.#world;
     if (loss.happened) return null;
     const back = [...project.pauses].find(([scope, { on }]) => {
-      const known = PauseScope.safeParse(scope);
+      const known = SwitchName.safeParse(scope);
       return on && known.success && !this.#standing.has(known.data);
     });
     return back === undefined ? null : `${back[0]} is paused again although it was resumed`;
   }
 
-  #set(scope: PauseScope, on: boolean): void {
+  #set(scope: SwitchName, on: boolean): void {
     const { memory, storeUp, time } = this.#world;
     // A person whom the store does not answer tries again, and is not acknowledged before.
     if (!storeUp) {
@@ -68,7 +78,7 @@ export class Pauses {
   }
 
   /** The store has lost it, and nobody who can speak remembers it: beyond what is promised (brakes.md F5). */
-  #isForgotten(scope: PauseScope): boolean {
+  #isForgotten(scope: SwitchName): boolean {
     const { project, incarnations } = this.#world;
     if (project.pauses.get(scope)?.on === true) return false;
     return !incarnations.some((one) => one.remembersPause(scope));

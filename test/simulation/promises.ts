@@ -9,6 +9,8 @@ export type PromiseName =
   | "P7"
   | "P8"
   | "P9"
+  | "F2"
+  | "F4"
   | "F5"
   | "F6"
   | "bug";

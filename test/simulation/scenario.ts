@@ -5,6 +5,8 @@ import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults.ts";
 import { Random } from "./random.ts";
 import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { RULES } from "./rules.ts";
+import type { BrakeRules } from "../../src/core/brake-rules.ts";
+import { NO_BRAKES } from "../support/brake-rules.ts";
 
 export const PROJECT = "0123456789abcdef0123456789abcdef";
 /** Stands for `user_data`: it must never be seen outside the messages that carry it. */
@@ -51,8 +53,13 @@ export interface Scenario {
   /** Clocks of workers are off by up to this. */
   readonly skewMs: number;
   readonly slowNetwork: boolean;
+  /** Limits of all workers. */
+  readonly brakes: BrakeRules;
   readonly deliveryLimit: { readonly commands: number; readonly work: number };
 }
+
+/** So low that the few commands of a scenario reach it. */
+export const LIMITED: BrakeRules = { ...NO_BRAKES, serverLimit: 1, cooldownMs: 20_000 };
 
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);
@@ -61,6 +68,7 @@ export function scenarioOf(seed: number): Scenario {
   const rates = ratesOf(random);
   const scenario: Scenario = {
     seed,
+    brakes: seed % 4 === 0 ? LIMITED : NO_BRAKES,
     workers: random.chance(0.15) ? 1 : random.chance(0.6) ? 2 : 3,
     prefetch: random.pick([1, 2, 4]),
     rules: {

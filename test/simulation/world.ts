@@ -258,6 +258,8 @@ export class World {
         return time.nowMs;
       },
       ledger: cloud.ledger,
+      serverLimit: this.scenario.brakes.serverLimit,
+      serverWindowMs: this.scenario.brakes.serverWindowMs,
       get locks() {
         return project().locks;
       },

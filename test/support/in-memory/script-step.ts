@@ -133,7 +133,8 @@ export function recordIntent(
     const { source, reason } = order;
     const entry = { at: ctx.memory.nowMs(), source, reason };
     const { attempt } = intent;
-    noteReinstall(m, order.serverId, { command: order.commandId, attempt }, entry);
+    if (!switches.forgetHistory)
+      noteReinstall(m, order.serverId, { command: order.commandId, attempt }, entry);
     ctx.memory.onIntent(order.commandId, order.serverId, ctx.memory.nowMs());
     return SAVED;
   });

@@ -32,6 +32,8 @@ export interface StoreSwitches {
   readonly trustAbsence?: true;
   /** The gate before the POST asks no brake. */
   readonly ignoreBrakesAtIntent?: true;
+  /** An intent is not counted in the server's history. */
+  readonly forgetHistory?: true;
   /** Who puts pauses back does not ask which entry is newer. */
   readonly lastWriterPauses?: true;
 }
