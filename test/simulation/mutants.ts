@@ -24,6 +24,10 @@ const STOPPED: ServerPlan = {
   softStopWorks: true,
   endsAs: "ACTIVE",
 };
+const stopped = (number: number): ServerPlan => ({
+  ...STOPPED,
+  id: ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-00000000000${number}`),
+});
 const wish = (id: string, atMs: number) =>
   commandOf(id, STOPPED.id, atMs, { userid: `of-${id}` }, { on_busy: "wait" });
 
@@ -320,6 +324,27 @@ export const MUTANTS: readonly Mutation[] = [
       servers: [STOPPED],
       brakes: { ...LIMITED, cooldownMs: 0 },
       emissions: [wish("cmd-1", 0), wish("cmd-2", 60_000)],
+    }),
+  },
+  {
+    name: "storm-leaks",
+    what: "the gate does not ask for a storm of failures",
+    breaks: ["F3"],
+    switches: { ignoreStorms: true },
+    scenario: narrowed({
+      rates: {},
+      cloud: { ...HONEST, failShare: 1, jobsUpToMs: 20_000 },
+      servers: [1, 2, 3, 4].map((number) => stopped(number)),
+      brakes: { ...LIMITED, stormSame: 1, stormCooldownMs: 1_000 },
+      emissions: [1, 2, 3, 4].map((number) =>
+        commandOf(
+          `cmd-${number}`,
+          stopped(number).id,
+          number < 3 ? 0 : 60_000,
+          { userid: "u" },
+          {},
+        ),
+      ),
     }),
   },
   {

@@ -10,6 +10,7 @@ export type PromiseName =
   | "P8"
   | "P9"
   | "F2"
+  | "F3"
   | "F4"
   | "F5"
   | "F6"

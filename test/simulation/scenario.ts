@@ -59,7 +59,13 @@ export interface Scenario {
 }
 
 /** So low that the few commands of a scenario reach it. */
-export const LIMITED: BrakeRules = { ...NO_BRAKES, serverLimit: 1, cooldownMs: 20_000 };
+export const LIMITED: BrakeRules = {
+  ...NO_BRAKES,
+  serverLimit: 1,
+  cooldownMs: 20_000,
+  stormSame: 2,
+  stormCooldownMs: 60_000,
+};
 
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);

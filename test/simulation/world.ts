@@ -13,6 +13,7 @@ import { Monitor } from "./monitor.ts";
 import type { Mutation } from "./mutation.ts";
 import { brief } from "./network.ts";
 import { Pauses } from "./pauses.ts";
+import { Storms } from "./storms.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS } from "./rules.ts";
@@ -37,6 +38,7 @@ export class World {
   readonly monitor: Monitor;
   readonly loss: Loss;
   readonly pauses: Pauses;
+  readonly #storms: Storms;
   readonly incarnations: Incarnation[] = [];
   storeUp = true;
   /** POSTs on their way. */
@@ -63,13 +65,17 @@ export class World {
       historyMs: this.scenario.rates["store-forget"] === undefined ? 0 : 1_500,
       onKept: (text) => this.monitor.kept(text, "the store"),
       onIntent: (id, serverId, atMs) =>
-        this.monitor.intended(id, this.pauses.objectionTo(serverId, atMs)),
+        this.monitor.intended(
+          id,
+          this.pauses.objectionTo(serverId, atMs) ?? this.#storms.objectionTo(id),
+        ),
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();
     this.monitor = new Monitor(this.#observed(), () => this.loss.happened, mutation?.breaks);
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
+    this.#storms = new Storms(this);
     this.#prepareStore();
     this.toEmit = new Set(this.scenario.emissions);
     for (const emission of this.scenario.emissions) this.#emit(emission, emission.atMs);

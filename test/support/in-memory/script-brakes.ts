@@ -34,6 +34,7 @@ export function brakes(
   const question = questionOf(ctx, m, order);
   if (where === "admission") for (const { before } of BRAKES) before?.(question);
   for (const brake of BRAKES) {
+    if (ctx.switches.ignoreStorms && brake.name === "storm-failures") continue;
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
     if (hold !== null) return hold;
   }

@@ -34,6 +34,8 @@ export interface StoreSwitches {
   readonly ignoreBrakesAtIntent?: true;
   /** An intent is not counted in the server's history. */
   readonly forgetHistory?: true;
+  /** A storm of failures holds nobody. */
+  readonly ignoreStorms?: true;
   /** Who puts pauses back does not ask which entry is newer. */
   readonly lastWriterPauses?: true;
 }
