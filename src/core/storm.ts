@@ -8,13 +8,14 @@ export interface StormEnd {
 }
 
 /** Failures that are not the command's own: the error table says which codes of a job are. */
-const COUNTED: readonly unknown[] = ["job-failed", "server-broken"];
+const COUNTED: readonly string[] = ["job-failed", "server-broken"];
 
 /** Null: it says nothing of the next reinstall. */
 export function stormEndOf({ event, data }: FinalDraft, emittersFault: boolean): StormEnd | null {
   if (event === "succeeded") return { result: "success", cause: "" };
   if (event === "unresolved") return { result: "failure", cause: "unresolved" };
   const { class: failure, cloud_code: code } = data;
-  if (event !== "failed" || emittersFault || !COUNTED.includes(failure)) return null;
-  return { result: "failure", cause: code === null ? String(failure) : `${failure} ${code}` };
+  if (event !== "failed" || emittersFault || typeof failure !== "string") return null;
+  if (!COUNTED.includes(failure)) return null;
+  return { result: "failure", cause: typeof code === "string" ? `${failure} ${code}` : failure };
 }
