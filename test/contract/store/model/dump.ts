@@ -131,7 +131,6 @@ function recordOf(hash: Record<string, string>): unknown {
     claimBase: number("claim_base"),
     claimAt: number("claim_at"),
     claimEpoch: hash["claim_epoch"],
-    behind: hash["behind"],
     doubt: hash["doubt"] === "1",
     attemptClaim: hash["attempt_claim"],
     outbox: hash["outbox"],
