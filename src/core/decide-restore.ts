@@ -48,9 +48,13 @@ export function leaveAsFound(
   if (decision.kind === "final") {
     const { event, data, deadReason } = decision.draft;
     const ending = { event, data, ...(deadReason === undefined ? {} : { deadReason }) };
-    return decision.undo
-      ? next(restoring(power, { kind: "end", ending }, moment), 0, [], { intent: decision.intent })
-      : { ...decision, draft: withPower(decision.draft, power, "unknown") };
+    if (decision.undo) {
+      return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
+        intent: decision.intent,
+      });
+    }
+    const isSaid = "power" in decision.draft.data;
+    return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
   }
   const { state } = decision;
   if (state.phase !== "waiting") return decision;

@@ -272,6 +272,11 @@ describe("after a reinstall that worked", () => {
     expect(decision.draft.data["power"]).toEqual({ before: "on", after: "on" });
   });
 
+  it("what it says of the server's power is not said again", () => {
+    const decision = worked(STOPPED, "ACTIVE");
+    expect(leaveAsFound(STATES.watch, STOPPED, decision, moment())).toBe(decision);
+  });
+
   it("a server that ran and is off is looked at again a rung later, and then started", () => {
     const first = asNext(worked(STOPPED, "SHUTOFF"), "restore");
     expect(first.delayMs).toBe(LADDER[0]);
