@@ -48,7 +48,7 @@ export default defineConfig({
     coverage: { include: ["src/**"] },
     sequence: { sequencer: LongestFirst },
     projects: [
-      project("unit", { testTimeoutMs: 10_000, services: false, isolate: false }),
+      project("unit", { testTimeoutMs: 60_000, services: false, isolate: false }),
       project("contract", { testTimeoutMs: 30_000, services: true }),
       project("simulation", { testTimeoutMs: 180_000, services: false }),
       project("integration", { testTimeoutMs: 90_000, services: true }),
