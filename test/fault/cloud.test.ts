@@ -13,19 +13,17 @@ import type { ServerSpec } from "../../src/simulator/server-record.ts";
 import { ownedDirectory } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import type { Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage, type Stage } from "../support/stage.ts";
 import {
   allHeard,
   allOnce,
   earnTrust,
   lockOf,
   onSharedServices,
-  openOnSharedServices,
   posts,
   sendFleet,
 } from "./own-stage.ts";
 
-type SharedStage = Awaited<ReturnType<typeof openOnSharedServices>>;
 type Fault = Omit<FaultSpec, "serverId">;
 
 interface Case {

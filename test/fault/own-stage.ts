@@ -5,7 +5,12 @@ import type { ServerSpec } from "../../src/simulator/server-record.ts";
 import { commandId } from "../support/emitter.ts";
 import { explain } from "../support/failure-report.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage, type StageOptions } from "../support/stage.ts";
+import {
+  openStage,
+  type Stage,
+  type StageOptions,
+  type WithoutServices,
+} from "../support/stage.ts";
 
 /** Faults of the broker are noticed, and got over, within seconds. */
 export const QUICK_AMQP = {
@@ -22,7 +27,7 @@ export const LONG = { server: { jobDurationMs: 6_000 } };
 
 /** For faults of the worker and of the cloud: the run's broker and Redis, a vhost and a database of its own. */
 export async function onSharedServices(
-  options: Omit<StageOptions, "rabbitMq" | "redisUrl">,
+  options: WithoutServices,
   play: (stage: Stage, services: SharedServices) => Promise<void>,
 ): Promise<void> {
   const services = await sharedServices();
@@ -32,23 +37,6 @@ export async function onSharedServices(
   } finally {
     await services.close();
   }
-}
-
-/** The same for a group of tests: opened in `beforeAll`, closed in `afterAll`. */
-export async function openOnSharedServices(
-  options: Omit<StageOptions, "rabbitMq" | "redisUrl">,
-): Promise<Stage & { readonly services: SharedServices }> {
-  const services = await sharedServices();
-  const { rabbitMq, redis } = services;
-  const stage = await openStage({ ...options, rabbitMq, redisUrl: redis.url });
-  return {
-    ...stage,
-    services,
-    async close() {
-      await stage.close();
-      await services.close();
-    },
-  };
 }
 
 /** Opens a stage, plays, closes it, whatever happens. A failure tells what the workers said last. */

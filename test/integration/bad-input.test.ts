@@ -3,26 +3,20 @@ import type { Options } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const DEAD = "ecs.reinstall.dead";
 const SECRET = "planted-secret-7f3a";
 const SECRET_BASE64 = Buffer.from(`#!/bin/sh\necho ${SECRET}`).toString("base64");
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
   await stage.addWorker();
 });
 
-afterAll(async () => {
-  await stage?.close();
-  await services?.close();
-});
+afterAll(() => stage?.close());
 
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
 const BODY = { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" };
@@ -329,7 +323,7 @@ describe("a secret", () => {
     );
     await stage.emitter.event(id, "submitted");
     const { Redis } = await import("ioredis");
-    const redis = new Redis(services.redis.url);
+    const redis = new Redis(stage.services.redis.url);
     const stored: string[] = [];
     for (const key of await redis.keys("*")) {
       const type = await redis.type(key);

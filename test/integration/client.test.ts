@@ -9,24 +9,20 @@ import {
 import { makeRabbitMqUser, removeRabbitMqUser } from "../support/documented-users.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 let user: string;
 let client: ReinstallClient;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
   await stage.addWorker();
-  user = await makeRabbitMqUser(services.rabbitMq, "ecs-client");
+  user = await makeRabbitMqUser(stage.services.rabbitMq, "ecs-client");
 });
 afterAll(async () => {
-  await removeRabbitMqUser(services.rabbitMq, user);
+  await removeRabbitMqUser(stage.services.rabbitMq, user);
   await stage?.close();
-  await services?.close();
 });
 beforeEach(() => {
   client = createReinstallClient({ url: user });
@@ -131,9 +127,9 @@ describe("with the documented rights", () => {
     await expect(client.result(id)).rejects.toMatchObject({ code: "unknown-id" });
     const following = client.result(id, { serverId: server });
     await eventually(async () => {
-      const bindings = await services.rabbitMq.api(
+      const bindings = await stage.services.rabbitMq.api(
         "GET",
-        `/bindings/${encodeURIComponent(services.rabbitMq.vhost)}`,
+        `/bindings/${encodeURIComponent(stage.services.rabbitMq.vhost)}`,
       );
       return (bindings as { routing_key: string }[]).some(
         ({ routing_key }) => routing_key === `*.${server}.*`,
@@ -150,12 +146,12 @@ describe("with the documented rights", () => {
 
 describe("when its queue was lost, and events with it", () => {
   async function ownQueues(): Promise<string[]> {
-    const queues = Object.keys(await services.rabbitMq.queueDepths());
+    const queues = Object.keys(await stage.services.rabbitMq.queueDepths());
     return queues.filter((name) => name.startsWith("ecs-client."));
   }
   async function removeQueue(name: string): Promise<void> {
-    const vhost = encodeURIComponent(services.rabbitMq.vhost);
-    await services.rabbitMq.api("DELETE", `/queues/${vhost}/${encodeURIComponent(name)}`);
+    const vhost = encodeURIComponent(stage.services.rabbitMq.vhost);
+    await stage.services.rabbitMq.api("DELETE", `/queues/${vhost}/${encodeURIComponent(name)}`);
   }
 
   it("says that it may have missed the end", async () => {
@@ -200,7 +196,7 @@ describe("what never leaves", () => {
 
 describe("where it does not work", () => {
   it("says so when no queue takes commands, or the exchange is not there", async () => {
-    const vhost = await services.rabbitMq.newVhost();
+    const vhost = await stage.services.rabbitMq.newVhost();
     const connection = await amqp.connect(vhost.url);
     const channel = await connection.createChannel();
     await channel.assertExchange("ecs.reinstall.events", "topic", { durable: true });
@@ -236,7 +232,7 @@ describe("where it does not work", () => {
     await closed;
     await expect(client.reinstall(wish(newServer()))).rejects.toMatchObject({ code: "closed" });
     await eventually(async () => {
-      const queues = Object.keys(await services.rabbitMq.queueDepths());
+      const queues = Object.keys(await stage.services.rabbitMq.queueDepths());
       return !queues.some((name) => name.startsWith("ecs-client."));
     });
   });

@@ -6,8 +6,7 @@ import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Prometheus, type Sample, startPrometheus } from "../support/prometheus.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 interface Target {
   readonly panel: string;
@@ -25,16 +24,12 @@ const RATE_INTERVAL = "5m";
 const TARGETS = targets();
 const ALERTS = alerts();
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 let prometheus: Prometheus;
 let answers: ReadonlyMap<Target, readonly Sample[]>;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({
-    rabbitMq: services.rabbitMq,
-    redisUrl: services.redis.url,
+  stage = await openOnSharedServices({
     // Short enough to see a job that never ends become unresolved, and a throttled project go on.
     env: { JOB_DEADLINE_MS: "9000", ECS_MAX_RETRY_AFTER_MS: "1000" },
   });
@@ -64,7 +59,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await prometheus?.stop();
   await stage?.close();
-  await services?.close();
 });
 
 describe("the dashboard after a real run", () => {
@@ -152,9 +146,9 @@ describe("the alerts after a real run", () => {
 
 describe("a worker with no more than the documented rights on Redis", () => {
   it("counts locks and open commands", async () => {
-    const { workerRedis } = await services.rabbitMq.users();
+    const { workerRedis } = await stage.services.rabbitMq.users();
     const worker = await stage.addWorker([], {
-      REDIS_URL: workerRedis.get(services.redis.url) ?? "redis://nobody-made-a-user",
+      REDIS_URL: workerRedis.get(stage.services.redis.url) ?? "redis://nobody-made-a-user",
     });
     const page = async () => (await fetch(`${worker.httpUrl}/metrics`)).text();
     await eventually(

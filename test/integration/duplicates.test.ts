@@ -2,23 +2,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ProgressEvent } from "../../src/contract/event.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
   await stage.addWorker();
   await stage.addWorker();
 });
 
-afterAll(async () => {
-  await stage?.close();
-  await services?.close();
-});
+afterAll(() => stage?.close());
 
 it("reinstalls each of 100 servers once for 200 commands with 50 % duplicates at two workers", async () => {
   const servers = Array.from({ length: 100 }, () =>

@@ -10,8 +10,7 @@ import { makeRabbitMqUser, removeRabbitMqUser } from "../support/documented-user
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const EXAMPLES = join(ROOT, "examples");
@@ -30,23 +29,20 @@ const tools = {
   alertmanager: await unpackDebian("alertmanager", ["prometheus-alertmanager"]),
 };
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 let user: string;
 let folder: Awaited<ReturnType<typeof ownedDirectory>>;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
   await stage.addWorker();
-  user = await makeRabbitMqUser(services.rabbitMq, "ecs-client");
+  user = await makeRabbitMqUser(stage.services.rabbitMq, "ecs-client");
   folder = await ownedDirectory("ecs-examples-");
 });
 afterAll(async () => {
-  await removeRabbitMqUser(services.rabbitMq, user);
+  await removeRabbitMqUser(stage.services.rabbitMq, user);
   await folder.remove();
   await stage?.close();
-  await services?.close();
 });
 
 /** What one of the programs prints, and whether it says that the server was reinstalled. */
@@ -189,7 +185,7 @@ describe("self-healing", () => {
     const env = {
       PATH: process.env["PATH"],
       AMQP_URL: user,
-      REDIS_URL: services.redis.url,
+      REDIS_URL: stage.services.redis.url,
       ECS_PROJECTS: stage.simulator.addServer({ state: "SHUTOFF" }).projectId,
       KEYNAME: LOGIN[0],
       USERID: LOGIN[1],

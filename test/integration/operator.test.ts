@@ -4,29 +4,27 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { shownOwner } from "../../src/core/lock-owner.ts";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
   await stage.addWorker();
 });
 
-afterAll(async () => {
-  await stage?.close();
-  await services?.close();
-});
+afterAll(() => stage?.close());
 
 const BIN = fileURLToPath(new URL("../../dist/cli/ecs-reinstall.js", import.meta.url));
 
 /** The command line as an operator types it. */
 function cli(projectId: string, ...args: string[]): Promise<string> {
   return run(process.execPath, [BIN, ...args], {
-    env: { PATH: process.env["PATH"], REDIS_URL: services.redis.url, ECS_PROJECTS: projectId },
+    env: {
+      PATH: process.env["PATH"],
+      REDIS_URL: stage.services.redis.url,
+      ECS_PROJECTS: projectId,
+    },
   });
 }
 
@@ -107,7 +105,7 @@ it("a pause that Redis forgets is put back by the workers, and holds", async () 
   const server = stage.simulator.addServer({ state: "SHUTOFF" });
   const id = commandId("forgotten-pause");
   await cli(server.projectId, "pause", "--reason", "maintenance");
-  await forgetEverything(services.redis.url);
+  await forgetEverything(stage.services.redis.url);
   await stage.emitter.send(stage.command(id, server.id));
   expect((await stage.emitter.event(id, "waiting")).data).toMatchObject({ waits_for: "pause" });
   expect(stage.reinstalls(server.id)).toBe(0);
@@ -131,7 +129,7 @@ it("unlock frees what an unresolved command left, and never an open command's lo
 describe("send", () => {
   /** A shell with `ecs` for the program; answers its output and exit code. */
   async function shell(script: string): Promise<{ said: string; exit: string }> {
-    const env = { PATH: process.env["PATH"], AMQP_URL: services.rabbitMq.url };
+    const env = { PATH: process.env["PATH"], AMQP_URL: stage.services.rabbitMq.url };
     const said = await run(
       "bash",
       ["-c", `ecs() { exec ${process.execPath} ${BIN} "$@"; }\n${script}`],
@@ -177,7 +175,7 @@ it.each(["ops/resizer-7f9c", "line\nbreak"])(
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
     const { projectId } = server;
     const id = commandId("behind");
-    const client = new Redis(services.redis.url);
+    const client = new Redis(stage.services.redis.url);
     try {
       const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
       await client.hset(`ecs:{${projectId}}:lock:${server.id}`, lock);

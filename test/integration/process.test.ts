@@ -2,22 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 import { startWorker } from "../support/worker-process.ts";
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({ rabbitMq: services.rabbitMq, redisUrl: services.redis.url });
+  stage = await openOnSharedServices();
 });
 
-afterAll(async () => {
-  await stage?.close();
-  await services?.close();
-});
+afterAll(() => stage?.close());
 
 async function json(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
   const answer = await fetch(url);

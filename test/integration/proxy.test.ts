@@ -2,19 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ConnectProxy, startConnectProxy } from "../support/connect-proxy.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { sharedServices, type SharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
-let services: SharedServices;
 let proxy: ConnectProxy;
-let stage: Stage;
+let stage: SharedStage;
 
 beforeAll(async () => {
-  services = await sharedServices();
   proxy = await startConnectProxy("me:p@ss");
-  stage = await openStage({
-    rabbitMq: services.rabbitMq,
-    redisUrl: services.redis.url,
+  stage = await openOnSharedServices({
     env: {
       ECS_PROXY: "true",
       http_proxy: proxy.url.replace("://", "://me:p%40ss@"),
@@ -27,7 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.close();
   await proxy?.close();
-  await services?.close();
 });
 
 async function cloudDetail(url: string): Promise<string> {

@@ -4,21 +4,16 @@ import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../src/simulator/defa
 import { type CollectedSpan, type Collector, startCollector } from "../support/collector.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type SharedServices, sharedServices } from "../support/services.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const COLLECTOR_KEY = "planted-collector-key";
 const USER_DATA = Buffer.from("#!/bin/sh\necho planted-user-data\n").toString("base64");
 
-let services: SharedServices;
-let stage: Stage;
+let stage: SharedStage;
 let collector: Collector | undefined;
 
 beforeAll(async () => {
-  services = await sharedServices();
-  stage = await openStage({
-    rabbitMq: services.rabbitMq,
-    redisUrl: services.redis.url,
+  stage = await openOnSharedServices({
     // Long enough for a worker to export what it did before it dies.
     simulator: { stopDurationMs: 2_500 },
   });
@@ -29,10 +24,7 @@ afterEach(async () => {
   await collector?.close();
 });
 
-afterAll(async () => {
-  await stage?.close();
-  await services?.close();
-});
+afterAll(() => stage?.close());
 
 function tracingTo({ url }: Collector): Record<string, string> {
   return {
@@ -142,7 +134,7 @@ it("tells one command in the emitter's trace: through a stop, a killed worker an
     COLLECTOR_KEY,
     DEFAULT_SECRET_KEY,
     DEFAULT_ACCESS_KEY,
-    new URL(services.rabbitMq.url).password,
+    new URL(stage.services.rabbitMq.url).password,
   ]) {
     if (secret.length >= 8) expect(collector.text()).not.toContain(secret);
   }

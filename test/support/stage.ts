@@ -13,6 +13,7 @@ import { type Emitter, startEmitter } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
 import { createFailureReport, type FailureReport, reportWithTests } from "./failure-report.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
+import { type SharedServices, sharedServices } from "./services.ts";
 import { type FailPoint, startWorker, type WorkerProcess } from "./worker-process.ts";
 
 export interface StageOptions {
@@ -144,6 +145,33 @@ export async function openStage(options: StageOptions, ofOneTest = false): Promi
       await Promise.all(workers.map((worker) => worker.kill()));
       await emitter.close();
       await simulator.close();
+    },
+  };
+}
+
+export type WithoutServices = Omit<StageOptions, "rabbitMq" | "redisUrl">;
+
+/** A stage on the run's broker and Redis, with a vhost and a database of its own: for all tests of a file, or of a group. */
+export interface SharedStage extends Stage {
+  readonly services: SharedServices;
+}
+
+/** Open it in `beforeAll`, close it in `afterAll`: its services are closed with it. Has no worker yet. */
+export async function openOnSharedServices(options: WithoutServices = {}): Promise<SharedStage> {
+  const services = await sharedServices();
+  const { rabbitMq, redis } = services;
+  const stage = await openStage({ ...options, rabbitMq, redisUrl: redis.url }).catch(
+    async (error: unknown) => {
+      await services.close();
+      throw error;
+    },
+  );
+  return {
+    ...stage,
+    services,
+    async close() {
+      await stage.close();
+      await services.close();
     },
   };
 }
