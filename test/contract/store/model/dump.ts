@@ -68,11 +68,12 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
   const prefix = k.commandPrefix.replace(/cmd:$/, "");
   const names = await client.keys(`${prefix.replaceAll(/[{}]/g, "?")}*`);
   const hashes = new Map<string, Record<string, string>>();
-  for (const name of names.toSorted()) {
+  const read = names.toSorted().map(async (name) => {
     const short = name.slice(prefix.length);
     if (/^(cmd|stray|lock|last|history):/.test(short))
       hashes.set(short, await client.hgetall(name));
-  }
+  });
+  await Promise.all(read);
   const of = <T>(kind: string, read: (hash: Record<string, string>) => T) =>
     Object.fromEntries(
       [...hashes].flatMap(([name, hash]) =>

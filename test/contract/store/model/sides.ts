@@ -152,8 +152,8 @@ export function redisSide(client: RedisClient, present: Present): Side {
 }
 
 /** Tells the scripts what time it is: before each call, and before it may be refused. */
-export async function setTime(admin: Redis, { nowMs }: Present): Promise<void> {
-  await admin.hset(TIME_KEY, { s: Math.floor(nowMs / 1_000), us: (nowMs % 1_000) * 1_000 });
+export async function setTime(client: RedisClient, { nowMs }: Present): Promise<void> {
+  await client.hset(TIME_KEY, { s: Math.floor(nowMs / 1_000), us: (nowMs % 1_000) * 1_000 });
 }
 
 /** Runs each script with its clock replaced. */
