@@ -35,7 +35,7 @@ export function createTurnAway(deps: WorkerDeps) {
       return "ack";
     }
     const { home, outcome } = refused;
-    if (home !== null) await store.told(home, commandId, outcome.event.data.sequence);
+    if (home !== null) await store.published(home, commandId, outcome.event.data.sequence);
     journal.ended("refused", outcome, null);
     return "ack";
   };

@@ -18,7 +18,7 @@ const SCRIPTS = {
   finish: "finish",
   settle: "settle",
   endInquiry: "end-inquiry",
-  told: "told",
+  published: "published",
   outcomeOf: "outcome-of",
 } as const satisfies Record<StoreCall, string>;
 

@@ -46,7 +46,7 @@ export function watchedStore(
     finish: watched("finish"),
     settle: watched("settle"),
     endInquiry: watched("endInquiry"),
-    told: watched("told"),
+    published: watched("published"),
     outcomeOf: watched("outcomeOf"),
   };
 }

@@ -46,11 +46,11 @@ export function createDuplicates(
     /** The final event again; and an answer of its own for a copy that asks elsewhere than the original did. */
     async finished(
       work: Work,
-      { outcome, told, duplicate = null }: Result<"finished">,
+      { outcome, published, duplicate = null }: Result<"finished">,
       signal: AbortSignal,
     ): Promise<Disposition> {
       const { order, from } = work;
-      if (told) {
+      if (published) {
         journal.dropped(order.commandId, from, "finished");
         return "ack";
       }

@@ -26,7 +26,11 @@ export function createEndings(deps: EndingsDeps, deferring: Deferring, publishin
         case "finished": {
           const published = await publishing.publish(outcomeMessages(ended.outcome), signal);
           if (published !== "confirmed") return publishing.unpublished(work, published);
-          await store.told(work.order.projectId, ended.alias, ended.outcome.event.data.sequence);
+          await store.published(
+            work.order.projectId,
+            ended.alias,
+            ended.outcome.event.data.sequence,
+          );
           journal.ended(work.from, ended.outcome, null);
           return "ack";
         }

@@ -64,7 +64,7 @@ export function createPublishing(deps: PublishingDeps, deferring: Deferring): Pu
       const published = await publish(messages, signal);
       if (published !== "confirmed") return unpublished(work, published);
       const id = recordIdOf(order.commandId, work.envelope?.state.phase);
-      await store.told(order.projectId, id, outcome.event.data.sequence);
+      await store.published(order.projectId, id, outcome.event.data.sequence);
       journal.ended(from, outcome, order.observedAtMs ?? null);
       return "ack";
     },

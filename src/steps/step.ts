@@ -52,7 +52,7 @@ export type StepResult =
   | {
       readonly kind: "finished";
       readonly outcome: StoredOutcome;
-      readonly told: boolean;
+      readonly published: boolean;
       readonly duplicate?: CommandView | null | undefined;
     }
   | { readonly kind: "duplicate"; readonly view: CommandView }

@@ -103,7 +103,7 @@ export function createSweep(deps: SweepDeps) {
     if (one.outcome !== null) {
       const published = await outlet.publish(outcomeMessages(one.outcome), signal);
       if (published !== "confirmed") return "stuck";
-      await store.told(project, one.commandId, one.outcome.event.data.sequence);
+      await store.published(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
     if (one.resume === null) {

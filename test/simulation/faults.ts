@@ -63,7 +63,7 @@ export const FOCUS_LABELS = [
   "send",
   "save",
   "finish",
-  "told",
+  "published",
   "publish submit",
   "publish watch",
   "publish event succeeded",

@@ -232,7 +232,7 @@ export const MUTANTS: readonly Mutation[] = [
         "store-away": 0.1,
         "store-flush": 0.01,
       },
-      focus: ["told"],
+      focus: ["published"],
       focusFactor: 60,
       cloud: { ...HONEST, jobsUpToMs: 3_000 },
     }),
@@ -410,7 +410,7 @@ export const MUTANTS: readonly Mutation[] = [
     name: "doubt-ignored",
     scenario: narrowed({
       rates: { "store-flush": 0.01, pause: 0.01 },
-      focus: ["ack", "told"],
+      focus: ["ack", "published"],
       focusFactor: 15,
       faultsForMs: 300_000,
       cloud: { ...HONEST, jobsUpToMs: 15_000 },

@@ -172,7 +172,7 @@ describe("a command that is refused", () => {
     };
     world.answers.refuse = () => ({ kind: "finished", outcome, first: true });
     expect(await take(world, { ...COMMAND_FIELDS, on_busy: "steal" })).toBe("ack");
-    expect(world.calls).toEqual(["store.refuse", "publish event:rejected", "store.told"]);
+    expect(world.calls).toEqual(["store.refuse", "publish event:rejected", "store.published"]);
     expect(world.diary).toEqual(["ended refused rejected"]);
   });
 
@@ -294,9 +294,9 @@ describe("a step", () => {
     const ended = createWorld();
     const event = { ...STATES, data: { event: "cancelled" } } as never;
     const outcome = { event, reply: null, dead: null };
-    ended.answers.hop = () => ({ kind: "finished", outcome, told: false });
+    ended.answers.hop = () => ({ kind: "finished", outcome, published: false });
     expect(await takeStep(ended, early)).toBe("ack");
-    expect(ended.calls).toEqual(["store.hop", "publish event:cancelled", "store.told"]);
+    expect(ended.calls).toEqual(["store.hop", "publish event:cancelled", "store.published"]);
     const told = createWorld();
     told.answers.hop = () => ({ kind: "saved", outbox: { events: [event], next: null } });
     expect(await takeStep(told, early, { redelivered: true })).toBe("ack");

@@ -19,7 +19,7 @@ import { save } from "./scripts/save.ts";
 import { settle } from "./scripts/settle.ts";
 import type { StoreContext } from "./scripts/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
-import { told } from "./scripts/told.ts";
+import { published } from "./scripts/published.ts";
 import { storedJson } from "./stored-json.ts";
 import { StoredOutcome } from "./stored-outcome.ts";
 import type { StoreRules } from "./store-rules.ts";
@@ -53,7 +53,7 @@ export function createReinstallStore(
     finish: (step) => finish(context, step),
     settle: (step) => settle(context, step),
     endInquiry: (order) => endInquiry(context, order),
-    told: (project, id, sequence) => told(context, project, id, sequence),
+    published: (project, id, sequence) => published(context, project, id, sequence),
     outcomeOf: (project, command, server) => outcomeOf(redis, keysOf(project), command, server),
   };
 }

@@ -59,7 +59,7 @@ export type AdmitAnswer =
   | {
       readonly kind: "finished";
       readonly outcome: StoredOutcome;
-      readonly told: boolean;
+      readonly published: boolean;
       readonly duplicate?: CommandView | null | undefined;
     }
   /** Redelivered, and long on its way: nothing to do, its final event will come to where this copy asks too. */

@@ -89,7 +89,7 @@ export interface ReinstallStore {
   /** Forgets an inquiry that has nothing left to find out. The server's lock stays as it is. */
   endInquiry(order: Order): Promise<{ readonly kind: "saved" } | StoreAway | StoreCorrupt>;
   /** The final event, of that number, is confirmed by the broker: nothing is left to do for this command. */
-  told(project: ProjectId, id: string, sequence: number): Promise<void>;
+  published(project: ProjectId, id: string, sequence: number): Promise<void>;
   /** The outcome of another command, for its joiners, and whether it still holds that server's lock. */
   outcomeOf(
     project: ProjectId,

@@ -48,7 +48,7 @@ export type ClaimAnswer =
       readonly cancelRequested: boolean;
     }
   | { readonly kind: "saved"; readonly outbox: Outbox }
-  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly told: boolean }
+  | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly published: boolean }
   /** A copy of a step that somebody else has: drop it, publish nothing. */
   | { readonly kind: "stale" }
   /** While nobody remembered this command, another one was admitted under its id. */

@@ -82,10 +82,10 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await again()).toEqual({
       kind: "finished",
       outcome: done,
-      told: false,
+      published: false,
       duplicate: null,
     });
-    await rig.store.told(PROJECT, a.commandId, 2);
+    await rig.store.published(PROJECT, a.commandId, 2);
     const duplicate = { kind: "duplicate", view: { phase: "done", outcome: "succeeded" } };
     expect(await again()).toMatchObject(duplicate);
     expect(await again()).toEqual(await again());

@@ -126,7 +126,7 @@ describe("the census", () => {
     const { claim } = claimed(await store.admit(of, delivery("n")));
     await store.finish({ order: of, claim, outcome: outcome(of), lock: "free", healedAtMs: null });
     expect((await census()).phases.get("done")).toMatchObject({ commands: 1 });
-    await store.told(PROJECT, of.commandId, 2);
+    await store.published(PROJECT, of.commandId, 2);
     expect((await census()).openCommands).toBe(0);
   });
 

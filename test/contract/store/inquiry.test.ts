@@ -190,6 +190,6 @@ describe.each(RIGS)("an inquiry %s", (_name, rigs) => {
     expect((await rig.stranded.find(PROJECT, -1, 10)).map(({ commandId }) => commandId)).toContain(
       id,
     );
-    await rig.store.told(PROJECT, id, 1);
+    await rig.store.published(PROJECT, id, 1);
   });
 });

@@ -29,7 +29,7 @@ describe.each(RIGS)("refusals %s", (_name, rigs) => {
   };
   const refuse = (contentHash: string, sequence: number, store = rig.store) =>
     store.refuse({ project: PROJECT, id, contentHash, outcome: refusal(sequence) });
-  const told = (sequence: number) => rig.store.told(PROJECT, id, sequence);
+  const told = (sequence: number) => rig.store.published(PROJECT, id, sequence);
   /** Refused, and its event confirmed. */
   async function refusedAndTold(contentHash: string, sequence: number) {
     expect(await refuse(contentHash, sequence)).toMatchObject({ kind: "finished", first: true });
@@ -122,7 +122,7 @@ describe.each(RIGS)("refusals %s", (_name, rigs) => {
     await told(1);
     expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toMatchObject({
       kind: "finished",
-      told: false,
+      published: false,
     });
     await told(claim.sequence);
     expect(await rig.store.admit(a, delivery("n2", REDELIVERED))).toMatchObject({

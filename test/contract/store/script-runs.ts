@@ -99,16 +99,16 @@ const FINISHES: readonly ScriptRun[] = [
   {
     what: "finish, and its event is confirmed",
     ...FINISHES_NOW,
-    afterwards: ({ store }) => store.told(PROJECT, id, 2),
+    afterwards: ({ store }) => store.published(PROJECT, id, 2),
   },
   {
-    what: "told",
+    what: "published",
     before: async (users) => {
       const ready = await submitting(users);
       await users.whole.store.finish(finishing(ready.claim));
       return ready;
     },
-    act: ({ store }) => store.told(PROJECT, id, 2),
+    act: ({ store }) => store.published(PROJECT, id, 2),
   },
 ];
 

@@ -65,7 +65,7 @@ export const refusal = (contentHash: string, sequence: number) => ({
 export async function refused({ whole }: TwoUsers, count = 1): Promise<Ready> {
   for (let number = 1; number <= count; number++) {
     await whole.store.refuse(refusal(`bytes ${number}`, number));
-    await whole.store.told(PROJECT, id, number);
+    await whole.store.published(PROJECT, id, number);
   }
   return NOTHING;
 }

@@ -118,7 +118,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     expect(await rig.store.hop({ ...next, step: 5 }, { redelivered: false })).toEqual({
       kind: "finished",
       outcome: outcome(a),
-      told: false,
+      published: false,
     });
   });
 
@@ -231,7 +231,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     expect(await rig.store.claim(next, AGAIN)).toEqual({
       kind: "finished",
       outcome: outcome(a, 2),
-      told: false,
+      published: false,
     });
     expect(await rig.store.save(saving(claim))).toEqual({ kind: "fenced" });
   });
@@ -376,7 +376,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const { claim } = await submitting();
     const done = outcome(a);
     await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
-    await rig.store.told(PROJECT, a.commandId, 2);
+    await rig.store.published(PROJECT, a.commandId, 2);
     expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
   });
 

@@ -126,7 +126,7 @@ function answerKnown(
     if (record.told === true) return duplicate;
     const outcome = JSON.parse(record.final) as StoredOutcome;
     const also = elsewhere ? duplicate.view : null;
-    return { kind: "finished", outcome, told: false, duplicate: also };
+    return { kind: "finished", outcome, published: false, duplicate: also };
   }
   if (record.step < 0) return null;
   if (elsewhere) return duplicate;

@@ -143,7 +143,7 @@ function standingOf(
   }
   if (known.final !== undefined) {
     const outcome = JSON.parse(known.final) as StoredOutcome;
-    return { kind: "finished", outcome, told: known.told === true };
+    return { kind: "finished", outcome, published: known.told === true };
   }
   // Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings
   // an older one again, publishes it.

@@ -293,8 +293,8 @@ export function endInquiry(ctx: ScriptContext, order: Order): typeof SAVED | Sto
   });
 }
 
-/** `told.lua`. */
-export function told(
+/** `published.lua`. */
+export function published(
   ctx: ScriptContext,
   project: ProjectId,
   id: string,

@@ -22,7 +22,7 @@ import {
   save,
   settle,
   takeAttempt,
-  told,
+  published,
 } from "./script-step.ts";
 import type { ScriptContext } from "./scripts.ts";
 import type { StoreSwitches } from "./switches.ts";
@@ -75,8 +75,8 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     finish: (step) => run("finish", (ctx) => finish(ctx, step)),
     settle: (step) => run("settle", (ctx) => settle(ctx, step)),
     endInquiry: (order) => run("end-inquiry", (ctx) => endInquiry(ctx, order)),
-    async told(project, id, sequence) {
-      await run("told", (ctx) => told(ctx, project, id, sequence));
+    async published(project, id, sequence) {
+      await run("published", (ctx) => published(ctx, project, id, sequence));
     },
     outcomeOf: (project, id, server) =>
       run("outcome-of", () => {

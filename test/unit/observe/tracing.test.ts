@@ -315,7 +315,7 @@ describe("the ports", () => {
     admit: async () => ({ kind: "away", message: `no answer of ${SECRET}` }),
     takeAttempt: async () => ({ kind: "taken", attempt: 7 }),
     claim: async () => ({ kind: "claimed", takenOver: true, restored: "absent" }),
-    told: async () => undefined,
+    published: async () => undefined,
   } as unknown as ReinstallStore;
 
   it("of the store have a span for each script, with the kind of its answer", async () => {
@@ -326,7 +326,7 @@ describe("the ports", () => {
       expect(await traced.takeAttempt(any, any, any)).toEqual({ kind: "taken", attempt: 7 });
       expect(await traced.save(any)).toEqual({ kind: "fenced" });
       expect(await traced.admit(any, any)).toMatchObject({ kind: "away" });
-      await traced.told(any, any, 1);
+      await traced.published(any, any, 1);
     });
     expect(span("redis save").attributes).toEqual({
       "db.system.name": "redis",

@@ -228,8 +228,8 @@ describe("a command that the store knows, or cannot take now", () => {
     ["saved: told again", { kind: "saved", outbox }, { kind: "repeat", outbox, body: BODY }],
     [
       "finished: told again",
-      { kind: "finished", outcome, told: false },
-      { kind: "finished", outcome, told: false },
+      { kind: "finished", outcome, published: false },
+      { kind: "finished", outcome, published: false },
     ],
     ["a duplicate", { kind: "duplicate", view }, { kind: "duplicate", view }],
     ["on its way", { kind: "handed-over" }, { kind: "drop", why: "handed-over" }],

@@ -155,7 +155,7 @@ describe("a final outcome", () => {
   it("is stored, then published, then known to be told, then acknowledged", async () => {
     const world = createWorld();
     expect(await complete(world, FAILED)).toBe("ack");
-    expect(world.calls).toEqual(["store.finish", "publish event:failed", "store.told"]);
+    expect(world.calls).toEqual(["store.finish", "publish event:failed", "store.published"]);
     expect(world.finishes[0]).toMatchObject({ claim: CLAIM, lock: "free", healedAtMs: null });
     expect(world.diary).toEqual(["ended submit failed"]);
   });
@@ -163,7 +163,7 @@ describe("a final outcome", () => {
   it("is neither told nor acknowledged while it is not confirmed", async () => {
     const world = unconfirmed();
     expect(await complete(world, FAILED)).toBe("requeue");
-    expect(world.calls).not.toContain("store.told");
+    expect(world.calls).not.toContain("store.published");
     expect(world.diary).toEqual([]);
   });
 
@@ -340,7 +340,7 @@ describe("the outcome of a POST while the store is away", () => {
   });
 
   it.each([
-    ["finished", { kind: "finished", outcome: OUTCOME, told: true }],
+    ["finished", { kind: "finished", outcome: OUTCOME, published: true }],
     ["stale", { kind: "stale" }],
     ["corrupt", { kind: "corrupt", message: "m" }],
   ] as const)("travels at once when the claim is %s: asking again is no use", async (_, answer) => {
@@ -425,7 +425,7 @@ describe("what a full queue refuses", () => {
   it.each<[string, StepResult]>([
     ["a next step", WATCH],
     ["an end", FAILED],
-    ["an end that was stored before", { kind: "finished", outcome: OUTCOME, told: false }],
+    ["an end that was stored before", { kind: "finished", outcome: OUTCOME, published: false }],
     [
       "a step that was saved before",
       { kind: "repeat", outbox: { events: [], next: null }, body: BODY },
@@ -449,18 +449,22 @@ describe("what a full queue refuses", () => {
 describe("a delivery that comes after the end", () => {
   it("is acknowledged in silence when the outcome was told", async () => {
     const world = createWorld();
-    expect(await complete(world, { kind: "finished", outcome: OUTCOME, told: true })).toBe("ack");
+    expect(await complete(world, { kind: "finished", outcome: OUTCOME, published: true })).toBe(
+      "ack",
+    );
     expect(world.calls).toEqual([]);
     expect(world.diary).toEqual(["dropped submit finished"]);
   });
 
   it("tells the outcome again when it may not have been told", async () => {
     const world = createWorld();
-    expect(await complete(world, { kind: "finished", outcome: OUTCOME, told: false })).toBe("ack");
+    expect(await complete(world, { kind: "finished", outcome: OUTCOME, published: false })).toBe(
+      "ack",
+    );
     expect(events(world).map((m) => m.event)).toEqual([OUTCOME.event]);
-    expect(world.calls).toContain("store.told");
+    expect(world.calls).toContain("store.published");
     const away = unconfirmed();
-    expect(await complete(away, { kind: "finished", outcome: OUTCOME, told: false })).toBe(
+    expect(await complete(away, { kind: "finished", outcome: OUTCOME, published: false })).toBe(
       "requeue",
     );
   });
@@ -500,7 +504,7 @@ describe("a delivery that is somebody else's business", () => {
   it("repeats the final event, and answers a copy that asks elsewhere", async () => {
     const world = createWorld();
     const outcome = { event: finalEvent("failed"), reply: null, dead: null };
-    const finished = { kind: "finished", outcome, told: false } as const;
+    const finished = { kind: "finished", outcome, published: false } as const;
     expect(await complete(world, { ...finished, duplicate: view })).toBe("ack");
     expect(world.published.map(nameOfMessage)).toEqual(["event:failed", "event:duplicate"]);
     const original = createWorld();
@@ -586,7 +590,7 @@ describe("a command whose id another one has in the store", () => {
       id: `${alias}/1`,
       data: { command_id: alias, reused_command_id: COMMAND, why: "id-taken" },
     });
-    expect(world.calls.at(-1)).toBe("store.told");
+    expect(world.calls.at(-1)).toBe("store.published");
     expect(world.diary).toEqual(["ended submit unresolved"]);
   });
 
@@ -614,7 +618,7 @@ describe("a command whose id another one has in the store", () => {
     const world = storing();
     world.answers.publish = () => "unconfirmed";
     expect(await complete(world, taken)).toBe("requeue");
-    expect(world.calls).not.toContain("store.told");
+    expect(world.calls).not.toContain("store.published");
   });
 });
 

@@ -332,8 +332,8 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
       calls.push("store.endInquiry");
       return { kind: "saved" };
     },
-    told: async () => {
-      calls.push("store.told");
+    published: async () => {
+      calls.push("store.published");
     },
     outcomeOf: async (_project, command) => {
       calls.push(`store.outcomeOf ${command}`);

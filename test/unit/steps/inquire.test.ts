@@ -28,11 +28,11 @@ describe("an inquiry's turn", () => {
     const world = createWorld();
     world.answers.look = () => seen({ systemDiskId: NEW_DISK });
     expect(await complete(world)).toBe("ack");
-    const did = world.calls.filter((call) => /settle|publish|told/.test(call));
+    const did = world.calls.filter((call) => /settle|publish/.test(call));
     expect(did).toEqual([
       "store.settle reinstalled",
       expect.stringContaining("publish"),
-      "store.told",
+      "store.published",
     ]);
     const [event] = world.published;
     expect(event).toMatchObject({

@@ -53,8 +53,8 @@ describe("a step", () => {
     ["saved before", { kind: "saved", outbox }, { kind: "repeat", outbox, body: BODY }],
     [
       "of a command that has ended",
-      { kind: "finished", outcome, told: true },
-      { kind: "finished", outcome, told: true },
+      { kind: "finished", outcome, published: true },
+      { kind: "finished", outcome, published: true },
     ],
     ["somebody else's", { kind: "stale" }, { kind: "drop", why: "stale" }],
     ["not to be asked for now", AWAY, { kind: "defer", delayMs: 2_000, why: "store-away" }],

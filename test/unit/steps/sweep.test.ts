@@ -86,7 +86,7 @@ describe("a command that nobody moves any more", () => {
       await sweep(world, lostIn(phase));
       expect(world.claims).toMatchObject([{ redelivered: true }]);
       expect(world.published.map(nameOfMessage)).toEqual(["event:failed"]);
-      expect(world.calls).toContain("store.told");
+      expect(world.calls).toContain("store.published");
     },
   );
 
@@ -152,14 +152,14 @@ describe("a command that nobody moves any more", () => {
     const outcome = { event: finalEvent("failed"), reply: { queue: "answers" }, dead: null };
     await sweep(world, lost({ outcome }));
     expect(world.published.map(nameOfMessage)).toEqual(["event:failed", "reply:failed"]);
-    expect(world.calls.at(-1)).toBe("store.told");
+    expect(world.calls.at(-1)).toBe("store.published");
   });
 
   it("is not known to be told while that is not confirmed", async () => {
     const world = createWorld();
     world.answers.publish = () => "unconfirmed";
     await sweep(world, lost({ outcome: { event: finalEvent("failed"), reply: null, dead: null } }));
-    expect(world.calls).not.toContain("store.told");
+    expect(world.calls).not.toContain("store.published");
   });
 
   it("has failed when its first step was never saved", async () => {

@@ -35,7 +35,7 @@ if rec.content and not refused then
   if rec.outcome then
     -- Told before this copy came, perhaps: its sender waits for an answer.
     if rec.told == '1' then return reply({ kind = 'duplicate', view = view }) end
-    return reply({ kind = 'finished', outcome = rec.final, told = false, duplicate = elsewhere and view or cjson.null })
+    return reply({ kind = 'finished', outcome = rec.final, published = false, duplicate = elsewhere and view or cjson.null })
   end
   if elsewhere and step >= 0 then return reply({ kind = 'duplicate', view = view }) end
   -- A record that was put back from the next step's message has no outbox: that message is on its way.

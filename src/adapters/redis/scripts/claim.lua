@@ -26,7 +26,7 @@ elseif not rec.content then
 elseif rec.content ~= arg.content then
   return reply({ kind = 'id-taken' })
 elseif rec.outcome then
-  return reply({ kind = 'finished', outcome = rec.final, told = rec.told == '1' })
+  return reply({ kind = 'finished', outcome = rec.final, published = rec.told == '1' })
 else
   local saved = tonumber(rec.step)
   -- Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings

@@ -5,11 +5,11 @@ import { Outbox, StoredOutcome } from "../stored-outcome.ts";
 /** The step was saved by an earlier delivery; this is what followed from it. */
 export const SavedBefore = z.object({ kind: z.literal("saved"), outbox: storedJson(Outbox) });
 
-/** The command has its outcome. `told`: the broker has confirmed its final event. */
+/** The command has its outcome. `published`: the broker has confirmed its final event. */
 export const Finished = z.object({
   kind: z.literal("finished"),
   outcome: storedJson(StoredOutcome),
-  told: z.boolean(),
+  published: z.boolean(),
 });
 
 /** A message was refused under this id, and its event is not confirmed yet. */

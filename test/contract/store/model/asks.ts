@@ -101,11 +101,11 @@ function askAbout(step: CommandStep, known: Known, present: Present): Ask {
       return admit(step, known, present);
     case "refuse":
       return refuse(step, known);
-    case "told": {
+    case "published": {
       const [id, final] = step.inquiry
         ? [recordIdOf(of.commandId, "inquiry"), 1]
         : [of.commandId, known.final];
-      return { by: ({ store }) => store.told(PROJECT, id, final) };
+      return { by: ({ store }) => store.published(PROJECT, id, final) };
     }
     case "settle":
     case "endInquiry":

@@ -89,7 +89,7 @@ function comparable(step: Step, answer: unknown): unknown {
 }
 
 function isRefused(answer: unknown): boolean {
-  // `told` has no answer.
+  // `published` has no answer.
   if (answer === undefined) return true;
   const { kind } = answer as { readonly kind: string };
   return kind === "away" || kind === "corrupt";

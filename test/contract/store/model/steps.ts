@@ -74,7 +74,7 @@ type Call =
     }
   /** `early`: perhaps before the command has ended. */
   | { readonly op: "endInquiry"; readonly early: boolean }
-  | { readonly op: "told"; readonly inquiry: boolean }
+  | { readonly op: "published"; readonly inquiry: boolean }
   | { readonly op: "outcomeOf" | "cancel" | "unlock" };
 
 type Event =
@@ -164,7 +164,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: is("endInquiry"), early: rarely }) },
-  { weight: 1, arbitrary: fc.record({ op: is("told"), inquiry: rarely }) },
+  { weight: 1, arbitrary: fc.record({ op: is("published"), inquiry: rarely }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("outcomeOf", "cancel", "unlock") }) },
 );
 

@@ -21,7 +21,7 @@ import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause
 import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
 import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
-import { toldScript } from "../../../../src/adapters/redis/scripts/told.ts";
+import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
 
 const FOLDER = new URL("../../../../src/adapters/redis/scripts/", import.meta.url);
@@ -44,7 +44,7 @@ const SCRIPTS = [
   setPauseScript,
   settleScript,
   takeAttemptScript,
-  toldScript,
+  publishedScript,
   unlockScript,
 ];
 
