@@ -3,6 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
 import { createLogOutput } from "../observe/log-output.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
+import { isUntested, OLDEST_NODE } from "./node-version.ts";
 import type { ProcessSignals } from "./signals.ts";
 import type { ReachPoint } from "../steps/ports/clock.ts";
 
@@ -25,6 +26,12 @@ export async function run(
   }
   const app = createApp(loaded.config, options);
   const { logger } = app;
+  if (isUntested(process.versions.node)) {
+    logger.warn(
+      { node: process.versions.node, oldest: OLDEST_NODE },
+      "the worker is not tested on this version of Node.js: take a newer one",
+    );
+  }
   const exitAfterFlush = async (limitMs: number, exitCode: number) => {
     await app.flushLog(limitMs);
     process.exit(exitCode);
