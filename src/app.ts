@@ -10,6 +10,7 @@ import {
   createWatchedGauges,
   createWatchedHealth,
   createWatchedHttp,
+  createWatchedInHand,
   createWatchedSweeper,
 } from "./composition/watchers.ts";
 import { workerDeps } from "./composition/worker-deps.ts";
@@ -56,7 +57,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
 
   const watched = { broker, cloud, stores };
   const brakes = createBrakes(ground, stores);
-  const health = createWatchedHealth(ground, watched);
+  const inHand = createWatchedInHand(ground);
+  const health = createWatchedHealth(ground, watched, inHand);
   const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view });
   const gauges = createWatchedGauges(ground, watched, health);
   const storeWatch = watchStores(ground, stores, {
@@ -72,7 +74,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     cloudConnections,
     gauges,
     stepsInHand(ground),
-    consume(ground, broker, worker),
+    consume(ground, broker, { worker, inHand }),
     renewWhenChanged(ground, broker, amqp),
     storeWatch,
     createWatchedSweeper(ground, stores, { deps, health }),

@@ -2,6 +2,7 @@ import { type Broker, createBroker } from "../adapters/amqp/broker.ts";
 import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import { openFirstEpoch } from "../adapters/redis/first-epoch.ts";
 import { watchForChange } from "../config/rotation.ts";
+import type { InHand } from "../observe/in-hand.ts";
 import type { Worker } from "../worker.ts";
 import { createDeliveries } from "./deliveries.ts";
 import type { Ground } from "./ground.ts";
@@ -29,7 +30,11 @@ export function createWatchedBroker(
 }
 
 /** Hands deliveries to the worker; on stopping, those in hand end before it resolves, or the hard stop ends them. */
-export function consume(ground: Ground, broker: Broker, worker: Worker): Part {
+export function consume(
+  ground: Ground,
+  broker: Broker,
+  { worker, inHand }: { readonly worker: Worker; readonly inHand: InHand },
+): Part {
   const { config, clock, metrics, logger, tracing, signal } = ground;
   const { commandsQueue } = config.amqp.names;
   return {
@@ -39,6 +44,7 @@ export function consume(ground: Ground, broker: Broker, worker: Worker): Part {
           worker,
           metrics,
           logger,
+          inHand,
           clock,
           commandsQueue,
           signal,

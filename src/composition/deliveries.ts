@@ -5,6 +5,7 @@ import { queueOfDeath } from "../adapters/amqp/x-death.ts";
 import type { Phase } from "../core/state.ts";
 import { TRANSITIONS } from "../core/transitions.ts";
 import type { QueueRole } from "../contract/labels.ts";
+import type { InHand } from "../observe/in-hand.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Clock } from "../steps/ports/clock.ts";
@@ -19,6 +20,8 @@ export interface DeliveriesDeps {
   readonly commandsQueue: string;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Informed when each delivery is taken, and when its step has ended. */
+  readonly inHand: Pick<InHand, "taken">;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Wraps each handler; as it is when nobody traces. */
@@ -33,13 +36,14 @@ const CREDIBLE_AGE_MS = 30 * 86_400_000;
 
 /** What is done with a delivery of each queue. Has the only catch-all of the process. */
 export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
-  const { worker, metrics, logger, clock, signal, traced } = deps;
+  const { worker, metrics, logger, inHand, clock, signal, traced } = deps;
 
   /** A bug in a step is logged, counted, and left to the queue's delivery limit. */
   function guarded(queue: QueueRole, untraced: Handler): DeliveryHandler {
     const take = traced(untraced);
     return async (delivery) => {
       const settled = metrics.delivery(queue, delivery.redelivered);
+      const ended = inHand.taken(queue, delivery.messageId);
       if (queue === "commands") countWait(delivery);
       try {
         const disposition = await take(delivery);
@@ -51,6 +55,8 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
         settled("retry");
         await clock.sleep(THROWN_PAUSE_MS, signal);
         return "retry";
+      } finally {
+        ended();
       }
     };
   }

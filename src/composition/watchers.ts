@@ -9,11 +9,13 @@ import type { BrakesView } from "../contract/http.ts";
 import { createGauges } from "../observe/gauges.ts";
 import { createHealth } from "../observe/health.ts";
 import { createHttpServer } from "../observe/http-server.ts";
+import { createInHand, type InHand } from "../observe/in-hand.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
 import { createSweep } from "../steps/sweep.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
+import { longestStepMs } from "./longest-step.ts";
 import type { Stores } from "./stores.ts";
 
 type Health = ReturnType<typeof createHealth>;
@@ -25,10 +27,27 @@ export interface Watched {
   readonly stores: Stores;
 }
 
+/** The deliveries in hand; one that hangs is named in the log. */
+export function createWatchedInHand({ config, clock, logger }: Ground): InHand {
+  return createInHand({
+    clock,
+    limitMs: longestStepMs(config),
+    onOverdue: (overdue) => logger.error(overdue, "a delivery hangs; only a restart helps"),
+  });
+}
+
 /** How everything that the worker needs is, from memory. */
-export function createWatchedHealth({ clock }: Ground, { broker, cloud, stores }: Watched): Health {
+export function createWatchedHealth(
+  { clock }: Ground,
+  { broker, cloud, stores }: Watched,
+  inHand: InHand,
+): Health {
   const redis = { name: "redis", check: () => stores.health.check() };
-  return createHealth([brokerProbe(broker), redis, cloudProbe(cloud)], () => clock.nowMs());
+  return createHealth(
+    [brokerProbe(broker), redis, cloudProbe(cloud)],
+    () => clock.nowMs(),
+    () => inHand.overdue(),
+  );
 }
 
 /** The HTTP server: health, metrics, and looks into the store for people. */

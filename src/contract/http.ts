@@ -12,8 +12,8 @@ export interface DependencyHealth {
 
 /** How the process and what it depends on are, for probes. */
 export interface HealthSource {
-  /** False only when nothing but a restart helps. A dependency that is away is no such thing. */
-  isAlive(): boolean;
+  /** Why nothing but a restart helps, for people; null: there is no such reason. A dependency that is away is none. */
+  hangs(): string | null;
   /** Ready means that none of these is known to be away (`mayWork`). Answers from memory. */
   dependencies(): readonly DependencyHealth[];
 }

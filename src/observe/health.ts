@@ -1,4 +1,5 @@
 import type { DependencyHealth, HealthSource } from "../contract/http.ts";
+import type { Overdue } from "./in-hand.ts";
 
 /** How one dependency is right now; asked whenever somebody wants to know. */
 export interface Probe {
@@ -9,10 +10,14 @@ export interface Probe {
   };
 }
 
-/** Health from probes, with the instant since when each is as it is. Answers from memory. */
+/**
+ * Health from probes, with the instant since when each is as it is, and whether a delivery in hand hangs (`overdue`).
+ * Answers from memory.
+ */
 export function createHealth(
   probes: readonly Probe[],
   nowMs: () => number,
+  overdue: () => Overdue | null,
 ): HealthSource & { allUp(): boolean } {
   const seen = new Map<string, DependencyHealth>();
 
@@ -28,8 +33,14 @@ export function createHealth(
   }
 
   return {
-    // Everything this process needs comes back by itself; what does not ends it by an exception.
-    isAlive: () => true,
+    // Everything this process needs comes back by itself, and what it cannot live with ends it by an exception. What is left
+    // is a step that waits for something that never comes.
+    hangs() {
+      const hanging = overdue();
+      if (hanging === null) return null;
+      const { queue, seconds, limitSeconds } = hanging;
+      return `a delivery of the queue "${queue}" is in hand for ${seconds} s; no step takes more than ${limitSeconds} s`;
+    },
     dependencies,
     allUp: () => dependencies().every(mayWork),
   };

@@ -11,7 +11,10 @@ export const Fault = z.object({
   message: z.string().describe("for people; holds no value of the request"),
 });
 
-export const Alive = z.object({ status: z.enum(["alive", "needs a restart"]) });
+export const Alive = z.object({
+  status: z.enum(["alive", "needs a restart"]),
+  detail: z.string().optional().describe("for people: why only a restart helps"),
+});
 
 export const Ready = z.object({
   status: z.enum(["ready", "not ready"]),

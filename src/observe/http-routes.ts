@@ -80,12 +80,17 @@ const ANSWERED: readonly Route[] = [
       "whether the process does its work; a dependency that is away is no reason to restart it",
     answers: {
       200: { says: "it does", body: Alive },
-      503: { says: "only a restart helps", body: Alive },
+      503: {
+        says: "a delivery is in hand for longer than any step can take: only a restart helps",
+        body: Alive,
+      },
     },
-    take: ({ health }, context) =>
-      health.isAlive()
+    take({ health }, context) {
+      const detail = health.hangs();
+      return detail === null
         ? context.json({ status: "alive" })
-        : context.json({ status: "needs a restart" }, 503),
+        : context.json({ status: "needs a restart", detail }, 503);
+    },
   },
   {
     path: "/readyz",

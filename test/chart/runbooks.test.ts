@@ -282,7 +282,7 @@ function httpApp() {
   };
   return createHttpApp({
     metrics: { page: async () => "", contentType: "text/plain" },
-    health: { isAlive: () => true, dependencies: () => [] },
+    health: { hangs: () => null, dependencies: () => [] },
     views: {
       commandById: async (commandId) => ({
         kind: "found",

@@ -24,6 +24,8 @@ await main({
       if (point.action === "block") {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, point.blockMs);
       }
+      // The step waits for what never comes; everything else goes on.
+      if (point.action === "hang") return new Promise(() => {});
       if (point.action === "reject") void Promise.reject(new Error(`fail point ${label}`));
       if (point.action === "throw") throw new Error(`fail point ${label}`);
     }

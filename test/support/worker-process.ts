@@ -12,8 +12,8 @@ export interface FailPoint {
   readonly nth?: number;
   /** Counts only from when this label was reached: the final event's publish follows `step:finished`. */
   readonly after?: string;
-  /** `reject`: a promise that nobody handles. `block`: the event loop stands still for `blockMs`. */
-  readonly action: "kill" | "stop" | "throw" | "reject" | "block";
+  /** `reject`: a promise that nobody handles. `block`: the event loop stands still for `blockMs`. `hang`: the step never goes on, all else does. */
+  readonly action: "kill" | "stop" | "throw" | "reject" | "block" | "hang";
   readonly blockMs?: number;
 }
 

@@ -15,6 +15,7 @@ function build() {
     commandsQueue: "commands",
     metrics,
     logger: createLogger({ level: "silent", destination: { write: () => {} } }),
+    inHand: { taken: () => () => {} },
     clock: fakeClock(),
     signal: new AbortController().signal,
     traced: (handler) => handler,

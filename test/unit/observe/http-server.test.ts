@@ -34,7 +34,7 @@ afterEach(async () => {
 
 interface World {
   dependencies?: DependencyHealth[];
-  alive?: boolean;
+  hangs?: string;
   views?: Partial<CommandViews>;
   metrics?: () => Promise<string>;
   errors?: unknown[];
@@ -50,7 +50,7 @@ function build(world: World = {}, port = 0): HttpServer {
       page: world.metrics ?? (() => Promise.resolve("up 1\n")),
     },
     health: {
-      isAlive: () => world.alive ?? true,
+      hangs: () => world.hangs ?? null,
       dependencies: () => world.dependencies ?? [],
     },
     views: {
@@ -118,8 +118,17 @@ describe("health", () => {
     const down = { name: "redis", state: "down", sinceMs: 0, detail: null } as const;
     const { get } = await serve({ dependencies: [down] });
     expect((await get("/livez")).status).toBe(200);
-    const dead = await serve({ alive: false });
-    expect((await dead.get("/livez")).status).toBe(503);
+    expect((await get("/livez")).text).toBe('{"status":"alive"}');
+  });
+
+  it("needs a restart when a delivery hangs, and says why", async () => {
+    const { get } = await serve({ hangs: "a delivery is in hand for 900 s" });
+    const answer = await get("/livez");
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.text)).toEqual({
+      status: "needs a restart",
+      detail: "a delivery is in hand for 900 s",
+    });
   });
 
   it("is ready when every dependency works, and names each with state and since when", async () => {

@@ -42,7 +42,12 @@ describe("the cloud", () => {
   it("holds nobody up while it is untested: a worker can take another's place while it is away", () => {
     const probe = (state: Standing["state"]) =>
       cloudProbe({ standings: () => [standing("ecs", state)] });
-    const up = (state: Standing["state"]) => createHealth([probe(state)], () => 0).allUp();
+    const up = (state: Standing["state"]) =>
+      createHealth(
+        [probe(state)],
+        () => 0,
+        () => null,
+      ).allUp();
     expect([up("up"), up("untested"), up("down")]).toEqual([true, true, false]);
   });
 });
