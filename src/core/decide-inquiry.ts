@@ -1,10 +1,12 @@
 import type { SettledAs } from "../contract/event.ts";
+import { delayAfterNothing } from "./backoff.ts";
 import { afterReconcileLook } from "./decide-reconcile.ts";
 import type { Trust } from "./observations.ts";
 import { type Decision, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
-import type { JobLook, Look } from "./observations.ts";
+import type { JobLook, Look, StartOutcome } from "./observations.ts";
 import type { Order } from "./order.ts";
+import { leftAs, owesStart, powerOf } from "./power.ts";
 import { isIdle } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 
@@ -28,6 +30,8 @@ export interface Settlement {
 export type InquiryTurn =
   | { readonly kind: "settled"; readonly settlement: Settlement }
   | { readonly kind: "look-again"; readonly decision: Decision }
+  /** Nothing was reinstalled, and we had stopped the server: start it before that is said. */
+  | { readonly kind: "start" }
   /** Its time is over: the server stays locked until a person frees it. */
   | { readonly kind: "given-up" };
 
@@ -40,10 +44,45 @@ export function afterInquiryLook(
 ): InquiryTurn {
   const { nowMs, rules } = moment;
   const settlement = byJob(current, seen) ?? byServer(order, current, seen, moment);
+  if (settlement?.as === "not-reinstalled")
+    return leftAsFound(current, seen.look, settlement, moment);
   if (settlement !== null) return { kind: "settled", settlement };
   if (nowMs >= current.untilMs) return { kind: "given-up" };
-  const delayMs = inquiryDelay(nowMs - current.sinceMs, rules.ladderMs);
+  const delayMs =
+    current.start === undefined
+      ? inquiryDelay(nowMs - current.sinceMs, rules.ladderMs)
+      : (rules.ladderMs[0] ?? 0);
   return { kind: "look-again", decision: next(current, delayMs) };
+}
+
+/** A server that we stopped for a reinstall that was not made runs again before that is said (brakes.md §8). */
+function leftAsFound(
+  { power, start }: In<"inquiry">,
+  look: Look,
+  settlement: Settlement,
+  { nowMs, rules }: Moment,
+): InquiryTurn {
+  if (power === undefined || !owesStart(power, rules) || look.kind !== "seen") {
+    return { kind: "settled", settlement };
+  }
+  const isOn = powerOf(look.server);
+  const isLate = start !== undefined && nowMs >= start.firstAskedAtMs + rules.startDeadlineMs;
+  if (isOn === "off" && !isLate) return { kind: "start" };
+  const data = { ...settlement.data, power: leftAs(power, isOn ?? "unknown") };
+  return { kind: "settled", settlement: { ...settlement, data } };
+}
+
+/** The start was asked for: the next look shows what became of it. */
+export function afterInquiryStart(
+  current: In<"inquiry">,
+  outcome: StartOutcome,
+  { nowMs, rules }: Moment,
+): Decision {
+  const { firstAskedAtMs = nowMs } = current.start ?? {};
+  const rung = rules.ladderMs[0] ?? 0;
+  const delayMs =
+    outcome.kind === "accepted" ? rung : delayAfterNothing(rung, outcome, rules.ladderMs);
+  return next({ ...current, start: { askedAtMs: nowMs, firstAskedAtMs } }, delayMs);
 }
 
 const LONGEST_WAIT_MS = 30 * 60_000;

@@ -4,7 +4,7 @@ import { type Decision, final, type Next, next } from "./decision.ts";
 import { type FinalDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look, StartOutcome } from "./observations.ts";
-import { owesStart, type Power, type PowerAfter, powerOf, powerSaid } from "./power.ts";
+import { owesStart, type Power, type PowerAfter, leftAs, powerOf } from "./power.ts";
 import { describe, isIdle } from "./server-fitness.ts";
 import type { In, State } from "./state.ts";
 import { concludeSuccess } from "./success.ts";
@@ -215,14 +215,6 @@ function withPower(
   detail?: string,
 ): FinalDraft {
   return { ...draft, data: { ...draft.data, power: leftAs(power, after, detail) } };
-}
-
-const BY_HAND = "Look whether the server runs, and start it if it does not: it ran before.";
-
-/** `power` of the final event; where the server is not seen running, also what a person has to do. */
-function leftAs(power: Power, after: PowerAfter, detail?: string) {
-  const why = detail === undefined ? {} : { detail };
-  return { ...powerSaid(power, after), ...(after === "on" ? {} : { ...why, next_step: BY_HAND }) };
 }
 
 function whyOf({ after }: In<"restore">): string {

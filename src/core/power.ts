@@ -88,3 +88,11 @@ export function stoppedByCloud(
 export function powerMember(power: Power | undefined): { readonly power?: Power } {
   return power === undefined ? {} : { power };
 }
+
+const BY_HAND = "Look whether the server runs, and start it if it does not: it ran before.";
+
+/** `power` of the final event; where the server is not seen running, also what a person has to do. */
+export function leftAs(power: Power, after: PowerAfter, detail?: string) {
+  const why = detail === undefined ? {} : { detail };
+  return { ...powerSaid(power, after), ...(after === "on" ? {} : { ...why, next_step: BY_HAND }) };
+}

@@ -42,7 +42,10 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
         : first;
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") return conclude(claimed, envelope, turn);
-    const allowed = await store.mayStart(order, claimed.claim, envelope.token);
+    const allowed = await store.mayStart(order, claimed.claim, {
+      token: envelope.token,
+      phase: state.phase,
+    });
     if (allowed.kind !== "go") return notNow(allowed, rules);
     await reach("restore:may-start");
     // Asleep since: the lock may be another command's by now.

@@ -3,7 +3,14 @@ import { contractFaults } from "../support/event-contract.ts";
 import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
-import { checkOutcome, checkPower, checkSettled, leavesTrace, type Observed } from "./outcome.ts";
+import {
+  checkOutcome,
+  checkPower,
+  checkSettled,
+  checkSettledPower,
+  leavesTrace,
+  type Observed,
+} from "./outcome.ts";
 import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
 import type { Objection } from "./pauses.ts";
@@ -140,6 +147,8 @@ export class Monitor {
     if (suffix === "settled") {
       const problem = checkSettled(event, this.#observed);
       if (problem !== null && !track.reborn) this.fail("P5", `${event.id} ${problem}: ${text}`);
+      const off = track.reborn ? null : checkSettledPower(event, this.#observed);
+      if (off !== null) this.fail("F6", `${event.id} ${off}: ${text}`);
       return;
     }
     if (suffix !== undefined) {

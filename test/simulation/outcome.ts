@@ -62,6 +62,15 @@ export function checkOutcome(
 /** After these nobody knows whether the disk is whole: the server is left alone. */
 const LEFT_ALONE: ReadonlySet<unknown> = new Set(["job-failed", "server-broken"]);
 
+/** F6, of an inquiry: is the server on again of which it is said that it was not reinstalled? Null: yes. */
+export function checkSettledPower({ data }: ProgressEvent, observed: Observed): string | null {
+  const reused = String(data.command_id).split("~")[0];
+  if (data["as"] !== "not-reinstalled") return null;
+  if (observed.keptOffBy(String(data.server_id)) !== reused) return null;
+  const power = data["power"] as { readonly next_step?: string } | undefined;
+  return power?.next_step === undefined ? "and the server that was stopped for it is off" : null;
+}
+
 /** F6: is the server that this command stopped on again, or does the event say that it is not? Null: yes. */
 export function checkPower({ data }: ProgressEvent, observed: Observed): string | null {
   if (data.event === "unresolved" || LEFT_ALONE.has(data["class"])) return null;

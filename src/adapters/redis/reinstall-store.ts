@@ -46,7 +46,7 @@ export function createReinstallStore(
     hop: (envelope, delivery) => hop(context, envelope, delivery),
     acquire: (order, step) => acquire(context, order, step),
     mayStop: (order, step) => mayStop(context, order, step),
-    mayStart: (order, step, token) => mayStart(context, order, step, token),
+    mayStart: (order, step, held) => mayStart(context, order, step, held),
     takeAttempt: (order, step, held) => takeAttempt(context, order, step, held),
     recordIntent: (order, step, intent) => recordIntent(context, order, step, intent),
     save: (step) => save(context, step),

@@ -57,7 +57,7 @@ export interface ReinstallStore {
   mayStart(
     order: Order,
     claim: StepClaim,
-    token: number,
+    held: { readonly token: number; readonly phase: "restore" | "inquiry" },
   ): Promise<{ readonly kind: "go" } | Exclude<SaveAnswer, { kind: "saved" }>>;
   /** Takes the next attempt number, which fences off whoever holds `held`. */
   takeAttempt(

@@ -1,3 +1,5 @@
+import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import { recordIdOf } from "../../../src/core/envelope.ts";
 import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
@@ -68,10 +70,10 @@ export function mayStart(
   ctx: ScriptContext,
   order: Order,
   claim: StepClaim,
-  token: number,
+  { token, phase }: Parameters<ReinstallStore["mayStart"]>[2],
 ): { kind: "go" } | typeof FENCED | typeof FORGOTTEN {
   return script(ctx, order.projectId, (m) => {
-    const record = m.records.get(order.commandId);
+    const record = m.records.get(recordIdOf(order.commandId, phase));
     if (record === undefined) return FORGOTTEN;
     if (record.claim !== `${claim.step}:${claim.nonce}`) return claimLost(m, claim, ctx);
     const lock = m.locks.get(order.serverId);

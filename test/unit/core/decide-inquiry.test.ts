@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { afterInquiryLook, inquiryDelay } from "../../../src/core/decide-inquiry.ts";
+import {
+  afterInquiryLook,
+  afterInquiryStart,
+  inquiryDelay,
+} from "../../../src/core/decide-inquiry.ts";
 import type { JobLook, Look } from "../../../src/core/observations.ts";
 import type { In } from "../../../src/core/state.ts";
 import {
@@ -7,6 +11,7 @@ import {
   BEFORE,
   HOUR,
   JOB,
+  LADDER,
   MINUTE,
   moment,
   NEW_DISK,
@@ -15,6 +20,7 @@ import {
   RUNNING,
   seen,
   state,
+  STOPPED,
   UNREADABLE,
 } from "./builders.ts";
 
@@ -52,6 +58,56 @@ describe("an inquiry", () => {
     expect(turn(OPEN, seen(), { trust: "untested" }).kind).toBe("look-again");
     expect(turn(state("inquiry", { fenceAtMs: NOW + MINUTE }), seen()).kind).toBe("look-again");
     expect(turn(state("inquiry", { fenceAtMs: null }), seen()).kind).toBe("look-again");
+  });
+
+  describe("of a server that we stopped, whose reinstall was not made", () => {
+    const stopped = state("inquiry", { fenceAtMs: NOW - HOUR, power: STOPPED });
+    const started = {
+      ...stopped,
+      start: { askedAtMs: NOW - MINUTE, firstAskedAtMs: NOW - MINUTE },
+    };
+    const late = { ...stopped, start: { askedAtMs: NOW, firstAskedAtMs: NOW - HOUR } };
+    const on = seen({ status: "ACTIVE" });
+
+    it("starts it before that is said, as often as it is seen off", () => {
+      expect(turn(stopped, seen())).toEqual({ kind: "start" });
+      expect(turn(started, seen())).toEqual({ kind: "start" });
+    });
+
+    it("looks again soon while it starts", () => {
+      const again = turn(started, seen({ taskState: "powering-on" }));
+      expect(again).toMatchObject({ kind: "look-again", decision: { delayMs: LADDER[0] } });
+    });
+
+    it("says that it runs", () => {
+      expect(settlement(started, on)).toMatchObject({
+        as: "not-reinstalled",
+        data: { power: { before: "on", after: "on" } },
+      });
+    });
+
+    it("says that it does not, and what to do, where it does not start in time", () => {
+      expect(settlement(late, seen()).data["power"]).toMatchObject({
+        before: "on",
+        after: "off",
+        next_step: expect.stringContaining("start it"),
+      });
+    });
+
+    it("leaves it alone where it was reinstalled, or where it was off before", () => {
+      expect(settlement(stopped, seen({ systemDiskId: NEW_DISK })).as).toBe("reinstalled");
+      const wasOff = { ...stopped, power: { ...STOPPED, was: "off" as const } };
+      expect(settlement(wasOff, seen()).data).not.toHaveProperty("power");
+    });
+
+    it("follows the start, whatever the cloud says to it", () => {
+      const accepted = { kind: "accepted", jobId: JOB } as const;
+      for (const outcome of [accepted, UNREADABLE]) {
+        expect(afterInquiryStart(started, outcome, moment())).toMatchObject({
+          state: { start: { askedAtMs: NOW, firstAskedAtMs: NOW - MINUTE } },
+        });
+      }
+    });
   });
 
   it("is not settled by the same disk where the cloud had accepted the request", () => {

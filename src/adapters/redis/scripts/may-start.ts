@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordIdOf } from "../../../core/envelope.ts";
 import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
@@ -20,12 +21,16 @@ export function mayStart(
   context: StoreContext,
   order: Order,
   claim: StepClaim,
-  token: number,
+  { token, phase }: Parameters<ReinstallStore["mayStart"]>[2],
 ): ReturnType<ReinstallStore["mayStart"]> {
   const k = keysOf(order.projectId);
   return context.scripts.run(
     mayStartScript,
-    { cmd: k.command(order.commandId), lock: k.lock(order.serverId), epoch: k.epoch },
+    {
+      cmd: k.command(recordIdOf(order.commandId, phase)),
+      lock: k.lock(order.serverId),
+      epoch: k.epoch,
+    },
     { ...claimArgument(claim), id: order.commandId, token },
   );
 }
