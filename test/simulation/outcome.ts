@@ -64,9 +64,8 @@ const LEFT_ALONE: ReadonlySet<unknown> = new Set(["job-failed", "server-broken"]
 
 /** F6, of an inquiry: is the server on again of which it is said that it was not reinstalled? Null: yes. */
 export function checkSettledPower({ data }: ProgressEvent, observed: Observed): string | null {
-  const reused = String(data.command_id).split("~")[0];
   if (data["as"] !== "not-reinstalled") return null;
-  if (observed.keptOffBy(String(data.server_id)) !== reused) return null;
+  if (observed.keptOffBy(String(data.server_id)) !== data.command_id) return null;
   const power = data["power"] as { readonly next_step?: string } | undefined;
   return power?.next_step === undefined ? "and the server that was stopped for it is off" : null;
 }
