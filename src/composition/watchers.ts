@@ -4,6 +4,7 @@ import { takeCensus } from "../adapters/redis/census.ts";
 import { findOverdue } from "../adapters/redis/overdue.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
 import { createCommandViews } from "../adapters/redis/command-views.ts";
+import { createOverview } from "../adapters/redis/command-overview.ts";
 import { createSweeper } from "../background/sweeper.ts";
 import type { BrakesView } from "../contract/http.ts";
 import { createGauges } from "../observe/gauges.ts";
@@ -16,6 +17,7 @@ import { createSweep } from "../steps/sweep.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
 import { longestStepMs } from "./longest-step.ts";
+import { storeRules } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
 type Health = ReturnType<typeof createHealth>;
@@ -53,7 +55,7 @@ export function createWatchedHealth(
 /** The HTTP server: health, metrics, and looks into the store for people. */
 export function createWatchedHttp(
   { config, projects, metrics, logger }: Ground,
-  { redis }: Stores,
+  { redis, scripts }: Stores,
   { health, brakes }: { readonly health: Health; readonly brakes: BrakesView },
 ) {
   return createHttpServer({
@@ -61,7 +63,8 @@ export function createWatchedHttp(
     port: config.http.port,
     metrics,
     health,
-    views: createCommandViews(redis, projects),
+    views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
+    overview: createOverview(redis, projects),
     brakes,
     onError: (error) => logger.error({ err: error }, "http request failed"),
   });

@@ -1,4 +1,5 @@
 import type { CommandId, ProjectId, ServerId } from "./ids.ts";
+import type { CommandStory, ServerDetail } from "./overview.ts";
 
 /** One thing that the worker needs. `degraded` works, but somebody should look; `untested`: nothing has shown yet that it works. */
 export interface DependencyHealth {
@@ -46,7 +47,7 @@ interface ServerLock {
 /** What holds a server and what waits for it; nothing of ours may hold it (`lock` null). */
 export interface ServerStatus {
   readonly lock: ServerLock | null;
-  /** Commands that wait for the server, the oldest first. */
+  /** Commands that wait for the server, in the order in which they get it. */
   readonly waiting: readonly { readonly commandId: string; readonly sinceMs: number }[];
 }
 
@@ -60,9 +61,9 @@ export type Found<View> =
 /** Read-only looks into the store, for people. None rejects for what the store does. */
 export interface CommandViews {
   /** Looks in every project that the worker may act on: of each where the id occurs, the one that moved last first. */
-  commandById(id: CommandId): Promise<Found<readonly CommandStatus[]>>;
+  commandById(id: CommandId): Promise<Found<readonly CommandStory[]>>;
   /** `absent`: not a project that the worker may act on. A server that nothing holds is found, without a lock. */
-  serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerStatus>>;
+  serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerDetail>>;
 }
 
 /** A brake that holds commands now, as far as this worker knows. */

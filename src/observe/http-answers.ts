@@ -1,5 +1,16 @@
 import { z } from "zod";
-import type { BrakeStatus, CommandStatus, ServerStatus } from "../contract/http.ts";
+import type { BrakeStatus } from "../contract/http.ts";
+import type { CommandStory, ServerDetail } from "../contract/overview.ts";
+import { explainCommand, explainServer } from "../core/explain.ts";
+import { instantText } from "./instant-text.ts";
+import {
+  BrakeSaidJson,
+  brakeSaidJson,
+  CommandJson,
+  commandJson,
+  PastReinstallJson,
+  pastReinstallJson,
+} from "./overview-answers.ts";
 
 const instant = (description: string) => z.iso.datetime().nullable().describe(description);
 
@@ -28,20 +39,16 @@ export const Ready = z.object({
   ),
 });
 
-const Command = z.object({
-  command_id: z.string(),
-  project_id: z.string(),
-  server_id: z.string().nullable(),
-  phase: z.string().describe("where it stands (docs/states.md)"),
-  sequence: z.int().describe("number of its last event"),
-  updated_at: instant("when that was stored"),
-  outcome: z.string().nullable().describe("the name of its final event; null while it is open"),
-  job_id: z.string().nullable().describe("id of the cloud's job"),
-  final_event: z
-    .unknown()
-    .describe(
-      "the final event as it was published, docs/contract/events.md; null while it is open",
-    ),
+const explanation = z
+  .array(z.string())
+  .describe("for people: why it is where it is, and what a person can do; its wording may change");
+
+const Command = CommandJson.extend({
+  brakes: z
+    .array(BrakeSaidJson)
+    .nullable()
+    .describe("what each brake says of it now; null: it has ended, or that is not known"),
+  explanation,
 });
 
 export const Commands = Command.extend({
@@ -66,7 +73,15 @@ export const Server = z.object({
     .describe("what holds the server; null: nothing"),
   waiting: z
     .array(z.object({ command_id: z.string(), since: instant("since when") }))
-    .describe("commands that wait for the server, the oldest first"),
+    .describe("commands that wait for the server, in the order in which they get it"),
+  history: z.array(PastReinstallJson).describe("its last reinstalls, the youngest first"),
+  brakes: z
+    .array(BrakeSaidJson)
+    .nullable()
+    .describe(
+      "what each brake would say of a new command without a group; null: that is not known",
+    ),
+  explanation,
 });
 
 export const Brakes = z.object({
@@ -87,23 +102,13 @@ export const Brakes = z.object({
  * One id may occur in several projects: `commands` has them all, the one that moved last first. Its members stand beside
  * the list, too, for readers who know one project only.
  */
-export function commandsJson(views: readonly CommandStatus[]): object {
-  const commands = views.map(commandJson);
+export function commandsJson(stories: readonly CommandStory[], nowMs: number): object {
+  const commands = stories.map((story) => ({
+    ...commandJson(story.command),
+    brakes: story.brakes?.map(brakeSaidJson) ?? null,
+    explanation: explainCommand(story, nowMs),
+  }));
   return { ...commands[0], commands };
-}
-
-function commandJson(view: CommandStatus): object {
-  return {
-    command_id: view.commandId,
-    project_id: view.projectId,
-    server_id: view.serverId,
-    phase: view.phase,
-    sequence: view.sequence,
-    updated_at: instantText(view.updatedAtMs),
-    outcome: view.outcome,
-    job_id: view.jobId,
-    final_event: view.finalEvent,
-  };
 }
 
 export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {
@@ -111,8 +116,15 @@ export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: Brak
   return { brake, project_id: projectId, scope, by, since, reason };
 }
 
-export function serverJson({ lock, waiting }: ServerStatus): object {
+export function serverJson(
+  of: { readonly project: string; readonly server: string },
+  view: ServerDetail,
+  nowMs: number,
+): object {
+  const { lock, waiting, history, brakes } = view;
   return {
+    project_id: of.project,
+    server_id: of.server,
     lock: lock && {
       owner: lock.owner,
       token: lock.token,
@@ -124,10 +136,8 @@ export function serverJson({ lock, waiting }: ServerStatus): object {
       command_id: commandId,
       since: instantText(sinceMs),
     })),
+    history: history.map(pastReinstallJson),
+    brakes: brakes?.map(brakeSaidJson) ?? null,
+    explanation: explainServer(of, view, nowMs),
   };
-}
-
-/** What another version of us left in the store may be no time at all. */
-export function instantText(ms: number): string | null {
-  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null;
 }

@@ -8,6 +8,7 @@ import type {
   MetricsPage,
 } from "../contract/http.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import type { Overview } from "../contract/overview.ts";
 import { mayWork } from "./health.ts";
 import {
   Alive,
@@ -16,18 +17,20 @@ import {
   Commands,
   commandsJson,
   Fault,
-  instantText,
   Ready,
   Server,
   serverJson,
 } from "./http-answers.ts";
+import { instantText } from "./instant-text.ts";
 import { openApi } from "./openapi.ts";
+import { overviewRoutes } from "./overview-routes.ts";
 
 /** Where the answers come from. */
 export interface RouteDeps {
   readonly metrics: MetricsPage;
   readonly health: HealthSource;
   readonly views: CommandViews;
+  readonly overview: Overview;
   readonly brakes: BrakesView;
 }
 
@@ -127,15 +130,16 @@ const ANSWERED: readonly Route[] = [
     take: async ({ views }, context) => {
       const asked = CommandParams.safeParse(context.req.param());
       if (!asked.success) return malformed(context, "command id", asked.error);
-      return answer(context, "command", await views.commandById(asked.data.id), commandsJson);
+      const found = await views.commandById(asked.data.id);
+      return answer(context, "command", found, (view) => commandsJson(view, Date.now()));
     },
   },
   {
     path: "/v1/servers/:project/:server",
-    summary: "what holds a server, and who waits for it",
+    summary: "what holds a server, who waits for it, and its last reinstalls",
     params: ServerParams,
     answers: {
-      200: { says: "its lock and its line", body: Server },
+      200: { says: "its lock, its line and its history", body: Server },
       400: BAD_ID,
       404: { says: "no project of this worker", body: Fault },
       503: AWAY,
@@ -147,11 +151,9 @@ const ANSWERED: readonly Route[] = [
         return malformed(context, `${String(wrong)} id`, asked.error);
       }
       const { project, server } = asked.data;
-      return answer(context, "project", await views.serverStatus(project, server), (view) => ({
-        project_id: project,
-        server_id: server,
-        ...serverJson(view),
-      }));
+      return answer(context, "project", await views.serverStatus(project, server), (view) =>
+        serverJson({ project, server }, view, Date.now()),
+      );
     },
   },
   {
@@ -176,6 +178,7 @@ const ANSWERED: readonly Route[] = [
 /** All of it, the description of itself too. */
 export const ROUTES: readonly Route[] = [
   ...ANSWERED,
+  ...overviewRoutes(),
   {
     path: "/openapi.json",
     summary: "this description",

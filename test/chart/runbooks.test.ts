@@ -279,16 +279,39 @@ function httpApp() {
     outcome: null,
     jobId: null,
     finalEvent: null,
+    createdAtMs: 0,
+    attempt: 1,
+    waitsFor: null,
+    holder: null,
+    sinceMs: 0,
+    nextTryMs: 0,
+    expiresAtMs: null,
+    notBeforeMs: null,
+    source: null,
+    reason: null,
+    group: null,
+    settled: null,
   };
+  const free = { lock: null, waiting: [], history: [], brakes: null };
   return createHttpApp({
     metrics: { page: async () => "", contentType: "text/plain" },
     health: { hangs: () => null, dependencies: () => [] },
     views: {
       commandById: async (commandId) => ({
         kind: "found",
-        view: [{ commandId, projectId: "", serverId: null, ...nothing }],
+        view: [
+          {
+            command: { commandId, projectId: "", serverId: null, ...nothing },
+            brakes: null,
+            server: null,
+          },
+        ],
       }),
-      serverStatus: async () => ({ kind: "found", view: { lock: null, waiting: [] } }),
+      serverStatus: async () => ({ kind: "found", view: free }),
+    },
+    overview: {
+      commands: async () => ({ kind: "found", view: { entries: [], next: null } }),
+      locks: async () => ({ kind: "found", view: { entries: [], next: null } }),
     },
     brakes: { holding: () => [], readAtMs: () => 0 },
     onError: () => undefined,

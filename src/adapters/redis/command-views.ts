@@ -1,94 +1,88 @@
-import type { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import type { CommandStatus, CommandViews, Found, ServerStatus } from "../../contract/http.ts";
-import { shownOwner } from "../../core/lock-owner.ts";
+import type { CommandViews, Found } from "../../contract/http.ts";
+import { type ProjectId, ServerId } from "../../contract/ids.ts";
+import type {
+  BrakeSaid,
+  CommandDetail,
+  CommandStory,
+  ServerDetail,
+} from "../../contract/overview.ts";
+import { type BrakeVerdict, describeHold } from "../../core/gate.ts";
+import { Order } from "../../core/order.ts";
 import type { RedisClient } from "./client.ts";
+import { readDetail } from "./command-record.ts";
 import { keysOf } from "./keys.ts";
+import { verdictsOf } from "./scripts/verdicts.ts";
+import type { StoreContext } from "./scripts/store-context.ts";
+import { imaginedOrder, readHistory, readLock, readWaiters } from "./server-record.ts";
+import { storedJson } from "./stored-json.ts";
 
-const MAX_WAITERS = 100;
+export interface CommandViewsDeps extends Pick<StoreContext, "scripts" | "rules"> {
+  readonly redis: RedisClient;
+  readonly projects: readonly ProjectId[];
+}
 
 /** Read-only looks into the store, for people (contract §5). */
-export function createCommandViews(
-  redis: RedisClient,
-  projects: readonly ProjectId[],
-): CommandViews {
+export function createCommandViews(deps: CommandViewsDeps): CommandViews {
+  const { redis, projects } = deps;
   return {
     commandById: (id) =>
       guarded(async () => {
-        const found = await Promise.all(projects.map((one) => readCommand(redis, one, id)));
-        const view = found
+        const found = await Promise.all(projects.map((one) => readDetail(redis, one, id)));
+        const commands = found
           .filter((one) => one !== null)
           .sort((a, b) => b.updatedAtMs - a.updatedAtMs);
-        return view.length === 0 ? { kind: "absent" } : { kind: "found", view };
+        if (commands.length === 0) return { kind: "absent" };
+        return { kind: "found", view: await Promise.all(commands.map((one) => story(deps, one))) };
       }),
     serverStatus: (project, server) =>
       guarded(async () =>
         projects.includes(project)
-          ? { kind: "found", view: await readServer(redis, project, server) }
+          ? { kind: "found", view: await readServer(deps, project, server) }
           : { kind: "absent" },
       ),
   };
 }
 
-async function readCommand(
-  redis: RedisClient,
-  projectId: ProjectId,
-  commandId: CommandId,
-): Promise<CommandStatus | null> {
-  const record = await redis.hgetall(keysOf(projectId).command(commandId));
-  if (record["content"] === undefined) return null;
+async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<CommandStory> {
+  const { redis } = deps;
+  const project = deps.projects.find((one) => one === command.projectId);
+  const server = ServerId.safeParse(command.serverId);
+  if (project === undefined || !server.success) return { command, brakes: null, server: null };
+  const key = keysOf(project).command(command.commandId);
+  const text = command.outcome === null ? await redis.hget(key, "order") : null;
+  const order = storedJson(Order).safeParse(text);
   return {
-    commandId,
-    projectId,
-    serverId: textOrNull(record["server"]),
-    phase: record["phase"] ?? "unknown",
-    sequence: Number(record["seq"] ?? 0),
-    updatedAtMs: Number(record["updated"] ?? 0),
-    outcome: textOrNull(record["outcome"]),
-    jobId: textOrNull(record["job"]),
-    finalEvent: finalEventOf(record["final"]),
+    command,
+    brakes: order.success ? said(await verdictsOf(deps, order.data)) : null,
+    server: await readServer(deps, project, server.data),
   };
-}
-
-/** Null, too, where a version that we do not know has stored it otherwise. */
-function finalEventOf(final: string | undefined): unknown {
-  try {
-    const outcome: unknown = JSON.parse(final ?? "null");
-    return typeof outcome === "object" && outcome !== null && "event" in outcome
-      ? outcome.event
-      : null;
-  } catch {
-    return null;
-  }
 }
 
 async function readServer(
-  redis: RedisClient,
+  deps: CommandViewsDeps,
   project: ProjectId,
   server: ServerId,
-): Promise<ServerStatus> {
-  const k = keysOf(project);
-  const lock = await redis.hgetall(k.lock(server));
-  // RESP3 answers pairs, RESP2 one flat list.
-  const answer = await redis.call("ZRANGE", k.waiters(server), 0, MAX_WAITERS - 1, "WITHSCORES");
-  const waiters = [answer].flat(2).map(String);
-  const waiting = [];
-  for (let i = 0; i + 1 < waiters.length; i += 2) {
-    waiting.push({ commandId: waiters[i] ?? "", sinceMs: Number(waiters[i + 1]) });
-  }
-  return {
-    lock:
-      lock["owner"] === undefined
-        ? null
-        : {
-            // Another service may have written any of it.
-            owner: shownOwner(lock["owner"]),
-            token: Number(lock["token"] ?? 0),
-            operation: shownOwner(lock["operation"] ?? "unknown"),
-            sinceMs: Number(lock["since"] ?? 0),
-            phase: shownOwner(lock["phase"] ?? "unknown"),
-          },
-    waiting,
-  };
+): Promise<ServerDetail> {
+  const { redis } = deps;
+  const [lock, waiting, history, verdicts] = await Promise.all([
+    readLock(redis, project, server),
+    readWaiters(redis, project, server),
+    readHistory(redis, project, server),
+    verdictsOf(deps, imaginedOrder(project, server, Date.now())),
+  ]);
+  return { lock, waiting, history, brakes: said(verdicts) };
+}
+
+function said(verdicts: readonly BrakeVerdict[] | null): readonly BrakeSaid[] | null {
+  return (
+    verdicts?.map((one) => ({
+      brake: one.brake,
+      verdict: one.verdict,
+      detail: one.verdict === "go" ? null : describeHold(one),
+      scope: ("scope" in one ? one.scope : null) ?? null,
+      untilMs: ("untilMs" in one ? one.untilMs : null) ?? null,
+    })) ?? null
+  );
 }
 
 async function guarded<View>(look: () => Promise<Found<View>>): Promise<Found<View>> {
@@ -98,8 +92,4 @@ async function guarded<View>(look: () => Promise<Found<View>>): Promise<Found<Vi
     // Whatever Redis says, a person is told that nothing can be said now; readiness has the reason.
     return { kind: "unavailable" };
   }
-}
-
-function textOrNull(value: string | undefined): string | null {
-  return value === undefined || value === "" ? null : value;
 }

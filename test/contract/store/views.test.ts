@@ -1,16 +1,40 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import { createOperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createCommandViews } from "../../../src/adapters/redis/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
+import type { CommandStory } from "../../../src/contract/overview.ts";
+import { storedEnvelope } from "../../../src/core/envelope.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { In } from "../../../src/core/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
-import { admitted, claimed, delivery, order, outcome, PROJECT } from "./samples.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  DISK,
+  envelope,
+  event,
+  order,
+  outcome,
+  PROJECT,
+  SERVER,
+} from "./samples.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
+
+const RULES = {
+  rebuildHoldMs: 0,
+  dedupTtlMs: 600_000,
+  waitReplicas: 0,
+  waitTimeoutMs: 1_000,
+  brakes: { ...NO_BRAKES, cooldownMs: 3_600_000, serverLimit: 5, serverWindowMs: 3_600_000 },
+};
 
 let redis: PrivateRedis;
 let client: RedisClient;
@@ -21,23 +45,27 @@ beforeAll(async () => {
   client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
   client.on("error", () => undefined);
   await client.connect();
-  store = createReinstallStore(
-    client,
-    createScriptRunner(client),
-    {
-      rebuildHoldMs: 0,
-      dedupTtlMs: 600_000,
-      waitReplicas: 0,
-      waitTimeoutMs: 1_000,
-      brakes: NO_BRAKES,
-    },
-    systemClock,
-  );
+  store = createReinstallStore(client, createScriptRunner(client), RULES, systemClock);
 });
 afterAll(async () => {
   client.disconnect();
   await redis.stop();
 });
+
+beforeEach(() => redis.flushAll());
+
+function viewsOf(projects: readonly ProjectId[]) {
+  const scripts = createScriptRunner(client);
+  return createCommandViews({ redis: client, projects, scripts, rules: RULES });
+}
+
+async function storyOf({ commandId }: Order): Promise<CommandStory> {
+  const found = await viewsOf([PROJECT]).commandById(commandId);
+  if (found.kind !== "found") throw new Error(found.kind);
+  const [story] = found.view;
+  if (story === undefined) throw new Error("no command");
+  return story;
+}
 
 it("a command is shown in each project where its id occurs, with its final event", async () => {
   const here = order("cmd-both");
@@ -47,9 +75,11 @@ it("a command is shown in each project where its id occurs, with its final event
   const done = outcome(there);
   await store.finish({ order: there, claim, outcome: done, lock: "free", healedAtMs: null });
   const of = async (...projects: ProjectId[]) => {
-    const found = await createCommandViews(client, projects).commandById(here.commandId);
+    const found = await viewsOf(projects).commandById(here.commandId);
     if (found.kind !== "found") return found.kind;
-    return found.view.map(({ projectId, phase, finalEvent }) => ({ projectId, phase, finalEvent }));
+    return found.view.map(({ command: { projectId, phase, finalEvent } }) => {
+      return { projectId, phase, finalEvent };
+    });
   };
   const ended = { projectId: ANOTHER, phase: "done", finalEvent: done.event };
   const open = { projectId: PROJECT, phase: "submit", finalEvent: null };
@@ -58,4 +88,123 @@ it("a command is shown in each project where its id occurs, with its final event
   expect(both).toEqual(expect.arrayContaining([ended, open]));
   expect(await of(PROJECT)).toEqual([open]);
   expect(await of(ProjectId.parse("0".repeat(32)))).toBe("absent");
+});
+
+/** Admits a command, and saves that it waits. */
+async function waits(one: Order, state: Partial<In<"waiting">>, dueMs: number): Promise<void> {
+  const { claim } = claimed(await store.admit(one, delivery(`first of ${one.commandId}`)));
+  const waiting = {
+    phase: "waiting",
+    body: { userid: "user", metadata: { user_data: "c2VjcmV0" } },
+    tries: { attempt: 1, spent: 0 },
+    waitsFor: "server-busy",
+    sinceMs: 5,
+    ...state,
+  } as const;
+  const next = envelope(one, { claim, token: null }, { dueMs, state: waiting });
+  const saved = await store.save({
+    order: one,
+    claim,
+    state: waiting,
+    nextSequence: next.sequence,
+    outbox: {
+      events: [event(one, claim.sequence, "waiting")],
+      next: { envelope: storedEnvelope(next), delayMs: 1 },
+    },
+    intent: "keep",
+    lock: "release",
+  });
+  expect(saved).toEqual({ kind: "saved" });
+}
+
+it("a command that waits says for whom, since when and until when, and who is before it; nothing of its body", async () => {
+  const holder = order("cmd-holds");
+  await admitted(store, holder);
+  const [first, second] = [
+    order("cmd-first"),
+    order("cmd-second", { source: "healer", group: "web" }),
+  ];
+  await waits(first, { holder: holder.commandId }, 77);
+  await waits(second, { holder: holder.commandId }, 78);
+  const story = await storyOf(second);
+  expect(story.command).toMatchObject({
+    phase: "waiting",
+    waitsFor: "server-busy",
+    holder: "cmd-holds",
+    sinceMs: 5,
+    nextTryMs: 78,
+    source: "healer",
+    group: "web",
+    expiresAtMs: second.expiresAtMs,
+    outcome: null,
+  });
+  expect(story.server?.lock).toMatchObject({ owner: "cmd-holds", operation: "reinstall" });
+  expect(story.server?.waiting.map(({ commandId }) => commandId)).toEqual([
+    "cmd-first",
+    "cmd-second",
+  ]);
+  expect(JSON.stringify(story)).not.toContain("c2VjcmV0");
+});
+
+it("every brake says what it thinks of an open command, and of a new one for the server", async () => {
+  const one = order("cmd-paused");
+  await waits(one, { waitsFor: "pause" }, 1);
+  const change = { scope: `server:${SERVER}`, on: true, by: "ada", reason: "the rack burns" };
+  await createOperatorCommands(client, createScriptRunner(client)).setPause(PROJECT, change);
+  const { brakes } = await storyOf(one);
+  expect(brakes?.map(({ brake, verdict }) => [brake, verdict])).toEqual(
+    expect.arrayContaining([
+      ["pause", "wait"],
+      ["protected", "go"],
+      ["cooldown", "go"],
+      ["quarantine", "go"],
+    ]),
+  );
+  const paused = { brake: "pause", verdict: "wait", scope: change.scope };
+  const detail = expect.stringMatching(/paused .* by ada since .*: the rack burns/);
+  expect(brakes).toContainEqual({ ...paused, detail, untilMs: null });
+  const server = await viewsOf([PROJECT]).serverStatus(PROJECT, SERVER);
+  if (server.kind !== "found") throw new Error(server.kind);
+  expect(server.view.brakes).toContainEqual({ ...paused, detail, untilMs: null });
+});
+
+it("a server tells its last reinstalls, and until when it rests", async () => {
+  const one = order("cmd-did", { source: "healer", reason: "kernel panic" });
+  const { next } = await admitted(store, one);
+  const { claim } = claimed(await store.claim(next, { nonce: "s1", redelivered: false }));
+  const token = next.token ?? 0;
+  await store.recordIntent(one, claim, { attempt: 1, token, signedAtMs: 1, diskId: DISK });
+  await store.finish({ order: one, claim, outcome: outcome(one), lock: "free", healedAtMs: null });
+  const server = await viewsOf([PROJECT]).serverStatus(PROJECT, SERVER);
+  if (server.kind !== "found") throw new Error(server.kind);
+  const { history, brakes, lock } = server.view;
+  expect(lock).toBeNull();
+  expect(history).toEqual([
+    {
+      commandId: "cmd-did",
+      attempt: 1,
+      atMs: expect.any(Number),
+      endedMs: expect.any(Number),
+      outcome: "succeeded",
+      source: "healer",
+      reason: "kernel panic",
+    },
+  ]);
+  const untilMs = (history[0]?.endedMs ?? 0) + 3_600_000;
+  expect(brakes).toContainEqual(
+    expect.objectContaining({ brake: "cooldown", verdict: "wait", untilMs }),
+  );
+  expect((await storyOf(one)).brakes).toBeNull();
+});
+
+it("asking changes nothing in the store", async () => {
+  const one = order("cmd-looked-at");
+  await waits(one, {}, 1);
+  const writes = async () =>
+    /rdb_changes_since_last_save:(\d+)/.exec(await client.info("persistence"))?.[1];
+  const before = await writes();
+  expect(Number(before)).toBeGreaterThan(0);
+  await storyOf(one);
+  await viewsOf([PROJECT]).serverStatus(PROJECT, SERVER);
+  expect(await writes()).toBe(before);
 });

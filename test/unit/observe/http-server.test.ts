@@ -4,18 +4,18 @@ import { isDeepStrictEqual } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type {
   BrakesView,
-  CommandStatus,
   CommandViews,
   DependencyHealth,
   Found,
 } from "../../../src/contract/http.ts";
+import type { CommandDetail, Overview, ServerDetail } from "../../../src/contract/overview.ts";
 import { ROUTES } from "../../../src/observe/http-routes.ts";
 import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
-const COMMAND: CommandStatus = {
+const COMMAND: CommandDetail = {
   commandId: "heal:web-01",
   projectId: PROJECT,
   serverId: SERVER,
@@ -25,6 +25,53 @@ const COMMAND: CommandStatus = {
   outcome: null,
   jobId: "job-1",
   finalEvent: null,
+  createdAtMs: 0,
+  attempt: 1,
+  waitsFor: null,
+  holder: null,
+  sinceMs: 1000,
+  nextTryMs: 2000,
+  expiresAtMs: null,
+  notBeforeMs: null,
+  source: "healer",
+  reason: null,
+  group: null,
+  settled: null,
+};
+const PAST = {
+  commandId: "z",
+  attempt: 1,
+  atMs: 0,
+  endedMs: null,
+  outcome: null,
+  source: null,
+  reason: "why",
+};
+const GOES = { brake: "pause", verdict: "go", detail: null, scope: null, untilMs: null } as const;
+const FREE: ServerDetail = { lock: null, waiting: [], history: [], brakes: null };
+/** As {@link COMMAND} is shown. */
+const SHOWN = {
+  command_id: "heal:web-01",
+  project_id: PROJECT,
+  server_id: SERVER,
+  phase: "watch",
+  waits_for: null,
+  holder: null,
+  since: "1970-01-01T00:00:01.000Z",
+  next_try: "1970-01-01T00:00:02.000Z",
+  attempt: 1,
+  sequence: 4,
+  created_at: "1970-01-01T00:00:00.000Z",
+  updated_at: "1970-01-01T00:00:00.000Z",
+  expires_at: null,
+  not_before: null,
+  source: "healer",
+  reason: null,
+  group: null,
+  outcome: null,
+  job_id: "job-1",
+  final_event: null,
+  settled: null,
 };
 
 const open: HttpServer[] = [];
@@ -36,6 +83,7 @@ interface World {
   dependencies?: DependencyHealth[];
   hangs?: string;
   views?: Partial<CommandViews>;
+  overview?: Partial<Overview>;
   metrics?: () => Promise<string>;
   errors?: unknown[];
   brakes?: BrakesView;
@@ -57,6 +105,11 @@ function build(world: World = {}, port = 0): HttpServer {
       commandById: () => Promise.resolve({ kind: "absent" }),
       serverStatus: () => Promise.resolve({ kind: "absent" }),
       ...world.views,
+    },
+    overview: {
+      commands: () => Promise.resolve({ kind: "absent" }),
+      locks: () => Promise.resolve({ kind: "absent" }),
+      ...world.overview,
     },
     brakes: world.brakes ?? { holding: () => [], readAtMs: () => null },
     onError: (error) => world.errors?.push(error),
@@ -172,19 +225,11 @@ describe("looks into the store", () => {
   it("show a command, in each project where its id occurs", async () => {
     const other = { ...COMMAND, projectId: "f".repeat(32), phase: "done", outcome: "failed" };
     const finalEvent = { id: "heal:web-01/9", data: { event: "failed" } };
-    const views = { commandById: found([COMMAND, { ...other, finalEvent }]) };
-    const { get } = await serve({ views });
-    const first = {
-      command_id: "heal:web-01",
-      project_id: PROJECT,
-      server_id: SERVER,
-      phase: "watch",
-      sequence: 4,
-      updated_at: "1970-01-01T00:00:00.000Z",
-      outcome: null,
-      job_id: "job-1",
-      final_event: null,
-    };
+    const stories = [COMMAND, { ...other, finalEvent }].map((command) => {
+      return { command, brakes: null, server: FREE };
+    });
+    const { get } = await serve({ views: { commandById: found(stories) } });
+    const first = { ...SHOWN, brakes: null, explanation: expect.any(Array) };
     const second = {
       ...first,
       project_id: "f".repeat(32),
@@ -192,10 +237,9 @@ describe("looks into the store", () => {
       outcome: "failed",
       final_event: finalEvent,
     };
-    expect((await get("/v1/commands/heal:web-01")).json()).toEqual({
-      ...first,
-      commands: [first, second],
-    });
+    const { explanation, ...answer } = (await get("/v1/commands/heal:web-01")).json();
+    expect(explanation.join("\n")).toContain("Command heal:web-01 for server");
+    expect({ explanation, ...answer }).toEqual({ ...first, commands: [first, second] });
   });
 
   it("show what holds a server and what waits for it, ids in lower case", async () => {
@@ -205,7 +249,8 @@ describe("looks into the store", () => {
       views: {
         serverStatus: (project, server) => {
           asked.push(project, server);
-          return found({ lock, waiting: [{ commandId: "b", sinceMs: 1000 }] })();
+          const waiting = [{ commandId: "b", sinceMs: 1000 }];
+          return found({ lock, waiting, history: [PAST], brakes: [GOES] })();
         },
       },
     });
@@ -222,11 +267,24 @@ describe("looks into the store", () => {
         phase: "watch",
       },
       waiting: [{ command_id: "b", since: "1970-01-01T00:00:01.000Z" }],
+      history: [
+        {
+          command_id: "z",
+          attempt: 1,
+          at: "1970-01-01T00:00:00.000Z",
+          ended_at: null,
+          outcome: null,
+          source: null,
+          reason: "why",
+        },
+      ],
+      brakes: [{ brake: "pause", verdict: "go", detail: null, scope: null, until: null }],
+      explanation: expect.any(Array),
     });
   });
 
   it("show a server that nothing holds", async () => {
-    const { get } = await serve({ views: { serverStatus: found({ lock: null, waiting: [] }) } });
+    const { get } = await serve({ views: { serverStatus: found(FREE) } });
     expect((await get(`/v1/servers/${PROJECT}/${SERVER}`)).json()).toMatchObject({ lock: null });
   });
 
@@ -254,6 +312,91 @@ describe("looks into the store", () => {
     const answer = await away.get("/v1/commands/a");
     expect([answer.status, answer.json().error]).toEqual([503, "store-away"]);
   });
+});
+
+describe("lists", () => {
+  const MARK = { project: PROJECT, score: 5, id: "heal:web-01" };
+
+  it("of commands give a page, and where the next one begins", async () => {
+    const asked: unknown[] = [];
+    const commands: Overview["commands"] = (filter, page) => {
+      asked.push([filter, page]);
+      return found({ entries: [COMMAND], next: MARK })();
+    };
+    const { get } = await serve({ overview: { commands } });
+    const first = await get("/v1/commands?state=watch&min_age_seconds=60&limit=1");
+    expect(first.json()).toEqual({ commands: [SHOWN], next: expect.any(String) });
+    const query = `project=${PROJECT.toUpperCase()}&waits_for=pause&server=${SERVER}&source=a%20b&group=g`;
+    await get(`/v1/commands?${query}&cursor=${first.json().next}`);
+    expect(asked).toEqual([
+      [{ state: "watch", minAgeMs: 60_000 }, { limit: 1 }],
+      [
+        { project: PROJECT, waitsFor: "pause", server: SERVER, source: "a b", group: "g" },
+        { limit: 100, cursor: MARK },
+      ],
+    ]);
+  });
+
+  it("of locks name the owner, the oldest first", async () => {
+    const lock = { owner: "a", token: 7, operation: "reinstall", sinceMs: 0, phase: "unresolved" };
+    const entries = [{ projectId: PROJECT, serverId: SERVER, ...lock }];
+    const { get } = await serve({ overview: { locks: found({ entries, next: null }) } });
+    expect((await get("/v1/locks")).json()).toEqual({
+      locks: [
+        {
+          project_id: PROJECT,
+          server_id: SERVER,
+          owner: "a",
+          token: 7,
+          operation: "reinstall",
+          since: "1970-01-01T00:00:00.000Z",
+          phase: "unresolved",
+        },
+      ],
+      next: null,
+    });
+  });
+
+  it.each([
+    ["/v1/commands?project=abc", "project must be 32 hex digits"],
+    ["/v1/commands?server=web-01", "server must be a UUID"],
+    ["/v1/commands?limit=0", "limit must be a whole number from 1 to 500"],
+    ["/v1/commands?limit=501", "limit must be a whole number from 1 to 500"],
+    ["/v1/commands?limit=1e2", "limit must be a whole number from 1 to 500"],
+    ["/v1/commands?state=", "state must not be empty"],
+    [`/v1/commands?source=${"x".repeat(201)}`, "source must have at most 200 characters"],
+    ["/v1/commands?min_age_seconds=-1", "min_age_seconds must be a whole number from 0"],
+    ["/v1/commands?cursor=!!", "cursor must be the `next` of an answer"],
+    ["/v1/commands?cursor=e30", "cursor must be the `next` of an answer"],
+    ["/v1/commands?status=watch", "a parameter is not known"],
+    ["/v1/commands?limit=0&server=x", "server must be a UUID; limit must be a whole number"],
+    ["/v1/locks?project=abc", "project must be 32 hex digits"],
+    ["/v1/locks?limit=-1", "limit must be a whole number from 1 to 500"],
+    ["/v1/locks?state=watch", "a parameter is not known"],
+  ])("refuse %s with the field and the rule", async (path, message) => {
+    const { get } = await serve({
+      overview: {
+        commands: found({ entries: [], next: null }),
+        locks: found({ entries: [], next: null }),
+      },
+    });
+    const answer = await get(path);
+    expect([answer.status, answer.json().error]).toEqual([400, "bad-request"]);
+    expect(answer.json().message).toContain(message);
+  });
+
+  it.each(["/v1/commands", "/v1/locks"])(
+    "%s knows other projects, and a store that is away",
+    async (path) => {
+      const { get } = await serve();
+      expect((await get(`${path}?project=${PROJECT}`)).status).toBe(404);
+      const unavailable = () => Promise.resolve({ kind: "unavailable" } as const);
+      const away = await serve({ overview: { commands: unavailable, locks: unavailable } });
+      const answer = await away.get(path);
+      expect([answer.status, answer.json().error]).toEqual([503, "store-away"]);
+      expect(answer.headers.get("cache-control")).toBe("no-store");
+    },
+  );
 });
 
 describe("every answer", () => {

@@ -33,7 +33,7 @@ export const GateArgument = z.object({
 
 /** {@link GateArgument} of one command. */
 export function gateArgument(
-  { rules }: StoreContext,
+  { rules }: Pick<StoreContext, "rules">,
   { commandId, serverId, group, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
   return {

@@ -23,6 +23,7 @@ import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
 import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
+import { verdictsScript } from "../../../../src/adapters/redis/scripts/verdicts.ts";
 
 const FOLDER = new URL("../../../../src/adapters/redis/scripts/", import.meta.url);
 const SCRIPTS = [
@@ -46,6 +47,7 @@ const SCRIPTS = [
   takeAttemptScript,
   publishedScript,
   unlockScript,
+  verdictsScript,
 ];
 
 /** What follows `prefix` in the script's own lines, each once. */

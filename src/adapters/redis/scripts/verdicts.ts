@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { BrakeVerdict } from "../../../core/gate.ts";
+import type { Order } from "../../../core/order.ts";
+import { keysOf } from "../keys.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
+import { script } from "./script.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** @internal */
+export const verdictsScript = script({
+  name: "verdicts",
+  keys: ["cmd", ...GATE_KEYS],
+  argument: GateArgument,
+  answer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("asked"), verdicts: z.array(BrakeVerdict) }),
+  ]),
+});
+
+/** What each brake says of a command now. Changes nothing. Null: the store does not answer, or not in words that we know. */
+export async function verdictsOf(
+  context: Pick<StoreContext, "scripts" | "rules">,
+  order: Order,
+): Promise<readonly BrakeVerdict[] | null> {
+  const k = keysOf(order.projectId);
+  const keys = { cmd: k.command(order.commandId), ...gateKeys(k, order) };
+  const answer = await context.scripts.run(verdictsScript, keys, gateArgument(context, order));
+  return answer.kind === "asked" ? answer.verdicts : null;
+}

@@ -1,0 +1,92 @@
+import type { ServerStatus } from "../contract/http.ts";
+import type { BrakeSaid, CommandDetail } from "../contract/overview.ts";
+import { traitsOf } from "./phases.ts";
+
+/** What a person could do something about. */
+export interface Advised {
+  readonly project: string;
+  /** Null: not known. */
+  readonly server: string | null;
+  readonly lock: ServerStatus["lock"];
+  readonly brakes: readonly BrakeSaid[];
+  /** The command that is asked about; null: the server is. */
+  readonly command: CommandDetail | null;
+  /** How many wait for the server. */
+  readonly waiters: number;
+}
+
+/** What a person can do, each with the command line to type. */
+export function advice(about: Advised): readonly string[] {
+  const { brakes, command } = about;
+  const all = [
+    ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
+    ...againstLock(about),
+    ...(command !== null && traitsOf(command.phase)?.cancellable === true
+      ? [
+          `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId}`,
+        ]
+      : []),
+  ];
+  return all.length === 0
+    ? ["There is nothing that you need to do."]
+    : ["What you can do:", ...all.map((one) => `- ${one}`)];
+}
+
+function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): readonly string[] {
+  const { project, server } = about;
+  const of = `--project ${project} --reason …`;
+  switch (brake) {
+    case "pause":
+      return [
+        scope === "configuration"
+          ? "Lift the pause: set BRAKES_PAUSED=false for the workers."
+          : `Lift the pause: ecs-reinstall resume ${scopeFlag(scope, project)} --reason …`,
+      ];
+    case "protected":
+      return [
+        scope === "configuration"
+          ? "Take the protection away: take the server out of BRAKES_PROTECTED."
+          : `Take the protection away: ecs-reinstall unprotect ${server} ${of}`,
+      ];
+    case "quarantine":
+      return [
+        `Find out why it is reinstalled again and again, then let it out: ecs-reinstall release ${server} ${of}`,
+      ];
+    case "storm-failures":
+      return [`Repair what makes reinstalls fail, then: ecs-reinstall resume storm-failures ${of}`];
+    case "cooldown":
+      return untilMs === null
+        ? []
+        : [`Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`];
+    default:
+      return [`Read about the brake ${brake}: docs/brakes.md`];
+  }
+}
+
+function scopeFlag(scope: string | null, project: string): string {
+  const [kind, name] = (scope ?? "project").split(/:(.*)/s);
+  switch (kind) {
+    case "everything":
+      return "--everything";
+    case "group":
+    case "server":
+      return `--project ${project} --${kind} ${name}`;
+    default:
+      return `--project ${project}`;
+  }
+}
+
+function againstLock({ lock, project, server, command }: Advised): readonly string[] {
+  if (lock === null || server === null || lock.owner === command?.commandId) return [];
+  if (lock.operation !== "reinstall") {
+    return [
+      `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner '${lock.owner}'`,
+    ];
+  }
+  if (lock.phase === "unresolved") {
+    return [
+      `Look at the server, then say what happened: ecs-reinstall resolve ${lock.owner} --project ${project} --as reinstalled|not-reinstalled --reason …`,
+    ];
+  }
+  return [`Look at the one who holds the server: ecs-reinstall explain ${lock.owner}`];
+}

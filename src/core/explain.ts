@@ -1,0 +1,258 @@
+import type { Brake } from "../contract/brakes.ts";
+import type { WaitReason } from "../contract/event.ts";
+import type {
+  BrakeSaid,
+  CommandDetail,
+  CommandStory,
+  PastReinstall,
+  ServerDetail,
+} from "../contract/overview.ts";
+import { advice, type Advised } from "./explain-advice.ts";
+import { traitsOf } from "./phases.ts";
+
+/**
+ * Why a command is where it is, in sentences for a person: what holds it and since when, what comes next and when, who
+ * is before it, each brake, the server's last reinstalls, and what a person can do.
+ */
+export function explainCommand(story: CommandStory, nowMs: number): readonly string[] {
+  const { command, brakes, server } = story;
+  if (command.outcome !== null) return [...ended(command, server), ...pastOf(server, nowMs)];
+  return [
+    whereItIs(command, nowMs),
+    ...(command.waitsFor === null ? [] : [heldBecause(command, story, nowMs)]),
+    ...before(command, server),
+    ...nextTry(command, brakes, nowMs),
+    ...(brakes === null ? ["What the brakes say of it is not known."] : brakeLines(brakes)),
+    ...pastOf(server, nowMs),
+    ...advice(advisedFor(story)),
+  ];
+}
+
+/** Why a server is not being reinstalled: what holds it, who waits for it, and what a new command would meet. */
+export function explainServer(
+  { project, server }: { readonly project: string; readonly server: string },
+  view: ServerDetail,
+  nowMs: number,
+): readonly string[] {
+  const { lock, waiting, brakes } = view;
+  const holds =
+    lock === null
+      ? `Nothing holds server ${server}.`
+      : `Server ${server} is held by ${holderOf(view)}, since ${since(lock.sinceMs, nowMs)}.`;
+  const waits =
+    waiting.length === 0
+      ? "No command waits for it."
+      : `${counted(waiting.length, "command waits", "commands wait")} for it, in this order: ${names(waiting)}.`;
+  return [
+    holds,
+    waits,
+    ...(brakes === null
+      ? ["What the brakes say of it is not known."]
+      : ["A new command for it, without a group, would meet:", ...brakeLines(brakes)]),
+    ...pastOf(view, nowMs),
+    ...advice({
+      project,
+      server,
+      lock,
+      brakes: brakes ?? [],
+      command: null,
+      waiters: waiting.length,
+    }),
+  ];
+}
+
+function advisedFor({ command, brakes, server }: CommandStory): Advised {
+  return {
+    project: command.projectId,
+    server: command.serverId,
+    lock: server?.lock ?? null,
+    brakes: brakes ?? [],
+    command,
+    waiters: 0,
+  };
+}
+
+function whereItIs(command: CommandDetail, nowMs: number): string {
+  const { commandId, phase, serverId, sinceMs, jobId } = command;
+  const does = traitsOf(phase)?.does ?? "a step that this version does not know";
+  const from = sinceMs === null ? "" : `, since ${since(sinceMs, nowMs)}`;
+  const job = jobId === null || phase !== "watch" ? "" : ` Job: ${jobId}.`;
+  return `Command ${commandId} for server ${serverId ?? "(unknown)"} is in phase ${phase}${from}: ${does}.${job}`;
+}
+
+/** What a command waits for, in words: one for each reason that is no brake. */
+const WAITS: Readonly<Record<Exclude<WaitReason, Brake>, string>> = {
+  "server-busy": "its server is busy with another operation",
+  "server-unstable": "its server is in a transition, or the cloud works on it",
+  throttled: "the cloud, or the worker's own budget, lets no request through",
+  "cloud-unavailable": "the cloud does not answer, or refuses the credentials",
+  "clock-skew": "the worker's clock and the cloud's differ too much",
+  "store-rebuilding": "Redis is new to this project, and locks are being put back",
+};
+
+function heldBecause(
+  command: CommandDetail,
+  { brakes, server }: CommandStory,
+  nowMs: number,
+): string {
+  const { waitsFor, holder, notBeforeMs } = command;
+  if (waitsFor === "not-before" && notBeforeMs !== null) {
+    return `It waits: it asked not to be started before ${instant(notBeforeMs)}.`;
+  }
+  if (waitsFor === "server-busy" && holder !== null) {
+    const lock = server?.lock ?? null;
+    if (lock?.owner === holder && server !== null) {
+      return `It waits: its server is held by ${holderOf(server)}, since ${since(lock.sinceMs, nowMs)}.`;
+    }
+    return `It waits: its server was held by ${holder} at the last try; now ${lock === null ? "nothing holds it" : `it is held by ${lock.owner}`}.`;
+  }
+  const said = brakes?.find(({ brake }) => brake === waitsFor);
+  if (said !== undefined) {
+    return said.detail === null
+      ? `It waited for the brake ${said.brake}, which says go by now.`
+      : `It waits: ${said.detail}.`;
+  }
+  const words = Object.hasOwn(WAITS, waitsFor ?? "") ? WAITS[waitsFor as keyof typeof WAITS] : null;
+  return `It waits: ${words ?? waitsFor}.`;
+}
+
+function before({ commandId }: CommandDetail, server: ServerDetail | null): readonly string[] {
+  const waiting = server?.waiting ?? [];
+  const place = waiting.findIndex((one) => one.commandId === commandId);
+  if (place < 0) return [];
+  if (place === 0) return ["It is the first who waits for its server."];
+  return [`Before it ${place === 1 ? "waits" : "wait"}: ${names(waiting.slice(0, place))}.`];
+}
+
+function nextTry(
+  { nextTryMs, waitsFor, expiresAtMs, phase }: CommandDetail,
+  brakes: readonly BrakeSaid[] | null,
+  nowMs: number,
+): readonly string[] {
+  const until = brakes?.find(({ brake }) => brake === waitsFor)?.untilMs ?? null;
+  const lines = [];
+  if (nextTryMs === null) lines.push("A worker has it in hand now.");
+  else if (nextTryMs <= nowMs) lines.push(`Its next step is due since ${since(nextTryMs, nowMs)}.`);
+  else lines.push(`Its next step is at ${instant(nextTryMs)} (in ${span(nextTryMs - nowMs)}).`);
+  if (until !== null)
+    lines.push(`What it waits for ends at ${instant(until)}, if nothing new comes.`);
+  if (expiresAtMs !== null && traitsOf(phase)?.cancellable === true) {
+    lines.push(`If it cannot start by ${instant(expiresAtMs)}, it ends as expired.`);
+  }
+  return lines;
+}
+
+function brakeLines(brakes: readonly BrakeSaid[]): readonly string[] {
+  const go = brakes.filter(({ verdict }) => verdict === "go").map(({ brake }) => brake);
+  return [
+    ...brakes
+      .filter(({ verdict }) => verdict !== "go")
+      .map(({ brake, verdict, detail }) => `Brake ${brake} says ${verdict}: ${detail}.`),
+    ...(go.length === 0 ? [] : [`Brakes that say go: ${go.join(", ")}.`]),
+  ];
+}
+
+function ended(command: CommandDetail, server: ServerDetail | null): readonly string[] {
+  const { commandId, outcome, updatedAtMs, settled, serverId } = command;
+  const data = dataOf(command.finalEvent);
+  const told = ["message", "why", "because", "next_step"].flatMap((name) =>
+    typeof data[name] === "string" ? [`${name.replace("_", " ")}: ${data[name]}`] : [],
+  );
+  const said = told.length === 0 ? "" : ` It said: ${told.join("; ")}.`;
+  const lines = [
+    `Command ${commandId} for server ${serverId ?? "(unknown)"} ended ${outcome} at ${instant(updatedAtMs)}.${said}`,
+  ];
+  if (outcome !== "unresolved") return lines;
+  const found = record(settled)["as"];
+  if (typeof found === "string") return [...lines, `Later it was settled: ${found}.`];
+  if (server?.lock?.owner !== commandId) {
+    return [...lines, "The server is not held by it any more: somebody has freed it."];
+  }
+  return [
+    ...lines,
+    "Nobody knows whether the server was reinstalled, so it stays locked. The worker looks further until the cloud proves it.",
+    `You can end the doubt when you have looked at the server: ecs-reinstall resolve ${commandId} --project ${command.projectId} --as reinstalled|not-reinstalled --reason ….`,
+  ];
+}
+
+function pastOf(server: ServerDetail | null, nowMs: number): readonly string[] {
+  const history = server?.history ?? [];
+  if (server === null) return [];
+  if (history.length === 0) return ["No reinstall of this server is remembered (30 days)."];
+  return [
+    `Its last reinstalls (${history.length}), the youngest first:`,
+    ...history.map((one) => `- ${pastReinstall(one, nowMs)}`),
+  ];
+}
+
+function pastReinstall(one: PastReinstall, nowMs: number): string {
+  const { commandId, atMs, endedMs, outcome, source, reason } = one;
+  const end =
+    endedMs === null
+      ? `goes on since ${span(nowMs - atMs)}`
+      : `${outcome ?? "ended"} after ${span(endedMs - atMs)}`;
+  const who = source === null ? "" : `, from ${source}`;
+  const why = reason === null ? "" : `, reason: ${reason}`;
+  return `${instant(atMs)} ${commandId}: ${end}${who}${why}`;
+}
+
+function holderOf({ lock }: Pick<ServerDetail, "lock">): string {
+  if (lock === null) return "nothing";
+  if (lock.operation !== "reinstall") return `another service, ${lock.owner} (${lock.operation})`;
+  return lock.phase === "unresolved"
+    ? `command ${lock.owner}, which ended unresolved`
+    : `command ${lock.owner} (phase ${lock.phase})`;
+}
+
+/** Many names are cut: the list has them all. */
+function names(waiting: ServerDetail["waiting"]): string {
+  const shown = waiting.slice(0, 10).map(({ commandId }) => commandId);
+  const more = waiting.length - shown.length;
+  return more === 0 ? shown.join(", ") : `${shown.join(", ")} and ${more} more`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return count === 1 ? `1 ${one}` : `${count} ${many}`;
+}
+
+function dataOf(event: unknown): Readonly<Record<string, unknown>> {
+  return record(record(event)["data"]);
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function since(ms: number, nowMs: number): string {
+  return `${instant(ms)} (${span(nowMs - ms)})`;
+}
+
+/** What another service wrote may be no time at all. */
+function instant(ms: number): string {
+  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : "(unknown)";
+}
+
+/**
+ * A time for people, with the two largest units.
+ *
+ * | ms | shown |
+ * |---|---|
+ * | 4 200 | `4 s` |
+ * | 185 000 | `3 min 5 s` |
+ * | 90 000 000 | `1 d 1 h` |
+ */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const parts = UNITS.flatMap(({ name, length, of }) => {
+    const count = of === 0 ? Math.floor(seconds / length) : Math.floor(seconds / length) % of;
+    return count === 0 ? [] : [`${count} ${name}`];
+  });
+  return Number.isFinite(ms) ? parts.slice(0, 2).join(" ") || "0 s" : "an unknown time";
+}
+
+const UNITS = [
+  { name: "d", length: 86_400, of: 0 },
+  { name: "h", length: 3_600, of: 24 },
+  { name: "min", length: 60, of: 60 },
+  { name: "s", length: 1, of: 60 },
+] as const;
