@@ -36,6 +36,15 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("It must be a whole number of seconds from 1 to 999999.");
 }
 
+/** Reads a whole number within a range; throws wrong usage. */
+export function wholeNumber(least: number, most: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}
+
 function content(path: string): Buffer {
   try {
     return readFileSync(path);

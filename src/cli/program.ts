@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { configCommand } from "./config-check.ts";
+import { explainCommand } from "./explain.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
+import { listCommand } from "./list.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
 import { cancelCommand, unlockCommand } from "./operate.ts";
 import { pauseCommand, resumeCommand } from "./pause.ts";
@@ -36,6 +38,8 @@ function createProgram(io: CliIo): Command {
     workerCommand(),
     configCommand(io),
     sendCommand(io),
+    listCommand(io),
+    explainCommand(io),
     statusCommand(io),
     serverCommand(io),
     cancelCommand(io),

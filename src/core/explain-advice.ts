@@ -85,7 +85,7 @@ function againstLock({ lock, project, server, command }: Advised): readonly stri
   }
   if (lock.phase === "unresolved") {
     return [
-      `Look at the server, then say what happened: ecs-reinstall resolve ${lock.owner} --project ${project} --as reinstalled|not-reinstalled --reason …`,
+      `Look at the server, and free it (docs/operations.md#unresolved): ecs-reinstall unlock ${server} --project ${project} --owner ${lock.owner}`,
     ];
   }
   return [`Look at the one who holds the server: ecs-reinstall explain ${lock.owner}`];

@@ -155,10 +155,10 @@ function brakeLines(brakes: readonly BrakeSaid[]): readonly string[] {
 function ended(command: CommandDetail, server: ServerDetail | null): readonly string[] {
   const { commandId, outcome, updatedAtMs, settled, serverId } = command;
   const data = dataOf(command.finalEvent);
-  const told = ["message", "why", "because", "next_step"].flatMap((name) =>
+  const details = ["message", "why", "because", "next_step"].flatMap((name) =>
     typeof data[name] === "string" ? [`${name.replace("_", " ")}: ${data[name]}`] : [],
   );
-  const said = told.length === 0 ? "" : ` It said: ${told.join("; ")}.`;
+  const said = details.length === 0 ? "" : ` It said: ${details.join("; ")}.`;
   const lines = [
     `Command ${commandId} for server ${serverId ?? "(unknown)"} ended ${outcome} at ${instant(updatedAtMs)}.${said}`,
   ];
@@ -171,7 +171,7 @@ function ended(command: CommandDetail, server: ServerDetail | null): readonly st
   return [
     ...lines,
     "Nobody knows whether the server was reinstalled, so it stays locked. The worker looks further until the cloud proves it.",
-    `You can end the doubt when you have looked at the server: ecs-reinstall resolve ${commandId} --project ${command.projectId} --as reinstalled|not-reinstalled --reason ….`,
+    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall unlock ${serverId} --project ${command.projectId} --owner ${commandId}`,
   ];
 }
 

@@ -101,7 +101,7 @@ describe("a command that waits", () => {
     [
       { phase: "unresolved" },
       "command heal-1, which ended unresolved",
-      `ecs-reinstall resolve heal-1 --project ${PROJECT} --as reinstalled|not-reinstalled --reason …`,
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-1`,
     ],
   ])("behind %j", (lock, who, todo) => {
     const server = { ...HELD, lock: { ...LOCK, ...lock } };
@@ -205,7 +205,7 @@ describe("a command that has ended", () => {
       "is in doubt",
       {},
       { ...HELD, lock: { ...LOCK, owner: "heal-2" } },
-      "ecs-reinstall resolve heal-2",
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-2`,
     ],
     ["was settled", { settled: { as: "reinstalled" } }, FREE, "Later it was settled: reinstalled."],
     ["was unlocked", {}, FREE, "somebody has freed it"],

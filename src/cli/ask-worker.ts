@@ -1,0 +1,56 @@
+import { Option } from "commander";
+import { ProjectId } from "../contract/ids.ts";
+import { EXIT_USAGE } from "../process/exit-codes.ts";
+import { CliFailure } from "./failure.ts";
+import type { CliIo } from "./io.ts";
+
+/** The option `--url` as commander gives it. */
+export interface UrlFlag {
+  readonly url?: string;
+}
+
+/** The option `--url`, for every command that asks a worker. */
+export function urlOption(): Option {
+  return new Option(
+    "--url <url>",
+    "a worker's HTTP API (else ECS_REINSTALL_URL, else this machine's)",
+  );
+}
+
+/** What a worker answered: a body, or that there is no such thing. */
+export type Asked =
+  | { readonly kind: "found"; readonly body: unknown }
+  | { readonly kind: "absent"; readonly message: string };
+
+/** Asks the HTTP API of a worker. Fails with one line when none answers, or when it says no. */
+export async function askWorker(path: string, { url }: UrlFlag, io: CliIo): Promise<Asked> {
+  const base = url ?? (io.env["ECS_REINSTALL_URL"] || `http://127.0.0.1:${localPort(io)}`);
+  if (!/^https?:\/\//.test(base) || !URL.canParse(base)) {
+    throw new CliFailure("--url must be an http:// or https:// URL", EXIT_USAGE);
+  }
+  let status: number;
+  let body: unknown;
+  try {
+    const response = await io.fetch(base.replace(/\/+$/, "") + path);
+    status = response.status;
+    body = await response.json();
+  } catch {
+    throw new CliFailure(`no worker answers at ${base} (--url)`);
+  }
+  if (status === 200) return { kind: "found", body };
+  const said = (body ?? {}) as { message?: unknown };
+  const message = typeof said.message === "string" ? said.message : `HTTP status ${status}`;
+  if (status === 404) return { kind: "absent", message };
+  throw new CliFailure(message);
+}
+
+/** The first of ECS_PROJECTS; undefined: it names none. */
+export function firstProject(io: CliIo): ProjectId | undefined {
+  return ProjectId.safeParse((io.env["ECS_PROJECTS"] ?? "").split(",")[0]?.trim()).data;
+}
+
+/** `HTTP_PORT=0` says nothing about where the worker listens. */
+function localPort(io: CliIo): string {
+  const port = io.env["HTTP_PORT"] ?? "";
+  return /^[1-9]\d*$/.test(port) ? port : "8080";
+}

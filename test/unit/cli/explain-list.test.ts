@@ -1,0 +1,168 @@
+import { describe, expect, it } from "vitest";
+import { runCli } from "../../../src/cli/program.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
+const BASE = "http://127.0.0.1:8080";
+
+/** One command line, with workers that answer these in turn; the last one again and again. */
+async function run(
+  args: readonly string[],
+  answers: readonly (readonly [status: number, body: unknown])[],
+  env: Record<string, string> = {},
+) {
+  const asked: string[] = [];
+  let out = "";
+  let err = "";
+  const none = () => Promise.reject(new Error("there is none here"));
+  const code = await runCli(args, {
+    env,
+    program: "ecs-reinstall",
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    openBroker: none,
+    openStore: none,
+    onSignal: () => () => undefined,
+    fetch: (url) => {
+      const [status, body] = answers[Math.min(asked.length, answers.length - 1)] ?? [500, {}];
+      asked.push(url.replace(BASE, ""));
+      return Promise.resolve(new Response(JSON.stringify(body), { status }));
+    },
+  });
+  return { code, out, err, asked };
+}
+
+const UNKNOWN = [404, { error: "not-found", message: "no such command is known" }] as const;
+
+describe("explain", () => {
+  it("prints the worker's sentences for a command, of each project", async () => {
+    const commands = [{ explanation: ["one", "two"] }, { explanation: ["three"] }];
+    const { code, out, asked } = await run(["explain", "heal:1"], [[200, { commands }]]);
+    expect([code, out]).toEqual([0, "one\ntwo\n\nthree\n"]);
+    expect(asked).toEqual(["/v1/commands/heal%3A1"]);
+  });
+
+  it("asks for a server, and for a command of that name, and tells what there is", async () => {
+    const server = [200, { explanation: ["held"] }] as const;
+    const env = { ECS_PROJECTS: PROJECT };
+    const only = await run(["explain", SERVER], [UNKNOWN, server], env);
+    expect([only.code, only.out]).toEqual([0, "held\n"]);
+    expect(only.asked).toEqual([`/v1/commands/${SERVER}`, `/v1/servers/${PROJECT}/${SERVER}`]);
+    const command = [200, { commands: [{ explanation: ["runs"] }] }] as const;
+    const both = await run(["explain", SERVER, "--project", PROJECT], [command, server]);
+    expect(both.out).toBe("runs\n\nheld\n");
+  });
+
+  it("says what is not known with exit 1, and that a server needs its project with exit 2", async () => {
+    const unknown = await run(["explain", "heal-1"], [UNKNOWN]);
+    expect([unknown.code, unknown.err]).toEqual([1, "error: no such command is known\n"]);
+    const server = await run(["explain", SERVER], [UNKNOWN]);
+    expect([server.code, server.err]).toEqual([
+      2,
+      "error: no such command is known; for a server --project is missing, and ECS_PROJECTS names none\n",
+    ]);
+    const wrong = await run(["explain", "a b"], [UNKNOWN]);
+    expect([wrong.code, wrong.asked]).toEqual([2, []]);
+  });
+
+  it("of a worker that does not explain, or is in trouble, says so", async () => {
+    const older = await run(["explain", "a"], [[200, { phase: "watch" }]]);
+    expect([older.code, older.err]).toEqual([
+      1,
+      "error: the worker is of a version that does not explain: use status\n",
+    ]);
+    const away = await run(["explain", "a"], [[503, { message: "the store does not answer" }]]);
+    expect([away.code, away.err]).toEqual([1, "error: the store does not answer\n"]);
+  });
+
+  it("lets no control character through to a terminal, and gives everything as JSON", async () => {
+    const answer = { commands: [{ explanation: ["reason: \u001b[2Jgone"] }] };
+    expect((await run(["explain", "a"], [[200, answer]])).out).toBe("reason: ?[2Jgone\n");
+    const { out } = await run(["explain", "a", "--json"], [[200, answer]]);
+    expect(JSON.parse(out)).toEqual(answer);
+  });
+});
+
+describe("list", () => {
+  const row = (id: string) => ({
+    command_id: id,
+    server_id: SERVER,
+    phase: "waiting",
+    waits_for: "server-busy",
+    holder: "heal-0",
+    since: new Date(Date.now() - 65_500).toISOString(),
+    next_try: null,
+    source: "a\u001bb",
+    group: null,
+  });
+
+  it("shows open commands as a table, page after page", async () => {
+    const pages = [
+      [200, { commands: [row("heal-1")], next: "abc" }],
+      [200, { commands: [row("heal-2")], next: null }],
+    ] as const;
+    const { code, out, err, asked } = await run(["list"], pages);
+    expect([code, err]).toEqual([0, ""]);
+    expect(asked).toEqual(["/v1/commands?limit=100", "/v1/commands?limit=100&cursor=abc"]);
+    expect(out).toContain("next step in");
+    expect(out).toMatch(/heal-1 .* waiting .* server-busy: heal-0 .* 1 min 5 s .* a\?b/);
+    expect(out).toMatch(/heal-2/);
+    expect(out).not.toContain("\u001b");
+  });
+
+  it("stops at its limit, and says that there are more", async () => {
+    const page = [200, { commands: [row("heal-1"), row("heal-2")], next: "abc" }] as const;
+    const { out, err } = await run(["list", "--limit", "3", "--json"], [page]);
+    expect(JSON.parse(out)).toMatchObject({ commands: [{}, {}, {}], complete: false });
+    expect(err).toBe("");
+    expect((await run(["list", "--limit", "1"], [page])).err).toBe(
+      "there are more: --limit (now 1)\n",
+    );
+  });
+
+  it("passes every filter on", async () => {
+    const filters = ["--project", PROJECT, "--state", "watch", "--waits-for", "pause"];
+    const more = ["--server", SERVER, "--source", "a b", "--group", "web", "--min-age", "60"];
+    const { out, asked } = await run(["list", ...filters, ...more], [[200, { commands: [] }]]);
+    expect(out).toBe("no open command\n");
+    expect(asked).toEqual([
+      `/v1/commands?project=${PROJECT}&state=watch&waits_for=pause&server=${SERVER}&source=a+b&group=web&min_age_seconds=60&limit=100`,
+    ]);
+  });
+
+  const lock = (owner: string, phase: string) => ({ server_id: SERVER, owner, phase, since: null });
+  const LOCKS = [lock("heal-1", "watch"), lock("heal-2", "unresolved")];
+
+  it.each<[string, unknown, string, string[]]>([
+    ["waiting", { commands: [row("heal-1")] }, "/v1/commands?state=waiting&limit=100", ["heal-1"]],
+    ["locks", { locks: LOCKS }, "/v1/locks?limit=100", ["heal-1", "heal-2"]],
+    ["unresolved", { locks: LOCKS }, "/v1/locks?limit=100", ["heal-2"]],
+    ["brakes", { holding: [{ brake: "pause", by: "ada" }] }, "/v1/brakes?", ["pause", "ada"]],
+  ])("%s", async (what, body, path, shows) => {
+    const { code, out, asked } = await run(["list", what], [[200, body]]);
+    expect([code, asked]).toEqual([0, [path]]);
+    const found = ["heal-1", "heal-2", "pause", "ada"].filter((text) => out.includes(text));
+    expect(found).toEqual(shows);
+  });
+
+  it.each([
+    [["list", "everything"], "Allowed choices are commands, waiting, locks, unresolved, brakes."],
+    [["list", "--limit", "0"], "It must be a whole number from 1 to 100000."],
+    [["list", "--min-age", "1h"], "It must be a whole number of seconds"],
+    [["list", "--server", "web-01"], "It must be a UUID."],
+  ])("%j is wrong usage", async (args, message) => {
+    const { code, err, asked } = await run(args, []);
+    expect([code, asked]).toEqual([2, []]);
+    expect(err).toContain(message);
+  });
+
+  it("fails where the answer is none that it knows, and where the worker knows no such project", async () => {
+    const odd = await run(["list"], [[200, { commands: "many" }]]);
+    expect([odd.code, odd.err]).toEqual([
+      1,
+      "error: the worker's answer is none that this version knows\n",
+    ]);
+    const other = await run(["list"], [[404, { message: "no such project is known" }]]);
+    expect([other.code, other.err]).toEqual([1, "error: no such project is known\n"]);
+  });
+});
