@@ -85,7 +85,12 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
 /** The cap that a project has by default. */
 const STORM_OPEN_AT = 10;
 
-function brakeRules({ paused, overridable: _intake, ...limits }: Config["brakes"]): BrakeRules {
+function brakeRules({
+  paused,
+  overridable: _intake,
+  allow: _core,
+  ...limits
+}: Config["brakes"]): BrakeRules {
   return { pausedByConfiguration: paused, stormOpenAt: STORM_OPEN_AT, ...limits };
 }
 
@@ -116,9 +121,10 @@ export function intakeRules(
 }
 
 /** The times and limits that the core decides by. */
-export function protocolRules({ protocol, cloud }: Config): Rules {
+export function protocolRules({ protocol, cloud, brakes }: Config): Rules {
   return {
     ...protocol,
+    allow: brakes.allow,
     ladderMs: protocol.pollIntervalsMs,
     // A token has no date in the request: the cloud takes one however late it comes.
     requestsExpire: cloud.credentials.kind === "ak-sk",

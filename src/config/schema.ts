@@ -186,6 +186,7 @@ const Protocol = z.strictObject({
 const Brakes = z.strictObject({
   paused: bool(),
   protected: uniqueList(ServerId.meta({ accepts: "UUID" }), { min: 0, max: 1000 }),
+  allow: oneOf(["any", "marked"]),
   cooldownMs: whole("ms", 0, 2_592_000_000),
   serverLimit: whole("reinstalls", 0, 20),
   serverWindowMs: whole("ms", 1000, 2_592_000_000),

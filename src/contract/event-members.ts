@@ -45,7 +45,10 @@ export const ProblemMember = z.object({
 export const BrakeMember = z
   .object({
     name: open(Brake.options, "which brake"),
-    scope: open(["everything", "project", "configuration"], "what it covers").optional(),
+    scope: open(
+      ["everything", "project", "configuration", "operator", "cloud mark"],
+      "what it covers, or where it is set",
+    ).optional(),
     by: text("who set it").optional(),
     since: instant("since when it holds").optional(),
     until: instant("until when it holds, where that is known").optional(),

@@ -2,6 +2,7 @@ import { CommandId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayForAge } from "./backoff.ts";
 import { type Candidate, knownPower } from "./candidate.ts";
+import { heldByMark } from "./cloud-mark.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { diskMismatch, expired, tooLate } from "./endings.ts";
 import { failed, rejected } from "./events.ts";
@@ -44,8 +45,18 @@ export function afterBusy(
   return waitFor(candidate, "server-busy", moment, { holder: busy.holder });
 }
 
-/** The lock is ours: what does a look at the server allow? */
+/** The lock is ours: what does a look at the server allow? Its mark in the cloud is asked first. */
 export function afterAdmissionLook(candidate: Candidate, look: Look, moment: Moment): Decision {
+  const { nowMs } = moment;
+  const marked =
+    look.kind === "seen" && nowMs < candidate.order.expiresAtMs
+      ? heldByMark(candidate, look.server, moment)
+      : null;
+  return marked ?? byState(candidate, look, moment);
+}
+
+/** The same by the server's state alone, whatever its mark says. */
+export function byState(candidate: Candidate, look: Look, moment: Moment): Decision {
   const { nowMs, rules } = moment;
   const { order, body } = candidate;
   if (nowMs >= order.expiresAtMs) return expired(order);

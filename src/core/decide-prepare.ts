@@ -1,4 +1,5 @@
 import { delayAfterNothing, delayForAge } from "./backoff.ts";
+import { heldByMark } from "./cloud-mark.ts";
 import { cancelled, diskMismatch, expired } from "./endings.ts";
 import { towardsSubmit } from "./towards.ts";
 import { type Decision, final, next } from "./decision.ts";
@@ -35,6 +36,10 @@ export function afterPrepareLook(
       break;
   }
   const { server } = look;
+  const { body, tries, before, power } = current;
+  const candidate = { order, body, tries, waiting: null, power };
+  const marked = heldByMark(candidate, server, moment, before);
+  if (marked !== null) return marked;
   const replaced = diskMismatch(current.before.systemDiskId, server);
   if (replaced !== null) return final(replaced);
   if (

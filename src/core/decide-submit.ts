@@ -2,6 +2,7 @@ import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
+import { heldByMark } from "./cloud-mark.ts";
 import { askedFor, waitFor } from "./waiting.ts";
 import { cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
@@ -47,6 +48,8 @@ export function lastLook(
       break;
   }
   const { server } = look;
+  const marked = heldByMark(candidate, server, moment, before);
+  if (marked !== null) return marked;
   const replaced = diskMismatch(before.systemDiskId, server);
   if (replaced !== null) return final(replaced);
   if (server.cloudTimeMs !== null) {

@@ -26,8 +26,11 @@ export const Hold = z.discriminatedUnion("brake", [
   z.object({
     brake: z.literal("protected"),
     verdict: z.literal("no"),
-    /** Where that is said: `configuration` (`BRAKES_PROTECTED`), or `operator` (`ecs-reinstall protect`). */
-    scope: z.enum(["configuration", "operator"]),
+    /**
+     * Where that is said: `configuration` (`BRAKES_PROTECTED`), `operator` (`ecs-reinstall protect`), or the server's own
+     * `cloud mark`, which a look shows and no script (core/cloud-mark.ts).
+     */
+    scope: z.enum(["configuration", "operator", "cloud mark"]),
     /** Since when, epoch ms by the store's clock. */
     sinceMs: z.number().optional(),
     by: z.string().optional(),
@@ -129,9 +132,7 @@ export function describeHold(hold: Hold): string {
         ? "reinstalls are paused by the worker's configuration"
         : `reinstalls are paused (${hold.scope})${setBy(hold)}`;
     case "protected":
-      return hold.scope === "configuration"
-        ? "the server is protected by the worker's configuration"
-        : `the server is protected${setBy(hold)}`;
+      return describeProtection(hold);
     case "storm-failures": {
       const next =
         hold.untilMs === undefined
@@ -145,6 +146,17 @@ export function describeHold(hold: Hold): string {
       const { reinstalls, limit, windowMs } = hold;
       return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
     }
+  }
+}
+
+function describeProtection(hold: Extract<Hold, { brake: "protected" }>): string {
+  switch (hold.scope) {
+    case "configuration":
+      return "the server is protected by the worker's configuration";
+    case "operator":
+      return `the server is protected${setBy(hold)}`;
+    case "cloud mark":
+      return `the server is protected by its mark in the cloud: ${hold.reason}`;
   }
 }
 

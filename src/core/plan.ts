@@ -1,6 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { afterAdmissionLook } from "./decide-admission.ts";
+import { byState } from "./decide-admission.ts";
 import type { Candidate } from "./candidate.ts";
+import { markHold } from "./cloud-mark.ts";
 import { type Decision, final } from "./decision.ts";
 import { type BrakeVerdict, describeHold, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
@@ -51,7 +52,7 @@ export function plannedFrom(
   const { nowMs, rules } = moment;
   const { order } = candidate;
   const notExpired = nowMs < order.expiresAtMs;
-  const outlook = afterAdmissionLook(candidate, look, moment);
+  const outlook = byState(candidate, look, moment);
   const checks: Check[] = [
     { check: "command", verdict: "pass" },
     {
@@ -60,7 +61,7 @@ export function plannedFrom(
       detail: new Date(order.expiresAtMs).toISOString(),
     },
     ...notBeforeCheck(order.notBeforeMs, nowMs),
-    ...verdicts.map(brakeCheck),
+    ...withMark(verdicts, look, rules).map(brakeCheck),
     lockCheck(lock),
     {
       check: "not-superseded",
@@ -92,6 +93,20 @@ function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[]
   if (notBeforeMs === undefined) return [];
   const detail = new Date(notBeforeMs).toISOString();
   return [{ check: "not-before", verdict: nowMs < notBeforeMs ? "wait" : "pass", detail }];
+}
+
+/** The script that answered for all brakes has not seen the server: its mark is put in. */
+function withMark(
+  verdicts: readonly BrakeVerdict[],
+  look: Look,
+  rules: Rules,
+): readonly BrakeVerdict[] {
+  const hold = look.kind === "seen" ? markHold(look.server, rules) : null;
+  if (hold === null) return verdicts;
+  return [
+    ...verdicts.filter(({ brake, verdict }) => brake !== hold.brake || verdict !== "go"),
+    hold,
+  ];
 }
 
 const SAID = { go: "pass", wait: "wait", no: "fail" } as const;

@@ -19,6 +19,7 @@ export function createCloudPort(
 ): CloudApi {
   const { random } = world;
   let diskAtLook: string | null = null;
+  let markAtLook: string | null = null;
 
   const network: CloudNetwork = {
     nowMs: () => process.nowMs(),
@@ -34,7 +35,11 @@ export function createCloudPort(
     exchange: (label, carry) => request(world, process, label, carry),
     onAbandoned: (label) => world.resumed(process, `${label} abandoned`, null),
     onAnswer(label, answer) {
-      if (label === "look") diskAtLook = diskOf(answer as Look);
+      if (label === "look") {
+        const look = answer as Look;
+        diskAtLook = diskOf(look);
+        markAtLook = look.kind === "seen" ? look.server.mark : null;
+      }
       if (world.tracing) world.trace(`cloud    ${about} ${label} -> ${brief(answer)}`);
     },
   };
@@ -57,6 +62,7 @@ export function createCloudPort(
         brokerBlocked: world.isBlocked(process),
         diskBefore: before ?? diskAtLook,
         diskAtLook,
+        markAtLook,
         atMs: world.time.nowMs,
         anyClockOffMs: world.scenario.skewMs,
       });

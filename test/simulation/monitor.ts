@@ -271,7 +271,7 @@ export class Monitor {
     if (objection !== null) this.fail("F5", objection);
   }
 
-  /** The worker lets go of a POST. P2, P7. */
+  /** The worker lets go of a POST. P1, P2, P7, F4. */
   posted(post: {
     readonly id: string;
     readonly serverId: string;
@@ -281,6 +281,8 @@ export class Monitor {
     /** The disk that the command is meant for. */
     readonly diskBefore: string | null;
     readonly diskAtLook: string | null;
+    /** Of the server, as the last look before it showed it. */
+    readonly markAtLook: string | null;
     /** By a clock that is right, and how far the clocks of the workers are from it. */
     readonly atMs: number;
     readonly anyClockOffMs: number;
@@ -301,6 +303,9 @@ export class Monitor {
       this.fail("P7", `${id} sends a POST with a clock that is ${post.clockOffMs} ms off`);
     }
     if (post.brokerBlocked) this.fail("P7", `${id} sends a POST while the broker takes nothing`);
+    if (post.markAtLook === "never") {
+      this.fail("F4", `${id} sends a POST to a server whose mark says never`);
+    }
     if (post.diskAtLook !== post.diskBefore) {
       this.fail("P1", `${id} sends a POST to another disk than it was meant for`);
     }

@@ -355,6 +355,13 @@ export const MUTANTS: readonly Mutation[] = [
     scenario: narrowed({ rates: { "hold-all": 0.02, pause: 0.005 }, faultsForMs: 300_000 }),
   },
   {
+    name: "mark-unread",
+    what: "the server's mark in the cloud is not asked for",
+    breaks: ["F4"],
+    deps: blindToTheMark,
+    scenario: narrowed({ rates: { "hold-all": 0.02 }, faultsForMs: 300_000 }),
+  },
+  {
     name: "lifted-pause-comes-back",
     what: "who puts pauses back does not ask which entry is newer",
     breaks: ["F5"],
@@ -464,6 +471,20 @@ function changeSend(
       },
     },
   });
+}
+
+function blindToTheMark(deps: WorkerDeps): WorkerDeps {
+  const { cloud } = deps;
+  return {
+    ...deps,
+    cloud: {
+      ...cloud,
+      look: async (...asked) => {
+        const look = await cloud.look(...asked);
+        return look.kind === "seen" ? { ...look, server: { ...look.server, mark: null } } : look;
+      },
+    },
+  };
 }
 
 function blindToTheDisk(deps: WorkerDeps, { envelope }: DeliveryContext): WorkerDeps {

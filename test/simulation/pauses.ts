@@ -17,6 +17,8 @@ export interface Objection {
 export class Pauses {
   /** Scopes that are paused and servers that are protected, as the person knows it, and since when by the store's clock. */
   readonly #standing = new Map<SwitchName, number>();
+  /** Servers that are marked in the cloud instead: no script knows of that, only a look. */
+  readonly #marked = new Set<ServerId>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -27,18 +29,25 @@ export class Pauses {
   pauseForAWhile(): void {
     const { random, time, scenario } = this.#world;
     const { id } = random.pick(scenario.servers);
+    const byMark = scenario.seed % 2 === 1;
     const scope = random.pick<SwitchName>([
       "project",
       "everything",
       `server:${id}`,
       protectionOf(id),
     ]);
+    if (byMark && scope === protectionOf(id)) {
+      this.#mark(id, "never");
+      time.after(random.wild(1_000, 300_000), () => this.#mark(id, null));
+      return;
+    }
     this.#set(scope, true);
     time.after(random.wild(1_000, 300_000), () => this.#set(scope, false));
   }
 
   liftAll(): void {
     for (const scope of this.#standing.keys()) this.#set(scope, false);
+    for (const id of this.#marked) this.#mark(id, null);
   }
 
   /** F4, F5: the gate records an intent. Is a protection or a pause being passed over? Null: no. */
@@ -61,6 +70,13 @@ export class Pauses {
       return on && known.success && !this.#standing.has(known.data);
     });
     return back === undefined ? null : `${back[0]} is paused again although it was resumed`;
+  }
+
+  #mark(id: ServerId, mark: "never" | null): void {
+    this.#world.cloud.setMark(id, mark);
+    this.#world.trace(`operator marks ${id}: ${mark}`);
+    if (mark === "never") this.#marked.add(id);
+    else this.#marked.delete(id);
   }
 
   #set(scope: SwitchName, on: boolean): void {

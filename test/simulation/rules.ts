@@ -22,6 +22,7 @@ export const RULES: Rules = {
   userDataCheck: "strict",
   stopBy: "worker",
   powerAfter: "as-found",
+  allow: "any",
   startDeadlineMs: 300_000,
   maxClockOffsetMs: 20_000,
   signatureMaxAgeMs: 10_000,

@@ -48,7 +48,8 @@ export interface ServerPlan {
 /** `stays-off`: the job says SUCCESS; `job-fails` and `error`: it says FAIL, and leaves the server off or in `ERROR`. */
 type StartEnd = "running" | "job-fails" | "stays-off" | "error";
 
-interface Server extends Omit<ServerPlan, "status"> {
+interface Server extends Omit<ServerPlan, "status" | "mark"> {
+  mark: "never" | "allowed" | null;
   vm: "active" | "stopped" | "error";
   /** The command whose stop turned it off, as long as nothing else was done to it since; null: none. */
   offBy: string | null;
@@ -176,14 +177,19 @@ export class MemoryCloud {
     this.#options = options;
     this.#beganMs = wholeSeconds(options.time.nowMs);
     this.#servers = new Map(
-      options.plans.map(({ status, ...plan }) => {
+      options.plans.map(({ status, mark = null, ...plan }) => {
         const fresh = { diskChanges: 0, exists: true, locked: false, offBy: null };
         const running = new Set<Operation>();
         const disk = this.#newDisk();
         this.#disks.set(disk, options.time.nowMs);
-        return [plan.id, { ...plan, ...fresh, vm: VM[status], disk, running }];
+        return [plan.id, { ...plan, ...fresh, mark, vm: VM[status], disk, running }];
       }),
     );
+  }
+
+  /** A person sets or removes the server's tag. */
+  setMark(id: ServerId, mark: "never" | "allowed" | null): void {
+    this.#known(id).mark = mark;
   }
 
   server(id: ServerId): Readonly<Server> {
@@ -236,7 +242,7 @@ export class MemoryCloud {
       imageId: null,
       osType: null,
       faultMessage: shown === undefined && server.vm === "error" ? "the reinstall failed" : null,
-      mark: server.mark ?? null,
+      mark: server.mark,
       unreadMark: null,
       address: server.address ?? null,
       createdAtMs: this.#beganMs,

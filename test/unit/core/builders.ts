@@ -47,6 +47,7 @@ export const RULES: Rules = {
   userDataCheck: "strict",
   stopBy: "worker",
   powerAfter: "as-found",
+  allow: "any",
   startDeadlineMs: 15 * MINUTE,
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,

@@ -47,6 +47,14 @@ describe("a server that should be stopped", () => {
     asNext(after(STOPPING), "prepare");
   });
 
+  it.each([
+    ["before it is stopped", {}],
+    ["while it stops", { stop: asked("SOFT", 0) }],
+  ])("is left alone when its mark says so, %s", (_, changed) => {
+    const look = seen({ status: "ACTIVE", mark: "never" });
+    asFinal(after(look, changed), "rejected");
+  });
+
   it("is given time for a soft stop", () => {
     asNext(after(ACTIVE, { stop: asked("SOFT", 2 * MINUTE - 1) }), "prepare");
     asNext(after(STOPPING, { stop: asked("SOFT", 0) }), "prepare");

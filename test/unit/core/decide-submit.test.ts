@@ -67,6 +67,23 @@ describe("the last look before the POST", () => {
     expect(asFinal(objection(seenThere), event).lock).toBe("free");
   });
 
+  it.each([
+    ["never", seen({ mark: "never" })],
+    ["unreadable", seen({ unreadMark: "never, allowed" })],
+    ["never, on another disk", seen({ mark: "never", systemDiskId: NEW_DISK })],
+    ["never, not fit", seen({ mark: "never", status: "REBUILD" })],
+  ])("ends the command when the server's mark is %s", (_, seenThere) => {
+    expect(asFinal(objection(seenThere), "rejected").draft.data["brake"]).toMatchObject({
+      name: "protected",
+      scope: "cloud mark",
+    });
+  });
+
+  it("ends the command when the server has lost the mark that it needs", () => {
+    asFinal(objection(seen(), { rules: { allow: "marked" } }), "rejected");
+    expect(look(seen({ mark: "allowed" }), { rules: { allow: "marked" } })).toBeNull();
+  });
+
   it("ends the command when it is too late, or a person says so", () => {
     asFinal(objection(seen(), { expiresAtMs: NOW }), "expired");
     asFinal(objection(seen(), { cancel: true }), "cancelled");

@@ -162,3 +162,29 @@ describe("a dry run", () => {
     expect(plan(UNREADABLE).system_disk).toBeNull();
   });
 });
+
+describe("a dry run for a server with a mark in the cloud", () => {
+  const verdicts = [
+    { brake: "pause", verdict: "go" } as const,
+    { brake: "protected", verdict: "go" } as const,
+  ];
+
+  it.each([
+    [seen({ mark: "never" }), "any"],
+    [seen({ unreadMark: "nver" }), "any"],
+    [seen(), "marked"],
+  ] as const)("names it once, as the brake that it is", (look, allow) => {
+    const planned = plan(look, FREE, {}, { allow }, verdicts);
+    expect(doubts(planned)).toEqual([
+      expect.stringMatching(/^protected: fail: the server is protected by its mark/),
+    ]);
+    expect(planned.checks.filter(({ check }) => check === "protected")).toHaveLength(1);
+    expect(planned.would).toBe("nothing-now");
+  });
+
+  it("passes with the mark that is needed", () => {
+    const planned = plan(seen({ mark: "allowed" }), FREE, {}, { allow: "marked" }, verdicts);
+    expect(doubts(planned)).toEqual([]);
+    expect(planned.would).toBe("reinstall");
+  });
+});
