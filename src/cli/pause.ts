@@ -111,8 +111,8 @@ async function endStorm(operator: OperatorCommands, flags: PauseFlags, io: CliIo
   if (answer.kind !== "set") throw new CliFailure(answer.message);
   return [
     answer.wasOn
-      ? `storm-failures is lifted: reinstalls in ${project} go on, and failures are counted anew`
-      : `storm-failures did not hold ${project}; failures are counted anew`,
+      ? `storm-failures is lifted: reinstalls in ${project} go on, and failures are counted from zero`
+      : `storm-failures did not hold ${project}; failures are counted from zero`,
     ...(await stillPaused(operator, project)),
   ].join("\n");
 }
@@ -123,7 +123,7 @@ function withScope(command: Command): Command {
     .option("--everything", "all projects that workers act on")
     .option("--group <name>", "one group of the project", matching(Group))
     .option("--server <id>", "one server of the project", matching(ServerId))
-    .requiredOption("--reason <text>", "why: everybody who asks is told")
+    .requiredOption("--reason <text>", "why: shown to everybody who asks")
     .option("--by <name>", "who", loginName());
 }
 

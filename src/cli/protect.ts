@@ -18,7 +18,7 @@ export function protectCommand(io: CliIo): Command {
   return onServer("protect", "end every reinstall of a server as rejected, until unprotect", io, {
     scopeOf: protectionOf,
     on: true,
-    told: protectedNow,
+    says: protectedNow,
   });
 }
 
@@ -27,7 +27,7 @@ export function unprotectCommand(io: CliIo): Command {
   return onServer("unprotect", "allow reinstalls of a protected server again", io, {
     scopeOf: protectionOf,
     on: false,
-    told: unprotectedNow,
+    says: unprotectedNow,
   });
 }
 
@@ -40,7 +40,7 @@ export function releaseCommand(io: CliIo): Command {
     {
       scopeOf: releaseOf,
       on: false,
-      told: (server) =>
+      says: (server) =>
         `${server} is released: only reinstalls from now on count. A command that ended quarantined is not repeated: send a new one`,
     },
   );
@@ -49,7 +49,7 @@ export function releaseCommand(io: CliIo): Command {
 interface Action {
   readonly scopeOf: (server: ServerId) => SwitchName;
   readonly on: boolean;
-  readonly told: (server: ServerId, wasOn: boolean) => string;
+  readonly says: (server: ServerId, wasOn: boolean) => string;
 }
 
 function onServer(name: string, description: string, io: CliIo, action: Action): Command {
@@ -57,7 +57,7 @@ function onServer(name: string, description: string, io: CliIo, action: Action):
     .description(description)
     .argument("<server>", "id of the server", matching(ServerId))
     .option(...PROJECT)
-    .requiredOption("--reason <text>", "why: everybody who asks is told")
+    .requiredOption("--reason <text>", "why: shown to everybody who asks")
     .option("--by <name>", "who", loginName())
     .action((server: ServerId, flags: ReasonFlags) =>
       withStore(io, async ({ operator }) => {
@@ -65,7 +65,7 @@ function onServer(name: string, description: string, io: CliIo, action: Action):
         const change = { scope: action.scopeOf(server), on: action.on, by, reason };
         const answer = await operator.setPause(projectOf(flags, io), change);
         if (answer.kind !== "set") throw new CliFailure(answer.message);
-        return action.told(server, answer.wasOn);
+        return action.says(server, answer.wasOn);
       }),
     );
 }

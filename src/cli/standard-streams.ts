@@ -22,7 +22,7 @@ export function createStandardStreams(): {
         process.exit(EXIT_FAILURE),
       );
     });
-    // Nobody is left who could be told; the exit code still says how it went.
+    // Nobody is left who could read it; the exit code still says how it went.
     process.stderr.on("error", () => undefined);
   }
 

@@ -36,7 +36,7 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
   }
   const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = loaded.redis;
   const scripts = createScriptRunner(redis);
-  // What a person is told to be done must not be lost by a failover.
+  // What a person hears to be done must not be lost by a failover.
   const lasting = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {
     operator: createOperatorCommands(redis, lasting),

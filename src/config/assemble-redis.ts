@@ -16,7 +16,7 @@ export interface RedisConfig
     RedisSettings,
     "username" | "usernameFile" | "password" | "passwordFile" | "tls" | "sentinel" | "cluster"
   > {
-  /** Without user and password: those are beside it, wherever they came from. */
+  /** Without user and password: those are beside it, wherever they come from. */
   url: string;
   username?: SecretSource;
   password?: SecretSource;

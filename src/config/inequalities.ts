@@ -81,7 +81,7 @@ function windowRules({ amqp, cloud, protocol, shutdown }: Settings): (Broken | n
     atLeast(
       ["protocol.jobDeadlineMs", protocol.jobDeadlineMs],
       provenMs + longestDelayMs(protocol),
-      `POST_FENCE_MS (${protocol.postFenceMs}) and a third, when a request in doubt is proven dead, + the longest of POLL_INTERVALS_MS (${longestDelayMs(protocol)}), or an unknown outcome is never proven`,
+      `POST_FENCE_MS (${protocol.postFenceMs}) and a third, when a request that may have run is proven dead, + the longest of POLL_INTERVALS_MS (${longestDelayMs(protocol)}), or an unknown outcome is never proven`,
       ["protocol.postFenceMs", "protocol.pollIntervalsMs"],
     ),
     atMost(

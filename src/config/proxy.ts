@@ -22,7 +22,7 @@ const NO_PROXY_RULE =
 /**
  * Which proxy each endpoint is reached through, by the usual variables: `https_proxy` for `https:` endpoints,
  * `http_proxy` for `http:`, `no_proxy`; each in lower case first, then in upper case. What cannot be read is reported
- * under the variable's own name: a proxy that is passed by, or a request that goes astray, would be told much later.
+ * under the variable's own name: a proxy that is passed by, or a request that goes astray, would be noticed much later.
  * An own reading, because the kept libraries (undici's agent, proxy-from-env) know no address ranges, pass over what
  * they do not know, and read `process.env` themselves; ranges are matched by Node's `BlockList`.
  */

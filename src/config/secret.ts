@@ -7,7 +7,7 @@ import { withoutLineEnd } from "./fields.ts";
  */
 export type SecretSource = () => string;
 
-/** Percent signs undone. One that cannot be is taken as it stands: the schema cannot tell it from a password that has one. */
+/** Percent signs undone. One that cannot be is taken as it stands: the schema cannot distinguish it from a password that has one. */
 export function percentDecoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -13,7 +13,7 @@ export interface TracingConfig {
   readonly sampleRatio: number;
 }
 
-/** Null without an endpoint: then there is nobody to tell. */
+/** Null without an endpoint: then nobody collects. */
 export function assembleTracing(
   { endpoint, headers, resourceAttributes, ...rest }: Settings["tracing"],
   report: Report,

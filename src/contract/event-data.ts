@@ -251,7 +251,7 @@ export type EventOf<N extends ContractEventName> = Omit<ProgressEvent, "data" | 
   readonly data: Common & { readonly event: N } & Added<N>;
 };
 
-/** Any event of the contract, told apart by `data.event`. */
+/** Any event of the contract, distinguished by `data.event`. */
 export type ReinstallEvent = { [N in ContractEventName]: EventOf<N> }[ContractEventName];
 
 /** The names, in the order in which a reader should meet them. */

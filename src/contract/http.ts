@@ -30,7 +30,7 @@ export interface CommandStatus {
   /** The final event's name; null while the command is open. */
   readonly outcome: string | null;
   readonly jobId: string | null;
-  /** As it was told, word for word; null while the command is open. */
+  /** As it was published, word for word; null while the command is open. */
   readonly finalEvent: unknown;
 }
 
@@ -51,7 +51,7 @@ export interface ServerStatus {
   readonly waiting: readonly { readonly commandId: string; readonly sinceMs: number }[];
 }
 
-/** What a look into the store came to. */
+/** The result of a look into the store. */
 export type Found<View> =
   | { readonly kind: "found"; readonly view: View }
   | { readonly kind: "absent" }
@@ -81,7 +81,7 @@ export interface BrakeStatus {
 /** The brakes that hold something, from the worker's memory. */
 export interface BrakesView {
   holding(): readonly BrakeStatus[];
-  /** When the store was last read for them, epoch ms; null: not yet, and what is told may be old. */
+  /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;
 }
 

@@ -8,7 +8,7 @@ export const QUEUE_ROLES = ["commands", "work", "work-dead"] as const;
 /** One of {@link QUEUE_ROLES}. */
 export type QueueRole = (typeof QUEUE_ROLES)[number];
 
-/** Queues whose length is told; `delay`: all delay queues together. */
+/** Queues whose length is shown; `delay`: all delay queues together. */
 export const MEASURED_QUEUES = ["commands", "work", "work-dead", "dead", "delay"] as const;
 /** One of {@link MEASURED_QUEUES}. */
 export type MeasuredQueue = (typeof MEASURED_QUEUES)[number];
@@ -31,7 +31,7 @@ export const REPLY_ENDS = ["no-queue", "refused", "unconfirmed"] as const;
 /** One of {@link REPLY_ENDS}. */
 export type ReplyEnd = (typeof REPLY_ENDS)[number];
 
-/** What the broker was told about a delivery. */
+/** How a delivery was settled with the broker. */
 export const DELIVERY_ENDS = ["ack", "retry", "requeue"] as const;
 /** One of {@link DELIVERY_ENDS}. */
 export type DeliveryEnd = (typeof DELIVERY_ENDS)[number];
@@ -41,7 +41,7 @@ export const DUPLICATE_KINDS = ["command", "step"] as const;
 /** One of {@link DUPLICATE_KINDS}. */
 export type DuplicateKind = (typeof DUPLICATE_KINDS)[number];
 
-/** What a step came to; `error`: the catch-all had it. */
+/** How a step ended; `error`: the catch-all had it. */
 export const STEP_OUTCOMES = [
   "next",
   "final",
@@ -68,7 +68,7 @@ export const PUBLICATION_KINDS = ["step", "event", "reply", "dead", "arrival"] a
 /** One of {@link PUBLICATION_KINDS}. */
 export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
 
-/** What came of one attempt to publish; after `unconfirmed` nobody knows. */
+/** The result of one attempt to publish; after `unconfirmed` nobody knows. */
 export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed"] as const;
 /** One of {@link PUBLISH_RESULTS}. */
 export type PublishResult = (typeof PUBLISH_RESULTS)[number];
@@ -78,7 +78,7 @@ export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "un
 /** One of {@link SUBMISSION_KINDS}. */
 export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];
 
-/** How a doubt was settled (design §5). */
+/** How it was found out whether a reinstall has run (design §5). */
 export const RECONCILE_EVIDENCE = [
   "system-disk-replaced",
   "not-executed",
@@ -122,7 +122,7 @@ export const DEPENDENCIES = ["rabbitmq", "redis", "cloud"] as const;
 /** One of {@link DEPENDENCIES}. */
 export type Dependency = (typeof DEPENDENCIES)[number];
 
-/** What a request is for, as far as budgets, metrics and logs tell requests apart. */
+/** What a request is for, as far as budgets, metrics and logs distinguish requests. */
 export const OPERATIONS = [
   "look",
   "job",
@@ -141,7 +141,7 @@ export const OPERATIONS = [
 /** One of {@link OPERATIONS}. */
 export type Operation = (typeof OPERATIONS)[number];
 
-/** What came of a request, for metrics. Closed, so that it may be a label. */
+/** The result of a request, for metrics. Closed, so that it may be a label. */
 export const REQUEST_OUTCOMES = [
   /** An answer that is no error. */
   "ok",
@@ -153,7 +153,7 @@ export const REQUEST_OUTCOMES = [
   "error",
   /** No request left: no connection. */
   "not-sent",
-  /** A request left, no whole answer came. */
+  /** A request left, no whole answer arrived. */
   "no-answer",
 ] as const;
 /** One of {@link REQUEST_OUTCOMES}. */

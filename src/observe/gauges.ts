@@ -33,7 +33,7 @@ export interface GaugeSources {
 const LOOK_MS = 1_000;
 /** The store is walked through for its numbers: once a minute is enough for people. */
 const CENSUS_MS = 60_000;
-/** A message that does not come is told before the sweeper ends commands for it (SWEEP_AFTER_MS). */
+/** A message that does not come is reported before the sweeper ends commands for it (SWEEP_AFTER_MS). */
 const CLOSE_LOOK_MS = 15_000;
 
 /** Sets what is not counted where it happens: how things stand. */
@@ -80,7 +80,7 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
     }
   }
 
-  /** Also tells that the store went, or came back, between two walks through it. */
+  /** Also shows that the store went, or is back, between two walks through it. */
   async function overdue(): Promise<void> {
     try {
       metrics.overdue(await sources.overdue());

@@ -3,7 +3,7 @@ import { type RouteDeps, ROUTES } from "./http-routes.ts";
 
 /** Where the answers come from. */
 export interface HttpAppDeps extends RouteDeps {
-  /** Told of a bug: the caller sees no more than "internal". */
+  /** Hears of a bug: the caller sees no more than "internal". */
   readonly onError: (error: unknown) => void;
 }
 

@@ -66,7 +66,7 @@ const BrakesQuery = z.object({
   project: z.string().optional().describe("only those of this project"),
 });
 
-/** Everything that can be asked, but for /openapi.json itself. Nothing here changes anything, or tells a secret. */
+/** Everything that can be asked, but for /openapi.json itself. Nothing here changes anything, or shows a secret. */
 const ANSWERED: readonly Route[] = [
   {
     path: "/metrics",

@@ -77,7 +77,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     },
 
     deferred(commandId, phase, why, delayMs) {
-      logger.warn({ commandId, phase, why, delayMs }, "delivery put aside");
+      logger.warn({ commandId, phase, why, delayMs }, "delivery deferred");
     },
 
     noted(commandId, notes) {
@@ -112,7 +112,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
 }
 
 /** Members of an event that help who reads the log, beside the ids that every line has. */
-const TOLD = [
+const LOGGED = [
   "as",
   "job_id",
   "job_status",
@@ -133,12 +133,12 @@ const TOLD = [
 ] as const;
 
 function detailsOf(events: readonly ProgressEvent[]): Record<string, unknown> {
-  const told = events.flatMap(({ data }) =>
-    TOLD.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]] as const])),
+  const details = events.flatMap(({ data }) =>
+    LOGGED.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]] as const])),
   );
   return {
     ...(events.length === 0 ? {} : { events: events.map(({ data }) => data.event) }),
-    ...Object.fromEntries(told),
+    ...Object.fromEntries(details),
   };
 }
 
@@ -157,7 +157,7 @@ function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: num
   });
 }
 
-/** How a doubt was settled. */
+/** How it was found out whether a reinstall has run. */
 function countProof(metrics: Metrics, name: EventName, failureClass: unknown): void {
   if (name === "succeeded") metrics.reconciled("system-disk-replaced");
   if (name === "unresolved") metrics.reconciled("deadline");

@@ -10,7 +10,7 @@ import type { StoreWatch } from "./watched-store.ts";
 interface Begun {
   readonly phase: Phase | "admit";
   readonly startedMs: number;
-  /** When the command came into this phase, epoch ms. */
+  /** When the command entered this phase, epoch ms. */
   readonly enteredMs: number;
 }
 
@@ -18,7 +18,7 @@ interface Begun {
 export interface MeteredStoreDeps {
   readonly metrics: Metrics;
   readonly clock: Clock;
-  /** How long a success settles: from its end one can tell its beginning. */
+  /** How long a success settles: from its end one knows its beginning. */
   readonly settleMs: number;
 }
 

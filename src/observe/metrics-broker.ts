@@ -81,7 +81,7 @@ export const BROKER_METRICS = {
 
 /** Messages: what comes, what goes, and how our queues are. */
 export interface BrokerMetrics {
-  /** A command came for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
+  /** A command arrived for the first time, this long after it was sent (the emitter's clock may make it negative: counted as 0). */
   queued(seconds: number): void;
   /** Messages that are ready, as the broker counts them; null while it cannot say, and then the gauge has no value. */
   queueLengths(messages: Readonly<Record<MeasuredQueue, number>> | null): void;
@@ -91,7 +91,7 @@ export interface BrokerMetrics {
     readonly objections: readonly { readonly purpose: MeasuredQueue; readonly key: PolicyKey }[];
   }): void;
   replyGivenUp(why: ReplyEnd): void;
-  /** A delivery came; call the function that is returned once, with how it was settled. */
+  /** A delivery arrived; call the function that is returned once, with how it was settled. */
   delivery(queue: QueueRole, redelivered: boolean): (end: DeliveryEnd) => void;
   published(kind: PublicationKind, result: PublishResult, confirmSeconds?: number): void;
   /** An event is confirmed by the broker. */

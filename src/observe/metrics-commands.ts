@@ -111,13 +111,13 @@ export const COMMANDS_METRICS = {
   ),
 } as const;
 
-/** Commands and their steps: what they came to, and how long they took. */
+/** Commands and their steps: how they ended, and how long they took. */
 export interface CommandsMetrics {
   /** A command has its outcome. Counted where it is stored, so a repeat does not count again. */
   commandEnded(outcome: FinalEventName, project: string): void;
   /** A command failed; `errorClass` is one of the error table's. */
   commandFailed(errorClass: string, project: string): void;
-  /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter told. */
+  /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter named it. */
   reinstalled(seconds: {
     readonly duration: number | null;
     readonly recovery: number | null;

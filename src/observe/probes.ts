@@ -1,6 +1,6 @@
 import type { Probe } from "./health.ts";
 
-/** As much of the broker's status as a person is told. */
+/** As much of the broker's status as a person is shown. */
 interface BrokerStanding {
   readonly ready: boolean;
   /** In the broker's own words; null: it did not say that it takes no messages. */

@@ -4,7 +4,7 @@ import type { CloudApi, SignedReinstall } from "../steps/ports/cloud-api.ts";
 import type { Refusal, Unavailable } from "../core/observations.ts";
 import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
 
-/** What the steps are told of a call, as far as a span tells it. */
+/** What the steps learn of a call, as far as a span shows it. */
 type Answer = { readonly kind: string } & Partial<Unavailable> & {
     readonly refusal?: Refusal;
     readonly jobId?: string | null;
@@ -69,7 +69,7 @@ function describe(span: Span | null, answer: Answer): void {
 /** Answers that leave the steps without what they asked for. */
 const FAILURES = new Set(["unreadable", "unavailable", "not-sent", "unknown", "later"]);
 
-/** One request of the adapter, as it tells the metrics of it. */
+/** One request of the adapter, as it reports it to the metrics. */
 export interface TracedRequest {
   readonly operation: Operation;
   readonly outcome: RequestOutcome;

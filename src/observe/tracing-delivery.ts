@@ -57,7 +57,7 @@ interface Seen {
   readonly adopts: boolean;
 }
 
-/** As much of an internal message as a span tells; the worker reads and judges it on its own. */
+/** As much of an internal message as a span shows; the worker reads and judges it on its own. */
 const StepHead = z.object({
   order: z.object({
     commandId: CommandId,
@@ -119,7 +119,7 @@ function seenOfCommand({ body, headers, messageId }: TracedDelivery): Seen {
   };
 }
 
-/** Of the id alone: a command that is delivered again, to whichever worker, is told in one trace. */
+/** Of the id alone: a command that is delivered again, to whichever worker, is one trace. */
 function traceIdOf(commandId: string | undefined): string | null {
   if (commandId === undefined) return null;
   return createHash("sha256").update(`ecs-reinstall ${commandId}`).digest("hex").slice(0, 32);

@@ -104,7 +104,7 @@ export function createRecorder(
 /** `ExportResultCode` of @opentelemetry/core, which is no dependency of ours. */
 const SUCCESS = 0;
 
-/** Tells what became of each batch. */
+/** Reports what became of each batch. */
 function watched(
   exporter: OTLPTraceExporter,
   onExport: (result: ExportResult) => void,

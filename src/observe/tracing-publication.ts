@@ -3,7 +3,7 @@ import type { Outgoing } from "../steps/ports/outlet.ts";
 import { parseTraceparent, traceHeaders } from "./tracing-traceparent.ts";
 import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
 
-/** A message on its way to the broker, as far as a span tells it. */
+/** A message on its way to the broker, as far as a span shows it. */
 export interface TracedPublication {
   readonly exchange: string;
   readonly routingKey: string;
@@ -16,7 +16,7 @@ export interface TracedPublication {
 
 /**
  * A span around one publication, all its attempts included. A step carries this span's context in its headers, so
- * that its delivery can point back here. Other messages leave as they are: an event tells its emitter's trace.
+ * that its delivery can point back here. Other messages leave as they are: an event names its emitter's trace.
  */
 export function tracedPublication<P extends TracedPublication, O extends string>(
   tracer: Tracer,
@@ -39,7 +39,7 @@ export function tracedPublication<P extends TracedPublication, O extends string>
   return tracer.enter(start, { kind: "within", parent }, work);
 }
 
-/** What is published, as spans tell it. */
+/** What is published, as spans show it. */
 export type TracedMessage = Outgoing | { readonly kind: "arrival" };
 
 function parentOf(message: TracedMessage): SpanContext | null {

@@ -22,7 +22,7 @@ const SCRIPTS = {
   outcomeOf: "outcome-of",
 } as const satisfies Record<StoreCall, string>;
 
-/** A span for each script that the store runs, with the kind of its answer; the claim tells the delivery its attempt. */
+/** A span for each script that the store runs, with the kind of its answer; the claim adds its attempt to the delivery's span. */
 export function storeTracing(tracer: Tracer): StoreWatch {
   return {
     around: (call, ask) =>

@@ -9,7 +9,7 @@ export interface SpanStart extends SpanOptions {
 /** Where a trace begins, or goes on. */
 export type Origin =
   | { readonly kind: "within"; readonly parent: SpanContext }
-  /** Nobody began this trace; `traceId` (32 hex digits) makes all who tell of one thing choose the same. */
+  /** Nobody began this trace; `traceId` (32 hex digits) makes all who trace one thing choose the same. */
   | { readonly kind: "root"; readonly traceId: string | null };
 
 /** Who records spans: the SDK of OpenTelemetry, or a test. */

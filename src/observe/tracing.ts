@@ -39,7 +39,7 @@ export interface TracingOptions {
   /** AMQP `type` of internal messages. */
   readonly stepType: string;
   readonly endpoints: CloudEndpoints;
-  /** Told once in a while, not for each span. */
+  /** Called once in a while, not for each span. */
   readonly onProblem: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Tests record in memory. */
   readonly recorder?: SpanRecorder;
@@ -109,7 +109,7 @@ export function createTracing(
 }
 
 /**
- * The first loss is told at once, then the sum of them every minute, then that it works again.
+ * The first loss is logged at once, then the sum of them every minute, then that it works again.
  *
  * @internal
  */
@@ -118,7 +118,7 @@ export function createExportWatch(
   nowMs: () => number = () => performance.now(),
 ) {
   let lost = 0;
-  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
   let failing = false;
   return (result: ExportResult): void => {
     if (result.kind === "exported") {
@@ -128,15 +128,15 @@ export function createExportWatch(
     }
     failing = true;
     lost += result.spans;
-    if (nowMs() - toldAtMs < TELL_EVERY_MS) return;
-    toldAtMs = nowMs();
+    if (nowMs() - loggedAtMs < LOG_EVERY_MS) return;
+    loggedAtMs = nowMs();
     onProblem("traces cannot be exported", { lost, detail: result.detail });
   };
 }
 
 /** A collector that hangs must not hold the worker's exit up. */
 const FLUSH_MS = 1_000;
-const TELL_EVERY_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 /** Resolves when it has ended, in whichever way, or when the time is over. */
 async function within(ending: Promise<void>, ms: number): Promise<void> {

@@ -5,7 +5,7 @@ const STOPPING = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** Node would open its inspector on the first and end on the second. */
 const IGNORED = ["SIGUSR1", "SIGUSR2"] as const;
 
-/** The signals that came, for whoever ends the worker by them. */
+/** The signals that arrived, for whoever ends the worker by them. */
 export interface ProcessSignals {
   /** Called once, at once if a signal to stop has come already. */
   onStop(listener: (signal: NodeJS.Signals) => void): void;

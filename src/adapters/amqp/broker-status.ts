@@ -15,7 +15,7 @@ export interface BrokerStatus {
   readonly topologyProblem: TopologyProblem | null;
   /** Policies over our queues; those that are refused keep the worker from being ready. */
   readonly policies: PolicyReport;
-  /** The most telling of what went wrong last, for people. */
+  /** What says most of what went wrong last, for people. */
   readonly lastError: string | null;
 }
 

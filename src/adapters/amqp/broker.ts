@@ -14,7 +14,7 @@ import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { TopologyKeeper } from "./topology-keeper.ts";
 import { manyMayListen } from "../time-limits.ts";
 
-/** Whom the broker tells what happens. */
+/** Whom the broker informs of what happens. */
 export interface BrokerCallbacks {
   readonly onEvent: OnAmqpEvent;
   /**
@@ -22,7 +22,7 @@ export interface BrokerCallbacks {
    * of a question to the broker has passed.
    */
   readonly onTopology?: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
-  /** Every single attempt to publish, with what came of it. */
+  /** Every single attempt to publish, with its result. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   readonly onReplyGivenUp?: (why: ReplyEnd) => void;
   readonly around?: AroundPublication | undefined;

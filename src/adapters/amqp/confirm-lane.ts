@@ -21,7 +21,7 @@ export type PublicationProperties = Pick<
 /** `lost`: the channel ended first, nobody knows. */
 export type LaneOutcome = "confirmed" | "returned" | "nacked" | "lost";
 
-/** Tells a returned message apart from another one with the same message id. */
+/** Distinguishes a returned message from another one with the same message id. */
 const SERIAL_HEADER = "x-ecs-publish";
 
 /** One confirm channel and what is under way on it. */

@@ -136,7 +136,7 @@ export class SupervisedConnection {
     }
   }
 
-  /** From the attempt to the end of what came of it. */
+  /** From the attempt to its result. */
   async #liveOnce(url: string): Promise<Error> {
     let opened: Opened;
     try {

@@ -30,7 +30,7 @@ export interface ConsumerStatus {
   readonly lastError: string | null;
 }
 
-/** Hands a queue's deliveries to a handler and tells the broker what came of them. */
+/** Hands a queue's deliveries to a handler and settles them with the broker as it says. */
 export class QueueConsumer {
   readonly #options: QueueConsumerOptions;
   readonly #supervisor: ChannelSupervisor<Channel>;
@@ -98,7 +98,7 @@ export class QueueConsumer {
     const { queue, prefetch, settings, ensureTopology } = this.#options;
     await ensureTopology();
     await within(channel.prefetch(prefetch), settings.rpcTimeoutMs, "basic.qos");
-    // The channel came while we stop: it must not take anything any more.
+    // The channel opened while we stop: it must not take anything any more.
     if (this.#stopping.signal.aborted) return;
     const take = (message: ConsumeMessage | null) => {
       if (message === null)
@@ -231,7 +231,7 @@ const FLUSH_PAUSE_MS = 25;
 const NO_CONTENT = Buffer.alloc(0);
 const NEVER = new AbortController().signal;
 
-/** What the broker is told about a delivery. */
+/** How a delivery is settled with the broker. */
 function answer(channel: Channel, message: ConsumeMessage, disposition: Disposition): void {
   switch (disposition) {
     case "ack":

@@ -5,19 +5,19 @@ import { deathOf } from "./x-death.ts";
 /** A message as the broker brought it, with what only this room asks of it. */
 export interface Delivery extends PlainDelivery {
   readonly queue: string;
-  /** Of the body as it came; `body` may be no more than its beginning. */
+  /** Of the body as it arrived; `body` may be no more than its beginning. */
   readonly bytes: number;
-  /** How often it was delivered in vain, as far as the queue tells. */
+  /** How often it was delivered in vain, as far as the queue knows. */
   readonly deliveryCount: number;
 }
 
 /**
- * What the broker is told about a delivery: done, not now (again after a pause that grows), or failed (the same, and
+ * How a delivery is settled with the broker: done, not now (again after a pause that grows), or failed (the same, and
  * counted towards the queue's delivery limit by every version of RabbitMQ).
  */
 export type Disposition = "ack" | "requeue" | "retry";
 
-/** Takes one delivery and says what the broker is told about it. A handler that rejects counts as `retry`. */
+/** Takes one delivery and says how it is settled. A handler that rejects counts as `retry`. */
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 
 /** What is read of a message. */
@@ -32,11 +32,11 @@ export interface RawMessage {
 /**
  * Nothing of ours is longer: a command has 128 KiB at most, and a step holds one. Of a longer message the beginning is
  * kept, enough to refuse it by; the rest would be held for as long as it is in hand, once for each message of the
- * prefetch, and once more for each copy that is put aside.
+ * prefetch, and once more for each copy that is deferred.
  */
 const MAX_KEPT_BYTES = 1_048_576;
 
-/** What came, in the words of the steps; properties that have another type than they should count as absent. */
+/** What arrived, in the words of the steps; properties that have another type than they should count as absent. */
 export function deliveryOf(queue: string, message: RawMessage): Delivery {
   const { content, fields, properties } = message;
   const headers = properties.headers ?? {};

@@ -10,7 +10,7 @@ export const STEP_TYPE = "ecs.reinstall.step.v1";
 /** AMQP `type` of a raw command that waits in a delay queue. */
 export const ARRIVAL_TYPE = "ecs.reinstall.arrival.v1";
 
-/** Epoch ms: when the command first came. */
+/** Epoch ms: when the command first arrived. */
 const ARRIVED_AT = "x-ecs-arrived-at";
 /** Boolean: it may have been carried out before. */
 const MAY_HAVE_RUN = "x-ecs-doubt";
@@ -45,7 +45,7 @@ export function arrivalOf({ type, headers }: Delivery): DeferMarks | null {
   return {
     arrivedAtMs: instant(ARRIVED_AT) ?? Date.now(),
     mayHaveRun: headers[MAY_HAVE_RUN] === true,
-    // Without: an earlier version of us put it aside.
+    // Without: an earlier version of us deferred it.
     unseenUntilMs: instant(UNSEEN_UNTIL),
     ...(headers[TAKEN] === true ? { taken: true } : {}),
   };

@@ -15,7 +15,7 @@ export function vhostOf(url: string): string {
 }
 
 /**
- * Why does the broker not open this connection? amqplib knows and does not tell: of a `connection.close` in answer to
+ * Why does the broker not open this connection? amqplib knows and does not say: of a `connection.close` in answer to
  * `connection.open` its error has the name alone. So the handshake is done once more by hand, as far as that answer.
  * Null: it would be opened now, or nobody answers. Never rejects; the options' signal ends it.
  *

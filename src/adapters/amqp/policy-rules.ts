@@ -2,7 +2,7 @@ import type { MeasuredQueue, PolicyKey } from "../../contract/labels.ts";
 import type { AmqpNames } from "./settings.ts";
 import type { QueuePlan } from "./topology.ts";
 
-/** What the broker made of a queue, as its management API tells. */
+/** What the broker made of a queue, as its management API shows it. */
 export interface QueueFacts {
   /** `quorum`, `classic`, `stream`. */
   readonly type: string;
@@ -65,7 +65,7 @@ export function objectionsTo(
   }
   for (const key of ["max-length", "max-length-bytes"] as const) {
     if (effective[key] === undefined) continue;
-    // With reject-publish nothing is lost: the publisher is told.
+    // With reject-publish nothing is lost: the publisher learns of it.
     const drops = plan.arguments["x-overflow"] === undefined;
     const harm = drops
       ? "a full queue drops its oldest messages"

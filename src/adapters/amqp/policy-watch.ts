@@ -81,7 +81,7 @@ export class PolicyWatch {
           objections.push(...objectionsTo(plan, purposeOf(plan.name, names), answer.facts));
         } else {
           keep();
-          unchecked ??= `the broker tells nothing of queue '${plan.name}' yet`;
+          unchecked ??= `the broker says nothing of queue '${plan.name}' yet`;
         }
       } catch (error) {
         // Nobody answers: what was wrong is wrong until somebody says otherwise.

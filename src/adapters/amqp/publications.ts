@@ -62,7 +62,7 @@ export function arrivalPublication(
   return againWith(arrivalHeaders(marks), settings, again, marks.delayMs);
 }
 
-/** An internal message as it came, for a worker that understands it. */
+/** An internal message as it arrived, for a worker that understands it. */
 export function passedOnPublication(
   settings: AmqpSettings,
   raw: Delivery,
@@ -145,7 +145,7 @@ function toQueue(queue: string, body: Buffer, properties: Publication["propertie
  */
 function headersToKeep(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kept = Object.entries(headers).filter(([name]) => !BROKER_HEADERS.test(name));
-  // amqplib throws beyond 64 KiB, and what cannot be put aside could never be answered.
+  // amqplib throws beyond 64 KiB, and what cannot be deferred could never be answered.
   if (JSON.stringify(kept).length <= MAX_HEADER_CHARACTERS) return Object.fromEntries(kept);
   return Object.fromEntries(
     kept.filter(

@@ -8,7 +8,7 @@ import type { AmqpManagement } from "./settings.ts";
 export type FactsAnswer =
   | { readonly kind: "facts"; readonly facts: QueueFacts }
   | { readonly kind: "missing" }
-  /** The broker has not told its management part of the queue yet: it does so every few seconds. */
+  /** The broker's management part does not know the queue yet: it does so every few seconds. */
   | { readonly kind: "not-yet" };
 
 /** A table; Erlang's JSON has `[]` for an empty one. */

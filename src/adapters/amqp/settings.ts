@@ -63,7 +63,7 @@ export interface AmqpNames {
   readonly delayPrefix: string;
 }
 
-/** Told about everything that changes; the composition root turns it into log lines and counts. */
+/** Hears of everything that changes; the composition root turns it into log lines and counts. */
 export type OnAmqpEvent = (
   level: "debug" | "info" | "warn" | "error",
   message: string,

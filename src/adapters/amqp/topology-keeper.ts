@@ -10,7 +10,7 @@ import {
 import { asError } from "../thrown.ts";
 import { manyMayListen, pause, within } from "../time-limits.ts";
 
-/** Over which connection the topology is kept, and who is told that it is there. */
+/** Over which connection the topology is kept, and who is informed that it is there. */
 export interface TopologyKeeperOptions {
   readonly connection: SupervisedConnection;
   readonly settings: AmqpSettings;
@@ -30,7 +30,7 @@ export class TopologyKeeper {
     | undefined;
   #readyOn: object | undefined;
   #asking: Promise<TopologyOutcome> | undefined;
-  #told = false;
+  #announced = false;
   /** Said once, not with every attempt. */
   #complaint: string | null = null;
   readonly #stopping = new AbortController();
@@ -83,7 +83,7 @@ export class TopologyKeeper {
   async #run(signal: AbortSignal): Promise<void> {
     const { settings } = this.#options;
     while (!signal.aborted) {
-      // A refusal may be mended at any time.
+      // The cause of a refusal may be removed at any time.
       const waitMs = this.#known?.outcome.kind === "refused" ? settings.reconnect.maxMs : Infinity;
       await pause(Math.min(settings.policyCheckMs, waitMs), signal);
       if (signal.aborted) return;
@@ -135,8 +135,8 @@ export class TopologyKeeper {
       createdFresh,
       declared: settings.declare,
     });
-    if (!this.#told) {
-      this.#told = true;
+    if (!this.#announced) {
+      this.#announced = true;
       try {
         const listening = Promise.resolve(onFirstReady({ createdFresh }));
         await within(listening, settings.rpcTimeoutMs, "topology listener");

@@ -56,7 +56,7 @@ export interface AttemptDeps {
   readonly onRequest: (info: RequestInfo) => void;
 }
 
-/** Sends one request through both breakers, tells them what came of it, and counts it. Never sends twice. */
+/** Sends one request through both breakers, informs them of the result, and counts it. Never sends twice. */
 export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }: AttemptDeps) {
   return async function attempt(what: Attempt, signal: AbortSignal): Promise<Attempted> {
     const { grant } = what;
@@ -119,7 +119,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     if (cloudTimeMs === null) return answer;
     cloudClock.learn(cloudTimeMs);
     if (!isAuthenticationFailure(answer)) return answer;
-    // The commonest cause after a wrong key; only the answer that refuses us can still tell.
+    // The commonest cause after a wrong key; only the answer that refuses us can still say so.
     const offsetSeconds = Math.round((cloudTimeMs - nowMs) / 1000);
     const refusesOurClock = signedAtMs !== null && cloudClock.explains(cloudTimeMs, nowMs);
     const refusesItsAge = signedAtMs !== null && cloudClock.explains(cloudTimeMs, signedAtMs);

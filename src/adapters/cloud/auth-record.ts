@@ -12,11 +12,11 @@ export type AuthResult =
 
 /** What one request shows the cloud of who we are. */
 export interface Grant {
-  /** Tells one set of credentials from the next (`identityOf`). */
+  /** Distinguishes one set of credentials from the next (`identityOf`). */
   readonly identity: string;
   /** Names the credentials for all replicas without holding them (`publicNameOf`). */
   readonly sharedName: string;
-  /** Tells one token from the next; under AK/SK and for a log-in the identity once more. Holds no secret. */
+  /** Distinguishes one token from the next; under AK/SK and for a log-in the identity once more. Holds no secret. */
   readonly proof: string;
   /** Of a token, which may die at any time without a word: drops it, so that the next request fetches another. */
   readonly forget?: () => void;

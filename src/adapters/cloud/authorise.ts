@@ -40,7 +40,7 @@ export type Authorise = (
   signal: AbortSignal,
 ) => Promise<Authorised | ({ readonly kind: "unavailable" } & Unavailable)>;
 
-/** Signs (AK/SK) or fetches a token for one request. Credentials are read anew each time. */
+/** Signs (AK/SK) or fetches a token for one request. Credentials are read again each time. */
 export function createAuthorise(
   credentials: Credentials,
   tokens: TokenSource,

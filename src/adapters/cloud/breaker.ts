@@ -5,7 +5,7 @@ import type { BreakerState } from "../../contract/labels.ts";
  * test can step it; it knows results as exceptions, and we return them; it does not say how long it stays open.
  */
 
-/** `go`: leave to send one request; `leave` must be called exactly once, with what came of it and, for people, why. */
+/** `go`: leave to send one request; `leave` must be called exactly once, with its result and, for people, why. */
 type EndpointEntry =
   | { readonly kind: "go"; leave(result: EndpointResult, why?: string): void }
   | { readonly kind: "wait"; readonly ms: number };

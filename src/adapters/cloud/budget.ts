@@ -1,7 +1,7 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Operation } from "../../contract/labels.ts";
 
-/** One request budget per project, shared by all replicas. Never rejects; in doubt it grants a share of its own. */
+/** One request budget per project, shared by all replicas. Never rejects; if it cannot know, it grants a share of its own. */
 export interface RequestBudget {
   /** One request. `wait`: not now; nothing was taken. */
   take(

@@ -28,7 +28,7 @@ export interface Call extends Omit<PlainRequest, "origin"> {
   readonly secrets?: readonly string[];
 }
 
-/** `unavailable`: no answer that could be understood came back, or none was asked for. */
+/** `unavailable`: no answer that could be understood arrived, or none was asked for. */
 type Called =
   | { readonly kind: "answered"; readonly answer: Answer }
   | ({ readonly kind: "unavailable" } & Unavailable);
@@ -187,7 +187,7 @@ function unavailable(
   };
 }
 
-/** `Common.0018` says either that the token is invalid or that the project is wrong: one new token tells which. */
+/** `Common.0018` says either that the token is invalid or that the project is wrong: one new token shows which. */
 function tokenMayBeDead(answer: Answer): boolean {
   return isAuthenticationFailure(answer) || answer.code === "Common.0018";
 }

@@ -47,7 +47,7 @@ export function createClockGuard(deps: ClockGuardDeps): ClockGuard {
       const outcome = result.kind === "not-sent" ? "not-sent" : "no-answer";
       return onRequest({ ...info, outcome, httpStatus: null });
     }
-    // Whatever it says: somebody lives there, and tells the time.
+    // Whatever it says: somebody lives there, and says the time.
     entry.leave("alive");
     const answer = readAnswer(result.answer, { secrets: [], nowMs: clock.nowMs() });
     if (answer.cloudTimeMs !== null) cloudClock.learn(answer.cloudTimeMs);

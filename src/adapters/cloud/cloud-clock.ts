@@ -1,9 +1,9 @@
 import type { Clock } from "../../steps/ports/clock.ts";
 
-/** The cloud's clock, as its answers (header `Date`) tell it. Durations in milliseconds. */
+/** The cloud's clock, as its answers (header `Date`) give it. Durations in milliseconds. */
 export interface CloudClock {
   /**
-   * How far the cloud is ahead of us now; null: no answer has told yet. Goes on from the last answer by the monotonic
+   * How far the cloud is ahead of us now; null: no answer has said it yet. Goes on from the last answer by the monotonic
    * clock: when our own clock jumps, or is put right, this shows it at once.
    */
   offsetMs(): number | null;

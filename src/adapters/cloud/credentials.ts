@@ -61,7 +61,7 @@ function readOnce(credentials: Credentials): CredentialValues {
       };
 }
 
-/** Tells one set of credentials from the next without holding either: new ones start with a clean slate. */
+/** Distinguishes one set of credentials from the next without holding either: new ones start with a clean slate. */
 export function identityOf(values: CredentialValues): string {
   const parts =
     values.kind === "ak-sk"

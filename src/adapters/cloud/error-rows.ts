@@ -154,7 +154,7 @@ const IAM: readonly Entry[] = [
   ["401", "401", "authentication failed (Keystone style)", "authentication", { onlyStatus: [401] }],
 ];
 
-/** Native faults (ECS API notes §5.1), known by their name. Inside a reinstall they tell of some inner call: only a missing item is proof. */
+/** Native faults (ECS API notes §5.1), known by their name. Inside a reinstall they speak of some inner call: only a missing item is proof. */
 const NATIVE: readonly Entry[] = [
   ["itemNotFound", "404", "native: no such item", "not-found"],
   ["badRequest", "400", "native: bad request", "invalid-request", UNKNOWN_SUBMIT],

@@ -13,7 +13,7 @@ export interface KnownError extends Verdicts {
 /**
  * The row for an answer's error, by code first and status second: statuses "may not be accurate" (ECS API
  * notes §5.1). Null: none of the table. An unknown code proves nothing, not even with status 400: nobody
- * has told us that it is a validation's, and codes of jobs come with 400 too.
+ * has shown that it is a validation's, and codes of jobs come with 400 too.
  */
 export function knownError(
   answer: Pick<Answer, "code" | "fault" | "message" | "status">,

@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 
-/** A whole answer, as it came: nothing in it is understood yet. */
+/** A whole answer, as it arrived: nothing in it is understood yet. */
 export interface HttpAnswer {
   readonly status: number;
   /** Names in lower case; several of one name joined with ", ". */
@@ -23,7 +23,7 @@ export type Exchange =
   | { readonly kind: "answered"; readonly answer: HttpAnswer }
   /** Proven: not one byte of the request was written. */
   | { readonly kind: "not-sent"; readonly message: string }
-  /** At least one byte may have been written, and no whole answer came back. */
+  /** At least one byte may have been written, and no whole answer arrived. */
   | { readonly kind: "unknown"; readonly message: string };
 
 /** Sends one request, never twice, and never rejects. `mayBegin` has the last word before the first byte. */
@@ -38,7 +38,7 @@ export interface ExchangeOptions {
   readonly maxAnswerBytes: number;
   readonly signal: AbortSignal;
   readonly mayBegin: () => boolean;
-  /** For a connection that is used once: asks for its end, and is told of the last byte before undici closes it. */
+  /** For a connection that is used once: asks for its end, and hears of the last byte before undici closes it. */
   readonly onAnswered?: () => void;
 }
 

@@ -53,7 +53,7 @@ function imageFrom(answer: Answer, imageId: string): ImageLook {
   if (image === undefined) {
     return {
       kind: "unreadable",
-      ...unavailableBy({ ...answer, message: "other images came back" }),
+      ...unavailableBy({ ...answer, message: "the answer has other images" }),
     };
   }
   return {

@@ -73,7 +73,7 @@ export function viewOf(
   };
 }
 
-/** The volume with `bootIndex` "0"; null: there is none; undefined: cannot be told. */
+/** The volume with `bootIndex` "0"; null: there is none; undefined: not known. */
 function systemDisk(
   volumes: readonly z.infer<typeof Volume>[],
 ): z.infer<typeof Volume> | null | undefined {

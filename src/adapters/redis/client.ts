@@ -53,7 +53,7 @@ export function createRedisClient(settings: RedisSettings): RedisClient {
       name,
       sentinelCommandTimeout: settings.commandTimeoutMs,
       sentinelRetryStrategy: retryDelayMs,
-      // `tls` alone would say it of neither: the library speaks plain text to both unless it is told twice.
+      // `tls` alone would say it of neither: the library speaks plain text to both unless both are set.
       ...(sentinelTls && { enableTLSForSentinelMode: true, sentinelTLS: sentinelTls }),
     });
     readEachTime(redis.options, {

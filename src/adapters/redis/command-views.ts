@@ -89,7 +89,7 @@ async function guarded<View>(look: () => Promise<Found<View>>): Promise<Found<Vi
   try {
     return await look();
   } catch {
-    // Whatever Redis says, a person is told that nothing can be said now; readiness has the reason.
+    // Whatever Redis says, a person is answered that nothing can be said now; readiness has the reason.
     return { kind: "unavailable" };
   }
 }

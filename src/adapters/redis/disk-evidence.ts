@@ -2,7 +2,7 @@ import type { DiskEvidence } from "../../steps/ports/disk-evidence.ts";
 import type { RedisClient } from "./client.ts";
 import { evidenceKey } from "./keys.ts";
 
-/** For volumes whose type the cloud does not tell. */
+/** For volumes whose type the cloud does not say. */
 const UNTYPED = "untyped";
 
 export interface EvidenceCounts {

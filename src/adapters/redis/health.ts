@@ -17,7 +17,7 @@ export interface RedisHealth extends ScriptWatch {
 }
 
 export interface RedisHealthOptions {
-  /** Told once for each new refusal. */
+  /** Called once for each new refusal. */
   readonly onRefused: (refusal: { readonly script: string; readonly detail: string }) => void;
   /** Further from Redis's clock than this, nothing new is taken in. */
   readonly maxClockOffsetMs: number;

@@ -36,13 +36,13 @@ export function inStoreTime(store: ReinstallStore, clock: StoreClock): Reinstall
       const rebuildingUntilMs = Math.ceil(answer.claim.rebuildingUntilMs + offset());
       return { ...answer, claim: { ...answer.claim, rebuildingUntilMs } };
     },
-    async refuse(...told) {
-      return back(await store.refuse(...told));
+    async refuse(...asked) {
+      return back(await store.refuse(...asked));
     },
   };
 }
 
-/** What is put aside carries instants to whichever worker takes it next: in Redis's time, which all have in common. */
+/** What is deferred carries instants to whichever worker takes it next: in Redis's time, which all have in common. */
 export function marksInStoreTime(outlet: Outlet, clock: StoreClock): Outlet {
   const offset = rememberedOffset(clock);
   return {
@@ -54,19 +54,21 @@ export function marksInStoreTime(outlet: Outlet, clock: StoreClock): Outlet {
 
 /** The other end of {@link marksInStoreTime}: what comes back is in our time again. */
 export function takenInOurTime<
-  Came extends Instants,
+  Arrival extends Instants,
   W extends {
-    takeCommand(delivery: never, came?: Came | null): unknown;
-    takeDead(delivery: never, kind: "command" | "step", came?: Came | null): unknown;
+    takeCommand(delivery: never, arrival?: Arrival | null): unknown;
+    takeDead(delivery: never, kind: "command" | "step", arrival?: Arrival | null): unknown;
   },
 >(worker: W, clock: StoreClock): W {
   const offset = rememberedOffset(clock);
-  const ours = (came: Came | null | undefined) => came && { ...came, ...moved(came, offset()) };
+  const ours = (arrival: Arrival | null | undefined) =>
+    arrival && { ...arrival, ...moved(arrival, offset()) };
   return {
     ...worker,
-    takeCommand: (delivery: never, came?: Came | null) => worker.takeCommand(delivery, ours(came)),
-    takeDead: (delivery: never, kind: "command" | "step", came?: Came | null) =>
-      worker.takeDead(delivery, kind, ours(came)),
+    takeCommand: (delivery: never, arrival?: Arrival | null) =>
+      worker.takeCommand(delivery, ours(arrival)),
+    takeDead: (delivery: never, kind: "command" | "step", arrival?: Arrival | null) =>
+      worker.takeDead(delivery, kind, ours(arrival)),
   };
 }
 

@@ -13,11 +13,11 @@ const MOST = 2_000;
 
 /**
  * How late the latest message of each delay queue is, in seconds, by the queue's delay in ms; 0 is the work queue itself.
- * Seen from the store, since a message that does not come cannot tell: a saved step whose message should have come back
+ * Seen from the store, since a message that does not come cannot say so: a saved step whose message should have come back
  * and was claimed by nobody. Only commands that have not moved for the longest delay and half a minute are looked at, in
  * good times hardly any, so it may be asked often. Rejects when the store is away.
  *
- * A message that goes through several queues counts for the first. One that was put aside before it was admitted is not
+ * A message that goes through several queues counts for the first. One that was deferred before it was admitted is not
  * in the store, and not seen.
  */
 export async function findOverdue(

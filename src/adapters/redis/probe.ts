@@ -36,7 +36,7 @@ export function createRedisProbe({ redis, projects, clock, onSight }: RedisProbe
     const askedAtMs = clock.monotonicMs();
     const sight = await sightOf(redis, projects, clock);
     looking = false;
-    // What a connection that is gone did not say is told by its end.
+    // What a connection that is gone did not say is known by its end.
     if (redis.status === "ready") onSight(sight, askedAtMs);
   }
 

@@ -8,7 +8,7 @@ export interface Credentials {
 }
 
 /**
- * Tells every open connection the credentials that have changed. An open connection does not need them, but it is how one
+ * Gives every open connection the credentials that have changed. An open connection does not need them, but it is how one
  * hears early that they are wrong: a refused AUTH leaves it as it was. New connections take the present ones anyway.
  * Gives what was refused, in words.
  */

@@ -3,20 +3,20 @@ import type { Clock } from "../../steps/ports/clock.ts";
 import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
 
 /**
- * The store, telling once for each project and each new memory that nothing new starts there for a while. A command that
- * comes in that time cannot be told itself: whether its id is new, or whose number comes next, is what nobody knows.
+ * The store, saying once for each project and each new memory that nothing new starts there for a while. A command that
+ * comes in that time gets no event of its own: whether its id is new, or whose number comes next, is what nobody knows.
  */
 export function watchRebuilding(
   store: ReinstallStore,
   clock: Pick<Clock, "nowMs">,
   onRebuilding: (project: ProjectId, forMs: number) => void,
 ): ReinstallStore {
-  const told = new Map<ProjectId, number>();
+  const said = new Map<ProjectId, number>();
   const notice = (project: ProjectId, untilMs: number | null) => {
     if (untilMs === null) return;
     // Translated between clocks, the same instant differs by some milliseconds.
-    if (Math.abs((told.get(project) ?? 0) - untilMs) < SAME_MS) return;
-    told.set(project, untilMs);
+    if (Math.abs((said.get(project) ?? 0) - untilMs) < SAME_MS) return;
+    said.set(project, untilMs);
     onRebuilding(project, Math.max(0, untilMs - clock.nowMs()));
   };
   return {

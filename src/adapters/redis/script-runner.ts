@@ -22,7 +22,7 @@ interface Replication {
   readonly timeoutMs: number;
 }
 
-/** Told what Redis says to each script. */
+/** Hears what Redis says to each script. */
 export interface ScriptWatch {
   answered(script: string): void;
   refused(script: string, message: string): void;
@@ -131,7 +131,7 @@ function readAnswer<T>(
   return unreadable;
 }
 
-/** Redis answered, and the answer is an error that waiting may not mend. */
+/** Redis answered, and the answer is an error that waiting may not remove. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof TooFewReplicas) return true;
   return error instanceof Error && error.name === "ReplyError" && !PASSING.test(error.message);

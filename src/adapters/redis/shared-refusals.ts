@@ -6,7 +6,7 @@ import { refusalsKey } from "./keys.ts";
 export interface SharedRefusalsOptions {
   readonly redis: RedisClient;
   readonly clock: Pick<Clock, "monotonicMs" | "nonce">;
-  /** Redis is there and does not let us: told once for each new reason. */
+  /** Redis is there and does not let us: reported once for each new reason. */
   readonly onTrouble: (message: string) => void;
 }
 
@@ -20,17 +20,17 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
   const { redis, clock, onTrouble } = options;
   type Looked = Awaited<ReturnType<SharedRefusals["look"]>>;
   const looks = new Map<string, { readonly atMs: number; readonly found: Promise<Looked> }>();
-  let told = "";
+  let reported = "";
 
-  /** Away is no news here: the connection's own state tells. */
+  /** Away is no news here: the connection's own state says it. */
   async function unlessAway<T>(asked: () => Promise<T>): Promise<T | null> {
     if (redis.status !== "ready") return null;
     try {
       return await asked();
     } catch (error) {
       const message = reasonOf(error);
-      if (message.startsWith("NOPERM") && message !== told) onTrouble(message);
-      told = message;
+      if (message.startsWith("NOPERM") && message !== reported) onTrouble(message);
+      reported = message;
       return null;
     }
   }

@@ -44,7 +44,7 @@ async function judge(redis: Redis, watch: RedisWatch, name: object): Promise<voi
   }
 }
 
-/** After user or password have changed: open connections are told, and what they say to it is logged. */
+/** After user or password have changed: open connections are given the new ones, and what they say to it is logged. */
 export async function renewAccess(
   redis: RedisClient,
   credentials: Credentials,

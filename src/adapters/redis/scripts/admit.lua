@@ -28,12 +28,12 @@ if rec.content and not refused then
     phase = rec.phase, sequence = tonumber(rec.seq), updatedAtMs = tonumber(rec.updated),
     outcome = or_null(rec.outcome), jobId = or_null(rec.job) }
   if not arg.redelivered and rec.claim ~= mine then return reply({ kind = 'duplicate', view = view }) end
-  -- Redelivered: the original again, or a copy of it. Nothing in a message tells the two apart but where it asks for
+  -- Redelivered: the original again, or a copy of it. Nothing in a message distinguishes the two but where it asks for
   -- its answer; a copy that asks where the original did has its answer in the original's final event.
   local elsewhere = rec.claim ~= mine and address_of(rec.order) ~= address_of(arg.order)
   local step = tonumber(rec.step)
   if rec.outcome then
-    -- Told before this copy came, perhaps: its sender waits for an answer.
+    -- Published before this copy arrived, perhaps: its sender waits for an answer.
     if rec.told == '1' then return reply({ kind = 'duplicate', view = view }) end
     return reply({ kind = 'finished', outcome = rec.final, published = false, duplicate = elsewhere and view or cjson.null })
   end
@@ -42,8 +42,8 @@ if rec.content and not refused then
   if step > 0 or (step == 0 and not rec.outbox) then return reply({ kind = 'handed-over' }) end
   if step == 0 then return reply({ kind = 'saved', outbox = rec.outbox }) end
   base = tonumber(rec.seq)
-  -- Whoever takes it over doubts like the one before. Of another memory the next steps may be lost, and numbers that
-  -- were told.
+  -- Whoever takes it over is as uncertain as the one before. Of another memory the next steps may be lost, and numbers that
+  -- were published.
   local older = rec.claim_epoch ~= epoch.id
   may_have_run = rec.doubt == '1' or (older and forgotten)
   if older and now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, mayHaveRun = may_have_run }) end

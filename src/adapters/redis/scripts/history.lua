@@ -48,9 +48,9 @@ local function carry_history(history_key, command, change)
   if not change.ended then return end
   for _, entry in ipairs(history_of(history_key)) do
     if entry.command == command then
-      local told = { at = entry.at, source = entry.source, reason = entry.reason, ended = entry.ended or change.ended,
+      local merged = { at = entry.at, source = entry.source, reason = entry.reason, ended = entry.ended or change.ended,
         outcome = change.outcome }
-      redis.call('HSET', history_key, entry.field, cjson.encode(told))
+      redis.call('HSET', history_key, entry.field, cjson.encode(merged))
     end
   end
 end

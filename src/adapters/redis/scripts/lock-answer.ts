@@ -8,7 +8,7 @@ export const Held = z.object({ kind: z.literal("held"), hold: Hold });
 /** No lock is given before `untilMs` (epoch ms): the store's memory is too young. */
 export const Rebuilding = z.object({ kind: z.literal("rebuilding"), untilMs: z.number() });
 
-/** What a command is told that wants its server's lock (`try_lock` in prelude.lua, and what is asked before it). */
+/** The answer to a command that wants its server's lock (`try_lock` in prelude.lua, and what is asked before it). */
 export const LockReply = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("acquired"), token: z.int() }),
   z.object({

@@ -217,7 +217,7 @@ end
 -- One stored entry of a switch that people set: a pause of a scope.
 local function pause_entry(text)
   local readable, entry = pcall(cjson.decode, text)
-  -- Nobody can tell what was meant: nothing starts until a person sets or lifts it again.
+  -- Nobody knows what was meant: nothing starts until a person sets or lifts it again.
   if not readable or type(entry) ~= 'table' or type(entry.atMs) ~= 'number' then
     return { on = true, atMs = 0, by = 'unknown', reason = 'its entry cannot be read', unreadable = true }
   end

@@ -1,4 +1,4 @@
--- Remembers a message that was refused before it was admitted: a repeat of its bytes is told the same. The id is not used
+-- Remembers a message that was refused before it was admitted: a repeat of its bytes gets the same answer. The id is not used
 -- up: another message may be refused under it, or admitted, once the event of the one before is confirmed. Event numbers
 -- go on, so that no event id names two contents.
 local key, arg, foreign = called('cmd hash', 'active zset', 'epoch hash')
