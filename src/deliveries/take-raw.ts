@@ -30,7 +30,7 @@ export function createTakeRaw(deps: WorkerDeps) {
       const marks = marksWhenDeferred(arrived, why, atMostMs, clock.nowMs());
       return outlet.republishArrival(delivery, { delayMs, ...marks }, signal);
     };
-    const intake = readCommand({ ...delivery, ...traceOf(delivery) }, arrivedAtMs, intakeRules);
+    const intake = readCommand(delivery, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
     const { order, body, notes } = intake;
     journal.noted(order.commandId, notes);
@@ -42,12 +42,4 @@ export function createTakeRaw(deps: WorkerDeps) {
     const answer = taken ? withoutAnswerOfItsOwn(result) : result;
     return complete({ order, body, from: "admit", envelope: null, defer }, answer, signal);
   };
-}
-
-function traceOf({ headers }: Delivery) {
-  const text = (name: string) => {
-    const value = headers[name];
-    return typeof value === "string" && value.length <= 512 ? value : undefined;
-  };
-  return { traceparent: text("traceparent"), tracestate: text("tracestate") };
 }

@@ -72,8 +72,8 @@ const StepHead = z.object({
   }),
 });
 
-function seenOfStep({ body, headers }: TracedDelivery): Seen {
-  const before = parseTraceparent(headers["traceparent"], headers["tracestate"]);
+function seenOfStep({ body, traceparent, tracestate }: TracedDelivery): Seen {
+  const before = parseTraceparent(traceparent, tracestate);
   const head = StepHead.safeParse(jsonOf(body)).data;
   const trace = head?.order.trace;
   const parent = parseTraceparent(trace?.traceparent, trace?.tracestate);
@@ -95,13 +95,13 @@ function seenOfStep({ body, headers }: TracedDelivery): Seen {
   };
 }
 
-function seenOfCommand({ body, headers, messageId }: TracedDelivery): Seen {
+function seenOfCommand({ body, traceparent, tracestate, messageId }: TracedDelivery): Seen {
   const json = recordOf(jsonOf(body));
   const data = recordOf(json["data"]);
   const commandId = CommandId.safeParse(
     data["command_id"] ?? json["command_id"] ?? json["id"] ?? messageId,
   );
-  const parent = parseTraceparent(headers["traceparent"], headers["tracestate"]);
+  const parent = parseTraceparent(traceparent, tracestate);
   return {
     origin:
       parent === null
@@ -128,7 +128,9 @@ function traceIdOf(commandId: string | undefined): string | null {
 /** The delivery as if its emitter had begun our trace. */
 function adopted<D extends TracedDelivery>(delivery: D, span: Span | null): D {
   if (span === null) return delivery;
-  return { ...delivery, headers: { ...delivery.headers, ...traceHeaders(span.spanContext()) } };
+  const ours = traceHeaders(span.spanContext());
+  // With the headers it waits, and comes again in the same trace.
+  return { ...delivery, ...ours, headers: { ...delivery.headers, ...ours } };
 }
 
 function jsonOf(body: Buffer): unknown {

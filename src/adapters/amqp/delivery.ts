@@ -55,6 +55,8 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
     replyTo: text(properties.replyTo),
     correlationId: text(properties.correlationId),
     headers,
+    traceparent: traceText(headers["traceparent"]),
+    tracestate: traceText(headers["tracestate"]),
     redelivered: fields.redelivered,
     ...(death === null ? {} : { death }),
     // From RabbitMQ 4.3 on the first counts failures only, and the second every delivery.
@@ -65,6 +67,11 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
 /** An empty property says no more than an absent one. */
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** W3C Trace Context asks to carry on 512 characters of a `tracestate`; a `traceparent` has 55. */
+function traceText(value: unknown): string | undefined {
+  return typeof value === "string" && value.length <= 512 ? value : undefined;
 }
 
 function count(value: unknown): number {

@@ -68,6 +68,9 @@ export interface Delivery {
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
+  /** W3C Trace Context: the span that sent it, where its headers name one. */
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
   /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
   readonly redelivered: boolean;
   /** Why the broker took it out of a queue last, where it says so. */

@@ -77,6 +77,7 @@ const ORDER = {
 };
 
 function delivery(body: unknown, more: Partial<TracedDelivery> = {}): TracedDelivery {
+  const { traceparent, tracestate } = { ...more.headers };
   return {
     queue: "ecs.reinstall.commands",
     deliveryCount: 0,
@@ -89,6 +90,8 @@ function delivery(body: unknown, more: Partial<TracedDelivery> = {}): TracedDeli
     replyTo: undefined,
     correlationId: undefined,
     headers: {},
+    ...(typeof traceparent === "string" ? { traceparent } : {}),
+    ...(typeof tracestate === "string" ? { tracestate } : {}),
     redelivered: false,
     ...more,
   };
@@ -152,7 +155,9 @@ describe("a delivery", () => {
     });
     await take(delivery(COMMAND, { headers: { other: 1, traceparent: "garbage" } }));
     const { traceId, spanId } = span("process ecs.reinstall.commands").spanContext();
-    expect(seen[0]?.headers).toEqual({ other: 1, traceparent: `00-${traceId}-${spanId}-01` });
+    const ours = `00-${traceId}-${spanId}-01`;
+    expect(seen[0]?.headers).toEqual({ other: 1, traceparent: ours });
+    expect(seen[0]?.traceparent).toBe(ours);
     expect(span("process ecs.reinstall.commands").parentSpanContext).toBeUndefined();
   });
 
