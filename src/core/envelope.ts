@@ -18,14 +18,21 @@ export const ENVELOPE_VERSION = 1;
 /** The same layout with a state that a worker of version 1 cannot read, and must leave to others. */
 const EXTENDED_VERSION = 2;
 
-/** Reasons to wait that a worker of version 1 does not know: to it, the message would be rubbish. */
-const SINCE_VERSION_2: ReadonlySet<string> = new Set<WaitReason>(["not-before", "pause"]);
+/** Reasons to wait that every worker of version 1 knows. With any other, the message would be rubbish to it. */
+const OF_VERSION_1: ReadonlySet<WaitReason> = new Set<WaitReason>([
+  "server-busy",
+  "server-unstable",
+  "throttled",
+  "cloud-unavailable",
+  "clock-skew",
+  "store-rebuilding",
+]);
 
 /** The lowest version whose workers can take a message with this state. */
 export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTENDED_VERSION {
   // A body in a joined message is lost on its way through a worker that does not know of it.
   const later =
-    (state.phase === "waiting" && SINCE_VERSION_2.has(state.waitsFor)) ||
+    (state.phase === "waiting" && !OF_VERSION_1.has(state.waitsFor)) ||
     (state.phase === "joined" && state.body !== undefined) ||
     state.phase === "inquiry" ||
     state.phase === "restore" ||

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { WaitReason } from "../../../src/contract/event.ts";
 import {
   Envelope,
   isLaterVersion,
@@ -101,8 +102,21 @@ describe("the version of a message", () => {
     );
   });
 
-  it.each(["pause", "not-before"] as const)(
-    "is the second one while it waits for %s",
+  const KNOWN_FIRST: readonly WaitReason[] = [
+    "server-busy",
+    "server-unstable",
+    "throttled",
+    "cloud-unavailable",
+    "clock-skew",
+    "store-rebuilding",
+  ];
+
+  it.each(KNOWN_FIRST)("is the first one while it waits for %s", (waitsFor) => {
+    expect(versionOf(state("waiting", { waitsFor }))).toBe(1);
+  });
+
+  it.each(WaitReason.options.filter((reason) => !KNOWN_FIRST.includes(reason)))(
+    "is the second one while it waits for %s, which a worker of the first does not know",
     (waitsFor) => {
       const sent = { ...envelope(state("waiting", { waitsFor })), v: 2 };
       expect(versionOf(state("waiting", { waitsFor }))).toBe(2);
