@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
@@ -26,7 +27,8 @@ export interface User {
 
 /** A Redis with a user who may do everything, and one whose rights can be narrowed. */
 export interface TwoUsers {
-  readonly redis: PrivateRedis;
+  /** On a connection that stays: they are called thousands of times. */
+  readonly redis: Pick<PrivateRedis, "flushAll" | "configSet">;
   readonly whole: User;
   readonly narrow: User;
   /** While `act` runs, `narrow` may not use this command. */
@@ -43,22 +45,28 @@ export interface TwoUsers {
 /** Starts it; to be stopped by who started it. */
 export async function startTwoUsers(): Promise<TwoUsers> {
   const redis = await startRedis();
-  await redis.command("ACL", "SETUSER", "narrow", "on", ">narrow", "~*", "&*", "+@all");
+  const admin = new Redis(redis.url);
+  const narrowed = (...rights: readonly string[]) => admin.acl("SETUSER", "narrow", ...rights);
+  await narrowed("on", ">narrow", "~*", "&*", "+@all");
   const whole = await connected(redis.url);
   const narrow = await connected(redis.url, "narrow");
   return {
-    redis,
+    redis: {
+      flushAll: async () => void (await admin.flushall()),
+      configSet: async (name, value) => void (await admin.config("SET", name, value)),
+    },
     whole,
     narrow,
     async without(command, act) {
-      await redis.command("ACL", "SETUSER", "narrow", `-${command}`);
+      await narrowed(`-${command}`);
       await act();
-      await redis.command("ACL", "SETUSER", "narrow", "+@all");
+      await narrowed("+@all");
     },
     everything: () => everythingIn(whole.client),
     async stop() {
       whole.client.disconnect();
       narrow.client.disconnect();
+      admin.disconnect();
       await redis.stop();
     },
   };
@@ -91,16 +99,15 @@ async function connected(url: string, user?: string): Promise<User> {
 }
 
 async function everythingIn(client: RedisClient): Promise<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
   const counted = (await client.type(k.token)) === "string";
   const newest = counted ? await client.get(k.token) : null;
-  for (const key of (await client.keys("*")).toSorted()) {
-    if (key === k.locks || key === k.token) continue;
-    const value = await valueOf(client, key, newest);
-    const expires = (await client.pttl(key)) > 0;
-    found[key] = JSON.parse(JSON.stringify({ value, expires }).replace(/\b\d{10,13}\b/g, "0"));
-  }
-  return found;
+  const keys = (await client.keys("*")).filter((key) => key !== k.locks && key !== k.token);
+  const read = keys.toSorted().map(async (key) => {
+    const [value, ttlMs] = await Promise.all([valueOf(client, key, newest), client.pttl(key)]);
+    const text = JSON.stringify({ value, expires: ttlMs > 0 });
+    return [key, JSON.parse(text.replace(/\b\d{10,13}\b/g, "0"))] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
 }
 
 async function valueOf(client: RedisClient, key: string, newest: string | null): Promise<unknown> {
