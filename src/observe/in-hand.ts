@@ -38,7 +38,7 @@ export interface InHandOptions {
 export function createInHand({ clock, limitMs, onOverdue }: InHandOptions): InHand {
   // In the order in which they were taken: the first is the oldest.
   const taken = new Map<symbol, Omit<Overdue, "seconds" | "limitSeconds"> & { sinceMs: number }>();
-  const told = new Set<symbol>();
+  const logged = new Set<symbol>();
 
   return {
     taken(queue, messageId) {
@@ -46,7 +46,7 @@ export function createInHand({ clock, limitMs, onOverdue }: InHandOptions): InHa
       taken.set(key, { queue, messageId, sinceMs: clock.monotonicMs() });
       return () => {
         taken.delete(key);
-        told.delete(key);
+        logged.delete(key);
       };
     },
 
@@ -61,8 +61,8 @@ export function createInHand({ clock, limitMs, onOverdue }: InHandOptions): InHa
         seconds: Math.round(ms / 1000),
         limitSeconds: Math.round(limitMs / 1000),
       };
-      if (!told.has(key)) {
-        told.add(key);
+      if (!logged.has(key)) {
+        logged.add(key);
         onOverdue(overdue);
       }
       return overdue;
