@@ -32,7 +32,7 @@ export function explainCommand(io: CliIo): Command {
 async function explain(id: string, flags: ExplainFlags, io: CliIo): Promise<void> {
   const server = ServerId.safeParse(id);
   const project = flags.project ?? firstProject(io);
-  // A command's id may have the form of a server's: whatever there is, is told.
+  // A command's id may have the form of a server's: whatever there is, is shown.
   const asked = [await askWorker(`/v1/commands/${encodeURIComponent(id)}`, flags, io)];
   if (server.success && project !== undefined) {
     asked.push(await askWorker(`/v1/servers/${project}/${server.data}`, flags, io));

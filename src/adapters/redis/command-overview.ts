@@ -32,7 +32,7 @@ export function createOverview(redis: RedisClient, projects: readonly ProjectId[
     try {
       return { kind: "found", view: await look(wanted) };
     } catch {
-      // Whatever Redis says, a person is told that nothing can be said now; readiness has the reason.
+      // Whatever Redis says, a person is answered that nothing can be said now; readiness has the reason.
       return { kind: "unavailable" };
     }
   }

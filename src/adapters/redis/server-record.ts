@@ -84,8 +84,8 @@ export async function readHistory(
       const [, command, attempt] = /^(.*)#(\d+)$/.exec(field) ?? [];
       if (!read.success || command === undefined) return [];
       const { at, ended = null, outcome = null, source = null, reason = null } = read.data;
-      const told = { endedMs: ended, outcome, source, reason };
-      return [{ commandId: command, attempt: Number(attempt), atMs: at, ...told }];
+      const end = { endedMs: ended, outcome, source, reason };
+      return [{ commandId: command, attempt: Number(attempt), atMs: at, ...end }];
     })
     .sort((a, b) => b.atMs - a.atMs);
 }
