@@ -97,7 +97,7 @@ async function works(services: Services): Promise<void> {
     const aliveMs = performance.now() - beganMs;
     await answers(`${web}/readyz`);
     say(`alive ${ms(aliveMs)} and ready ${ms(performance.now() - beganMs)} after the start`);
-    await helmTestPasses(web);
+    await helmTestPasses(services, web);
     await reinstallsOneServer(services, web);
     const askedMs = performance.now();
     const code = await worker.terminate();
@@ -148,10 +148,16 @@ async function answers(url: string): Promise<void> {
 }
 
 /** What `helm test` runs in a pod of its own. */
-async function helmTestPasses(web: string): Promise<void> {
+async function helmTestPasses({ rabbitMq }: Services, web: string): Promise<void> {
   const script = join(import.meta.dirname, "../../helm/ecs-reinstall-worker/files/test.mjs");
   const args = ["--input-type=module", "--eval", await readFile(script, "utf8")];
-  const settings = { WORKER: web, READY_TIMEOUT_SECONDS: "10" };
+  const settings = {
+    WORKER: web,
+    READY_TIMEOUT_SECONDS: "10",
+    DRY_RUN: "true",
+    AMQP_URL: rabbitMq.url,
+    ...(tree !== undefined && { PROGRAM: join(tree, "dist/cli/ecs-reinstall.js") }),
+  };
   if (tree === undefined) {
     const env = Object.entries(settings).map(([name, value]) => `--env=${name}=${value}`);
     const pod = ["run", "--rm", "--network=host", ...HARDENED, ...env, "--entrypoint=node", image];

@@ -3,26 +3,43 @@
 {{- $wrong := list }}
 {{- with .Values.amqp }}
 {{- if and .existingSecret .url }}{{ $wrong = append $wrong "amqp.existingSecret and amqp.url exclude each other" }}{{ end }}
-{{- if not (or .existingSecret .url .host) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}
-{{- if and .host (not .existingSecret) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the user and the password for amqp.host" }}{{ end }}
+{{- if not (or .existingSecret .folder .url .host) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}
+{{- if and .host (not (or .existingSecret .folder)) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the user and the password for amqp.host" }}{{ end }}
+{{- if and .management.folder (not .management.url) }}{{ $wrong = append $wrong "amqp.management.folder needs amqp.management.url" }}{{ end }}
 {{- if and .management.existingSecret (not .management.url) }}{{ $wrong = append $wrong "amqp.management.existingSecret needs amqp.management.url" }}{{ end }}
 {{- if and .host .url }}{{ $wrong = append $wrong "amqp.host and amqp.url exclude each other" }}{{ end }}
 {{- if and (or .port .vhost .scheme) (not .host) }}{{ $wrong = append $wrong "amqp.port, amqp.vhost and amqp.scheme need amqp.host: of a URL they are parts" }}{{ end }}
-{{- if and .host .tls.existingSecret (ne .scheme "amqps") }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs amqp.scheme amqps" }}{{ end }}
-{{- if and .url .tls.existingSecret (not (contains "amqps://" .url)) }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs an amqps:// URL" }}{{ end }}
+{{- if and .folder .url }}{{ $wrong = append $wrong "amqp.folder and amqp.url exclude each other" }}{{ end }}
+{{- if and .host (or .tls.existingSecret .tls.folder) (ne .scheme "amqps") }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs amqp.scheme amqps (amqp.tls.folder too)" }}{{ end }}
+{{- if and .url (or .tls.existingSecret .tls.folder) (not (contains "amqps://" .url)) }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs an amqps:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "amqp.tls.certKey and amqp.tls.keyKey go together" }}{{ end }}
 {{- end }}
+{{- with .Values.topology }}
+{{- if .enabled }}
+{{- $amqp := $.Values.amqp }}
+{{- if not (and $amqp.host $amqp.vhost) }}{{ $wrong = append $wrong "topology.enabled needs amqp.host and amqp.vhost" }}{{ end }}
+{{- if eq (empty .cluster.name) (empty .cluster.connectionSecret) }}{{ $wrong = append $wrong "topology.cluster needs exactly one of name and connectionSecret" }}{{ end }}
+{{- $credentials := printf "%s-user-credentials" (include "ecs.fullname" $) }}
+{{- if and .user.create (ne $amqp.existingSecret $credentials) }}{{ $wrong = append $wrong (printf "amqp.existingSecret must be %s, the Secret of the user that topology.user.create makes" $credentials) }}{{ end }}
+{{- if and .user.create .user.name }}{{ $wrong = append $wrong "topology.user.create and topology.user.name exclude each other" }}{{ end }}
+{{- if not (or .user.create .user.name) }}{{ $wrong = append $wrong "topology.user.name is missing: who gets the rights" }}{{ end }}
+{{- range $name := list "AMQP_DECLARE" "AMQP_COMMANDS_EXCHANGE" "AMQP_COMMANDS_QUEUE" "AMQP_EVENTS_EXCHANGE" "AMQP_DEAD_QUEUE" "AMQP_WORK_QUEUE" "AMQP_WORK_DEAD_QUEUE" "AMQP_DELAY_PREFIX" }}
+{{- if hasKey $.Values.config $name }}{{ $wrong = append $wrong (printf "topology.enabled excludes config.%s: its objects have the default names" $name) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.redis }}
+{{- if and .folder .password }}{{ $wrong = append $wrong "redis.folder and redis.password exclude each other" }}{{ end }}
 {{- if and .existingSecret .password }}{{ $wrong = append $wrong "redis.existingSecret and redis.password exclude each other" }}{{ end }}
 {{- if regexMatch "^rediss?://[^/]*:[^/]*@" .url }}{{ $wrong = append $wrong "redis.url holds a password, which would be readable in the pod's definition: give redis.existingSecret" }}{{ end }}
-{{- if and .tls.existingSecret (not (hasPrefix "rediss://" .url)) }}{{ $wrong = append $wrong "redis.tls.existingSecret needs a rediss:// URL" }}{{ end }}
+{{- if and (or .tls.existingSecret .tls.folder) (not (hasPrefix "rediss://" .url)) }}{{ $wrong = append $wrong "redis.tls.existingSecret needs a rediss:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "redis.tls.certKey and redis.tls.keyKey go together" }}{{ end }}
 {{- range $key := list "usernameKey" "sentinelUsernameKey" "sentinelPasswordKey" }}
-{{- if and (get $.Values.redis $key) (not $.Values.redis.existingSecret) }}{{ $wrong = append $wrong (printf "redis.%s needs redis.existingSecret" $key) }}{{ end }}
+{{- if and (get $.Values.redis $key) (not (or $.Values.redis.existingSecret $.Values.redis.folder)) }}{{ $wrong = append $wrong (printf "redis.%s needs redis.existingSecret" $key) }}{{ end }}
 {{- end }}
 {{- with .sentinel }}
 {{- if ne (empty .hosts) (empty .name) }}{{ $wrong = append $wrong "redis.sentinel.hosts and redis.sentinel.name go together" }}{{ end }}
-{{- if and .tls.existingSecret (not (hasPrefix "rediss://" $.Values.redis.url)) }}{{ $wrong = append $wrong "redis.sentinel.tls.existingSecret needs a rediss:// URL" }}{{ end }}
+{{- if and (or .tls.existingSecret .tls.folder) (not (hasPrefix "rediss://" $.Values.redis.url)) }}{{ $wrong = append $wrong "redis.sentinel.tls.existingSecret needs a rediss:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "redis.sentinel.tls.certKey and redis.sentinel.tls.keyKey go together" }}{{ end }}
 {{- if and .hosts (or (hasKey $.Values.config "REDIS_SENTINEL_HOSTS") (hasKey $.Values.config "REDIS_SENTINEL_NAME")) }}{{ $wrong = append $wrong "redis.sentinel and config.REDIS_SENTINEL_HOSTS or …_NAME say the same thing: give one" }}{{ end }}
 {{- end }}
@@ -30,12 +47,20 @@
 {{- if and (or .cluster.nodes (get $.Values.config "REDIS_CLUSTER_NODES")) (or .sentinel.hosts (get $.Values.config "REDIS_SENTINEL_HOSTS")) }}{{ $wrong = append $wrong "redis.cluster.nodes and redis.sentinel.hosts exclude each other" }}{{ end }}
 {{- end }}
 {{- with .Values.cloud }}
+{{- if and $.Values.simulator.enabled (or .ecsEndpoint .iamEndpoint) }}{{ $wrong = append $wrong "simulator.enabled excludes cloud.ecsEndpoint and cloud.iamEndpoint" }}{{ end }}
 {{- if not .projects }}{{ $wrong = append $wrong "cloud.projects is missing: the ids of the projects that the worker may act on" }}{{ end }}
 {{- with .credentials }}
 {{- $inline := or .accessKey .secretKey }}
+{{- if and .folder $inline }}{{ $wrong = append $wrong "cloud.credentials.folder excludes accessKey and secretKey" }}{{ end }}
 {{- if and .existingSecret $inline }}{{ $wrong = append $wrong "cloud.credentials.existingSecret excludes accessKey and secretKey" }}{{ end }}
-{{- if and (eq .kind "iam-user") (not .existingSecret) }}{{ $wrong = append $wrong "cloud.credentials.existingSecret is missing: a Secret with the IAM user's name, password and domain" }}{{ end }}
-{{- if and (eq .kind "ak-sk") (not .existingSecret) (not (and .accessKey .secretKey)) }}{{ $wrong = append $wrong "cloud.credentials.existingSecret is missing: a Secret with access key and secret key (or accessKey and secretKey, for a first try)" }}{{ end }}
+{{- if and (eq .kind "iam-user") (not (or .existingSecret .folder)) }}{{ $wrong = append $wrong "cloud.credentials.existingSecret is missing: a Secret with the IAM user's name, password and domain" }}{{ end }}
+{{- if and $.Values.simulator.enabled (or .existingSecret .folder $inline (ne .kind "ak-sk")) }}{{ $wrong = append $wrong "simulator.enabled brings its own credentials: leave cloud.credentials as it is" }}{{ end }}
+{{- if and (not $.Values.simulator.enabled) (eq .kind "ak-sk") (not (or .existingSecret .folder)) (not (and .accessKey .secretKey)) }}{{ $wrong = append $wrong "cloud.credentials.existingSecret is missing: a Secret with access key and secret key (or accessKey and secretKey, for a first try)" }}{{ end }}
+{{- end }}
+{{- end }}
+{{- with .Values }}
+{{- range $path, $one := dict "amqp" .amqp "amqp.management" .amqp.management "amqp.tls" .amqp.tls "redis" .redis "redis.tls" .redis.tls "redis.sentinel.tls" .redis.sentinel.tls "cloud.credentials" .cloud.credentials }}
+{{- if and $one.existingSecret $one.folder }}{{ $wrong = append $wrong (printf "%s.existingSecret and %s.folder exclude each other" $path $path) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- $grace := include "ecs.graceSeconds" . | int }}
@@ -64,6 +89,7 @@
 {{- if .enabled }}
 {{- if gt (int .minReplicaCount) (int .maxReplicaCount) }}{{ $wrong = append $wrong "keda.minReplicaCount must not be more than keda.maxReplicaCount" }}{{ end }}
 {{- if and .prometheus.enabled (not .prometheus.serverAddress) }}{{ $wrong = append $wrong "keda.prometheus.serverAddress is missing (or set keda.prometheus.enabled to false)" }}{{ end }}
+{{- if and $.Values.amqp.folder .rabbitmq.enabled (not (or .rabbitmq.existingSecret .rabbitmq.authenticationRef)) }}{{ $wrong = append $wrong "keda.rabbitmq.existingSecret is missing: KEDA does not see the files in amqp.folder" }}{{ end }}
 {{- with .rabbitmq.tls }}
 {{- if ne (empty .certKey) (empty .keyKey) }}{{ $wrong = append $wrong "keda.rabbitmq.tls.certKey and keda.rabbitmq.tls.keyKey go together" }}{{ end }}
 {{- end }}

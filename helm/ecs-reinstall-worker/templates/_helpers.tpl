@@ -112,6 +112,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace .Release.Name) }}
 {{- end }}
 
+{{/* The cloud's endpoints: the simulated cloud's, or those of the values; empty: the worker's defaults. (list $ "ecsEndpoint") */}}
+{{- define "ecs.cloudEndpoint" -}}
+{{- $ := index . 0 }}
+{{- if $.Values.simulator.enabled }}
+{{- printf "http://%s:%d" (include "ecs.suffixed" (list $ "simulator")) ($.Values.simulator.port | int) }}
+{{- else }}
+{{- get $.Values.cloud (index . 1) }}
+{{- end }}
+{{- end }}
+
 {{/* Where secrets are mounted. */}}
 {{- define "ecs.secretsFolder" -}}
 /run/secrets/ecs-reinstall-worker

@@ -20,6 +20,10 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if .Values.topology.enabled }}
+- name: AMQP_DECLARE
+  value: "false"
+{{- end }}
 {{- with .Values.amqp.management.url }}
 - name: AMQP_MANAGEMENT_URL
   value: {{ . | quote }}
@@ -40,11 +44,11 @@
   value: {{ .Values.cloud.region | quote }}
 - name: ECS_PROJECTS
   value: {{ join "," .Values.cloud.projects | quote }}
-{{- with .Values.cloud.ecsEndpoint }}
+{{- with include "ecs.cloudEndpoint" (list $ "ecsEndpoint") }}
 - name: ECS_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
-{{- with .Values.cloud.iamEndpoint }}
+{{- with include "ecs.cloudEndpoint" (list $ "iamEndpoint") }}
 - name: IAM_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
@@ -53,13 +57,18 @@
 - name: ECS_AUTH_BREAKER_FAILURES
   value: "1"
 {{- end }}
+{{- if and .Values.simulator.enabled (not (hasKey .Values.config "UNSAFE_TEST_WINDOWS")) }}
+{{- /* Without it the worker takes plain HTTP on loopback addresses only. */}}
+- name: UNSAFE_TEST_WINDOWS
+  value: "true"
+{{- end }}
 {{- range $name, $value := .Values.config }}
 - name: {{ $name }}
   value: {{ include "ecs.text" $value | quote }}
 {{- end }}
 {{- range include "ecs.secretFiles" . | fromJsonArray }}
 - name: {{ .env }}
-  value: {{ printf "%s/%s" (include "ecs.secretsFolder" $) .path }}
+  value: {{ include "ecs.secretPath" . }}
 {{- end }}
 {{- with .Values.tracing }}
 {{- if .endpoint }}
@@ -86,7 +95,7 @@ projected:
   # Read by the group, which is fsGroup.
   defaultMode: 0440
   sources:
-    {{- range include "ecs.secretFiles" . | fromJsonArray }}
+    {{- range include "ecs.mountedSecretFiles" . | fromJsonArray }}
     - {{ empty .configMap | ternary "secret" "configMap" }}:
         name: {{ .configMap | default .secret }}
         items:

@@ -39,7 +39,7 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 {{- end }}
 
 {{- define "ecs.httpsPorts" -}}
-{{- $ends := list (.Values.cloud.ecsEndpoint | default "https://ecs") (.Values.cloud.iamEndpoint | default "https://iam") }}
+{{- $ends := list (include "ecs.cloudEndpoint" (list $ "ecsEndpoint") | default "https://ecs") (include "ecs.cloudEndpoint" (list $ "iamEndpoint") | default "https://iam") }}
 {{- with get .Values.config "IMS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
 {{- with get .Values.config "EVS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
 {{- include "ecs.portsOf" (dict "of" $ends "default" 443) }}
