@@ -1,9 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { shownOwner } from "../../src/core/lock-owner.ts";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
+import { BIN, operatorOf } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 let stage: SharedStage;
@@ -15,17 +15,9 @@ beforeAll(async () => {
 
 afterAll(() => stage?.close());
 
-const BIN = fileURLToPath(new URL("../../dist/cli/ecs-reinstall.js", import.meta.url));
-
 /** The command line as an operator types it. */
 function cli(projectId: string, ...args: string[]): Promise<string> {
-  return run(process.execPath, [BIN, ...args], {
-    env: {
-      PATH: process.env["PATH"],
-      REDIS_URL: stage.services.redis.url,
-      ECS_PROJECTS: projectId,
-    },
-  });
+  return operatorOf(stage.services.redis.url, projectId)(...args);
 }
 
 /** This file's part of the shared Redis loses its memory. */
