@@ -14,10 +14,10 @@ const MORE_MEMBERS = [
 const NEW_PHASE = [
   [
     "core/state.js",
-    "    Watch,\n    Settle,\n    Inquiry,\n]",
-    "    Watch,\n    Settle,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
+    "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n]",
+    "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
   ],
-  ["core/state.js", "    watch: [", "    follow: [],\n    watch: ["],
+  ["core/transitions.js", "    watch: [", "    follow: [],\n    watch: ["],
   [
     "core/phases.js",
     "    watch: {",
@@ -38,7 +38,7 @@ const NEW_PHASE = [
     '        case "watch":',
     "        case 'follow':\n        case \"watch\":",
   ],
-  ["steps/bury.js", '        case "watch":', "        case 'follow':\n        case \"watch\":"],
+  ["steps/give-up.js", '        case "watch":', "        case 'follow':\n        case \"watch\":"],
 ];
 
 /** Every message has another number; the old one is still understood. */
