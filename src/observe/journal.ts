@@ -147,6 +147,7 @@ function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: num
   if (outcome === undefined) return;
   const project = String(data["project_id"]);
   metrics.commandEnded(outcome, project);
+  if (isLeftOff(data["power"])) metrics.serverLeftOff(project);
   if (outcome === "failed") metrics.commandFailed(String(data["class"]), project);
   if (outcome !== "succeeded" || data["leader"] !== undefined) return;
   const duration = data["duration_seconds"];
@@ -155,6 +156,11 @@ function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: num
     recovery: recoveryMs === null ? null : recoveryMs / 1000,
     project,
   });
+}
+
+/** Only a server that should run and was not seen running has something for a person to do. */
+function isLeftOff(power: unknown): boolean {
+  return typeof power === "object" && power !== null && "next_step" in power;
 }
 
 /** How it was found out whether a reinstall has run. */

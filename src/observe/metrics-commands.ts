@@ -41,6 +41,11 @@ export const COMMANDS_METRICS = {
     "Commands that ended unresolved: a person must look, and free the lock.",
     { project: null },
   ),
+  serversLeftOff: counter(
+    "servers_left_off_total",
+    "Servers that should run after their command and were not seen running: a person must start them.",
+    { project: null },
+  ),
   settled: counter(
     "settled_total",
     "Commands that ended unresolved, and of which is known now what became, by the cloud's proof.",
@@ -115,6 +120,8 @@ export const COMMANDS_METRICS = {
 export interface CommandsMetrics {
   /** A command has its outcome. Counted where it is stored, so a repeat does not count again. */
   commandEnded(outcome: FinalEventName, project: string): void;
+  /** A command ended, and its server, which should run, was not seen running. */
+  serverLeftOff(project: string): void;
   /** A command failed; `errorClass` is one of the error table's. */
   commandFailed(errorClass: string, project: string): void;
   /** A reinstall succeeded: from the accepted POST to the job's end; from the fault seen to now, where the emitter named it. */
@@ -154,6 +161,7 @@ export function commandsMetrics(
       m.commands.inc({ outcome, project });
       if (outcome === "unresolved") m.unresolved.inc({ project });
     },
+    serverLeftOff: (project) => m.serversLeftOff.inc({ project: ours(project) }),
     settled: (as) => m.settled.inc({ as }),
     inquiryGivenUp: () => m.inquiriesGivenUp.inc(),
     commandFailed: (name, project) =>

@@ -5,12 +5,14 @@ import {
   age,
   ended,
   HEALTHY,
+  LEFT_OFF,
   OPEN,
   OVERDUE,
   oldestLock,
   paused,
   relabelled,
   type Series,
+  STORM,
   UNRESOLVED,
 } from "./series.ts";
 
@@ -113,6 +115,8 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     series: { [age("waiting")]: "0+60x200" },
   },
   EcsReinstallPaused: { at: "5h", series: { [paused()]: "0x20 1x400" } },
+  EcsReinstallStorm: { at: "21m", series: { [STORM]: "0x20 1x100" } },
+  EcsReinstallServerLeftOff: { at: "30m", series: { [LEFT_OFF]: "0x20 1x100" } },
   EcsReinstallQueueDelay: {
     at: "40m",
     series: {

@@ -7,6 +7,8 @@ export const OPEN = `open_commands{project="${PROJECT}"}`;
 export const OVERDUE = `locks_overdue{project="${PROJECT}"}`;
 export const UNRESOLVED = `unresolved_total{project="${PROJECT}"}`;
 export const paused = (project = PROJECT) => `paused{project="${project}"}`;
+export const LEFT_OFF = `servers_left_off_total{project="${PROJECT}"}`;
+export const STORM = `brake{brake="storm-failures",project="${PROJECT}"}`;
 export const locks = (holder: string) => `locks{holder="${holder}",project="${PROJECT}"}`;
 export const oldestLock = (holder: string) =>
   `oldest_lock_age_seconds{holder="${holder}",project="${PROJECT}"}`;
@@ -26,6 +28,8 @@ export const HEALTHY: Series = {
   'dependency_up{dependency="cloud"}': "1x400",
   [OPEN]: "3x400",
   [paused()]: "0x400",
+  [STORM]: "0x400",
+  [LEFT_OFF]: "0x400",
   // A neighbour's is older than any reinstall, and is nobody's business.
   [locks("reinstall")]: "2x400",
   [locks("unresolved")]: "0x400",
