@@ -88,6 +88,8 @@ async function benchWorker(): Promise<{ steps: number; seconds: number; rssMb: n
         ECS_REQUESTS_PER_SECOND: "10000",
         ECS_REQUEST_BURST: "10000",
         POLL_INTERVALS_MS: LADDER,
+        // How fast the worker itself is, not how careful.
+        BRAKES_MAX_RUNNING: "1000",
         HTTP_PORT: String(port),
       },
     },

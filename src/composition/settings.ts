@@ -82,16 +82,13 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
-/** The cap that a project has by default. */
-const STORM_OPEN_AT = 10;
-
 function brakeRules({
   paused,
   overridable: _intake,
   allow: _core,
   ...limits
 }: Config["brakes"]): BrakeRules {
-  return { pausedByConfiguration: paused, stormOpenAt: STORM_OPEN_AT, ...limits };
+  return { pausedByConfiguration: paused, stormOpenAt: limits.maxRunning, ...limits };
 }
 
 /** What the store's scripts are given. */

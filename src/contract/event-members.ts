@@ -57,6 +57,8 @@ export const BrakeMember = z
     command_id: text("the command whose reinstall it goes by").optional(),
     limit: z.number().describe("its number in the settings").optional(),
     ahead: count("how many commands are before this one").optional(),
+    running: count("of a cap: how many reinstalls are in work").optional(),
+    lowered_by: open(Brake.options, "of a cap: the brake that has lowered it").optional(),
     cause: z
       .object({ class: z.string(), code: z.string().nullable() })
       .partial()

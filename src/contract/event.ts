@@ -52,6 +52,8 @@ export const WaitReason = z.enum([
   "cooldown",
   "quarantine",
   "storm-failures",
+  "cap",
+  "group-cap",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

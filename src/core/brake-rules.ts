@@ -20,5 +20,9 @@ export const BrakeRules = z.object({
   stormCooldownMs: z.number(),
   /** After a storm the slots are doubled with each success up to this number; then it is over. */
   stormOpenAt: z.number(),
+  /** `BRAKES_MAX_RUNNING`: reinstalls of one project that are in work at once, at most; at least 1. */
+  maxRunning: z.int(),
+  /** `BRAKES_MAX_RUNNING_PER_GROUP`: the same of one group. */
+  maxRunningPerGroup: z.int(),
 });
 export type BrakeRules = Readonly<z.infer<typeof BrakeRules>>;

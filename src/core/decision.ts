@@ -42,14 +42,22 @@ export interface Final {
   } | null;
 }
 
-/** Goes on to `state` after `delayMs`. */
+/**
+ * Goes on to `state` after `delayMs`. A command that only waits, on its own or behind the one that it joined, gives back
+ * what it holds: nothing of it is with the cloud. Only where that is not known it keeps the server's lock.
+ */
 export function next(
   state: State,
   delayMs: number,
   events: readonly EventDraft[] = [],
   more: Partial<Pick<Next, "intent" | "lock">> = {},
 ): Next {
-  return { kind: "next", state, delayMs, events, intent: "keep", lock: "keep", ...more };
+  const lock = mayBeWithTheCloud(state) ? "keep" : "release";
+  return { kind: "next", state, delayMs, events, intent: "keep", lock, ...more };
+}
+
+function mayBeWithTheCloud(state: State): boolean {
+  return (state.phase !== "waiting" && state.phase !== "joined") || state.doubt === true;
 }
 
 /** Ends the command; frees the lock unless `more` says otherwise. */

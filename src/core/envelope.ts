@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { WaitReason } from "../contract/event.ts";
 import { CommandId, ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { openObject } from "./open-object.ts";
@@ -13,33 +12,13 @@ import { TRANSITIONS } from "./transitions.ts";
  * know. Members may be added without a new number where an older worker may ignore them: those of the order go along to
  * the end, those of a state as long as it is only deferred. What must not be ignored, and any secret, needs a new number.
  */
-export const ENVELOPE_VERSION = 1;
+export const ENVELOPE_VERSION = 2;
 
-/** The same layout with a state that a worker of version 1 cannot read, and must leave to others. */
-const EXTENDED_VERSION = 2;
-
-/** Reasons to wait that every worker of version 1 knows. With any other, the message would be rubbish to it. */
-const OF_VERSION_1: ReadonlySet<WaitReason> = new Set<WaitReason>([
-  "server-busy",
-  "server-unstable",
-  "throttled",
-  "cloud-unavailable",
-  "clock-skew",
-  "store-rebuilding",
-]);
-
-/** The lowest version whose workers can take a message with this state. */
-export function versionOf(state: State): typeof ENVELOPE_VERSION | typeof EXTENDED_VERSION {
-  // A body in a joined message is lost on its way through a worker that does not know of it.
-  const later =
-    (state.phase === "waiting" && !OF_VERSION_1.has(state.waitsFor)) ||
-    (state.phase === "joined" && state.body !== undefined) ||
-    state.phase === "inquiry" ||
-    state.phase === "restore" ||
-    // A worker that does not know of the start that is owed would leave the server off.
-    ("power" in state && state.power?.mayHaveStopped === true);
-  return later ? EXTENDED_VERSION : ENVELOPE_VERSION;
-}
+/**
+ * Of messages without a slot or a place, which are read all the same. A worker that knows no other would start a command
+ * without a slot, and forget its place: so every message that is written has {@link ENVELOPE_VERSION}.
+ */
+const FIRST_VERSION = 1;
 
 /**
  * Under which name the store keeps a step, and the broker its messages: an inquiry has a record of its own beside that of
@@ -59,7 +38,7 @@ export const SEQUENCE_BLOCK = 16;
  * that the step before ran in; nothing is done before `dueMs`.
  */
 export const Envelope = openObject({
-  v: z.literal([ENVELOPE_VERSION, EXTENDED_VERSION]),
+  v: z.literal([FIRST_VERSION, ENVELOPE_VERSION]),
   order: Order,
   step: z.int().min(1),
   sequence: z.int().min(1),
@@ -69,6 +48,10 @@ export const Envelope = openObject({
   unseenUntilMs: z.number().optional(),
   /** Fencing token of the lock that this command holds; null when it holds none. */
   token: z.int().nullable(),
+  /** The command has a slot of its project, given together with the lock; absent in messages of version 1. */
+  slot: z.boolean().optional(),
+  /** When the command first arrived, by the store's clock, epoch ms: its place in every line; absent in messages of version 1. */
+  placeMs: z.number().optional(),
   /** How often this message was put back by us rather than by the broker: it may have been delivered before. */
   revived: z.int().min(0),
   /** How often the broker gave this step up. */
@@ -82,7 +65,7 @@ export function isLaterVersion(value: unknown): boolean {
   const head = EnvelopeHead.safeParse(value);
   if (!head.success) return false;
   const { v, state } = head.data;
-  return v < ENVELOPE_VERSION || v > EXTENDED_VERSION || !(state.phase in TRANSITIONS);
+  return v < FIRST_VERSION || v > ENVELOPE_VERSION || !(state.phase in TRANSITIONS);
 }
 
 /** What every version of an internal message at least says. */
@@ -108,7 +91,8 @@ export function restoreEnvelope(stored: unknown, body: OsReinstall | undefined):
   const takesBody = body !== undefined && needsBody(state);
   const complete = Envelope.safeParse({
     ...withBody.data,
-    ...(takesBody && state.phase === "joined" ? { v: EXTENDED_VERSION } : {}),
+    // A worker of version 1 would lose it.
+    ...(takesBody && state.phase === "joined" ? { v: ENVELOPE_VERSION } : {}),
     state: takesBody ? { ...state, body } : state,
   });
   return complete.success ? complete.data : null;

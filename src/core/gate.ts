@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Brake } from "../contract/brakes.ts";
+import { CAP_SAYS, capData, delayInLine, describeCap } from "./cap-hold.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
 import { rejected } from "./events.ts";
@@ -75,6 +76,14 @@ export const Hold = z.discriminatedUnion("brake", [
       }),
     ),
   }),
+  z.object({ brake: z.literal("cap"), ...CAP_SAYS }),
+  z.object({ brake: z.literal("group-cap"), ...CAP_SAYS }),
+  z.object({
+    brake: z.literal("not-before"),
+    verdict: z.literal("wait"),
+    /** The command's `not_before`, epoch ms. */
+    untilMs: z.number(),
+  }),
 ]);
 export type Hold = z.infer<typeof Hold>;
 
@@ -98,6 +107,7 @@ export function heldBy(
     detail: describeHold(hold),
     before,
     data: { brake: brakeData(hold) },
+    ...("ahead" in hold && { plannedMs: delayInLine(hold, moment.rules.ladderMs) }),
   });
 }
 
@@ -146,6 +156,12 @@ export function describeHold(hold: Hold): string {
       const { reinstalls, limit, windowMs } = hold;
       return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
     }
+    case "cap":
+      return describeCap("project", hold);
+    case "group-cap":
+      return describeCap("group", hold);
+    case "not-before":
+      return `not before ${instant(hold.untilMs)}`;
   }
 }
 
@@ -188,6 +204,11 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
       return { name, until: instant(hold.untilMs), command_id: hold.command };
     case "quarantine":
       return { name, limit: hold.limit };
+    case "cap":
+    case "group-cap":
+      return { name, ...capData(hold) };
+    case "not-before":
+      return { name, until: instant(hold.untilMs) };
   }
 }
 

@@ -18,8 +18,6 @@ export function tooEarly(candidate: Candidate, moment: Moment): Decision | null 
     ...decision,
     delayMs: hopTowards(notBeforeMs - nowMs, rules.ladderMs),
     events: decision.events.map((event) => ({ ...event, data: { ...event.data, until } })),
-    // Somebody else may need the server until then.
-    lock: "release",
   };
 }
 

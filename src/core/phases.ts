@@ -9,8 +9,6 @@ export interface PhaseTraits {
    * out" may need it again; `to-wait`: where the command goes back to its place in line; `never`.
    */
   readonly body: "always" | "until-accepted" | "to-wait" | "never";
-  /** The command stands in its server's queue. */
-  readonly waits: boolean;
   /** A person may still end the command: nothing was sent to the cloud. */
   readonly cancellable: boolean;
 }
@@ -20,50 +18,42 @@ export const PHASES = {
   waiting: {
     does: "admit again, after a while",
     body: "always",
-    waits: true,
     cancellable: true,
   },
   joined: {
     does: "read the outcome of the command that was joined",
     body: "always",
-    waits: true,
     cancellable: true,
   },
   prepare: {
     does: "stop the server, and wait until it is stopped",
     body: "always",
-    waits: false,
     cancellable: true,
   },
   submit: {
     does: "the dangerous line: look, sign, record the intent, POST once",
     body: "always",
-    waits: false,
     cancellable: true,
   },
   reconcile: {
     does: "nobody answered the POST: look for proof",
     body: "until-accepted",
-    waits: false,
     cancellable: false,
   },
-  watch: { does: "ask once how the job is", body: "never", waits: false, cancellable: false },
+  watch: { does: "ask once how the job is", body: "never", cancellable: false },
   settle: {
     does: "keep the lock for a while after success",
     body: "never",
-    waits: false,
     cancellable: false,
   },
   restore: {
     does: "start the server that we stopped, or that is off after its reinstall, before the command ends or waits again",
     body: "to-wait",
-    waits: false,
     cancellable: false,
   },
   inquiry: {
     does: "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
     body: "never",
-    waits: false,
     cancellable: false,
   },
 } as const satisfies Record<Phase, PhaseTraits>;

@@ -22,6 +22,8 @@ export function waitFor(
     readonly holder?: LockOwner;
     readonly detail?: string;
     readonly before?: Before | undefined;
+    /** Until it asks again; absent: by how long it has waited for this. */
+    readonly plannedMs?: number;
     /** What the cloud asked for, kept in full. */
     readonly atLeastMs?: number | null;
     /** Said in the event beside the rest. */
@@ -40,7 +42,7 @@ export function waitFor(
   const before = more.before ?? waiting?.before;
   // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
   const plannedMs = Math.min(
-    delayForAge(nowMs - sinceMs, rules.ladderMs, random),
+    more.plannedMs ?? delayForAge(nowMs - sinceMs, rules.ladderMs, random),
     rules.ladderMs.at(-2) ?? 0,
   );
   const askedMs = more.atLeastMs ?? 0;

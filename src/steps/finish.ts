@@ -1,7 +1,8 @@
 import { inquiryDelay } from "../core/decide-inquiry.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
-import { type Envelope, storedEnvelope, versionOf } from "../core/envelope.ts";
+import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
+import { isInWork } from "../core/line.ts";
 import type { Moment } from "../core/moment.ts";
 import type { Order } from "../core/order.ts";
 import { unseenUntil } from "../core/deferred.ts";
@@ -147,7 +148,7 @@ export function nextEnvelope(
 ): Envelope {
   const longestMs = rules.ladderMs.at(-1) ?? 0;
   return {
-    v: versionOf(decision.state),
+    v: ENVELOPE_VERSION,
     order,
     step: claim.step + 1,
     sequence: claim.sequence + decision.events.length,
@@ -156,6 +157,8 @@ export function nextEnvelope(
     // Of a longer wait only the first hop is sure: our clocks are not the store's.
     unseenUntilMs: unseenUntil(claim.atMs, Math.min(decision.delayMs, longestMs)),
     token: decision.lock === "release" ? null : token,
+    slot: claim.slot && isInWork(decision.state),
+    placeMs: claim.arrivedMs,
     revived: 0,
     deaths: 0,
     state: decision.state,

@@ -93,7 +93,9 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     // 7. What became of it.
     const { signedAtMs } = request;
     const decision = afterSubmission(order, state, { outcome, signedAtMs }, moment());
-    return { kind: "conclude", claim, decision, token, submitted: true };
+    // Recorded with a slot, whether the message had one or not.
+    const withSlot = { ...claim, slot: true };
+    return { kind: "conclude", claim: withSlot, decision, token, submitted: true };
   };
 }
 

@@ -25,7 +25,7 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     if (claimed.claim.rebuildingUntilMs !== null) {
       return conclude(claimed, envelope, waitFor(candidate, "store-rebuilding", moment()));
     }
-    const lock = await store.acquire(order, claimed.claim);
+    const lock = await store.acquire(order, claimed.claim, mayHaveRun);
     switch (lock.kind) {
       case "fenced":
       case "forgotten":
@@ -36,7 +36,8 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
         const decision = mayHaveRun
           ? towardsProof(candidate, moment())
           : await afterLock(deps, candidate, lock, signal);
-        return conclude(claimed, envelope, decision, lock.token);
+        const withSlot = { ...claimed, claim: { ...claimed.claim, slot: true } };
+        return conclude(withSlot, envelope, decision, lock.token);
       }
       default: {
         const decision = await afterLock(deps, candidate, lock, signal);

@@ -36,7 +36,7 @@ export class Loss {
   suffer(lose: () => void): void {
     const world = this.#world;
     const before = world.project.records;
-    const locks = world.project.locks;
+    const { locks, slots } = world.project;
     lose();
     this.happened = true;
     this.#lastMs = world.time.nowMs;
@@ -48,6 +48,7 @@ export class Loss {
     for (const [serverId, { owner }] of locks) {
       if (world.project.locks.get(serverId)?.owner !== owner) this.#mayComeBack(serverId, owner);
     }
+    for (const id of slots.keys()) if (!world.project.slots.has(id)) this.#slotMayComeBack(id);
   }
 
   #compare(id: string, was: CommandRecord, left: CommandRecord | undefined): void {
@@ -79,6 +80,16 @@ export class Loss {
   #couldPutBack(id: string): boolean {
     const takenMs = this.#takenMs.get(id) ?? 0;
     return takenMs > this.#lastMs && (this.#unaskedMs.get(id) ?? 0) < this.#lastMs;
+  }
+
+  /** Not counted any more only if nobody could put the slot back before others could start. */
+  #slotMayComeBack(id: string): void {
+    const world = this.#world;
+    world.time.after(REBUILD_HOLD_MS, () => {
+      if (world.project.slots.has(id) || this.#couldPutBack(id)) return;
+      world.trace(`---      ${id} did not put back its slot within the hold`);
+      world.inWork.excuse(id);
+    });
   }
 
   /** Relaxed only if nobody could put the lock back before it could be given to others. */

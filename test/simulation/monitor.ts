@@ -258,7 +258,7 @@ export class Monitor {
     this.fail("F2", `${serverId} was reinstalled ${all.length} times: ${who}`);
   }
 
-  /** F4, F5: the gate records an intent, although a protection or a pause forbids it (null: none does). */
+  /** The gate records an intent, although a brake forbids it (null: none does). */
   intended(id: string, objection: Objection | null): void {
     this.checks += 1;
     if (objection === null) return;
@@ -330,6 +330,8 @@ export class Monitor {
         );
       }
     }
+    for (const id of this.#observed.slots.keys()) this.fail("P9", `${id} keeps its slot for ever`);
+    for (const id of this.#observed.waiting) this.fail("P9", `${id} stands in line for ever`);
     for (const [serverId, { owner }] of this.#observed.locks) {
       const finals = [...(this.tracks.get(owner)?.finals.values() ?? [])];
       if (!finals.some((one) => one.data.event === "unresolved")) {

@@ -6,6 +6,7 @@ import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
 import { RULES } from "./rules.ts";
 import { type CloudTraits, commandOf, LIMITED, type Scenario } from "./scenario.ts";
+import { NO_BRAKES } from "../support/brake-rules.ts";
 
 /** A cloud that does what it says. */
 const HONEST: CloudTraits = {
@@ -30,6 +31,25 @@ const stopped = (number: number): ServerPlan => ({
 });
 const wish = (id: string, atMs: number) =>
   commandOf(id, STOPPED.id, atMs, { userid: `of-${id}` }, { on_busy: "wait" });
+
+const ANOTHER: ServerPlan = {
+  ...STOPPED,
+  id: ServerId.parse("4f4b3dfa-eb70-47cf-a60a-000000000001"),
+};
+
+/** Two servers, and one slot. */
+const TWO_AT_ONCE: Partial<Scenario> = {
+  rates: {},
+  faultsForMs: 100_000,
+  cloud: HONEST,
+  brakes: { ...NO_BRAKES, maxRunning: 1 },
+  servers: [STOPPED, ANOTHER],
+  emissions: [
+    wish("cmd-1", 0),
+    commandOf("cmd-2", ANOTHER.id, 500, { userid: "of-cmd-2" }, { on_busy: "wait" }),
+    commandOf("cmd-3", ANOTHER.id, 150_000, { userid: "of-cmd-3" }, { on_busy: "wait" }),
+  ],
+};
 
 /** A command is put aside and copied, carried out, and forgotten before the last copy comes. */
 const COPIES: Partial<Scenario> = {
@@ -304,6 +324,34 @@ export const MUTANTS: readonly Mutation[] = [
       cloud: { ...HONEST, lax: true },
       servers: [STOPPED],
       emissions: [wish("cmd-1", 0)],
+    }),
+  },
+  {
+    name: "lock-without-slot",
+    what: "a lock is given although no slot is free, and the gate does not ask for one",
+    breaks: ["F1"],
+    switches: { lockWithoutSlot: true },
+    scenario: narrowed(TWO_AT_ONCE),
+  },
+  {
+    name: "slot-leaks",
+    what: "a command that ends keeps its slot",
+    breaks: ["P9"],
+    switches: { leakSlot: true },
+  },
+  {
+    name: "hop-forgets-slot",
+    what: "a message that waits longer than any delay queue puts its lock back on the way, and not its slot",
+    breaks: ["F1"],
+    switches: { hopForgetsSlot: true },
+    scenario: narrowed({
+      ...TWO_AT_ONCE,
+      rates: { "store-flush": 0.0005, "job-unreadable": 0.6 },
+      focus: ["acquire", "job"],
+      focusFactor: 100,
+      faultsForMs: 300_000,
+      retryAfterUpToMs: 400_000,
+      cloud: { ...HONEST, jobsUpToMs: 300_000 },
     }),
   },
   {

@@ -10,6 +10,10 @@ export interface Observed {
   readonly serverLimit: number;
   readonly serverWindowMs: number;
   readonly locks: ReadonlyMap<string, LockRecord>;
+  /** Commands that have a slot. */
+  readonly slots: ReadonlyMap<string, number>;
+  /** Commands that stand in any line. */
+  readonly waiting: ReadonlySet<string>;
   /** Has the sweeper taken this command up? It comes by again if it dies over it. */
   isSwept(id: string): boolean;
   /** Unsettled messages about a command. */

@@ -9,7 +9,7 @@ const BY = { by: "operator", reason: "simulated" };
 
 /** What the gate did although a person had forbidden it. */
 export interface Objection {
-  readonly promise: "F3" | "F4" | "F5";
+  readonly promise: "F1" | "F3" | "F4" | "F5";
   readonly text: string;
 }
 

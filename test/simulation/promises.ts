@@ -9,6 +9,7 @@ export type PromiseName =
   | "P7"
   | "P8"
   | "P9"
+  | "F1"
   | "F2"
   | "F3"
   | "F4"

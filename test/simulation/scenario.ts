@@ -115,7 +115,22 @@ export function scenarioOf(seed: number): Scenario {
     retryAfterUpToMs: random.chance(0.25) ? 400_000 : 0,
     rules: random.chance(0.05) ? { ...scenario.rules, settleMs: 150_000 } : scenario.rules,
   };
-  return { ...drawn, emissions: postponed(drawn.emissions, random) };
+  const emissions = grouped(postponed(drawn.emissions, random), random);
+  const perGroup = random.pick([0, 0, 1]);
+  const maxRunning = random.pick([1, 1, 2, NO_BRAKES.maxRunning]);
+  const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup };
+  return { ...drawn, emissions, brakes };
+}
+
+/** Drawn last: some commands are of a group. Copies stay copies. */
+function grouped(emissions: readonly Emission[], random: Random): Emission[] {
+  const known = new Map<string, object>();
+  return emissions.map((emission) => {
+    const plain = emission.body.toString("utf8");
+    const group = known.get(plain) ?? (random.chance(0.4) ? { group: "web" } : {});
+    known.set(plain, group);
+    return { ...emission, body: Buffer.from(JSON.stringify({ ...JSON.parse(plain), ...group })) };
+  });
 }
 
 /** Drawn after all that: some commands may not begin before a while has gone by. Copies stay copies. */

@@ -7,6 +7,7 @@ import { BEGINNING_MS, VirtualTime } from "../support/in-memory/virtual-time.ts"
 import { Dice } from "./dice.ts";
 import { lineageHeader } from "./lineage.ts";
 import { Incarnation, SWEEPER_MARK } from "./incarnation.ts";
+import { InWork } from "./in-work.ts";
 import { inflict } from "./inflict.ts";
 import { Loss } from "./loss.ts";
 import { Monitor } from "./monitor.ts";
@@ -39,6 +40,7 @@ export class World {
   readonly loss: Loss;
   readonly pauses: Pauses;
   readonly #storms: Storms;
+  readonly inWork: InWork;
   readonly incarnations: Incarnation[] = [];
   storeUp = true;
   /** POSTs on their way. */
@@ -64,11 +66,14 @@ export class World {
       nowMs: () => Math.floor(this.time.nowMs),
       historyMs: this.scenario.rates["store-forget"] === undefined ? 0 : 1_500,
       onKept: (text) => this.monitor.kept(text, "the store"),
-      onIntent: (id, serverId, atMs) =>
+      onIntent: (order, atMs) =>
         this.monitor.intended(
-          id,
-          this.pauses.objectionTo(serverId, atMs) ?? this.#storms.objectionTo(id),
+          order.commandId,
+          this.inWork.begin(order) ??
+            this.pauses.objectionTo(order.serverId, atMs) ??
+            this.#storms.objectionTo(order.commandId),
         ),
+      onIntentOver: (id) => this.inWork.end(id),
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();
@@ -76,6 +81,7 @@ export class World {
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
     this.#storms = new Storms(this);
+    this.inWork = new InWork(this.scenario.brakes);
     this.#prepareStore();
     this.toEmit = new Set(this.scenario.emissions);
     for (const emission of this.scenario.emissions) this.#emit(emission, emission.atMs);
@@ -268,6 +274,14 @@ export class World {
       serverWindowMs: this.scenario.brakes.serverWindowMs,
       get locks() {
         return project().locks;
+      },
+      get slots() {
+        return project().slots;
+      },
+      get waiting() {
+        const { waiters, line, groupLines, lineUntil } = project();
+        const sets = [...waiters.values(), line, ...groupLines.values(), lineUntil];
+        return new Set(sets.flatMap((set) => [...set.keys()]));
       },
       memory,
       isSwept: (id: string) => this.project.records.get(id)?.claim.includes(SWEEPER_MARK) === true,

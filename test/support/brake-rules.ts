@@ -14,4 +14,6 @@ export const NO_BRAKES: BrakeRules = {
   stormShare: 0,
   stormCooldownMs: 600_000,
   stormOpenAt: 10,
+  maxRunning: 1_000,
+  maxRunningPerGroup: 0,
 };

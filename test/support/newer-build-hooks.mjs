@@ -43,8 +43,8 @@ const NEW_PHASE = [
 
 /** Every message has another number; the old one is still understood. */
 const NEW_NUMBER = [
-  ["core/envelope.js", "ENVELOPE_VERSION = 1", "ENVELOPE_VERSION = 3"],
-  ["core/envelope.js", "z.literal([ENVELOPE_VERSION, EXTENDED_VERSION])", "z.literal([1, 2, 3])"],
+  ["core/envelope.js", "ENVELOPE_VERSION = 2", "ENVELOPE_VERSION = 3"],
+  ["core/envelope.js", "z.literal([FIRST_VERSION, ENVELOPE_VERSION])", "z.literal([1, 2, 3])"],
 ];
 
 const BUILDS = {

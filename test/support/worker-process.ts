@@ -64,6 +64,8 @@ export async function startWorker(
       PATH: process.env["PATH"],
       NODE_ENV: "test",
       LOG_LEVEL: "debug",
+      // Most tests want many servers in work at once; those that are about the cap set their own.
+      BRAKES_MAX_RUNNING: "1000",
       HTTP_PORT: String(port),
       FAIL_POINTS: JSON.stringify(failPoints),
       ...BRAKES_OFF,

@@ -15,7 +15,18 @@ export function keysOf(project: ProjectId) {
     lockPrefix: `${prefix}lock:`,
     /** Servers that are locked, by when: for the gauges (prelude.lua). */
     locks: `${prefix}locks`,
+    /** Who waits for a server, by first arrival. */
     waiters: (server: ServerId) => `${prefix}waiters:${server}`,
+    /** Commands in work, by when they got their slot: of the project, of a group. */
+    slots: `${prefix}slots`,
+    groupSlots: (group: string) => `${prefix}slots-of:${group}`,
+    /** Who waits for a slot, by first arrival: of the project, of a group. */
+    line: `${prefix}line`,
+    groupLine: (group: string) => `${prefix}line-of:${group}`,
+    /** Until when each who waits keeps its turn. */
+    lineUntil: `${prefix}line-until`,
+    /** How many slots were taken from commands that had ended or were gone. */
+    dropped: `${prefix}slots-dropped`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     /** The project's last ends, and what a storm of failures is at (storm.lua). */
     storm: `${prefix}storm`,

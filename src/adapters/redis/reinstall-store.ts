@@ -44,7 +44,7 @@ export function createReinstallStore(
     refuse: (refusal) => refuse(context, refusal),
     claim: (envelope, delivery) => claim(context, envelope, delivery),
     hop: (envelope, delivery) => hop(context, envelope, delivery),
-    acquire: (order, step) => acquire(context, order, step),
+    acquire: (order, step, mayHaveRun) => acquire(context, order, step, mayHaveRun),
     mayStop: (order, step) => mayStop(context, order, step),
     mayStart: (order, step, held) => mayStart(context, order, step, held),
     takeAttempt: (order, step, held) => takeAttempt(context, order, step, held),

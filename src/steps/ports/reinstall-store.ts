@@ -24,7 +24,7 @@ import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 /** Redis: exclusivity, and a view for people. Every method gives the same answer when run twice; `away` means "may have happened". */
 export interface ReinstallStore {
   /**
-   * Step 0 in one script: dedup by id and content, superseded, lock. `mayHaveRun` in the answer: the command
+   * Step 0 in one script: dedup by id and content, superseded, lock and slot. `mayHaveRun` in the answer: the command
    * was delivered before, and a store that forgot cannot say whether it was carried out.
    */
   admit(order: Order, delivery: CommandDelivery): Promise<AdmitAnswer>;
@@ -33,20 +33,24 @@ export interface ReinstallStore {
    * not used up by it: a message that was corrected may be admitted, with the event numbers that follow.
    */
   refuse(refusal: Refusal): Promise<RefuseAnswer>;
-  /** Claims a later step for this delivery; puts record and lock back when the store forgot them. */
+  /** Claims a later step for this delivery; puts record, lock, slot and place in line back when the store forgot them. */
   claim(
     envelope: Envelope,
     delivery: { readonly nonce: string; readonly redelivered: boolean },
   ): Promise<ClaimAnswer>;
   /**
-   * For a message that has come before its time and waits on: puts record and lock back as a claim does, and leaves
+   * For a message that has come before its time and waits on: puts everything back as a claim does, and leaves
    * the step to the delivery that comes when it is due.
    */
   hop(envelope: Envelope, delivery: { readonly redelivered: boolean }): Promise<HopAnswer>;
-  /** Asks for the server's lock within a claimed step. Owning it already is `acquired`. */
+  /**
+   * Asks for the server's lock and a slot within a claimed step: both are given, or neither. Having both already is
+   * `acquired`. `mayHaveRun`: the command may have been carried out, in a memory that is lost; it keeps a lock that is its own.
+   */
   acquire(
     order: Order,
     claim: StepClaim,
+    mayHaveRun: boolean,
   ): Promise<LockAnswer | Exclude<SaveAnswer, { kind: "saved" }>>;
   /** Asked right before a server is stopped: may it be, or does a brake hold the command? Changes nothing. */
   mayStop(
@@ -68,8 +72,8 @@ export interface ReinstallStore {
     { readonly kind: "taken"; readonly attempt: number } | Exclude<SaveAnswer, { kind: "saved" }>
   >;
   /**
-   * The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, and no brake that
-   * stops. `saved` means that this very intent is recorded (a lost reply is read back); `held` that none is.
+   * The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, no brake that stops,
+   * and a slot (one that is free, where the command has none). `saved` means that this very intent is recorded (a lost reply is read back); `held` that none is.
    */
   recordIntent(
     order: Order,

@@ -14,6 +14,10 @@ export interface StepClaim {
   readonly epoch: string;
   /** When it was claimed, by the store's clock, epoch ms: what this step writes cannot be taken before. */
   readonly atMs: number;
+  /** When its command first arrived, by the store's clock, epoch ms: its place in every line. */
+  readonly arrivedMs: number;
+  /** The command has a slot of its project. */
+  readonly slot: boolean;
   /** Is the store's memory so young that no new lock is given and nothing may be submitted? Until when. */
   readonly rebuildingUntilMs: number | null;
 }

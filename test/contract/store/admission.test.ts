@@ -174,7 +174,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
       const busy = { kind: "busy", holder: shown, sameWish: false };
       const { lock, claim } = claimed(await rig.store.admit(a, delivery("n1")));
       expect(lock).toEqual(busy);
-      expect(await rig.store.acquire(a, claim)).toEqual(busy);
+      expect(await rig.store.acquire(a, claim, false)).toEqual(busy);
       const dry = order("cmd-dry", { dryRun: true });
       expect(await rig.store.admit(dry, delivery("n2"))).toMatchObject({ lock: busy });
       expect(await rig.lockOwner(SERVER)).toBe(owner);
@@ -217,7 +217,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
       const early = order("cmd-early", { observedAtMs });
       const { claim, lock } = claimed(await rig.store.admit(early, delivery("n1")));
       expect(lock).toMatchObject({ kind: "acquired" });
-      expect(await rig.store.acquire(early, claim)).toMatchObject({ kind: "acquired" });
+      expect(await rig.store.acquire(early, claim, false)).toMatchObject({ kind: "acquired" });
     },
   );
 

@@ -70,7 +70,11 @@ it("knows null from 0 and from nothing", async () => {
   expect(await client.hget(k.command(COMMAND.commandId), "intent_signed")).toBe("");
   await client.hset(k.last(SERVER), "at", "5");
   const asked = (observedAtMs?: number) =>
-    store.acquire({ ...COMMAND, ...(observedAtMs !== undefined && { observedAtMs }) }, claim);
+    store.acquire(
+      { ...COMMAND, ...(observedAtMs !== undefined && { observedAtMs }) },
+      claim,
+      false,
+    );
   expect(await asked()).toMatchObject({ kind: "acquired" });
   expect(await asked(0)).toEqual({ kind: "superseded", healedAtMs: 5 });
   expect(await asked(5)).toMatchObject({ kind: "acquired" });

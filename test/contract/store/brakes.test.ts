@@ -72,7 +72,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const told = await rig.store.admit(dry, delivery("n1"));
     expect(told).toMatchObject({ lock: { kind: "acquired" } });
     if (told.kind !== "claimed") throw new Error(told.kind);
-    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(["go", "go", "go", "go", "go"]);
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(Array(7).fill("go"));
     await pause("project");
     const again = order("cmd-dry-2", { group: "web", dryRun: true });
     expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
@@ -83,6 +83,8 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
         { brake: "storm-failures", verdict: "go" },
         { brake: "quarantine", verdict: "go" },
         { brake: "cooldown", verdict: "go" },
+        { brake: "group-cap", verdict: "go" },
+        { brake: "cap", verdict: "go" },
       ],
     });
   });
@@ -90,7 +92,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
   it("holds a waiter that asks for the lock", async () => {
     const claim = await submitting();
     await pause("project");
-    expect(await rig.store.acquire(a, claim)).toEqual(held("project"));
+    expect(await rig.store.acquire(a, claim, false)).toEqual(held("project"));
   });
 
   it("honours the worker's own pause by configuration", async () => {

@@ -102,7 +102,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     const store = rig.withHold(HOLD_MS);
     const answer = claimed(await store.claim({ ...next, token: null }, FIRST));
     expect(answer.claim.rebuildingUntilMs).toBeGreaterThan(Date.now());
-    expect(await store.acquire(a, answer.claim)).toMatchObject({ kind: "rebuilding" });
+    expect(await store.acquire(a, answer.claim, false)).toMatchObject({ kind: "rebuilding" });
     expect(await store.admit(b, delivery("n2"))).toMatchObject({ kind: "rebuilding" });
   });
 
@@ -163,7 +163,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     const saving = { order: a, claim, state: SUBMIT, nextSequence: 6, outbox } as const;
     const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
     expect(await rig.store.save({ ...saving, intent: "keep", lock: "keep" })).toEqual(forgotten);
-    expect(await rig.store.acquire(a, claim)).toEqual(forgotten);
+    expect(await rig.store.acquire(a, claim, false)).toEqual(forgotten);
     expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(forgotten);
     expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toEqual(forgotten);
   });
@@ -173,7 +173,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     const { claim } = claimed(await rig.store.claim(next, FIRST));
     await rig.flushAll();
     const forgotten = { kind: "forgotten" };
-    expect(await rig.store.acquire(a, claim)).toEqual(forgotten);
+    expect(await rig.store.acquire(a, claim, false)).toEqual(forgotten);
     expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(forgotten);
     const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
     expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toEqual(forgotten);

@@ -46,11 +46,17 @@ describe.each(RIGS)("a protected server %s", (_name, rigs) => {
   it("is not stopped, and no intent is recorded, once it is protected", async () => {
     const claim = await submitting();
     await protect();
-    expect(await rig.store.acquire(a, claim)).toEqual(HELD);
     expect(await rig.store.mayStop(a, claim)).toEqual(HELD);
     expect(await rig.store.recordIntent(a, claim, INTENT)).toEqual(HELD);
     await protect(false);
     expect(await rig.store.recordIntent(a, claim, INTENT)).toEqual({ kind: "saved" });
+  });
+
+  it("is given to no waiter, and what the waiter held is given back", async () => {
+    const claim = await submitting();
+    await protect();
+    expect(await rig.store.acquire(a, claim, false)).toEqual(HELD);
+    expect(await rig.lockOwner(SERVER)).toBeNull();
   });
 
   it("is protected from a reinstall that names the brake in override, too: nobody may lift it", async () => {

@@ -57,6 +57,8 @@ export interface StoreRig {
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
   requestCancel(command: CommandId): Promise<void>;
+  /** A slot that nobody has given back, as a lost write leaves it. */
+  leaveSlot(command: CommandId): Promise<void>;
   /** What a person does who frees a server. */
   freeLock(server: ServerId): Promise<void>;
 }
@@ -108,6 +110,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       },
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
+      leaveSlot: async (id) => void memory.of(PROJECT).slots.set(id, Date.now()),
       freeLock: async (server) => void memory.of(PROJECT).locks.delete(server),
       async requestCancel(command) {
         const { records } = memory.of(PROJECT);
@@ -179,6 +182,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       releaseSweep: async () => void (await redis.command("DEL", k.sweeper)),
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
+      leaveSlot: async (id) => void (await client.zadd(k.slots, Date.now(), id)),
       freeLock: async (server) => void (await redis.command("DEL", k.lock(server))),
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };

@@ -226,7 +226,7 @@ const CLAIMS: readonly ScriptRun[] = [
       await users.whole.client.del(k.lock(SERVER));
       return ready;
     },
-    act: ({ store }, { claim }) => store.acquire(COMMAND, claim),
+    act: ({ store }, { claim }) => store.acquire(COMMAND, claim, false),
   },
   {
     what: "take-attempt",

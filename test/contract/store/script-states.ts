@@ -1,4 +1,4 @@
-import { type Envelope, versionOf } from "../../../src/core/envelope.ts";
+import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";
 import type { State } from "../../../src/core/state.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
@@ -46,6 +46,8 @@ const NO_CLAIM: StepClaim = {
   sequence: 1,
   epoch: "epoch",
   atMs: 0,
+  arrivedMs: 0,
+  slot: false,
   rebuildingUntilMs: null,
 };
 export const NOTHING: Ready = {
@@ -124,7 +126,7 @@ export const firstOfInquiry = (claim: StepClaim): Envelope =>
   envelope(
     COMMAND,
     { claim: { ...claim, step: 0, sequence: 0 }, token: 1 },
-    { v: versionOf(INQUIRY), dueMs: 0, state: INQUIRY },
+    { v: ENVELOPE_VERSION, dueMs: 0, state: INQUIRY },
   );
 
 /** Nobody knows what became of it: its server stays locked. */

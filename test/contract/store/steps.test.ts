@@ -141,7 +141,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     await rig.store.claim(next, AGAIN);
     const fenced = { kind: "fenced" };
     expect(await rig.store.save(saving(claim))).toEqual(fenced);
-    expect(await rig.store.acquire(a, claim)).toEqual(fenced);
+    expect(await rig.store.acquire(a, claim, false)).toEqual(fenced);
     expect(await rig.store.takeAttempt(a, claim, 1)).toEqual(fenced);
     expect(await rig.store.recordIntent(a, claim, intent())).toEqual(fenced);
     const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
@@ -155,8 +155,8 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const waiting = { ...next, step: 2, token: null };
     const second = claimed(await rig.store.claim(waiting, FIRST));
     expect(second.lock).toBe("none");
-    expect(await rig.store.acquire(a, second.claim)).toEqual({ kind: "acquired", token: 2 });
-    expect(await rig.store.acquire(a, second.claim)).toEqual({ kind: "acquired", token: 2 });
+    expect(await rig.store.acquire(a, second.claim, false)).toEqual({ kind: "acquired", token: 2 });
+    expect(await rig.store.acquire(a, second.claim, false)).toEqual({ kind: "acquired", token: 2 });
   });
 
   it("takes the next attempt once per claim", async () => {
@@ -342,7 +342,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     await rig.breakKey({ server: SERVER });
     const finishing = { order: a, claim, outcome: outcome(a), lock: "free" } as const;
     expect(await rig.store.claim(next, AGAIN)).toMatchObject({ kind: "corrupt" });
-    expect(await rig.store.acquire(a, claim)).toMatchObject({ kind: "corrupt" });
+    expect(await rig.store.acquire(a, claim, false)).toMatchObject({ kind: "corrupt" });
     expect(await rig.store.recordIntent(a, claim, intent())).toMatchObject({ kind: "corrupt" });
     expect(await rig.store.save(saving(claim))).toMatchObject({ kind: "corrupt" });
     expect(await rig.store.finish({ ...finishing, healedAtMs: null })).toMatchObject({

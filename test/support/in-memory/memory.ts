@@ -1,7 +1,8 @@
 import type { SwitchEntry } from "../../../src/contract/brakes.ts";
 import type { PastReinstall } from "./brakes/history.ts";
 import type { StormRecord } from "./brakes/storm.ts";
-import type { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
+import type { Order } from "../../../src/core/order.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
 export interface CommandRecord {
@@ -74,6 +75,15 @@ export class ProjectMemory {
   storm: StormRecord = { ends: [] };
   /** Of each server, by command and attempt. */
   history = new Map<string, ReadonlyMap<string, PastReinstall>>();
+  /** Sorted sets of command ids: see line.lua. */
+  slots = new Map<string, number>();
+  groupSlots = new Map<string, Map<string, number>>();
+  waiters = new Map<string, Map<string, number>>();
+  line = new Map<string, number>();
+  groupLines = new Map<string, Map<string, number>>();
+  lineUntil = new Map<string, number>();
+  /** How many slots were taken from commands that had ended or were gone. */
+  dropped = 0;
   token = 0;
   epoch: Epoch | null = null;
   /** By scope. */
@@ -93,6 +103,13 @@ export class ProjectMemory {
     copy.last = new Map(this.last);
     copy.storm = this.storm;
     copy.history = new Map(this.history);
+    copy.slots = new Map(this.slots);
+    copy.groupSlots = copiesOf(this.groupSlots);
+    copy.waiters = copiesOf(this.waiters);
+    copy.line = new Map(this.line);
+    copy.groupLines = copiesOf(this.groupLines);
+    copy.lineUntil = new Map(this.lineUntil);
+    copy.dropped = this.dropped;
     copy.token = this.token;
     copy.epoch = this.epoch;
     copy.pauses = this.pauses;
@@ -103,6 +120,10 @@ export class ProjectMemory {
   }
 }
 
+function copiesOf(sets: ReadonlyMap<string, ReadonlyMap<string, number>>) {
+  return new Map([...sets].map(([name, set]) => [name, new Map(set)]));
+}
+
 export interface MemoryOptions {
   readonly nowMs: () => number;
   /** How far back `forgetSince` can go; 0: nothing is kept. */
@@ -110,14 +131,17 @@ export interface MemoryOptions {
   /** Told of every text that is kept. */
   readonly onKept?: (text: string) => void;
   /** Told of every intent that is recorded, and when by the store's clock. */
-  readonly onIntent?: (command: CommandId, server: ServerId, atMs: number) => void;
+  readonly onIntent?: (order: Order, atMs: number) => void;
+  /** Told when a command's intent is over: proven not carried out, or the command has its final event. */
+  readonly onIntentOver?: (command: CommandId) => void;
 }
 
 /** What Redis holds: the state behind the in-memory store, evidence and stranded commands. */
 export class StoreMemory {
   readonly nowMs: () => number;
   readonly onKept: (text: string) => void;
-  readonly onIntent: (command: CommandId, server: ServerId, atMs: number) => void;
+  readonly onIntent: NonNullable<MemoryOptions["onIntent"]>;
+  readonly onIntentOver: NonNullable<MemoryOptions["onIntentOver"]>;
   projects = new Map<ProjectId, ProjectMemory>();
   evidence = new Map<string, number>();
   #run = 1;
@@ -128,10 +152,17 @@ export class StoreMemory {
     evidence: StoreMemory["evidence"];
   }[] = [];
 
-  constructor({ nowMs, historyMs = 0, onKept = () => {}, onIntent = () => {} }: MemoryOptions) {
+  constructor({
+    nowMs,
+    historyMs = 0,
+    onKept = () => {},
+    onIntent = () => {},
+    onIntentOver = () => {},
+  }: MemoryOptions) {
     this.nowMs = nowMs;
     this.onKept = onKept;
     this.onIntent = onIntent;
+    this.onIntentOver = onIntentOver;
     this.#historyMs = historyMs;
   }
 

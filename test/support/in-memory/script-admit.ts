@@ -4,27 +4,24 @@ import type {
   AdmitAnswer,
   CommandDelivery,
   CommandView,
-  LockAnswer,
   RefuseAnswer,
   Refusal,
 } from "../../../src/steps/ports/admission.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
-import { shownOwner } from "../../../src/core/lock-owner.ts";
-import type { CommandRecord, ProjectMemory } from "./memory.ts";
-import { brakes, everyVerdict } from "./script-brakes.ts";
+import type { CommandRecord } from "./memory.ts";
+import { everyVerdict } from "./script-brakes.ts";
+import { tryStart, wouldStart } from "./script-slots.ts";
 import {
   claimed,
   corrupt,
   ensureEpoch,
   foreignKey,
   freshSequence,
-  healedSince,
   lockOf,
   newRecord,
   REFUSED,
   script,
   type ScriptContext,
-  tryLock,
 } from "./scripts.ts";
 
 /** `admit.lua`. */
@@ -54,7 +51,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       if (now < epoch.openAt) return { kind: "rebuilding", untilMs: epoch.openAt, mayHaveRun };
       if (refused && !ctx.switches.numberAnew) base = found.seq;
       if (mayHaveRun) base = freshSequence(base, now, ctx);
-      record = newRecord(order, now);
+      record = newRecord(order, Math.min(now, delivery.arrivedAtMs));
     } else {
       const answer = answerKnown(known, order, delivery.redelivered, mine);
       if (answer !== null) return answer;
@@ -78,10 +75,14 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     };
     ctx.memory.onKept(going.order);
     const atMs = claimed(m, id, going, mine, base, ctx);
+    const arrivedMs = record.created;
+    const lock = order.dryRun
+      ? wouldStart(ctx, m, order)
+      : tryStart(ctx, m, { order, mayHaveRun, arrivedMs });
     return {
       kind: "claimed",
       mayHaveRun,
-      lock: lockAnswer(ctx, m, order),
+      lock,
       verdicts: order.dryRun ? everyVerdict(ctx, m, order) : null,
       claim: {
         nonce: delivery.nonce,
@@ -89,24 +90,12 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
         sequence: base,
         epoch: epoch.id,
         atMs,
+        arrivedMs,
+        slot: lock.kind === "acquired" && !order.dryRun,
         rebuildingUntilMs: null,
       },
     };
   });
-}
-
-function lockAnswer(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
-  const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
-  if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
-  if (!order.dryRun) {
-    const hold = brakes(ctx, m, order, "admission");
-    if (hold !== null) return { kind: "held", hold };
-    return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
-  }
-  const owner = lockOf(m, order.serverId, ctx)?.owner;
-  return owner === undefined
-    ? { kind: "acquired", token: 0 }
-    : { kind: "busy", holder: shownOwner(owner), sameWish: false };
 }
 
 /** Null: known, and ours to go on with. */

@@ -7,6 +7,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import { capOf, type EffectiveCap, groupCap } from "./brakes/cap.ts";
 import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
@@ -17,7 +18,15 @@ import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
 /** `BRAKES` of `script.ts`. */
-const BRAKES: readonly TwinBrake[] = [pause, protectedServer, stormFailures, quarantine, cooldown];
+const BRAKES: readonly TwinBrake[] = [
+  pause,
+  protectedServer,
+  stormFailures,
+  quarantine,
+  cooldown,
+  groupCap,
+  capOf((question) => leastOf(question, question.rules.maxRunning)),
+];
 
 function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
   return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
@@ -48,6 +57,25 @@ export function brakes(
 export function everyVerdict(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeVerdict[] {
   const question = questionOf(ctx, m, order);
   return BRAKES.map((brake) => holdOf(brake, question) ?? { brake: brake.name, verdict: "go" });
+}
+
+/** `effective_cap` of `brakes/table.lua`. */
+export function effectiveCap(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  order: Order,
+  cap: number,
+): EffectiveCap {
+  return leastOf(questionOf(ctx, m, order), cap);
+}
+
+function leastOf(question: BrakeQuestion, cap: number): EffectiveCap {
+  let least: EffectiveCap = { slots: cap, by: null };
+  for (const brake of BRAKES) {
+    const slots = brake.slots?.(question) ?? cap;
+    if (slots < least.slots) least = { slots, by: brake.name };
+  }
+  return least;
 }
 
 /** `may-stop.lua`. */

@@ -2,7 +2,9 @@ import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
 import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import { isSent } from "../../../src/core/line.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import { comeBack, giveSlot } from "./script-line.ts";
 import {
   claimed,
   corrupt,
@@ -52,6 +54,7 @@ export function claim(
         : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
     const atMs = claimed(m, id, record, mine, base, ctx);
     const held = holdLock(ctx, m, { envelope, restored, now });
+    putBackPlaces(ctx, m, envelope, record.created, false);
     const { intent } = record;
     return {
       kind: "claimed",
@@ -61,6 +64,8 @@ export function claim(
         sequence: base,
         epoch: epoch.id,
         atMs,
+        arrivedMs: record.created,
+        slot: m.slots.has(order.commandId),
         rebuildingUntilMs: now < epoch.openAt ? epoch.openAt : null,
       },
       attempt: {
@@ -116,6 +121,7 @@ export function hop(
     } else m.records.set(id, { ...known, updated: now });
     m.active.set(id, now);
     holdLock(ctx, m, { envelope, restored, now });
+    putBackPlaces(ctx, m, envelope, m.records.get(id)?.created ?? now, true);
     const foreign = envelope.epoch !== epoch.id;
     const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
     const mayHaveRun = takenOver || forgotten;
@@ -178,7 +184,7 @@ function putBack(
   ctx.memory.onKept(resume);
   const { outbox: _gone, ...rest } = known ?? { seq: 1, claim: "", claimBase: 1, updated: now };
   return {
-    created: now,
+    created: envelope.placeMs ?? now,
     ...rest,
     content: order.contentHash,
     wish: order.wishHash,
@@ -211,4 +217,18 @@ function holdLock(
   m.locks.set(order.serverId, { owner: order.commandId, token, since: now, phase: state.phase });
   m.token = Math.max(m.token, token);
   return "held";
+}
+
+/** The slot and the places in line of a message's command. */
+function putBackPlaces(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  { order, state, slot, token }: Envelope,
+  arrivedMs: number,
+  hops: boolean,
+): void {
+  const nowMs = ctx.memory.nowMs();
+  const forgets = hops && ctx.switches.hopForgetsSlot;
+  if ((slot ?? (token !== null && isSent(state))) && !forgets) giveSlot(m, order, nowMs);
+  comeBack(m, order, state, { arrivedMs, nowMs });
 }

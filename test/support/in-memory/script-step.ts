@@ -21,7 +21,6 @@ import {
   FORGOTTEN,
   foreignKey,
   freeLock,
-  healedSince,
   isLeftLocked,
   lockOf,
   newRecord,
@@ -29,20 +28,26 @@ import {
   SAVED,
   script,
   type ScriptContext,
-  tryLock,
 } from "./scripts.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
+import { isInWork } from "../../../src/core/line.ts";
 import { carryHistory, noteReinstall } from "./brakes/history.ts";
 import { carryStorm } from "./brakes/storm.ts";
-import { PHASES } from "../../../src/core/phases.ts";
 import { brakes } from "./script-brakes.ts";
+import { freeSlot, leaveLines, stand } from "./script-line.ts";
+import { needSlot, tryStart } from "./script-slots.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
 
 const textOf = (claim: StepClaim) => `${claim.step}:${claim.nonce}`;
 
 /** `acquire.lua`. */
-export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): LockAnswer | Refusal {
+export function acquire(
+  ctx: ScriptContext,
+  order: Order,
+  claim: StepClaim,
+  mayHaveRun: boolean,
+): LockAnswer | Refusal {
   return script(ctx, order.projectId, (m): LockAnswer | Refusal => {
     const foreign = foreignKey(m, { server: order.serverId });
     if (foreign !== undefined) return corrupt(foreign);
@@ -50,15 +55,12 @@ export function acquire(ctx: ScriptContext, order: Order, claim: StepClaim): Loc
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
     if (record.claim !== textOf(claim)) return claimLost(m, claim, ctx);
-    const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
-    if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
-    const owner = lockOf(m, order.serverId, ctx)?.owner;
-    if (owner !== order.commandId && ctx.memory.nowMs() < epoch.openAt) {
+    const hasBoth =
+      lockOf(m, order.serverId, ctx)?.owner === order.commandId && m.slots.has(order.commandId);
+    if (!hasBoth && ctx.memory.nowMs() < epoch.openAt) {
       return { kind: "rebuilding", untilMs: epoch.openAt };
     }
-    const hold = brakes(ctx, m, order, "admission");
-    if (hold !== null) return { kind: "held", hold };
-    return tryLock(m, order.serverId, order.commandId, order.wishHash, ctx);
+    return tryStart(ctx, m, { order, mayHaveRun, arrivedMs: record.created });
   });
 }
 
@@ -116,7 +118,8 @@ export function recordIntent(
       const same = found.claim === textOf(claim) && found.signedAtMs === intent.signedAtMs;
       return same ? SAVED : FENCED;
     }
-    const hold = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order, "intent");
+    const braked = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order, "intent");
+    const hold = braked ?? (switches.lockWithoutSlot ? null : needSlot(ctx, m, order));
     if (hold !== null) return { kind: "held" as const, hold };
     if (switches.forgetIntent) return SAVED;
     m.records.set(order.commandId, {
@@ -135,7 +138,7 @@ export function recordIntent(
     const { attempt } = intent;
     if (!switches.forgetHistory)
       noteReinstall(m, order.serverId, { command: order.commandId, attempt }, entry);
-    ctx.memory.onIntent(order.commandId, order.serverId, ctx.memory.nowMs());
+    ctx.memory.onIntent(order, ctx.memory.nowMs());
     return SAVED;
   });
 }
@@ -171,11 +174,17 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
     m.active.set(id, now);
-    if (PHASES[state.phase].waits || state.phase === "joined") {
+    if (state.phase === "waiting" || state.phase === "joined") {
       carryStorm(m, id, { rules: ctx.brakes, end: null, intendedMs: undefined, nowMs: now });
     }
     if (step.intent === "clear") {
       carryHistory(m, order.serverId, order.commandId, { out: intent?.attempt });
+      ctx.memory.onIntentOver(order.commandId);
+    }
+    if (state.phase !== "inquiry") {
+      const delayMs = step.outbox.next?.delayMs ?? 0;
+      stand(m, order, state, { arrivedMs: claim.arrivedMs, delayMs, nowMs: now });
+      if (!isInWork(state) && !ctx.switches.leakSlot) freeSlot(m, order);
     }
     if (step.lock === "release") freeLock(m, order.serverId, id);
     else markLock(m, order.serverId, id, state.phase);
@@ -210,6 +219,9 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     const end = step.intent === "clear" ? null : (step.storm ?? null);
     const intendedMs = record.intent?.at;
     carryStorm(m, order.commandId, { rules: ctx.brakes, end, intendedMs, nowMs: now });
+    leaveLines(m, order);
+    if (!ctx.switches.leakSlot) freeSlot(m, order);
+    ctx.memory.onIntentOver(order.commandId);
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);

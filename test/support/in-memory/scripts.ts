@@ -1,9 +1,7 @@
 import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
-import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
-import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
@@ -85,25 +83,6 @@ export function lockOf(m: ProjectMemory, server: string, ctx: ScriptContext): Lo
   const ttlMs = ctx.switches.lockTtlMs;
   if (lock === null || ttlMs === undefined) return lock;
   return ctx.memory.nowMs() - lock.since < ttlMs ? lock : null;
-}
-
-export function tryLock(
-  m: ProjectMemory,
-  server: string,
-  id: string,
-  wish: string,
-  ctx: ScriptContext,
-): LockAnswer {
-  const lock = lockOf(m, server, ctx);
-  if (lock?.owner === id) return { kind: "acquired", token: lock.token };
-  if (lock !== null) {
-    const holder = m.records.get(lock.owner);
-    const sameWish = holder?.wish === wish && holder.final === undefined;
-    return { kind: "busy", holder: shownOwner(lock.owner), sameWish };
-  }
-  m.token += 1;
-  m.locks.set(server, { owner: id, token: m.token, since: ctx.memory.nowMs(), phase: "admit" });
-  return { kind: "acquired", token: m.token };
 }
 
 export function healedSince(

@@ -61,7 +61,8 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     refuse: (refusal) => run("refuse", (ctx) => refuse(ctx, refusal)),
     claim: (envelope, delivery) => run("claim", (ctx) => claim(ctx, envelope, delivery)),
     hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
-    acquire: (order, held) => run("acquire", (ctx) => acquire(ctx, order, held)),
+    acquire: (order, held, mayHaveRun) =>
+      run("acquire", (ctx) => acquire(ctx, order, held, mayHaveRun)),
     mayStop: (order, held) => run("may-stop", (ctx) => mayStop(ctx, order, held)),
     mayStart: (order, held, token) => run("may-start", (ctx) => mayStart(ctx, order, held, token)),
     takeAttempt: (order, held, attempt) =>

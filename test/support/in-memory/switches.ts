@@ -30,6 +30,12 @@ export interface StoreSwitches {
   readonly admitUnconfirmed?: true;
   /** What is not remembered never was. */
   readonly trustAbsence?: true;
+  /** A lock is given although no slot is free, and nobody asks for one at the gate. */
+  readonly lockWithoutSlot?: true;
+  /** A command that ends, or goes back to waiting, keeps its slot. */
+  readonly leakSlot?: true;
+  /** A message that is not due yet puts back its lock, and not its slot. */
+  readonly hopForgetsSlot?: true;
   /** The gate before the POST asks no brake. */
   readonly ignoreBrakesAtIntent?: true;
   /** An intent is not counted in the server's history. */

@@ -49,7 +49,7 @@ describe("a server that is busy with another command", () => {
       leader: LEADER,
       sinceMs: NOW,
     });
-    expect(decision).toMatchObject({ delayMs: 2_000, lock: "keep", intent: "keep" });
+    expect(decision).toMatchObject({ delayMs: 2_000, lock: "release", intent: "keep" });
     expect(decision.events).toEqual([{ event: "joined", data: { leader: LEADER } }]);
   });
 

@@ -57,7 +57,7 @@ describe("a command that joined another", () => {
 
   it.each(ITS_OWN)("goes on by itself, with its body, when the other was %s", (event) => {
     const decision = asNext(after(ended(event)), "waiting");
-    expect(decision).toMatchObject({ delayMs: 0, events: [], lock: "keep" });
+    expect(decision).toMatchObject({ delayMs: 0, events: [], lock: "release" });
     expect(decision.state).toEqual({
       phase: "waiting",
       body: BODY,

@@ -217,7 +217,7 @@ describe("what became of the POST", () => {
     ],
   ])("%s: waits with the next number, and no budget spent", (_, outcome, waitsFor, delayMs) => {
     const decision = asNext(after(outcome), "waiting");
-    expect(decision).toMatchObject({ delayMs, intent: "clear", lock: "keep" });
+    expect(decision).toMatchObject({ delayMs, intent: "clear", lock: "release" });
     expect(decision.state).toMatchObject({
       waitsFor,
       tries: { attempt: 3, spent: 1 },

@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { WaitReason } from "../../../src/contract/event.ts";
 import {
+  ENVELOPE_VERSION,
   Envelope,
   isLaterVersion,
   restoreEnvelope,
   storedEnvelope,
-  versionOf,
 } from "../../../src/core/envelope.ts";
 import type { Phase } from "../../../src/core/state.ts";
 import { TRANSITIONS } from "../../../src/core/transitions.ts";
-import { BODY, envelope, JOB, NOW, order, STATES, STOPPED, state } from "./builders.ts";
+import { BODY, envelope, JOB, NOW, order, STATES, state } from "./builders.ts";
 
 const PHASES = Object.keys(STATES) as Phase[];
 const SECRET = { ...BODY, metadata: { user_data: "UExBTlRFRA==" } };
@@ -80,49 +79,16 @@ describe("an internal message", () => {
 });
 
 describe("the version of a message", () => {
-  it("is the first one wherever a worker of that version can read it", () => {
-    const later: readonly Phase[] = ["inquiry", "restore"];
-    const known = PHASES.filter((phase) => !later.includes(phase));
-    for (const phase of known) expect(versionOf(STATES[phase])).toBe(1);
-    for (const phase of later) expect(versionOf(STATES[phase])).toBe(2);
+  it("is the second one for whatever this worker writes: it carries a place", () => {
+    expect(ENVELOPE_VERSION).toBe(2);
+    const sent = { ...envelope(STATES.waiting), v: 2, slot: false, placeMs: 5 } as const;
+    expect(Envelope.parse(throughJson(sent))).toEqual(sent);
   });
 
-  it.each(["prepare", "submit", "reconcile", "watch"] as const)(
-    "is the second one in %s while a start is owed: a worker of the first would leave the server off",
-    (phase) => {
-      expect(versionOf({ ...STATES[phase], power: STOPPED })).toBe(2);
-      expect(versionOf({ ...STATES[phase], power: { was: "on", mayHaveStopped: false } })).toBe(1);
-    },
-  );
-
-  it("is the second one for a joined command that keeps its body", () => {
-    expect(versionOf(state("joined", { body: BODY }))).toBe(2);
-    expect(Envelope.safeParse(envelope(state("joined", { body: BODY }), { v: 2 })).success).toBe(
-      true,
-    );
+  it("may be the first one: written by an older worker, without slot and place", () => {
+    const old = { ...envelope(STATES.submit), v: 1 } as const;
+    expect(Envelope.parse(throughJson(old))).toEqual(old);
   });
-
-  const KNOWN_FIRST: readonly WaitReason[] = [
-    "server-busy",
-    "server-unstable",
-    "throttled",
-    "cloud-unavailable",
-    "clock-skew",
-    "store-rebuilding",
-  ];
-
-  it.each(KNOWN_FIRST)("is the first one while it waits for %s", (waitsFor) => {
-    expect(versionOf(state("waiting", { waitsFor }))).toBe(1);
-  });
-
-  it.each(WaitReason.options.filter((reason) => !KNOWN_FIRST.includes(reason)))(
-    "is the second one while it waits for %s, which a worker of the first does not know",
-    (waitsFor) => {
-      const sent = { ...envelope(state("waiting", { waitsFor })), v: 2 };
-      expect(versionOf(state("waiting", { waitsFor }))).toBe(2);
-      expect(Envelope.parse(throughJson(sent))).toEqual(sent);
-    },
-  );
 
   it("may be the first one with the old name of the pause", () => {
     const old = envelope({ ...STATES.waiting, waitsFor: "paused" as never });

@@ -79,7 +79,7 @@ describe("a next step", () => {
         kind: "step",
         delayMs: 2_000,
         envelope: {
-          v: 1,
+          v: 2,
           order: order(),
           step: 4,
           sequence: 21,
@@ -87,6 +87,8 @@ describe("a next step", () => {
           dueMs: NOW + 2_000,
           unseenUntilMs: NOW + 7_000,
           token: 7,
+          slot: true,
+          placeMs: NOW,
           revived: 0,
           deaths: 0,
           state: STATES.watch,

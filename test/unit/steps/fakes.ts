@@ -62,6 +62,8 @@ export const CLAIM: StepClaim = {
   sequence: 20,
   epoch: "epoch-1",
   atMs: NOW,
+  arrivedMs: NOW,
+  slot: true,
   rebuildingUntilMs: null,
 };
 

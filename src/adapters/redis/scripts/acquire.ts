@@ -5,6 +5,7 @@ import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
 import { LockReply } from "./lock-answer.ts";
+import { WantArgument, wantArgument } from "./want-argument.ts";
 import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
 import {
@@ -22,11 +23,7 @@ export const acquireScript = script({
   argument: EpochArgument.extend({
     ...ClaimArgument.shape,
     ...GateArgument.shape,
-    id: z.string(),
-    wish: z.string(),
-    /** Epoch ms. */
-    observedAt: z.number().nullable(),
-    commandPrefix: z.string(),
+    ...WantArgument.shape,
   }),
   answer: z.union([LockReply, Fenced, Forgotten]),
 });
@@ -36,6 +33,7 @@ export function acquire(
   context: StoreContext,
   order: Order,
   claim: StepClaim,
+  mayHaveRun: boolean,
 ): ReturnType<ReinstallStore["acquire"]> {
   const k = keysOf(order.projectId);
   return context.scripts.run(
@@ -52,10 +50,7 @@ export function acquire(
       ...epochArgument(context),
       ...claimArgument(claim),
       ...gateArgument(context, order),
-      id: order.commandId,
-      wish: order.wishHash,
-      observedAt: order.observedAtMs ?? null,
-      commandPrefix: k.commandPrefix,
+      ...wantArgument(order, mayHaveRun),
     },
   );
 }

@@ -1,4 +1,4 @@
--- Step 0: dedup by id and content, superseded, brakes, lock; creates the record and claims the step.
+-- Step 0: dedup by id and content, superseded, brakes, lock and slot; creates the record and claims the step.
 local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', 'last hash',
   unpack(GATE_KEYS))
 if foreign then return foreign end
@@ -6,7 +6,7 @@ if foreign then return foreign end
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated',
   'job', 'outbox', 'created', 'claim_epoch', 'doubt', 'order', 'server', 'tail')
 if rec.content == arg.content then
-  local in_the_way = complete(key.cmd, arg.id, rec)
+  local in_the_way = complete(key.cmd, arg.want.id, rec)
   if in_the_way then return in_the_way end
 end
 local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
@@ -51,31 +51,28 @@ if rec.content and not refused then
   elseif older then base = fresh_sequence(base) end
 else
   -- A server that this id has locked, and no record of it: it ended unresolved and was forgotten. It may have been carried out.
-  may_have_run = forgotten or redis.call('HGET', key.lock, 'owner') == arg.id
+  may_have_run = forgotten or redis.call('HGET', key.lock, 'owner') == arg.want.id
   if now < epoch.open_at then return reply({ kind = 'rebuilding', untilMs = epoch.open_at, mayHaveRun = may_have_run }) end
   if refused then base = tonumber(rec.seq) end
   if may_have_run then base = fresh_sequence(base) end
   -- With its expiry.
   if refused then forget_refusals(key.cmd) end
-  put(key.cmd, { content = arg.content, wish = arg.wish, server = arg.server, step = -1, attempt = 1, phase = 'admit', created = now, seq = base })
+  put(key.cmd, { content = arg.content, wish = arg.want.wish, server = arg.server, step = -1, attempt = 1, phase = 'admit',
+    created = math.min(now, arg.arrivedAt), seq = base })
 end
 -- The order of the delivery that goes on: its address gets the final event.
 local at = claimed_at(key.cmd, rec.claim == mine)
 put(key.cmd, { order = arg.order, claim = mine, claim_at = at, doubt = may_have_run and '1' or '0', claim_epoch = epoch.id, claim_base = base,
   seq = base + arg.block, updated = now })
-redis.call('ZADD', key.active, now, arg.id)
+redis.call('ZADD', key.active, now, arg.want.id)
 
+local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
 local answer, verdicts = nil, cjson.null
-local healed = healed_since(key.last, arg.observedAt)
-local hold = not healed and not arg.dryRun and brakes('admission', key, arg.ask)
-if arg.dryRun then verdicts = every_verdict(key, arg.ask) end
-if healed then answer = { kind = 'superseded', healedAtMs = healed }
-elseif hold then answer = { kind = 'held', hold = hold }
-elseif arg.dryRun then
-  local owner = redis.call('HGET', key.lock, 'owner')
-  if owner then note_lock(key.lock) end
-  if owner then answer = { kind = 'busy', holder = owner, sameWish = false }
-  else answer = { kind = 'acquired', token = 0 } end
-else answer = try_lock(key.lock, key.token, arg.id, arg.wish, arg.commandPrefix) end
-return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, lock = answer, verdicts = verdicts,
-  mayHaveRun = may_have_run })
+if arg.dryRun then
+  answer, verdicts = would_start(key, arg.want), every_verdict(key, arg.ask)
+else
+  arg.want.mayHaveRun = may_have_run
+  answer = try_start(key, arg.want, arg.ask, arrived)
+end
+return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, arrivedMs = arrived,
+  slot = answer.kind == 'acquired' and not arg.dryRun, lock = answer, verdicts = verdicts, mayHaveRun = may_have_run })

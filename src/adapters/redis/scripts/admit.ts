@@ -8,6 +8,7 @@ import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-r
 import { LockReply, Rebuilding } from "./lock-answer.ts";
 import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
+import { WantArgument, wantArgument } from "./want-argument.ts";
 import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
 
 const View = z.object({
@@ -23,24 +24,20 @@ export const admitScript = script({
   name: "admit",
   keys: ["cmd", "lock", "token", "active", "epoch", "last", ...GATE_KEYS],
   argument: EpochArgument.extend({
-    id: z.string(),
     nonce: z.string(),
     redelivered: z.boolean(),
     content: z.string(),
-    wish: z.string(),
     server: z.string(),
-    /** Epoch ms. */
-    observedAt: z.number().nullable(),
     block: z.int(),
     dryRun: z.boolean(),
     /** JSON, as it is stored. */
     order: z.string(),
-    commandPrefix: z.string(),
     mayHaveRun: z.boolean(),
     /** Epoch ms. */
     arrivedAt: z.number(),
     /** Epoch ms. */
     unseenUntil: z.number().nullable(),
+    ...WantArgument.shape,
     ...GateArgument.shape,
   }),
   answer: z.discriminatedUnion("kind", [
@@ -51,6 +48,8 @@ export const admitScript = script({
       sequence: z.int(),
       epoch: z.string(),
       atMs: z.number(),
+      arrivedMs: z.number(),
+      slot: z.boolean(),
       lock: LockReply,
       verdicts: z.array(BrakeVerdict).nullable(),
       mayHaveRun: z.boolean(),
@@ -86,17 +85,15 @@ export async function admit(
     {
       ...epochArgument(context),
       ...gateArgument(context, order),
-      id: order.commandId,
+      // The script knows of a doubt more than the delivery says.
+      ...wantArgument(order, false),
       nonce: delivery.nonce,
       redelivered: delivery.redelivered,
       content: order.contentHash,
-      wish: order.wishHash,
       server: order.serverId,
-      observedAt: order.observedAtMs ?? null,
       block: SEQUENCE_BLOCK,
       dryRun: order.dryRun,
       order: JSON.stringify(order),
-      commandPrefix: k.commandPrefix,
       mayHaveRun: delivery.mayHaveRun,
       arrivedAt: delivery.arrivedAtMs,
       unseenUntil: delivery.unseenUntilMs,

@@ -1,6 +1,6 @@
--- Claims a later step for one delivery; puts record and lock back when the store has forgotten them. With `hop` the
+-- Claims a later step for one delivery; puts record, lock, slot and place in line back when the store has forgotten them. With `hop` the
 -- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
-local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash')
+local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', unpack(LINE_KEYS))
 if foreign then return foreign end
 
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox',
@@ -61,7 +61,7 @@ if restored ~= 'no' then
   put(key.cmd, { content = arg.content, wish = arg.wish, server = arg.server, order = arg.order, step = arg.step - 1,
     attempt = math.max(tonumber(rec.attempt or '1'), arg.attempt), phase = arg.phase, resume = arg.resume,
     restored = arg.step .. ':' .. restored, seq = base })
-  redis.call('HSETNX', key.cmd, 'created', digits(now))
+  redis.call('HSETNX', key.cmd, 'created', digits(arg.placeAt or now))
   redis.call('HDEL', key.cmd, 'outbox')
 end
 local at = claimed_at(key.cmd, rec.claim == mine)
@@ -91,6 +91,10 @@ if arg.messageToken then
   else held = 'lost' end
   note_lock(key.lock)
 end
+-- More slots than the cap may be held then: nobody is thrown out, and nothing new starts.
+if arg.slot then give_slot(key, arg.owner, arg.group) end
+local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
+if arg.line ~= 'none' then come_back(key, arg.owner, { line = arg.line, at = arrived, group = arg.group }, arg.keepsTurn) end
 if arg.hop then
   return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end
@@ -104,7 +108,8 @@ end
 local rebuilding = cjson.null
 if now < epoch.open_at then rebuilding = epoch.open_at end
 return reply({
-  kind = 'claimed', nonce = arg.nonce, step = arg.step, sequence = base, epoch = epoch.id, atMs = at, rebuildingUntilMs = rebuilding,
+  kind = 'claimed', nonce = arg.nonce, step = arg.step, sequence = base, epoch = epoch.id, atMs = at, arrivedMs = arrived,
+  slot = has_slot(key, arg.owner), rebuildingUntilMs = rebuilding,
   attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
   takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
   cancelRequested = now_rec.cancel == '1' })

@@ -9,6 +9,7 @@ import {
 import type { ClaimAnswer } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
+import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";
 import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
 
@@ -17,7 +18,7 @@ const Stale = z.object({ kind: z.literal("stale") });
 /** What `claim.lua` is asked with, whether a delivery claims its step or its message only waits on. */
 export const claimShape = {
   name: "claim",
-  keys: ["cmd", "lock", "token", "active", "epoch"] as const,
+  keys: ["cmd", "lock", "token", "active", "epoch", ...LINE_KEYS] as const,
   argument: EpochArgument.extend({
     /** Of the record. */
     id: z.string(),
@@ -46,6 +47,7 @@ export const claimShape = {
     resume: z.string(),
     /** Epoch ms. */
     unseenUntil: z.number().nullable(),
+    ...ComeBackArgument.shape,
   }),
 };
 
@@ -60,6 +62,8 @@ export const claimScript = script({
       sequence: z.int(),
       epoch: z.string(),
       atMs: z.number(),
+      arrivedMs: z.number(),
+      slot: z.boolean(),
       rebuildingUntilMs: z.number().nullable(),
       attempt: z.object({
         attempt: z.int(),
@@ -98,6 +102,7 @@ export function claimKeys({ order, state }: Envelope) {
     token: k.token,
     active: k.active,
     epoch: k.epoch,
+    ...lineKeys(k, order),
   };
 }
 
@@ -129,6 +134,7 @@ export function claimOf(
     order: JSON.stringify(order),
     resume: JSON.stringify(storedEnvelope(envelope)),
     unseenUntil: envelope.unseenUntilMs ?? null,
+    ...comeBackArgument(envelope),
   };
 }
 
@@ -141,6 +147,17 @@ export async function claim(
   const asked = claimOf(context, envelope, { ...delivery, hop: false });
   const answer = await context.scripts.run(claimScript, claimKeys(envelope), asked);
   if (answer.kind !== "claimed") return answer;
-  const { nonce, step, sequence, epoch, atMs, rebuildingUntilMs, ...rest } = answer;
-  return { ...rest, claim: { nonce, step, sequence, epoch, atMs, rebuildingUntilMs } };
+  const { kind, attempt, takenOver, restored, foreignEpoch, unseen, lock, ...more } = answer;
+  const { cancelRequested, ...claimOfStep } = more;
+  return {
+    kind,
+    claim: claimOfStep,
+    attempt,
+    takenOver,
+    restored,
+    foreignEpoch,
+    unseen,
+    lock,
+    cancelRequested,
+  };
 }

@@ -1,8 +1,8 @@
--- Outcome and final event stored, lock freed: one script, so that the next command of a server never starts
+-- Outcome and final event stored, lock and slot freed: one script, so that the next command of a server never starts
 -- before the last one has its outcome. A second call gives back what the first stored.
 local key, arg, foreign =
-  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'epoch hash', 'inquiry hash', 'history hash',
-    'storm hash', 'pauses hash')
+  called('cmd hash', 'lock hash', 'active zset', 'last hash', 'epoch hash', 'inquiry hash', 'history hash', 'storm hash',
+    'pauses hash', unpack(LINE_KEYS))
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'outcome', 'final', 'step', 'server', 'told', 'tail', 'intent_attempt', 'intent_at')
 if not rec.claim then return reply({ kind = 'forgotten' }) end
@@ -16,8 +16,9 @@ local history = { out = arg.clearIntent and tonumber(rec.intent_attempt or '') o
 local storm = { rules = arg.rules, result = 'nothing', intended = tonumber(rec.intent_at or '') }
 if arg.storm and not arg.clearIntent then storm.result, storm.cause = arg.storm.result, arg.storm.cause end
 local tail = {
-  claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, waits = false, free_lock = arg.freeLock,
-  lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history, storm = storm,
+  claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, place = { line = 'none' }, free_slot = true, group = arg.group,
+  free_lock = arg.freeLock, lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history,
+  storm = storm,
   inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
 put(key.cmd, { step = arg.step, phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.finalSequence,
   updated = now_ms(), tail = cjson.encode(tail) })

@@ -6,6 +6,7 @@ import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored-json.ts";
 import { StoredOutcome } from "../stored-outcome.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
+import { LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";
 import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
@@ -20,12 +21,12 @@ export const finishScript = script({
     "lock",
     "active",
     "last",
-    "waiters",
     "epoch",
     "inquiry",
     "history",
     "storm",
     "pauses",
+    ...LINE_KEYS,
   ],
   argument: ClaimArgument.extend({
     id: z.string(),
@@ -38,6 +39,7 @@ export const finishScript = script({
     /** What it says of a storm of failures; null: nothing. */
     storm: z.object({ result: z.enum(["success", "failure"]), cause: z.string() }).nullable(),
     rules: BrakeRules,
+    group: z.string().nullable(),
     /** It is proven that the request of the present intent was not carried out. */
     clearIntent: z.boolean(),
     /** Epoch ms. */
@@ -79,12 +81,12 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       lock: k.lock(order.serverId),
       active: k.active,
       last: k.last(order.serverId),
-      waiters: k.waiters(order.serverId),
       epoch: k.epoch,
       inquiry: k.command(`${order.commandId}${INQUIRY_SUFFIX}`),
       history: k.history(order.serverId),
       storm: k.storm,
       pauses: k.pauses,
+      ...lineKeys(k, order),
     },
     {
       ...claimArgument(claim),
@@ -97,6 +99,7 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       rules: context.rules.brakes,
       clearIntent: step.intent === "clear",
       freeLock: step.lock === "free",
+      group: order.group ?? null,
       healedAt: step.healedAtMs,
       ttlMs: context.rules.dedupTtlMs,
       lastTtlMs: LAST_SUCCESS_TTL_MS,

@@ -2,15 +2,17 @@ import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
 import type { Order } from "../../../core/order.ts";
 import type { keysOf } from "../keys.ts";
+import { LINE_KEYS, lineKeys } from "./line-argument.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Keys that the gate reads, in the order of `GATE_KEYS` in brakes/*.lua: the last of each script that asks it. */
-export const GATE_KEYS = ["pauses", "paused", "storm", "history"] as const;
+export const GATE_KEYS = ["pauses", "paused", "storm", "history", ...LINE_KEYS, "dropped"] as const;
 
 /** {@link GATE_KEYS} of one command. */
-export function gateKeys(k: ReturnType<typeof keysOf>, { serverId }: Order) {
-  const { pauses, paused, storm } = k;
-  return { pauses, paused, storm, history: k.history(serverId) } satisfies Record<
+export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
+  const { pauses, paused, storm, dropped } = k;
+  const history = k.history(order.serverId);
+  return { pauses, paused, storm, history, ...lineKeys(k, order), dropped } satisfies Record<
     (typeof GATE_KEYS)[number],
     string
   >;

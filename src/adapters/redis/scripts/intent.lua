@@ -1,4 +1,4 @@
--- The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, and no brake that stops.
+-- The last gate before the POST: compare-and-set on owner, token, attempt, claim and epoch, no brake that stops, and a slot.
 local key, arg, foreign = called('cmd hash', 'lock hash', 'epoch hash', unpack(GATE_KEYS))
 if foreign then return foreign end
 local epoch = ensure_epoch(key.epoch, arg.candidate, arg.holdMs)
@@ -21,7 +21,7 @@ if tonumber(rec.intent_attempt or '') == arg.attempt then
   return reply({ kind = 'fenced' })
 end
 -- After "it is recorded already": a reply that was lost must not turn into a hold behind which the POST is out.
-local hold = brakes('intent', key, arg.ask)
+local hold = brakes('intent', key, arg.ask) or need_slot(key, arg.id, arg.ask, arg.commandPrefix)
 if hold then return reply({ kind = 'held', hold = hold }) end
 put(key.cmd, { intent_attempt = arg.attempt, intent_signed = signed, intent_disk = arg.diskId, intent_claim = arg.claim,
   intent_at = arg.entry.at, updated = arg.entry.at })

@@ -30,6 +30,7 @@ export const intentScript = script({
     diskId: z.string(),
     /** What the server's history says of it. */
     entry: z.object({ source: z.string().optional(), reason: z.string().optional() }),
+    commandPrefix: z.string(),
   }),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("saved") }),
@@ -68,6 +69,7 @@ export async function recordIntent(
         signedAt: intent.signedAtMs,
         diskId: intent.diskId,
         entry: { source: order.source, reason: order.reason },
+        commandPrefix: k.commandPrefix,
       },
     );
   const answer = await run();

@@ -127,26 +127,6 @@ local function forget_lock(lock_key)
   redis.pcall('ZREM', prefix .. 'locks', server)
 end
 
--- Gives the server's lock to a command: the same answer when asked again by its owner.
-local function try_lock(lock_key, token_key, id, wish, cmd_prefix)
-  local owner = redis.call('HGET', lock_key, 'owner')
-  if owner then note_lock(lock_key) end
-  if owner == id then
-    return { kind = 'acquired', token = tonumber(redis.call('HGET', lock_key, 'token')) }
-  end
-  if owner then
-    local holder = cmd_prefix .. owner
-    local known = redis.call('TYPE', holder).ok == 'hash' and redis.call('HMGET', holder, 'wish', 'outcome')
-    -- One that has ended, and left the server locked, has no result to share.
-    local same = known and known[1] == wish and not known[2]
-    return { kind = 'busy', holder = owner, sameWish = same }
-  end
-  local token = redis.call('INCR', token_key)
-  put(lock_key, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
-  note_lock(lock_key)
-  return { kind = 'acquired', token = token }
-end
-
 -- Is the fault that the emitter saw older than the last success on that server?
 local function healed_since(last_key, observed_at)
   if not observed_at then return nil end
@@ -172,12 +152,14 @@ local function claimed_at(cmd, is_known)
   return is_known and tonumber(redis.call('HGET', cmd, 'claim_at') or '') or now_ms()
 end
 
--- The keys of a record's server.
-local function keys_of_server(cmd, server)
-  local prefix = string.match(cmd, '^([^}]*}:)')
+-- The keys of a record, of its server and of its group (false: it has none).
+local function keys_of_record(cmd, server, group)
+  local prefix, of = string.match(cmd, '^([^}]*}:)'), group or ''
   return { cmd = cmd, active = prefix .. 'active', lock = prefix .. 'lock:' .. server,
     waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server, history = prefix .. 'history:' .. server,
-    storm = prefix .. 'storm', pauses = prefix .. 'pauses' }
+    storm = prefix .. 'storm', pauses = prefix .. 'pauses',
+    slots = prefix .. 'slots', groupSlots = prefix .. 'slots-of:' .. of, line = prefix .. 'line',
+    groupLine = prefix .. 'line-of:' .. of, lineUntil = prefix .. 'line-until' }
 end
 
 -- Is a server still locked by a command that has ended and left it so? `token` false: whatever the lock's number is.

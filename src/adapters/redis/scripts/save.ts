@@ -1,17 +1,18 @@
 import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
 import { recordIdOf } from "../../../core/envelope.ts";
-import { PHASES } from "../../../core/phases.ts";
+import { isInWork } from "../../../core/line.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
+import { LINE_KEYS, lineKeys, PlaceArgument, placeArgument } from "./line-argument.ts";
 import { script } from "./script.ts";
 import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
 
 /** @internal */
 export const saveScript = script({
   name: "save",
-  keys: ["cmd", "lock", "active", "waiters", "epoch", "history", "storm", "pauses"],
+  keys: ["cmd", "lock", "active", "epoch", "history", "storm", "pauses", ...LINE_KEYS],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -24,8 +25,12 @@ export const saveScript = script({
     resume: z.string(),
     clearIntent: z.boolean(),
     releaseLock: z.boolean(),
+    releaseSlot: z.boolean(),
     jobId: z.string().nullable(),
-    /** It waits for its server. */
+    /** Where it stands; null: nowhere, and it never did. */
+    place: PlaceArgument.nullable(),
+    group: z.string().nullable(),
+    /** It starts nothing now: it waits, or has joined another. */
     waits: z.boolean(),
     rules: BrakeRules,
   }),
@@ -43,11 +48,11 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       cmd: k.command(id),
       lock: k.lock(order.serverId),
       active: k.active,
-      waiters: k.waiters(order.serverId),
       epoch: k.epoch,
       history: k.history(order.serverId),
       storm: k.storm,
       pauses: k.pauses,
+      ...lineKeys(k, order),
     },
     {
       ...claimArgument(claim),
@@ -60,9 +65,12 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       resume: JSON.stringify(outbox.next?.envelope ?? null),
       clearIntent: step.intent === "clear",
       releaseLock: step.lock === "release",
+      releaseSlot: !isInWork(state) && state.phase !== "inquiry",
       jobId: state.phase === "watch" ? state.jobId : null,
+      place: placeArgument(step),
+      group: order.group ?? null,
+      waits: state.phase === "waiting" || state.phase === "joined",
       rules: context.rules.brakes,
-      waits: PHASES[state.phase].waits,
     },
   );
 }

@@ -45,16 +45,25 @@ export function script<
  *
  * @internal
  */
-export const BRAKE_FILES = ["pause", "protected", "storm-failures", "quarantine", "cooldown"];
+export const BRAKE_FILES = [
+  "pause",
+  "protected",
+  "storm-failures",
+  "quarantine",
+  "cooldown",
+  "cap",
+];
 
 const SHARED = [
   "prelude",
+  "line",
   "history",
   "storm",
   "tail",
   "brakes/table",
   ...BRAKE_FILES.map((file) => `brakes/${file}`),
   "brakes",
+  "slots",
 ]
   .map(luaOf)
   .join("\n");

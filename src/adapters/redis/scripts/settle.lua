@@ -1,6 +1,6 @@
 -- What became of a command that ended unresolved: stored with its event, the server freed, the command's record marked.
 -- The cloud's proof and a person's word come here alike; the first one wins, and a second call gives back its event.
-local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'waiters zset', 'history hash')
+local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'history hash')
 if foreign then return foreign end
 local rec = fields(key.inquiry, 'content', 'claim', 'step', 'outcome', 'final', 'server', 'told', 'tail')
 if rec.outcome == 'over' then return reply({ kind = 'lock-gone' }) end
@@ -15,5 +15,5 @@ local tail = {
   forget = { 'outbox', 'resume' } }
 put(key.inquiry, { content = rec.content or arg.content, server = arg.server, claim = tail.claim, step = tail.step,
   phase = 'done', outcome = 'settled', final = arg.final, final_seq = 1, updated = now_ms(), tail = cjson.encode(tail) })
-carry_out({ cmd = key.inquiry, active = key.active, lock = key.lock, waiters = key.waiters, last = key.last, history = key.history }, arg.id, tail)
+carry_out({ cmd = key.inquiry, active = key.active, lock = key.lock, last = key.last, history = key.history }, arg.id, tail)
 return reply({ kind = 'settled', outcome = arg.final, first = true })

@@ -12,7 +12,7 @@ import type { StoreContext } from "./store-context.ts";
 /** @internal */
 export const settleScript = script({
   name: "settle",
-  keys: ["inquiry", "cmd", "lock", "active", "last", "waiters", "history"],
+  keys: ["inquiry", "cmd", "lock", "active", "last", "history"],
   argument: z.object({
     /** Of the inquiry's record. */
     id: z.string(),
@@ -55,7 +55,6 @@ export function settle(context: StoreContext, step: StepSettle): Promise<SettleA
       lock: k.lock(order.serverId),
       active: k.active,
       last: k.last(order.serverId),
-      waiters: k.waiters(order.serverId),
       history: k.history(order.serverId),
     },
     {

@@ -1,3 +1,5 @@
+-- What scripts leave to be done after their decision. The loader puts this after line.lua and history.lua.
+
 -- What a script does once it has decided, each part of which may be done twice. A script that decides writes it into the
 -- record, as `tail`, in the same command as its decision, and then does it: the field is there as long as something may
 -- be left to do. A command may be refused half way (by the access list), and then the next script that meets the record
@@ -5,7 +7,9 @@
 --   claim, step  of the record that it belongs to
 --   ttl_ms       the record expires
 --   active       in the index of commands, now
---   waits        in, or not in, the queue of the server
+--   place        where it stands while it waits, or `none` (line.lua)
+--   free_slot    its slot is given back
+--   group        of the command; false: none
 --   free_lock    the lock is given back; or else lock_phase, what it shows
 --   healed_at    the server's last success, kept for last_ttl_ms
 --   owner        whose lock that is, where it is not the record's own id
@@ -18,8 +22,8 @@ local function carry_out(keys, id, tail)
   local owner = tail.owner or id
   if tail.ttl_ms then redis.call('PEXPIRE', keys.cmd, digits(tail.ttl_ms)) end
   if tail.active then redis.call('ZADD', keys.active, now_ms(), id) end
-  if tail.waits == true then redis.call('ZADD', keys.waiters, 'NX', now_ms(), id)
-  elseif tail.waits == false then redis.call('ZREM', keys.waiters, id) end
+  if tail.place then stand(keys, owner, tail.place) end
+  if tail.free_slot then free_slot(keys, owner) end
   if tail.history then carry_history(keys.history, owner, tail.history) end
   if tail.storm then carry_storm(keys, owner, tail.storm) end
   if tail.inquiry then open_inquiry(keys, id, tail.inquiry) end
@@ -45,10 +49,10 @@ local function complete(cmd, id, rec)
     redis.call('HDEL', cmd, 'tail')
     return nil
   end
-  local keys = keys_of_server(cmd, rec.server)
-  local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.waiters, 'zset')
-    or foreign_at(keys.last, 'hash') or foreign_at(keys.history, 'hash') or foreign_at(keys.storm, 'hash')
-    or foreign_at(keys.pauses, 'hash') or foreign_at(cmd .. INQUIRY, 'hash')
+  local keys = keys_of_record(cmd, rec.server, tail.group)
+  local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.last, 'hash')
+    or foreign_at(keys.history, 'hash') or foreign_at(keys.storm, 'hash') or foreign_at(keys.pauses, 'hash')
+    or foreign_at(cmd .. INQUIRY, 'hash') or foreign_line(keys)
   if foreign then return foreign end
   if rec.told == '1' then tail.active = false end
   carry_out(keys, id, tail)

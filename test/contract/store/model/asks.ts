@@ -1,11 +1,6 @@
 import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
 import type { SwitchEntry, PauseScope } from "../../../../src/contract/brakes.ts";
-import {
-  type Envelope,
-  recordIdOf,
-  storedEnvelope,
-  versionOf,
-} from "../../../../src/core/envelope.ts";
+import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
 import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
@@ -16,7 +11,9 @@ import type { Step } from "./steps.ts";
 
 /** When each sequence begins, epoch ms. */
 export const BEGINNING_MS = 1_800_000_000_000;
-const ANOTHER_SERVER = ServerId.parse("4f4b3dfa-eb70-47cf-a60a-000000000002");
+const OTHER_SERVERS = [2, 3].map((last) =>
+  ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-00000000000${last}`),
+);
 const STRAY = ProjectId.parse("fedcba9876543210fedcba9876543210");
 const SCOPES: readonly PauseScope[] = ["everything", "project", `server:${SERVER}`, "group:web"];
 
@@ -48,12 +45,13 @@ export interface Ask {
 /** A command of the model that nobody knows yet. */
 export function knownOf(index: number): Known {
   const of = order(`cmd-${index}`, {
-    serverId: index < 2 ? SERVER : ANOTHER_SERVER,
+    serverId: index < 2 ? SERVER : (OTHER_SERVERS[index - 2] ?? SERVER),
     contentHash: "content 0",
     wishHash: index === 1 ? "another wish" : "wish",
     expiresAtMs: BEGINNING_MS + 3_600_000,
     receivedAtMs: BEGINNING_MS,
-    ...(index === 0 ? { group: "web" } : {}),
+    onBusy: index % 2 === 0 ? "join" : "wait",
+    ...(index % 2 === 0 ? { group: "web" } : {}),
   });
   return { order: of, claims: [], messages: [], token: null, ended: false, refusal: 1, final: 1 };
 }
@@ -243,7 +241,7 @@ function within(
   switch (step.op) {
     case "acquire":
       return {
-        by: ({ store }) => store.acquire(of, claim),
+        by: ({ store }) => store.acquire(of, claim, false),
         learn: (answer) => learn(known, { kind: "", lock: answer }),
       };
     case "mayStop":
@@ -261,11 +259,17 @@ function within(
       const next = envelope(
         of,
         { claim, token },
-        { v: versionOf(state), dueMs: present.nowMs, state },
+        {
+          v: 2,
+          dueMs: present.nowMs,
+          state,
+          slot: claim.slot,
+          placeMs: claim.arrivedMs,
+        },
       );
       const outbox = {
         events: [event(of, claim.sequence, "waiting")],
-        next: { envelope: storedEnvelope(next), delayMs: 0 },
+        next: { envelope: storedEnvelope(next), delayMs: 100 },
       };
       return {
         by: ({ store }) =>

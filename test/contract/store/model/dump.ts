@@ -12,6 +12,9 @@ export interface Dump {
   readonly locks: Readonly<Record<string, unknown>>;
   readonly active: Readonly<Record<string, number>>;
   readonly last: Readonly<Record<string, number>>;
+  /** Sorted sets of slots and lines, and until when each keeps its turn. */
+  readonly lines: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly dropped: number;
   readonly token: number;
   readonly epoch: unknown;
   readonly pauses: Readonly<Record<string, unknown>>;
@@ -43,6 +46,15 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     locks: Object.fromEntries(m.locks),
     active: Object.fromEntries(m.active),
     last: Object.fromEntries(m.last),
+    lines: filled([
+      ["slots", m.slots],
+      ["line", m.line],
+      ["line-until", m.lineUntil],
+      ...named("slots-of", m.groupSlots),
+      ...named("line-of", m.groupLines),
+      ...named("waiters", m.waiters),
+    ]),
+    dropped: m.dropped,
     token: m.token,
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
@@ -93,6 +105,8 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
     })),
     active: scoresOf(await client.zrange(k.active, "0", "-1", "WITHSCORES")),
     last: of("last", ({ at }) => Number(at)),
+    lines: filled(await linesOf(client, prefix, names)),
+    dropped: Number((await client.get(k.dropped)) ?? 0),
     token: Number((await client.get(k.token)) ?? 0),
     epoch:
       epoch["id"] === undefined
@@ -103,6 +117,40 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
       Object.fromEntries(Object.entries(hash).map(([field, text]) => [field, JSON.parse(text)])),
     ),
   });
+}
+
+type Named = readonly [string, ReadonlyMap<string, number>];
+
+const named = (kind: string, sets: ReadonlyMap<string, ReadonlyMap<string, number>>) =>
+  [...sets].map(([name, set]): Named => [`${kind}:${name}`, set]);
+
+/** Without those that are empty: Redis keeps no such key. */
+function filled(sets: readonly Named[]): Dump["lines"] {
+  const nonempty = sets.filter(([, set]) => set.size > 0);
+  return Object.fromEntries(
+    nonempty
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, set]) => [name, Object.fromEntries(set)]),
+  );
+}
+
+async function linesOf(
+  client: RedisClient,
+  prefix: string,
+  names: readonly string[],
+): Promise<Named[]> {
+  const lines: Named[] = [];
+  for (const name of names) {
+    const short = name.slice(prefix.length);
+    if (short === "line-until") {
+      const until = Object.entries(await client.hgetall(name));
+      lines.push([short, new Map(until.map(([id, at]) => [id, Number(at)]))]);
+    } else if (/^(slots|line|(slots-of|line-of|waiters):.*)$/.test(short)) {
+      const scores = scoresOf(await client.zrange(name, "0", "-1", "WITHSCORES"));
+      lines.push([short, new Map(Object.entries(scores))]);
+    }
+  }
+  return lines;
 }
 
 function scoresOf(flat: readonly string[]): Record<string, number> {

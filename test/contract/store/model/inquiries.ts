@@ -1,4 +1,4 @@
-import { type Envelope, versionOf } from "../../../../src/core/envelope.ts";
+import { type Envelope, ENVELOPE_VERSION } from "../../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../../src/core/events.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
@@ -39,5 +39,5 @@ export function firstOfInquiry(
 ): Envelope {
   const state = stateOf("inquiry", nowMs);
   const from = { claim: { ...claim, step: 0, sequence: 0 }, token };
-  return envelope(of, from, { v: versionOf(state), dueMs: nowMs, state });
+  return envelope(of, from, { v: ENVELOPE_VERSION, dueMs: nowMs, state });
 }

@@ -26,7 +26,7 @@ export async function play(redises: Redises, steps: readonly Step[]): Promise<vo
   const present: Present = { nowMs: BEGINNING_MS, step: 0 };
   const sides = [memorySide(present), redisSide(redises.client, present)] as const;
   await redises.admin.flushall();
-  const commands = [0, 1, 2].map(knownOf);
+  const commands = [0, 1, 2, 3].map(knownOf);
   await begin(sides, present, redises.client);
   for (const step of steps) {
     present.step += 1;
@@ -47,9 +47,18 @@ export async function play(redises: Redises, steps: readonly Step[]): Promise<vo
 
 /** Both have a memory, and it is not young any more. */
 async function begin(sides: readonly Side[], present: Present, client: RedisClient): Promise<void> {
-  const nobody = { nonce: "", step: 0, sequence: 1, epoch: "", atMs: 0, rebuildingUntilMs: null };
+  const nobody = {
+    nonce: "",
+    step: 0,
+    sequence: 1,
+    epoch: "",
+    atMs: 0,
+    arrivedMs: 0,
+    slot: false,
+    rebuildingUntilMs: null,
+  };
   await setTime(client, present);
-  for (const { store } of sides) await store.acquire(knownOf(0).order, nobody);
+  for (const { store } of sides) await store.acquire(knownOf(0).order, nobody, false);
   present.nowMs += 2 * HOLD_MS;
 }
 

@@ -14,6 +14,7 @@ import { systemClock } from "../../../../src/adapters/system-clock.ts";
 import type { CommandId, ServerId } from "../../../../src/contract/ids.ts";
 import { recordIdOf } from "../../../../src/core/envelope.ts";
 import type { PauseChange } from "../../../../src/adapters/redis/operator-commands.ts";
+import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
 import type { PauseStore } from "../../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../../src/steps/ports/reinstall-store.ts";
 import { StoreMemory } from "../../../support/in-memory/memory.ts";
@@ -28,6 +29,9 @@ import { PROJECT } from "../samples.ts";
 import { dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
 import { NO_BRAKES } from "../../../support/brake-rules.ts";
+
+/** Two of the model's three servers may be in work, one of the group. */
+const FEW_SLOTS: BrakeRules = { ...NO_BRAKES, maxRunning: 2, maxRunningPerGroup: 1 };
 
 /** Locks are held back so long after a loss of memory. */
 export const HOLD_MS = 300;
@@ -64,7 +68,7 @@ const epochName = (present: Present) => () => `epoch-${present.step}`;
 export function memorySide(present: Present): Side {
   const memory = new StoreMemory({ nowMs: () => present.nowMs });
   const nonce = epochName(present);
-  const options = { memory, nonce, rebuildHoldMs: HOLD_MS };
+  const options = { memory, nonce, rebuildHoldMs: HOLD_MS, brakes: FEW_SLOTS };
   const stranded = createMemoryStranded(memory);
   return {
     store: createMemoryStore(options),
@@ -121,7 +125,7 @@ export function redisSide(client: RedisClient, present: Present): Side {
         dedupTtlMs: DEDUP_TTL_MS,
         waitReplicas: 0,
         waitTimeoutMs: 0,
-        brakes: NO_BRAKES,
+        brakes: FEW_SLOTS,
       },
       clock,
     ),
@@ -222,6 +226,10 @@ function keyOf(
       return k.command(recordIdOf(command, "inquiry"));
     case "lock":
       return k.lock(server);
+    case "slots":
+    case "line":
+    case "lineUntil":
+      return k[key];
     case "waiters":
       return k.waiters(server);
     case "last":

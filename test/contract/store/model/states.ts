@@ -1,9 +1,15 @@
 import { CommandId, JobId } from "../../../../src/contract/ids.ts";
 import type { State } from "../../../../src/core/state.ts";
 import { DISK } from "../samples.ts";
+import type { Step } from "./steps.ts";
 
 /** A state of the model's commands. */
-export function stateOf(phase: "submit" | "joined" | "watch" | "inquiry", nowMs: number): State {
+export function stateOf(phase: Extract<Step, { op: "save" }>["phase"], nowMs: number): State {
+  const tries = { attempt: 1, spent: 0 };
+  const waits = { phase: "waiting", body: { userid: "user" }, tries, sinceMs: nowMs } as const;
+  if (phase === "busy") return { ...waits, waitsFor: "server-busy" };
+  if (phase === "paused") return { ...waits, waitsFor: "pause" };
+  if (phase === "cap" || phase === "group-cap") return { ...waits, waitsFor: phase };
   if (phase === "submit") {
     const before = { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 };
     return { phase, body: { userid: "user" }, tries: { attempt: 2, spent: 0 }, before };

@@ -1,7 +1,10 @@
 import * as fc from "fast-check";
 
-/** Commands of the model, as often as they are asked about: the first two are for one server, the third for another. */
-const COMMANDS = [0, 0, 0, 1, 1, 2] as const;
+/**
+ * Commands of the model, as often as they are asked about: the first two are for one server, each of the others for one of
+ * its own. There are fewer slots than servers.
+ */
+const COMMANDS = [0, 0, 0, 1, 1, 2, 2, 3] as const;
 
 /** What may be taken from the user of Redis while a script runs. */
 const RIGHTS = ["hset", "hdel", "zadd", "zrem", "del", "pexpire", "incr", "set", "hsetnx"] as const;
@@ -12,6 +15,9 @@ const KEYS = [
   "lock",
   "active",
   "waiters",
+  "slots",
+  "line",
+  "lineUntil",
   "last",
   "token",
   "epoch",
@@ -52,7 +58,15 @@ type Call =
   | {
       readonly op: "save";
       readonly back: number;
-      readonly phase: "submit" | "joined" | "watch" | "inquiry";
+      readonly phase:
+        | "submit"
+        | "joined"
+        | "watch"
+        | "inquiry"
+        | "cap"
+        | "group-cap"
+        | "busy"
+        | "paused";
       /** With the claim of an inquiry, that phase all the same. */
       readonly astray: boolean;
       readonly clears: boolean;
@@ -137,7 +151,16 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     arbitrary: fc.record({
       op: is("save"),
       back,
-      phase: fc.constantFrom("submit", "joined", "watch", "inquiry"),
+      phase: fc.constantFrom(
+        "submit",
+        "joined",
+        "watch",
+        "inquiry",
+        "cap",
+        "group-cap",
+        "busy",
+        "paused",
+      ),
       astray: rarely,
       clears: rarely,
       releases: rarely,

@@ -7,6 +7,7 @@ import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
 import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
 import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end-inquiry.ts";
 import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
+import { LINE_KEYS } from "../../../../src/adapters/redis/scripts/line-argument.ts";
 import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.ts";
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
@@ -66,7 +67,11 @@ describe("the two halves of a script say the same", () => {
   it.each(SCRIPTS.map((script) => [script.name, script] as const))("%s", (name, script) => {
     const lua = readFileSync(new URL(`${name}.lua`, FOLDER), "utf8").replaceAll(/--.*$/gm, "");
     const [, declared = ""] = /called\(([^)]*)\)/.exec(lua) ?? [];
-    const keys = [...keysIn(declared), ...(declared.includes("GATE_KEYS") ? GATE_KEYS : [])];
+    const keys = [
+      ...keysIn(declared),
+      ...(declared.includes("GATE_KEYS") ? GATE_KEYS : []),
+      ...(declared.includes("LINE_KEYS") ? LINE_KEYS : []),
+    ];
     expect(keys).toEqual(script.keys);
     for (const key of named(lua, "key")) expect(script.keys).toContain(key);
     if (!(script.argument instanceof z.ZodObject)) throw new Error("one object is the argument");
@@ -83,9 +88,14 @@ describe("the two halves of a script say the same", () => {
     expect(files.toSorted()).toEqual([...BRAKE_FILES, "table"].toSorted());
   });
 
+  it("the keys of slots and lines, in the order of line.lua", () => {
+    const lua = readFileSync(new URL("line.lua", FOLDER), "utf8");
+    expect(keysIn(/^local LINE_KEYS = .*$/m.exec(lua)?.[0] ?? "")).toEqual(LINE_KEYS);
+  });
+
   it("each Lua file has its other half", () => {
     const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
-    const shared = ["brakes", "history", "prelude", "storm", "tail"];
+    const shared = ["brakes", "history", "line", "prelude", "slots", "storm", "tail"];
     const wanted = new Set([...SCRIPTS.map(({ name }) => name), ...shared]);
     expect(lua.toSorted()).toEqual([...wanted].toSorted());
   });

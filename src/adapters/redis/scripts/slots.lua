@@ -1,0 +1,179 @@
+-- Who may start, and who is next. The loader puts this after the gate.
+
+-- So many of a server's line are looked at, and so many holders of a slot for whether they have ended.
+local MOST_WAITERS = 50
+local MOST_HOLDERS = 100
+
+-- A command that wishes the same and has its reinstall before it. One that has ended, and left the server locked, has no
+-- result to share.
+local function shares(record_key, wish)
+  if redis.call('TYPE', record_key).ok ~= 'hash' then return false end
+  local known = fields(record_key, 'content', 'wish', 'outcome', 'phase')
+  return not not known.content and known.wish == wish and not known.outcome and known.phase ~= 'joined'
+end
+
+-- Of those before a command in its server's line: the first that it may join, and the first that it waits behind.
+local function before_in_line(key, want)
+  local line = redis.call('ZRANGE', key.waiters, 0, MOST_WAITERS - 1)
+  if #line == 0 then return nil, nil end
+  local turns, now = redis.call('HMGET', key.lineUntil, unpack(line)), now_ms()
+  local leader, behind
+  for index, other in ipairs(line) do
+    if other == want.id then return leader, behind end
+    if not leader and shares(want.commandPrefix .. other, want.wish) then leader = other end
+    if not behind and tonumber(turns[index] or '0') > now then behind = other end
+  end
+  if #line == MOST_WAITERS and not behind then behind = line[1] end
+  return leader, behind
+end
+
+-- The caps that a command is under: that of its group, and the project's, which other brakes may lower.
+local function caps_of(key, ask)
+  local caps = {}
+  local of_group = ask.rules.maxRunningPerGroup
+  if ask.group and of_group > 0 then
+    caps[1] = { brake = 'group-cap', slots = key.groupSlots, line = key.groupLine, cap = of_group }
+  end
+  local cap, by = effective_cap(key, ask, ask.rules.maxRunning)
+  caps[#caps + 1] = { brake = 'cap', slots = key.slots, line = key.line, cap = cap, by = by }
+  return caps
+end
+
+local function held_by_cap(of, ahead)
+  return { brake = of.brake, verdict = 'wait', ahead = ahead, cap = of.cap, running = redis.call('ZCARD', of.slots),
+    loweredBy = of.by }
+end
+
+-- Takes a slot from each whose command has ended or is gone: what a lost write may leave. Only when all are taken.
+local function drop_ended(key, slots, command_prefix)
+  for _, id in ipairs(redis.call('ZRANGE', slots, 0, MOST_HOLDERS - 1)) do
+    local kind = redis.call('TYPE', command_prefix .. id).ok
+    local rec = kind == 'hash' and fields(command_prefix .. id, 'content', 'outcome')
+    if kind == 'none' or (rec and (not rec.content or rec.outcome)) then
+      redis.call('ZREM', slots, id)
+      redis.call('INCR', key.dropped)
+    end
+  end
+end
+
+local function free_slots(key, of, command_prefix)
+  if redis.call('ZCARD', of.slots) >= of.cap then drop_ended(key, of.slots, command_prefix) end
+  return of.cap - redis.call('ZCARD', of.slots)
+end
+
+-- Stands in the line of one cap and asks for its turn: nil, or the hold. Of the first of the line, who is overdue is put
+-- out: their next try puts them back at their old place.
+local function wait_for_turn(key, of, want, place)
+  redis.call('ZADD', of.line, digits(place), want.id)
+  local first = redis.call('ZRANGE', of.line, 0, 2 * of.cap - 1)
+  local turns, now = redis.call('HMGET', key.lineUntil, unpack(first)), now_ms()
+  for index, other in ipairs(first) do
+    if other ~= want.id and tonumber(turns[index] or '0') <= now then redis.call('ZREM', of.line, other) end
+  end
+  local ahead = redis.call('ZRANK', of.line, want.id)
+  if ahead < free_slots(key, of, want.commandPrefix) then return nil end
+  return held_by_cap(of, ahead)
+end
+
+-- The first cap that has no slot for the command; nil: it may have one of each. It stands in line for that then.
+local function held_in_line(key, want, ask, place)
+  if has_slot(key, want.id) then return nil end
+  for _, of in ipairs(caps_of(key, ask)) do
+    local hold = wait_for_turn(key, of, want, place)
+    if hold then
+      if of.brake == 'group-cap' then redis.call('ZREM', key.line, want.id) end
+      return hold
+    end
+  end
+  return nil
+end
+
+-- Lock and slot, together; the same answer when it has them.
+local function give_both(key, id, group)
+  give_slot(key, id, group)
+  leave_lines(key, id)
+  -- The lock last: whoever has it has all the rest.
+  local owned = fields(key.lock, 'owner', 'token')
+  local token = tonumber(owned.token or '')
+  if owned.owner ~= id then
+    token = redis.call('INCR', key.token)
+    put(key.lock, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
+  end
+  note_lock(key.lock)
+  return { kind = 'acquired', token = token }
+end
+
+-- What a command is told that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
+-- behind; what holds it; or its lock and slot. `want` is { id, wish, observedAt?, notBefore?, join, mayHaveRun, commandPrefix }, `place`
+-- its first arrival. Writes to nothing but the lines before it gives both.
+local function answer_start(key, want, ask, place)
+  local healed = healed_since(key.last, want.observedAt)
+  if healed then return { kind = 'superseded', healedAtMs = healed } end
+  if want.notBefore and now_ms() < want.notBefore then
+    return { kind = 'held', hold = { brake = 'not-before', verdict = 'wait', untilMs = want.notBefore } }
+  end
+  redis.call('ZADD', key.waiters, digits(place), want.id)
+  local owner = redis.call('HGET', key.lock, 'owner')
+  if owner then note_lock(key.lock) end
+  local leader, behind = before_in_line(key, want)
+  if owner then
+    leader, behind = nil, nil
+    if owner ~= want.id then
+      behind = owner
+      if shares(want.commandPrefix .. owner, want.wish) then leader = owner end
+    end
+  end
+  if want.join and not want.mayHaveRun and leader then return { kind = 'busy', holder = leader, sameWish = true } end
+  local hold = brakes('admission', key, ask)
+  if hold then return { kind = 'held', hold = hold } end
+  if behind then
+    return { kind = 'busy', holder = behind, sameWish = shares(want.commandPrefix .. behind, want.wish) }
+  end
+  keep_turn(key, want.id)
+  local full = held_in_line(key, want, ask, place)
+  if full then return { kind = 'held', hold = full } end
+  return give_both(key, want.id, ask.group)
+end
+
+-- The same, and what follows from it in lines, lock and slot: who may not start has neither. Only a command that may have
+-- been carried out in a memory that is lost keeps the lock that it left behind then.
+local function try_start(key, want, ask, place)
+  local answer = answer_start(key, want, ask, place)
+  local hold = answer.hold
+  if answer.kind == 'acquired' then return answer end
+  -- What ends, or may not begin yet, stands in nobody's way.
+  if answer.kind == 'superseded' or (hold and (hold.brake == 'not-before' or hold.verdict == 'no')) then leave_lines(key, want.id)
+  elseif answer.kind == 'busy' then
+    leave_slot_lines(key, want.id)
+    keep_turn(key, want.id)
+  elseif hold.brake ~= 'cap' and hold.brake ~= 'group-cap' then
+    leave_slot_lines(key, want.id)
+    redis.call('HDEL', key.lineUntil, want.id)
+  end
+  -- Last: asked again by who has neither, a young memory would answer otherwise.
+  if not want.mayHaveRun then free_lock(key.lock, want.id) end
+  free_slot(key, want.id)
+  return answer
+end
+
+-- The same for a dry run, which takes and changes nothing: what the brakes say is told beside it.
+local function would_start(key, want)
+  local healed = healed_since(key.last, want.observedAt)
+  if healed then return { kind = 'superseded', healedAtMs = healed } end
+  local owner = redis.call('HGET', key.lock, 'owner')
+  if owner then note_lock(key.lock) end
+  local _, behind = before_in_line(key, want)
+  if owner or behind then return { kind = 'busy', holder = owner or behind, sameWish = false } end
+  return { kind = 'acquired', token = 0 }
+end
+
+-- The slot that a command must have to record an intent. One that has none (its message is of an older worker, or was put
+-- back) takes a free one; the hold when there is none.
+local function need_slot(key, id, ask, command_prefix)
+  if has_slot(key, id) then return nil end
+  for _, of in ipairs(caps_of(key, ask)) do
+    if free_slots(key, of, command_prefix) < 1 then return held_by_cap(of, redis.call('ZCARD', of.line)) end
+  end
+  give_slot(key, id, ask.group)
+  return nil
+end

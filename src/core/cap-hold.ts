@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { Brake } from "../contract/brakes.ts";
+
+/** What a cap says that holds a command: of the project (`cap`), or of the command's group. */
+export const CAP_SAYS = {
+  verdict: z.literal("wait"),
+  /** Commands that stand in line before this one. */
+  ahead: z.int(),
+  /** Reinstalls that may be in work at once, now. */
+  cap: z.int(),
+  /** Those that are in work; more than the cap after it was lowered, or after the store was emptied. */
+  running: z.int(),
+  /** The brake that has lowered the cap; absent: none. */
+  loweredBy: Brake.optional(),
+};
+export type CapHold = z.infer<z.ZodObject<typeof CAP_SAYS>>;
+
+/**
+ * How soon one who stands in line asks again: those who may be next soon (as many as the cap, and as many again) on the two
+ * shortest rungs, the others on a long one. With the default ladder and a cap of 10: 9 ahead 2 s, 10 ahead 5 s, 20 ahead 30 s.
+ */
+export function delayInLine({ ahead, cap }: CapHold, ladderMs: readonly number[]): number {
+  const rung = ahead < cap ? 0 : ahead < 2 * cap ? 1 : ladderMs.length - 2;
+  return ladderMs[Math.max(0, Math.min(rung, ladderMs.length - 1))] ?? 0;
+}
+
+/** In one sentence. */
+export function describeCap(whose: "project" | "group", hold: CapHold): string {
+  const { ahead, cap, running, loweredBy } = hold;
+  const why = loweredBy === undefined ? "" : `, lowered by ${loweredBy}`;
+  return `reinstalls of the ${whose} in work: ${running} (at most ${cap}${why}); commands ahead in line: ${ahead}`;
+}
+
+/** In fields, as events carry it. */
+export function capData({ ahead, cap, running, loweredBy }: CapHold) {
+  return {
+    limit: cap,
+    ahead,
+    running,
+    ...(loweredBy === undefined ? {} : { lowered_by: loweredBy }),
+  };
+}

@@ -1,0 +1,195 @@
+import { shownOwner } from "../../../src/core/lock-owner.ts";
+import type { Hold } from "../../../src/core/gate.ts";
+import type { Order } from "../../../src/core/order.ts";
+import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
+import type { ProjectMemory } from "./memory.ts";
+import { brakes, effectiveCap } from "./script-brakes.ts";
+import {
+  freeSlot,
+  giveSlot,
+  keepTurn,
+  leaveLines,
+  leaveSlotLines,
+  ranked,
+  rankedOf,
+  waitersOf,
+} from "./script-line.ts";
+import { freeLock, healedSince, lockOf, type ScriptContext } from "./scripts.ts";
+
+/** The limits of slots.lua. */
+const MOST_WAITERS = 50;
+const MOST_HOLDERS = 100;
+
+/** A command that asks whether it may start. */
+export interface Wanting {
+  readonly order: Order;
+  readonly mayHaveRun: boolean;
+  /** Its first arrival. */
+  readonly arrivedMs: number;
+}
+
+function shares(m: ProjectMemory, id: string, wish: string): boolean {
+  const known = m.records.get(id);
+  return known?.wish === wish && known.outcome === undefined && known.phase !== "joined";
+}
+
+function beforeInLine(ctx: ScriptContext, m: ProjectMemory, order: Order) {
+  const line = waitersOf(m, order.serverId).slice(0, MOST_WAITERS);
+  const now = ctx.memory.nowMs();
+  const mine = line.indexOf(order.commandId);
+  const before = mine < 0 ? line : line.slice(0, mine);
+  const behind = before.find((id) => (m.lineUntil.get(id) ?? 0) > now);
+  const unseen = mine < 0 && line.length === MOST_WAITERS;
+  return {
+    leader: before.find((id) => shares(m, id, order.wishHash)),
+    behind: behind ?? (unseen ? line[0] : undefined),
+  };
+}
+
+interface Cap {
+  readonly brake: "cap" | "group-cap";
+  readonly slots: Map<string, number>;
+  readonly line: Map<string, number>;
+  readonly cap: number;
+  readonly by?: Extract<Hold, { brake: "cap" }>["loweredBy"];
+}
+
+function capsOf(ctx: ScriptContext, m: ProjectMemory, order: Order): Cap[] {
+  const { group } = order;
+  const ofGroup = ctx.brakes.maxRunningPerGroup;
+  const caps: Cap[] = [];
+  if (group !== undefined && ofGroup > 0) {
+    const [slots, line] = [rankedOf(m.groupSlots, group), rankedOf(m.groupLines, group)];
+    caps.push({ brake: "group-cap", slots, line, cap: ofGroup });
+  }
+  const { slots: cap, by } = effectiveCap(ctx, m, order, ctx.brakes.maxRunning);
+  caps.push({ brake: "cap", slots: m.slots, line: m.line, cap, ...(by !== null && { by }) });
+  return caps;
+}
+
+function heldByCap({ brake, slots, cap, by }: Cap, ahead: number): Hold {
+  const loweredBy = by === undefined ? {} : { loweredBy: by };
+  return { brake, verdict: "wait", ahead, cap, running: slots.size, ...loweredBy };
+}
+
+function freeSlots(m: ProjectMemory, { slots, cap }: Cap): number {
+  if (slots.size >= cap) {
+    for (const id of ranked(slots).slice(0, MOST_HOLDERS)) {
+      if (m.foreign.has(`cmd:${id}`)) continue;
+      const record = m.records.get(id);
+      if (record !== undefined && record.outcome === undefined) continue;
+      slots.delete(id);
+      m.dropped += 1;
+    }
+  }
+  return cap - slots.size;
+}
+
+function waitForTurn(ctx: ScriptContext, m: ProjectMemory, of: Cap, who: Wanting): Hold | null {
+  const { commandId: id } = who.order;
+  of.line.set(id, who.arrivedMs);
+  const now = ctx.memory.nowMs();
+  for (const other of ranked(of.line).slice(0, 2 * of.cap)) {
+    if (other !== id && (m.lineUntil.get(other) ?? 0) <= now) of.line.delete(other);
+  }
+  const ahead = ranked(of.line).indexOf(id);
+  return ahead < freeSlots(m, of) ? null : heldByCap(of, ahead);
+}
+
+function heldInLine(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold | null {
+  const { commandId: id } = who.order;
+  if (m.slots.has(id)) return null;
+  for (const of of capsOf(ctx, m, who.order)) {
+    const hold = waitForTurn(ctx, m, of, who);
+    if (hold === null || (ctx.switches.lockWithoutSlot && of.brake === "cap")) continue;
+    if (of.brake === "group-cap") m.line.delete(id);
+    return hold;
+  }
+  return null;
+}
+
+function giveBoth(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
+  const { commandId: id, serverId } = order;
+  const now = ctx.memory.nowMs();
+  if (!ctx.switches.lockWithoutSlot) giveSlot(m, order, now);
+  const lock = lockOf(m, serverId, ctx);
+  let token = lock?.token ?? 0;
+  if (lock?.owner !== id) {
+    m.token += 1;
+    token = m.token;
+    m.locks.set(serverId, { owner: id, token, since: now, phase: "admit" });
+  }
+  leaveLines(m, order);
+  return { kind: "acquired", token };
+}
+
+function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAnswer {
+  const { order, mayHaveRun } = who;
+  const { commandId: id, serverId, wishHash: wish, notBeforeMs } = order;
+  const now = ctx.memory.nowMs();
+  const healedAtMs = healedSince(m, serverId, order.observedAtMs);
+  if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
+  if (notBeforeMs !== undefined && now < notBeforeMs) {
+    return { kind: "held", hold: { brake: "not-before", verdict: "wait", untilMs: notBeforeMs } };
+  }
+  rankedOf(m.waiters, serverId).set(id, who.arrivedMs);
+  const owner = lockOf(m, serverId, ctx)?.owner;
+  let { leader, behind } = beforeInLine(ctx, m, order);
+  if (owner !== undefined) {
+    behind = owner === id ? undefined : owner;
+    leader = behind !== undefined && shares(m, behind, wish) ? behind : undefined;
+  }
+  if (order.onBusy === "join" && !mayHaveRun && leader !== undefined) {
+    return { kind: "busy", holder: shownOwner(leader), sameWish: true };
+  }
+  const hold = brakes(ctx, m, order, "admission");
+  if (hold !== null) return { kind: "held", hold };
+  if (behind !== undefined) {
+    return { kind: "busy", holder: shownOwner(behind), sameWish: shares(m, behind, wish) };
+  }
+  keepTurn(m, id, now);
+  const full = heldInLine(ctx, m, who);
+  return full === null ? giveBoth(ctx, m, order) : { kind: "held", hold: full };
+}
+
+/** `try_start`. */
+export function tryStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAnswer {
+  const { order } = who;
+  const answer = answerStart(ctx, m, who);
+  if (answer.kind === "acquired") return answer;
+  freeSlot(m, order);
+  if (!who.mayHaveRun) freeLock(m, order.serverId, order.commandId);
+  if (answer.kind === "busy") {
+    leaveSlotLines(m, order);
+    keepTurn(m, order.commandId, ctx.memory.nowMs());
+  } else if (answer.kind === "held") {
+    const { brake, verdict } = answer.hold;
+    if (brake === "not-before" || verdict === "no") leaveLines(m, order);
+    else if (brake !== "cap" && brake !== "group-cap") {
+      leaveSlotLines(m, order);
+      m.lineUntil.delete(order.commandId);
+    }
+  } else leaveLines(m, order);
+  return answer;
+}
+
+/** `would_start`. */
+export function wouldStart(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
+  const healedAtMs = healedSince(m, order.serverId, order.observedAtMs);
+  if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
+  const holder =
+    lockOf(m, order.serverId, ctx)?.owner ?? beforeInLine(ctx, m, order).behind ?? undefined;
+  return holder === undefined
+    ? { kind: "acquired", token: 0 }
+    : { kind: "busy", holder: shownOwner(holder), sameWish: false };
+}
+
+/** `need_slot`. */
+export function needSlot(ctx: ScriptContext, m: ProjectMemory, order: Order): Hold | null {
+  if (m.slots.has(order.commandId)) return null;
+  for (const of of capsOf(ctx, m, order)) {
+    if (freeSlots(m, of) < 1) return heldByCap(of, of.line.size);
+  }
+  giveSlot(m, order, ctx.memory.nowMs());
+  return null;
+}
