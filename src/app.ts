@@ -60,7 +60,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const inHand = createWatchedInHand(ground);
   const health = createWatchedHealth(ground, watched, inHand);
   const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view });
-  const gauges = createWatchedGauges(ground, watched, health);
+  const gauges = createWatchedGauges(ground, watched, { health, brakes: brakes.view });
   const storeWatch = watchStores(ground, stores, {
     refuse: fatal.reject,
     onReady: () => void gauges.count(),

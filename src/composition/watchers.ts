@@ -7,6 +7,7 @@ import { createCommandViews } from "../adapters/redis/command-views.ts";
 import { createOverview } from "../adapters/redis/command-overview.ts";
 import { createSweeper } from "../background/sweeper.ts";
 import type { BrakesView } from "../contract/http.ts";
+import type { CensusKeeper } from "../observe/brakes-view.ts";
 import { createGauges } from "../observe/gauges.ts";
 import { createHealth } from "../observe/health.ts";
 import { createHttpServer } from "../observe/http-server.ts";
@@ -74,7 +75,7 @@ export function createWatchedHttp(
 export function createWatchedGauges(
   { config, projects, metrics, logger }: Ground,
   { broker, cloud, stores }: Watched,
-  health: Health,
+  { health, brakes }: { readonly health: Health; readonly brakes: CensusKeeper },
 ) {
   const { redis, scripts, budget, evidence } = stores;
   const { jobDeadlineMs, pollIntervalsMs } = config.protocol;
@@ -82,7 +83,13 @@ export function createWatchedGauges(
     health,
     cloud,
     redisClockOffsetMs: () => stores.health.clockOffsetMs(),
-    census: () => takeCensus({ redis, scripts }, projects, jobDeadlineMs, config.brakes.paused),
+    census: async () => {
+      const { paused, maxRunning } = config.brakes;
+      const limits = { lockDeadlineMs: jobDeadlineMs, paused, maxRunning };
+      const census = await takeCensus({ redis, scripts }, projects, limits);
+      brakes.onCensus(census);
+      return census;
+    },
     queueLengths: () => broker.queueLengths(),
     budgetLeft: () => budget.left(projects),
     overdue: () => findOverdue(redis, projects, pollIntervalsMs),

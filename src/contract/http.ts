@@ -1,3 +1,4 @@
+import type { SlotCensus } from "../core/census.ts";
 import type { CommandId, ProjectId, ServerId } from "./ids.ts";
 import type { CommandStory, ServerDetail } from "./overview.ts";
 
@@ -78,8 +79,15 @@ export interface BrakeStatus {
   readonly reason: string | null;
 }
 
+/** How many reinstalls of a project are in work, and how many wait for that. */
+export interface SlotStatus extends SlotCensus {
+  readonly projectId: ProjectId;
+}
+
 /** The brakes that hold something, from the worker's memory. */
 export interface BrakesView {
+  /** Of each project that was counted; none before the first count. Counted once a minute. */
+  slots(): readonly SlotStatus[];
   holding(): readonly BrakeStatus[];
   /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;

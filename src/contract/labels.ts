@@ -166,3 +166,6 @@ export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unreadable"] as const;
 /** One of {@link LOCK_HOLDERS}. */
 export type LockHolder = (typeof LOCK_HOLDERS)[number];
+
+/** What is told of a project's slots: reinstalls in work, how many may be, and commands that wait in line. */
+export const SLOT_STATES = ["taken", "cap", "waiting"] as const;

@@ -33,6 +33,17 @@ export interface ProjectCensus {
   readonly overdueLocks: number;
   /** Of every lock, in no order. */
   readonly lockAgesSeconds: readonly number[];
+  readonly slots: SlotCensus;
+}
+
+/** The slots of one project (docs/adr/0007). */
+export interface SlotCensus {
+  /** Commands in work. More than the cap after it was lowered, or after the store was emptied. */
+  readonly taken: number;
+  /** As the worker that counts has it configured; a storm of failures may leave fewer. */
+  readonly cap: number;
+  /** Commands that nothing holds but the cap. */
+  readonly waiting: number;
 }
 
 /** The locks of one kind of holder. */

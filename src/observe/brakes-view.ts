@@ -1,4 +1,5 @@
 import { brakeOf, STORMS } from "../contract/brakes.ts";
+import type { Census } from "../core/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakesView } from "../contract/http.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
@@ -13,10 +14,20 @@ export interface PauseWatch {
   readonly readAtMs: () => number | null;
 }
 
+/** Keeps the last count of what the store holds. */
+export interface CensusKeeper {
+  onCensus(census: Census): void;
+}
+
 /** The brakes that hold something, for the read API: the pauses in memory, and this worker's own by configuration. */
-export function createBrakesView(watch: PauseWatch): BrakesView {
+export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
   const { projects, pausedByConfiguration } = watch;
+  let counted: Census = new Map();
   return {
+    onCensus(census) {
+      counted = census;
+    },
+    slots: () => [...counted].map(([projectId, { slots }]) => ({ projectId, ...slots })),
     readAtMs: watch.readAtMs,
     holding: () => [
       ...(pausedByConfiguration ? projects : []).map((projectId) => ({

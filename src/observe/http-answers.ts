@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BrakeStatus } from "../contract/http.ts";
+import type { BrakeStatus, SlotStatus } from "../contract/http.ts";
 import type { CommandStory, ServerDetail } from "../contract/overview.ts";
 import { explainCommand, explainServer } from "../core/explain.ts";
 import { instantText } from "./instant-text.ts";
@@ -96,6 +96,16 @@ export const Brakes = z.object({
       reason: z.string().nullable(),
     }),
   ),
+  slots: z
+    .array(
+      z.object({
+        project_id: z.string(),
+        taken: z.int().describe("reinstalls in work"),
+        cap: z.int().describe("as many may be in work at once, by this worker's configuration"),
+        waiting: z.int().describe("commands in line for a slot, which nothing else holds"),
+      }),
+    )
+    .describe("counted once a minute; a project that was not counted yet is left out"),
 });
 
 /**
@@ -114,6 +124,10 @@ export function commandsJson(stories: readonly CommandStory[], nowMs: number): o
 export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {
   const since = sinceMs === null ? null : instantText(sinceMs);
   return { brake, project_id: projectId, scope, by, since, reason };
+}
+
+export function slotJson({ projectId, taken, cap, waiting }: SlotStatus): object {
+  return { project_id: projectId, taken, cap, waiting };
 }
 
 export function serverJson(

@@ -20,6 +20,7 @@ import {
   Ready,
   Server,
   serverJson,
+  slotJson,
 } from "./http-answers.ts";
 import { instantText } from "./instant-text.ts";
 import { openApi } from "./openapi.ts";
@@ -164,12 +165,12 @@ const ANSWERED: readonly Route[] = [
     take: ({ brakes }, context) => {
       const asked = context.req.query("project");
       const readAtMs = brakes.readAtMs();
-      const holding = brakes
-        .holding()
-        .filter(({ projectId }) => (asked ?? projectId) === projectId);
+      const isAsked = ({ projectId }: { readonly projectId: string }) =>
+        (asked ?? projectId) === projectId;
       return context.json({
         read_at: readAtMs === null ? null : instantText(readAtMs),
-        holding: holding.map(brakeJson),
+        holding: brakes.holding().filter(isAsked).map(brakeJson),
+        slots: brakes.slots().filter(isAsked).map(slotJson),
       });
     },
   },

@@ -6,6 +6,7 @@ import {
   DISK_SAMPLES,
   EPOCH_CAUSES,
   LOCK_QUANTILES,
+  SLOT_STATES,
   SWEEP_RESULTS,
   LOCK_HOLDERS,
   type BrakeDecision,
@@ -57,6 +58,11 @@ export const STORE_METRICS = {
     "locks",
     "Servers that are locked: by an open reinstall of ours, by one that ended unresolved, by another service, or by something that cannot be read.",
     { holder: LOCK_HOLDERS, project: null },
+  ),
+  slots: gauge(
+    "slots",
+    "Reinstalls in work of the project, as many as may be at once by this worker's configuration, and commands that wait in line for a slot.",
+    { project: null, state: SLOT_STATES },
   ),
   overdueLocks: gauge(
     "locks_overdue",
@@ -139,6 +145,7 @@ export function storeMetrics(m: InstrumentsOf<typeof STORE_METRICS>): StoreMetri
       m.locks,
       m.oldestLock,
       m.overdueLocks,
+      m.slots,
       m.lockAge,
       m.evidence,
     ],
@@ -168,6 +175,7 @@ export function storeMetrics(m: InstrumentsOf<typeof STORE_METRICS>): StoreMetri
           m.oldestLock.set({ holder, project }, oldestSeconds);
         }
         m.overdueLocks.set({ project }, one.overdueLocks);
+        for (const state of SLOT_STATES) m.slots.set({ project, state }, one.slots[state]);
         const ages = one.lockAgesSeconds.toSorted((a, b) => a - b);
         for (const quantile of LOCK_QUANTILES)
           m.lockAge.set({ quantile, project }, quantileOf(ages, quantile));

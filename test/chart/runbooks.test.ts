@@ -313,7 +313,7 @@ function httpApp() {
       commands: async () => ({ kind: "found", view: { entries: [], next: null } }),
       locks: async () => ({ kind: "found", view: { entries: [], next: null } }),
     },
-    brakes: { holding: () => [], readAtMs: () => 0 },
+    brakes: { holding: () => [], slots: () => [], readAtMs: () => 0 },
     onError: () => undefined,
   });
 }

@@ -9,6 +9,7 @@ export const UNRESOLVED = `unresolved_total{project="${PROJECT}"}`;
 export const paused = (project = PROJECT) => `paused{project="${project}"}`;
 export const LEFT_OFF = `servers_left_off_total{project="${PROJECT}"}`;
 export const STORM = `brake{brake="storm-failures",project="${PROJECT}"}`;
+export const slots = (state: string) => `slots{project="${PROJECT}",state="${state}"}`;
 export const locks = (holder: string) => `locks{holder="${holder}",project="${PROJECT}"}`;
 export const oldestLock = (holder: string) =>
   `oldest_lock_age_seconds{holder="${holder}",project="${PROJECT}"}`;
@@ -30,6 +31,9 @@ export const HEALTHY: Series = {
   [paused()]: "0x400",
   [STORM]: "0x400",
   [LEFT_OFF]: "0x400",
+  [slots("taken")]: "2x400",
+  [slots("cap")]: "10x400",
+  [slots("waiting")]: "0x400",
   // A neighbour's is older than any reinstall, and is nobody's business.
   [locks("reinstall")]: "2x400",
   [locks("unresolved")]: "0x400",

@@ -7,6 +7,7 @@ import {
   type OpenPhase,
   type PhaseCensus,
   type ProjectCensus,
+  type SlotCensus,
 } from "../../core/census.ts";
 import { INQUIRY_SUFFIX } from "../../core/envelope.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
@@ -31,6 +32,16 @@ export interface CensusDeps {
   readonly scripts: ScriptRunner;
 }
 
+/** What the worker that counts is configured with. */
+export interface CensusLimits {
+  /** A lock whose request is with the cloud for longer is past its time. */
+  readonly lockDeadlineMs: number;
+  /** Paused by configuration. */
+  readonly paused?: boolean;
+  /** Reinstalls of one project that may be in work at once. */
+  readonly maxRunning: number;
+}
+
 /**
  * Counts open commands and locks of each project by what the scripts have noted of them, at most {@link MOST} of each: what
  * others keep in that Redis costs nothing. Another service's lock is known once a command of ours has met it. For once a
@@ -39,8 +50,7 @@ export interface CensusDeps {
 export async function takeCensus(
   deps: CensusDeps,
   projects: readonly ProjectId[],
-  lockDeadlineMs: number,
-  pausedByConfiguration = false,
+  { lockDeadlineMs, paused = false, maxRunning }: CensusLimits,
 ): Promise<Census> {
   const { redis } = deps;
   const census = new Map<ProjectId, ProjectCensus>();
@@ -49,7 +59,8 @@ export async function takeCensus(
     census.set(project, {
       ...(await countCommands(redis, project, nowMs)),
       ...(await countLocks(deps, project, lockDeadlineMs, nowMs)),
-      paused: pausedByConfiguration || (await isPaused(redis, project)),
+      paused: paused || (await isPaused(redis, project)),
+      slots: { ...(await countSlots(redis, project)), cap: maxRunning },
     });
   }
   return census;
@@ -85,6 +96,14 @@ async function countCommands(
     }
   }
   return { openCommands, phases };
+}
+
+async function countSlots(
+  redis: RedisClient,
+  project: ProjectId,
+): Promise<Pick<SlotCensus, "taken" | "waiting">> {
+  const { slots, line } = keysOf(project);
+  return { taken: await redis.zcard(slots), waiting: await redis.zcard(line) };
 }
 
 /** While it is counted. */

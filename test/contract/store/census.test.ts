@@ -62,7 +62,8 @@ afterAll(async () => {
 beforeEach(() => redis.flushAll());
 
 const server = (digit: number) => ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-99800000000${digit}`);
-const both = () => takeCensus({ redis: client, scripts }, [PROJECT, ANOTHER], 600_000);
+const LIMITS = { lockDeadlineMs: 600_000, maxRunning: 10 };
+const both = () => takeCensus({ redis: client, scripts }, [PROJECT, ANOTHER], LIMITS);
 const census = async () => (await both()).get(PROJECT) as ProjectCensus;
 const overdue = async () => Object.fromEntries(await findOverdue(client, [PROJECT], LADDER));
 
@@ -92,6 +93,7 @@ describe("the census", () => {
       locks: { reinstall: NONE, unresolved: NONE, "other-service": NONE, unreadable: NONE },
       overdueLocks: 0,
       lockAgesSeconds: [],
+      slots: { taken: 0, cap: 10, waiting: 0 },
     };
     expect([...(await both())]).toEqual([
       [PROJECT, nothing],
@@ -211,10 +213,20 @@ describe("the census", () => {
     },
   );
 
+  it("tells how many slots are taken, and how many commands wait in line for one", async () => {
+    await admitted(store, order("a", { serverId: server(1) }));
+    await client.zadd(k.line, 1, "b", 2, "c");
+    expect((await census()).slots).toEqual({ taken: 1, cap: 10, waiting: 2 });
+    expect((await both()).get(ANOTHER)?.slots).toEqual({ taken: 0, cap: 10, waiting: 0 });
+  });
+
   it("tells which projects are paused", async () => {
     await client.set(k.paused, "maintenance");
     expect([...(await both()).values()].map(({ paused }) => paused)).toEqual([true, false]);
-    const byConfiguration = await takeCensus({ redis: client, scripts }, [ANOTHER], 600_000, true);
+    const byConfiguration = await takeCensus({ redis: client, scripts }, [ANOTHER], {
+      ...LIMITS,
+      paused: true,
+    });
     expect(byConfiguration.get(ANOTHER)).toMatchObject({ paused: true });
   });
 
@@ -224,7 +236,7 @@ describe("the census", () => {
       commandTimeoutMs: 200,
       connectTimeoutMs: 200,
     });
-    await expect(takeCensus({ redis: nowhere, scripts }, [PROJECT], 600_000)).rejects.toThrow();
+    await expect(takeCensus({ redis: nowhere, scripts }, [PROJECT], LIMITS)).rejects.toThrow();
     await expect(findOverdue(nowhere, [PROJECT], LADDER)).rejects.toThrow();
     nowhere.disconnect();
   });

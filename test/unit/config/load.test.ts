@@ -42,6 +42,19 @@ function file(name: string, content: string): string {
   return path;
 }
 
+describe("the cap of reinstalls in work", () => {
+  it("is 10, of a group none, and has no off", () => {
+    expect(config().brakes).toMatchObject({ maxRunning: 10, maxRunningPerGroup: 0 });
+    for (const wrong of ["0", "-1", "1001", "1.5", "none"]) {
+      expect(problems({ BRAKES_MAX_RUNNING: wrong })).toEqual([
+        "BRAKES_MAX_RUNNING (brakes.maxRunning): must be a whole number from 1 to 1000 (reinstalls)",
+      ]);
+    }
+    expect(config({ BRAKES_MAX_RUNNING: "1" }).brakes.maxRunning).toBe(1);
+    expect(config({ BRAKES_MAX_RUNNING_PER_GROUP: "3" }).brakes.maxRunningPerGroup).toBe(3);
+  });
+});
+
 describe("defaults", () => {
   it("are those of the contract", () => {
     const { amqp, redis, cloud, protocol, http, shutdown, log } = config();

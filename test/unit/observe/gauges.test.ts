@@ -21,6 +21,7 @@ const CENSUS: Census = new Map([
       },
       overdueLocks: 0,
       lockAgesSeconds: [40],
+      slots: { taken: 1, cap: 10, waiting: 2 },
     },
   ],
 ]);

@@ -9,6 +9,7 @@ import type {
   Found,
 } from "../../../src/contract/http.ts";
 import type { CommandDetail, Overview, ServerDetail } from "../../../src/contract/overview.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
 import { ROUTES } from "../../../src/observe/http-routes.ts";
 import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -111,7 +112,7 @@ function build(world: World = {}, port = 0): HttpServer {
       locks: () => Promise.resolve({ kind: "absent" }),
       ...world.overview,
     },
-    brakes: world.brakes ?? { holding: () => [], readAtMs: () => null },
+    brakes: world.brakes ?? { holding: () => [], slots: () => [], readAtMs: () => null },
     onError: (error) => world.errors?.push(error),
   });
   open.push(server);
@@ -590,5 +591,30 @@ describe("the description", () => {
     expect(Object.keys(paths)).toEqual(
       ROUTES.map(({ path }) => path.replaceAll(/:(\w+)/g, "{$1}")),
     );
+  });
+});
+
+describe("/v1/brakes", () => {
+  const ONE = ProjectId.parse("0123456789abcdef0123456789abcdef");
+  const OTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
+  const slots = { taken: 12, cap: 10, waiting: 40 };
+  const brakes: BrakesView = {
+    holding: () => [],
+    slots: () => [
+      { projectId: ONE, ...slots },
+      { projectId: OTHER, taken: 0, cap: 10, waiting: 0 },
+    ],
+    readAtMs: () => null,
+  };
+
+  it("tells how many slots of each project are taken, and who waits for one", async () => {
+    const { get } = await serve({ brakes });
+    const { slots: told } = (await get("/v1/brakes")).json();
+    expect(told).toEqual([
+      { project_id: ONE, ...slots },
+      { project_id: OTHER, taken: 0, cap: 10, waiting: 0 },
+    ]);
+    const { slots: ofOne } = (await get(`/v1/brakes?project=${ONE}`)).json();
+    expect(ofOne).toEqual([{ project_id: ONE, ...slots }]);
   });
 });

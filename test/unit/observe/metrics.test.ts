@@ -165,6 +165,7 @@ const EMPTY: ProjectCensus = {
   locks: { reinstall: NONE, unresolved: NONE, "other-service": NONE, unreadable: NONE },
   overdueLocks: 0,
   lockAgesSeconds: [],
+  slots: { taken: 0, cap: 10, waiting: 0 },
 };
 
 /** Two projects, one of them with something. */
@@ -194,6 +195,18 @@ describe("what is waited for", () => {
         `ecs_reinstall_phase_commands{phase="waiting",${OF_PROJECT}} 0`,
       ]),
     );
+  });
+
+  it("is how many slots are taken, how many there are, and who waits for one", async () => {
+    const { metrics, lines } = build();
+    metrics.store(seen({ slots: { taken: 12, cap: 10, waiting: 40 } }));
+    const told = (await lines()).filter((line) => line.startsWith("ecs_reinstall_slots{"));
+    expect(told.filter((line) => line.includes(PROJECT)).toSorted()).toEqual([
+      `ecs_reinstall_slots{${OF_PROJECT},state="cap"} 10`,
+      `ecs_reinstall_slots{${OF_PROJECT},state="taken"} 12`,
+      `ecs_reinstall_slots{${OF_PROJECT},state="waiting"} 40`,
+    ]);
+    expect(told).toHaveLength(6);
   });
 
   it("is a lock's age by quantile, by nearest rank", async () => {
