@@ -167,5 +167,5 @@ export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unread
 /** One of {@link LOCK_HOLDERS}. */
 export type LockHolder = (typeof LOCK_HOLDERS)[number];
 
-/** What is told of a project's slots: reinstalls in work, how many may be, and commands that wait in line. */
+/** What is shown of a project's slots: reinstalls in work, how many may be, and commands that wait in line. */
 export const SLOT_STATES = ["taken", "cap", "waiting"] as const;

@@ -142,6 +142,15 @@ describe.each(RIGS)("lines %s", (_name, rigs) => {
     expect(await rig.lockOwner(SERVER)).toBe("cmd-0");
   });
 
+  it("are joined by nobody who may never start: a protected server", async () => {
+    await begins(store, order("cmd-a", { onBusy: "join" }));
+    await rig.setPause({ scope: `protected:${SERVER}`, on: true, ...PAUSE });
+    expect((await asks(store, order("cmd-b", { onBusy: "join" }))).lock).toMatchObject({
+      kind: "held",
+      hold: { brake: "protected", verdict: "no" },
+    });
+  });
+
   it("are joined by nobody who asks to wait, or may have been carried out", async () => {
     await begins(store, commandOf(0));
     await begins(store, order("cmd-a"));

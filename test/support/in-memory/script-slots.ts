@@ -139,10 +139,11 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
     behind = owner === id ? undefined : owner;
     leader = behind !== undefined && shares(m, behind, wish) ? behind : undefined;
   }
+  const hold = brakes(ctx, m, order, "admission");
+  if (hold?.verdict === "no") return { kind: "held", hold };
   if (order.onBusy === "join" && !mayHaveRun && leader !== undefined) {
     return { kind: "busy", holder: shownOwner(leader), sameWish: true };
   }
-  const hold = brakes(ctx, m, order, "admission");
   if (hold !== null) return { kind: "held", hold };
   if (behind !== undefined) {
     return { kind: "busy", holder: shownOwner(behind), sameWish: shares(m, behind, wish) };

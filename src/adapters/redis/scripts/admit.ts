@@ -85,7 +85,7 @@ export async function admit(
     {
       ...epochArgument(context),
       ...gateArgument(context, order),
-      // The script knows of a doubt more than the delivery says.
+      // The script may know more of that than the delivery says.
       ...wantArgument(order, false),
       nonce: delivery.nonce,
       redelivered: delivery.redelivered,

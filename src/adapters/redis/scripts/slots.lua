@@ -103,7 +103,7 @@ local function give_both(key, id, group)
   return { kind = 'acquired', token = token }
 end
 
--- What a command is told that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
+-- The answer to a command that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
 -- behind; what holds it; or its lock and slot. `want` is { id, wish, observedAt?, notBefore?, join, mayHaveRun, commandPrefix }, `place`
 -- its first arrival. Writes to nothing but the lines before it gives both.
 local function answer_start(key, want, ask, place)
@@ -123,8 +123,10 @@ local function answer_start(key, want, ask, place)
       if shares(want.commandPrefix .. owner, want.wish) then leader = owner end
     end
   end
-  if want.join and not want.mayHaveRun and leader then return { kind = 'busy', holder = leader, sameWish = true } end
   local hold = brakes('admission', key, ask)
+  -- Who may never start may not share a reinstall either; who is only held back may.
+  if hold and hold.verdict == 'no' then return { kind = 'held', hold = hold } end
+  if want.join and not want.mayHaveRun and leader then return { kind = 'busy', holder = leader, sameWish = true } end
   if hold then return { kind = 'held', hold = hold } end
   if behind then
     return { kind = 'busy', holder = behind, sameWish = shares(want.commandPrefix .. behind, want.wish) }
@@ -156,7 +158,7 @@ local function try_start(key, want, ask, place)
   return answer
 end
 
--- The same for a dry run, which takes and changes nothing: what the brakes say is told beside it.
+-- The same for a dry run, which takes and changes nothing: what the brakes say is answered beside it.
 local function would_start(key, want)
   local healed = healed_since(key.last, want.observedAt)
   if healed then return { kind = 'superseded', healedAtMs = healed } end
