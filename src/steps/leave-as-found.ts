@@ -1,4 +1,5 @@
 import { leaveAsFound } from "../core/decide-restore.ts";
+import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Moment } from "../core/moment.ts";
 import { type Power, stopAsked } from "../core/power.ts";
@@ -16,10 +17,21 @@ interface Taken {
 export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment): StepResult {
   if (result.kind !== "conclude") return result;
   const power = powerAtStep(taken, moment);
-  return {
-    ...result,
-    decision: leaveAsFound(taken.envelope.state, power, result.decision, moment),
-  };
+  const decision = withPower(result.decision, power);
+  return { ...result, decision: leaveAsFound(taken.envelope.state, power, decision, moment) };
+}
+
+/**
+ * What this delivery knows of a stop goes into the next message: that one begins anew, and could not know that an earlier
+ * delivery of this step may have asked for one. On the way to the POST it is known, too, where none was asked for.
+ */
+function withPower(decision: Decision, power: Power | undefined): Decision {
+  if (decision.kind === "final" || power === undefined) return decision;
+  const { state } = decision;
+  if (state.phase !== "prepare" && state.phase !== "submit") return decision;
+  const isSaid = state.power?.stop !== undefined;
+  const mayStillStop = state.phase === "prepare" && power.stop === undefined;
+  return isSaid || mayStillStop ? decision : { ...decision, state: { ...state, power } };
 }
 
 /**
