@@ -171,7 +171,7 @@ describe.each([
     expect(await operate("pause", "--reason", "maintenance")).toContain("are paused");
     await stage.emitter.send(stage.command(paused, server.id));
     await stage.emitter.event(paused, "waiting");
-    await stage.emitter.send(stage.command(held, server.id));
+    await stage.emitter.send(stage.command(held, server.id, { on_busy: "wait" }));
     await stage.emitter.event(held, "waiting");
     expect(await operate("cancel", held)).toContain("ends at its next step");
     expect(await operate("resume", "--reason", "over")).toContain("go on");
@@ -197,6 +197,8 @@ describe.each([
       pause: [...project, "--reason", "as the page says"],
       status: [id],
       server: [server, ...project],
+      explain: [server, ...project],
+      list: [],
       cancel: [id, ...project],
       resume: [...project, "--reason", "over"],
       unlock: [server, ...project, "--owner", "left-behind"],
