@@ -127,10 +127,11 @@ export const SCENES: readonly Scene[] = [
   {
     commandId: "waits",
     server: "web-05",
-    shows: "…another key: runs after it",
+    shows: "…on_busy=wait, another key: runs after it",
     expected: "succeeded",
     after: { commandId: "leader", event: "submitted" },
-    message: command("key-b"),
+    // Who says so does not rest behind the command that it waits for (cooldown).
+    message: { ...command("key-b"), onBusy: "wait" },
   },
   {
     commandId: "rejects",
