@@ -12,7 +12,7 @@ let operator: ReturnType<typeof operatorOf>;
 /** The stage of one group: a worker with these brakes on, all others off. */
 function withBrakes(env: Readonly<Record<string, string>>): void {
   beforeAll(async () => {
-    stage = await openOnSharedServices({ env, simulator: { stopDurationMs: 1_500 } });
+    stage = await openOnSharedServices({ env, simulator: { stopDurationMs: 5_000 } });
     operator = operatorOf(stage.services.redis.url, DEFAULT_PROJECT_ID);
     await stage.addWorker();
   });
