@@ -60,10 +60,20 @@ export function leaveAsFound(
   if (state.phase !== "waiting") return decision;
   if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
     return waitAtTheLine(from, decision, state);
-  const { body, phase: _phase, power: _power, ...place } = state;
-  return next({ ...restoring(power, { kind: "wait", place }, moment), body }, 0, decision.events, {
+  return {
+    ...startThenWait(power, state, moment),
+    events: decision.events,
     intent: decision.intent,
-  });
+  };
+}
+
+/** Starts the server, and then goes to this place in line. */
+export function startThenWait(
+  power: Power,
+  { body, phase: _phase, power: _power, ...place }: In<"waiting">,
+  { nowMs }: Pick<Moment, "nowMs">,
+): Next {
+  return next({ ...restoring(power, { kind: "wait", place }, { nowMs }), body }, 0);
 }
 
 /** The command stays in `submit`, with what it waits for. */
@@ -72,7 +82,11 @@ function waitAtTheLine(from: In<"submit">, decision: Next, state: In<"waiting">)
   return { ...decision, state: { ...from, tries, waited: { waitsFor, sinceMs } }, lock: "keep" };
 }
 
-function restoring(power: Power, after: In<"restore">["after"], { nowMs }: Moment): In<"restore"> {
+function restoring(
+  power: Power,
+  after: In<"restore">["after"],
+  { nowMs }: Pick<Moment, "nowMs">,
+): In<"restore"> {
   return { phase: "restore", power, after, sinceMs: nowMs };
 }
 

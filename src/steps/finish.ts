@@ -1,9 +1,11 @@
 import { inquiryDelay } from "../core/decide-inquiry.ts";
+import { startThenWait } from "../core/decide-restore.ts";
 import { type Final, type Next, next } from "../core/decision.ts";
 import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import { isInWork } from "../core/line.ts";
 import type { Moment } from "../core/moment.ts";
+import { powerMember } from "../core/power.ts";
 import type { Order } from "../core/order.ts";
 import { unseenUntil } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
@@ -171,8 +173,9 @@ export function unsavedNext(
   { decision }: Concluded,
   { nowMs, rules: { ladderMs } }: Pick<Moment, "nowMs" | "rules">,
 ): Next {
-  if (decision.kind === "next") {
-    const { state: reached } = decision;
+  const reached = decision.kind === "next" ? decision.state : null;
+  // Another delivery of the same step may have saved an attempt: who stays at the line would ask for the next one for ever.
+  if (decision.kind === "next" && reached !== null && reached.phase !== "submit") {
     return {
       ...decision,
       events: [],
@@ -181,17 +184,21 @@ export function unsavedNext(
   }
   // A sure refusal: nothing was done, so it may come to the line again and be refused again.
   if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
-  return next(
-    {
-      phase: "waiting",
-      body: state.body,
-      tries: { ...state.tries, attempt: state.tries.attempt + 1 },
-      waitsFor: "store-rebuilding",
-      before: state.before,
-      sinceMs: nowMs,
-    },
-    ladderMs.at(-1) ?? 0,
-  );
+  const waiting = {
+    phase: "waiting",
+    body: state.body,
+    tries:
+      reached?.phase === "submit"
+        ? reached.tries
+        : { ...state.tries, attempt: state.tries.attempt + 1 },
+    waitsFor: "store-rebuilding",
+    before: state.before,
+    ...powerMember(state.power),
+    sinceMs: nowMs,
+  } as const;
+  return state.power?.mayHaveStopped === true
+    ? startThenWait(state.power, waiting, { nowMs })
+    : next(waiting, ladderMs.at(-1) ?? 0);
 }
 
 function storedOutcome(

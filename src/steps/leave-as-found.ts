@@ -22,7 +22,7 @@ export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment)
 }
 
 /**
- * What this delivery knows of a stop goes into the next message: that one begins anew, and could not know that an earlier
+ * What this delivery knows of a stop goes into the next message: that one begins again, and could not know that an earlier
  * delivery of this step may have asked for one. On the way to the POST it is known, too, where none was asked for.
  */
 function withPower(decision: Decision, power: Power | undefined): Decision {

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { leaveAsFound } from "../../../src/core/decide-restore.ts";
+import { afterSubmission } from "../../../src/core/decide-submit.ts";
+import { unsavedNext } from "../../../src/steps/finish.ts";
+import { conclude } from "../../../src/steps/step.ts";
+import { envelope, moment, order, refusal, STOPPED, state, UNREADABLE } from "../core/builders.ts";
+import { claimed } from "./fakes.ts";
+
+const AT_THE_LINE = state("submit", { power: STOPPED });
+const RUNNING_BEFORE = { ...AT_THE_LINE, power: { was: "on" as const, mayHaveStopped: false } };
+
+/** How a command goes on whose POST had this outcome, and could not be saved. */
+function unsaved(
+  current: typeof AT_THE_LINE,
+  outcome: Parameters<typeof afterSubmission>[2]["outcome"],
+) {
+  const now = moment();
+  const known = afterSubmission(order(), current, { outcome, signedAtMs: now.nowMs }, now);
+  const decision = leaveAsFound(current, current.power, known, now);
+  const message = envelope(current);
+  const result = conclude(claimed(), message, decision);
+  if (result.kind !== "conclude") throw new Error(result.kind);
+  return unsavedNext(message, result, now);
+}
+
+const NOT_SENT = { ...UNREADABLE, kind: "not-sent" } as const;
+
+it("a server that we stopped is started before its command waits: it does not stay at the line with a number that nobody saved", () => {
+  expect(unsaved(AT_THE_LINE, NOT_SENT)).toMatchObject({
+    lock: "keep",
+    events: [],
+    state: {
+      phase: "restore",
+      power: STOPPED,
+      after: { kind: "wait", place: { waitsFor: "store-rebuilding", tries: { attempt: 2 } } },
+    },
+  });
+});
+
+it("a command whose server was not stopped waits", () => {
+  expect(unsaved(RUNNING_BEFORE, NOT_SENT).state).toMatchObject({
+    phase: "waiting",
+    tries: { attempt: 2 },
+    power: { was: "on", mayHaveStopped: false },
+  });
+});
+
+it("a refusal is asked for again after the server was started", () => {
+  const refused = { kind: "refused", refusal: refusal() } as const;
+  expect(unsaved(AT_THE_LINE, refused).state).toMatchObject({ phase: "restore", power: STOPPED });
+});
