@@ -149,8 +149,11 @@ export class FlakyPipe {
     const { kind } = this.#mode;
     const answersHeld = kind === "drop-replies" || kind === "hold-replies";
     if (kind === "black-hole" || (answersHeld && direction === "down")) return;
-    if (this.#source === "reset") resetNow(to);
-    else if (this.#source === "ended" || this.#endsHere()) to.end();
+    if (this.#source === "reset") {
+      // Behind the last bytes, not together with them: it would take them away unread.
+      this.stop();
+      this.#timer = setTimeout(() => resetNow(to), CUT_AFTER_MS);
+    } else if (this.#source === "ended" || this.#endsHere()) to.end();
   }
 
   #endsHere(): boolean {

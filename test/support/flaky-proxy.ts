@@ -33,7 +33,8 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
     accepted += 1;
     const link = openLink(client, target, bytes);
     links.add(link);
-    client.once("close", () => links.delete(link));
+    // Of a client that has gone there may be bytes that are still held.
+    link.onClosed(() => links.delete(link));
     link.set(mode);
   });
   await listen(server, port);
@@ -72,6 +73,8 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
 interface Link {
   set(mode: ProxyMode): void;
   reset(): void;
+  /** Both ends are closed. */
+  onClosed(listener: () => void): void;
 }
 
 function openLink(client: Socket, targetPort: number, bytes: Record<Direction, number>): Link {
@@ -102,6 +105,15 @@ function openLink(client: Socket, targetPort: number, bytes: Record<Direction, n
       else for (const pipe of [up, down]) pipe.set(mode);
     },
     reset,
+    onClosed(listener) {
+      let open = 2;
+      for (const socket of [client, upstream]) {
+        socket.once("close", () => {
+          open -= 1;
+          if (open === 0) listener();
+        });
+      }
+    },
   };
 }
 
