@@ -1,10 +1,9 @@
 import type { SettledAs } from "../contract/event.ts";
 import { delayAfterNothing } from "./backoff.ts";
 import { afterReconcileLook } from "./decide-reconcile.ts";
-import type { Trust } from "./observations.ts";
 import { type Decision, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
-import type { JobLook, Look, StartOutcome } from "./observations.ts";
+import type { JobLook, Look, StartOutcome, Trust } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { leftAs, owesStart, powerOf } from "./power.ts";
 import { isIdle } from "./server-fitness.ts";
@@ -138,8 +137,9 @@ function byServer(
     moment,
   );
   if (decision.kind === "next") {
-    const worked = decision.state.phase === "settle";
-    return worked ? replaced(sinceMs) : null;
+    // A reinstall that worked leads on where a lock settles, or where every server is started (`POWER_AFTER=on`).
+    const { phase } = decision.state;
+    return phase === "settle" || phase === "restore" ? replaced(sinceMs) : null;
   }
   const { event, data } = decision.draft;
   if (event === "succeeded") return replaced(sinceMs);

@@ -5,7 +5,7 @@ import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelop
 import { toProgressEvent } from "../core/events.ts";
 import { isInWork } from "../core/line.ts";
 import type { Moment } from "../core/moment.ts";
-import { powerMember } from "../core/power.ts";
+import { owesStart, powerMember } from "../core/power.ts";
 import type { Order } from "../core/order.ts";
 import { unseenUntil } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
@@ -171,34 +171,36 @@ export function nextEnvelope(
 export function unsavedNext(
   { state }: Envelope,
   { decision }: Concluded,
-  { nowMs, rules: { ladderMs } }: Pick<Moment, "nowMs" | "rules">,
+  { nowMs, rules }: Pick<Moment, "nowMs" | "rules">,
 ): Next {
   const reached = decision.kind === "next" ? decision.state : null;
-  // Another delivery of the same step may have saved an attempt: who stays at the line would ask for the next one for ever.
-  if (decision.kind === "next" && reached !== null && reached.phase !== "submit") {
+  if (decision.kind === "next" && decision.state.phase !== "submit") {
     return {
       ...decision,
       events: [],
-      state: reached.phase === "watch" ? { ...reached, announced: false } : reached,
+      state: reached?.phase === "watch" ? { ...reached, announced: false } : decision.state,
     };
   }
-  // A sure refusal: nothing was done, so it may come to the line again and be refused again.
   if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
+  const { body, before, power } = state;
+  // Nothing was done. After a sure refusal it may come to the line again and be refused again; where it stayed there, another
+  // delivery of the same step may have saved a lower attempt, and the store would refuse the next one for ever.
+  const tries =
+    reached?.phase === "submit"
+      ? reached.tries
+      : { ...state.tries, attempt: state.tries.attempt + 1 };
   const waiting = {
     phase: "waiting",
-    body: state.body,
-    tries:
-      reached?.phase === "submit"
-        ? reached.tries
-        : { ...state.tries, attempt: state.tries.attempt + 1 },
+    body,
+    tries,
     waitsFor: "store-rebuilding",
-    before: state.before,
-    ...powerMember(state.power),
+    before,
+    ...powerMember(power),
     sinceMs: nowMs,
   } as const;
-  return state.power?.mayHaveStopped === true
-    ? startThenWait(state.power, waiting, { nowMs })
-    : next(waiting, ladderMs.at(-1) ?? 0);
+  return power !== undefined && owesStart(power, rules)
+    ? startThenWait(power, waiting, { nowMs })
+    : next(waiting, rules.ladderMs.at(-1) ?? 0);
 }
 
 function storedOutcome(

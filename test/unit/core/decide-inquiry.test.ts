@@ -17,6 +17,7 @@ import {
   NEW_DISK,
   NOW,
   order,
+  RULES,
   RUNNING,
   seen,
   state,
@@ -50,6 +51,16 @@ describe("an inquiry", () => {
       as: "reinstalled",
       data: { evidence: "system-disk-replaced", verified: true },
       healedAtMs: OPEN.sinceMs,
+    });
+  });
+
+  it("is settled by a replaced disk of a server that is off, also where every server is started", () => {
+    const look = seen({ systemDiskId: NEW_DISK });
+    const always = moment({ rules: { ...RULES, powerAfter: "on" } });
+    const looked = { job: null, look, trust: "trusted" as const };
+    expect(afterInquiryLook(order(), OPEN, looked, always)).toMatchObject({
+      kind: "settled",
+      settlement: { as: "reinstalled" },
     });
   });
 

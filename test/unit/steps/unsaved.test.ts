@@ -3,7 +3,16 @@ import { leaveAsFound } from "../../../src/core/decide-restore.ts";
 import { afterSubmission } from "../../../src/core/decide-submit.ts";
 import { unsavedNext } from "../../../src/steps/finish.ts";
 import { conclude } from "../../../src/steps/step.ts";
-import { envelope, moment, order, refusal, STOPPED, state, UNREADABLE } from "../core/builders.ts";
+import {
+  envelope,
+  moment,
+  order,
+  refusal,
+  RULES,
+  STOPPED,
+  state,
+  UNREADABLE,
+} from "../core/builders.ts";
 import { claimed } from "./fakes.ts";
 
 const AT_THE_LINE = state("submit", { power: STOPPED });
@@ -13,8 +22,8 @@ const RUNNING_BEFORE = { ...AT_THE_LINE, power: { was: "on" as const, mayHaveSto
 function unsaved(
   current: typeof AT_THE_LINE,
   outcome: Parameters<typeof afterSubmission>[2]["outcome"],
+  now = moment(),
 ) {
-  const now = moment();
   const known = afterSubmission(order(), current, { outcome, signedAtMs: now.nowMs }, now);
   const decision = leaveAsFound(current, current.power, known, now);
   const message = envelope(current);
@@ -43,6 +52,13 @@ it("a command whose server was not stopped waits", () => {
     tries: { attempt: 2 },
     power: { was: "on", mayHaveStopped: false },
   });
+});
+
+it("nothing is started where the configuration wants no server touched", () => {
+  const untouched = moment({ rules: { ...RULES, powerAfter: "untouched" } });
+  for (const outcome of [NOT_SENT, { kind: "refused", refusal: refusal() } as const]) {
+    expect(unsaved(AT_THE_LINE, outcome, untouched).state).toMatchObject({ phase: "waiting" });
+  }
 });
 
 it("a refusal is asked for again after the server was started", () => {
