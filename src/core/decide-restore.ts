@@ -46,9 +46,8 @@ export function leaveAsFound(
     return decision;
   }
   if (decision.kind === "final") {
-    const { event, data, deadReason } = decision.draft;
-    const ending = { event, data, ...(deadReason === undefined ? {} : { deadReason }) };
     if (decision.undo) {
+      const ending = draftOf(decision.draft);
       return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
         intent: decision.intent,
       });

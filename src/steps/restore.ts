@@ -1,12 +1,13 @@
 import { afterRestoreLook, afterStart, givenUp } from "../core/decide-restore.ts";
 import { next } from "../core/decision.ts";
 import type { JobLook } from "../core/observations.ts";
+import { askForStart } from "./ask-for-start.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
 
 /** `restore`: start the server before the command ends, or goes back to its place in line (brakes.md §8). */
 export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
-  const { cloud, store, clock, rules, reach } = deps;
+  const { cloud, clock, rules, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
@@ -42,16 +43,10 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
         : first;
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") return conclude(claimed, envelope, turn);
-    const allowed = await store.mayStart(order, claimed.claim, {
-      token: envelope.token,
-      phase: state.phase,
-    });
-    if (allowed.kind !== "go") return notNow(allowed, rules);
-    await reach("restore:may-start");
-    // Asleep since: the lock may be another command's by now.
-    if (clock.monotonicMs() - claimedAt > rules.signatureMaxAgeMs) return { kind: "again" };
-    const outcome = await cloud.start(projectId, serverId, signal);
-    await reach("restore:start-asked");
-    return conclude(claimed, envelope, afterStart(state, outcome, moment()));
+    const { token } = envelope;
+    const asked = await askForStart(deps, { envelope, claimed, token, sinceMs: claimedAt }, signal);
+    return asked.kind === "asked"
+      ? conclude(claimed, envelope, afterStart(state, asked.outcome, moment()))
+      : asked.result;
   };
 }
