@@ -37,20 +37,25 @@ const COMMON = {
   sender: text("the broker user who sent the command, where the worker checks it").optional(),
 };
 
+/** What is said of the message itself, where it is understood. */
+const NOTES = {
+  unknown_fields: z.array(z.string()).describe("fields that nobody reads").optional(),
+  null_fields: z.array(z.string()).describe("fields that were null: taken as absent").optional(),
+  unset_times: z
+    .array(z.string())
+    .describe("instants that were never set: taken as absent")
+    .optional(),
+  ignored_timestamp: open(
+    ["before-2020", "in-the-future"],
+    "why the AMQP timestamp was taken as absent",
+  ).optional(),
+  warnings: z.array(ProblemMember).describe("what stops nothing, but may be wrong").optional(),
+};
+
 /** What each event's `data` has beside the common members. */
 const ADDED = {
   accepted: {
-    unknown_fields: z.array(z.string()).describe("fields that nobody reads").optional(),
-    null_fields: z.array(z.string()).describe("fields that were null: taken as absent").optional(),
-    unset_times: z
-      .array(z.string())
-      .describe("instants that were never set: taken as absent")
-      .optional(),
-    ignored_timestamp: open(
-      ["before-2020", "in-the-future"],
-      "why the AMQP timestamp was taken as absent",
-    ).optional(),
-    warnings: z.array(ProblemMember).describe("what stops nothing, but may be wrong").optional(),
+    ...NOTES,
     override: z
       .array(open(Brake.options, "a brake"))
       .describe("brakes that do not apply to this command, as it asked")
@@ -186,17 +191,7 @@ const ADDED = {
     checks: z.array(CheckMember).describe("each check and each brake, in order"),
     would: open(["reinstall", "stop-then-reinstall", "nothing-now"], "what would be done"),
     system_disk: z.string().nullable().describe("the one that is there now"),
-    unknown_fields: z.array(z.string()).describe("fields that nobody reads").optional(),
-    null_fields: z.array(z.string()).describe("fields that were null: taken as absent").optional(),
-    unset_times: z
-      .array(z.string())
-      .describe("instants that were never set: taken as absent")
-      .optional(),
-    ignored_timestamp: open(
-      ["before-2020", "in-the-future"],
-      "why the AMQP timestamp was taken as absent",
-    ).optional(),
-    warnings: z.array(ProblemMember).describe("what stops nothing, but may be wrong").optional(),
+    ...NOTES,
   },
   duplicate: {
     original: z
