@@ -27,6 +27,15 @@ local function set_storm(pauses_key, on, before, reason)
   return at
 end
 
+local function storm_is_off(rules)
+  return rules.stormSame == 0 and rules.stormShare == 0
+end
+
+-- After a probe, or the first command of an opening, that failed.
+local function doubled_cooldown(state, rules)
+  return math.min(STORM_COOLDOWN_MOST_MS, 2 * (state.cooldown or rules.stormCooldownMs))
+end
+
 -- Ends since the storm was last over, within a day.
 local function storm_counted(state, entry)
   local counted, since = {}, math.max(now_ms() - STORM_MEMORY_MS, entry.on and 0 or entry.atMs)
@@ -61,7 +70,7 @@ end
 -- cause, intended = when its intent was recorded, waits }. May be done twice.
 local function carry_storm(keys, command, change)
   local rules = change.rules
-  if rules.stormSame == 0 and rules.stormShare == 0 then return end
+  if storm_is_off(rules) then return end
   local state, entry = storm_state(keys.storm), storm_entry(keys.pauses)
   local result = change.intended and change.result or 'nothing'
   if state.probe == command then
@@ -69,8 +78,7 @@ local function carry_storm(keys, command, change)
       local at = entry.on and set_storm(keys.pauses, false, entry, command .. ' succeeded') or entry.atMs
       put(keys.storm, { level = 1, level_at = at, level_by = command, probe = '' })
     elseif result == 'failure' then
-      local longer = math.min(STORM_COOLDOWN_MOST_MS, 2 * (state.cooldown or rules.stormCooldownMs))
-      put(keys.storm, { cooldown = longer, closed_at = now_ms(), probe = '' })
+      put(keys.storm, { cooldown = doubled_cooldown(state, rules), closed_at = now_ms(), probe = '' })
     else
       -- It proves nothing: the next one that asks goes.
       put(keys.storm, { probe = '' })
@@ -95,7 +103,7 @@ local function carry_storm(keys, command, change)
   end
   local reason = opening and 'a reinstall failed again: ' .. change.cause or storm_reason(storm_counted(state, entry), rules)
   if not reason then return end
-  local cooldown = opening and math.min(STORM_COOLDOWN_MOST_MS, 2 * (state.cooldown or rules.stormCooldownMs)) or rules.stormCooldownMs
+  local cooldown = opening and doubled_cooldown(state, rules) or rules.stormCooldownMs
   put(keys.storm, { cooldown = cooldown, closed_at = now_ms(), probe = '' })
   set_storm(keys.pauses, true, entry, reason)
 end

@@ -14,7 +14,7 @@ BRAKES[#BRAKES + 1] = {
   name = 'storm-failures',
   at = { admission = true, stop = true, intent = true },
   ask = function(key, ask)
-    if ask.rules.stormSame == 0 and ask.rules.stormShare == 0 then return nil end
+    if storm_is_off(ask.rules) then return nil end
     local entry = storm_entry(key.pauses)
     if not entry.on then return nil end
     local state = storm_state(key.storm)
@@ -27,13 +27,14 @@ BRAKES[#BRAKES + 1] = {
     return held
   end,
   passed = function(key, ask)
-    if ask.rules.stormSame == 0 and ask.rules.stormShare == 0 then return end
+    if storm_is_off(ask.rules) then return end
     if storm_entry(key.pauses).on then put(key.storm, { probe = ask.command }) end
   end,
   slots = function(key, ask)
-    if ask.rules.stormSame == 0 and ask.rules.stormShare == 0 then return nil end
-    local entry, state = storm_entry(key.pauses), storm_state(key.storm)
+    if storm_is_off(ask.rules) then return nil end
+    local entry = storm_entry(key.pauses)
     if entry.on then return 1 end
+    local state = storm_state(key.storm)
     if state.level and state.level_at == entry.atMs then return state.level end
     return nil
   end,
