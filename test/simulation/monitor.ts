@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../../src/contract/event.ts";
+import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
 import { contractFaults } from "../support/event-contract.ts";
 import { isRefusal } from "../support/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
@@ -341,14 +341,4 @@ export class Monitor {
   }
 }
 
-const FINAL: ReadonlySet<string> = new Set([
-  "succeeded",
-  "failed",
-  "unresolved",
-  "rejected",
-  "quarantined",
-  "superseded",
-  "expired",
-  "cancelled",
-  "planned",
-]);
+const FINAL: ReadonlySet<string> = new Set(FINAL_EVENTS);
