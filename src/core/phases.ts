@@ -1,7 +1,8 @@
-import type { Phase } from "./state.ts";
+import type { FINAL_EVENTS } from "../contract/event.ts";
+import type { In, Phase, State } from "./state.ts";
 
 /** What is true of a phase, whichever command is in it. */
-export interface PhaseTraits {
+export interface PhaseTraits<P extends Phase = Phase> {
   /** What its step does, in a line: for the page of states and for people. */
   readonly does: string;
   /**
@@ -11,6 +12,12 @@ export interface PhaseTraits {
   readonly body: "always" | "until-accepted" | "to-wait" | "never";
   /** A person may still end the command: nothing was sent to the cloud. */
   readonly cancellable: boolean;
+  /** May a reinstall be with the cloud when the step is lost? `by-intent`: unless the store can prove that there is no intent. */
+  readonly mayHaveBeenSent: "no" | "by-intent" | "yes";
+  /** When a command entered the phase, epoch ms; `settleMs` is how long a success settles. */
+  enteredMs(state: In<P>, settleMs: number): number;
+  /** Where its step may lead, and nowhere else. */
+  readonly leadsTo: readonly (Phase | (typeof FINAL_EVENTS)[number] | "settled")[];
 }
 
 /** One row a phase. Who adds a phase adds it here, and the compiler asks for every other place. */
@@ -19,44 +26,133 @@ export const PHASES = {
     does: "admit again, after a while",
     body: "always",
     cancellable: true,
+    mayHaveBeenSent: "by-intent",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: [
+      "restore",
+      "waiting",
+      "joined",
+      "prepare",
+      "submit",
+      "reconcile",
+      "failed",
+      "unresolved",
+      "rejected",
+      "quarantined",
+      "superseded",
+      "expired",
+      "cancelled",
+    ],
   },
   joined: {
     does: "read the outcome of the command that was joined",
     body: "always",
     cancellable: true,
+    mayHaveBeenSent: "no",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
   },
   prepare: {
     does: "stop the server, and wait until it is stopped",
     body: "always",
     cancellable: true,
+    mayHaveBeenSent: "by-intent",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: [
+      "restore",
+      "prepare",
+      "submit",
+      "waiting",
+      "reconcile",
+      "failed",
+      "rejected",
+      "unresolved",
+      "superseded",
+      "expired",
+      "cancelled",
+    ],
   },
   submit: {
     does: "the dangerous line: look, sign, record the intent, POST once",
     body: "always",
     cancellable: true,
+    mayHaveBeenSent: "by-intent",
+    enteredMs: ({ before }) => before.atMs,
+    leadsTo: [
+      "submit",
+      "restore",
+      "watch",
+      "reconcile",
+      "waiting",
+      "failed",
+      "rejected",
+      "superseded",
+      "expired",
+      "cancelled",
+    ],
   },
   reconcile: {
     does: "nobody answered the POST: look for proof",
     body: "until-accepted",
     cancellable: false,
+    mayHaveBeenSent: "yes",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: [
+      "restore",
+      "reconcile",
+      "prepare",
+      "submit",
+      "settle",
+      "succeeded",
+      "failed",
+      "unresolved",
+      "rejected",
+    ],
   },
-  watch: { does: "ask once how the job is", body: "never", cancellable: false },
+  watch: {
+    does: "ask once how the job is",
+    body: "never",
+    cancellable: false,
+    mayHaveBeenSent: "yes",
+    enteredMs: ({ acceptedAtMs }) => acceptedAtMs,
+    leadsTo: ["watch", "restore", "settle", "reconcile", "succeeded", "failed", "unresolved"],
+  },
   settle: {
     does: "keep the lock for a while after success",
     body: "never",
     cancellable: false,
+    mayHaveBeenSent: "yes",
+    enteredMs: ({ untilMs }, settleMs) => untilMs - settleMs,
+    leadsTo: ["settle", "succeeded"],
   },
   restore: {
     does: "start the server that we stopped, or that is off after its reinstall, before the command ends or waits again",
     body: "to-wait",
     cancellable: false,
+    mayHaveBeenSent: "no",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: [
+      "restore",
+      "waiting",
+      "settle",
+      "succeeded",
+      "failed",
+      "rejected",
+      "quarantined",
+      "superseded",
+      "expired",
+      "cancelled",
+    ],
   },
   inquiry: {
     does: "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
     body: "never",
     cancellable: false,
+    mayHaveBeenSent: "yes",
+    enteredMs: ({ sinceMs }) => sinceMs,
+    leadsTo: ["inquiry", "settled"],
   },
-} as const satisfies Record<Phase, PhaseTraits>;
+} as const satisfies { readonly [P in Phase]: PhaseTraits<P> };
 
 /** The row of a phase, by the name that a stored state gives it; null for one that this version does not know. */
 export function traitsOf(phase: string): PhaseTraits | null {
@@ -67,3 +163,9 @@ export function traitsOf(phase: string): PhaseTraits | null {
 export const SENT_PHASES: readonly Phase[] = (Object.keys(PHASES) as Phase[]).filter(
   (phase) => !PHASES[phase].cancellable,
 );
+
+/** When a command entered the phase that it is in, epoch ms; `settleMs` is how long a success settles. */
+export function enteredMs(state: State, settleMs: number): number {
+  const row: PhaseTraits = PHASES[state.phase];
+  return row.enteredMs(state, settleMs);
+}

@@ -1,91 +1,31 @@
 import type { FINAL_EVENTS } from "../contract/event.ts";
+import { PHASES } from "./phases.ts";
 import type { Phase } from "./state.ts";
 
-/** Where a step may lead, and nowhere else. `admit` is the raw command before it has a state. */
-export const TRANSITIONS = {
-  admit: [
-    "restore",
-    "prepare",
-    "submit",
-    "joined",
-    "waiting",
-    "reconcile",
-    "failed",
-    "unresolved",
-    "rejected",
-    "quarantined",
-    "superseded",
-    "expired",
-    "planned",
-  ],
-  waiting: [
-    "restore",
-    "waiting",
-    "joined",
-    "prepare",
-    "submit",
-    "reconcile",
-    "failed",
-    "unresolved",
-    "rejected",
-    "quarantined",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  joined: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
-  prepare: [
-    "restore",
-    "prepare",
-    "submit",
-    "waiting",
-    "reconcile",
-    "failed",
-    "rejected",
-    "unresolved",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  submit: [
-    "submit",
-    "restore",
-    "watch",
-    "reconcile",
-    "waiting",
-    "failed",
-    "rejected",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  reconcile: [
-    "restore",
-    "reconcile",
-    "prepare",
-    "submit",
-    "settle",
-    "succeeded",
-    "failed",
-    "unresolved",
-    "rejected",
-  ],
-  watch: ["watch", "restore", "settle", "reconcile", "succeeded", "failed", "unresolved"],
-  settle: ["settle", "succeeded"],
-  restore: [
-    "restore",
-    "waiting",
-    "settle",
-    "succeeded",
-    "failed",
-    "rejected",
-    "quarantined",
-    "superseded",
-    "expired",
-    "cancelled",
-  ],
-  inquiry: ["inquiry", "settled"],
-} as const satisfies Record<
-  Phase | "admit",
-  readonly (Phase | (typeof FINAL_EVENTS)[number] | "settled")[]
->;
+/** Where the admission of a raw command may lead, which has no state yet. */
+const ADMIT = [
+  "restore",
+  "prepare",
+  "submit",
+  "joined",
+  "waiting",
+  "reconcile",
+  "failed",
+  "unresolved",
+  "rejected",
+  "quarantined",
+  "superseded",
+  "expired",
+  "planned",
+] as const satisfies readonly (Phase | (typeof FINAL_EVENTS)[number])[];
+
+type Transitions = { readonly admit: typeof ADMIT } & {
+  readonly [P in Phase]: (typeof PHASES)[P]["leadsTo"];
+};
+
+/** Where a step may lead, and nowhere else: admission, and each phase as its row says. */
+export const TRANSITIONS = { admit: ADMIT, ...ways() } as Transitions;
+
+function ways(): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Object.entries(PHASES).map(([phase, { leadsTo }]) => [phase, leadsTo]));
+}

@@ -1,4 +1,5 @@
-import type { Phase, State } from "../core/state.ts";
+import { enteredMs } from "../core/phases.ts";
+import type { Phase } from "../core/state.ts";
 import type { ClaimAnswer, StepClaim } from "../steps/ports/step-claim.ts";
 import type { Held } from "../steps/ports/admission.ts";
 import type { Clock } from "../steps/ports/clock.ts";
@@ -88,24 +89,6 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
       },
     },
   };
-}
-
-function enteredMs(state: State, settleMs: number): number {
-  switch (state.phase) {
-    case "waiting":
-    case "joined":
-    case "prepare":
-    case "reconcile":
-    case "restore":
-    case "inquiry":
-      return state.sinceMs;
-    case "submit":
-      return state.before.atMs;
-    case "watch":
-      return state.acceptedAtMs;
-    case "settle":
-      return state.untilMs - settleMs;
-  }
 }
 
 type Unclaimed =

@@ -4,6 +4,7 @@ import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
 import type { Moment } from "../core/moment.ts";
+import { PHASES } from "../core/phases.ts";
 import { powerMember } from "../core/power.ts";
 import { fenceOf } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
@@ -60,10 +61,8 @@ export function giveUp(
 }
 
 function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
-  switch (state.phase) {
-    case "waiting":
-    case "prepare":
-    case "submit":
+  switch (PHASES[state.phase].mayHaveBeenSent) {
+    case "by-intent":
       // The absence of an intent proves something only within the store's present memory.
       return (
         claimed.attempt.intent !== null ||
@@ -71,13 +70,9 @@ function mayHaveBeenSent(state: State, claimed: Claimed): boolean {
         claimed.restored !== "no" ||
         (state.phase === "waiting" && state.doubt === true)
       );
-    case "joined":
-    case "restore":
+    case "no":
       return false;
-    case "reconcile":
-    case "watch":
-    case "settle":
-    case "inquiry":
+    case "yes":
       return true;
   }
 }

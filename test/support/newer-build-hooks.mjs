@@ -17,11 +17,10 @@ const NEW_PHASE = [
     "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n]",
     "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
   ],
-  ["core/transitions.js", "    watch: [", "    follow: [],\n    watch: ["],
   [
     "core/phases.js",
     "    watch: {",
-    "    follow: { does: '', body: 'never', waits: false, cancellable: false },\n    watch: {",
+    "    follow: { does: '', body: 'never', cancellable: false, mayHaveBeenSent: 'yes', enteredMs: ({ acceptedAtMs }) => acceptedAtMs, leadsTo: [] },\n    watch: {",
   ],
   [
     "steps/finish.js",
@@ -33,12 +32,6 @@ const NEW_PHASE = [
     '            case "watch":',
     "            case 'follow':\n                return await watch({ ...envelope, state: { ...state, phase: 'watch' } }, claimed, arrival, signal);\n            case \"watch\":",
   ],
-  [
-    "observe/metered-store.js",
-    '        case "watch":',
-    "        case 'follow':\n        case \"watch\":",
-  ],
-  ["steps/give-up.js", '        case "watch":', "        case 'follow':\n        case \"watch\":"],
 ];
 
 /** Every message has another number; the old one is still understood. */
