@@ -21,6 +21,8 @@ export type Brake = z.infer<typeof Brake>;
 
 /** Brakes that `BRAKES_OVERRIDABLE` may let a command lift for itself; all others hold for everybody. */
 export const OVERRIDABLE_BRAKES = ["cooldown", "quarantine", "windows", "source"] as const;
+/** One of {@link OVERRIDABLE_BRAKES}. */
+export type OverridableBrake = (typeof OVERRIDABLE_BRAKES)[number];
 
 /** What a pause covers: `everything`, `project`, `group:<name>` or `server:<id>`. */
 export const PauseScope = z

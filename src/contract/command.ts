@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Brake } from "./brakes.ts";
+import { Brake, OVERRIDABLE_BRAKES } from "./brakes.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "./ids.ts";
 import { Instant } from "./instant.ts";
 import { OsReinstall } from "./os-reinstall.ts";
@@ -14,7 +14,7 @@ export const OnBusy = z.enum(["join", "wait", "reject"], {
 export type OnBusy = z.infer<typeof OnBusy>;
 
 const GROUP = "must be 1-64 characters of A-Z a-z 0-9 . _ -";
-const OVERRIDE = `must be a list of names of brakes: ${Brake.options.join(", ")}`;
+const OVERRIDE = `must be a list of brakes that BRAKES_OVERRIDABLE allows, which can be ${OVERRIDABLE_BRAKES.join(", ")}`;
 
 /** A pool, a zone, an application: a label of the emitter's, by which brakes can count and people can pause. */
 export const Group = z.string({ error: GROUP }).regex(/^[A-Za-z0-9._-]{1,64}$/, GROUP);

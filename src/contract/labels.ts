@@ -108,7 +108,7 @@ export const SWEEP_RESULTS = ["revived", "ended", "moving", "stuck"] as const;
 export type SweepResult = (typeof SWEEP_RESULTS)[number];
 
 /** What a brake says of a command that it does not let go. */
-export const BRAKE_DECISIONS = ["wait"] as const;
+export const BRAKE_DECISIONS = ["wait", "no"] as const;
 /** One of {@link BRAKE_DECISIONS}. */
 export type BrakeDecision = (typeof BRAKE_DECISIONS)[number];
 

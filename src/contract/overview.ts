@@ -6,7 +6,7 @@ export interface BrakeSaid {
   /** Its name (`contract/brakes.ts`). */
   readonly brake: string;
   readonly verdict: "go" | "wait" | "no";
-  /** In a sentence; null: it says go. */
+  /** In a sentence; null: it says go, and there is no more to say. */
   readonly detail: string | null;
   /** What it covers or where it is set, where it has such a thing. */
   readonly scope: string | null;

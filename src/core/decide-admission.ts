@@ -59,7 +59,7 @@ export function afterAdmissionLook(candidate: Candidate, look: Look, moment: Mom
 export function byState(candidate: Candidate, look: Look, moment: Moment): Decision {
   const { nowMs, rules } = moment;
   const { order, body } = candidate;
-  if (nowMs >= order.expiresAtMs) return expired(order);
+  if (nowMs >= order.expiresAtMs) return expired(order, candidate.waiting);
   switch (look.kind) {
     case "absent":
     case "refused":

@@ -1,3 +1,4 @@
+import { Brake } from "../contract/brakes.ts";
 import type { DiskId } from "../contract/ids.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final, type InquirySeed } from "./decision.ts";
@@ -6,24 +7,38 @@ import type { Order } from "./order.ts";
 import { powerMember } from "./power.ts";
 import type { In } from "./state.ts";
 
-/** `expired`: nothing was done, because it is too late. */
-export function expired(order: Order): Decision {
+/**
+ * `expired`: nothing was done, because it is too late. It names the brake that held the command last: as the brake itself
+ * has just said, or by what the command waited for.
+ */
+export function expired(
+  order: Order,
+  waited: Pick<In<"waiting">, "waitsFor" | "sinceMs"> | null = null,
+  brake: unknown = heldLast(waited),
+): Decision {
   return final({
     event: "expired",
     data: {
       expires_at: new Date(order.expiresAtMs).toISOString(),
       ...(order.expiresBy === undefined ? {} : { because: order.expiresBy }),
+      ...(brake === undefined ? {} : { brake }),
     },
   });
 }
 
+function heldLast(waited: Pick<In<"waiting">, "waitsFor" | "sinceMs"> | null) {
+  const brake = Brake.safeParse(waited?.waitsFor);
+  if (waited === null || !brake.success) return undefined;
+  const since = new Date(waited.sinceMs).toISOString();
+  return { name: brake.data, detail: `it held the command since ${since}` };
+}
+
 /** The time is over before there was proof: it is not known that nothing was done. */
-export function tooLate({
-  order,
-  waiting,
-  mayHaveRun = false,
-}: Pick<Candidate, "order" | "waiting" | "mayHaveRun">): Decision {
-  if (!mayHaveRun) return expired(order);
+export function tooLate(
+  { order, waiting, mayHaveRun = false }: Pick<Candidate, "order" | "waiting" | "mayHaveRun">,
+  brake?: unknown,
+): Decision {
+  if (!mayHaveRun) return expired(order, waiting, brake);
   return final(
     {
       event: "unresolved",

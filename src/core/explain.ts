@@ -108,7 +108,7 @@ function heldBecause(
   }
   const said = brakes?.find(({ brake }) => brake === waitsFor);
   if (said !== undefined) {
-    return said.detail === null
+    return said.verdict === "go"
       ? `It waited for the brake ${said.brake}, which says go by now.`
       : `It waits: ${said.detail}.`;
   }
@@ -143,7 +143,9 @@ function nextTry(
 }
 
 function brakeLines(brakes: readonly BrakeSaid[]): readonly string[] {
-  const go = brakes.filter(({ verdict }) => verdict === "go").map(({ brake }) => brake);
+  const go = brakes
+    .filter(({ verdict }) => verdict === "go")
+    .map(({ brake, detail }) => (detail === null ? brake : `${brake} (${detail})`));
   return [
     ...brakes
       .filter(({ verdict }) => verdict !== "go")

@@ -88,8 +88,22 @@ export const Hold = z.discriminatedUnion("brake", [
 export type Hold = z.infer<typeof Hold>;
 
 /** What one brake says of a command. */
-export const BrakeVerdict = z.union([z.object({ brake: Brake, verdict: z.literal("go") }), Hold]);
+export const BrakeVerdict = z.union([
+  z.object({
+    brake: Brake,
+    verdict: z.literal("go"),
+    /** The command lifts it for itself; what it would say was not asked. */
+    overridden: z.boolean().optional(),
+  }),
+  Hold,
+]);
 export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
+
+/** In one sentence; null: it says go, and there is no more to say. */
+export function describeVerdict(said: BrakeVerdict): string | null {
+  if (said.verdict !== "go") return describeHold(said);
+  return said.overridden === true ? "lifted by the command's override" : null;
+}
 
 /**
  * The one place where a brake's answer becomes what happens to the command: nothing of it has been sent. A command that
@@ -134,7 +148,11 @@ function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
   }
 }
 
-/** In one sentence, for events, dry runs and people. */
+/**
+ * In one sentence, for events, dry runs and people.
+ *
+ * @internal
+ */
 export function describeHold(hold: Hold): string {
   switch (hold.brake) {
     case "pause":

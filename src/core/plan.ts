@@ -3,7 +3,7 @@ import { byState } from "./decide-admission.ts";
 import type { Candidate } from "./candidate.ts";
 import { markHold } from "./cloud-mark.ts";
 import { type Decision, final } from "./decision.ts";
-import { type BrakeVerdict, describeHold, type Hold } from "./gate.ts";
+import { type BrakeVerdict, describeVerdict, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
 import type { Moment } from "./moment.ts";
@@ -112,9 +112,12 @@ function withMark(
 const SAID = { go: "pass", wait: "wait", no: "fail" } as const;
 
 function brakeCheck(said: BrakeVerdict): Check {
-  const { brake: check } = said;
-  if (said.verdict === "go") return { check, verdict: SAID.go };
-  return { check, verdict: SAID[said.verdict], detail: describeHold(said) };
+  const detail = describeVerdict(said);
+  return {
+    check: said.brake,
+    verdict: SAID[said.verdict],
+    ...(detail === null ? {} : { detail }),
+  };
 }
 
 function lockCheck(lock: LockSeen): Check {

@@ -35,7 +35,7 @@ export function waitFor(
   const { body, tries, waiting, order, mayHaveRun = false } = candidate;
   // The store gives locks again before long, and then the server can be asked for proof.
   const proofIsNear = mayHaveRun && waitsFor === "store-rebuilding";
-  if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate);
+  if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate, more.data?.["brake"]);
   const heldBy = waiting?.holder ?? waiting?.lockOwner;
   const same = waiting?.waitsFor === waitsFor && heldBy === more.holder;
   const sinceMs = same ? waiting.sinceMs : nowMs;

@@ -1,3 +1,4 @@
+import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
 import {
   type EventName,
   FINAL_EVENTS,
@@ -7,6 +8,7 @@ import {
   WaitReason,
 } from "../contract/event.ts";
 import { notesData } from "../core/notes.ts";
+import type { Order } from "../core/order.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Logger } from "./logger.ts";
@@ -21,6 +23,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
         const waitsFor = WaitReason.safeParse(data["waits_for"]);
         if (data.event === "waiting" && waitsFor.success)
           metrics.waits(waitsFor.data, order.projectId);
+        if (data.event === "accepted") countOverrides(metrics, order);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
         metrics.reconciled("not-executed");
@@ -129,6 +132,7 @@ const LOGGED = [
   "why",
   "seen",
   "problems",
+  "override",
   "system_disk_before",
 ] as const;
 
@@ -156,6 +160,11 @@ function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: num
     recovery: recoveryMs === null ? null : recoveryMs / 1000,
     project,
   });
+}
+
+function countOverrides(metrics: Metrics, { override = [], projectId }: Order): void {
+  const lifted = OVERRIDABLE_BRAKES.filter((brake) => override.includes(brake));
+  for (const brake of lifted) metrics.override(brake, projectId);
 }
 
 /** Only a server that should run and was not seen running has something for a person to do. */

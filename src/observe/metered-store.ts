@@ -42,7 +42,7 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
   }
 
   function noticeHold(answer: { readonly kind: string } | Held): void {
-    if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, "wait");
+    if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, answer.hold.verdict);
   }
 
   function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {

@@ -1,3 +1,4 @@
+import { OVERRIDABLE_BRAKES, type OverridableBrake } from "../contract/brakes.ts";
 import {
   FINAL_EVENTS,
   type FinalEventName,
@@ -88,6 +89,11 @@ export const COMMANDS_METRICS = {
     reason: WaitReason.options,
     project: null,
   }),
+  overrides: counter(
+    "overrides_total",
+    "Commands that were accepted with an override of a brake, whether it would have held them or not.",
+    { brake: OVERRIDABLE_BRAKES, project: null },
+  ),
   duplicates: counter("duplicates_total", "Second copies of commands and steps.", {
     kind: DUPLICATE_KINDS,
   }),
@@ -134,6 +140,8 @@ export interface CommandsMetrics {
   phaseEnded(phase: Phase | "admit", seconds: number): void;
   stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
   waits(reason: WaitReason, project: string): void;
+  /** A command that was accepted lifts that brake for itself. */
+  override(name: OverridableBrake, project: string): void;
   duplicate(kind: DuplicateKind): void;
   /** Fields of a command that nobody knows. */
   unknownFields(count: number): void;
@@ -177,6 +185,7 @@ export function commandsMetrics(
       m.stepSeconds.observe({ phase }, seconds);
     },
     waits: (reason, project) => m.waits.inc({ reason, project: ours(project) }),
+    override: (brake, project) => m.overrides.inc({ brake, project: ours(project) }),
     duplicate: (kind) => m.duplicates.inc({ kind }),
     unknownFields: (count) => m.unknownFields.inc(count),
     implausibleTimestamp: (why) => m.implausibleTimestamps.inc({ why }),

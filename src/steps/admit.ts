@@ -22,13 +22,17 @@ import { momentsOf } from "./moment.ts";
 import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 /** With what the emitter should know though it stops nothing: what was ignored, and `USER_DATA_CHECK=lax`. */
-function accepted({ body, notes }: Understood, decision: Decision): EventDraft {
+function accepted({ order, body, notes }: Understood, decision: Decision): EventDraft {
   const objection = userDataObjection(null, body);
   const found = decision.kind === "next" ? decision.warnings : undefined;
   const warnings = found ?? (objection === null ? [] : [objection]);
   return {
     event: "accepted",
-    data: { ...notesData(notes), ...(warnings.length === 0 ? {} : { warnings }) },
+    data: {
+      ...notesData(notes),
+      ...(order.override === undefined ? {} : { override: order.override }),
+      ...(warnings.length === 0 ? {} : { warnings }),
+    },
   };
 }
 
@@ -183,7 +187,7 @@ export async function afterLock(
     case "rebuilding":
       return waitFor(candidate, "store-rebuilding", moment());
     case "acquired": {
-      if (clock.nowMs() >= order.expiresAtMs) return expired(order);
+      if (clock.nowMs() >= order.expiresAtMs) return expired(order, candidate.waiting);
       const look = await cloud.look(order.projectId, order.serverId, signal);
       await reach("admit:looked");
       const decision = afterAdmissionLook(candidate, look, moment());

@@ -18,7 +18,7 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     // "Nothing was done" is said only where it is known.
     if (!mayHaveRun && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
     if (!mayHaveRun && clock.nowMs() >= order.expiresAtMs) {
-      return conclude(claimed, envelope, expired(order));
+      return conclude(claimed, envelope, expired(order, state));
     }
     const early = tooEarly(candidate, moment());
     if (early !== null) return conclude(claimed, envelope, early);

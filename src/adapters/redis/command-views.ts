@@ -6,7 +6,7 @@ import type {
   CommandStory,
   ServerDetail,
 } from "../../contract/overview.ts";
-import { type BrakeVerdict, describeHold } from "../../core/gate.ts";
+import { type BrakeVerdict, describeVerdict } from "../../core/gate.ts";
 import { Order } from "../../core/order.ts";
 import type { RedisClient } from "./client.ts";
 import { readDetail } from "./command-record.ts";
@@ -78,7 +78,7 @@ function said(verdicts: readonly BrakeVerdict[] | null): readonly BrakeSaid[] | 
     verdicts?.map((one) => ({
       brake: one.brake,
       verdict: one.verdict,
-      detail: one.verdict === "go" ? null : describeHold(one),
+      detail: describeVerdict(one),
       scope: ("scope" in one ? one.scope : null) ?? null,
       untilMs: ("untilMs" in one ? one.untilMs : null) ?? null,
     })) ?? null

@@ -193,7 +193,14 @@ describe.each(RIGS)("the history of a server %s", (_name, rigs) => {
     it("may be lifted by the order, and holds nothing while it is off", async () => {
       await ended(limited, order("cmd-a"));
       await ended(limited, order("cmd-b"));
-      expect(await asks(limited, "cmd-c", { override: ["quarantine"] })).toMatchObject(GOES);
+      const lifts = { override: ["quarantine"] };
+      expect(await asks(limited, "cmd-dry", { ...lifts, dryRun: true })).toMatchObject({
+        verdicts: expect.arrayContaining([
+          { brake: "quarantine", verdict: "go", overridden: true },
+          { brake: "pause", verdict: "go" },
+        ]),
+      });
+      expect(await asks(limited, "cmd-c", lifts)).toMatchObject(GOES);
       await rig.freeLock(SERVER);
       expect(await asks(rig.store, "cmd-d")).toMatchObject(GOES);
     });

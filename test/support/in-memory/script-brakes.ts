@@ -32,8 +32,11 @@ function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQu
   return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
 }
 
-const holdOf = ({ name, ask }: TwinBrake, question: BrakeQuestion) =>
-  question.order.override?.includes(name) ? null : ask(question);
+const overrides = ({ order }: BrakeQuestion, { name }: TwinBrake) =>
+  order.override?.includes(name) === true;
+
+const holdOf = (brake: TwinBrake, question: BrakeQuestion) =>
+  overrides(question, brake) ? null : brake.ask(question);
 
 /** `brakes` of `brakes.lua`: what holds a command, or null. */
 export function brakes(
@@ -56,7 +59,10 @@ export function brakes(
 /** `every_verdict` of `brakes.lua`. */
 export function everyVerdict(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeVerdict[] {
   const question = questionOf(ctx, m, order);
-  return BRAKES.map((brake) => holdOf(brake, question) ?? { brake: brake.name, verdict: "go" });
+  return BRAKES.map((brake) => {
+    const overridden = overrides(question, brake) ? { overridden: true } : {};
+    return holdOf(brake, question) ?? { brake: brake.name, verdict: "go", ...overridden };
+  });
 }
 
 /** `effective_cap` of `brakes/table.lua`. */

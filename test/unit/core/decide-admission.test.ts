@@ -293,8 +293,19 @@ describe("waiting", () => {
     expect(asNext(wait(c, "pause", { before: newer }), "waiting").state.before).toEqual(newer);
   });
 
-  it("ends when the command is too late", () => {
-    asFinal(wait(candidate({ order: EXPIRED }), "pause"), "expired");
+  it("ends when the command is too late, and names the brake that held it", () => {
+    const waitsFor = (reason: "cooldown" | "server-busy") =>
+      candidate({ order: EXPIRED, waiting: state("waiting", { waitsFor: reason, sinceMs: NOW }) });
+    const brakeOf = (...args: Parameters<typeof wait>) =>
+      asFinal(wait(...args), "expired").draft.data["brake"];
+    const said = { name: "pause", scope: "project" };
+    expect(brakeOf(waitsFor("cooldown"), "pause", { data: { brake: said } })).toEqual(said);
+    expect(brakeOf(waitsFor("cooldown"), "throttled")).toEqual({
+      name: "cooldown",
+      detail: "it held the command since 2026-11-23T15:00:00.000Z",
+    });
+    expect(brakeOf(waitsFor("server-busy"), "server-busy")).toBeUndefined();
+    expect(brakeOf(candidate({ order: EXPIRED }), "throttled")).toBeUndefined();
     asNext(wait(candidate({ order: EXPIRED }), "pause", {}, NOW - 1), "waiting");
   });
 

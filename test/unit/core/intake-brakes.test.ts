@@ -111,10 +111,14 @@ describe("override", () => {
     expect(named({ override: ["windows"], ...said })).toEqual(["reason: override-needs-reason"]);
   });
 
-  it.each([[["brake"]], ["windows"], [[1]], [{ windows: true }]])("is refused: %j", (override) => {
-    const [problem] = problems({ override, ...why });
-    expect(problem?.path).toMatch(/^override/);
-  });
+  it.each([[["brake"]], ["windows"], [[1]], [{ windows: true }]])(
+    "is refused, with the list of what can be allowed: %j",
+    (override) => {
+      const [problem] = problems({ override, ...why });
+      expect(problem?.path).toMatch(/^override/);
+      expect(problem?.message).toContain("can be cooldown, quarantine, windows, source");
+    },
+  );
 });
 
 describe("the content of a command", () => {

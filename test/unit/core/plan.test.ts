@@ -56,6 +56,17 @@ const doubts = ({ checks }: Planned) =>
     .map(({ check, verdict, detail }) => `${check}: ${verdict}: ${detail}`);
 
 describe("a dry run", () => {
+  it("names the brakes that the command lifts for itself", () => {
+    const lifted = { brake: "windows", verdict: "go", overridden: true } as const;
+    const { checks } = plan(seen(), FREE, {}, {}, [lifted, { brake: "pause", verdict: "go" }]);
+    expect(checks).toContainEqual({
+      check: "windows",
+      verdict: "pass",
+      detail: "lifted by the command's override",
+    });
+    expect(checks).toContainEqual({ check: "pause", verdict: "pass" });
+  });
+
   it("goes through every check, and says what would be done", () => {
     const planned = plan(seen());
     expect(planned.checks.map(({ check }) => check)).toEqual([

@@ -19,6 +19,24 @@ async function leftOffAfter(name: "failed" | "succeeded", power?: object) {
   return line?.slice(series.length);
 }
 
+it("each override of a command that is accepted counts once, by its brake", async () => {
+  const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
+  const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
+  const journal = createJournal(logger, metrics, createWorld().clock);
+  const lifting = order({ override: ["cooldown", "of-a-later-version"] });
+  const say = (event: "accepted" | "waiting") => {
+    const said = finalEvent("failed");
+    journal.moved(lifting, "admit", "waiting", [{ ...said, data: { ...said.data, event } }]);
+  };
+  say("accepted");
+  say("waiting");
+  const lines = (await metrics.page()).split("\n");
+  const counted = lines.filter((one) => one.startsWith("ecs_reinstall_overrides_total{"));
+  expect(counted.filter((one) => !one.endsWith(" 0"))).toEqual([
+    `ecs_reinstall_overrides_total{brake="cooldown",project="${projectId}"} 1`,
+  ]);
+});
+
 const next_step = "Look whether the server runs, and start it if it does not: it ran before.";
 
 it.each([

@@ -100,6 +100,12 @@ describe("a new command", () => {
     });
   });
 
+  it("is accepted with the brakes that it lifts for itself", async () => {
+    const { decision } = await decided(withLock(FREE), { override: ["windows"] });
+    const [accepted] = asNext(decision, "submit").events;
+    expect(accepted).toEqual({ event: "accepted", data: { override: ["windows"] } });
+  });
+
   it("is accepted before it waits", async () => {
     const world = withLock(FREE);
     world.answers.look = () => UNREADABLE;

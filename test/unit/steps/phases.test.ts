@@ -121,7 +121,12 @@ describe("waiting", () => {
   it("ends when it is cancelled, or too late, without asking anybody", async () => {
     const world = createWorld();
     asFinal(concluded(await wait(world, { cancelRequested: true })).decision, "cancelled");
-    asFinal(concluded(await wait(world, {}, LATE)).decision, "expired");
+    const current = state("waiting", { waitsFor: "quarantine", sinceMs: NOW });
+    const late = asFinal(concluded(await wait(world, {}, LATE, current)).decision, "expired");
+    expect(late.draft.data["brake"]).toEqual({
+      name: "quarantine",
+      detail: "it held the command since 2026-11-23T15:00:00.000Z",
+    });
     expect(world.calls).toEqual([]);
   });
 

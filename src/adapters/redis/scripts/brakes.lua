@@ -11,7 +11,8 @@ end
 
 -- What one brake says: { brake, verdict, ... }.
 local function verdict_of(brake, key, ask)
-  local said = not overrides(ask, brake.name) and brake.ask(key, ask) or { verdict = 'go' }
+  local lifted = overrides(ask, brake.name)
+  local said = not lifted and brake.ask(key, ask) or { verdict = 'go', overridden = lifted or nil }
   said.brake = brake.name
   return said
 end
