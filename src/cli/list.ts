@@ -12,6 +12,7 @@ import { matching, seconds, wholeNumber } from "./option-values.ts";
 interface ListFlags extends UrlFlag {
   readonly project?: string;
   readonly state?: string;
+  readonly outcome?: string;
   readonly waitsFor?: string;
   readonly server?: string;
   readonly source?: string;
@@ -21,18 +22,19 @@ interface ListFlags extends UrlFlag {
   readonly json?: boolean;
 }
 
-const KINDS = ["commands", "waiting", "locks", "unresolved", "brakes"] as const;
+const KINDS = ["commands", "waiting", "ended", "locks", "unresolved", "brakes"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** `ecs-reinstall list`: what is in hand, who is locked, what is held. */
 export function listCommand(io: CliIo): Command {
   return new Command("list")
     .description(
-      "list open commands, those that wait, locked servers, unresolved ones, or brakes that hold",
+      "list open commands, those that wait, the last that ended, locked servers, unresolved ones, or brakes that hold",
     )
     .addArgument(new Argument("[what]", "what to list").choices(KINDS).default("commands"))
     .option("--project <id>", "only of this project", matching(ProjectId))
-    .option("--state <phase>", "only commands in this phase")
+    .option("--state <phase>", "only commands in this phase; `ended`: the last that ended")
+    .option("--outcome <event>", "of those that ended, only those with this final event")
     .option("--waits-for <reason>", "only commands that wait for this")
     .option(
       "--server <id>",
@@ -45,7 +47,13 @@ export function listCommand(io: CliIo): Command {
     .option("--limit <number>", "at most so many", wholeNumber(1, 100_000), 100)
     .option("--json", "print JSON")
     .addOption(urlOption())
-    .action((kind: Kind, flags: ListFlags) => list(kind, flags, io));
+    .action((kind: Kind, flags: ListFlags) =>
+      list(kind === "commands" && asksForEnds(flags) ? "ended" : kind, flags, io),
+    );
+}
+
+function asksForEnds({ state, outcome }: ListFlags): boolean {
+  return state === "ended" || (state === undefined && outcome !== undefined);
 }
 
 async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
@@ -79,6 +87,7 @@ type Row = Readonly<Record<string, unknown>>;
 const EMPTY: Readonly<Record<Kind, string>> = {
   commands: "open command",
   waiting: "command waits",
+  ended: "command that ended is remembered",
   locks: "server is locked",
   unresolved: "server is locked by an unresolved command",
   brakes: "brake holds anything",
@@ -95,6 +104,7 @@ interface Listing {
 const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
   commands: (flags) => commands(flags, flags.state),
   waiting: (flags) => commands(flags, "waiting"),
+  ended: (flags) => commands(flags, "ended"),
   locks: ({ project }) => locks(project, () => true),
   unresolved: ({ project }) => locks(project, ({ phase }) => phase === "unresolved"),
   brakes: ({ project }) => ({
@@ -106,11 +116,12 @@ const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
 };
 
 function commands(flags: ListFlags, state: string | undefined): Listing {
-  const { project, waitsFor, server, source, group, minAge } = flags;
+  const { project, outcome, waitsFor, server, source, group, minAge } = flags;
   const age = minAge === undefined ? undefined : String(minAge);
   const query = given({
     project,
     state,
+    outcome,
     waits_for: waitsFor,
     server,
     source,
@@ -154,6 +165,15 @@ const COMMAND: readonly Column[] = [
   ["source", (row) => text(row["source"])],
   ["group", (row) => text(row["group"])],
 ];
+const ENDED: readonly Column[] = [
+  ["command", (row) => text(row["command_id"])],
+  ["server", (row) => text(row["server_id"])],
+  ["outcome", (row) => text(row["outcome"])],
+  ["ended", (row, nowMs) => `${age(row["updated_at"], nowMs)} ago`],
+  ["took", (row) => between(row["created_at"], row["updated_at"])],
+  ["source", (row) => text(row["source"])],
+  ["reason", (row) => text(row["reason"])],
+];
 const LOCK: readonly Column[] = [
   ["server", (row) => text(row["server_id"])],
   ["owner", (row) => text(row["owner"])],
@@ -164,6 +184,7 @@ const LOCK: readonly Column[] = [
 const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   commands: COMMAND,
   waiting: COMMAND,
+  ended: ENDED,
   locks: LOCK,
   unresolved: LOCK,
   brakes: [
@@ -194,6 +215,10 @@ function text(value: unknown): string {
 function age(value: unknown, nowMs: number): string {
   const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? "" : span(nowMs - at);
+}
+
+function between(from: unknown, to: unknown): string {
+  return typeof to === "string" ? age(from, Date.parse(to)) : "";
 }
 
 function ahead(value: unknown, nowMs: number): string {

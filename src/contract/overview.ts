@@ -73,8 +73,10 @@ export interface CommandStory {
 /** Which commands are wanted. What is left out does not filter. */
 export interface CommandFilter {
   readonly project?: ProjectId | undefined;
-  /** A phase. */
+  /** A phase; `ended`: those that ended last. */
   readonly state?: string | undefined;
+  /** The final event of those that ended. */
+  readonly outcome?: string | undefined;
   readonly waitsFor?: string | undefined;
   readonly server?: ServerId | undefined;
   readonly source?: string | undefined;
@@ -124,7 +126,8 @@ export interface Overview {
   /**
    * Open commands, and inquiries after `unresolved` (phase `inquiry`): who has not moved for longest comes first. Each call looks at
    * a bounded number of them. Who moves on between two pages is seen again, and nobody is left out. `absent`: not a project of
-   * this worker.
+   * this worker. With `state: "ended"` instead: the commands that ended last, of each project as many as the store remembers, the youngest
+   * end first.
    */
   commands(filter: CommandFilter, page: PageAsked): Promise<Found<Page<CommandDetail>>>;
   /** Locked servers, the oldest lock first; bounded as above. */

@@ -56,6 +56,7 @@ export const PastReinstallJson = z.object({
   at: instant("when its request was about to be sent"),
   ended_at: instant("null: it goes on"),
   outcome: text("its final event, or what was found out after `unresolved`; null: it goes on"),
+  duration_seconds: z.number().nullable().describe("from `at` to `ended_at`; null: it goes on"),
   source: text("what its emitter said"),
   reason: text("what its emitter said"),
 });
@@ -78,7 +79,7 @@ const next = z
   );
 
 export const CommandList = z.object({
-  commands: z.array(CommandJson).describe("who has not moved for longest comes first"),
+  commands: z.array(CommandJson).describe("in the order that the request's `state` says"),
   next,
 });
 
@@ -118,13 +119,14 @@ export function brakeSaidJson({ untilMs, ...said }: BrakeSaid): z.input<typeof B
 }
 
 export function pastReinstallJson(one: PastReinstall): z.input<typeof PastReinstallJson> {
-  const { attempt, outcome, source, reason } = one;
+  const { attempt, atMs, endedMs, outcome, source, reason } = one;
   return {
     command_id: one.commandId,
     attempt,
-    at: instantText(one.atMs),
-    ended_at: instantText(one.endedMs),
+    at: instantText(atMs),
+    ended_at: instantText(endedMs),
     outcome,
+    duration_seconds: endedMs === null ? null : (endedMs - atMs) / 1000,
     source,
     reason,
   };

@@ -29,7 +29,14 @@ const cursor = Cursor.optional().describe("`next` of the answer before");
 
 const CommandsQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),
-  state: name(32).optional().describe("only those in this phase (docs/states.md)"),
+  state: name(32)
+    .optional()
+    .describe(
+      "only those in this phase (docs/states.md), who has not moved for longest first; `ended`: those that ended last, at most 200 of a project, the youngest end first",
+    ),
+  outcome: name(32)
+    .optional()
+    .describe("of those that ended, only those with this final event; implies `state=ended`"),
   waits_for: name(32).optional().describe("only those that wait for this (docs/symptoms.md)"),
   server: ServerId.optional().describe("the one who holds this server, and those who wait for it"),
   source: name(200).optional().describe("only those of this source"),
@@ -48,6 +55,8 @@ const LocksQuery = z.strictObject({
 });
 
 const DEFAULT_LIMIT = 100;
+/** In place of a phase. */
+const ENDED = "ended";
 
 const WRONG = {
   says: "a parameter that cannot be one: `message` names it and the rule",
@@ -62,7 +71,7 @@ export function overviewRoutes(): readonly Route[] {
     {
       path: "/v1/commands",
       summary:
-        "open commands, and inquiries after `unresolved`: who has not moved for longest first",
+        "open commands and inquiries after `unresolved`, who has not moved for longest first; or the last that ended",
       query: CommandsQuery,
       answers: {
         200: { says: "a page of them", body: CommandList },
@@ -73,8 +82,9 @@ export function overviewRoutes(): readonly Route[] {
       take: ({ overview }, context) =>
         asked(context, CommandsQuery, async (query) => {
           const { min_age_seconds, waits_for, limit = DEFAULT_LIMIT, cursor, ...rest } = query;
+          const state = rest.state ?? (rest.outcome === undefined ? undefined : ENDED);
           const minAgeMs = min_age_seconds === undefined ? undefined : min_age_seconds * 1000;
-          const filter = { ...rest, waitsFor: waits_for, minAgeMs };
+          const filter = { ...rest, state, waitsFor: waits_for, minAgeMs };
           const found = await overview.commands(filter, { limit, cursor });
           return listed(context, found, (entries) => ({ commands: entries.map(commandJson) }));
         }),

@@ -11,6 +11,7 @@ import type {
 } from "../../contract/overview.ts";
 import type { RedisClient } from "./client.ts";
 import { readDetail } from "./command-record.ts";
+import { endedCommands } from "./ended-commands.ts";
 import { keysOf } from "./keys.ts";
 import { readLock, readWaiters, scoredOf } from "./server-record.ts";
 
@@ -19,7 +20,7 @@ const BATCH = { least: 25, most: 250 } as const;
 /** So many are looked at for one page: a filter that fits nothing must not read everything at one go. */
 const MOST_LOOKED_AT = 2_500;
 
-/** Lists of open commands and of locks, by the indexes that the scripts keep: no SCAN. */
+/** Lists of commands and of locks, by the indexes that the scripts keep: no SCAN. */
 export function createOverview(redis: RedisClient, projects: readonly ProjectId[]): Overview {
   const ordered = [...projects].sort();
 
@@ -42,6 +43,10 @@ export function createOverview(redis: RedisClient, projects: readonly ProjectId[
       listed(filter.project, async (wanted) => {
         const nowMs = Date.now();
         const { server } = filter;
+        if (filter.state === "ended") {
+          const fitting = { ...filter, state: undefined };
+          return endedCommands(redis, wanted, page, (one) => matches(one, fitting, nowMs));
+        }
         const fits = (command: CommandDetail) => matches(command, filter, nowMs);
         if (server !== undefined) return commandsOf(redis, wanted, server, fits);
         return pageOf(redis, wanted, page, {
@@ -153,10 +158,11 @@ function waitersOf(waiting: readonly { readonly commandId: string }[]): readonly
 }
 
 function matches(command: CommandDetail, filter: CommandFilter, nowMs: number): boolean {
-  const { state, waitsFor, server, source, group, minAgeMs } = filter;
+  const { state, outcome, waitsFor, server, source, group, minAgeMs } = filter;
   const { createdAtMs } = command;
   return (
     (state === undefined || command.phase === state) &&
+    (outcome === undefined || command.outcome === outcome) &&
     (waitsFor === undefined || command.waitsFor === waitsFor) &&
     (server === undefined || command.serverId === server) &&
     (source === undefined || command.source === source) &&

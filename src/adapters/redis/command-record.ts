@@ -35,41 +35,48 @@ export async function readDetail(
   if (values === "foreign") return null;
   const record = Object.fromEntries(FIELDS.map((name, index) => [name, values[index] ?? null]));
   if (record["content"] === null) return null;
+  const finalEvent = finalEventOf(record["final"]);
+  // A refusal has no order; its event says the same.
   const order = StoredOrder.safeParse(record["order"]).data;
+  const refused = RefusedEvent.safeParse(finalEvent).data?.data;
+  const said = order ?? refused;
   return {
     commandId: recordId.endsWith(INQUIRY_SUFFIX)
       ? recordId.slice(0, -INQUIRY_SUFFIX.length)
       : recordId,
     projectId,
-    serverId: textOrNull(record["server"]),
+    serverId: textOrNull(record["server"]) ?? refused?.server_id ?? null,
     phase: record["phase"] ?? "unknown",
     sequence: Number(record["seq"] ?? 0),
     updatedAtMs: Number(record["updated"] ?? 0),
     outcome: textOrNull(record["outcome"]),
     jobId: textOrNull(record["job"]),
-    finalEvent: finalEventOf(record["final"]),
+    finalEvent,
     createdAtMs: record["created"] == null ? null : Number(record["created"]),
     attempt: Number(record["attempt"] ?? 1),
     expiresAtMs: order?.expiresAtMs ?? null,
     notBeforeMs: order?.notBeforeMs ?? null,
-    source: order?.source ?? null,
-    reason: order?.reason ?? null,
-    group: order?.group ?? null,
+    source: said?.source ?? null,
+    reason: said?.reason ?? null,
+    group: said?.group ?? null,
     settled: storedJson(z.unknown()).safeParse(record["settled"]).data ?? null,
     ...nextStep(record["resume"]),
   };
 }
 
-/** What its emitter said, as far as people are shown it; of any version of us. */
+/** What its emitter said, as far as people are shown it. */
+const Said = z.object({
+  source: z.string().optional(),
+  reason: z.string().optional(),
+  group: z.string().optional(),
+});
+
+/** Of any version of us. */
 const StoredOrder = storedJson(
-  z.object({
-    expiresAtMs: z.number().optional(),
-    notBeforeMs: z.number().optional(),
-    source: z.string().optional(),
-    reason: z.string().optional(),
-    group: z.string().optional(),
-  }),
+  Said.extend({ expiresAtMs: z.number().optional(), notBeforeMs: z.number().optional() }),
 );
+
+const RefusedEvent = z.object({ data: Said.extend({ server_id: z.string().nullish() }) });
 
 /** The message that follows from its last step, of any version of us: nothing of it is taken for granted. */
 const NextMessage = storedJson(

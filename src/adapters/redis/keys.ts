@@ -34,6 +34,8 @@ export function keysOf(project: ProjectId) {
     history: (server: ServerId) => `${prefix}history:${server}`,
     token: `${prefix}token`,
     active: `${prefix}active`,
+    /** The last commands that ended, by when (ended.lua). */
+    ended: `${prefix}ended`,
     epoch: `${prefix}epoch`,
     /** Pauses by scope, lifted ones included. */
     pauses: `${prefix}pauses`,

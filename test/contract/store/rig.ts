@@ -56,6 +56,8 @@ export interface StoreRig {
   releaseSweep(): Promise<void>;
   /** Will the record of a command be forgotten some day? */
   expires(command: CommandId): Promise<boolean>;
+  /** The commands that ended last, the oldest end first. */
+  ended(): Promise<readonly string[]>;
   requestCancel(command: CommandId): Promise<void>;
   /** A slot that nobody has given back, as a lost write leaves it. */
   leaveSlot(command: CommandId): Promise<void>;
@@ -110,6 +112,10 @@ function memoryRigs(): () => Promise<StoreRig> {
       },
       // Kept for good here: what has ended may be forgotten.
       expires: async (id) => memory.of(PROJECT).records.get(id)?.final !== undefined,
+      ended: async () => {
+        const { ended } = memory.of(PROJECT);
+        return [...ended].toSorted(([, at], [, by]) => at - by).map(([id]) => id);
+      },
       leaveSlot: async (id) => void memory.of(PROJECT).slots.set(id, Date.now()),
       freeLock: async (server) => void memory.of(PROJECT).locks.delete(server),
       async requestCancel(command) {
@@ -182,6 +188,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       releaseSweep: async () => void (await redis.command("DEL", k.sweeper)),
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
+      ended: () => client.zrange(k.ended, "0", "-1"),
       leaveSlot: async (id) => void (await client.zadd(k.slots, Date.now(), id)),
       freeLock: async (server) => void (await redis.command("DEL", k.lock(server))),
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),

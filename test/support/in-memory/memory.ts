@@ -72,6 +72,8 @@ export class ProjectMemory {
   locks = new Map<string, LockRecord>();
   active = new Map<string, number>();
   last = new Map<string, number>();
+  /** The last commands that ended, by when. */
+  ended = new Map<string, number>();
   storm: StormRecord = { ends: [] };
   /** Of each server, by command and attempt. */
   history = new Map<string, ReadonlyMap<string, PastReinstall>>();
@@ -101,6 +103,7 @@ export class ProjectMemory {
     copy.locks = new Map(this.locks);
     copy.active = new Map(this.active);
     copy.last = new Map(this.last);
+    copy.ended = new Map(this.ended);
     copy.storm = this.storm;
     copy.history = new Map(this.history);
     copy.slots = new Map(this.slots);

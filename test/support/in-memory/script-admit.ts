@@ -22,6 +22,7 @@ import {
   REFUSED,
   script,
   type ScriptContext,
+  noteEnd,
 } from "./scripts.ts";
 
 /** `admit.lua`. */
@@ -178,7 +179,10 @@ export function refuse(ctx: ScriptContext, refusal: Refusal): RefuseAnswer {
       told: strayFrom !== undefined,
       refused: keptWith(known),
     });
-    if (strayFrom === undefined) m.active.set(id, now);
+    if (strayFrom === undefined) {
+      m.active.set(id, now);
+      noteEnd(m, id, now);
+    }
     return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
   });
 }

@@ -28,6 +28,7 @@ import {
   SAVED,
   script,
   type ScriptContext,
+  noteEnd,
 } from "./scripts.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { isInWork } from "../../../src/core/line.ts";
@@ -221,6 +222,7 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     carryStorm(m, order.commandId, { rules: ctx.brakes, end, intendedMs, nowMs: now });
     leaveLines(m, order);
     if (!ctx.switches.leakSlot) freeSlot(m, order);
+    noteEnd(m, order.commandId, now);
     ctx.memory.onIntentOver(order.commandId);
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);

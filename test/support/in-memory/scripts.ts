@@ -140,6 +140,19 @@ export function claimed(
   return claimAt;
 }
 
+/** `ended.lua`: so many are kept, the youngest. */
+const MOST_ENDED = 200;
+
+/** A command among the last that ended. */
+export function noteEnd(m: ProjectMemory, id: string, atMs: number): void {
+  m.ended.set(id, atMs);
+  if (m.ended.size <= MOST_ENDED) return;
+  const [oldest] = [...m.ended].toSorted(
+    ([one, at], [other, by]) => at - by || Buffer.compare(Buffer.from(one), Buffer.from(other)),
+  );
+  if (oldest !== undefined) m.ended.delete(oldest[0]);
+}
+
 /** Runs one script: one change of the memory, all or nothing. */
 export function script<T>(
   ctx: ScriptContext,

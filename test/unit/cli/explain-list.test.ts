@@ -120,6 +120,21 @@ describe("list", () => {
     );
   });
 
+  it.each([[["ended"]], [["commands", "--state", "ended"]]])(
+    "shows what ended as a table of its own: %s",
+    async (args) => {
+      const [from, to] = [75_500, 10_500].map((ago) => new Date(Date.now() - ago).toISOString());
+      const ended = { ...row("heal-1"), outcome: "failed", created_at: from, updated_at: to };
+      const answer = [200, { commands: [{ ...ended, reason: "ping" }] }] as const;
+      const { out, asked } = await run(["list", ...args], [answer]);
+      expect(asked).toEqual(["/v1/commands?state=ended&limit=100"]);
+      expect(out).toMatch(/heal-1 .* failed .* 10 s ago .* 1 min 5 s .* a\?b .* ping/);
+      const none = await run(["list", ...args, "--outcome", "failed"], [[200, { commands: [] }]]);
+      expect(none.asked).toEqual(["/v1/commands?state=ended&outcome=failed&limit=100"]);
+      expect(none.out).toBe("no command that ended is remembered\n");
+    },
+  );
+
   it("passes every filter on", async () => {
     const filters = ["--project", PROJECT, "--state", "watch", "--waits-for", "pause"];
     const more = ["--server", SERVER, "--source", "a b", "--group", "web", "--min-age", "60"];
@@ -146,7 +161,10 @@ describe("list", () => {
   });
 
   it.each([
-    [["list", "everything"], "Allowed choices are commands, waiting, locks, unresolved, brakes."],
+    [
+      ["list", "everything"],
+      "Allowed choices are commands, waiting, ended, locks, unresolved, brakes.",
+    ],
     [["list", "--limit", "0"], "It must be a whole number from 1 to 100000."],
     [["list", "--min-age", "1h"], "It must be a whole number of seconds"],
     [["list", "--server", "web-01"], "It must be a UUID."],

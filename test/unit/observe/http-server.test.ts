@@ -275,6 +275,7 @@ describe("looks into the store", () => {
           at: "1970-01-01T00:00:00.000Z",
           ended_at: null,
           outcome: null,
+          duration_seconds: null,
           source: null,
           reason: "why",
         },
@@ -316,6 +317,25 @@ describe("looks into the store", () => {
 });
 
 describe("lists", () => {
+  it("of what ended are asked for by state, or by an outcome alone", async () => {
+    const asked: unknown[] = [];
+    const commands: Overview["commands"] = (filter) => {
+      asked.push([filter.state, filter.outcome]);
+      return found({ entries: [{ ...COMMAND, outcome: "failed" }], next: null })();
+    };
+    const { get } = await serve({ overview: { commands } });
+    expect((await get("/v1/commands?state=ended")).json().commands).toMatchObject([
+      { outcome: "failed" },
+    ]);
+    await get("/v1/commands?outcome=failed");
+    await get("/v1/commands?state=watch");
+    expect(asked).toEqual([
+      ["ended", undefined],
+      ["ended", "failed"],
+      ["watch", undefined],
+    ]);
+  });
+
   const MARK = { project: PROJECT, score: 5, id: "heal:web-01" };
 
   it("of commands give a page, and where the next one begins", async () => {

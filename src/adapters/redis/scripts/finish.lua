@@ -12,15 +12,16 @@ if rec.outcome then
   return reply({ kind = 'finished', outcome = rec.final, first = rec.claim == arg.claim })
 end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
-local history = { out = arg.clearIntent and tonumber(rec.intent_attempt or '') or nil, ended = now_ms(), outcome = arg.outcome }
+local now = now_ms()
+local history = { out = arg.clearIntent and tonumber(rec.intent_attempt or '') or nil, ended = now, outcome = arg.outcome }
 local storm = { rules = arg.rules, result = 'nothing', intended = tonumber(rec.intent_at or '') }
 if arg.storm and not arg.clearIntent then storm.result, storm.cause = arg.storm.result, arg.storm.cause end
 local tail = {
   claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, place = { line = 'none' }, free_slot = true, group = arg.group,
   free_lock = arg.freeLock, lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history,
-  storm = storm,
+  storm = storm, ended = now,
   inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
 put(key.cmd, { step = arg.step, phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.finalSequence,
-  updated = now_ms(), tail = cjson.encode(tail) })
+  updated = now, tail = cjson.encode(tail) })
 carry_out(key, arg.id, tail)
 return reply({ kind = 'finished', outcome = arg.final, first = true })

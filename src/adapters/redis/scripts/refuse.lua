@@ -26,7 +26,7 @@ if rec.content and kept >= MOST_KEPT then
   forget_refusals(key.cmd)
   kept = 0
 end
-local tail = { claim = REFUSED, step = 0, ttl_ms = arg.ttlMs, active = arg.swept }
+local tail = { claim = REFUSED, step = 0, ttl_ms = arg.ttlMs, active = arg.swept, ended = arg.swept and now or nil }
 local now_known = {
   content = arg.content, wish = '', server = '', step = 0, attempt = 1, seq = next_sequence + 1, claim = REFUSED,
   phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.sequence, told = arg.swept and '0' or '1',

@@ -59,6 +59,7 @@ const SHARED = [
   "line",
   "history",
   "storm",
+  "ended",
   "tail",
   "brakes/table",
   ...BRAKE_FILES.map((file) => `brakes/${file}`),

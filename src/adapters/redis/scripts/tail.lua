@@ -1,4 +1,4 @@
--- What scripts leave to be done after their decision. The loader puts this after line.lua and history.lua.
+-- What scripts leave to be done after their decision. The loader puts this after line.lua, history.lua and ended.lua.
 
 -- What a script does once it has decided, each part of which may be done twice. A script that decides writes it into the
 -- record, as `tail`, in the same command as its decision, and then does it: the field is there as long as something may
@@ -16,6 +16,7 @@
 --   history      what becomes of its reinstalls in the server's history
 --   storm        what its end says of a storm of failures
 --   inquiry      the record of the inquiry that an unresolved command leaves behind
+--   ended        when the command ended: it stands among the last that did
 --   settled      what the command's record is marked with, where this one is its inquiry's
 --   forget       fields of the record that have no use any more
 local function carry_out(keys, id, tail)
@@ -28,6 +29,7 @@ local function carry_out(keys, id, tail)
   if tail.storm then carry_storm(keys, owner, tail.storm) end
   if tail.inquiry then open_inquiry(keys, id, tail.inquiry) end
   if tail.settled then mark_settled(keys.cmd, tail.settled) end
+  if tail.ended then note_end(keys.cmd, id, tail.ended) end
   if tail.free_lock then free_lock(keys.lock, owner)
   elseif tail.lock_phase and redis.call('HGET', keys.lock, 'owner') == owner then
     put(keys.lock, { phase = tail.lock_phase })

@@ -12,6 +12,8 @@ export interface Dump {
   readonly locks: Readonly<Record<string, unknown>>;
   readonly active: Readonly<Record<string, number>>;
   readonly last: Readonly<Record<string, number>>;
+  /** When each of the last ended. */
+  readonly ended: Readonly<Record<string, number>>;
   /** Sorted sets of slots and lines, and until when each keeps its turn. */
   readonly lines: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly dropped: number;
@@ -46,6 +48,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     locks: Object.fromEntries(m.locks),
     active: Object.fromEntries(m.active),
     last: Object.fromEntries(m.last),
+    ended: Object.fromEntries(m.ended),
     lines: filled([
       ["slots", m.slots],
       ["line", m.line],
@@ -104,6 +107,7 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
       phase,
     })),
     active: scoresOf(await client.zrange(k.active, "0", "-1", "WITHSCORES")),
+    ended: scoresOf(await client.zrange(k.ended, "0", "-1", "WITHSCORES")),
     last: of("last", ({ at }) => Number(at)),
     lines: filled(await linesOf(client, prefix, names)),
     dropped: Number((await client.get(k.dropped)) ?? 0),

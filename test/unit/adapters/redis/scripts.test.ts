@@ -95,7 +95,7 @@ describe("the two halves of a script say the same", () => {
 
   it("each Lua file has its other half", () => {
     const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
-    const shared = ["brakes", "history", "line", "prelude", "slots", "storm", "tail"];
+    const shared = ["brakes", "ended", "history", "line", "prelude", "slots", "storm", "tail"];
     const wanted = new Set([...SCRIPTS.map(({ name }) => name), ...shared]);
     expect(lua.toSorted()).toEqual([...wanted].toSorted());
   });
