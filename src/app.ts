@@ -1,5 +1,5 @@
 import { takenInOurTime } from "./adapters/redis/in-store-time.ts";
-import { createBrakes } from "./composition/brakes.ts";
+import { createBrakes, createMemory } from "./composition/brakes.ts";
 import { consume, createWatchedBroker, renewWhenChanged } from "./composition/broker.ts";
 import { createCloud } from "./composition/cloud.ts";
 import { createGround, type Ground } from "./composition/ground.ts";
@@ -51,12 +51,16 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
 
   const stores = createStores(ground);
   const { cloud, prover, part: cloudConnections } = createCloud(ground, stores);
-  const broker = createWatchedBroker(ground, stores, amqp);
+  let queuesExisted: boolean | null = null;
+  const broker = createWatchedBroker(ground, stores, amqp, ({ createdFresh }) => {
+    queuesExisted = !createdFresh;
+  });
   const deps = workerDeps(ground, stores, { broker, cloud, amqp, reach });
   const worker = takenInOurTime(createWorker(deps), stores.storeClock);
 
   const watched = { broker, cloud, stores };
   const brakes = createBrakes(ground, stores);
+  const memory = createMemory(ground, stores, () => queuesExisted);
   const inHand = createWatchedInHand(ground);
   const health = createWatchedHealth(ground, watched, inHand);
   const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view });
@@ -79,6 +83,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     storeWatch,
     createWatchedSweeper(ground, stores, { deps, health }),
     brakes.keeper,
+    memory,
     prover,
   ];
 

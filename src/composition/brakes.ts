@@ -1,9 +1,28 @@
+import { createMemoryWatch } from "../adapters/redis/memory-store.ts";
 import { createPauseStore } from "../adapters/redis/pause-store.ts";
+import { createMemoryKeeper, type MemoryKeeper } from "../background/memory-keeper.ts";
 import { createPauseKeeper } from "../background/pause-keeper.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
+import { memoryLog } from "../observe/memory-log.ts";
 import type { Ground } from "./ground.ts";
 import { pauseIntervalMs } from "./settings.ts";
 import type { Stores } from "./stores.ts";
+
+/** What this worker remembers of the store's memory: whether it is the same one, and the locks that no message carries. */
+export function createMemory(
+  { config, projects, clock, metrics, logger }: Ground,
+  { scripts }: Stores,
+  queuesExisted: () => boolean | null,
+): MemoryKeeper {
+  return createMemoryKeeper({
+    store: createMemoryWatch(scripts, clock),
+    projects,
+    clock,
+    intervalMs: pauseIntervalMs(config),
+    queuesExisted,
+    onChanged: memoryLog(metrics, logger),
+  });
+}
 
 /** The pauses in this worker's memory, and what people and metrics see of them. */
 export function createBrakes(

@@ -15,6 +15,7 @@ export function createWatchedBroker(
   { projects, clock, metrics, tracing, report, signal }: Ground,
   { scripts }: Stores,
   amqp: AmqpSettings,
+  onTopology: (report: { readonly createdFresh: boolean }) => void,
 ): Broker {
   return createBroker(amqp, {
     onEvent: report,
@@ -23,7 +24,8 @@ export function createWatchedBroker(
     onPolicies: (policies) => metrics.queuePolicies(policies),
     around: tracing?.publication,
     // Not waited for: a Redis that is away must not keep the broker's topology waiting.
-    onTopology: ({ createdFresh }) => {
+    onTopology({ createdFresh }) {
+      onTopology({ createdFresh });
       if (createdFresh) void openFirstEpoch(scripts, projects, clock, signal);
     },
   });

@@ -27,7 +27,6 @@ export interface MeteredStoreDeps {
 export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): StoreWatch {
   // Keyed by the claim itself: a step that is never saved is forgotten with it.
   const begun = new WeakMap<StepClaim, Begun>();
-  const epochs = new Map<string, string>();
 
   function begin(claim: StepClaim, phase: Begun["phase"], enteredMs: number): void {
     begun.set(claim, { phase, startedMs: clock.monotonicMs(), enteredMs });
@@ -45,18 +44,10 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
     if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, answer.hold.verdict);
   }
 
-  function noticeEpoch(project: string, { epoch }: StepClaim, emptied: boolean): void {
-    const before = epochs.get(project);
-    epochs.set(project, epoch);
-    if (before === epoch) return;
-    metrics.epochChanged(before === undefined ? "first" : emptied ? "emptied" : "restarted");
-  }
-
   return {
     seen: {
       admit(answer, order) {
         if (answer.kind === "claimed") {
-          noticeEpoch(order.projectId, answer.claim, false);
           begin(answer.claim, "admit", order.receivedAtMs);
           noticeHold(answer.lock);
         } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
@@ -65,7 +56,6 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
       claim(answer, envelope) {
         const { phase } = envelope.state;
         if (answer.kind === "claimed") {
-          noticeEpoch(envelope.order.projectId, answer.claim, answer.restored === "absent");
           begin(answer.claim, phase, enteredMs(envelope.state, settleMs));
         } else metrics.stepEnded(phase, unclaimed(answer.kind), 0);
       },

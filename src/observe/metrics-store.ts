@@ -97,12 +97,19 @@ export const STORE_METRICS = {
     "Pauses that Redis had lost, and that a worker put back from its memory.",
     {},
   ),
+  locksPutBack: counter(
+    "locks_put_back_total",
+    "Locks of unresolved servers that Redis had lost, and that a worker put back from its memory.",
+    {},
+  ),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
     result: SWEEP_RESULTS,
   }),
-  epochs: counter("epoch_changes_total", "Times that the memory of Redis was new.", {
-    cause: EPOCH_CAUSES,
-  }),
+  epochs: counter(
+    "epoch_changes_total",
+    "Times that this worker saw another memory of Redis, of each project: its first look, the data is gone, or another process answers.",
+    { cause: EPOCH_CAUSES },
+  ),
 } as const;
 
 /** What Redis holds, and what befell it. */
@@ -130,6 +137,8 @@ export interface StoreMetrics {
   brakeDecision(name: Brake, decision: BrakeDecision): void;
   /** Pauses that the store had lost are in it again. */
   pausesPutBack(count: number): void;
+  /** Locks of unresolved servers that the store had lost are in it again. */
+  locksPutBack(count: number): void;
   swept(result: SweepResult): void;
   epochChanged(cause: EpochCause): void;
 }
@@ -193,6 +202,7 @@ export function storeMetrics(m: InstrumentsOf<typeof STORE_METRICS>): StoreMetri
     brake: (brake, project, holds) => m.brake.set({ brake, project }, holds ? 1 : 0),
     brakeDecision: (brake, decision) => m.brakeDecisions.inc({ brake, decision }),
     pausesPutBack: (count) => m.pausesPutBack.inc(count),
+    locksPutBack: (count) => m.locksPutBack.inc(count),
     swept: (result) => m.swept.inc({ result }),
     epochChanged: (cause) => m.epochs.inc({ cause }),
   };

@@ -180,8 +180,9 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     series: { 'evidence_samples{disk="kept"}': "0x20 1x100" },
   },
   EcsReinstallRedisForgot: {
-    at: "30m",
-    series: { 'epoch_changes_total{cause="restarted"}': "0x20 1x100" },
+    // Within a minute of the worker's look.
+    at: "21m",
+    series: { 'epoch_changes_total{cause="emptied"}': "0x20 1x100" },
   },
 };
 

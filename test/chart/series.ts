@@ -69,6 +69,7 @@ export const HEALTHY: Series = {
   'swept_total{result="revived"}': "0x400",
   'epoch_changes_total{cause="first"}': "1x400",
   'epoch_changes_total{cause="restarted"}': "0x400",
+  'epoch_changes_total{cause="emptied"}': "0x400",
 };
 
 /** The series of another pod. */

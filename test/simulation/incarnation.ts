@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { SwitchName } from "../../src/contract/brakes.ts";
+import { createMemoryKeeper, type MemoryKeeper } from "../../src/background/memory-keeper.ts";
 import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-keeper.ts";
 import { createSweeper } from "../../src/background/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
@@ -16,6 +17,7 @@ import { handOver } from "../support/in-memory/deliveries.ts";
 import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
   createMemoryEvidence,
+  createMemoryLook,
   createMemoryPauses,
   createMemoryStore,
   createMemoryStranded,
@@ -59,6 +61,7 @@ export class Incarnation {
   readonly #hardStop = new AbortController();
   readonly #sweeper: ReturnType<typeof createSweeper>;
   readonly #pauseKeeper: PauseKeeper;
+  readonly #memoryKeeper: MemoryKeeper;
   #connection: Connection | null = null;
   /** Stood still for a while: what it remembers may be put back too late. */
   #wasPaused = false;
@@ -73,8 +76,12 @@ export class Incarnation {
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
     this.#pauseKeeper = this.#createPauseKeeper();
+    this.#memoryKeeper = this.#createMemoryKeeper();
     // Where nobody pauses, nobody need ask.
-    if (world.scenario.rates["hold-all"] !== undefined) this.#pauseKeeper.start();
+    if (world.scenario.rates["hold-all"] !== undefined) {
+      this.#pauseKeeper.start();
+      this.#memoryKeeper.start();
+    }
     this.connect();
   }
 
@@ -131,6 +138,7 @@ export class Incarnation {
     this.#connection?.cancel();
     this.#sweeper.stop();
     this.#pauseKeeper.stop();
+    this.#memoryKeeper.stop();
     this.process.after(graceMs, () => this.#hardStop.abort());
     this.process.after(graceMs + 2_000, () => this.crash());
   }
@@ -248,6 +256,25 @@ export class Incarnation {
         world.monitor.pausesKept(world.pauses.comeBack());
       },
       onRead: () => {},
+    });
+  }
+
+  #createMemoryKeeper() {
+    const world = this.#world;
+    return createMemoryKeeper({
+      store: createMemoryLook({
+        memory: world.memory,
+        nonce: () => this.#nonce(),
+        rebuildHoldMs: REBUILD_HOLD_MS,
+        transport: storeTransport(world, this.process, { about: "memory", envelope: null }),
+        ...(world.mutation?.switches === undefined ? {} : { switches: world.mutation.switches }),
+      }),
+      projects: [ProjectId.parse(PROJECT)],
+      clock: this.#clock(),
+      intervalMs: PAUSE_INTERVAL_MS,
+      queuesExisted: () => true,
+      onChanged: ({ cause, putBack }) =>
+        world.trace(`${this.process.name}       sees memory: ${cause}, ${putBack.size} locks back`),
     });
   }
 

@@ -206,6 +206,7 @@ export class World {
     this.memory.evidence.set("sas:kept", kept);
     // As a first installation leaves it: open at once.
     const since = this.memory.nowMs() - 60_000;
+    this.project.origin = "first";
     this.project.epoch = { id: "first", run: this.memory.run, since, openAt: since };
   }
 

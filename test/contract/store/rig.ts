@@ -9,12 +9,14 @@ import {
   type PauseChange,
   type SetPauseAnswer,
 } from "../../../src/adapters/redis/operator-commands.ts";
+import { createMemoryWatch } from "../../../src/adapters/redis/memory-store.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
@@ -24,6 +26,7 @@ import { StoreMemory } from "../../support/in-memory/memory.ts";
 import { setPause } from "../../support/in-memory/script-brakes.ts";
 import {
   createMemoryEvidence,
+  createMemoryLook,
   createMemoryPauses,
   createMemoryStore,
   createMemoryStranded,
@@ -48,6 +51,7 @@ export interface StoreRig {
   /** What a person does who pauses or resumes. */
   setPause(change: PauseChange): Promise<SetPauseAnswer>;
   readonly pauses: PauseStore;
+  readonly memory: StoreMemoryWatch;
   /** The same memory, asked by a worker with other limits. */
   withBrakes(brakes: BrakeRules): ReinstallStore;
   /** Another service takes the lock of a server, under whatever name. */
@@ -102,9 +106,10 @@ function memoryRigs(): () => Promise<StoreRig> {
       lockOwner: async (server) => memory.of(PROJECT).locks.get(server)?.owner ?? null,
       setPause: async (change) => setPause(scriptContext(), PROJECT, change),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
+      memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
       withBrakes: (brakes) => createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes }),
       async lockFor(server, owner) {
-        const lock = { owner, token: 1, since: Date.now(), phase: "running" };
+        const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
       },
       releaseSweep: async () => {
@@ -181,6 +186,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
       pauses: createPauseStore(client, scripts),
+      memory: createMemoryWatch(scripts, systemClock),
       withBrakes: (brakes) => storeWith({ rebuildHoldMs: 0, brakes }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };

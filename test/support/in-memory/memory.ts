@@ -55,6 +55,8 @@ export interface LockRecord {
   readonly token: number;
   readonly since: number;
   readonly phase: string;
+  /** Of another service; absent: `reinstall`. */
+  readonly operation?: string;
 }
 
 interface Epoch {
@@ -62,6 +64,8 @@ interface Epoch {
   readonly run: string;
   readonly since: number;
   readonly openAt: number;
+  /** Opened at once by who has created the internal queues. */
+  readonly fresh?: boolean;
 }
 
 /** Everything of one project. Values are replaced, never changed, so that a shallow copy is a snapshot. */
@@ -88,6 +92,8 @@ export class ProjectMemory {
   dropped = 0;
   token = 0;
   epoch: Epoch | null = null;
+  /** Of the epoch's hash: stays until the store is emptied. */
+  origin: string | null = null;
   /** By scope. */
   pauses: ReadonlyMap<string, SwitchEntry> = new Map();
   sweeperUntilMs = 0;
@@ -115,6 +121,7 @@ export class ProjectMemory {
     copy.dropped = this.dropped;
     copy.token = this.token;
     copy.epoch = this.epoch;
+    copy.origin = this.origin;
     copy.pauses = this.pauses;
     copy.sweeperUntilMs = this.sweeperUntilMs;
     copy.sweptTo = this.sweptTo;

@@ -50,6 +50,7 @@ export function ensureEpoch(m: ProjectMemory, ctx: ScriptContext): EpochNow {
   const seen = m.epoch;
   if (seen !== null && (seen.run === memory.run || switches.ignoreRunId)) return seen;
   const now = memory.nowMs();
+  m.origin ??= seen?.id ?? candidate;
   m.epoch = { id: candidate, run: memory.run, since: now, openAt: now + holdMs };
   return m.epoch;
 }

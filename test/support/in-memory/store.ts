@@ -7,6 +7,7 @@ import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StoreAway } from "../../../src/steps/ports/store-trouble.ts";
+import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { Stranded, StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { NO_BRAKES } from "../brake-rules.ts";
@@ -14,6 +15,7 @@ import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { keepPauses, mayStart, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
+import { watchMemory } from "./script-memory.ts";
 import {
   acquire,
   endInquiry,
@@ -103,6 +105,18 @@ export function createMemoryPauses(options: MemoryStoreOptions): PauseStore {
       transport("keep-pauses", () => {
         const ctx = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
         return keepPauses({ ...ctx, brakes: NO_BRAKES }, project, remembered);
+      }),
+  };
+}
+
+/** The memory, as the workers look at it. */
+export function createMemoryLook(options: MemoryStoreOptions): StoreMemoryWatch {
+  const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
+  return {
+    look: (project, remembered) =>
+      transport("watch-memory", () => {
+        const ctx = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
+        return watchMemory({ ...ctx, brakes: NO_BRAKES }, project, remembered);
       }),
   };
 }

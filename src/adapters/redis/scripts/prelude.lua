@@ -92,25 +92,30 @@ local function called(...)
   return strict('key', keys), strict('argument', arg), foreign
 end
 
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+
 -- The store's memory. It is a new one when the key is gone (emptied) or another server process answers
--- (restarted, failed over: its last writes may be lost). While it is young, no new lock is given.
+-- (restarted, failed over: its last writes may be lost). While it is young, no new lock is given. `origin` is a name
+-- that stays until the store is emptied: who remembers another one knows which of the two it was.
 local function ensure_epoch(key, candidate, hold_ms)
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local seen = fields(key, 'id', 'run', 'since', 'open_at')
+  local run = run_id()
+  local seen = fields(key, 'id', 'run', 'since', 'open_at', 'origin')
   if seen.id and seen.run == run then
     return { id = seen.id, since = tonumber(seen.since), open_at = tonumber(seen.open_at) }
   end
   local now = now_ms()
-  put(key, { id = candidate, run = run, since = now, open_at = now + hold_ms })
+  put(key, { id = candidate, run = run, since = now, open_at = now + hold_ms, origin = seen.origin or seen.id or candidate,
+    fresh = '' })
   return { id = candidate, since = now, open_at = now + hold_ms }
 end
 
 -- A claim that is not there any more: taken by another delivery, or forgotten together with the memory that it
 -- was made in. Only the first means that somebody else goes on.
 local function claim_lost(epoch_key, claim_epoch)
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   local seen = fields(epoch_key, 'id', 'run')
-  if seen.id == claim_epoch and seen.run == run then return reply({ kind = 'fenced' }) end
+  if seen.id == claim_epoch and seen.run == run_id() then return reply({ kind = 'fenced' }) end
   return reply({ kind = 'forgotten' })
 end
 

@@ -25,6 +25,7 @@ import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-a
 import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
 import { verdictsScript } from "../../../../src/adapters/redis/scripts/verdicts.ts";
+import { watchMemoryScript } from "../../../../src/adapters/redis/scripts/watch-memory.ts";
 
 const FOLDER = new URL("../../../../src/adapters/redis/scripts/", import.meta.url);
 const SCRIPTS = [
@@ -49,6 +50,7 @@ const SCRIPTS = [
   publishedScript,
   unlockScript,
   verdictsScript,
+  watchMemoryScript,
 ];
 
 /** What follows `prefix` in the script's own lines, each once. */
