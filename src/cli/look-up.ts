@@ -15,10 +15,12 @@ export function statusCommand(io: CliIo): Command {
   return new Command("status")
     .description("show where a command stands, as JSON; in sentences: explain")
     .argument("<command-id>", "its id", matching(CommandId))
+    .option("--evidence", "with all that is kept of it, for a ticket")
     .addOption(urlOption())
-    .action((id: string, flags: LookUpFlags) =>
-      lookUp(`/v1/commands/${encodeURIComponent(id)}`, flags, io),
-    );
+    .action((id: string, flags: LookUpFlags & { readonly evidence?: boolean }) => {
+      const view = flags.evidence === true ? "?view=evidence" : "";
+      return lookUp(`/v1/commands/${encodeURIComponent(id)}${view}`, flags, io);
+    });
 }
 
 /** `ecs-reinstall server SERVER_ID`: what holds a server and what waits for it. */

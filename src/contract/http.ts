@@ -1,4 +1,5 @@
 import type { SlotCensus } from "../core/census.ts";
+import type { CommandEvidence } from "./evidence.ts";
 import type { CommandId, ProjectId, ServerId } from "./ids.ts";
 import type { CommandStory, ServerDetail } from "./overview.ts";
 
@@ -63,6 +64,8 @@ export type Found<View> =
 export interface CommandViews {
   /** Looks in every project that the worker may act on: of each where the id occurs, the one that moved last first. */
   commandById(id: CommandId): Promise<Found<readonly CommandStory[]>>;
+  /** The same with everything that is kept of each, for a ticket. */
+  evidenceById(id: CommandId): Promise<Found<readonly CommandEvidence[]>>;
   /** `absent`: not a project that the worker may act on. A server that nothing holds is found, without a lock. */
   serverStatus(project: ProjectId, server: ServerId): Promise<Found<ServerDetail>>;
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { BrakeStatus, SlotStatus } from "../contract/http.ts";
+import type { CommandEvidence } from "../contract/evidence.ts";
 import type { CommandStory, ServerDetail } from "../contract/overview.ts";
 import { explainCommand, explainServer } from "../core/explain.ts";
+import { EvidenceJson, evidenceJson } from "./evidence-answers.ts";
 import { instantText } from "./instant-text.ts";
 import {
   BrakeSaidJson,
@@ -49,6 +51,7 @@ const Command = CommandJson.extend({
     .nullable()
     .describe("what each brake says of it now; null: it has ended, or that is not known"),
   explanation,
+  evidence: EvidenceJson.optional().describe("with `view=evidence`: all that is kept of it"),
 });
 
 export const Commands = Command.extend({
@@ -113,12 +116,26 @@ export const Brakes = z.object({
  * the list, too, for readers who know one project only.
  */
 export function commandsJson(stories: readonly CommandStory[], nowMs: number): object {
-  const commands = stories.map((story) => ({
+  return firstAndAll(stories.map((story) => storyJson(story, nowMs)));
+}
+
+/** The same, with the evidence of each. */
+export function evidencesJson(found: readonly CommandEvidence[], nowMs: number): object {
+  return firstAndAll(
+    found.map((one) => ({ ...storyJson(one.story, nowMs), evidence: evidenceJson(one, nowMs) })),
+  );
+}
+
+function firstAndAll(commands: readonly object[]): object {
+  return { ...commands[0], commands };
+}
+
+function storyJson(story: CommandStory, nowMs: number): object {
+  return {
     ...commandJson(story.command),
     brakes: story.brakes?.map(brakeSaidJson) ?? null,
     explanation: explainCommand(story, nowMs),
-  }));
-  return { ...commands[0], commands };
+  };
 }
 
 export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {

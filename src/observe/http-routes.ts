@@ -16,6 +16,7 @@ import {
   Brakes,
   Commands,
   commandsJson,
+  evidencesJson,
   Fault,
   Ready,
   Server,
@@ -59,6 +60,12 @@ const BAD_ID: RouteAnswer = { says: "an id that cannot be one", body: Fault };
 const AWAY: RouteAnswer = { says: "the store does not answer", body: Fault };
 
 const CommandParams = z.object({ id: CommandId.describe("the command's id") });
+const CommandQuery = z.object({
+  view: z
+    .enum(["evidence"], "must be `evidence`")
+    .optional()
+    .describe("`evidence`: with all that is kept of it, for a ticket"),
+});
 const ServerParams = z.object({
   project: ProjectId.describe("the project's id"),
   server: ServerId.describe("the server's id"),
@@ -122,6 +129,7 @@ const ANSWERED: readonly Route[] = [
     path: "/v1/commands/:id",
     summary: "one command, in every project where its id occurs, with its final event",
     params: CommandParams,
+    query: CommandQuery,
     answers: {
       200: { says: "what the store knows of it", body: Commands },
       400: BAD_ID,
@@ -131,6 +139,12 @@ const ANSWERED: readonly Route[] = [
     take: async ({ views }, context) => {
       const asked = CommandParams.safeParse(context.req.param());
       if (!asked.success) return malformed(context, "command id", asked.error);
+      const query = CommandQuery.safeParse(context.req.query());
+      if (!query.success) return malformed(context, "parameter view", query.error);
+      if (query.data.view === "evidence") {
+        const kept = await views.evidenceById(asked.data.id);
+        return answer(context, "command", kept, (view) => evidencesJson(view, Date.now()));
+      }
       const found = await views.commandById(asked.data.id);
       return answer(context, "command", found, (view) => commandsJson(view, Date.now()));
     },

@@ -307,6 +307,7 @@ function httpApp() {
           },
         ],
       }),
+      evidenceById: async () => ({ kind: "absent" }),
       serverStatus: async () => ({ kind: "found", view: free }),
     },
     overview: {

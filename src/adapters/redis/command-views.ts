@@ -1,5 +1,5 @@
 import type { CommandViews, Found } from "../../contract/http.ts";
-import { type ProjectId, ServerId } from "../../contract/ids.ts";
+import { type CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type {
   BrakeSaid,
   CommandDetail,
@@ -9,6 +9,7 @@ import type {
 import { type BrakeVerdict, describeVerdict } from "../../core/gate.ts";
 import { Order } from "../../core/order.ts";
 import type { RedisClient } from "./client.ts";
+import { readEvidence } from "./command-evidence.ts";
 import { readDetail } from "./command-record.ts";
 import { keysOf } from "./keys.ts";
 import { verdictsOf } from "./scripts/verdicts.ts";
@@ -24,15 +25,22 @@ export interface CommandViewsDeps extends Pick<StoreContext, "scripts" | "rules"
 /** Read-only looks into the store, for people (contract §5). */
 export function createCommandViews(deps: CommandViewsDeps): CommandViews {
   const { redis, projects } = deps;
+  async function storiesOf(id: CommandId): Promise<readonly CommandStory[]> {
+    const found = await Promise.all(projects.map((one) => readDetail(redis, one, id)));
+    const commands = found
+      .filter((one) => one !== null)
+      .sort((a, b) => b.updatedAtMs - a.updatedAtMs);
+    return Promise.all(commands.map((one) => story(deps, one)));
+  }
+
   return {
-    commandById: (id) =>
+    commandById: (id) => guarded(async () => foundAny(await storiesOf(id))),
+    evidenceById: (id) =>
       guarded(async () => {
-        const found = await Promise.all(projects.map((one) => readDetail(redis, one, id)));
-        const commands = found
-          .filter((one) => one !== null)
-          .sort((a, b) => b.updatedAtMs - a.updatedAtMs);
-        if (commands.length === 0) return { kind: "absent" };
-        return { kind: "found", view: await Promise.all(commands.map((one) => story(deps, one))) };
+        const read = (await storiesOf(id)).map((one) =>
+          readEvidence(redis, ProjectId.parse(one.command.projectId), one),
+        );
+        return foundAny(await Promise.all(read));
       }),
     serverStatus: (project, server) =>
       guarded(async () =>
@@ -41,6 +49,10 @@ export function createCommandViews(deps: CommandViewsDeps): CommandViews {
           : { kind: "absent" },
       ),
   };
+}
+
+function foundAny<View>(view: readonly View[]): Found<readonly View[]> {
+  return view.length === 0 ? { kind: "absent" } : { kind: "found", view };
 }
 
 async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<CommandStory> {

@@ -26,6 +26,8 @@ export interface CommandRecord {
   readonly attemptClaim?: string;
   readonly outbox?: string;
   /** Put back from the message of this step, because there was no record, or an older one. */
+  /** Notes of its steps, by their place; the first and the last are kept. */
+  readonly notes?: { readonly count: number; readonly kept: Readonly<Record<number, string>> };
   readonly restored?: { readonly step: number; readonly how: "absent" | "behind" };
   readonly resume?: string;
   readonly outcome?: string;

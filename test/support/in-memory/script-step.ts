@@ -37,6 +37,7 @@ import { carryStorm } from "./brakes/storm.ts";
 import { brakes } from "./script-brakes.ts";
 import { freeSlot, leaveLines, stand } from "./script-line.ts";
 import { needSlot, tryStart } from "./script-slots.ts";
+import { notesWith } from "./step-notes.ts";
 
 type Refusal = typeof FENCED | typeof FORGOTTEN | StoreCorrupt;
 
@@ -172,6 +173,7 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       outbox,
       resume: JSON.stringify(step.outbox.next?.envelope ?? null),
       updated: now,
+      ...notesWith(record, step, attempt),
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
     m.active.set(id, now);

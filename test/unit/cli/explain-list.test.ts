@@ -184,3 +184,12 @@ describe("list", () => {
     expect([other.code, other.err]).toEqual([1, "error: no such project is known\n"]);
   });
 });
+
+it("status asks for the evidence of a command where that is wanted", async () => {
+  const { code, out, asked } = await run(["status", "a:1", "--evidence"], [[200, { a: 1 }]]);
+  expect([code, JSON.parse(out), asked]).toEqual([
+    0,
+    { a: 1 },
+    ["/v1/commands/a%3A1?view=evidence"],
+  ]);
+});

@@ -8,6 +8,7 @@ import type {
   DependencyHealth,
   Found,
 } from "../../../src/contract/http.ts";
+import type { CommandEvidence } from "../../../src/contract/evidence.ts";
 import type { CommandDetail, Overview, ServerDetail } from "../../../src/contract/overview.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { ROUTES } from "../../../src/observe/http-routes.ts";
@@ -104,6 +105,7 @@ function build(world: World = {}, port = 0): HttpServer {
     },
     views: {
       commandById: () => Promise.resolve({ kind: "absent" }),
+      evidenceById: () => Promise.resolve({ kind: "absent" }),
       serverStatus: () => Promise.resolve({ kind: "absent" }),
       ...world.views,
     },
@@ -241,6 +243,77 @@ describe("looks into the store", () => {
     const { explanation, ...answer } = (await get("/v1/commands/heal:web-01")).json();
     expect(explanation.join("\n")).toContain("Command heal:web-01 for server");
     expect({ explanation, ...answer }).toEqual({ ...first, commands: [first, second] });
+  });
+
+  it("show all that is kept of a command, for a ticket", async () => {
+    const lock = { owner: "a", token: 7, operation: "reinstall", sinceMs: 0, phase: "watch" };
+    const own = { ...PAST, commandId: COMMAND.commandId, endedMs: 90_000, outcome: "failed" };
+    const server = {
+      ...FREE,
+      lock,
+      waiting: [{ commandId: "b", sinceMs: 0 }],
+      history: [PAST, own],
+    };
+    const evidence: CommandEvidence = {
+      story: { command: COMMAND, brakes: [GOES], server },
+      asked: {
+        onBusy: "join",
+        dryRun: false,
+        override: ["windows"],
+        receivedAtMs: 0,
+        observedAtMs: null,
+        expectedSystemDisk: null,
+        wishHash: "w",
+        contentHash: "c",
+      },
+      steps: [
+        {
+          step: 2,
+          atMs: 1000,
+          phase: "watch",
+          attempt: 1,
+          events: [
+            {
+              event: "submitted",
+              sequence: 3,
+              time: "1970-01-01T00:00:01Z",
+              data: { job_id: "j" },
+            },
+          ],
+        },
+      ],
+      intent: { attempt: 1, atMs: 0, signedAtMs: null, systemDisk: "disk-1" },
+      switches: [
+        { brake: "pause", scope: "project", on: false, atMs: 0, by: "ada", reason: "over" },
+      ],
+      cancelAsked: true,
+    };
+    const { get } = await serve({ views: { evidenceById: found([evidence]) } });
+    const epoch = "1970-01-01T00:00:00.000Z";
+    const answer = await get("/v1/commands/heal:web-01?view=evidence");
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(answer.json()).toMatchObject({
+      ...SHOWN,
+      commands: [{ ...SHOWN, evidence: { cancel_asked: true } }],
+      evidence: {
+        asked: { on_busy: "join", override: ["windows"], received_at: epoch, wish_hash: "w" },
+        steps: [
+          { step: 2, phase: "watch", events: [{ event: "submitted", data: { job_id: "j" } }] },
+        ],
+        intent: { attempt: 1, at: epoch, signed_at: null, system_disk: "disk-1" },
+        reinstalls: [{ command_id: "heal:web-01", outcome: "failed", duration_seconds: 90 }],
+        lock: { owner: "a", phase: "watch" },
+        waiting: ["b"],
+        manual_actions: [
+          { brake: "pause", scope: "project", on: false, at: epoch, by: "ada", reason: "over" },
+        ],
+      },
+    });
+    const other = await get("/v1/commands/heal:web-01?view=everything");
+    expect([other.status, other.json().message]).toEqual([
+      400,
+      "the parameter view must be `evidence`",
+    ]);
   });
 
   it("show what holds a server and what waits for it, ids in lower case", async () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
 import { recordIdOf } from "../../../core/envelope.ts";
 import { isInWork } from "../../../core/line.ts";
+import { stepNote } from "../../../core/step-note.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
 import { Fenced, Forgotten } from "./claim-lost.ts";
@@ -32,6 +33,10 @@ export const saveScript = script({
     group: z.string().nullable(),
     /** It starts nothing now: it waits, or has joined another. */
     waits: z.boolean(),
+    /** The note of the step (`stepNote`), as it is stored; it is kept where the step publishes something or changes the phase. */
+    note: z.string(),
+    /** It publishes events. */
+    publishes: z.boolean(),
     rules: BrakeRules,
   }),
   answer: z.discriminatedUnion("kind", [z.object({ kind: z.literal("saved") }), Fenced, Forgotten]),
@@ -42,6 +47,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
   const { order, claim, state, outbox } = step;
   const k = keysOf(order.projectId);
   const id = recordIdOf(order.commandId, state.phase);
+  const attempt = "tries" in state ? state.tries.attempt : 1;
   return context.scripts.run(
     saveScript,
     {
@@ -59,7 +65,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       id,
       step: claim.step,
       phase: state.phase,
-      attempt: "tries" in state ? state.tries.attempt : 1,
+      attempt,
       nextSequence: step.nextSequence,
       outbox: JSON.stringify(outbox),
       resume: JSON.stringify(outbox.next?.envelope ?? null),
@@ -70,6 +76,11 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       place: placeArgument(step),
       group: order.group ?? null,
       waits: state.phase === "waiting" || state.phase === "joined",
+      note: stepNote(
+        { step: claim.step, atMs: claim.atMs, phase: state.phase, attempt },
+        outbox.events,
+      ),
+      publishes: outbox.events.length > 0,
       rules: context.rules.brakes,
     },
   );

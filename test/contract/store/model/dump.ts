@@ -187,6 +187,7 @@ function recordOf(hash: Record<string, string>): unknown {
     doubt: hash["doubt"] === "1",
     attemptClaim: hash["attempt_claim"],
     outbox: hash["outbox"],
+    notes: notesOf(hash),
     restored: hash["restored"],
     resume: hash["resume"],
     outcome: hash["outcome"],
@@ -210,6 +211,14 @@ function recordOf(hash: Record<string, string>): unknown {
             at: number("intent_at"),
           },
   };
+}
+
+function notesOf(hash: Record<string, string>): CommandRecord["notes"] {
+  if (hash["notes"] === undefined) return undefined;
+  const kept = Object.entries(hash).flatMap(([name, note]) =>
+    name.startsWith("note:") ? [[name.slice("note:".length), note]] : [],
+  );
+  return { count: Number(hash["notes"]), kept: Object.fromEntries(kept) };
 }
 
 /** Without what is undefined. */

@@ -1,0 +1,110 @@
+import { brakeOf, SwitchName } from "../../contract/brakes.ts";
+import type {
+  AskedFor,
+  CommandEvidence,
+  RecordedIntent,
+  StoredSwitch,
+  TakenStep,
+} from "../../contract/evidence.ts";
+import type { ProjectId } from "../../contract/ids.ts";
+import type { CommandDetail, CommandStory } from "../../contract/overview.ts";
+import { Order } from "../../core/order.ts";
+import { NOTES_KEPT, StepNote } from "../../core/step-note.ts";
+import type { RedisClient } from "./client.ts";
+import { hashFields } from "./hash-fields.ts";
+import { keysOf } from "./keys.ts";
+import { storedJson } from "./stored-json.ts";
+import { StoredPause } from "./stored-pause.ts";
+
+const NOTES = Array.from(
+  { length: NOTES_KEPT.first + NOTES_KEPT.last },
+  (_, place) => `note:${place}`,
+);
+const FIELDS = [
+  "order",
+  "cancel",
+  "intent_attempt",
+  "intent_at",
+  "intent_signed",
+  "intent_disk",
+] as const;
+
+/** Everything that is kept of a command whose story is known. Rejects when the store is away. */
+export async function readEvidence(
+  redis: RedisClient,
+  project: ProjectId,
+  story: CommandStory,
+): Promise<CommandEvidence> {
+  const { command } = story;
+  const key = keysOf(project).command(command.commandId);
+  const found = await hashFields(redis, key, ...FIELDS, ...NOTES);
+  const values = found === "foreign" ? [] : found;
+  const record = Object.fromEntries(FIELDS.map((name, index) => [name, values[index] ?? null]));
+  return {
+    story,
+    asked: askedFor(record["order"] ?? null),
+    steps: stepsOf(values.slice(FIELDS.length)),
+    intent: intentOf(record),
+    switches: await switchesOf(redis, project, command),
+    cancelAsked: record["cancel"] === "1",
+  };
+}
+
+function askedFor(text: string | null): AskedFor | null {
+  const order = storedJson(Order).safeParse(text).data;
+  if (order === undefined) return null;
+  const { onBusy, dryRun, override = [], receivedAtMs, wishHash, contentHash } = order;
+  return {
+    onBusy,
+    dryRun,
+    override,
+    receivedAtMs,
+    observedAtMs: order.observedAtMs ?? null,
+    expectedSystemDisk: order.expectedSystemDisk ?? null,
+    wishHash,
+    contentHash,
+  };
+}
+
+/** What cannot be read, of a version that we do not know, is left out. */
+function stepsOf(notes: readonly (string | null)[]): readonly TakenStep[] {
+  return notes
+    .flatMap((text): TakenStep[] => {
+      const note = storedJson(StepNote).safeParse(text).data;
+      if (note === undefined) return [];
+      const events = note.events.map(({ data = null, ...event }) => ({ ...event, data }));
+      return [{ ...note, events }];
+    })
+    .toSorted((a, b) => a.step - b.step || a.atMs - b.atMs);
+}
+
+function intentOf(record: Readonly<Record<string, string | null>>): RecordedIntent | null {
+  const { intent_attempt: attempt, intent_at: at, intent_signed: signed, intent_disk } = record;
+  if (attempt == null || at == null) return null;
+  return {
+    attempt: Number(attempt),
+    atMs: Number(at),
+    signedAtMs: signed == null || signed === "" ? null : Number(signed),
+    systemDisk: intent_disk ?? "",
+  };
+}
+
+async function switchesOf(
+  redis: RedisClient,
+  project: ProjectId,
+  { serverId, group }: CommandDetail,
+): Promise<readonly StoredSwitch[]> {
+  const covering = new Set<string>(["everything", "project", "storm-failures", "storm-asks"]);
+  if (group !== null) covering.add(`group:${group}`);
+  for (const kind of ["server", "protected", "released"]) covering.add(`${kind}:${serverId}`);
+  const scopes = [...covering];
+  const texts = await hashFields(redis, keysOf(project).pauses, ...scopes);
+  return (texts === "foreign" ? [] : texts)
+    .flatMap((text, index): StoredSwitch[] => {
+      const scope = SwitchName.safeParse(scopes[index]);
+      const entry = StoredPause.safeParse(text);
+      if (!scope.success || !entry.success) return [];
+      return [{ ...entry.data, scope: scope.data, brake: brakeOf(scope.data) }];
+    })
+    .toSorted((a, b) => b.atMs - a.atMs);
+}
