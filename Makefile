@@ -23,7 +23,7 @@ demo: setup ## a whole reinstall on this machine, cloud included; KEEP=1 leaves 
 	@echo "demo: building the worker (some seconds)"
 	@npm run --silent demo -- $(if $(KEEP),--keep)
 
-bench: setup ## measure the worker's throughput
+bench: setup ## measure what the worker costs and how fast it is
 	@npm run --silent bench
 
 image: setup ## build the container image and run it read-only (needs buildah, podman and root)

@@ -1,0 +1,116 @@
+import type { Bench, BenchCase, Figure, Stage } from "./case.ts";
+import type { ChildOrder } from "./bare/child.ts";
+import { startBareCloud } from "./support/bare-cloud.ts";
+import { startBare } from "./support/bare-program.ts";
+import { type Counted, countedOf, each } from "./support/counted.ts";
+import { type Emitter, openEmitter } from "./support/emitter.ts";
+import { cpuMsEach } from "./support/program.ts";
+import { startWorker } from "./support/worker.ts";
+
+/** Before anything is counted: the compiler of Node.js has seen every path. */
+const WARM_UP = 300;
+const COMMANDS = 1_500;
+
+export const cpu: BenchCase = {
+  name: "cpu",
+  title: "CPU for one command",
+  method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash.`,
+  bounds:
+    "One thread of JavaScript. Most of it is the I/O itself, which the bare loop has too: each script, publish and request is some writes and reads of a socket. More workers share the load; nothing in one is shared with another.",
+  async run(bench) {
+    const { counted, worker } = await ofWorker(bench);
+    const bareLoop = await ofBare(bench, "loop", counted);
+    const naive = await ofBare(bench, "naive", counted);
+    return [
+      {
+        what: "CPU for one command",
+        unit: "ms",
+        values: { worker: worker.cpuMs, "bare loop": bareLoop.cpuMs, naive: naive.cpuMs },
+      },
+      {
+        what: "commands in a second",
+        unit: "1/s",
+        values: {
+          worker: worker.perSecond,
+          "bare loop": bareLoop.perSecond,
+          naive: naive.perSecond,
+        },
+      },
+      ...countsOf(counted),
+    ];
+  },
+};
+
+interface Cost {
+  readonly cpuMs: number;
+  readonly perSecond: number;
+}
+
+async function ofWorker(bench: Bench): Promise<{ counted: Counted; worker: Cost }> {
+  const stage = await bench.stage({ jobDurationMs: 1 });
+  const worker = await startWorker(stage, nodeArgs());
+  const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
+  bench.say("the worker");
+  let before: Counted | undefined;
+  const cost = await costOf(emitter, worker, async () => {
+    before = await countedOf(bench, stage, worker);
+  });
+  const after = await countedOf(bench, stage, worker);
+  await emitter.close();
+  await worker.stop();
+  await stage.close();
+  return { counted: each(before ?? after, after, COMMANDS), worker: cost };
+}
+
+async function ofBare(bench: Bench, name: "loop" | "naive", counted: Counted): Promise<Cost> {
+  const stage: Stage = await bench.stage();
+  const bareCloud = await startBareCloud();
+  const order: ChildOrder = {
+    amqpUrl: stage.amqpUrl,
+    redisUrl: stage.redisUrl,
+    cloudUrl: bareCloud.url,
+    each: { ...counted, scriptBytes: counted.storeBytes / counted.scripts },
+  };
+  const program = await startBare(name, order);
+  const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
+  bench.say(`bare: ${name}`);
+  const cost = await costOf(emitter, program);
+  await emitter.close();
+  await program.stop();
+  bareCloud.close();
+  await stage.close();
+  return cost;
+}
+
+async function costOf(
+  emitter: Emitter,
+  program: Parameters<typeof cpuMsEach>[0],
+  onWarm: () => Promise<void> = async () => {},
+): Promise<Cost> {
+  for (let i = 0; i < WARM_UP; i++) emitter.send();
+  await emitter.succeeded(WARM_UP);
+  await onWarm();
+  const startedMs = performance.now();
+  const cpuMs = await cpuMsEach(program, COMMANDS, async () => {
+    for (let i = 0; i < COMMANDS; i++) emitter.send();
+    await emitter.succeeded(WARM_UP + COMMANDS);
+  });
+  return { cpuMs, perSecond: COMMANDS / ((performance.now() - startedMs) / 1000) };
+}
+
+function countsOf(counted: Counted): readonly Figure[] {
+  const count = (what: string, value: number) => ({ what, unit: "", values: { worker: value } });
+  return [
+    count("scripts for one command", counted.scripts),
+    count("`INFO` within them", counted.infos),
+    count("deliveries for one command", counted.deliveries),
+    count("publishes for one command", counted.publishes),
+    count("calls of the cloud besides the POST", counted.gets),
+  ];
+}
+
+/** `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=/tmp"`: to see where the time goes. */
+function nodeArgs(): Readonly<Record<string, string>> {
+  const args = process.env["BENCH_NODE_ARGS"];
+  return args === undefined ? {} : { NODE_ARGS: args };
+}

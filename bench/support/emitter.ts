@@ -1,0 +1,67 @@
+import amqp from "amqplib";
+import type { Simulator } from "../../src/simulator/simulator.ts";
+
+/** Publishes commands and counts what has succeeded. */
+export interface Emitter {
+  /** One command for a server of its own, which is shut off: it needs no stop. Gives the server's id. Not confirmed by the broker. */
+  send(): string;
+  /** Resolves when so many commands have succeeded, all in all. Rejects after the time-out. */
+  succeeded(count: number, timeoutMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const EVENTS = "ecs.reinstall.events";
+const COMMANDS = "ecs.reinstall.commands";
+
+/** On a virtual host where the events' exchange and the commands' are declared already, or will be as these are. */
+export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Emitter> {
+  const connection = await amqp.connect(amqpUrl);
+  const channel = await connection.createChannel();
+  for (const exchange of [EVENTS, COMMANDS]) {
+    await channel.assertExchange(exchange, "topic", { durable: true });
+  }
+  const { queue } = await channel.assertQueue("", { exclusive: true });
+  await channel.bindQueue(queue, EVENTS, "#.succeeded");
+  let sent = 0;
+  let ended = 0;
+  let notice = () => {};
+  await channel.consume(
+    queue,
+    () => {
+      ended++;
+      notice();
+    },
+    { noAck: true },
+  );
+  return {
+    send() {
+      const server = cloud.addServer({ state: "SHUTOFF" });
+      const body = {
+        command_id: `bench-${sent++}`,
+        server_id: server.id,
+        "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
+      };
+      channel.publish(COMMANDS, "reinstall", Buffer.from(JSON.stringify(body)), {
+        contentType: "application/json",
+        persistent: true,
+      });
+      return server.id;
+    },
+    async succeeded(count, timeoutMs = 600_000) {
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(
+          () =>
+            reject(new Error(`${ended} of ${count} commands have succeeded in ${timeoutMs} ms`)),
+          timeoutMs,
+        );
+        notice = () => {
+          if (ended < count) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        notice();
+      });
+    },
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,45 @@
+import type { BenchCase } from "./case.ts";
+import { openEmitter } from "./support/emitter.ts";
+import { startWorker } from "./support/worker.ts";
+
+const RUNS = 5;
+const COMMANDS = 400;
+
+export const takeover: BenchCase = {
+  name: "takeover",
+  title: "After kill -9 of a worker",
+  method: `A worker takes ${COMMANDS} commands alone; in the middle of them a second one, which is ready, is left alone with them: the first is killed (SIGKILL). The time is from the kill to the first redelivered message that the second has settled: what the first had in hand goes on. Median of ${RUNS} runs; all commands end, with one POST each.`,
+  bounds:
+    "The broker notices the closed socket at once. A machine that vanishes without closing it is noticed after two missed heartbeats (10 s each).",
+  async run(bench) {
+    const times: number[] = [];
+    for (let run = 0; run < RUNS; run++) {
+      const stage = await bench.stage({ jobDurationMs: 1 });
+      const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
+      const first = await startWorker(stage);
+      const second = await startWorker(stage);
+      for (let i = 0; i < COMMANDS; i++) emitter.send();
+      await emitter.succeeded(COMMANDS / 4);
+      await first.kill();
+      const killedMs = performance.now();
+      while ((await second.metric("ecs_reinstall_redeliveries_total")) === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      times.push(performance.now() - killedMs);
+      await emitter.succeeded(COMMANDS);
+      const { entries } = stage.cloud.ledger();
+      const posts = entries.filter(({ kind }) => kind === "reinstall-request").length;
+      if (posts !== COMMANDS) throw new Error(`${posts} POSTs for ${COMMANDS} commands`);
+      await emitter.close();
+      await second.stop();
+      await stage.close();
+    }
+    return [
+      {
+        what: "kill to the first message taken over, median",
+        unit: "ms",
+        values: { worker: times.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? 0 },
+      },
+    ];
+  },
+};
