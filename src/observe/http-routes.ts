@@ -7,8 +7,11 @@ import type {
   HealthSource,
   MetricsPage,
 } from "../contract/http.ts";
+import type { AuditLog } from "../contract/audit.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { Overview } from "../contract/overview.ts";
+import { auditRoutes } from "./audit-routes.ts";
+import { Fault } from "./fault.ts";
 import { mayWork } from "./health.ts";
 import {
   Alive,
@@ -17,7 +20,6 @@ import {
   Commands,
   commandsJson,
   evidencesJson,
-  Fault,
   Ready,
   Server,
   serverJson,
@@ -34,6 +36,7 @@ export interface RouteDeps {
   readonly views: CommandViews;
   readonly overview: Overview;
   readonly brakes: BrakesView;
+  readonly audit: AuditLog;
 }
 
 /** One answer of a route. */
@@ -194,6 +197,7 @@ const ANSWERED: readonly Route[] = [
 export const ROUTES: readonly Route[] = [
   ...ANSWERED,
   ...overviewRoutes(),
+  ...auditRoutes(),
   {
     path: "/openapi.json",
     summary: "this description",

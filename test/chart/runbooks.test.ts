@@ -251,7 +251,7 @@ const STORE: StoreSession = {
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     projects: async () => [],
-    unlock: async (_project, _server, owner) => ({ kind: "freed", owner }),
+    unlock: async (_project, { owner }) => ({ kind: "freed", owner }),
   },
   close: () => undefined,
 };
@@ -315,6 +315,7 @@ function httpApp() {
       locks: async () => ({ kind: "found", view: { entries: [], next: null } }),
     },
     brakes: { holding: () => [], slots: () => [], readAtMs: () => 0 },
+    audit: { entries: async () => ({ kind: "found", view: { entries: [], next: null } }) },
     onError: () => undefined,
   });
 }
