@@ -36,6 +36,7 @@ const ROOM_TITLES: Record<string, string> = {
   cloud: "The cloud",
   protocol: "The protocol",
   brakes: "Brakes",
+  metrics: "Metrics",
   http: "HTTP",
   shutdown: "Shutdown",
   log: "Log",

@@ -28,17 +28,40 @@ statuses "may not be accurate" (ECS API notes §5.1).
 - **retryable** is what the \`failed\` event says: the same command may succeed later without anybody changing anything.
 - **storm**: a job that fails with such a code says something of the next reinstall too, and counts for a
   [storm of failures](brakes.md#storm-of-failures). What is not in the table counts.
+- **emitter's mistake**: a command that fails so asked for what cannot be. It does not count for the
+  [objective of good ends](metrics.md#objectives); every other failure does.
 
 \`APIG.\` is read as \`APIGW.\`. \`Ecs.1000\` and \`Ecs.1001\` with \`itemNotFound\` in their text count as \`itemNotFound\`.
 401 of any kind counts towards the authentication breaker; 429 of any kind slows its project down.`;
 
 function classes(): string {
   const rows = ERROR_CLASSES.map((name) => {
-    const { submit, look, job, power, retryable, storm, nextStep } = CLASS_VERDICTS[name];
+    const { submit, look, job, power, retryable, storm, emittersMistake, nextStep } =
+      CLASS_VERDICTS[name];
     const yes = (is: boolean) => (is ? "yes" : "no");
-    return [name, submit, look, job, power, yes(retryable), yes(storm), nextStep];
+    return [
+      name,
+      submit,
+      look,
+      job,
+      power,
+      yes(retryable),
+      yes(storm),
+      yes(emittersMistake),
+      nextStep,
+    ];
   });
-  const head = ["class", "submit", "look", "job", "power", "retryable", "storm", "what to do next"];
+  const head = [
+    "class",
+    "submit",
+    "look",
+    "job",
+    "power",
+    "retryable",
+    "storm",
+    "emitter's mistake",
+    "what to do next",
+  ];
   return `## Classes\n\n${table(head, rows)}`;
 }
 

@@ -15,7 +15,12 @@ export type Ground = ReturnType<typeof createGround>;
 export function createGround(config: Config) {
   const { projects } = config.cloud;
   const version = versionOfPackage();
-  const metrics = createMetrics({ version, projects });
+  const metrics = createMetrics({
+    version,
+    projects,
+    sources: config.metrics.sources,
+    ...(config.tracing && { traceId: () => tracing?.traceId() ?? null }),
+  });
   const log = createProcessLog({ level: config.log.level, secrets: secretsOf(config) }, metrics);
   const { logger } = log;
   const tracing = createTracing(config.tracing && { ...config.tracing, version }, {

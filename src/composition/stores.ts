@@ -17,7 +17,7 @@ import { redisCredentials, redisSettings, storeRules } from "./settings.ts";
 export type Stores = ReturnType<typeof createStores>;
 
 /** Redis: one client, its health and clock, and the ports that rest on it. Connects when it is started. */
-export function createStores({ config, projects, clock, logger }: Ground) {
+export function createStores({ config, projects, clock, logger, metrics }: Ground) {
   const { protocol, cloud } = config;
   const redis = createRedisClient(redisSettings(config.redis));
   const health = createRedisHealth(redis, {
@@ -29,13 +29,19 @@ export function createStores({ config, projects, clock, logger }: Ground) {
     redis,
     projects,
     clock,
-    onSight: (sight, askedAtMs) => health.sighted(sight, askedAtMs),
+    onSight(sight, askedAtMs) {
+      metrics.redisCall("probe", (clock.monotonicMs() - askedAtMs) / 1000);
+      health.sighted(sight, askedAtMs);
+    },
   });
   const storeClock: StoreClock = {
     offsetMs: () => health.clockOffsetMs(),
     maxOffsetMs: protocol.maxClockOffsetMs,
   };
-  const scripts = createScriptRunner(redis, health);
+  const scripts = createScriptRunner(redis, {
+    ...health,
+    ended: (script, seconds) => metrics.redisCall(script, seconds),
+  });
   const store = watchRebuilding(
     inStoreTime(createReinstallStore(redis, scripts, storeRules(config), clock), storeClock),
     clock,

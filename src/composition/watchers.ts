@@ -114,7 +114,7 @@ export function createWatchedSweeper(
       complete: createComplete(deps),
       sweepAfterMs,
       onSwept(result, commandId, projectId) {
-        metrics.swept(result);
+        metrics.swept(result, projectId);
         if (result !== "stuck") return;
         logger.error({ commandId, projectId }, "an open command cannot be taken up");
       },

@@ -1,6 +1,7 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import { isEmittersMistake } from "../adapters/cloud/error-table.ts";
 import { marksInStoreTime } from "../adapters/redis/in-store-time.ts";
 import { createJournal } from "../observe/journal.ts";
 import { meteredCloud } from "../observe/metered-cloud.ts";
@@ -28,7 +29,7 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
   const { store, evidence, storeClock } = stores;
   const rules = protocolRules(config);
   const meter = storeMeter({ metrics, clock, settleMs: rules.settleMs });
-  const journal = createJournal(logger, metrics, clock);
+  const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
   return {
     cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
     store: watchedStore(store, tracing === null ? [meter] : [tracing.store, meter]),

@@ -42,6 +42,7 @@ export type Config = Frozen<{
   };
   protocol: Omit<Settings["protocol"], "rebuildHoldMs"> & { rebuildHoldMs: number };
   brakes: Settings["brakes"];
+  metrics: Settings["metrics"];
   http: Settings["http"];
   shutdown: Settings["shutdown"];
   log: Settings["log"];

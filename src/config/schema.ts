@@ -205,6 +205,12 @@ export const Settings = z.strictObject({
   cloud: Cloud,
   protocol: Protocol,
   brakes: Brakes,
+  metrics: z.strictObject({
+    sources: uniqueList(text(/^[^\r\n,]{1,200}$/, "must be 1-200 characters without a comma"), {
+      min: 0,
+      max: 20,
+    }),
+  }),
   http: z.strictObject({ port: whole("", 0, 65_535), host: text() }),
   shutdown: z.strictObject({ graceMs: whole("ms", 100, 600_000) }),
   log: z.strictObject({

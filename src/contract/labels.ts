@@ -112,6 +112,11 @@ export const BRAKE_DECISIONS = ["wait", "no"] as const;
 /** One of {@link BRAKE_DECISIONS}. */
 export type BrakeDecision = (typeof BRAKE_DECISIONS)[number];
 
+/** What the end of a command says of the objective of good ends; `excluded`: nothing (src/core/objective.ts). */
+export const END_VERDICTS = ["good", "bad", "excluded"] as const;
+/** One of {@link END_VERDICTS}. */
+export type EndVerdict = (typeof END_VERDICTS)[number];
+
 /** Why the memory of Redis is new (design §6). */
 export const EPOCH_CAUSES = ["first", "emptied", "restarted"] as const;
 /** One of {@link EPOCH_CAUSES}. */

@@ -7,15 +7,27 @@ import {
   SETTLED_AS,
   WaitReason,
 } from "../contract/event.ts";
+import type { ReconcileEvidence } from "../contract/labels.ts";
 import { notesData } from "../core/notes.ts";
+import { endVerdict } from "../core/objective.ts";
 import type { Order } from "../core/order.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
+/** Where it writes and counts. */
+export interface JournalDeps {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Of a failed command, by its class and the cloud's code: did the emitter ask for what cannot be? */
+  readonly isEmittersMistake: (errorClass: string, cloudCode: string | null) => boolean;
+}
+
 /** The diary on the logger and the metrics: one line for each change of state, one count for each fact. */
-export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): Journal {
+export function createJournal(deps: JournalDeps): Journal {
+  const { logger, metrics, clock } = deps;
   return {
     moved(order, from, to, events) {
       for (const { data } of events) {
@@ -26,7 +38,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
         if (data.event === "accepted") countOverrides(metrics, order);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
-        metrics.reconciled("not-executed");
+        metrics.reconciled("not-executed", order.projectId);
       }
       // A poll that found nothing new is no change of state.
       const level = from === to && events.length === 0 ? "trace" : from === to ? "debug" : "info";
@@ -46,10 +58,10 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     ended(from, outcome, observedAtMs) {
       const { data } = outcome.event;
       metrics.event(data.event);
-      countEnd(metrics, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
+      countEnd(deps, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
       const settledAs = SETTLED_AS.find((as) => data.event === "settled" && as === data["as"]);
-      if (settledAs !== undefined) metrics.settled(settledAs);
-      if (from === "reconcile") countProof(metrics, data.event, data["class"]);
+      if (settledAs !== undefined) metrics.settled(settledAs, String(data.project_id));
+      if (from === "reconcile") countProof(metrics, data);
       if (outcome.dead !== null) metrics.deadLetter(outcome.dead.reason.split(":")[0] ?? "other");
       const level = data.event === "unresolved" ? "error" : "info";
       logger[level](
@@ -103,7 +115,7 @@ export function createJournal(logger: Logger, metrics: Metrics, clock: Clock): J
     },
 
     inquiryOver({ commandId, projectId, serverId }, why) {
-      if (why === "given-up") metrics.inquiryGivenUp();
+      if (why === "given-up") metrics.inquiryGivenUp(projectId);
       const level = why === "given-up" ? "error" : "info";
       logger[level]({ commandId, projectId, serverId, why }, "inquiry ended");
     },
@@ -146,19 +158,30 @@ function detailsOf(events: readonly ProgressEvent[]): Record<string, unknown> {
   };
 }
 
-function countEnd(metrics: Metrics, data: ProgressEvent["data"], recoveryMs: number | null): void {
+type EventData = ProgressEvent["data"];
+
+function countEnd(
+  { metrics, isEmittersMistake }: JournalDeps,
+  data: EventData,
+  recoveryMs: number | null,
+): void {
   const outcome: FinalEventName | undefined = FINAL_EVENTS.find((known) => known === data.event);
   if (outcome === undefined) return;
   const project = String(data["project_id"]);
+  const errorClass = String(data["class"]);
+  const joined = data["leader"] !== undefined;
   metrics.commandEnded(outcome, project);
+  const emittersMistake = isEmittersMistake(errorClass, textOf(data["cloud_code"]));
+  metrics.endJudged(endVerdict({ event: outcome, joined, emittersMistake }), project);
   if (isLeftOff(data["power"])) metrics.serverLeftOff(project);
-  if (outcome === "failed") metrics.commandFailed(String(data["class"]), project);
-  if (outcome !== "succeeded" || data["leader"] !== undefined) return;
+  if (outcome === "failed") metrics.commandFailed(errorClass, project);
+  if (outcome !== "succeeded" || joined) return;
   const duration = data["duration_seconds"];
   metrics.reinstalled({
     duration: typeof duration === "number" ? duration : null,
     recovery: recoveryMs === null ? null : recoveryMs / 1000,
     project,
+    source: textOf(data["source"]) ?? "",
   });
 }
 
@@ -167,17 +190,25 @@ function countOverrides(metrics: Metrics, { override = [], projectId }: Order): 
   for (const brake of lifted) metrics.override(brake, projectId);
 }
 
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
 /** Only a server that should run and was not seen running has something for a person to do. */
 function isLeftOff(power: unknown): boolean {
   return typeof power === "object" && power !== null && "next_step" in power;
 }
 
 /** How it was found out whether a reinstall has run. */
-function countProof(metrics: Metrics, name: EventName, failureClass: unknown): void {
-  if (name === "succeeded") metrics.reconciled("system-disk-replaced");
-  if (name === "unresolved") metrics.reconciled("deadline");
-  if (name !== "failed") return;
-  if (failureClass === "not-executed") metrics.reconciled("not-executed");
-  else if (failureClass === "server-broken") metrics.reconciled("server-error");
-  else metrics.reconciled("server-gone");
+function countProof(metrics: Metrics, data: EventData): void {
+  const evidence = proofOf(data.event, data["class"]);
+  if (evidence !== null) metrics.reconciled(evidence, String(data["project_id"]));
+}
+
+function proofOf(name: EventName, failureClass: unknown): ReconcileEvidence | null {
+  if (name === "succeeded") return "system-disk-replaced";
+  if (name === "unresolved") return "deadline";
+  if (name !== "failed") return null;
+  if (failureClass === "not-executed") return "not-executed";
+  return failureClass === "server-broken" ? "server-error" : "server-gone";
 }

@@ -9,7 +9,7 @@ const NAMED_MOST = 50;
 /** Counts each new memory of the store, and says of a loss what was lost and what is there again. */
 export function memoryLog(metrics: Metrics, logger: Logger) {
   return ({ project, cause, before, now, putBack }: MemoryChange): void => {
-    metrics.epochChanged(cause);
+    metrics.epochChanged(cause, project);
     metrics.locksPutBack(putBack.size);
     if (cause === "first") return;
     const lost =

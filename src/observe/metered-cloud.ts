@@ -6,6 +6,7 @@ export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics)
   return {
     ...cloud,
     async sign(...request) {
+      const [project] = request;
       const signing = await cloud.sign(...request);
       if (signing.kind !== "signed") return signing;
       const signed = signing.request;
@@ -15,7 +16,7 @@ export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics)
           signedAtMs: signed.signedAtMs,
           async send(signal) {
             const outcome = await signed.send(signal);
-            metrics.submission(outcome.kind);
+            metrics.submission(outcome.kind, project);
             return outcome;
           },
         },

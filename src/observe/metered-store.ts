@@ -1,4 +1,5 @@
 import { enteredMs } from "../core/phases.ts";
+import type { Order } from "../core/order.ts";
 import type { Phase } from "../core/state.ts";
 import type { ClaimAnswer, StepClaim } from "../steps/ports/step-claim.ts";
 import type { Held } from "../steps/ports/admission.ts";
@@ -40,8 +41,8 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
     if (leaves) metrics.phaseEnded(phase, (clock.nowMs() - enteredMs) / 1000);
   }
 
-  function noticeHold(answer: { readonly kind: string } | Held): void {
-    if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, answer.hold.verdict);
+  function noticeHold(answer: { readonly kind: string } | Held, { projectId }: Order): void {
+    if ("hold" in answer) metrics.brakeDecision(answer.hold.brake, answer.hold.verdict, projectId);
   }
 
   return {
@@ -49,7 +50,7 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
       admit(answer, order) {
         if (answer.kind === "claimed") {
           begin(answer.claim, "admit", order.receivedAtMs);
-          noticeHold(answer.lock);
+          noticeHold(answer.lock, order);
         } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
         else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
       },
@@ -66,9 +67,9 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
       },
       acquire: noticeHold,
       mayStop: noticeHold,
-      recordIntent(answer, _order, _claim, intent) {
-        noticeHold(answer);
-        if (answer.kind === "saved" && intent.attempt > 1) metrics.retried();
+      recordIntent(answer, order, _claim, intent) {
+        noticeHold(answer, order);
+        if (answer.kind === "saved" && intent.attempt > 1) metrics.retried(order.projectId);
       },
       save(answer, step) {
         const from = begun.get(step.claim)?.phase;

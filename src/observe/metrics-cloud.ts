@@ -21,6 +21,7 @@ export const CLOUD_METRICS = {
   requests: counter("cloud_requests_total", "Requests to the cloud.", {
     operation: OPERATIONS,
     outcome: REQUEST_OUTCOMES,
+    project: null,
   }),
   requestSeconds: histogram(
     "cloud_request_seconds",
@@ -31,10 +32,11 @@ export const CLOUD_METRICS = {
   cloudErrors: counter(
     "cloud_errors_total",
     "Errors that the cloud answered with: a code of docs/errors.md, other for one that is not there, none for an answer without a code.",
-    { operation: OPERATIONS, code: null },
+    { operation: OPERATIONS, code: null, project: null },
   ),
   throttled: counter("throttled_total", "Requests that the cloud throttled.", {
     operation: OPERATIONS,
+    project: null,
   }),
   breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
@@ -45,6 +47,8 @@ export interface CloudMetrics {
   /** A request to the cloud ended. `cloudCode` comes from the error table, or is `other` or `none`; null: no error. */
   cloudRequest(request: {
     readonly operation: Operation;
+    /** Null: of none. */
+    readonly project: string | null;
     readonly outcome: RequestOutcome;
     readonly cloudCode: string | null;
     readonly seconds: number;
@@ -55,17 +59,21 @@ export interface CloudMetrics {
 }
 
 /** Sets and counts them on the instruments. */
-export function cloudMetrics(m: InstrumentsOf<typeof CLOUD_METRICS>): CloudMetrics {
+export function cloudMetrics(
+  m: InstrumentsOf<typeof CLOUD_METRICS>,
+  ours: (project: string) => string,
+): CloudMetrics {
   const cloudCode = bounded();
 
   return {
     cloudRequest(request) {
       const { operation, outcome } = request;
-      m.requests.inc({ operation, outcome });
+      const project = ours(request.project ?? "");
+      m.requests.inc({ operation, outcome, project });
       m.requestSeconds.observe({ operation }, request.seconds);
-      if (outcome === "throttled") m.throttled.inc({ operation });
+      if (outcome === "throttled") m.throttled.inc({ operation, project });
       if (request.cloudCode !== null) {
-        m.cloudErrors.inc({ operation, code: cloudCode(request.cloudCode) });
+        m.cloudErrors.inc({ operation, code: cloudCode(request.cloudCode), project });
       }
     },
     breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),

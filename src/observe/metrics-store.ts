@@ -14,7 +14,14 @@ import {
   type SweepResult,
 } from "../contract/labels.ts";
 import { type Census, OPEN_PHASES } from "../core/census.ts";
-import { counter, gauge, type InstrumentsOf } from "./instruments.ts";
+import {
+  bounded,
+  counter,
+  gauge,
+  histogram,
+  type InstrumentsOf,
+  QUICK_BUCKETS,
+} from "./instruments.ts";
 
 /** What is known from Redis alone, by what is asked together. */
 type StoreGauges = "store" | "overdue" | "budget" | "redis-clock";
@@ -90,7 +97,7 @@ export const STORE_METRICS = {
   brakeDecisions: counter(
     "brake_decisions_total",
     "Times that a brake did not let a command go on, each try counted.",
-    { brake: Brake.options, decision: BRAKE_DECISIONS },
+    { brake: Brake.options, decision: BRAKE_DECISIONS, project: null },
   ),
   pausesPutBack: counter(
     "pauses_put_back_total",
@@ -104,11 +111,19 @@ export const STORE_METRICS = {
   ),
   swept: counter("swept_total", "Commands that stopped moving, and what became of them.", {
     result: SWEEP_RESULTS,
+    project: null,
   }),
   epochs: counter(
     "epoch_changes_total",
     "Times that this worker saw another memory of Redis, of each project: its first look, the data is gone, or another process answers.",
-    { cause: EPOCH_CAUSES },
+    { cause: EPOCH_CAUSES, project: null },
+  ),
+
+  redisCallSeconds: histogram(
+    "redis_call_seconds",
+    "Duration of a call to Redis, by script, whatever it answers; `probe`: the look of every second, which asks for a key and the time.",
+    { call: null },
+    QUICK_BUCKETS,
   ),
 } as const;
 
@@ -134,17 +149,23 @@ export interface StoreMetrics {
   /** Does a brake hold commands of this project now? */
   brake(name: Brake, project: ProjectId, holds: boolean): void;
   /** A brake did not let a command go on. */
-  brakeDecision(name: Brake, decision: BrakeDecision): void;
+  brakeDecision(name: Brake, decision: BrakeDecision, project: string): void;
   /** Pauses that the store had lost are in it again. */
   pausesPutBack(count: number): void;
   /** Locks of unresolved servers that the store had lost are in it again. */
   locksPutBack(count: number): void;
-  swept(result: SweepResult): void;
-  epochChanged(cause: EpochCause): void;
+  swept(result: SweepResult, project: string): void;
+  epochChanged(cause: EpochCause, project: string): void;
+  /** Redis answered, or did not in time: `call` is the name of a script, or `probe`. */
+  redisCall(call: string, seconds: number): void;
 }
 
 /** Sets and counts them on the instruments. */
-export function storeMetrics(m: InstrumentsOf<typeof STORE_METRICS>): StoreMetrics {
+export function storeMetrics(
+  m: InstrumentsOf<typeof STORE_METRICS>,
+  ours: (project: string) => string,
+): StoreMetrics {
+  const known = bounded();
   const storeGauges = {
     store: [
       m.openCommands,
@@ -200,11 +221,13 @@ export function storeMetrics(m: InstrumentsOf<typeof STORE_METRICS>): StoreMetri
     },
     storeUnreadable: () => m.storeUnreadable.inc(),
     brake: (brake, project, holds) => m.brake.set({ brake, project }, holds ? 1 : 0),
-    brakeDecision: (brake, decision) => m.brakeDecisions.inc({ brake, decision }),
+    brakeDecision: (brake, decision, project) =>
+      m.brakeDecisions.inc({ brake, decision, project: ours(project) }),
     pausesPutBack: (count) => m.pausesPutBack.inc(count),
     locksPutBack: (count) => m.locksPutBack.inc(count),
-    swept: (result) => m.swept.inc({ result }),
-    epochChanged: (cause) => m.epochs.inc({ cause }),
+    swept: (result, project) => m.swept.inc({ result, project: ours(project) }),
+    epochChanged: (cause, project) => m.epochs.inc({ cause, project: ours(project) }),
+    redisCall: (call, seconds) => m.redisCallSeconds.observe({ call: known(call) }, seconds),
   };
 }
 

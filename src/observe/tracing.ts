@@ -64,6 +64,8 @@ export interface Tracing {
   readonly store: StoreWatch;
   evidence(evidence: DiskEvidence): DiskEvidence;
   journal(journal: Journal): Journal;
+  /** Of the delivery that is worked on here, if its trace is recorded: 32 hex digits. */
+  traceId(): string | null;
   /** Publishes one message. */
   readonly publication: <P extends TracedPublication, O extends string>(
     message: TracedMessage,
@@ -103,6 +105,10 @@ export function createTracing(
     store: storeTracing(tracer),
     evidence: (evidence) => tracedEvidence(evidence, tracer),
     journal: (journal) => tracedJournal(journal, tracer),
+    traceId() {
+      const here = tracer.delivery()?.spanContext();
+      return here !== undefined && here.traceFlags & SAMPLED ? here.traceId : null;
+    },
     publication: (message, publication, send) =>
       tracedPublication(tracer, message, publication, send),
   };
@@ -133,6 +139,9 @@ export function createExportWatch(
     onProblem("traces cannot be exported", { lost, detail: result.detail });
   };
 }
+
+/** W3C Trace Context: the flag of a trace that is recorded. */
+const SAMPLED = 1;
 
 /** A collector that hangs must not hold the worker's exit up. */
 const FLUSH_MS = 1_000;

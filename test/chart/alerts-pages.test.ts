@@ -48,35 +48,35 @@ const ONE_UNRESOLVED: Series = {
 };
 
 describe("one unresolved command", () => {
-  it("pages once, and reminds of its lock when the page is over", async () => {
+  it("is told once, and reminds of its lock when that is over", async () => {
     await stand(ONE_UNRESOLVED, [
       ["50m", []],
-      ["57m", [PAGE("Unresolved")]],
-      ["75m", [PAGE("Unresolved")]],
-      ["110m", [PAGE("Unresolved")]],
+      ["57m", [WARNING("Unresolved")]],
+      ["75m", [WARNING("Unresolved")]],
+      ["110m", [WARNING("Unresolved")]],
       ["130m", [WARNING("LocksOverdue")]],
       ["4h", [WARNING("LocksOverdue")]],
       ["302m", []],
     ]);
   });
 
-  it("pages when its worker dies before anybody has seen its counter", async () => {
+  it("is told when its worker dies before anybody has seen its counter", async () => {
     const series = { ...ONE_UNRESOLVED, [UNRESOLVED]: "0x400", [ended("unresolved")]: "0x400" };
     await stand(series, [
-      ["57m", [PAGE("Unresolved")]],
+      ["57m", [WARNING("Unresolved")]],
       ["130m", [WARNING("LocksOverdue")]],
     ]);
   });
 
-  it("pages where Redis has forgotten its lock since", async () => {
+  it("is told where Redis has forgotten its lock since", async () => {
     const series = { [UNRESOLVED]: "0x55 1x400", [ended("unresolved")]: "0x55 1x400" };
     await stand(series, [
-      ["57m", [PAGE("Unresolved")]],
+      ["57m", [WARNING("Unresolved")]],
       ["130m", []],
     ]);
   });
 
-  it("pages again for another one while the first is still locked", async () => {
+  it("is told again for another one while the first is still locked", async () => {
     const series = {
       ...ONE_UNRESOLVED,
       [locks("unresolved")]: "0x55 1x115 2x100",
@@ -85,7 +85,7 @@ describe("one unresolved command", () => {
     };
     await stand(series, [
       ["160m", [WARNING("LocksOverdue")]],
-      ["175m", [PAGE("Unresolved")]],
+      ["175m", [WARNING("Unresolved")]],
     ]);
   });
 
@@ -141,7 +141,7 @@ describe("one cause, one page", () => {
     [
       "a delay queue stands still, with every command in it",
       { ...still, 'message_overdue_seconds{rung="10000"}': "0x60 0+60x400" },
-      [PAGE("DelayQueueStuck")],
+      [PAGE("Stuck"), WARNING("DelayQueueStuck")],
     ],
     ["every worker hangs", still, [PAGE("Stuck")]],
   ])("%s", async (_what, series, told) => {
@@ -229,7 +229,7 @@ describe("two releases in one Prometheus", () => {
       ...RELEASES.map((release) => seriesOf({ ...HEALTHY, ...ONE_UNRESOLVED }, release)),
     ) as Series;
     const instance = ({ name, namespace }: (typeof RELEASES)[number]) =>
-      `ALERTS{alertname="EcsReinstallUnresolved",alertstate="firing",severity="critical",` +
+      `ALERTS{alertname="EcsReinstallUnresolved",alertstate="firing",severity="warning",` +
       `namespace="${namespace}",job="${name}",release="${name}",project="${PROJECT}"}`;
     const judged = await both.judge([
       {
@@ -249,7 +249,7 @@ describe("two releases in one Prometheus", () => {
             alertname: "EcsReinstallUnresolved",
             exp_alerts: RELEASES.map(({ name, namespace }) => ({
               exp_labels: {
-                severity: "critical",
+                severity: "warning",
                 namespace,
                 job: name,
                 release: name,

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { unknownIn } from "./metric-names.ts";
-import { createPromtool, type Promtool, type Rule, test } from "./promtool.ts";
+import { createPromtool, firing, type Promtool, type Rule, test } from "./promtool.ts";
 import {
   age,
   ended,
   HEALTHY,
+  judged,
   LEFT_OFF,
   OPEN,
   OVERDUE,
   oldestLock,
+  PROJECT,
   paused,
+  recovered,
   relabelled,
   type Series,
   STORM,
@@ -19,33 +22,46 @@ import {
 
 let promtool: Promtool;
 let rules: readonly Rule[];
+/** What is asked: of alerts and of what is recorded for them. */
+let queries: readonly (readonly [string, string])[];
 
 beforeAll(async () => {
   promtool = await createPromtool();
   rules = promtool.rules;
+  queries = [
+    ...rules.map(({ alert, expr }) => [alert, expr] as const),
+    ...promtool.recorded.map(({ record, expr }) => [record, expr] as const),
+  ];
 });
 afterAll(() => promtool?.close());
 
-async function promtoolAgrees(tests: readonly object[]): Promise<void> {
-  expect(await promtool.judge(tests)).toBe("");
+async function promtoolAgrees(tests: readonly object[], every?: string): Promise<void> {
+  expect(await promtool.judge(tests, every)).toBe("");
 }
 
 describe("the alerts", () => {
   it("are valid to Prometheus", async () => {
-    expect(await promtool.check()).toContain(`${rules.length} rules found`);
+    expect(await promtool.check()).toContain(`${queries.length} rules found`);
   });
 
   it("use metrics, labels and values that the worker has", () => {
-    expect(
-      rules.flatMap(({ alert, expr }) => unknownIn(expr).map((what) => [alert, what])),
-    ).toEqual([]);
+    expect(queries.flatMap(([name, expr]) => unknownIn(expr).map((what) => [name, what]))).toEqual(
+      [],
+    );
+  });
+
+  it("use recorded series that are recorded", () => {
+    const used = rules.flatMap(({ expr }) => expr.match(/ecs_reinstall:[\w:]+/g) ?? []);
+    const recorded = promtool.recorded.map(({ record }) => record);
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((one) => !recorded.includes(one))).toEqual([]);
   });
 
   it("look at one release only", () => {
-    for (const { alert, expr } of rules) {
-      const all = expr.match(/ecs_reinstall_\w+/g) ?? [];
-      const ours = expr.match(/ecs_reinstall_\w+\{namespace="ops",job="ecs"/g) ?? [];
-      expect(ours.length, alert).toBe(all.length);
+    for (const [name, expr] of queries) {
+      const all = expr.match(/ecs_reinstall[_:][\w:]+/g) ?? [];
+      const ours = expr.match(/ecs_reinstall[_:][\w:]+\{namespace="ops",job="ecs"/g) ?? [];
+      expect(ours.length, name).toBe(all.length);
     }
   });
 
@@ -57,8 +73,18 @@ describe("the alerts", () => {
     }
   });
 
+  it("page for six causes at most, and each page names what to look at first", () => {
+    const pages = rules.filter(({ labels }) => labels["severity"] === "critical");
+    expect(pages.length).toBeLessThanOrEqual(6);
+    for (const { alert, annotations } of pages) {
+      expect(annotations["look_first"], alert).toMatch(/\S.*\S/);
+    }
+  });
+
   it("each have a case in which they fire", () => {
-    expect(rules.map(({ alert }) => alert).sort()).toEqual(Object.keys(FIRES).sort());
+    expect(rules.map(({ alert }) => alert).sort()).toEqual(
+      [...Object.keys(FIRES), ...Object.keys(OBJECTIVES)].sort(),
+    );
   });
 
   it("fire when they should, and nothing else does", async () => {
@@ -66,6 +92,15 @@ describe("the alerts", () => {
       Object.entries(FIRES).map(([alert, { at, series }]) =>
         test(alert, at, { ...HEALTHY, ...series }, alert),
       ),
+    );
+  });
+
+  it("of the objectives fire alone, too", async () => {
+    await promtoolAgrees(
+      Object.entries(OBJECTIVES).map(([alert, { at, series }]) =>
+        test(alert, at, { ...withoutRecoveries(HEALTHY), ...series }, alert),
+      ),
+      "5m",
     );
   });
 
@@ -81,6 +116,36 @@ describe("the alerts", () => {
     await promtoolAgrees([test("started", "35m", { ...HEALTHY, ...relabelled(started) })]);
   });
 });
+
+/*
+ * Hours of them. A great many good ones at first: in the windows of a day and more they outweigh what is bad now, as a
+ * month's would.
+ */
+const OBJECTIVES: Readonly<Record<string, { readonly at: string; readonly series: Series }>> = {
+  // A quarter of the last hour.
+  EcsReinstallBadEndsFast: {
+    at: "385m",
+    series: { [judged("good")]: "0+1000x319 320000+90x80", [judged("bad")]: "0x320 0+30x79" },
+  },
+  // One in twenty-five: four times what the objective allows, and too few to be seen in an hour.
+  EcsReinstallBadEndsSlow: {
+    at: "380m",
+    series: { [judged("good")]: "0+96x400", [judged("bad")]: "0+4x400" },
+  },
+  // Nine of ten, for six hours. The bound as Prometheus 3 writes it.
+  EcsReinstallSlowRecoveryFast: {
+    at: "395m",
+    series: {
+      [recovered("900.0")]: "0+100000x29 3000000+1x370",
+      [recovered("+Inf")]: "0+100000x29 3000000+10x370",
+    },
+  },
+  // A fifth.
+  EcsReinstallSlowRecoverySlow: {
+    at: "380m",
+    series: { [recovered("900")]: "0+80x400", [recovered("+Inf")]: "0+100x400" },
+  },
+};
 
 /** What makes each alert fire, and when it must. */
 const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Series }>> = {
@@ -189,5 +254,77 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
 describe("no worker at all", () => {
   it("is told as nobody taking commands", async () => {
     await promtoolAgrees([test("none", "10m", {}, "EcsReinstallNoConsumers")]);
+  });
+});
+
+/** Recoveries are of the test alone: one bucket has one bound. */
+function withoutRecoveries(series: Series): Series {
+  return Object.fromEntries(
+    Object.entries(series).filter(([name]) => !name.startsWith("recovery_seconds")),
+  );
+}
+
+describe("the objectives", () => {
+  const bad = OBJECTIVES["EcsReinstallBadEndsFast"]?.series ?? {};
+  const silent = (what: string, more: Series, at = "385m") =>
+    test(what, at, { ...HEALTHY, ...more });
+  const agrees = (tests: readonly object[]) => promtoolAgrees(tests, "5m");
+
+  it("are silent of a few bad ends in a small fleet", async () => {
+    await agrees([
+      silent("two of two", { [judged("good")]: "0x400", [judged("bad")]: "0x374 1 2x100" }, "375m"),
+      silent("none at all", { [judged("good")]: "0x400", [judged("bad")]: "0x400" }),
+    ]);
+  });
+
+  it("are silent where nobody recovers, and where nobody says when the fault was seen", async () => {
+    await agrees([silent("none", { [recovered("900")]: "0x400", [recovered("+Inf")]: "0x400" })]);
+  });
+
+  it("page once where a storm has a page of its own, after it too", async () => {
+    await agrees([
+      test("storm", "385m", { ...HEALTHY, ...bad, [STORM]: "0x380 1x20" }, "EcsReinstallStorm"),
+      silent("after a storm", { ...bad, [STORM]: "0x330 1x20 0x60" }),
+    ]);
+  });
+
+  it("do not page for what expires in a pause", async () => {
+    await agrees([silent("paused", { ...bad, [paused()]: "0x330 1x40 0x60" })]);
+  });
+
+  it("page for one project alone", async () => {
+    const another = judged("good", "fedcba9876543210fedcba9876543210");
+    const series = { ...HEALTHY, ...bad, [another]: "0+1000x400" };
+    await agrees([
+      firing("one", "385m", series, "EcsReinstallBadEndsFast", [{ project: PROJECT }]),
+    ]);
+  });
+
+  it("end soon after the bad ends have", async () => {
+    const over = { ...bad, [judged("bad")]: "0x320 0+30x65 1950x100" };
+    await agrees([
+      firing("still", "385m", { ...HEALTHY, ...over }, "EcsReinstallBadEndsFast", [
+        { project: PROJECT },
+      ]),
+      silent("over", over, "395m"),
+    ]);
+  });
+
+  it("are recorded as shares of what was missed", async () => {
+    const judgement = await promtool.judge([
+      {
+        ...silent("shares", { [judged("good")]: "0+96x400", [judged("bad")]: "0+4x400" }),
+        promql_expr_test: [
+          {
+            expr: "round(ecs_reinstall:bad_ends:ratio_rate1h, 0.001)",
+            eval_time: "120m",
+            exp_samples: [
+              { labels: `{namespace="ops",job="ecs",project="${PROJECT}"}`, value: 0.04 },
+            ],
+          },
+        ],
+      },
+    ]);
+    expect(judgement).toBe("");
   });
 });

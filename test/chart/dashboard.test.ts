@@ -20,6 +20,9 @@ const text = chartFile("files/dashboard.json");
 const dashboard = JSON.parse(text) as {
   readonly uid: string;
   readonly panels: readonly Panel[];
+  readonly annotations: {
+    readonly list: readonly { readonly name: string; readonly expr: string }[];
+  };
   readonly templating: { readonly list: readonly { readonly name: string }[] };
 };
 const expressions = dashboard.panels.flatMap(({ title, targets = [] }) =>
@@ -61,8 +64,52 @@ describe("the dashboard", () => {
     expect(dashboard.panels.every(({ gridPos: { x, w } }) => x + w <= 24)).toBe(true);
   });
 
-  it("arrives in the ConfigMap as it is", async () => {
+  it("begins with what somebody on call asks", () => {
+    const [row, alerts] = dashboard.panels;
+    expect(row).toMatchObject({ type: "row", title: "On call" });
+    expect(alerts?.targets?.[0]?.expr).toContain("ALERTS{");
+  });
+
+  it("looks at the projects and pods that are chosen, wherever a metric has the label", () => {
+    const labels = new Map(Object.values(CATALOGUE).map((spec) => [spec.name, spec.labels]));
+    for (const { title, expr } of expressions) {
+      for (const [, metric = "", matchers = ""] of expr.matchAll(
+        /\b(ecs_reinstall_\w+)\{([^}]*)\}/g,
+      )) {
+        const name = metric.replace(/_(bucket|sum|count)$/, "");
+        const of = labels.get(metric as never) ?? labels.get(name as never) ?? {};
+        expect(matchers, title).toContain('pod=~"$pod"');
+        expect([title, metric, matchers.includes('project=~"$project"')]).toEqual([
+          title,
+          metric,
+          "project" in of,
+        ]);
+      }
+    }
+  });
+
+  it("marks rollouts, pauses and storms, by what the worker has", () => {
+    expect(dashboard.annotations.list.map(({ name }) => name)).toEqual([
+      "Rollouts",
+      "Pauses",
+      "Storms",
+    ]);
+    expect(dashboard.annotations.list.flatMap(({ expr }) => unknownIn(expr))).toEqual([]);
+  });
+
+  it("arrives in the ConfigMap as it is, with the address of the runbooks", async () => {
     const { data } = only(await documents("full"), "ConfigMap");
-    expect(JSON.parse(data?.["ecs-reinstall-worker.json"] ?? "")).toEqual(dashboard);
+    const arrived = JSON.parse(data?.["ecs-reinstall-worker.json"] ?? "") as typeof dashboard;
+    const { templating, ...rest } = arrived;
+    expect(rest).toEqual({ ...dashboard, templating: undefined });
+    const differing = templating.list.filter(
+      (one, index) => JSON.stringify(one) !== JSON.stringify(dashboard.templating.list[index]),
+    );
+    expect(differing).toMatchObject([
+      {
+        name: "runbooks",
+        query: "https://git.example.com/ops/ecs-reinstall-worker/blob/main/docs/runbooks",
+      },
+    ]);
   });
 });

@@ -4,9 +4,12 @@ interface Spec {
   readonly kind: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, readonly string[] | null>>;
+  readonly buckets?: readonly number[];
 }
 
 const SPECS: readonly Spec[] = Object.values(CATALOGUE);
+/** Labels of Prometheus's own series of alerts. */
+const OF_ALERTS = ["alertname", "alertstate", "severity", "release"];
 /** Labels that Prometheus adds to every series. */
 const OF_THE_TARGET = ["namespace", "job", "pod", "instance"];
 
@@ -20,7 +23,10 @@ export function unknownIn(expression: string): readonly string[] {
     if (spec === undefined) problems.push(`no metric ${used}`);
     else problems.push(...wrongMatchers(spec, matchers));
   }
-  const labels = SPECS.flatMap((spec) => Object.keys(spec.labels));
+  const labels = [
+    ...SPECS.flatMap((spec) => Object.keys(spec.labels)),
+    ...(expression.includes("ALERTS{") ? OF_ALERTS : []),
+  ];
   for (const [, list = ""] of expression.matchAll(/\b(?:by|on|without)\s*\(([^)]*)\)/g)) {
     const unknown = list
       .split(",")
@@ -39,11 +45,13 @@ function specOf(used: string): Spec | undefined {
   );
 }
 
-function wrongMatchers({ name, labels }: Spec, matchers: string): readonly string[] {
+function wrongMatchers({ name, labels, buckets }: Spec, matchers: string): readonly string[] {
   return [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"/g)].flatMap(
     ([, label = "", value = ""]) => {
       if (OF_THE_TARGET.includes(label)) return [];
-      const known = labels[label];
+      // Of Prometheus 3 a bound is a float.
+      const bounds = buckets?.flatMap((one) => [String(one), `${one}.0`]);
+      const known = label === "le" ? bounds : labels[label];
       if (known === undefined) return [`${name} has no label ${label}`];
       if (known === null) return [];
       return value

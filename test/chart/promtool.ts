@@ -16,6 +16,12 @@ export interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** A recording rule, for one window. */
+interface Recorded {
+  readonly record: string;
+  readonly expr: string;
+}
+
 /** A release whose rules are evaluated. */
 export interface Release {
   readonly name: string;
@@ -28,11 +34,15 @@ export async function createPromtool(releases: readonly Release[] = [ECS]) {
   const folder = mkdtempSync(join(tmpdir(), "ecs-alerts-"));
   const files: string[] = [];
   const rules: Rule[] = [];
+  const recorded: Recorded[] = [];
   for (const release of releases) {
     const all = await documents("minimal", ["prometheusRule.enabled=true", ...MONITORED], release);
     const { spec } = only(all, "PrometheusRule");
-    const groups = spec["groups"] as readonly { readonly rules: readonly Rule[] }[];
-    rules.push(...groups.flatMap((group) => group.rules));
+    const groups = spec["groups"] as readonly { readonly rules: readonly (Rule | Recorded)[] }[];
+    for (const rule of groups.flatMap((group) => group.rules)) {
+      if ("record" in rule) recorded.push(rule);
+      else rules.push(rule);
+    }
     const file = `rules-${release.namespace}-${release.name}.yml`;
     writeFileSync(join(folder, file), dump(spec));
     files.push(file);
@@ -40,16 +50,18 @@ export async function createPromtool(releases: readonly Release[] = [ECS]) {
   const promtool = await tool("promtool");
 
   return {
+    /** The alerts. */
     rules: rules as readonly Rule[],
+    recorded: recorded as readonly Recorded[],
     /** What `promtool check rules` says. */
     async check(): Promise<string> {
       return (await run(promtool, ["check", "rules", ...files], { cwd: folder })).stdout;
     },
-    /** What `promtool test rules` has against it: empty when nothing. */
-    async judge(tests: readonly object[]): Promise<string> {
+    /** What `promtool test rules` has against it: empty when nothing. Rules are evaluated so often: hours of them take a while. */
+    async judge(tests: readonly object[], evaluation_interval = "1m"): Promise<string> {
       const file = join(mkdtempSync(join(folder, "test-")), "tests.yml");
       const rule_files = files.map((one) => `../${one}`);
-      writeFileSync(file, dump({ rule_files, evaluation_interval: "1m", tests }, { noRefs: true }));
+      writeFileSync(file, dump({ rule_files, evaluation_interval, tests }, { noRefs: true }));
       return run(promtool, ["test", "rules", file]).then(
         () => "",
         (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,

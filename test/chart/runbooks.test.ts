@@ -22,10 +22,12 @@ const PAGES = readdirSync(FOLDER).filter((file) => file !== "README.md");
 const README = readFileSync(join(FOLDER, "README.md"), "utf8");
 const read = (file: string) => readFileSync(join(FOLDER, file), "utf8");
 
-const { groups } = load(chartFile("files/alerts.yaml")) as {
-  readonly groups: readonly { readonly rules: readonly Rule[] }[];
-};
-const RULES = groups.flatMap(({ rules }) => rules);
+const RULES = ["alerts", "objectives"].flatMap((file) => {
+  const { groups } = load(chartFile(`files/${file}.yaml`)) as {
+    readonly groups: readonly { readonly rules: readonly Rule[] }[];
+  };
+  return groups.flatMap(({ rules }) => rules).filter((rule) => "alert" in rule);
+});
 const ALERTS = RULES.map(({ alert }) => alert);
 
 /** Our alerts as an installation has them. */
@@ -70,6 +72,14 @@ describe("the runbooks", () => {
       expect(existsSync(join(ROOT, annotations["runbook"] ?? "nowhere")), alert).toBe(true);
       expect(annotations["runbook_url"], alert).toBeUndefined();
     }
+  });
+
+  it("have alerts whose severity an installation may change", async () => {
+    const settings = ["prometheusRule.severities.EcsReinstallUnresolved=critical"];
+    const told = await annotated("full", settings);
+    const severity = (name: string) => told.find(({ alert }) => alert === name)?.labels["severity"];
+    expect(severity("EcsReinstallUnresolved")).toBe("critical");
+    expect(severity("EcsReinstallDelayQueueStuck")).toBe("warning");
   });
 
   it("have the ending that they are served with", async () => {
@@ -238,7 +248,7 @@ function pretendedIo(): CliIo & { said(): string } {
     said: () => said,
     openBroker: async () => broker(),
     openStore: async () => STORE,
-    fetch: async () => Response.json({}),
+    fetch: async (url) => httpApp().request(url),
     program: "ecs-reinstall",
     onSignal: () => () => undefined,
   };

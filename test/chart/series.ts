@@ -18,6 +18,11 @@ export const age = (phase: string) =>
 export const ended = (outcome: string) =>
   `commands_total{outcome="${outcome}",project="${PROJECT}"}`;
 
+export const judged = (verdict: string, project = PROJECT) =>
+  `ends_total{verdict="${verdict}",project="${project}"}`;
+export const recovered = (le: string) =>
+  `recovery_seconds_${le === "+Inf" ? "count" : "bucket"}{project="${PROJECT}",source="other"${le === "+Inf" ? "" : `,le="${le}"`}}`;
+
 /** One sample a minute. `0+1x60` counts up by one a minute; `0x60` stays; `_` is no sample. */
 export type Series = Readonly<Record<string, string>>;
 
@@ -57,6 +62,11 @@ export const HEALTHY: Series = {
   [ended("succeeded")]: "0+1x400",
   [ended("failed")]: "0x400",
   [ended("unresolved")]: "0x400",
+  [judged("good")]: "0+1x400",
+  [judged("bad")]: "0x400",
+  // All within fifteen minutes.
+  [recovered("900")]: "0+1x400",
+  [recovered("+Inf")]: "0+1x400",
   'publishes_total{kind="step",result="confirmed"}': "0+6x400",
   'cloud_requests_total{operation="look",outcome="ok"}': "0+30x400",
   'cloud_requests_total{operation="look",outcome="throttled"}': "0+1x400",

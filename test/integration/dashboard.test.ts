@@ -90,6 +90,10 @@ describe("the dashboard after a real run", () => {
     ["Unresolved, 24 h", [""]],
     ["Duration of a reinstall", ["median", "95 %"]],
     ["Recovery", ["median", "95 %"]],
+    ["Time to recover by source (90 %)", ["other"]],
+    ["Good ends, 30 d", [""]],
+    ["Recovered in time, 30 d", [""]],
+    ["Calls to Redis (95 %)", ["probe", "admit", "claim", "save", "finish"]],
   ])("shows in %s what happened", (panel, legends) => {
     const values = new Map(
       linesOf(answers)
@@ -121,7 +125,7 @@ describe("the alerts after a real run", () => {
       "EcsReinstallNoConsumers",
       "EcsReinstallDependencyDown",
       "EcsReinstallDependencyDownForOne",
-      // The unresolved command pages once: its lock is told when that is over.
+      // The unresolved command is told once: its lock is told when that is over.
       "EcsReinstallLocksOverdue",
       "EcsReinstallOldLock",
       "EcsReinstallBacklog",
@@ -170,6 +174,10 @@ describe("the runbooks' queries", () => {
 /** Queries that such a run may leave without a value, and why. */
 const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
   "Why commands wait: brake {{brake}}: {{decision}}": "no brake is set in this run",
+  Alerts: "the rules do not run here",
+  "Bad ends, share of the window: 1 h: {{project}}": "the rules do not run here",
+  "Bad ends, share of the window: 6 h: {{project}}": "the rules do not run here",
+  "Bad ends, share of the window: 3 d: {{project}}": "the rules do not run here",
   "Messages ready in queues: harm: {{key}} on {{queue}}": "no policy does harm in this run",
 };
 
@@ -258,6 +266,7 @@ function targets(): readonly Target[] {
       expr: expr
         .replaceAll("$namespace", NAMESPACE)
         .replaceAll("$job", JOB)
+        .replaceAll(/\$(project|pod)\b/g, ".*")
         .replaceAll("$__rate_interval", RATE_INTERVAL),
     })),
   );
@@ -268,14 +277,22 @@ function alerts(): readonly { readonly alert: string; readonly expr: string }[] 
   const { prometheusRule } = load(chartFile("values.yaml")) as {
     prometheusRule: { thresholds: Record<string, number> };
   };
-  let text = chartFile("files/alerts.yaml").replaceAll("<selector>", SELECTOR);
-  for (const [name, value] of Object.entries(prometheusRule.thresholds)) {
-    text = text.replaceAll(`<${name}>`, String(value));
-  }
-  const { groups } = load(text) as {
-    groups: { rules: { alert: string; expr: string }[] }[];
-  };
-  return groups.flatMap(({ rules }) => rules);
+  return ["alerts", "objectives"].flatMap((file) => {
+    let text = chartFile(`files/${file}.yaml`).replaceAll("<selector>", SELECTOR);
+    for (const [name, value] of Object.entries(prometheusRule.thresholds)) {
+      text = text.replaceAll(`<${name}>`, String(value));
+    }
+    const { groups } = load(text) as {
+      groups: { rules: ({ alert: string; expr: string } | { record: string; expr: string })[] }[];
+    };
+    return groups
+      .flatMap(({ rules }) => rules)
+      .map((rule) =>
+        "alert" in rule
+          ? rule
+          : { alert: rule.record, expr: rule.expr.replaceAll("<window>", "5m") },
+      );
+  });
 }
 
 function chartFile(name: string): string {

@@ -80,7 +80,7 @@ describe("the HTTP API", () => {
       /ecs_reinstall_commands_total\{outcome="succeeded",project="[0-9a-f]+"\} 2/,
     );
     expect(metrics).toMatch(
-      /ecs_reinstall_cloud_requests_total\{operation="reinstall",outcome="ok"\} 2/,
+      /ecs_reinstall_cloud_requests_total\{operation="reinstall",outcome="ok",project="[0-9a-f]+"\} 2/,
     );
     expect(metrics).not.toContain(server.id);
     await worker.stop();

@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { AuthBreaker } from "./auth-breaker.ts";
@@ -19,6 +20,7 @@ import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
 /** One request, ready to go. */
 export interface Attempt {
   readonly operation: Operation;
+  readonly project: ProjectId;
   readonly origin: URL;
   readonly request: HttpRequest;
   readonly send: Send;
@@ -85,6 +87,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
       auth.leave("neither");
       onRequest({
         operation: what.operation,
+        project: what.project,
         outcome: result.kind === "not-sent" ? "not-sent" : "no-answer",
         httpStatus: null,
         cloudCode: null,
@@ -98,6 +101,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     const outcome = outcomeOf(answer);
     onRequest({
       operation: what.operation,
+      project: what.project,
       outcome,
       httpStatus: answer.status,
       cloudCode: outcome === "ok" ? null : codeOf(answer),

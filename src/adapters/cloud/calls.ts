@@ -102,6 +102,7 @@ export function createCalls(deps: CallsDeps): Calls {
     const result = await attempt(
       {
         operation: call.operation,
+        project: call.project,
         origin: call.service.origin,
         request: authorised.http,
         send: call.send,

@@ -41,7 +41,7 @@ export function createClockGuard(deps: ClockGuardDeps): ClockGuard {
     const request = { method: "GET", target: "/", headers: { host: origin.host } } as const;
     const result = await send(origin, request, signal, () => true);
     const seconds = (clock.monotonicMs() - askedAtMs) / 1000;
-    const info = { operation: "clock", cloudCode: null, seconds } as const;
+    const info = { operation: "clock", project: null, cloudCode: null, seconds } as const;
     if (result.kind !== "answered") {
       entry.leave(signal.aborted ? "neither" : "down", presentable(result.message));
       const outcome = result.kind === "not-sent" ? "not-sent" : "no-answer";

@@ -23,6 +23,8 @@ export interface Verdicts {
   readonly retryable: boolean;
   /** A job that fails with it says something of the next reinstall, too: it counts for a storm of failures. */
   readonly storm: boolean;
+  /** The emitter asked for what cannot be: such a failure says nothing of the worker, and is no bad end (docs/metrics.md). */
+  readonly emittersMistake: boolean;
   /** For a person. */
   readonly nextStep: string;
 }
@@ -59,6 +61,7 @@ const REFUSED = {
   power: "refused",
   retryable: false,
   storm: false,
+  emittersMistake: false,
 } as const;
 
 /** A sure no of the moment. For a stop or a start it means: look again, the server may be there already. */
@@ -69,6 +72,7 @@ const NOT_NOW = {
   power: "refused",
   retryable: true,
   storm: true,
+  emittersMistake: false,
 } as const;
 
 /** Says nothing about what became of a POST. */
@@ -79,16 +83,19 @@ const NO_PROOF = {
   power: "unavailable",
   retryable: true,
   storm: true,
+  emittersMistake: false,
 } as const;
 
 /** What each class means for each call; a row of the table may differ. */
 export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
   "invalid-request": {
     ...REFUSED,
+    emittersMistake: true,
     nextStep: "Correct the command by what the message says, then send it under a new id.",
   },
   "not-found": {
     ...REFUSED,
+    emittersMistake: true,
     look: "absent",
     nextStep: "Check server id and project; the server may have been deleted.",
   },
@@ -108,13 +115,18 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
     nextStep:
       "Free or raise the quota (a reinstall needs room for one more disk), then send a new command.",
   },
-  "server-locked": { ...REFUSED, nextStep: "Unlock the server, then send a new command." },
+  "server-locked": {
+    ...REFUSED,
+    emittersMistake: true,
+    nextStep: "Unlock the server, then send a new command.",
+  },
   frozen: {
     ...REFUSED,
     nextStep: "Clear the account's or server's freeze, then send a new command.",
   },
   "no-system-disk": {
     ...REFUSED,
+    emittersMistake: true,
     nextStep: "Attach a system disk, or replace the server; a reinstall needs one.",
   },
   image: {
@@ -125,6 +137,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
   },
   "key-pair": {
     ...REFUSED,
+    emittersMistake: true,
     nextStep:
       "Create the key pair, or name one that exists and belongs to userid, then send a new command.",
   },
@@ -157,6 +170,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
     power: "throttled",
     retryable: true,
     storm: true,
+    emittersMistake: false,
     nextStep: "Wait; if it lasts, lower ECS_REQUESTS_PER_SECOND or ask for a higher limit.",
   },
   authentication: {

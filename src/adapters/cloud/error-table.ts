@@ -1,6 +1,6 @@
 import type { Refusal, Unavailable } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
-import { CLASS_VERDICTS, type ErrorClass, type Verdicts } from "./error-class.ts";
+import { CLASS_VERDICTS, ERROR_CLASSES, type ErrorClass, type Verdicts } from "./error-class.ts";
 import { ERROR_ROWS, type ErrorRow } from "./error-rows.ts";
 
 /** What an answer means, for every call that may get it. */
@@ -70,6 +70,17 @@ export function refusalOf(error: KnownError, answer: Answer): Refusal {
 export function isEmittersFault(code: string): boolean {
   const [row] = BY_CODE.get(code) ?? [];
   return row !== undefined && !CLASS_VERDICTS[row.class].storm;
+}
+
+/**
+ * Did the emitter ask for what cannot be? `errorClass` is the failed event's `class`; of a failed job, whose class says no
+ * more than that, the cloud's code decides.
+ */
+export function isEmittersMistake(errorClass: string, cloudCode: string | null): boolean {
+  const known = ERROR_CLASSES.find((name) => name === errorClass);
+  if (known !== undefined && known !== "job-failed") return CLASS_VERDICTS[known].emittersMistake;
+  const [row] = cloudCode === null ? [] : (BY_CODE.get(cloudCode) ?? []);
+  return row !== undefined && CLASS_VERDICTS[row.class].emittersMistake;
 }
 
 /** An answer that gave nothing usable. */

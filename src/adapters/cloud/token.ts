@@ -135,6 +135,7 @@ function requestToken(
   return attempt(
     {
       operation: "token",
+      project,
       origin: iamEndpoint,
       request,
       grant: {

@@ -28,6 +28,8 @@ export interface ScriptWatch {
   refused(script: string, message: string): void;
   /** Redis was not reached, or said that it cannot just now. */
   missed(script: string, message: string): void;
+  /** The call is over, whatever its result. */
+  ended?(script: string, seconds: number): void;
 }
 
 export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
@@ -35,6 +37,7 @@ export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): Scr
     async run(script, keys, argument) {
       const named = script.keys.map((key) => keys[key]);
       let answer: unknown;
+      const startedMs = performance.now();
       try {
         answer = await evaluate(send, script, [named.length, ...named, argumentText(argument)]);
         watch?.answered(script.name);
@@ -43,6 +46,8 @@ export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): Scr
         if (isRefusal(cause)) watch?.refused(script.name, located(message, script));
         else watch?.missed(script.name, message);
         return { kind: "away", message };
+      } finally {
+        watch?.ended?.(script.name, (performance.now() - startedMs) / 1000);
       }
       return readAnswer(script, answer);
     },

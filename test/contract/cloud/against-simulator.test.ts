@@ -405,12 +405,12 @@ it("tells of each request what it was and what came of it, and nothing else", as
   await api.list?.(project, { page: 1, limit: 1 }, signal());
   await api.disk?.(project, DiskId.parse("none"), signal());
   expect(requests.map(({ seconds: _seconds, ...info }) => info)).toEqual([
-    { operation: "look", outcome: "ok", httpStatus: 200, cloudCode: null },
-    { operation: "reinstall", outcome: "refused", httpStatus: 400, cloudCode: "Ecs.0605" },
-    { operation: "start", outcome: "ok", httpStatus: 200, cloudCode: null },
-    { operation: "stop", outcome: "error", httpStatus: 501, cloudCode: "Ecs.0603" },
-    { operation: "list", outcome: "ok", httpStatus: 200, cloudCode: null },
-    { operation: "disk", outcome: "refused", httpStatus: 404, cloudCode: "itemNotFound" },
+    { operation: "look", project, outcome: "ok", httpStatus: 200, cloudCode: null },
+    { operation: "reinstall", project, outcome: "refused", httpStatus: 400, cloudCode: "Ecs.0605" },
+    { operation: "start", project, outcome: "ok", httpStatus: 200, cloudCode: null },
+    { operation: "stop", project, outcome: "error", httpStatus: 501, cloudCode: "Ecs.0603" },
+    { operation: "list", project, outcome: "ok", httpStatus: 200, cloudCode: null },
+    { operation: "disk", project, outcome: "refused", httpStatus: 404, cloudCode: "itemNotFound" },
   ] satisfies Omit<RequestInfo, "seconds">[]);
 });
 

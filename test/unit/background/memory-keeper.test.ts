@@ -134,7 +134,7 @@ describe("what is said of a loss", () => {
       },
     ]);
     const page = await metrics.page();
-    expect(page).toContain('ecs_reinstall_epoch_changes_total{cause="emptied"} 1');
+    expect(page).toContain('ecs_reinstall_epoch_changes_total{cause="emptied",project="other"} 1');
     expect(page).toContain("ecs_reinstall_locks_put_back_total 1");
   });
 
@@ -149,6 +149,6 @@ describe("what is said of a loss", () => {
     const change = { project: PROJECT, before: null, now: KNOWN, putBack: new Map() } as const;
     const { lines, metrics } = said({ ...change, cause: "first" });
     expect(lines).toEqual([]);
-    expect(await metrics.page()).toContain('epoch_changes_total{cause="first"} 1');
+    expect(await metrics.page()).toContain('epoch_changes_total{cause="first",project="other"} 1');
   });
 });

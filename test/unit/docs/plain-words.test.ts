@@ -31,6 +31,7 @@ const PAGES = [
   "SECURITY.md",
   "helm/ecs-reinstall-worker/README.md",
   "helm/ecs-reinstall-worker/files/alerts.yaml",
+  "helm/ecs-reinstall-worker/files/objectives.yaml",
   "helm/ecs-reinstall-worker/files/dashboard.json",
   "config/default.yaml",
   ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })

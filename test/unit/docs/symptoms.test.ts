@@ -28,11 +28,13 @@ const SOURCES = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf
 
 describe("docs/symptoms.md", () => {
   it("has a row for each alert", () => {
-    const file = join(ROOT, "helm/ecs-reinstall-worker/files/alerts.yaml");
-    const { groups } = load(readFileSync(file, "utf8")) as {
-      readonly groups: readonly { readonly rules: readonly { readonly alert: string }[] }[];
-    };
-    const alerts = groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
+    const alerts = ["alerts", "objectives"].flatMap((name) => {
+      const file = join(ROOT, `helm/ecs-reinstall-worker/files/${name}.yaml`);
+      const { groups } = load(readFileSync(file, "utf8")) as {
+        readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[];
+      };
+      return groups.flatMap(({ rules }) => rules.flatMap(({ alert }) => alert ?? []));
+    });
     expect(rowsOf("An alert").map(first).toSorted()).toEqual(alerts.toSorted());
   });
 

@@ -1,16 +1,21 @@
 import { expect, it } from "vitest";
+import { isEmittersMistake } from "../../../src/adapters/cloud/error-table.ts";
 import { createJournal } from "../../../src/observe/journal.ts";
+import type { FinalEventName } from "../../../src/contract/event.ts";
+import { END_VERDICTS, type EndVerdict } from "../../../src/contract/labels.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { finalEvent, order } from "../core/builders.ts";
 import { createWorld } from "../steps/fakes.ts";
 
 const { projectId } = order();
+const EMITTERS_JOB = { class: "job-failed", cloud_code: "Ecs.0314" };
 
 async function leftOffAfter(name: "failed" | "succeeded", power?: object) {
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
   const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
-  const journal = createJournal(logger, metrics, createWorld().clock);
+  const { clock } = createWorld();
+  const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
   const event = finalEvent(name);
   const data = { ...event.data, ...(power === undefined ? {} : { power }) };
   journal.ended("restore", { event: { ...event, data }, reply: null, dead: null }, null);
@@ -22,7 +27,7 @@ async function leftOffAfter(name: "failed" | "succeeded", power?: object) {
 it("each override of a command that is accepted counts once, by its brake", async () => {
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
   const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
-  const journal = createJournal(logger, metrics, createWorld().clock);
+  const journal = createJournal({ logger, metrics, clock: createWorld().clock, isEmittersMistake });
   const lifting = order({ override: ["cooldown", "of-a-later-version"] });
   const say = (event: "accepted" | "waiting") => {
     const said = finalEvent("failed");
@@ -53,4 +58,47 @@ it.each([
   ["is not told about", undefined],
 ] as const)("a server that %s does not", async (_, power) => {
   expect(await leftOffAfter("failed", power)).toBe("0");
+});
+
+async function judged(name: FinalEventName, data: object) {
+  const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
+  const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
+  const { clock } = createWorld();
+  const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
+  const event = finalEvent(name);
+  const ended = { ...event, data: { ...event.data, ...data } };
+  journal.ended("watch", { event: ended, reply: null, dead: null }, null);
+  const lines = (await metrics.page()).split("\n");
+  return END_VERDICTS.filter((verdict) =>
+    lines.includes(`ecs_reinstall_ends_total{verdict="${verdict}",project="${projectId}"} 1`),
+  );
+}
+
+it.each<[string, FinalEventName, object, EndVerdict]>([
+  ["a success", "succeeded", {}, "good"],
+  ["a success that is another command's", "succeeded", { leader: "other" }, "excluded"],
+  [
+    "a failure that is another command's",
+    "failed",
+    { leader: "other", class: "quota" },
+    "excluded",
+  ],
+  ["a server that does not exist", "failed", { class: "not-found" }, "excluded"],
+  ["a key pair that does not exist", "failed", { class: "key-pair" }, "excluded"],
+  ["a right that the worker lacks", "failed", { class: "permission" }, "bad"],
+  ["a quota that is used up", "failed", { class: "quota" }, "bad"],
+  ["a bug of ours", "failed", { class: "internal" }, "bad"],
+  ["a server that does not stop", "failed", { class: "stop-failed" }, "bad"],
+  ["a failed job", "failed", { class: "job-failed", cloud_code: "Common.0999" }, "bad"],
+  ["a failed job without a code", "failed", { class: "job-failed", cloud_code: null }, "bad"],
+  ["a failed job, for a code of the emitter's", "failed", EMITTERS_JOB, "excluded"],
+  ["nobody knows", "unresolved", {}, "bad"],
+  ["too late", "expired", {}, "bad"],
+  ["not understood", "rejected", {}, "excluded"],
+  ["no longer needed", "superseded", {}, "excluded"],
+  ["called off", "cancelled", {}, "excluded"],
+  ["only asked", "planned", {}, "excluded"],
+  ["too often", "quarantined", {}, "excluded"],
+])("the objective of good ends judges: %s", async (_, name, data, verdict) => {
+  expect(await judged(name, data)).toEqual([verdict]);
 });

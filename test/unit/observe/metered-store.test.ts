@@ -19,9 +19,11 @@ import { AWAY, createWorld } from "../steps/fakes.ts";
 const SETTLE_MS = 30 * SECOND;
 const OUTCOME = { event: finalEvent("succeeded"), reply: null, dead: null };
 
+const { projectId } = order();
+
 function build() {
   const world = createWorld();
-  const metrics = createMetrics({ version: "1", processMetrics: false });
+  const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
   const meter = storeMeter({ metrics, clock: world.clock, settleMs: SETTLE_MS });
   const store = watchedStore(world.deps.store, [meter]);
   const value = async (series: string) => {
@@ -95,7 +97,7 @@ describe("the time in a phase", () => {
 
 describe("attempts after the first", () => {
   const intent = (attempt: number) => ({ attempt, token: 7, signedAtMs: NOW, diskId: DISK });
-  const RETRIES = "ecs_reinstall_retries_total";
+  const RETRIES = `ecs_reinstall_retries_total{project="${projectId}"}`;
 
   it("are counted when they are about to be sent", async () => {
     const built = build();

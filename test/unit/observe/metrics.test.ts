@@ -11,7 +11,8 @@ const OF_PROJECT = `project="${PROJECT}"`;
 
 function build() {
   const projects = [PROJECT, ANOTHER];
-  const metrics = createMetrics({ version: "1.2.3", processMetrics: false, projects });
+  const sources = ["healer"];
+  const metrics = createMetrics({ version: "1.2.3", processMetrics: false, projects, sources });
   return { metrics, lines: async () => (await metrics.page()).split("\n") };
 }
 
@@ -40,8 +41,10 @@ describe("the catalogue", () => {
         `ecs_reinstall_commands_total{outcome="failed",project="${ANOTHER}"} 0`,
         `ecs_reinstall_waits_total{reason="clock-skew",${OF_PROJECT}} 0`,
         `ecs_reinstall_unresolved_total{project="${ANOTHER}"} 0`,
-        'ecs_reinstall_swept_total{result="revived"} 0',
-        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT}} 0`,
+        `ecs_reinstall_swept_total{result="revived",${OF_PROJECT}} 0`,
+        `ecs_reinstall_ends_total{verdict="bad",${OF_PROJECT}} 0`,
+        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT},source="healer"} 0`,
+        `ecs_reinstall_recovery_seconds_count{project="${ANOTHER}",source="other"} 0`,
         `ecs_reinstall_build_info{version="1.2.3",node="${process.version}"} 1`,
       ]),
     );
@@ -91,15 +94,16 @@ describe("what is counted", () => {
     const { metrics, lines } = build();
     metrics.cloudRequest({
       operation: "look",
+      project: PROJECT,
       outcome: "throttled",
       cloudCode: "APIGW.0308",
       seconds: 0.2,
     });
     expect(await lines()).toEqual(
       expect.arrayContaining([
-        'ecs_reinstall_cloud_requests_total{operation="look",outcome="throttled"} 1',
-        'ecs_reinstall_throttled_total{operation="look"} 1',
-        'ecs_reinstall_cloud_errors_total{operation="look",code="APIGW.0308"} 1',
+        `ecs_reinstall_cloud_requests_total{operation="look",outcome="throttled",${OF_PROJECT}} 1`,
+        `ecs_reinstall_throttled_total{operation="look",${OF_PROJECT}} 1`,
+        `ecs_reinstall_cloud_errors_total{operation="look",code="APIGW.0308",${OF_PROJECT}} 1`,
         'ecs_reinstall_cloud_request_seconds_sum{operation="look"} 0.2',
       ]),
     );
@@ -107,13 +111,25 @@ describe("what is counted", () => {
 
   it("a fault seen in the future as healed at once", async () => {
     const { metrics, lines } = build();
-    metrics.reinstalled({ duration: 60, recovery: -5, project: PROJECT });
+    metrics.reinstalled({ duration: 60, recovery: -5, project: PROJECT, source: "healer" });
     expect(await lines()).toEqual(
       expect.arrayContaining([
         `ecs_reinstall_duration_seconds_sum{${OF_PROJECT}} 60`,
-        `ecs_reinstall_recovery_seconds_sum{${OF_PROJECT}} 0`,
-        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT}} 1`,
+        `ecs_reinstall_recovery_seconds_sum{${OF_PROJECT},source="healer"} 0`,
+        `ecs_reinstall_recovery_seconds_count{${OF_PROJECT},source="healer"} 1`,
       ]),
+    );
+  });
+
+  it("a recovery of a source that is not in METRICS_SOURCES as another's", async () => {
+    const { metrics, lines } = build();
+    for (const source of ["", "an-emitter-s-invention", "HEALER"]) {
+      metrics.reinstalled({ duration: null, recovery: 700, project: PROJECT, source });
+    }
+    const bucket = (le: string) =>
+      `ecs_reinstall_recovery_seconds_bucket{le="${le}",${OF_PROJECT},source="other"}`;
+    expect(await lines()).toEqual(
+      expect.arrayContaining([`${bucket("600")} 0`, `${bucket("900")} 3`]),
     );
   });
 
@@ -121,11 +137,14 @@ describe("what is counted", () => {
     const { metrics, lines } = build();
     for (let code = 0; code < 300; code += 1) {
       const cloudCode = `Wild.${code}`;
-      metrics.cloudRequest({ operation: "job", outcome: "error", cloudCode, seconds: 0 });
+      const request = { operation: "job", outcome: "error", cloudCode, seconds: 0 } as const;
+      metrics.cloudRequest({ ...request, project: PROJECT });
     }
     const series = (await lines()).filter((line) => line.startsWith("ecs_reinstall_cloud_errors"));
     expect(series).toHaveLength(201);
-    expect(series).toContain('ecs_reinstall_cloud_errors_total{operation="job",code="other"} 100');
+    expect(series).toContain(
+      `ecs_reinstall_cloud_errors_total{operation="job",code="other",${OF_PROJECT}} 100`,
+    );
   });
 
   it("nothing of another registry in the process", async () => {
@@ -259,3 +278,36 @@ function described(metric: unknown): { name: string; type: string; help: string 
   const { name, help } = metric as { name: string; help: string };
   return { name, help, type: (metric as object).constructor.name.toLowerCase() };
 }
+
+describe("where somebody traces", () => {
+  const TRACE = "0af7651916cd43dd8448eb211c80319c";
+
+  it("the page is OpenMetrics, and a bucket shows its last trace", async () => {
+    let here: string | null = TRACE;
+    const options = { version: "1", processMetrics: false, projects: [PROJECT] };
+    const metrics = createMetrics({ ...options, traceId: () => here });
+    const recovered = (recovery: number) =>
+      metrics.reinstalled({ duration: null, recovery, project: PROJECT, source: "" });
+    recovered(700);
+    here = null;
+    recovered(20);
+    metrics.queued(1);
+    const page = await metrics.page();
+    const bucket = (le: string) =>
+      page
+        .split("\n")
+        .find((line) => line.includes(`recovery_seconds_bucket{le="${le}",${OF_PROJECT}`)) ?? "";
+    expect(metrics.contentType).toMatch(/^application\/openmetrics-text/);
+    expect(page.endsWith("# EOF\n")).toBe(true);
+    expect(page).toContain("ecs_reinstall_commands_total{");
+    expect(bucket("900")).toMatch(/ 2 # \{trace_id="0af7651916cd43dd8448eb211c80319c"\} 700 \d/);
+    expect(bucket("30")).toMatch(/ 1$/);
+  });
+
+  it("and without, it is the text format, which every scraper reads", async () => {
+    const { metrics } = build();
+    metrics.reinstalled({ duration: null, recovery: 700, project: PROJECT, source: "" });
+    expect(metrics.contentType).toMatch(/^text\/plain/);
+    expect(await metrics.page()).not.toContain("trace_id");
+  });
+});
