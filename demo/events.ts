@@ -17,8 +17,7 @@ export async function readEvents(
   connection.on("error", () => undefined);
   const channel = await connection.createChannel();
   const { queue } = await channel.assertQueue("", { exclusive: true });
-  // Of commands: what people do by hand goes by `operator.<action>`.
-  await channel.bindQueue(queue, EXCHANGE, "*.*.*");
+  await channel.bindQueue(queue, EXCHANGE, "#");
   await channel.consume(
     queue,
     (message) => {

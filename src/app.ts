@@ -1,5 +1,4 @@
 import { takenInOurTime } from "./adapters/redis/in-store-time.ts";
-import { createWatchedAudit } from "./composition/audit.ts";
 import { createBrakes, createMemory } from "./composition/brakes.ts";
 import { consume, createWatchedBroker, renewWhenChanged } from "./composition/broker.ts";
 import { createCloud } from "./composition/cloud.ts";
@@ -18,6 +17,7 @@ import { workerDeps } from "./composition/worker-deps.ts";
 import type { Config } from "./config/assemble.ts";
 import { namesOf } from "./config/proxy.ts";
 import type { Logger } from "./observe/logger.ts";
+import { createSituation } from "./observe/situation.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createWorker } from "./worker.ts";
 
@@ -64,8 +64,13 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const memory = createMemory(ground, stores, () => queuesExisted);
   const inHand = createWatchedInHand(ground);
   const health = createWatchedHealth(ground, watched, inHand);
-  const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view });
-  const gauges = createWatchedGauges(ground, watched, { health, brakes: brakes.view });
+  const situation = createSituation();
+  const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view, situation });
+  const gauges = createWatchedGauges(ground, watched, {
+    health,
+    brakes: brakes.view,
+    situation,
+  });
   const storeWatch = watchStores(ground, stores, {
     refuse: fatal.reject,
     onReady: () => void gauges.count(),
@@ -85,7 +90,6 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     createWatchedSweeper(ground, stores, { deps, health }),
     brakes.keeper,
     memory,
-    createWatchedAudit(ground, stores, broker),
     prover,
   ];
 

@@ -41,12 +41,7 @@ ${fieldTable(envelope, ALWAYS, around)}
 ## In every \`data\`
 
 ${fieldTable(memberOf(envelope, "data"), ALWAYS, [...common])}
-${sections.join("\n")}
-## \`operator.<action>\`
-
-What a person did by hand, with the routing key \`operator.<action>\`; no command's event. Schema: [operator.schema.json](events/operator.schema.json).
-
-${fieldTable(schemaAt(schemas, "events/operator.schema.json"), ALWAYS)}`;
+${sections.join("\n")}`;
 }
 
 /** docs/contract/http.md */

@@ -1,18 +1,18 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
-import { createAuditLog } from "../adapters/redis/audit-log.ts";
 import { takeCensus } from "../adapters/redis/census.ts";
 import { findOverdue } from "../adapters/redis/overdue.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
 import { createCommandViews } from "../adapters/redis/command-views.ts";
 import { createOverview } from "../adapters/redis/command-overview.ts";
 import { createSweeper } from "../background/sweeper.ts";
-import type { BrakesView } from "../contract/http.ts";
+import type { BrakesView, Situation } from "../contract/http.ts";
 import type { CensusKeeper } from "../observe/brakes-view.ts";
 import { createGauges } from "../observe/gauges.ts";
 import { createHealth } from "../observe/health.ts";
 import { createHttpServer } from "../observe/http-server.ts";
 import { createInHand, type InHand } from "../observe/in-hand.ts";
+import type { SituationKeeper } from "../observe/situation.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
 import { createSweep } from "../steps/sweep.ts";
@@ -54,11 +54,18 @@ export function createWatchedHealth(
   );
 }
 
+/** What people are shown from memory. */
+export interface Shown {
+  readonly health: Health;
+  readonly brakes: BrakesView;
+  readonly situation: Situation;
+}
+
 /** The HTTP server: health, metrics, and looks into the store for people. */
 export function createWatchedHttp(
   { config, projects, metrics, logger }: Ground,
   { redis, scripts }: Stores,
-  { health, brakes }: { readonly health: Health; readonly brakes: BrakesView },
+  { health, brakes, situation }: Shown,
 ) {
   return createHttpServer({
     host: config.http.host,
@@ -67,17 +74,25 @@ export function createWatchedHttp(
     health,
     views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
     overview: createOverview(redis, projects),
-    audit: createAuditLog(redis, projects),
     brakes,
+    situation,
+    projects,
     onError: (error) => logger.error({ err: error }, "http request failed"),
   });
+}
+
+/** Who keeps what is measured. */
+export interface Measured {
+  readonly health: Health;
+  readonly brakes: CensusKeeper;
+  readonly situation: SituationKeeper;
 }
 
 /** The gauges: what is not counted where it happens. */
 export function createWatchedGauges(
   { config, projects, metrics, logger }: Ground,
   { broker, cloud, stores }: Watched,
-  { health, brakes }: { readonly health: Health; readonly brakes: CensusKeeper },
+  { health, brakes, situation }: Measured,
 ) {
   const { redis, scripts, budget, evidence } = stores;
   const { jobDeadlineMs, pollIntervalsMs } = config.protocol;
@@ -92,8 +107,16 @@ export function createWatchedGauges(
       brakes.onCensus(census);
       return census;
     },
-    queueLengths: () => broker.queueLengths(),
-    budgetLeft: () => budget.left(projects),
+    queueLengths: async () => {
+      const lengths = await broker.queueLengths();
+      situation.onQueueLengths(lengths);
+      return lengths;
+    },
+    budgetLeft: async () => {
+      const left = await budget.left(projects);
+      situation.onBudgetLeft(left);
+      return left;
+    },
     overdue: () => findOverdue(redis, projects, pollIntervalsMs),
     evidence: () => evidence.counts(),
     onError: (error) => logger.warn({ err: error }, "the store could not be counted"),

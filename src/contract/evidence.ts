@@ -44,7 +44,7 @@ export interface TakenStep {
 }
 
 /** An event that a step published. */
-interface PublishedEvent {
+export interface PublishedEvent {
   readonly event: string;
   readonly sequence: number;
   /** RFC 3339. */

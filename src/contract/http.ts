@@ -96,6 +96,16 @@ export interface BrakesView {
   readAtMs(): number | null;
 }
 
+/** How things stand around the store, from memory: measured every quarter of a minute. */
+export interface Situation {
+  /** Messages in the dead queue; null: the broker could not be asked. */
+  deadLetters(): number | null;
+  /** Commands that no worker has taken yet; null as above. */
+  notTaken(): number | null;
+  /** What is left of the budget of requests to the cloud, 0 to 1; null: not known yet. */
+  budgetLeft(): number | null;
+}
+
 /** The metrics in the text format of Prometheus. */
 export interface MetricsPage {
   page(): Promise<string>;

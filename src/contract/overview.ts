@@ -121,6 +121,14 @@ export interface LockView {
   readonly phase: string;
 }
 
+/** The commands of each project that have a slot: from the `go` of the brakes to the final event. */
+export interface InWork {
+  /** Who has its slot for longest comes first; of each project a bounded number. */
+  readonly commands: readonly CommandDetail[];
+  /** Entries of the index of open commands, inquiries included, of all projects that were asked for. */
+  readonly open: number;
+}
+
 /** Lists of what the store has in hand, for people. None rejects for what the store does. */
 export interface Overview {
   /**
@@ -130,6 +138,8 @@ export interface Overview {
    * end first.
    */
   commands(filter: CommandFilter, page: PageAsked): Promise<Found<Page<CommandDetail>>>;
+  /** `absent` as above. */
+  inWork(project: ProjectId | undefined): Promise<Found<InWork>>;
   /** Locked servers, the oldest lock first; bounded as above. */
   locks(project: ProjectId | undefined, page: PageAsked): Promise<Found<Page<LockView>>>;
 }

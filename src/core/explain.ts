@@ -19,7 +19,7 @@ export function explainCommand(story: CommandStory, nowMs: number): readonly str
   if (command.outcome !== null) return [...ended(command, server), ...pastOf(server, nowMs)];
   return [
     whereItIs(command, nowMs),
-    ...(command.waitsFor === null ? [] : [heldBecause(command, story, nowMs)]),
+    ...(command.waitsFor === null ? [] : [whyItWaits(story, nowMs)]),
     ...before(command, server),
     ...nextTry(command, brakes, nowMs),
     ...(brakes === null ? ["What the brakes say of it is not known."] : brakeLines(brakes)),
@@ -90,11 +90,8 @@ const WAITS: Readonly<Record<Exclude<WaitReason, Brake>, string>> = {
   "store-rebuilding": "Redis is new to this project, and locks are being put back",
 };
 
-function heldBecause(
-  command: CommandDetail,
-  { brakes, server }: CommandStory,
-  nowMs: number,
-): string {
+/** Why a command waits, in one sentence. */
+export function whyItWaits({ command, brakes, server }: CommandStory, nowMs: number): string {
   const { waitsFor, holder, notBeforeMs } = command;
   if (waitsFor === "not-before" && notBeforeMs !== null) {
     return `It waits: it asked not to be started before ${instant(notBeforeMs)}.`;
@@ -173,7 +170,7 @@ function ended(command: CommandDetail, server: ServerDetail | null): readonly st
   return [
     ...lines,
     "Nobody knows whether the server was reinstalled, so it stays locked. The worker looks further until the cloud proves it.",
-    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall unlock ${serverId} --project ${command.projectId} --owner ${commandId} --reason …`,
+    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall unlock ${serverId} --project ${command.projectId} --owner ${commandId}`,
   ];
 }
 

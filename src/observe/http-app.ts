@@ -13,7 +13,10 @@ export function createHttpApp({ onError, ...deps }: HttpAppDeps): Hono {
 
   app.use(async (context, next) => {
     await next();
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.header(name, value);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      // A page says itself what a browser may do with it.
+      if (!context.res.headers.has(name)) context.header(name, value);
+    }
   });
   for (const { path, take } of ROUTES) {
     app.get(path, (context) => take(deps, context));

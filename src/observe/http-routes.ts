@@ -6,12 +6,10 @@ import type {
   Found,
   HealthSource,
   MetricsPage,
+  Situation,
 } from "../contract/http.ts";
-import type { AuditLog } from "../contract/audit.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { Overview } from "../contract/overview.ts";
-import { auditRoutes } from "./audit-routes.ts";
-import { Fault } from "./fault.ts";
 import { mayWork } from "./health.ts";
 import {
   Alive,
@@ -20,12 +18,14 @@ import {
   Commands,
   commandsJson,
   evidencesJson,
+  Fault,
   Ready,
   Server,
   serverJson,
   slotJson,
 } from "./http-answers.ts";
 import { instantText } from "./instant-text.ts";
+import { pageRoutes } from "./page/page-routes.tsx";
 import { openApi } from "./openapi.ts";
 import { overviewRoutes } from "./overview-routes.ts";
 
@@ -36,7 +36,9 @@ export interface RouteDeps {
   readonly views: CommandViews;
   readonly overview: Overview;
   readonly brakes: BrakesView;
-  readonly audit: AuditLog;
+  readonly situation: Situation;
+  /** That the worker may act on. */
+  readonly projects: readonly ProjectId[];
 }
 
 /** One answer of a route. */
@@ -197,7 +199,7 @@ const ANSWERED: readonly Route[] = [
 export const ROUTES: readonly Route[] = [
   ...ANSWERED,
   ...overviewRoutes(),
-  ...auditRoutes(),
+  ...pageRoutes(),
   {
     path: "/openapi.json",
     summary: "this description",

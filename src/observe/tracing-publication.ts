@@ -51,7 +51,6 @@ function parentOf(message: TracedMessage): SpanContext | null {
     case "event":
     case "reply":
       return parseTraceparent(message.event.traceparent, message.event.tracestate);
-    case "operator":
     case "dead":
     case "arrival":
       return null;
@@ -88,8 +87,6 @@ function detailsOf(message: TracedMessage): Attributes {
     case "event":
     case "reply":
       return { "ecs.event": message.event.data.event };
-    case "operator":
-      return { "ecs.event": `operator.${message.event.data.action}` };
     case "dead":
     case "arrival":
       return {};

@@ -261,7 +261,7 @@ const STORE: StoreSession = {
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     projects: async () => [],
-    unlock: async (_project, { owner }) => ({ kind: "freed", owner }),
+    unlock: async (_project, _server, owner) => ({ kind: "freed", owner }),
   },
   close: () => undefined,
 };
@@ -323,16 +323,18 @@ function httpApp() {
     overview: {
       commands: async () => ({ kind: "found", view: { entries: [], next: null } }),
       locks: async () => ({ kind: "found", view: { entries: [], next: null } }),
+      inWork: async () => ({ kind: "found", view: { commands: [], open: 0 } }),
     },
+    situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
+    projects: [],
     brakes: { holding: () => [], slots: () => [], readAtMs: () => 0 },
-    audit: { entries: async () => ({ kind: "found", view: { entries: [], next: null } }) },
     onError: () => undefined,
   });
 }
 
 /** Everything that writes log lines. */
 const SOURCES = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts"))
+  .filter((file) => /\.tsx?$/.test(file))
   .map((file) => readFileSync(join(ROOT, "src", file), "utf8"))
   .join("\n");
 

@@ -1,5 +1,4 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { OperatorEvent } from "../../contract/operator-event.ts";
 import { recordIdOf } from "../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
@@ -32,12 +31,6 @@ export function publicationOf(
       return {
         exchange: names.eventsExchange,
         routingKey: message.routingKey ?? routingKeyOf(message.event),
-        ...cloudEvent(message.event),
-      };
-    case "operator":
-      return {
-        exchange: names.eventsExchange,
-        routingKey: `operator.${message.event.data.action}`,
         ...cloudEvent(message.event),
       };
     case "reply": {
@@ -130,7 +123,7 @@ function routingKeyOf({ data }: ProgressEvent): string {
   return `${data.project_id ?? "-"}.${data.server_id ?? "-"}.${data.event}`;
 }
 
-function cloudEvent(event: ProgressEvent | OperatorEvent) {
+function cloudEvent(event: ProgressEvent) {
   return {
     body: json(event),
     properties: {

@@ -3,6 +3,7 @@ import { type ProjectId, ServerId } from "../../contract/ids.ts";
 import type {
   CommandDetail,
   CommandFilter,
+  InWork,
   LockView,
   Overview,
   Page,
@@ -19,15 +20,17 @@ import { readLock, readWaiters, scoredOf } from "./server-record.ts";
 const BATCH = { least: 25, most: 250 } as const;
 /** So many are looked at for one page: a filter that fits nothing must not read everything at one go. */
 const MOST_LOOKED_AT = 2_500;
+/** So many commands in work are read of a project: more than a sensible cap. */
+const MOST_IN_WORK = 200;
 
 /** Lists of commands and of locks, by the indexes that the scripts keep: no SCAN. */
 export function createOverview(redis: RedisClient, projects: readonly ProjectId[]): Overview {
   const ordered = [...projects].sort();
 
-  async function listed<Entry>(
+  async function listed<View>(
     project: ProjectId | undefined,
-    look: (wanted: readonly ProjectId[]) => Promise<Page<Entry>>,
-  ): Promise<Found<Page<Entry>>> {
+    look: (wanted: readonly ProjectId[]) => Promise<View>,
+  ): Promise<Found<View>> {
     const wanted = ordered.filter((one) => project === undefined || one === project);
     if (wanted.length === 0) return { kind: "absent" };
     try {
@@ -55,6 +58,7 @@ export function createOverview(redis: RedisClient, projects: readonly ProjectId[
           fits,
         });
       }),
+    inWork: (project) => listed(project, (wanted) => commandsInWork(redis, wanted)),
     locks: (project, page) =>
       listed(project, (wanted) =>
         pageOf<LockView>(redis, wanted, page, {
@@ -66,6 +70,21 @@ export function createOverview(redis: RedisClient, projects: readonly ProjectId[
           fits: () => true,
         }),
       ),
+  };
+}
+
+async function commandsInWork(redis: RedisClient, projects: readonly ProjectId[]): Promise<InWork> {
+  const found = await Promise.all(
+    projects.map(async (project) => {
+      const { slots, active } = keysOf(project);
+      const ids = await redis.zrange(slots, "0", String(MOST_IN_WORK - 1));
+      const details = await Promise.all(ids.map((id) => readDetail(redis, project, id)));
+      return { details, open: await redis.zcard(active) };
+    }),
+  );
+  return {
+    commands: found.flatMap(({ details }) => details).filter((one) => one !== null),
+    open: found.reduce((sum, { open }) => sum + open, 0),
   };
 }
 

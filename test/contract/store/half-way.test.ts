@@ -12,27 +12,9 @@ import { startTwoUsers, type TwoUsers } from "./two-users.ts";
  */
 
 const k = keysOf(PROJECT);
-const WRITES = [
-  "hset",
-  "hsetnx",
-  "hdel",
-  "del",
-  "set",
-  "incr",
-  "pexpire",
-  "zadd",
-  "zrem",
-  "rpush",
-  "ltrim",
-];
+const WRITES = ["hset", "hsetnx", "hdel", "del", "set", "incr", "pexpire", "zadd", "zrem"];
 /** Keys that are no hash, sorted set or set of ours. */
-const STRINGS: readonly string[] = [
-  k.paused,
-  k.token,
-  k.pausesSeen,
-  k.auditPublished,
-  k.auditLease,
-];
+const STRINGS: readonly string[] = [k.paused, k.token, k.pausesSeen];
 const ALONE = SCRIPT_RUNS.filter(({ afterwards }) => afterwards === undefined);
 
 let users: TwoUsers;

@@ -168,6 +168,23 @@ describe("open commands", () => {
   });
 });
 
+it("commands in work are those that have a slot, the oldest slot first, however many are open", async () => {
+  await put({ late: { phase: "watch" }, early: { phase: "submit" }, waits: {} });
+  await put({ elsewhere: { phase: "watch", project: ANOTHER } });
+  await client.zadd(k.slots, 30, "late", 10, "early", 5, "gone");
+  await client.zadd(keysOf(ANOTHER).slots, 1, "elsewhere");
+  const overview = createOverview(client, [ANOTHER, PROJECT]);
+  const of = async (project: ProjectId | undefined) => {
+    const found = await overview.inWork(project);
+    if (found.kind !== "found") return found.kind;
+    const { commands, open } = found.view;
+    return { ids: commands.map(({ commandId }) => commandId), open };
+  };
+  expect(await of(PROJECT)).toEqual({ ids: ["early", "late"], open: 3 });
+  expect(await of(undefined)).toEqual({ ids: ["early", "late", "elsewhere"], open: 4 });
+  expect(await of(ProjectId.parse("0".repeat(32)))).toBe("absent");
+});
+
 it("locks come by age, with an owner that can be shown, and those that are gone left out", async () => {
   const servers = ["1", "2", "3"].map((end) => ServerId.parse(SERVER.replace(/.$/, end)));
   const [one, two, gone] = servers as [ServerId, ServerId, ServerId];
@@ -215,5 +232,6 @@ it("a store that is away is said, not thrown", async () => {
   const overview = createOverview(away, [PROJECT]);
   expect(await overview.commands({}, { limit: 1 })).toEqual({ kind: "unavailable" });
   expect(await overview.locks(PROJECT, { limit: 1 })).toEqual({ kind: "unavailable" });
+  expect(await overview.inWork(PROJECT)).toEqual({ kind: "unavailable" });
   away.disconnect();
 });

@@ -3,7 +3,6 @@ import type { PastReinstall } from "./brakes/history.ts";
 import type { StormRecord } from "./brakes/storm.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
-import type { NotedEntry } from "./script-operator.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
 export interface CommandRecord {
@@ -99,10 +98,6 @@ export class ProjectMemory {
   origin: string | null = null;
   /** By scope. */
   pauses: ReadonlyMap<string, SwitchEntry> = new Map();
-  /** What people did by hand, the oldest first; up to which number that is published; and who publishes it. */
-  audit: readonly NotedEntry[] = [];
-  auditPublished = 0;
-  auditLease: { readonly name: string; readonly untilMs: number } | null = null;
   sweeperUntilMs = 0;
   /** How many of those that stand still were looked at. */
   sweptTo = 0;
@@ -130,9 +125,6 @@ export class ProjectMemory {
     copy.epoch = this.epoch;
     copy.origin = this.origin;
     copy.pauses = this.pauses;
-    copy.audit = this.audit;
-    copy.auditPublished = this.auditPublished;
-    copy.auditLease = this.auditLease;
     copy.sweeperUntilMs = this.sweeperUntilMs;
     copy.sweptTo = this.sweptTo;
     copy.foreign = new Set(this.foreign);
@@ -165,7 +157,6 @@ export class StoreMemory {
   projects = new Map<ProjectId, ProjectMemory>();
   evidence = new Map<string, number>();
   #run = 1;
-  #madeUp = 0;
   readonly #historyMs: number;
   #history: {
     atMs: number;
@@ -209,12 +200,6 @@ export class StoreMemory {
   }
 
   /** FLUSHALL: the process lives on. */
-  /** A name that nobody has given. */
-  madeUp(): string {
-    this.#madeUp += 1;
-    return `made-up-${this.#madeUp}`;
-  }
-
   flushAll(): void {
     this.#history = [];
     this.projects = new Map();

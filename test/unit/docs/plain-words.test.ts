@@ -67,7 +67,7 @@ const ROOMS = [
   "steps",
 ];
 const CODE = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-  .filter((file) => /\.(?:ts|lua)$/.test(file))
+  .filter((file) => /\.(?:tsx?|lua)$/.test(file))
   .filter((file) => !file.includes(sep) || ROOMS.includes(file.split(sep)[0] ?? ""))
   .map((file) => join("src", file));
 

@@ -23,7 +23,7 @@ const rowsOf = (heading: string) => SECTIONS.get(heading) ?? [];
 const first = (row: string) => /^\| `([^`]+)`/.exec(row)?.[1] ?? "";
 
 const SOURCES = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts") && !file.startsWith("simulator"))
+  .filter((file) => /\.tsx?$/.test(file) && !file.startsWith("simulator"))
   .map((file) => ({ file, text: readFileSync(join(ROOT, "src", file), "utf8") }));
 
 describe("docs/symptoms.md", () => {

@@ -373,8 +373,6 @@ export function nameOfMessage(message: Outgoing): string {
     case "event":
     case "reply":
       return `${message.kind}:${message.event.data.event}`;
-    case "operator":
-      return `operator:${message.event.data.action}`;
     case "dead":
       return "dead";
   }

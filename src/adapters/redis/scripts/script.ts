@@ -56,7 +56,6 @@ export const BRAKE_FILES = [
 
 const SHARED = [
   "prelude",
-  "audit",
   "line",
   "history",
   "storm",

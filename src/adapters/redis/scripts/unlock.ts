@@ -1,12 +1,10 @@
 import { z } from "zod";
-import { ActArgument } from "./act-argument.ts";
 import { script } from "./script.ts";
 
 export const unlockScript = script({
   name: "unlock",
-  keys: ["lock", "cmd", "audit"],
+  keys: ["lock", "cmd"],
   argument: z.object({
-    act: ActArgument,
     owner: z.string(),
     /** Of a name that cannot be typed, from the answer before. */
     mark: z.string().nullable(),
