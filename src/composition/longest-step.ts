@@ -16,14 +16,14 @@ const CLOUD_REQUESTS = 9;
 const STORE_COMMANDS = 24;
 /** Publications: the events of a step, its next message, and the copy in a delay queue where one of them was refused. Each ends after two confirm time-outs. */
 const CONFIRM_TIMEOUTS = 3 * 2;
-/** Waits for a share of the request budget, and pauses before trying again: all of them together. */
-const PAUSES_MS = 10_000;
+/** Waits for calls of the request budget (10 s before the look, 10 s between look and POST, 8 s for a call that nobody reserved), and pauses before trying again: all of them together. */
+const PAUSES_MS = 30_000;
 
 /**
  * A delivery that is in hand for longer than this many milliseconds hangs. Twice the sum, for a machine that is slow.
  *
- * With the defaults: 9 x 25 s (cloud) + 20 s (POST) + 24 x 2 s (Redis) + 1 s (WAIT) + 6 x 10 s (broker) + 10 s = 364 s,
- * twice that is 728 s. RabbitMQ takes a message away after 30 minutes (`consumer_timeout`).
+ * With the defaults: 9 x 25 s (cloud) + 20 s (POST) + 24 x 2 s (Redis) + 1 s (WAIT) + 6 x 10 s (broker) + 30 s = 384 s,
+ * twice that is 768 s. RabbitMQ takes a message away after 30 minutes (`consumer_timeout`).
  */
 export function longestStepMs({
   amqp,

@@ -82,23 +82,26 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
-function brakeRules({
-  paused,
-  overridable: _intake,
-  allow: _core,
-  ...limits
-}: Config["brakes"]): BrakeRules {
-  return { pausedByConfiguration: paused, stormOpenAt: limits.maxRunning, ...limits };
+function brakeRules({ brakes, cloud: { budget } }: Pick<Config, "brakes" | "cloud">): BrakeRules {
+  const { paused, overridable: _intake, allow: _core, ...limits } = brakes;
+  return {
+    pausedByConfiguration: paused,
+    stormOpenAt: limits.maxRunning,
+    ...limits,
+    callsPerSecond: budget.requestsPerSecond,
+    callBurst: budget.burst,
+  };
 }
 
 /** What the store's scripts are given. */
-export function storeRules({ protocol, redis, brakes }: Config): StoreRules {
+export function storeRules(config: Config): StoreRules {
+  const { protocol, redis } = config;
   return {
     rebuildHoldMs: protocol.rebuildHoldMs,
     dedupTtlMs: protocol.dedupTtlMs,
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
-    brakes: brakeRules(brakes),
+    brakes: brakeRules(config),
   };
 }
 

@@ -68,7 +68,12 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     storeClock,
     store,
     evidence: createDiskEvidence(redis, cloud.region, protocol.evidenceMinSamples),
-    budget: createRedisBudget({ redis, clock, ...cloud.budget }),
+    budget: createRedisBudget({
+      scripts,
+      isThere: () => redis.status === "ready",
+      clock,
+      limits: { perSecond: cloud.budget.requestsPerSecond, burst: cloud.budget.burst },
+    }),
     part,
   };
 }

@@ -112,10 +112,11 @@ export function createWatchedGauges(
       situation.onQueueLengths(lengths);
       return lengths;
     },
-    budgetLeft: async () => {
-      const left = await budget.left(projects);
-      situation.onBudgetLeft(left);
-      return left;
+    callRates: async () => {
+      const rates = await budget.rates(projects);
+      brakes.onCalls(rates);
+      situation.onBudgetLeft(Math.min(1, ...rates.map(({ left }) => left)));
+      return rates;
     },
     overdue: () => findOverdue(redis, projects, pollIntervalsMs),
     evidence: () => evidence.counts(),

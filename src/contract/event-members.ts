@@ -58,7 +58,10 @@ export const BrakeMember = z
     limit: z.number().describe("its number in the settings").optional(),
     ahead: count("how many commands are before this one").optional(),
     running: count("of a cap: how many reinstalls are in work").optional(),
-    lowered_by: open(Brake.options, "of a cap: the brake that has lowered it").optional(),
+    lowered_by: open(
+      [...Brake.options, "throttled"],
+      "of a cap: what has lowered it: a brake, or the rate of calls to the cloud (`throttled`)",
+    ).optional(),
     cause: z
       .object({ class: z.string(), code: z.string().nullable() })
       .partial()

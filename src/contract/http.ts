@@ -87,10 +87,25 @@ export interface SlotStatus extends SlotCensus {
   readonly projectId: ProjectId;
 }
 
+/** How fast the calls to the cloud of one project may be made now. */
+export interface CallStatus {
+  readonly projectId: ProjectId;
+  /** Calls a second that are allowed: learned of the cloud's quota, or as configured. */
+  readonly perSecond: number;
+  readonly configuredPerSecond: number;
+  readonly isLearned: boolean;
+  /** No call before this, epoch ms: the cloud has turned one away; null: nothing holds them. */
+  readonly heldUntilMs: number | null;
+  /** Of the calls that may go out at once, those that are there, 0 to 1; 0 while nothing may be sent. */
+  readonly left: number;
+}
+
 /** The brakes that hold something, from the worker's memory. */
 export interface BrakesView {
   /** Of each project that was counted; none before the first count. Counted once a minute. */
   slots(): readonly SlotStatus[];
+  /** Of each project that was asked for; none before the first time. Asked every 15 s. */
+  calls(): readonly CallStatus[];
   holding(): readonly BrakeStatus[];
   /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;

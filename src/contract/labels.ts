@@ -172,5 +172,8 @@ export const LOCK_HOLDERS = ["reinstall", "unresolved", "other-service", "unread
 /** One of {@link LOCK_HOLDERS}. */
 export type LockHolder = (typeof LOCK_HOLDERS)[number];
 
+/** How many requests a second may go to the cloud: by the configuration, and now. */
+export const CALL_LIMITS = ["configured", "allowed"] as const;
+
 /** What is shown of a project's slots: reinstalls in work, how many may be, and commands that wait in line. */
 export const SLOT_STATES = ["taken", "cap", "waiting"] as const;

@@ -24,5 +24,8 @@ export const BrakeRules = z.object({
   maxRunning: z.int(),
   /** `BRAKES_MAX_RUNNING_PER_GROUP`: the same of one group. */
   maxRunningPerGroup: z.int(),
+  /** `ECS_REQUESTS_PER_SECOND`, `ECS_REQUEST_BURST`: no more is in work than the calls to the cloud can carry. 0: not asked. */
+  callsPerSecond: z.number(),
+  callBurst: z.number(),
 });
 export type BrakeRules = Readonly<z.infer<typeof BrakeRules>>;

@@ -46,7 +46,8 @@ export function afterInquiryLook(
   if (settlement?.as === "not-reinstalled")
     return leftAsFound(current, seen.look, settlement, moment);
   if (settlement !== null) return { kind: "settled", settlement };
-  if (nowMs >= current.untilMs) return { kind: "given-up" };
+  const isAsked = seen.look.kind !== "unreadable" || seen.look.unasked !== true;
+  if (nowMs >= current.untilMs && isAsked) return { kind: "given-up" };
   const delayMs =
     current.start === undefined
       ? inquiryDelay(nowMs - current.sinceMs, rules.ladderMs)

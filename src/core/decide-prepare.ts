@@ -14,6 +14,11 @@ import type { In } from "./state.ts";
 /** What to do about a server that should be stopped: an answer, or a stop to ask for. */
 export type Preparation = Decision | { readonly kind: "stop"; readonly type: "SOFT" | "HARD" };
 
+/** Does this step perhaps ask for a stop after its look? */
+export function mayAskToStop({ stop }: In<"prepare">, { nowMs, rules }: Moment): boolean {
+  return stop === undefined || (stop.type === "SOFT" && nowMs - stop.askedAtMs >= rules.softStopMs);
+}
+
 /** Stopped is `SHUTOFF` *and* no task: the job alone says too little (ECS API notes §4). */
 export function afterPrepareLook(
   order: Order,
@@ -62,10 +67,7 @@ export function afterPrepareLook(
   }
   const { stop } = current;
   if (stop === undefined) return isIdle(server) ? { kind: "stop", type: "SOFT" } : again();
-  if (stop.type === "SOFT" && nowMs - stop.askedAtMs >= rules.softStopMs) {
-    return { kind: "stop", type: "HARD" };
-  }
-  return again();
+  return mayAskToStop(current, moment) ? { kind: "stop", type: "HARD" } : again();
 }
 
 /** The stop was asked for. A refusal is not the end: the server may be stopping already, the next look shows. */

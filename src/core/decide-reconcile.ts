@@ -42,6 +42,8 @@ export function afterReconcileLook(
     case "refused":
       return undecided(`the cloud refuses to show the server: ${look.refusal.message}`);
     case "unreadable":
+      // Before "nobody knows" the server is really looked at: not having made the call is no reason.
+      if (look.unasked) return lookAgain();
       return undecided(`the server cannot be read: ${look.message}`);
     case "seen":
       break;

@@ -111,8 +111,10 @@ export function afterRestoreLook(
       return restored(current, "unknown", moment);
     case "refused":
       return again();
-    case "unreadable":
-      return again({}, delayAfterNothing(plannedMs, look, rules.ladderMs));
+    case "unreadable": {
+      const delayMs = delayAfterNothing(plannedMs, look, rules.ladderMs);
+      return look.unasked ? next(current, delayMs) : again({}, delayMs);
+    }
     case "seen":
       break;
   }

@@ -1,6 +1,6 @@
 import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { rungAtLeast } from "./backoff.ts";
+import { delayAfterNothing, rungAtLeast } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { heldByMark } from "./cloud-mark.ts";
 import { askedFor, waitFor } from "./waiting.ts";
@@ -8,7 +8,7 @@ import { cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
-import type { Look, Submission } from "./observations.ts";
+import type { Look, Submission, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
 import type { Rules } from "./rules.ts";
 import { powerMember } from "./power.ts";
@@ -18,6 +18,32 @@ import { towardsReconcile } from "./towards.ts";
 
 /** Delay after a state that forbids it, as far as the ladder goes: the cloud asks for a minute only when it is busy. */
 const BUSY_RETRY_MS = 60_000;
+
+/** The command keeps its place at the line for this long while calls are short; for longer it waits like others. */
+const SHORT_OF_CALLS_MS = 60_000;
+
+/** The two calls of the line cannot be made now: nothing was looked at, nothing was sent. */
+export function withoutCalls(
+  order: Order,
+  current: In<"submit">,
+  {
+    unavailable,
+    cancelRequested,
+  }: { readonly unavailable: Unavailable; readonly cancelRequested: boolean },
+  moment: Moment,
+): Decision {
+  const { nowMs, rules } = moment;
+  if (cancelRequested) return cancelled();
+  if (nowMs >= order.expiresAtMs) return expired(order);
+  const delayMs = delayAfterNothing(0, unavailable, rules.ladderMs);
+  if (delayMs <= SHORT_OF_CALLS_MS) return next(current, delayMs);
+  const { before } = current;
+  return waitFor(candidateOf(order, current), unavailable.waitsFor, moment, {
+    before,
+    detail: unavailable.message,
+    ...askedFor(unavailable),
+  });
+}
 
 /**
  * The last look before the POST (design §4.2): idle, right state, the very disk that was seen before, the

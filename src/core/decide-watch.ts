@@ -23,7 +23,7 @@ const NOTHING_ODD = { successes: 0, missing: 0, foreign: 0 };
 /** What one poll saw. */
 export interface Poll {
   readonly job: JobLook;
-  /** The server, read only when the job says SUCCESS; null otherwise. */
+  /** The server, read only when the job says SUCCESS, or at the deadline; null otherwise. */
   readonly look: Look | null;
 }
 
@@ -35,12 +35,16 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
   const ageMs = nowMs - current.acceptedAtMs;
   const announced = announcement(current);
   const unread = [job, look].find((one) => one?.kind === "unreadable");
-  const plannedMs = pollDelay(ageMs, rules.ladderMs, random);
+  const isLate = nowMs >= current.deadlineMs && isOwed({ job, look });
+  const plannedMs = isLate ? (rules.ladderMs[0] ?? 0) : pollDelay(ageMs, rules.ladderMs, random);
   const delayMs = unread ? delayAfterNothing(plannedMs, unread, rules.ladderMs) : plannedMs;
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
     next({ ...current, announced: true, ...changed }, delayMs, [...announced, ...events]);
+  const isOver = nowMs >= current.deadlineMs;
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
-    nowMs < current.deadlineMs ? pollAgain(changed, events) : unresolved(current, seen, null);
+    !isOver || isOwed({ job, look })
+      ? pollAgain(changed, events)
+      : unresolved(current, `${seen}${andServer(look)}`, null);
 
   switch (job.kind) {
     case "running":
@@ -58,7 +62,21 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
         },
       ]);
     case "unreadable":
-      return untilDeadline(`the job cannot be read: ${job.message}`, {});
+      return isOver && isReplaced(current, look)
+        ? succeed(
+            {
+              jobId: current.jobId,
+              // Nobody said when.
+              durationSeconds: null,
+              verified: true,
+              evidence: "system-disk-replaced",
+              volumeType: current.before.volumeType,
+              disk: "unseen",
+            },
+            { power: current.power, server: look.server },
+            moment,
+          )
+        : untilDeadline(`the job cannot be read: ${job.message}`, {});
     case "failed":
       return final(
         failed({
@@ -115,13 +133,13 @@ function afterSuccess(
     );
   if (look?.kind !== "seen") {
     // The job's word is authoritative, if early: with nothing to check it against it must hold to the deadline.
-    return nowMs < current.deadlineMs
+    return nowMs < current.deadlineMs || isOwed({ job: null, look })
       ? untilDeadline("the job succeeded; the server cannot be read", { ...NOTHING_ODD, successes })
       : done(false, "unseen");
   }
   const { server } = look;
   if (!isIdle(server) || server.systemDiskId === null) {
-    return untilDeadline(`the job says SUCCESS, the server is ${describe(server)}`, {
+    return untilDeadline("the job says SUCCESS", {
       ...NOTHING_ODD,
       successes,
     });
@@ -133,6 +151,32 @@ function afterSuccess(
         ...NOTHING_ODD,
         successes,
       });
+}
+
+/** Before "nobody knows" job and server are both really asked for: not having made the call is no reason. */
+function isOwed({
+  job,
+  look,
+}: {
+  readonly job: JobLook | null;
+  readonly look: Look | null;
+}): boolean {
+  if (look === null) return true;
+  return [job, look].some((one) => one?.kind === "unreadable" && one.unasked === true);
+}
+
+/** As `reconcile` judges it, of a request that was accepted. */
+function isReplaced(
+  { before }: In<"watch">,
+  look: Look | null,
+): look is Extract<Look, { kind: "seen" }> {
+  if (look?.kind !== "seen" || !isIdle(look.server)) return false;
+  const { systemDiskId, status } = look.server;
+  return systemDiskId !== null && status !== "ERROR" && systemDiskId !== before.systemDiskId;
+}
+
+function andServer(look: Look | null): string {
+  return look?.kind === "seen" ? `; the server is ${describe(look.server)}` : "";
 }
 
 /** A job this young may be unknown, or show only a part of itself. */

@@ -121,7 +121,9 @@ export function heldBy(
     detail: describeHold(hold),
     before,
     data: { brake: brakeData(hold) },
-    ...("ahead" in hold && { plannedMs: delayInLine(hold, moment.rules.ladderMs) }),
+    ...("ahead" in hold && {
+      plannedMs: delayInLine(hold, moment.rules.ladderMs, moment.random),
+    }),
   });
 }
 

@@ -40,6 +40,8 @@ export interface Unavailable {
   readonly retryAfterMs: number | null;
   /** No request was sent: our credentials or our clock are not right, and may be put right at any moment. */
   readonly heldBack?: true;
+  /** No request was sent: the rate of calls allows none just now. It says nothing of server or job. */
+  readonly unasked?: true;
 }
 
 /** A sure "no" of the cloud, classified by the error table. */

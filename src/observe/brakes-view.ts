@@ -1,7 +1,7 @@
 import { brakeOf, STORMS } from "../contract/brakes.ts";
 import type { Census } from "../core/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
-import type { BrakesView } from "../contract/http.ts";
+import type { BrakesView, CallStatus } from "../contract/http.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -17,16 +17,22 @@ export interface PauseWatch {
 /** Keeps the last count of what the store holds. */
 export interface CensusKeeper {
   onCensus(census: Census): void;
+  onCalls(calls: readonly CallStatus[]): void;
 }
 
 /** The brakes that hold something, for the read API: the pauses in memory, and this worker's own by configuration. */
 export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
   const { projects, pausedByConfiguration } = watch;
   let counted: Census = new Map();
+  let calls: readonly CallStatus[] = [];
   return {
     onCensus(census) {
       counted = census;
     },
+    onCalls(asked) {
+      calls = asked;
+    },
+    calls: () => calls,
     slots: () => [...counted].map(([projectId, { slots }]) => ({ projectId, ...slots })),
     readAtMs: watch.readAtMs,
     holding: () => [

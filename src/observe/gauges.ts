@@ -1,5 +1,5 @@
 import type { Census } from "../core/census.ts";
-import type { HealthSource } from "../contract/http.ts";
+import type { CallStatus, HealthSource } from "../contract/http.ts";
 import { type BreakerState, DEPENDENCIES, type MeasuredQueue } from "../contract/labels.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -25,8 +25,7 @@ export interface GaugeSources {
   readonly overdue: () => Promise<ReadonlyMap<number, number>>;
   /** Null: nobody can say, and the last numbers stand. */
   readonly queueLengths: () => Promise<Readonly<Record<MeasuredQueue, number>> | null>;
-  /** 0 to 1. */
-  readonly budgetLeft: () => Promise<number>;
+  readonly callRates: () => Promise<readonly CallStatus[]>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -98,7 +97,7 @@ export function createGauges(metrics: Metrics, sources: GaugeSources) {
 
   async function budget(): Promise<void> {
     try {
-      metrics.budgetLeft(await sources.budgetLeft());
+      metrics.callRates(await sources.callRates());
     } catch (error) {
       metrics.unknown("budget");
       throw error;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BrakeStatus, SlotStatus } from "../contract/http.ts";
+import type { BrakeStatus, CallStatus, SlotStatus } from "../contract/http.ts";
 import type { CommandEvidence } from "../contract/evidence.ts";
 import type { CommandStory, ServerDetail } from "../contract/overview.ts";
 import { explainCommand, explainServer } from "../core/explain.ts";
@@ -109,6 +109,18 @@ export const Brakes = z.object({
       }),
     )
     .describe("counted once a minute; a project that was not counted yet is left out"),
+  calls: z
+    .array(
+      z.object({
+        project_id: z.string(),
+        allowed_per_second: z.number().describe("requests a second that may go to the cloud now"),
+        configured_per_second: z.number().describe("`ECS_REQUESTS_PER_SECOND`"),
+        learned: z.boolean().describe("what is allowed was learned of the cloud's quota"),
+        held_until: instant("no request before this; null: nothing holds them"),
+        left_ratio: z.number().describe("of those that may go at once, what is left, 0 to 1"),
+      }),
+    )
+    .describe("asked every 15 s; a project that was not asked for yet is left out"),
 });
 
 /**
@@ -141,6 +153,19 @@ function storyJson(story: CommandStory, nowMs: number): object {
 export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {
   const since = sinceMs === null ? null : instantText(sinceMs);
   return { brake, project_id: projectId, scope, by, since, reason };
+}
+
+/** How fast one project's calls may be made, as it is shown. */
+export function callsJson(calls: CallStatus): object {
+  const { projectId, perSecond, configuredPerSecond, isLearned, heldUntilMs, left } = calls;
+  return {
+    project_id: projectId,
+    allowed_per_second: Math.round(perSecond * 1000) / 1000,
+    configured_per_second: configuredPerSecond,
+    learned: isLearned,
+    held_until: heldUntilMs === null ? null : instantText(heldUntilMs),
+    left_ratio: Math.round(left * 1000) / 1000,
+  };
 }
 
 export function slotJson({ projectId, taken, cap, waiting }: SlotStatus): object {

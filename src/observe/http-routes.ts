@@ -15,6 +15,7 @@ import {
   Alive,
   brakeJson,
   Brakes,
+  callsJson,
   Commands,
   commandsJson,
   evidencesJson,
@@ -190,6 +191,7 @@ const ANSWERED: readonly Route[] = [
         read_at: readAtMs === null ? null : instantText(readAtMs),
         holding: brakes.holding().filter(isAsked).map(brakeJson),
         slots: brakes.slots().filter(isAsked).map(slotJson),
+        calls: brakes.calls().filter(isAsked).map(callsJson),
       });
     },
   },

@@ -3,8 +3,16 @@ import type { Metrics } from "./metrics.ts";
 
 /** The cloud as it is, counting what became of each reinstall POST. */
 export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics): Api {
+  const reserve = cloud.reserve?.bind(cloud);
   return {
     ...cloud,
+    ...(reserve && {
+      async reserve(...args: Parameters<typeof reserve>) {
+        const reserving = await reserve(...args);
+        if (reserving.kind === "unavailable") return reserving;
+        return { ...reserving, cloud: meteredCloud(reserving.cloud, metrics) };
+      },
+    }),
     async sign(...request) {
       const [project] = request;
       const signing = await cloud.sign(...request);

@@ -1,8 +1,10 @@
 import type { Gauge } from "prom-client";
 import { Brake } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
+import type { CallStatus } from "../contract/http.ts";
 import {
   BRAKE_DECISIONS,
+  CALL_LIMITS,
   DISK_SAMPLES,
   EPOCH_CAUSES,
   LOCK_QUANTILES,
@@ -30,8 +32,13 @@ type StoreGauges = "store" | "overdue" | "budget" | "redis-clock";
 export const STORE_METRICS = {
   budgetLeft: gauge(
     "budget_left_ratio",
-    "Part of the request budget that is left in its present window, 0 to 1, of the project that has least.",
+    "Of the requests that may go to the cloud at once, the part that is left, 0 to 1, of the project that has least; 0 while the cloud lets none through.",
     {},
+  ),
+  callRate: gauge(
+    "cloud_requests_per_second",
+    "Requests a second to the cloud, all workers together: as configured, and as allowed now by what was learned of its quota.",
+    { project: null, limit: CALL_LIMITS },
   ),
   evidence: gauge(
     "evidence_samples",
@@ -129,8 +136,8 @@ export const STORE_METRICS = {
 
 /** What Redis holds, and what befell it. */
 export interface StoreMetrics {
-  /** Of the present window of the request budget, 0 to 1; of the project that has least. */
-  budgetLeft(ratio: number): void;
+  /** How fast requests may go to the cloud, and what is left of those that may go at once. */
+  callRates(rates: readonly CallStatus[]): void;
   /** The samples that "same disk proves it" rests on, of all regions and volume types that this worker saw. */
   evidenceSamples(samples: { readonly replaced: number; readonly kept: number }): void;
   /** Our clock minus Redis's. */
@@ -180,13 +187,19 @@ export function storeMetrics(
       m.evidence,
     ],
     overdue: [m.overdue],
-    budget: [m.budgetLeft],
+    budget: [m.budgetLeft, m.callRate],
     "redis-clock": [m.redisClockOffset],
   } as const satisfies Record<StoreGauges, readonly Gauge[]>;
   for (const gauge of Object.values(storeGauges).flat()) forget(gauge);
 
   return {
-    budgetLeft: (ratio) => m.budgetLeft.set(ratio),
+    callRates(rates) {
+      m.budgetLeft.set(Math.min(1, ...rates.map(({ left }) => left)));
+      for (const { projectId: project, perSecond, configuredPerSecond } of rates) {
+        m.callRate.set({ project, limit: "configured" }, configuredPerSecond);
+        m.callRate.set({ project, limit: "allowed" }, perSecond);
+      }
+    },
     evidenceSamples({ replaced, kept }) {
       m.evidence.set({ disk: "replaced" }, replaced);
       m.evidence.set({ disk: "kept" }, kept);

@@ -33,8 +33,16 @@ export function tracedCloud(cloud: CloudApi, tracer: Tracer): CloudApi {
   const image = cloud.image?.bind(cloud);
   const disk = cloud.disk?.bind(cloud);
   const list = cloud.list?.bind(cloud);
+  const reserve = cloud.reserve?.bind(cloud);
   return {
     ...cloud,
+    ...(reserve && {
+      async reserve(...args) {
+        const reserving = await asked("reserve", () => reserve(...args));
+        if (reserving.kind === "unavailable") return reserving;
+        return { ...reserving, cloud: tracedCloud(reserving.cloud, tracer) };
+      },
+    }),
     look: (...args) => asked("look", () => cloud.look(...args)),
     job: (...args) => asked("job", () => cloud.job(...args)),
     stop: (...args) => asked("stop", () => cloud.stop(...args)),

@@ -17,9 +17,9 @@ import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
 import { userDataObjection } from "../core/server-fitness.ts";
 import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/admission.ts";
-import type { CloudApi } from "./ports/cloud-api.ts";
+import type { CallsWished, CloudApi } from "./ports/cloud-api.ts";
 import { momentsOf } from "./moment.ts";
-import { notNow, type StepDeps, type StepResult } from "./step.ts";
+import { notNow, type StepDeps, type StepResult, withCalls } from "./step.ts";
 
 /** With what the emitter should know though it stops nothing: what was ignored, and `USER_DATA_CHECK=lax`. */
 function accepted({ order, body, notes }: Understood, decision: Decision): EventDraft {
@@ -117,7 +117,7 @@ async function decideClaimed(
   const candidate: Candidate = { order, body, tries, waiting: null, mayHaveRun };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
-    const look = await deps.cloud.look(order.projectId, order.serverId, signal);
+    const look = await firstLook(deps.cloud, order, {}, signal);
     const image = await lookAtImage(deps.cloud, order, look, signal);
     const asked = { lock, verdicts: verdicts ?? [] };
     const planned = plannedFrom(candidate, asked, { look, image }, moment());
@@ -188,7 +188,7 @@ export async function afterLock(
       return waitFor(candidate, "store-rebuilding", moment());
     case "acquired": {
       if (clock.nowMs() >= order.expiresAtMs) return expired(order, candidate.waiting);
-      const look = await cloud.look(order.projectId, order.serverId, signal);
+      const look = await firstLook(deps.cloud, order, { takenInMs: lock.callInMs }, signal);
       await reach("admit:looked");
       const decision = afterAdmissionLook(candidate, look, moment());
       if (decision.kind === "final" || decision.state.phase === "waiting") return decision;
@@ -197,6 +197,18 @@ export async function afterLock(
       return objection === null ? decision : final(objection);
     }
   }
+}
+
+/** Of the last class: whoever is further goes first. */
+async function firstLook(
+  cloud: CloudApi,
+  { projectId, serverId }: Order,
+  taken: Pick<CallsWished, "takenInMs">,
+  signal: AbortSignal,
+): Promise<Look> {
+  const reserved = await withCalls(cloud, projectId, { class: 4, calls: 1, ...taken }, signal);
+  if (reserved.kind === "unavailable") return { ...reserved, kind: "unreadable" };
+  return await reserved.cloud.look(projectId, serverId, signal);
 }
 
 /** Null: nobody can be asked, or the server does not say which image it has. */

@@ -1,14 +1,22 @@
 import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
-import { afterPrepareLook, afterStop } from "../core/decide-prepare.ts";
+import { afterPrepareLook, afterStop, mayAskToStop } from "../core/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/gate.ts";
+import type { Look } from "../core/observations.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import {
+  conclude,
+  copyMayHaveRun,
+  notNow,
+  type PhaseStep,
+  type StepDeps,
+  withCalls,
+} from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
-  const { cloud, store, rules, reach } = deps;
+  const { store, rules, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
@@ -34,11 +42,17 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     if (claimed.claim.rebuildingUntilMs !== null) {
       return conclude(claimed, envelope, next(state, rules.ladderMs.at(-1) ?? 0));
     }
-    const look = await cloud.look(order.projectId, order.serverId, signal);
+    const calls = mayAskToStop(state, moment()) ? 2 : 1;
+    const reserved = await withCalls(deps.cloud, order.projectId, { class: 2, calls }, signal);
+    const look: Look =
+      reserved.kind === "reserved"
+        ? await reserved.cloud.look(order.projectId, order.serverId, signal)
+        : { ...reserved, kind: "unreadable" };
     await reach("prepare:looked");
     const { cancelRequested } = claimed;
     const preparation = afterPrepareLook(order, state, { look, cancelRequested }, moment());
     if (preparation.kind !== "stop") return conclude(claimed, envelope, preparation);
+    if (reserved.kind === "reserved") await reserved.ready(signal);
     const allowed = await store.mayStop(order, claimed.claim);
     if (allowed.kind === "held") {
       const { before } = state;
@@ -46,6 +60,7 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     }
     if (allowed.kind !== "go") return notNow(allowed, rules);
     await reach("prepare:may-stop");
+    const { cloud } = reserved.kind === "reserved" ? reserved : deps;
     const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, signal);
     await reach("prepare:stop-asked");
     return conclude(claimed, envelope, afterStop(state, preparation.type, outcome, moment()));

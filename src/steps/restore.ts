@@ -1,13 +1,13 @@
 import { afterRestoreLook, afterStart, givenUp } from "../core/decide-restore.ts";
 import { next } from "../core/decision.ts";
-import type { JobLook } from "../core/observations.ts";
+import type { JobLook, Look } from "../core/observations.ts";
 import { askForStart } from "./ask-for-start.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
 
 /** `restore`: start the server before the command ends, or goes back to its place in line (brakes.md §8). */
 export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
-  const { cloud, clock, rules, reach } = deps;
+  const { clock, rules, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
@@ -25,12 +25,19 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     if (claimed.claim.rebuildingUntilMs !== null) {
       return conclude(claimed, envelope, next(state, rules.ladderMs.at(-1) ?? 0));
     }
-    const look = await cloud.look(projectId, serverId, signal);
+    // The look, and the start perhaps.
+    const reserved = await withCalls(deps.cloud, projectId, { class: 2, calls: 2 }, signal);
+    const look: Look =
+      reserved.kind === "reserved"
+        ? await reserved.cloud.look(projectId, serverId, signal)
+        : { ...reserved, kind: "unreadable" };
     await reach("restore:looked");
     const askJob = async (
       jobId: (typeof state.start & object)["jobId"],
     ): Promise<JobLook | null> =>
-      jobId === undefined ? null : await cloud.job(projectId, serverId, jobId, signal);
+      jobId === undefined || look.kind !== "seen"
+        ? null
+        : await deps.cloud.job(projectId, serverId, jobId, signal);
     const startJob = await askJob(state.start?.jobId);
     const first = afterRestoreLook(state, { look, stopJob: null, startJob }, moment());
     const turn =
@@ -44,7 +51,13 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") return conclude(claimed, envelope, turn);
     const { token } = envelope;
-    const asked = await askForStart(deps, { envelope, claimed, token, sinceMs: claimedAt }, signal);
+    const { cloud } = reserved.kind === "reserved" ? reserved : deps;
+    if (reserved.kind === "reserved") await reserved.ready(signal);
+    const asked = await askForStart(
+      { ...deps, cloud },
+      { envelope, claimed, token, sinceMs: claimedAt },
+      signal,
+    );
     return asked.kind === "asked"
       ? conclude(claimed, envelope, afterStart(state, asked.outcome, moment()))
       : asked.result;

@@ -1,3 +1,4 @@
+import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import type { Settlement } from "../core/decide-inquiry.ts";
 import type { Decision } from "../core/decision.ts";
@@ -11,7 +12,7 @@ import type { CommandView } from "./ports/admission.ts";
 import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
-import type { CloudApi } from "./ports/cloud-api.ts";
+import type { CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type { Outlet } from "./ports/outlet.ts";
 
@@ -82,6 +83,23 @@ export type PhaseStep<P extends Phase> = (
   arrival: Arrival,
   signal: AbortSignal,
 ) => Promise<StepResult>;
+
+/** The cloud with so many calls that are taken together; unavailable: not one of them was made. */
+export async function withCalls(
+  cloud: CloudApi,
+  project: ProjectId,
+  wished: CallsWished,
+  signal: AbortSignal,
+): Promise<Reserving> {
+  const counted = await cloud.reserve?.(project, wished, signal);
+  return (
+    counted ?? {
+      kind: "reserved",
+      cloud,
+      ready: async () => {},
+    }
+  );
+}
 
 /** Concludes with a decision; the command keeps the lock that its message arrived with. */
 export function conclude(

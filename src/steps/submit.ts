@@ -3,7 +3,14 @@ import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { heldBy } from "../core/gate.ts";
 import type { In } from "../core/state.ts";
-import { afterSubmission, bodyToSend, candidateOf, lastLook } from "../core/decide-submit.ts";
+import {
+  afterSubmission,
+  bodyToSend,
+  candidateOf,
+  lastLook,
+  withoutCalls,
+} from "../core/decide-submit.ts";
+import { expired } from "../core/endings.ts";
 import { towardsReconcile } from "../core/towards.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
@@ -16,6 +23,7 @@ import {
   type PhaseStep,
   type StepDeps,
   type StepResult,
+  withCalls,
 } from "./step.ts";
 
 type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
@@ -23,9 +31,11 @@ type Attempt =
   | { readonly kind: "ours"; readonly state: In<"submit"> }
   | { readonly kind: "not-ours"; readonly result: StepResult };
 
+const LOOK_AND_POST = { class: 1, calls: 2 } as const;
+
 /** `submit`: the only dangerous line (design §4), from top to bottom. */
 export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
-  const { cloud, store, outlet, clock, rules, reach } = deps;
+  const { store, outlet, clock, rules, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, arrival, signal) => {
     const { order } = envelope;
@@ -54,10 +64,18 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     if (claim.rebuildingUntilMs !== null) return wait("store-rebuilding", "the store is young");
     await reach("submit:attempt-claimed");
 
+    // Both calls are taken here, and waited for here: nothing stands between look and POST.
+    const { cancelRequested } = claimed;
+    const reserved = await withCalls(deps.cloud, order.projectId, LOOK_AND_POST, signal);
+    if (reserved.kind === "unavailable") {
+      const asked = { unavailable: reserved, cancelRequested };
+      return conclude(claimed, envelope, withoutCalls(order, state, asked, moment()));
+    }
+    const { cloud } = reserved;
+
     // 2. Look again: the disk that was seen before is the If-Match of this request.
     const look = await cloud.look(order.projectId, order.serverId, signal);
     await reach("submit:looked");
-    const { cancelRequested } = claimed;
     const objection = lastLook(order, state, { look, cancelRequested }, moment());
     if (objection !== null) return conclude(claimed, envelope, objection);
     if (outlet.isBlocked()) return { kind: "again" };
@@ -71,6 +89,8 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     const { request } = signing;
     const signedAt = clock.monotonicMs();
     await reach("submit:signed");
+    // Below one call a second the cloud lets look and POST through only apart from each other.
+    if (clock.nowMs() >= order.expiresAtMs) return conclude(claimed, envelope, expired(order));
 
     // 4. The intent: after a crash the only sign that the disk may be gone.
     const recorded = await store.recordIntent(order, claim, {

@@ -1,17 +1,27 @@
 import { afterPoll } from "../core/decide-watch.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
 
-/** `watch`: ask once how the job is; when it says SUCCESS, ask the server too. */
+/** `watch`: ask once how the job is; when it says SUCCESS, or when its time is over, ask the server too. */
 export function createWatch(deps: StepDeps): PhaseStep<"watch"> {
-  const { cloud, reach } = deps;
+  const { reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
-    const job = await cloud.job(order.projectId, order.serverId, state.jobId, signal);
+    const { projectId, serverId } = order;
+    const isLast = moment().nowMs >= state.deadlineMs;
+    // Before "nobody knows" both are asked, whoever else wants calls.
+    const wished = isLast ? ({ class: 1, calls: 2 } as const) : ({ class: 3, calls: 1 } as const);
+    const reserved = await withCalls(deps.cloud, projectId, wished, signal);
+    if (reserved.kind === "unavailable") {
+      const job = { ...reserved, kind: "unreadable" } as const;
+      return conclude(claimed, envelope, afterPoll(state, { job, look: null }, moment()));
+    }
+    const { cloud } = reserved;
+    const job = await cloud.job(projectId, serverId, state.jobId, signal);
     await reach("watch:polled");
     const look =
-      job.kind === "succeeded" ? await cloud.look(order.projectId, order.serverId, signal) : null;
+      job.kind === "succeeded" || isLast ? await cloud.look(projectId, serverId, signal) : null;
     await reach("watch:looked");
     return conclude(claimed, envelope, afterPoll(state, { job, look }, moment()));
   };

@@ -327,7 +327,7 @@ function httpApp() {
     },
     situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
     projects: [],
-    brakes: { holding: () => [], slots: () => [], readAtMs: () => 0 },
+    brakes: { holding: () => [], slots: () => [], calls: () => [], readAtMs: () => 0 },
     onError: () => undefined,
   });
 }

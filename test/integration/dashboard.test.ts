@@ -82,7 +82,6 @@ describe("the dashboard after a real run", () => {
     ["Error ratio by code", ["look APIGW.0308"]],
     ["Delay in the command queue", ["median", "95 %"]],
     ["Messages ready in queues", ["dead"]],
-    ["Request budget left", ["least"]],
     ["Age of locks", ["0.5", "oldest: unresolved"]],
     ["Reinstall POSTs", ["accepted", "unknown", "reconciled: system-disk-replaced"]],
     ["Events", ["accepted", "stopping", "submitted", "joined", "waiting"]],
@@ -101,6 +100,29 @@ describe("the dashboard after a real run", () => {
         .map(bySeries),
     );
     expect(legends.filter((legend) => !((values.get(legend) ?? 0) > 0))).toEqual([]);
+  });
+
+  it("shows in Request budget left a part of the whole; none at all while every call is used", () => {
+    const parts = linesOf(answers)
+      .filter(({ panel }) => panel === "Request budget left")
+      .map(({ value }) => value);
+    expect(parts).toHaveLength(1);
+    expect(parts[0]).toBeGreaterThanOrEqual(0);
+    expect(parts[0]).toBeLessThanOrEqual(1);
+  });
+
+  it("shows in Requests a second what was configured, and what the throttled call has left of it", () => {
+    const rates = new Map(
+      linesOf(answers)
+        .filter(({ panel }) => panel === "Requests a second")
+        .map(bySeries),
+    );
+    const [configured = 0, allowed = 0] = ["configured", "allowed"].map((limit) =>
+      Math.max(...[...rates].filter(([name]) => name.startsWith(limit)).map(([, rate]) => rate)),
+    );
+    expect(configured).toBeGreaterThan(0);
+    expect(allowed).toBeGreaterThan(0);
+    expect(allowed).toBeLessThanOrEqual(configured);
   });
 
   it("tells one worker from the other", () => {

@@ -16,4 +16,6 @@ export const NO_BRAKES: BrakeRules = {
   stormOpenAt: 10,
   maxRunning: 1_000,
   maxRunningPerGroup: 0,
+  callsPerSecond: 0,
+  callBurst: 1,
 };

@@ -389,6 +389,7 @@ export function busyNight(): Deps {
     brakes: {
       holding: () => holding,
       slots: () => [{ projectId: PROJECT, taken: 6, cap: 10, waiting: 0 }],
+      calls: () => [],
       readAtMs: now,
     },
     views: {
@@ -421,6 +422,7 @@ export function quiet(): Deps {
     brakes: {
       holding: () => [],
       slots: () => [{ projectId: PROJECT, taken: 0, cap: 10, waiting: 0 }],
+      calls: () => [],
       readAtMs: () => Date.now(),
     },
     views: {
@@ -454,7 +456,7 @@ export function storeAway(): Deps {
         up("cloud"),
       ],
     },
-    brakes: { holding: () => [], slots: () => [], readAtMs: () => null },
+    brakes: { holding: () => [], slots: () => [], calls: () => [], readAtMs: () => null },
     views: { commandById: away, evidenceById: away, serverStatus: away },
     overview: { commands: away, locks: away, inWork: away },
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { HttpAnswer } from "./exchange.ts";
 import { presentable } from "./redact.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { retryAfterMs, type StatedLimit, statedLimit } from "./retry-after.ts";
 
 /** An answer of the cloud, whatever its shape was. Holds no secret that was named to {@link readAnswer}. */
 export interface Answer {
@@ -17,6 +17,8 @@ export interface Answer {
   /** The cloud's clock now, at the end of the exchange; null: no `Date` header. */
   readonly cloudTimeMs: number | null;
   readonly retryAfterMs: number | null;
+  /** The quota that a throttling answer names; null: none. */
+  readonly statedLimit: StatedLimit | null;
   /** It refuses our signature, and the clocks are so far apart that it had to. */
   readonly refusesOurClock?: boolean;
   /** It refuses a signature that arrived too late: our process stood still. Says nothing about clock and credentials. */
@@ -52,6 +54,7 @@ export function readAnswer(http: HttpAnswer, options: ReadOptions): Answer {
       cloudTimeMs ?? options.nowMs,
       options.maxRetryAfterMs,
     ),
+    statedLimit: statedLimit(rawMessage),
   };
 }
 

@@ -1,15 +1,33 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Operation } from "../../contract/labels.ts";
+import type { CallClass } from "../../core/call-bucket.ts";
+import type { Throttling } from "../../core/call-rate.ts";
+
+/** What is asked of the budget: calls that are taken together, before the first of them is made. */
+export interface CallsWanted {
+  readonly class: CallClass;
+  /** 0: asks only for how long nothing may be sent. */
+  readonly calls: number;
+}
+
+/** `granted`: they are taken, whatever becomes of them; the first may go after `delayMs`, each further one `spacingMs` later. */
+export type CallsTaken =
+  | {
+      readonly kind: "granted";
+      readonly delayMs: number;
+      readonly spacingMs: number;
+    }
+  /** Not now, and nothing was taken: they would be there after `ms`; `spreadMs`: the time that the rate needs for all who wait. */
+  | { readonly kind: "wait"; readonly ms: number; readonly spreadMs: number };
 
 /** One request budget per project, shared by all replicas. Never rejects; if it cannot know, it grants a share of its own. */
 export interface RequestBudget {
-  /** One request. `wait`: not now; nothing was taken. */
-  take(
-    project: ProjectId,
-    operation: Operation,
-  ): Promise<{ readonly kind: "granted" } | { readonly kind: "wait"; readonly ms: number }>;
-  /** The cloud asked us to stay away: nobody gets anything for so long. Never shortens an earlier penalty. */
-  penalise(project: ProjectId, ms: number): Promise<void>;
+  /** Epoch ms by the clock of the budget: what a call is begun at. */
+  nowMs(): number;
+  take(project: ProjectId, wanted: CallsWanted): Promise<CallsTaken>;
+  /** A call that was begun at that instant was not turned away for want of quota. */
+  passed(project: ProjectId, begunMs: number): Promise<void>;
+  /** The cloud turned a call away. Never shortens an earlier hold. */
+  refused(project: ProjectId, throttling: Omit<Throttling, "used">): Promise<void>;
 }
 
 /**
@@ -18,6 +36,8 @@ export interface RequestBudget {
  * @internal
  */
 export const UNLIMITED: RequestBudget = {
-  take: () => Promise.resolve({ kind: "granted" }),
-  penalise: () => Promise.resolve(),
+  nowMs: () => 0,
+  take: () => Promise.resolve({ kind: "granted", delayMs: 0, spacingMs: 0 }),
+  passed: () => Promise.resolve(),
+  refused: () => Promise.resolve(),
 };

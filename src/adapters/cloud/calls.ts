@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
+import type { CallClass } from "../../core/call-bucket.ts";
 import type { Unavailable } from "../../core/observations.ts";
-import type { Clock } from "../../steps/ports/clock.ts";
 import type { Answer } from "./answer.ts";
 import type { Attempted, AttemptFn } from "./attempt.ts";
 import type { AuthBreaker } from "./auth-breaker.ts";
@@ -10,6 +10,7 @@ import type { RequestBudget } from "./budget.ts";
 import type { ClockGuard } from "./clock-guard.ts";
 import { isAuthenticationFailure, knownError } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
+import type { ReservedCalls, Spending } from "./spending.ts";
 import type { Operation } from "../../contract/labels.ts";
 
 /** A service of the cloud, and the way to it. */
@@ -34,23 +35,26 @@ type Called =
   | ({ readonly kind: "unavailable" } & Unavailable);
 
 type Prepared =
-  | { readonly kind: "prepared"; readonly authorised: Authorised }
+  | {
+      readonly kind: "prepared";
+      readonly authorised: Authorised;
+      /** When the call was let through, by the clock of the budget. */
+      readonly begunMs: number;
+    }
   | ({ readonly kind: "unavailable" } & Unavailable);
 
 export interface Calls {
-  /** Takes the budget, authenticates, sends, and understands the answer. For requests that may be repeated. */
+  /** Takes a call from the budget, authenticates, sends, and understands the answer. For requests that may be repeated. */
   call(call: Call, signal: AbortSignal): Promise<Called>;
-  /** The first half: takes the budget and authenticates. Sends nothing of the request itself. */
+  /** The first half: takes a call from the budget and authenticates. Sends nothing of the request itself. */
   prepare(call: Call, signal: AbortSignal): Promise<Prepared>;
   /** The second half, once. */
-  sendOnce(call: Call, authorised: Authorised, signal: AbortSignal): Promise<Attempted>;
+  sendOnce(call: Call, prepared: PreparedCall, signal: AbortSignal): Promise<Attempted>;
+  /** The same, spending calls that were reserved as long as one is left. */
+  within(reserved: ReservedCalls): Calls;
 }
 
-/** A throttled project without a word on how long: everybody pauses this long. */
-const DEFAULT_PENALTY_MS = 5_000;
-
-/** So long a step waits for the request budget; far below every limit on a step. */
-const BUDGET_PATIENCE_MS = 2_000;
+type PreparedCall = Extract<Prepared, { kind: "prepared" }>;
 
 export interface CallsDeps {
   readonly attempt: AttemptFn;
@@ -60,21 +64,21 @@ export interface CallsDeps {
   /** Of the credentials as they are now. */
   readonly identity: () => string;
   readonly budget: RequestBudget;
-  readonly clock: Clock;
+  readonly spending: Spending;
 }
 
-export function createCalls(deps: CallsDeps): Calls {
-  const { attempt, authorise, clockGuard, identity, budget, clock } = deps;
+export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
+  const { attempt, authorise, clockGuard, identity, budget, spending } = deps;
 
-  /** A short wait costs less than a message that goes round the delay ladder. */
-  async function takeShare(call: Call, signal: AbortSignal) {
-    const untilMs = clock.monotonicMs() + BUDGET_PATIENCE_MS;
-    for (;;) {
-      const share = await budget.take(call.project, call.operation);
-      if (share.kind === "granted" || signal.aborted) return share;
-      if (clock.monotonicMs() + share.ms > untilMs) return share;
-      await clock.sleep(share.ms * (1 + clock.random() / 4), signal);
-    }
+  /** One of the calls that were reserved, else one that is taken now. */
+  async function takeCall({ project, operation }: Call, signal: AbortSignal) {
+    const mine = await reserved?.use(signal);
+    if (mine) return { kind: "taken", ...mine } as const;
+    const wished = { class: CLASS_OF[operation] ?? 2, calls: 1 };
+    const taken = await spending.reserve(project, wished, signal);
+    if (taken.kind === "unavailable") return taken;
+    const only = await taken.calls.use(signal);
+    return { kind: "taken", begunMs: only?.begunMs ?? budget.nowMs() } as const;
   }
 
   async function prepare(call: Call, signal: AbortSignal): Promise<Prepared> {
@@ -85,18 +89,16 @@ export function createCalls(deps: CallsDeps): Calls {
     if (denied > 0) return heldBack("held back: the cloud does not accept our credentials");
     const skewed = (await clockGuard?.(signal)) ?? null;
     if (skewed !== null) return skewed;
-    const share = await takeShare(call, signal);
-    if (share.kind === "wait") {
-      return { ...unavailable("the request budget is used up", share.ms), waitsFor: "throttled" };
-    }
+    const taken = await takeCall(call, signal);
+    if (taken.kind === "unavailable") return taken;
     const authorised = await authorise({ ...call, origin: call.service.origin }, signal);
     if (authorised.kind === "unavailable") return authorised;
-    return { kind: "prepared", authorised };
+    return { kind: "prepared", authorised, begunMs: taken.begunMs };
   }
 
   async function sendOnce(
     call: Call,
-    authorised: Authorised,
+    { authorised, begunMs }: PreparedCall,
     signal: AbortSignal,
   ): Promise<Attempted> {
     const result = await attempt(
@@ -114,20 +116,25 @@ export function createCalls(deps: CallsDeps): Calls {
       },
       signal,
     );
-    if (result.kind === "answered") await learn(call.project, result.answer, authorised);
+    if (result.kind === "answered") {
+      if (tokenMayBeDead(result.answer)) authorised.grant.forget?.();
+      await learn(call.project, result.answer, begunMs);
+    }
     return result;
   }
 
-  async function learn(project: ProjectId, answer: Answer, { grant }: Authorised): Promise<void> {
-    if (tokenMayBeDead(answer)) grant.forget?.();
-    if (knownError(answer)?.class === "throttled" || answer.status === 429) {
-      await budget.penalise(project, answer.retryAfterMs ?? DEFAULT_PENALTY_MS);
-    }
+  /** Whatever else an answer says: was the call within the cloud's quota? */
+  async function learn(project: ProjectId, answer: Answer, begunMs: number): Promise<void> {
+    const isThrottled = knownError(answer)?.class === "throttled" || answer.status === 429;
+    if (!isThrottled) return budget.passed(project, begunMs);
+    const { retryAfterMs, statedLimit: stated } = answer;
+    await budget.refused(project, { begunMs, stated, retryAfterMs });
   }
 
   return {
     prepare,
     sendOnce,
+    within: (calls) => createCalls(deps, calls),
     async call(call, signal) {
       const first = await once(call, signal);
       // One more try with the present credentials, never two (ECS API notes §6.1).
@@ -142,7 +149,7 @@ export function createCalls(deps: CallsDeps): Calls {
     const prepared = await prepare(call, signal);
     if (prepared.kind === "unavailable") return { ...prepared, again: false };
     const { authorised } = prepared;
-    const result = await sendOnce(call, authorised, signal);
+    const result = await sendOnce(call, prepared, signal);
     if (result.kind !== "answered") {
       return { ...unavailableBecause(result), again: result.kind === "stale" };
     }
@@ -152,6 +159,15 @@ export function createCalls(deps: CallsDeps): Calls {
     return { kind: "answered", answer, again };
   }
 }
+
+/** Of a call that nobody reserved; the others are of class 2. */
+const CLASS_OF: Readonly<Partial<Record<Operation, CallClass>>> = {
+  job: 3,
+  image: 4,
+  disk: 4,
+  list: 4,
+  probe: 4,
+};
 
 /** What a request that got no answer waits for. */
 export function unavailableBecause(

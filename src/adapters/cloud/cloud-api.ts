@@ -7,7 +7,7 @@ import { createAuthorise } from "./authorise.ts";
 import type { BreakerState } from "../../contract/labels.ts";
 import { createEndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
-import { createCalls, type Service } from "./calls.ts";
+import { type Calls, createCalls, type Service } from "./calls.ts";
 import { createClockGuard } from "./clock-guard.ts";
 import { createCloudClock } from "./cloud-clock.ts";
 import { createConnect, type ProxyOf, throughProxy } from "./connect.ts";
@@ -23,6 +23,7 @@ import { createProbe } from "./probe.ts";
 import { createSign } from "./reinstall.ts";
 import { createList, createLook } from "./servers.ts";
 import type { CloudSettings } from "./settings.ts";
+import { createSpending } from "./spending.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 import { clockStanding, credentialsStanding, endpointStanding, type Standing } from "./standing.ts";
 import { createStart, createStop } from "./power.ts";
@@ -120,19 +121,37 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const authorise = createAuthorise(settings.credentials, tokens, clock);
   const asking = { clock, cloudClock, origin: ecs.origin, endpoint: ecs.endpoint };
   const clockGuard = isSigned ? createClockGuard({ ...asking, send: pooled, onRequest }) : null;
-  const calls = createCalls({ attempt, authorise, clockGuard, identity, budget, clock });
+  const spending = createSpending({ budget, clock });
+  const calls = createCalls({ attempt, authorise, clockGuard, identity, budget, spending });
 
-  const reading = { calls, service: ecs, send: pooled };
-  const posting = { calls, service: ecs, send: postOnce };
+  /** The API, its calls made by `through`. */
+  function operations(through: Calls): CloudApi {
+    const reading = { calls: through, service: ecs, send: pooled };
+    const posting = { ...reading, send: postOnce };
+    return {
+      look: createLook(reading),
+      list: createList(reading),
+      job: createJob(reading),
+      stop: createStop(posting),
+      start: createStart(posting),
+      sign: createSign({ ...posting, reinstallApi: settings.reinstallApi }),
+      ...(ims === null ? {} : { image: createImage({ ...reading, service: ims }) }),
+      ...(evs === null ? {} : { disk: createDisk({ ...reading, service: evs, clock }) }),
+    };
+  }
+
   return {
-    look: createLook(reading),
-    list: createList(reading),
-    job: createJob(reading),
-    stop: createStop(posting),
-    start: createStart(posting),
-    sign: createSign({ ...posting, reinstallApi: settings.reinstallApi }),
-    ...(ims === null ? {} : { image: createImage({ ...reading, service: ims }) }),
-    ...(evs === null ? {} : { disk: createDisk({ ...reading, service: evs, clock }) }),
+    ...operations(calls),
+    async reserve(project, wished, signal) {
+      const reserved = await spending.reserve(project, wished, signal);
+      if (reserved.kind === "unavailable") return reserved;
+      const { calls: taken } = reserved;
+      return {
+        kind: "reserved",
+        cloud: operations(calls.within(taken)),
+        ready: (until) => taken.ready(until),
+      };
+    },
     state: () => ({
       endpoint: ecs.endpoint.state(),
       iam: iam.state(),

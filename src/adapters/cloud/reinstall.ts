@@ -44,7 +44,7 @@ export function createSign({ calls, service, send, reinstallApi }: ReinstallDeps
           if (used) throw new Error("a signed reinstall is sent once");
           used = true;
           if (reinstallApi === "v1" && body.metadata?.user_data !== undefined) return V1_USER_DATA;
-          const result = await calls.sendOnce(call, authorised, sendSignal);
+          const result = await calls.sendOnce(call, prepared, sendSignal);
           switch (result.kind) {
             case "answered":
               return submissionFrom(result.answer);

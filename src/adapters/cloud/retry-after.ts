@@ -34,9 +34,21 @@ function fromHeader(header: string | null, cloudNowMs: number): number | null {
 }
 
 function fromMessage(message: string | null): number | null {
-  const match = /\blimit:\d+\s*,\s*time:(\d{1,6})\s*(second|minute|hour|day)s?\b/i.exec(
+  return statedLimit(message)?.perMs ?? null;
+}
+
+/** So many calls in so many ms. */
+export interface StatedLimit {
+  readonly calls: number;
+  readonly perMs: number;
+}
+
+/** The quota that a throttled gateway names, e.g. `limit:200,time:5 minute` (ECS API notes §5.4); null: none that makes sense. */
+export function statedLimit(message: string | null): StatedLimit | null {
+  const match = /\blimit:(\d{1,9})\s*,\s*time:(\d{1,6})\s*(second|minute|hour|day)s?\b/i.exec(
     message ?? "",
   );
-  const unitMs = UNIT_MS[match?.[2]?.toLowerCase() ?? ""];
-  return match?.[1] === undefined || unitMs === undefined ? null : Number(match[1]) * unitMs;
+  const [, calls, time, unit] = match ?? [];
+  const perMs = Number(time) * (UNIT_MS[unit?.toLowerCase() ?? ""] ?? 0);
+  return Number(calls) > 0 && perMs > 0 ? { calls: Number(calls), perMs } : null;
 }

@@ -1,107 +1,87 @@
-import type { Cluster, Redis } from "ioredis";
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import type { CallStatus } from "../../contract/http.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Clock } from "../../steps/ports/clock.ts";
-import type { RequestBudget } from "../cloud/budget.ts";
+import { takeCalls, type Taken } from "../../core/call-bucket.ts";
+import { lowered, paceOf, raised, slotsAt } from "../../core/call-rate.ts";
+import type { CallsTaken, CallsWanted, RequestBudget } from "../cloud/budget.ts";
+import { createLearnedRates, type LearnedRatesDeps } from "./learned-rates.ts";
 
-export interface BudgetOptions {
-  /** Asked with whatever patience it was made with: a command time-out belongs there. */
-  readonly redis: Redis | Cluster;
-  readonly clock: Pick<Clock, "monotonicMs">;
-  /** Of all replicas together, for one project. */
-  readonly requestsPerSecond: number;
-  /** So many at once, when there was a pause before. */
-  readonly burst: number;
+export interface BudgetOptions extends LearnedRatesDeps {
   /** The part of the budget that this replica grants itself while Redis is away (default a quarter). */
   readonly localShare?: number;
 }
 
 export interface RedisBudget extends RequestBudget {
-  /**
-   * What is left of the present window, 0 to 1, of the project that has least; 0 while the cloud has asked us to stay
-   * away. Takes nothing. While Redis is away: of this replica's own share.
-   */
-  left(projects: readonly ProjectId[]): Promise<number>;
+  /** Of each project. Takes nothing. While Redis is away: of this replica's own share. */
+  rates(projects: readonly ProjectId[]): Promise<readonly CallStatus[]>;
 }
 
 /**
- * One budget per project for all replicas: a window in Redis, key `ecs:{<project>}:budget`. While Redis is away
- * each replica goes on with a share of its own: looking at servers and jobs must not end with Redis.
+ * One budget per project for all replicas, in Redis. What is learned of the cloud's quota is decided by core/call-rate.ts
+ * and stored by compare-and-set. While Redis is away each replica goes on with a share of its own, by what it knew last:
+ * looking at servers and jobs must not end with Redis.
  */
 export function createRedisBudget(options: BudgetOptions): RedisBudget {
-  const { clock, localShare = 0.25 } = options;
-  const window = windowOf(options);
-  const away = new RateLimiterMemory({
-    keyPrefix: "",
-    points: Math.max(1, Math.floor(window.points * localShare)),
-    duration: window.duration,
-  });
-  const shared = new RateLimiterRedis({
-    storeClient: options.redis,
-    keyPrefix: "",
-    ...window,
-    insuranceLimiter: away,
-    // Without it each request would wait for the command time-out as long as Redis is away.
-    rejectIfRedisNotReady: true,
-  });
-  /** What this replica heard itself holds without Redis too. */
-  const penalties = new Map<ProjectId, number>();
+  const { limits, localShare = 0.25 } = options;
+  const ownLimits = {
+    perSecond: limits.perSecond * localShare,
+    burst: Math.max(1, Math.floor(limits.burst * localShare)),
+  };
+  const known = createLearnedRates(options);
+
+  /** Redis does not answer: the share of this replica, and the holds that it has heard of. */
+  function takeOwn(project: ProjectId, wanted: CallsWanted): Taken {
+    const mine = known.of(project);
+    const perSecond = mine.learned.perSecond * localShare;
+    const pace = paceOf({ ...mine.learned, perSecond }, ownLimits);
+    const { bucket, taken } = takeCalls(mine.bucket, pace, wanted, known.nowMs());
+    mine.bucket = bucket;
+    return taken;
+  }
+
+  async function statusOf(project: ProjectId): Promise<CallStatus> {
+    const asked = await known.take(project, { class: 4, calls: 0 });
+    const { learned, bucket } = known.of(project);
+    const pace = paceOf(learned, limits);
+    const isHeld = pace.heldUntilMs > known.nowMs();
+    const ownLeft = Math.min(1, Math.max(0, (bucket?.tokens ?? 1) / pace.depth));
+    return {
+      projectId: project,
+      perSecond: pace.perSecond,
+      configuredPerSecond: limits.perSecond,
+      isLearned: learned.perSecond > 0,
+      heldUntilMs: isHeld ? pace.heldUntilMs : null,
+      left: isHeld ? 0 : (asked?.left ?? ownLeft),
+    };
+  }
 
   return {
-    async take(project) {
-      const heldMs = (penalties.get(project) ?? 0) - clock.monotonicMs();
-      if (heldMs > 0) return { kind: "wait", ms: Math.ceil(heldMs) };
-      try {
-        await shared.consume(keyOf(project));
-        return { kind: "granted" };
-      } catch (error) {
-        if (error instanceof RateLimiterRes) {
-          return { kind: "wait", ms: Math.max(1, error.msBeforeNext) };
-        }
-        // Neither Redis nor its stand-in: a limiter must never be what stops the worker.
-        return { kind: "granted" };
+    nowMs: () => known.nowMs(),
+
+    async take(project, wanted): Promise<CallsTaken> {
+      const taken = (await known.take(project, wanted)) ?? takeOwn(project, wanted);
+      if (taken.kind === "granted") {
+        const { delayMs, spacingMs } = taken;
+        return { kind: "granted", delayMs, spacingMs };
       }
+      const { perSecond } = paceOf(known.of(project).learned, limits);
+      const spreadMs = Math.ceil((slotsAt({ perSecond }) / perSecond) * 1000);
+      return { kind: "wait", ms: Math.max(1, taken.ms), spreadMs };
     },
 
-    async penalise(project, ms) {
-      const untilMs = clock.monotonicMs() + ms;
-      penalties.set(project, Math.max(penalties.get(project) ?? 0, untilMs));
-      try {
-        const now = await shared.get(keyOf(project));
-        const heldMs = now !== null && now.consumedPoints > window.points ? now.msBeforeNext : 0;
-        // Redis counts in whole seconds here; rounded up, for the cloud's word is a minimum.
-        if (ms > heldMs) await shared.block(keyOf(project), Math.ceil(ms / 1000));
-      } catch {
-        // This replica obeys all the same.
-      }
+    async passed(project, begunMs) {
+      const mine = known.of(project);
+      const { learned } = mine;
+      if (learned.perSecond === 0 || begunMs <= learned.passedMs) return;
+      mine.passedMs = Math.max(mine.passedMs ?? 0, begunMs);
+      if (raised({ ...learned, passedMs: begunMs }, limits, begunMs) === null) return;
+      await known.learn(project, (seen, { atMs }) => raised(seen, limits, atMs));
     },
 
-    async left(projects) {
-      const ratios = await Promise.all(
-        projects.map(async (project) => {
-          if ((penalties.get(project) ?? 0) > clock.monotonicMs()) return 0;
-          const now = await shared.get(keyOf(project));
-          return now === null ? 1 : Math.max(0, now.remainingPoints) / window.points;
-        }),
-      );
-      return Math.min(1, ...ratios);
-    },
+    refused: (project, throttling) =>
+      known.learn(project, (seen, { atMs, used }) =>
+        lowered(seen, { ...throttling, used }, limits, atMs),
+      ),
+
+    rates: (projects) => Promise.all(projects.map(statusOf)),
   };
-}
-
-/** The hash tag keeps all keys of a project on one node of a cluster. */
-function keyOf(project: ProjectId): string {
-  return `ecs:{${project}}:budget`;
-}
-
-/**
- * `burst` requests in as many whole seconds as they last at the given rate: 10 per second and a burst of
- * 20 are 20 in 2 s; 10 and 5 are 10 in 1 s; 1 and 30 are 30 in 30 s.
- */
-function windowOf({ requestsPerSecond, burst }: BudgetOptions): {
-  readonly points: number;
-  readonly duration: number;
-} {
-  const duration = Math.max(1, Math.ceil(burst / requestsPerSecond));
-  return { points: requestsPerSecond * duration, duration };
 }

@@ -27,6 +27,8 @@ export function keysOf(project: ProjectId) {
     lineUntil: `${prefix}line-until`,
     /** How many slots were taken from commands that had ended or were gone. */
     dropped: `${prefix}slots-dropped`,
+    /** Calls to the cloud that may be made, and what was learned of its quota (calls.lua). */
+    calls: `${prefix}calls`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     /** The project's last ends, and what a storm of failures is at (storm.lua). */
     storm: `${prefix}storm`,

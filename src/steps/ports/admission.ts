@@ -33,7 +33,8 @@ export interface Held {
 }
 
 export type LockAnswer =
-  | { readonly kind: "acquired"; readonly token: number }
+  /** `callInMs`: the call of the first look is taken, and may be made after so long; absent: none is taken. */
+  | { readonly kind: "acquired"; readonly token: number; readonly callInMs?: number }
   /** `holder`: a command, or another service. `sameWish`: it is a command with the same content. */
   | { readonly kind: "busy"; readonly holder: LockOwner; readonly sameWish: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }

@@ -1,3 +1,4 @@
+import type { CallClass } from "../../core/call-bucket.ts";
 import type { DiskId, JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
 import type {
@@ -20,12 +21,36 @@ export interface SignedReinstall {
   send(signal: AbortSignal): Promise<Submission>;
 }
 
+/** What is asked of the request budget: calls that a step makes together, taken before the first of them. */
+export interface CallsWished {
+  /** Who goes first; 1 and 2 wait within the step, for 10 s at most. */
+  readonly class: CallClass;
+  readonly calls: number;
+  /** They are taken already (by the script that gave the slot), and may be made after so many ms. */
+  readonly takenInMs?: number | undefined;
+}
+
+export type Reserving =
+  | {
+      readonly kind: "reserved";
+      /** The same, but its calls are those that were taken, as long as one is left. They are spent, made or not. */
+      readonly cloud: CloudApi;
+      /** Until the next of them may be made; a call waits for that by itself, too. */
+      ready(signal: AbortSignal): Promise<void>;
+    }
+  | ({ readonly kind: "unavailable" } & Unavailable);
+
 export type Signing =
   | { readonly kind: "signed"; readonly request: SignedReinstall }
   | ({ readonly kind: "unavailable" } & Unavailable);
 
 /** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
 export interface CloudApi {
+  /**
+   * Takes calls of one project together, and waits until the first may be made. Absent: nobody counts calls. A call that none
+   * was reserved for takes one itself: a poll of a job in class 3; an image, a disk or a list in class 4; others in class 2.
+   */
+  reserve?(project: ProjectId, wished: CallsWished, signal: AbortSignal): Promise<Reserving>;
   /** May be repeated freely. */
   look(project: ProjectId, server: ServerId, signal: AbortSignal): Promise<Look>;
   /** May be repeated freely. `foreign` when the job names a server other than `server`. */

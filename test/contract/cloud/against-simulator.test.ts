@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import {
+  type CallsWanted,
+  type RequestBudget,
+  UNLIMITED,
+} from "../../../src/adapters/cloud/budget.ts";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
+import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
 import { ERROR_ROWS } from "../../../src/adapters/cloud/error-rows.ts";
 import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
@@ -154,13 +160,11 @@ describe("an answer that is lost or useless", () => {
 
 describe("throttling", () => {
   it("holds the project back for as long as the cloud asks", async () => {
-    const penalties: number[] = [];
-    const budget = {
-      take: () => Promise.resolve({ kind: "granted" } as const),
-      penalise: (_project: ProjectId, ms: number) => {
-        penalties.push(ms);
-        return Promise.resolve();
-      },
+    const refused: object[] = [];
+    const budget: RequestBudget = {
+      ...UNLIMITED,
+      nowMs: () => 1_000,
+      refused: async (_project, throttling) => void refused.push(throttling),
     };
     const { api } = connect({ budget });
     const { project, id } = addServer("SHUTOFF");
@@ -172,17 +176,62 @@ describe("throttling", () => {
     });
     cloud.faults.set({ operation: "reinstall", error: "APIGW.0308" });
     expect(await submit(api, project, id)).toMatchObject({ kind: "later", retryAfterMs: 300_000 });
-    expect(penalties).toEqual([7_000, 300_000]);
+    const stated = { calls: 200, perMs: 300_000 };
+    expect(refused).toEqual([
+      { begunMs: 1_000, stated, retryAfterMs: 7_000 },
+      { begunMs: 1_000, stated, retryAfterMs: 300_000 },
+    ]);
+  });
+
+  it("tells the budget of each call that passed, whatever its answer says", async () => {
+    const passed: number[] = [];
+    let nowMs = 0;
+    const budget: RequestBudget = {
+      ...UNLIMITED,
+      nowMs: () => (nowMs += 1_000),
+      passed: async (_project, begunMs) => void passed.push(begunMs),
+    };
+    const { api } = connect({ budget });
+    const { project, id } = addServer("SHUTOFF");
+    await api.look(project, id, signal());
+    cloud.faults.set({ operation: "server", error: "Ecs.0114" });
+    expect(await api.look(project, id, signal())).toMatchObject({ kind: "absent" });
+    expect(passed).toEqual([1_000, 2_000]);
+  });
+
+  it("takes the calls that a step makes together before the first of them, and no other", async () => {
+    const taken: CallsWanted[] = [];
+    const budget: RequestBudget = {
+      ...UNLIMITED,
+      take(project, wanted) {
+        taken.push(wanted);
+        return UNLIMITED.take(project, wanted);
+      },
+    };
+    const { api } = connect({ budget });
+    const { project, id } = addServer("SHUTOFF");
+    const reserved = await api.reserve?.(project, { class: 1, calls: 2 }, signal());
+    if (reserved?.kind !== "reserved") throw new Error("nothing was reserved");
+    await reserved.cloud.look(project, id, signal());
+    expect(await submit(reserved.cloud, project, id)).toMatchObject({ kind: "accepted" });
+    expect(taken).toEqual([{ class: 1, calls: 2 }]);
+    await reserved.cloud.look(project, id, signal());
+    await api.job(project, id, "j" as JobId, signal());
+    expect(taken.slice(1)).toEqual([
+      { class: 2, calls: 1 },
+      { class: 3, calls: 1 },
+    ]);
   });
 
   it("sends nothing when the budget is used up, and says when to come back", async () => {
-    const budget = {
-      take: () => Promise.resolve({ kind: "wait", ms: 1_234 } as const),
-      penalise: () => Promise.resolve(),
+    const budget: RequestBudget = {
+      ...UNLIMITED,
+      take: () => Promise.resolve({ kind: "wait", ms: 10_000, spreadMs: 4_000 } as const),
     };
     const { api, requests } = connect({ budget });
     const { project, id } = addServer("SHUTOFF");
-    const expected = { waitsFor: "throttled", retryAfterMs: 1_234 };
+    // In three quarters of that time the wait within the step reaches far enough.
+    const expected = { waitsFor: "throttled", retryAfterMs: 7_500, unasked: true };
     expect(await api.look(project, id, signal())).toMatchObject({
       kind: "unreadable",
       ...expected,
@@ -447,7 +496,7 @@ async function seen(api: CloudAdapter, project: ProjectId, id: ServerId) {
   return look.server;
 }
 
-async function submit(api: CloudAdapter, project: ProjectId, id: ServerId): Promise<Submission> {
+async function submit(api: CloudApi, project: ProjectId, id: ServerId): Promise<Submission> {
   const signing = await api.sign(project, id, BODY, signal());
   if (signing.kind !== "signed") throw new Error(`not signed: ${signing.message}`);
   return signing.request.send(signal());

@@ -72,8 +72,6 @@ describe.each([
     const two = stage.simulator.addServer({ state: "ACTIVE" });
     const [plain, running] = [commandId("plain"), commandId("running")];
     const [joins, waits] = [commandId("joins"), commandId("waits")];
-    // A budget that lost its end: the limiter of requests gives it a new one.
-    await redis.command("SET", `ecs:{${one.projectId}}:budget`, "1");
     await stage.emitter.send(stage.command(plain, one.id));
     await stage.emitter.send(stage.command(running, two.id));
     await stage.emitter.event(plain, "submitted");

@@ -1,6 +1,8 @@
 import type { SwitchEntry } from "../../../src/contract/brakes.ts";
 import type { PastReinstall } from "./brakes/history.ts";
 import type { StormRecord } from "./brakes/storm.ts";
+import type { CallBucket } from "../../../src/core/call-bucket.ts";
+import { type LearnedRate, NOTHING_LEARNED } from "../../../src/core/call-rate.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
 
@@ -92,6 +94,9 @@ export class ProjectMemory {
   lineUntil = new Map<string, number>();
   /** How many slots were taken from commands that had ended or were gone. */
   dropped = 0;
+  /** Calls to the cloud; what was learned of its quota. */
+  calls: CallBucket | null = null;
+  learned: LearnedRate = NOTHING_LEARNED;
   token = 0;
   epoch: Epoch | null = null;
   /** Of the epoch's hash: stays until the store is emptied. */
@@ -121,6 +126,8 @@ export class ProjectMemory {
     copy.groupLines = copiesOf(this.groupLines);
     copy.lineUntil = new Map(this.lineUntil);
     copy.dropped = this.dropped;
+    copy.calls = this.calls;
+    copy.learned = this.learned;
     copy.token = this.token;
     copy.epoch = this.epoch;
     copy.origin = this.origin;

@@ -2,6 +2,9 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import { recordIdOf } from "../../../src/core/envelope.ts";
 import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
+import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import type { Pace } from "../../../src/core/call-bucket.ts";
+import { paceOf, slotsAt } from "../../../src/core/call-rate.ts";
 import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
@@ -75,12 +78,23 @@ export function effectiveCap(
   return leastOf(questionOf(ctx, m, order), cap);
 }
 
+/** `pace_of` of `calls.lua`; null: nobody counts calls. */
+export function callPace(
+  { callsPerSecond: perSecond, callBurst: burst }: BrakeRules,
+  { learned }: ProjectMemory,
+): Pace | null {
+  return perSecond === 0 ? null : paceOf(learned, { perSecond, burst });
+}
+
 function leastOf(question: BrakeQuestion, cap: number): EffectiveCap {
   let least: EffectiveCap = { slots: cap, by: null };
   for (const brake of BRAKES) {
     const slots = brake.slots?.(question) ?? cap;
     if (slots < least.slots) least = { slots, by: brake.name };
   }
+  const pace = callPace(question.rules, question.m);
+  const carried = pace === null ? least.slots : slotsAt(pace);
+  if (carried < least.slots) return { slots: carried, by: "throttled" };
   return least;
 }
 

@@ -1,9 +1,10 @@
 import { shownOwner } from "../../../src/core/lock-owner.ts";
+import { takeCalls } from "../../../src/core/call-bucket.ts";
 import type { Hold } from "../../../src/core/gate.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
-import { brakes, effectiveCap } from "./script-brakes.ts";
+import { brakes, callPace, effectiveCap } from "./script-brakes.ts";
 import {
   freeSlot,
   giveSlot,
@@ -108,7 +109,26 @@ function heldInLine(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold | 
   return null;
 }
 
-function giveBoth(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswer {
+/** `call_for_look`: a hold, or in how many ms the call of the first look may be made. */
+function callForLook(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold | number | null {
+  const { order, mayHaveRun } = who;
+  const pace = callPace(ctx.brakes, m);
+  if (pace === null || mayHaveRun || m.slots.has(order.commandId)) return null;
+  const ahead = Math.max(0, ranked(m.line).indexOf(order.commandId));
+  const now = ctx.memory.nowMs();
+  const { bucket, taken } = takeCalls(m.calls, pace, { class: 4, calls: 1, ahead }, now);
+  m.calls = bucket;
+  if (taken.kind === "granted") return taken.delayMs;
+  const cap = capsOf(ctx, m, order).at(-1) as Cap;
+  return { ...heldByCap({ ...cap, by: "throttled" }, ahead), callsInMs: taken.ms } as Hold;
+}
+
+function giveBoth(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  order: Order,
+  callInMs: number | null,
+): LockAnswer {
   const { commandId: id, serverId } = order;
   const now = ctx.memory.nowMs();
   if (!ctx.switches.lockWithoutSlot) giveSlot(m, order, now);
@@ -120,7 +140,7 @@ function giveBoth(ctx: ScriptContext, m: ProjectMemory, order: Order): LockAnswe
     m.locks.set(serverId, { owner: id, token, since: now, phase: "admit" });
   }
   leaveLines(m, order);
-  return { kind: "acquired", token };
+  return { kind: "acquired", token, ...(callInMs !== null && { callInMs }) };
 }
 
 function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAnswer {
@@ -150,7 +170,10 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
   }
   keepTurn(m, id, now);
   const full = heldInLine(ctx, m, who);
-  return full === null ? giveBoth(ctx, m, order) : { kind: "held", hold: full };
+  if (full !== null) return { kind: "held", hold: full };
+  const call = callForLook(ctx, m, who);
+  if (typeof call === "object" && call !== null) return { kind: "held", hold: call };
+  return giveBoth(ctx, m, order, call);
 }
 
 /** `try_start`. */

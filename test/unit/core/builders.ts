@@ -151,6 +151,14 @@ export const UNREADABLE = {
   message: "no answer within 10 s",
   retryAfterMs: null,
 } as const satisfies Look & JobLook;
+/** For want of a call: nobody was asked. */
+export const UNASKED = {
+  ...UNREADABLE,
+  waitsFor: "throttled",
+  message: "the request budget is used up",
+  retryAfterMs: 3_000,
+  unasked: true,
+} as const satisfies Look & JobLook;
 export const RUNNING: JobLook = { kind: "running", jobStatus: "RUNNING", subJobs: null };
 
 export const BEFORE: In<"submit">["before"] = {

@@ -22,6 +22,7 @@ import {
   seen,
   state,
   STOPPED,
+  UNASKED,
   UNREADABLE,
 } from "./builders.ts";
 
@@ -160,6 +161,8 @@ describe("an inquiry", () => {
   it("gives up when its time is over, and not before it has looked once more", () => {
     const last = { nowMs: OPEN.untilMs };
     expect(turn(OPEN, UNREADABLE, last)).toEqual({ kind: "given-up" });
+    // The last look is made, whoever else wants calls.
+    expect(turn(OPEN, UNASKED, last)).toMatchObject({ kind: "look-again" });
     expect(turn(OPEN, seen({ systemDiskId: NEW_DISK }), last).kind).toBe("settled");
     expect(turn(OPEN, UNREADABLE, { nowMs: OPEN.untilMs - 1 }).kind).toBe("look-again");
   });

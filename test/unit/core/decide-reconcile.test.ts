@@ -20,6 +20,7 @@ import {
   RULES,
   seen,
   state,
+  UNASKED,
   UNREADABLE,
 } from "./builders.ts";
 
@@ -51,6 +52,11 @@ const ACCEPTED = { accepted: { jobId: JOB, atMs: NOW } };
 
 it("the quiet time after the fence is a third of it: 6 minutes of 18", () => {
   expect(quietMs(RULES)).toBe(6 * MINUTE);
+});
+
+it("a look that was not made for want of a call ends nothing, whenever that is", () => {
+  asNext(after(UNASKED, { at: DEADLINE + MINUTE }), "reconcile");
+  asFinal(after(UNREADABLE, { at: DEADLINE + MINUTE }), "unresolved");
 });
 
 describe("a replaced disk", () => {

@@ -7,6 +7,7 @@ import {
   afterSubmission,
   bodyToSend,
   lastLook,
+  withoutCalls,
 } from "../../../src/core/decide-submit.ts";
 import { towardsReconcile } from "../../../src/core/towards.ts";
 import {
@@ -27,10 +28,38 @@ import {
   SECOND,
   seen,
   state,
+  UNASKED,
   UNREADABLE,
 } from "./builders.ts";
 
 const CURRENT = state("submit", { tries: { attempt: 2, spent: 1 } });
+
+describe("a command at the line for which there are no calls", () => {
+  const short = (retryAfterMs: number, given: { cancel?: boolean; expiresAtMs?: number } = {}) =>
+    withoutCalls(
+      order({ expiresAtMs: given.expiresAtMs ?? NOW + MINUTE }),
+      CURRENT,
+      { unavailable: { ...UNASKED, retryAfterMs }, cancelRequested: given.cancel ?? false },
+      moment(),
+    );
+
+  it("keeps its place there, silently, until they are there again", () => {
+    const { state: stays, delayMs, events, lock } = asNext(short(14_000), "submit");
+    expect(stays).toEqual(CURRENT);
+    expect({ delayMs, events, lock }).toEqual({ delayMs: 14_000, events: [], lock: "keep" });
+  });
+
+  it("waits like others where the cloud lets nothing through for long", () => {
+    const { events, lock, delayMs } = asNext(short(5 * MINUTE), "waiting");
+    expect(events.map(({ data }) => data["waits_for"])).toEqual(["throttled"]);
+    expect({ lock, delayMs }).toEqual({ lock: "release", delayMs: 5 * MINUTE });
+  });
+
+  it("ends where its time is over, or a person has cancelled it", () => {
+    asFinal(short(14_000, { expiresAtMs: NOW }), "expired");
+    asFinal(short(14_000, { cancel: true }), "cancelled");
+  });
+});
 
 describe("the last look before the POST", () => {
   function look(

@@ -21,6 +21,7 @@ import {
   SERVER,
   seen,
   state,
+  UNASKED,
   UNREADABLE,
 } from "./builders.ts";
 
@@ -31,6 +32,8 @@ const FOREIGN: JobLook = { kind: "foreign", serverId: SERVER, by: "job" };
 const PARTS_FOREIGN: JobLook = { ...FOREIGN, by: "sub-jobs" };
 const REPLACED = seen({ systemDiskId: NEW_DISK });
 
+/** At the deadline, the server looked at. */
+const LATE = { at: DEADLINE, look: seen() };
 interface Given {
   readonly at?: number;
   readonly look?: Look | null;
@@ -85,10 +88,10 @@ describe("a job that runs", () => {
 
   it("is given up at the deadline, not before it, and the server stays locked", () => {
     asNext(after(RUNNING, { at: DEADLINE - 1 }), "watch");
-    const { draft, lock } = asFinal(after(RUNNING, { at: DEADLINE }), "unresolved");
+    const { draft, lock } = asFinal(after(RUNNING, LATE), "unresolved");
     expect(lock).toBe("keep");
     expect(draft.data).toMatchObject({
-      seen: "the job is still RUNNING",
+      seen: "the job is still RUNNING; the server is SHUTOFF",
       why: "deadline",
       job_id: JOB,
       system_disk_before: DISK,
@@ -98,6 +101,45 @@ describe("a job that runs", () => {
   it("is never of negative age, whatever the clock does", () => {
     const decision = asNext(after(RUNNING, { at: NOW - MINUTE }), "watch");
     expect(decision.events[0]?.data).toMatchObject({ elapsed_seconds: 0 });
+  });
+});
+
+describe("the calls that are owed before `unresolved`", () => {
+  const soon = { delayMs: 2_000, state: { phase: "watch", deadlineMs: DEADLINE } };
+
+  it.each<[string, JobLook, Look | null, number]>([
+    ["the job was not asked for", UNASKED, null, 3_000],
+    ["the server was not looked at", RUNNING, null, 2_000],
+    ["there was no call for the look", RUNNING, UNASKED, 3_000],
+    ["there was no call for the look at an unknown job", MISSING, UNASKED, 3_000],
+    ["there was no call for the look after SUCCESS", SUCCESS, UNASKED, 3_000],
+  ])("are made soon after the deadline where %s", (_, job, look, delayMs) => {
+    const at = DEADLINE + MINUTE;
+    expect(asNext(after(job, { at, look }), "watch")).toMatchObject({
+      ...soon,
+      delayMs,
+    });
+  });
+
+  it("are made once: an answer that says nothing is one", () => {
+    asFinal(after(UNREADABLE, { at: DEADLINE, look: UNREADABLE }), "unresolved");
+  });
+
+  it("may end it well: the job cannot be read, and the disk is another", () => {
+    const { data } = asFinal(
+      after(UNREADABLE, { at: DEADLINE, look: REPLACED }),
+      "succeeded",
+    ).draft;
+    expect(data).toMatchObject({ evidence: "system-disk-replaced", verified: true, job_id: JOB });
+    asNext(after(UNREADABLE, { at: DEADLINE - 1, look: REPLACED }), "watch");
+  });
+
+  it.each([
+    ["busy", seen({ systemDiskId: NEW_DISK, taskState: "rebuilding" })],
+    ["in ERROR", seen({ systemDiskId: NEW_DISK, status: "ERROR" })],
+    ["without a system disk", seen({ systemDiskId: null })],
+  ])("do not end it well while the server is %s", (_, look) => {
+    asFinal(after(UNREADABLE, { at: DEADLINE, look }), "unresolved");
   });
 });
 
@@ -126,7 +168,7 @@ describe("a job that cannot be read", () => {
     const changed = { successes: 2, missing: 1 };
     const decision = asNext(after(UNREADABLE, { at: DEADLINE - 1, changed }), "watch");
     expect(decision.state).toMatchObject(changed);
-    const { draft, lock } = asFinal(after(UNREADABLE, { at: DEADLINE }), "unresolved");
+    const { draft, lock } = asFinal(after(UNREADABLE, LATE), "unresolved");
     expect(lock).toBe("keep");
     expect(draft.data["seen"]).toContain(UNREADABLE.message);
   });
@@ -183,7 +225,7 @@ describe("a job that the cloud does not know", () => {
   });
 
   it("is unresolved at the deadline", () => {
-    asFinal(after(MISSING, { at: DEADLINE }), "unresolved");
+    asFinal(after(MISSING, LATE), "unresolved");
   });
 });
 
@@ -330,7 +372,7 @@ describe("a job whose parts name another server only", () => {
   });
 
   it("ends at the deadline", () => {
-    const young = { at: DEADLINE, changed: { foreign: 0 } };
+    const young = { ...LATE, changed: { foreign: 0 } };
     asFinal(after(PARTS_FOREIGN, young), "unresolved");
   });
 });

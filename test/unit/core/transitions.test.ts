@@ -234,7 +234,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     reconcile: () => polled({ kind: "foreign", serverId: SERVER, by: "job" }),
     succeeded: () => polled(SUCCESS, OTHER_DISK),
     failed: () => polled({ kind: "failed", cloudCode: "Ecs.0202", message: "no disk" }),
-    unresolved: () => polled(RUNNING, null, DEADLINE),
+    unresolved: () => polled(RUNNING, UNREADABLE, DEADLINE),
   },
   settle: {
     settle: () => afterSettling(STATES.settle, NOW),

@@ -5,6 +5,15 @@ import { createGauges, type GaugeSources } from "../../../src/observe/gauges.ts"
 import { createMetrics } from "../../../src/observe/metrics.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
+const OTHER = ProjectId.parse("f".repeat(32));
+const RATE = {
+  projectId: PROJECT,
+  perSecond: 3.5,
+  configuredPerSecond: 50,
+  isLearned: true,
+  heldUntilMs: null,
+  left: 0.5,
+};
 const NONE = { locks: 0, oldestSeconds: 0 };
 const CENSUS: Census = new Map([
   [
@@ -49,7 +58,7 @@ function build(changed: Partial<GaugeSources> = {}) {
     census: async () => CENSUS,
     evidence: async () => [],
     overdue: async () => new Map([[2_000, 75]]),
-    budgetLeft: async () => 0.25,
+    callRates: async () => [RATE, { ...RATE, projectId: OTHER, left: 0.25 }],
     queueLengths: async () => LENGTHS,
     onError: (error) => errors.push(error),
     ...changed,
@@ -161,23 +170,29 @@ describe("gauges of the store", () => {
   it("of the request budget and of Redis's clock go with what they were asked of", async () => {
     let away = false;
     const { gauges, value } = build({
-      budgetLeft: async () => {
+      callRates: async () => {
         if (away) throw new Error("away");
-        return 0.25;
+        return [{ ...RATE, left: 0.25 }];
       },
       redisClockOffsetMs: () => (away ? null : 40_000),
     });
     gauges.start();
     await gauges.count();
     expect(await value("ecs_reinstall_budget_left_ratio")).toBe(0.25);
+    expect(await value(rateOf("allowed"))).toBe(3.5);
+    expect(await value(rateOf("configured"))).toBe(50);
     expect(await value("ecs_reinstall_redis_clock_offset_seconds")).toBe(40);
     away = true;
     await vi.advanceTimersByTimeAsync(15_000);
     gauges.stop();
     expect(await value("ecs_reinstall_budget_left_ratio")).toBeUndefined();
+    expect(await value(rateOf("allowed"))).toBeUndefined();
     expect(await value("ecs_reinstall_redis_clock_offset_seconds")).toBeUndefined();
   });
 });
+
+const rateOf = (limit: string) =>
+  `ecs_reinstall_cloud_requests_per_second{project="${RATE.projectId}",limit="${limit}"}`;
 
 const OF_THE_STORE = [
   "open_commands",

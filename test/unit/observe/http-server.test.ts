@@ -117,7 +117,12 @@ function build(world: World = {}, port = 0): HttpServer {
     },
     situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
     projects: [ProjectId.parse(PROJECT)],
-    brakes: world.brakes ?? { holding: () => [], slots: () => [], readAtMs: () => null },
+    brakes: world.brakes ?? {
+      holding: () => [],
+      slots: () => [],
+      calls: () => [],
+      readAtMs: () => null,
+    },
     onError: (error) => world.errors?.push(error),
   });
   open.push(server);
@@ -700,8 +705,51 @@ describe("/v1/brakes", () => {
       { projectId: ONE, ...slots },
       { projectId: OTHER, taken: 0, cap: 10, waiting: 0 },
     ],
+    calls: () => [
+      {
+        projectId: ONE,
+        perSecond: 3.78251,
+        configuredPerSecond: 50,
+        isLearned: true,
+        heldUntilMs: Date.UTC(2026, 10, 23),
+        left: 0,
+      },
+      {
+        projectId: OTHER,
+        perSecond: 50,
+        configuredPerSecond: 50,
+        isLearned: false,
+        heldUntilMs: null,
+        left: 1,
+      },
+    ],
     readAtMs: () => null,
   };
+
+  it("shows how fast requests may go to the cloud for each project, and until when none may", async () => {
+    const { get } = await serve({ brakes });
+    const { calls } = (await get("/v1/brakes")).json();
+    expect(calls).toEqual([
+      {
+        project_id: ONE,
+        allowed_per_second: 3.783,
+        configured_per_second: 50,
+        learned: true,
+        held_until: "2026-11-23T00:00:00.000Z",
+        left_ratio: 0,
+      },
+      {
+        project_id: OTHER,
+        allowed_per_second: 50,
+        configured_per_second: 50,
+        learned: false,
+        held_until: null,
+        left_ratio: 1,
+      },
+    ]);
+    const { calls: ofOther } = (await get(`/v1/brakes?project=${OTHER}`)).json();
+    expect(ofOther).toHaveLength(1);
+  });
 
   it("tells how many slots of each project are taken, and who waits for one", async () => {
     const { get } = await serve({ brakes });

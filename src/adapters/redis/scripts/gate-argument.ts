@@ -1,18 +1,28 @@
 import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
+import { WORK_SECONDS } from "../../../core/call-rate.ts";
 import type { Order } from "../../../core/order.ts";
 import type { keysOf } from "../keys.ts";
+import { CallsAsked, callsAsked } from "./calls.ts";
 import { LINE_KEYS, lineKeys } from "./line-argument.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** Keys that the gate reads, in the order of `GATE_KEYS` in brakes/*.lua: the last of each script that asks it. */
-export const GATE_KEYS = ["pauses", "paused", "storm", "history", ...LINE_KEYS, "dropped"] as const;
+export const GATE_KEYS = [
+  "pauses",
+  "paused",
+  "storm",
+  "history",
+  ...LINE_KEYS,
+  "dropped",
+  "calls",
+] as const;
 
 /** {@link GATE_KEYS} of one command. */
 export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
-  const { pauses, paused, storm, dropped } = k;
+  const { pauses, paused, storm, dropped, calls } = k;
   const history = k.history(order.serverId);
-  return { pauses, paused, storm, history, ...lineKeys(k, order), dropped } satisfies Record<
+  return { pauses, paused, storm, history, ...lineKeys(k, order), dropped, calls } satisfies Record<
     (typeof GATE_KEYS)[number],
     string
   >;
@@ -30,6 +40,9 @@ export const GateArgument = z.object({
     override: z.array(z.string()).readonly(),
     /** Those of the worker that asks. */
     rules: BrakeRules,
+    /** The call to the cloud that a first look takes; 0 calls a second: none is taken. */
+    calls: CallsAsked,
+    workSeconds: z.number(),
   }),
 });
 
@@ -46,6 +59,11 @@ export function gateArgument(
       waits: onBusy === "wait",
       override,
       rules: rules.brakes,
+      calls: callsAsked(4, 1, {
+        perSecond: rules.brakes.callsPerSecond,
+        burst: rules.brakes.callBurst,
+      }),
+      workSeconds: WORK_SECONDS,
     },
   };
 }

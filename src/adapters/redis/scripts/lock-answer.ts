@@ -10,7 +10,11 @@ export const Rebuilding = z.object({ kind: z.literal("rebuilding"), untilMs: z.n
 
 /** The answer to a command that wants its server's lock (`try_lock` in prelude.lua, and what is asked before it). */
 export const LockReply = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("acquired"), token: z.int() }),
+  z.object({
+    kind: z.literal("acquired"),
+    token: z.int(),
+    callInMs: z.number().exactOptional(),
+  }),
   z.object({
     kind: z.literal("busy"),
     // Whatever another service calls itself.

@@ -44,6 +44,19 @@ local function held_by_cap(of, ahead)
     loweredBy = of.by }
 end
 
+-- Takes the call of a first look together with the slot, so that who waits for calls stays in line and makes none. The hold,
+-- or in how many ms the call may be made; neither: nobody counts calls, or there will be no look.
+local function call_for_look(key, want, ask)
+  if ask.calls.limits.perSecond == 0 or want.mayHaveRun or has_slot(key, want.id) then return nil, nil end
+  ask.calls.ahead = redis.call('ZRANK', key.line, want.id) or 0
+  local taken = take_calls(key.calls, ask.calls)
+  if taken.granted then return nil, taken.delay end
+  local caps = caps_of(key, ask)
+  local hold = held_by_cap(caps[#caps], ask.calls.ahead)
+  hold.loweredBy, hold.callsInMs = 'throttled', taken.delay
+  return hold, nil
+end
+
 -- Takes a slot from each whose command has ended or is gone: what a lost write may leave. Only when all are taken.
 local function drop_ended(key, slots, command_prefix)
   for _, id in ipairs(redis.call('ZRANGE', slots, 0, MOST_HOLDERS - 1)) do
@@ -89,7 +102,7 @@ local function held_in_line(key, want, ask, place)
 end
 
 -- Lock and slot, together; the same answer when it has them.
-local function give_both(key, id, group)
+local function give_both(key, id, group, call_in)
   give_slot(key, id, group)
   leave_lines(key, id)
   -- The lock last: whoever has it has all the rest.
@@ -100,7 +113,7 @@ local function give_both(key, id, group)
     put(key.lock, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
   end
   note_lock(key.lock)
-  return { kind = 'acquired', token = token }
+  return { kind = 'acquired', token = token, callInMs = call_in }
 end
 
 -- The answer to a command that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
@@ -134,7 +147,9 @@ local function answer_start(key, want, ask, place)
   keep_turn(key, want.id)
   local full = held_in_line(key, want, ask, place)
   if full then return { kind = 'held', hold = full } end
-  return give_both(key, want.id, ask.group)
+  local short, call_in = call_for_look(key, want, ask)
+  if short then return { kind = 'held', hold = short } end
+  return give_both(key, want.id, ask.group, call_in)
 end
 
 -- The same, and what follows from it in lines, lock and slot: who may not start has neither. Only a command that may have

@@ -1,9 +1,9 @@
 import type { BrakeQuestion, TwinBrake } from "./twin-brake.ts";
 
-/** How many slots there are, and which brake has lowered that. */
+/** How many slots there are, and what has lowered that. */
 export interface EffectiveCap {
   readonly slots: number;
-  readonly by: TwinBrake["name"] | null;
+  readonly by: TwinBrake["name"] | "throttled" | null;
 }
 
 function saidByCap(slots: number, line: number, cap: number) {

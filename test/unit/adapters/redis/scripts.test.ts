@@ -12,6 +12,7 @@ import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
+import { learnRateScript } from "../../../../src/adapters/redis/scripts/learn-rate.ts";
 import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
 import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
@@ -22,6 +23,7 @@ import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause
 import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
 import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
+import { takeCallsScript } from "../../../../src/adapters/redis/scripts/take-calls.ts";
 import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
 import { verdictsScript } from "../../../../src/adapters/redis/scripts/verdicts.ts";
@@ -38,6 +40,7 @@ const SCRIPTS = [
   hopScript,
   intentScript,
   keepPausesScript,
+  learnRateScript,
   mayStartScript,
   mayStopScript,
   openEpochScript,
@@ -47,6 +50,7 @@ const SCRIPTS = [
   setPauseScript,
   settleScript,
   takeAttemptScript,
+  takeCallsScript,
   publishedScript,
   unlockScript,
   verdictsScript,
@@ -97,7 +101,17 @@ describe("the two halves of a script say the same", () => {
 
   it("each Lua file has its other half", () => {
     const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
-    const shared = ["brakes", "ended", "history", "line", "prelude", "slots", "storm", "tail"];
+    const shared = [
+      "brakes",
+      "calls",
+      "ended",
+      "history",
+      "line",
+      "prelude",
+      "slots",
+      "storm",
+      "tail",
+    ];
     const wanted = new Set([...SCRIPTS.map(({ name }) => name), ...shared]);
     expect(lua.toSorted()).toEqual([...wanted].toSorted());
   });

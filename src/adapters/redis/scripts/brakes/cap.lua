@@ -7,6 +7,7 @@ GATE_KEYS[#GATE_KEYS + 1] = 'line zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'groupLine zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'lineUntil hash'
 GATE_KEYS[#GATE_KEYS + 1] = 'dropped counter'
+GATE_KEYS[#GATE_KEYS + 1] = 'calls hash'
 
 -- Behind everybody who waits.
 local function said_by_cap(slots, line, cap)

@@ -7,18 +7,24 @@
 --   passed function (key, ask), optional: writes, once no brake holds the command
 --   slots function (key, ask), optional: how many slots this brake leaves to the project; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
--- (gate-argument.ts): { command, server, group?, waits, override, rules }. `ask` writes nothing.
+-- (gate-argument.ts): { command, server, group?, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
 local BRAKES = {}
 
 -- Name and type of each key that brakes read: the last keys of every script that asks the gate.
 local GATE_KEYS = {}
 
--- How many slots a project has now: the cap, or fewer while a brake leaves fewer. Answers the brake's name, too.
+-- How many slots a project has now: the cap, or fewer while a brake, or the rate of calls to the cloud, leaves fewer. Answers
+-- what has lowered it, too: the brake's name, or `throttled`.
 local function effective_cap(key, ask, cap)
   local least, by = cap, nil
   for _, brake in ipairs(BRAKES) do
     local slots = brake.slots and brake.slots(key, ask)
     if slots and slots < least then least, by = slots, brake.name end
+  end
+  local calls = ask.calls.limits
+  if calls.perSecond > 0 then
+    local slots = slots_at(pace_of(key.calls, calls).per_second, ask.workSeconds)
+    if slots < least then least, by = slots, 'throttled' end
   end
   return least, by
 end

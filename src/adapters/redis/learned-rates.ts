@@ -1,0 +1,98 @@
+import type { ProjectId } from "../../contract/ids.ts";
+import type { CallBucket } from "../../core/call-bucket.ts";
+import { type CallLimits, type LearnedRate, NOTHING_LEARNED } from "../../core/call-rate.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { CallsWanted } from "../cloud/budget.ts";
+import { keysOf } from "./keys.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+import { callsAsked } from "./scripts/calls.ts";
+import { learnRateScript } from "./scripts/learn-rate.ts";
+import { takeCallsScript } from "./scripts/take-calls.ts";
+
+export interface LearnedRatesDeps {
+  readonly scripts: Pick<ScriptRunner, "run">;
+  /** Is Redis worth asking? Otherwise each request would wait for the command time-out as long as it is away. */
+  readonly isThere: () => boolean;
+  readonly clock: Pick<Clock, "monotonicMs" | "nowMs">;
+  /** What is configured, of all replicas together, for one project. */
+  readonly limits: CallLimits;
+}
+
+/** What this replica knows of one project. */
+interface Known {
+  learned: LearnedRate;
+  /** Youngest call that passed and is not yet known in Redis. */
+  passedMs: number | null;
+  /** Its own share, for while Redis is away. */
+  bucket: CallBucket | null;
+}
+
+/** Others may change the rate at the same time; then what they saw is what counts. */
+const TRIES = 3;
+
+/** The buckets and learned rates in Redis, and what this replica has seen of them last. */
+export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedRatesDeps) {
+  const known = new Map<ProjectId, Known>();
+  /** Redis's clock minus our monotonic one, as its last answer showed it. */
+  let storeAheadMs: number | null = null;
+  const nowMs = () =>
+    storeAheadMs === null ? clock.nowMs() : Math.round(clock.monotonicMs() + storeAheadMs);
+
+  function of(project: ProjectId): Known {
+    const one = known.get(project) ?? { learned: NOTHING_LEARNED, passedMs: null, bucket: null };
+    known.set(project, one);
+    return one;
+  }
+
+  async function change(project: ProjectId, seen: number, next: LearnedRate | null) {
+    if (!isThere()) return null;
+    const { passedMs: passed } = of(project);
+    const keys = { calls: keysOf(project).calls };
+    const answer = await scripts.run(learnRateScript, keys, { seen, next, passed });
+    return answer.kind === "away" || answer.kind === "corrupt" ? null : answer;
+  }
+
+  return {
+    of,
+    /** Epoch ms by Redis's clock, as far as it is known. */
+    nowMs,
+
+    /** Takes calls from the bucket in Redis; null: it does not answer. */
+    async take(project: ProjectId, wanted: CallsWanted) {
+      if (!isThere()) return null;
+      const mine = of(project);
+      const { passedMs } = mine;
+      const answer = await scripts.run(
+        takeCallsScript,
+        { calls: keysOf(project).calls },
+        { ask: callsAsked(wanted.class, wanted.calls, limits), passed: passedMs },
+      );
+      if (answer.kind === "away" || answer.kind === "corrupt") return null;
+      storeAheadMs = answer.atMs - clock.monotonicMs();
+      mine.learned = answer.learned;
+      if (mine.passedMs === passedMs) mine.passedMs = null;
+      return answer;
+    },
+
+    /** Decides by what is learned now, and stores what follows; again where another replica was first. */
+    async learn(
+      project: ProjectId,
+      decide: (learned: LearnedRate, seen: { atMs: number; used: number }) => LearnedRate | null,
+    ): Promise<void> {
+      const mine = of(project);
+      let stands = await change(project, -1, null);
+      for (let tries = 0; tries < TRIES && stands?.kind === "changed"; tries += 1) {
+        mine.learned = stands.learned;
+        const next = decide(stands.learned, stands);
+        if (next === null) return;
+        stands = await change(project, stands.learned.version, next);
+        if (stands?.kind === "saved") mine.learned = next;
+      }
+      if (stands !== null) return;
+      // This replica obeys all the same.
+      const passedMs = Math.max(mine.learned.passedMs, mine.passedMs ?? 0);
+      const next = decide({ ...mine.learned, passedMs }, { atMs: nowMs(), used: 0 });
+      mine.learned = next ?? mine.learned;
+    },
+  };
+}
