@@ -17,7 +17,8 @@ export async function readEvents(
   connection.on("error", () => undefined);
   const channel = await connection.createChannel();
   const { queue } = await channel.assertQueue("", { exclusive: true });
-  await channel.bindQueue(queue, EXCHANGE, "#");
+  // Of commands: what people do by hand goes by `operator.<action>`.
+  await channel.bindQueue(queue, EXCHANGE, "*.*.*");
   await channel.consume(
     queue,
     (message) => {

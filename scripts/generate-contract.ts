@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { CommandBody } from "../src/contract/command.ts";
 import { CONTRACT_EVENTS, EVENTS } from "../src/contract/event-data.ts";
+import { OperatorEvent } from "../src/contract/operator-event.ts";
 import { ROUTES } from "../src/observe/http-routes.ts";
 import { openApi } from "../src/observe/openapi.ts";
 import { asyncApi } from "./contract/asyncapi.ts";
@@ -39,6 +40,7 @@ export function contractBreaks(): string[] {
 }
 
 const COMMAND = "command.schema.json";
+const OPERATOR = "events/operator.schema.json";
 
 function schemas(): ReadonlyMap<string, JsonSchema> {
   const found = new Map<string, JsonSchema>();
@@ -51,6 +53,8 @@ function schemas(): ReadonlyMap<string, JsonSchema> {
     const schema = wireSchema(EVENTS[name], "draft-2020-12");
     add(`events/${name}.schema.json`, `event:${name}`, `the event ${name}`, schema);
   }
+  const byHand = wireSchema(OperatorEvent, "draft-2020-12");
+  add(OPERATOR, "event:operator", "what a person did by hand", byHand);
   return found;
 }
 

@@ -1,4 +1,5 @@
 import { takenInOurTime } from "./adapters/redis/in-store-time.ts";
+import { createWatchedAudit } from "./composition/audit.ts";
 import { createBrakes, createMemory } from "./composition/brakes.ts";
 import { consume, createWatchedBroker, renewWhenChanged } from "./composition/broker.ts";
 import { createCloud } from "./composition/cloud.ts";
@@ -90,6 +91,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     createWatchedSweeper(ground, stores, { deps, health }),
     brakes.keeper,
     memory,
+    createWatchedAudit(ground, stores, broker),
     prover,
   ];
 

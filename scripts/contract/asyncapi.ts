@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { CommandBody } from "../../src/contract/command.ts";
 import { CONTRACT_EVENTS, type ContractEventName, EVENTS } from "../../src/contract/event-data.ts";
+import { OPERATOR_ACTIONS, OperatorEvent } from "../../src/contract/operator-event.ts";
 import { readSources } from "../../src/config/sources.ts";
 import { wireSchema } from "./json-schema.ts";
 
@@ -62,6 +63,13 @@ export function asyncApi(): object {
         messages: eventMessages,
         bindings: exchange(names.eventsExchange),
       },
+      operator: {
+        address: "operator.{action}",
+        title: "what people did by hand",
+        parameters: { action: { description: "what was done", enum: [...OPERATOR_ACTIONS] } },
+        messages: { operator: { $ref: "#/components/messages/operator" } },
+        bindings: exchange(names.eventsExchange),
+      },
       misuse: {
         address: "{event}",
         title: "answers to a misuse of an id that asked for no reply",
@@ -111,6 +119,12 @@ export function asyncApi(): object {
         channel: { $ref: "#/channels/misuse" },
         summary: "answers a second copy of a command, or another content under its id",
       },
+      tellAction: {
+        action: "send",
+        channel: { $ref: "#/channels/operator" },
+        summary: "says what a person did by hand, who and why",
+        bindings: { amqp: { deliveryMode: 2, mandatory: true, bindingVersion: "0.3.0" } },
+      },
       setAside: {
         action: "send",
         channel: { $ref: "#/channels/dead" },
@@ -121,6 +135,7 @@ export function asyncApi(): object {
       messages: {
         command: commandMessage(),
         ...Object.fromEntries(CONTRACT_EVENTS.map((name) => [name, eventMessage(name)])),
+        operator: operatorMessage(),
         dead: DEAD,
       },
       securitySchemes: {
@@ -185,6 +200,21 @@ function eventMessage(name: ContractEventName): object {
     payload: wireSchema(EVENTS[name], "draft-7"),
     bindings: { amqp: { messageType: `ecs.reinstall.${name}.v1`, bindingVersion: "0.3.0" } },
     examples: samples(`event-${name}.`).map(([sample, payload]) => ({ name: sample, payload })),
+  };
+}
+
+function operatorMessage(): object {
+  return {
+    title: "what a person did by hand",
+    contentType: "application/cloudevents+json",
+    headers: {
+      type: "object",
+      description: "AMQP properties by their names.",
+      properties: { message_id: { type: "string", description: "the event's id" } },
+    },
+    payload: wireSchema(OperatorEvent, "draft-7"),
+    bindings: { amqp: { messageType: "ecs.reinstall.operator.v1", bindingVersion: "0.3.0" } },
+    examples: samples("operator-").map(([name, payload]) => ({ name, payload })),
   };
 }
 

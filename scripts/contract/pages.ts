@@ -41,7 +41,12 @@ ${fieldTable(envelope, ALWAYS, around)}
 ## In every \`data\`
 
 ${fieldTable(memberOf(envelope, "data"), ALWAYS, [...common])}
-${sections.join("\n")}`;
+${sections.join("\n")}
+## \`operator.<action>\`
+
+What a person did by hand, with the routing key \`operator.<action>\`; no command's event. Schema: [operator.schema.json](events/operator.schema.json).
+
+${fieldTable(schemaAt(schemas, "events/operator.schema.json"), ALWAYS)}`;
 }
 
 /** docs/contract/http.md */

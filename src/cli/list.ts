@@ -1,13 +1,20 @@
-import Table from "cli-table3";
 import { Argument, Command } from "commander";
-import { z } from "zod";
 import { Group } from "../contract/command.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
-import { span } from "../core/explain.ts";
-import { askWorker, type UrlFlag, urlOption } from "./ask-worker.ts";
-import { CliFailure } from "./failure.ts";
+import { type UrlFlag, urlOption } from "./ask-worker.ts";
 import type { CliIo } from "./io.ts";
 import { matching, seconds, wholeNumber } from "./option-values.ts";
+import {
+  age,
+  ahead,
+  between,
+  type Column,
+  given,
+  type Listing,
+  readAll,
+  tableOf,
+  text,
+} from "./table.ts";
 
 interface ListFlags extends UrlFlag {
   readonly project?: string;
@@ -57,32 +64,15 @@ function asksForEnds({ state, outcome }: ListFlags): boolean {
 }
 
 async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
-  const { path, query, member, keep } = LISTS[kind](flags);
-  const found: Row[] = [];
-  let cursor: string | null = null;
-  do {
-    const parameters = new URLSearchParams(query);
-    if (kind !== "brakes") parameters.set("limit", String(Math.min(flags.limit, PAGE)));
-    if (cursor !== null) parameters.set("cursor", cursor);
-    const asked = await askWorker(`${path}?${parameters.toString()}`, flags, io);
-    if (asked.kind === "absent") throw new CliFailure(asked.message);
-    const page = pageOf(asked.body, member);
-    found.push(...page.rows.filter(keep));
-    cursor = page.next;
-  } while (cursor !== null && found.length < flags.limit);
-  const rows = found.slice(0, flags.limit);
-  const complete = cursor === null && rows.length === found.length;
+  const listing = LISTS[kind](flags);
+  const { rows, complete } = await readAll(listing, flags, io);
   if (flags.json === true) {
-    io.out(`${JSON.stringify({ [member]: rows, complete }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ [listing.member]: rows, complete }, null, 2)}\n`);
     return;
   }
   io.out(`${rows.length === 0 ? `no ${EMPTY[kind]}` : tableOf(COLUMNS[kind], rows, Date.now())}\n`);
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
-
-const PAGE = 500;
-
-type Row = Readonly<Record<string, unknown>>;
 
 const EMPTY: Readonly<Record<Kind, string>> = {
   commands: "open command",
@@ -93,14 +83,6 @@ const EMPTY: Readonly<Record<Kind, string>> = {
   brakes: "brake holds anything",
 };
 
-interface Listing {
-  readonly path: string;
-  readonly query: Record<string, string>;
-  /** Of the answer: its entries. */
-  readonly member: string;
-  readonly keep: (row: Row) => boolean;
-}
-
 const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
   commands: (flags) => commands(flags, flags.state),
   waiting: (flags) => commands(flags, "waiting"),
@@ -109,6 +91,7 @@ const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
   unresolved: ({ project }) => locks(project, ({ phase }) => phase === "unresolved"),
   brakes: ({ project }) => ({
     path: "/v1/brakes",
+    whole: true,
     query: given({ project }),
     member: "holding",
     keep: () => true,
@@ -134,26 +117,6 @@ function commands(flags: ListFlags, state: string | undefined): Listing {
 function locks(project: string | undefined, keep: Listing["keep"]): Listing {
   return { path: "/v1/locks", query: given({ project }), member: "locks", keep };
 }
-
-function given(query: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(query).filter((one): one is [string, string] => one[1] !== undefined),
-  );
-}
-
-function pageOf(body: unknown, member: string): { rows: readonly Row[]; next: string | null } {
-  const read = Page.safeParse(body);
-  const rows = Rows.safeParse(read.data?.[member]);
-  if (!read.success || !rows.success) {
-    throw new CliFailure("the worker's answer is none that this version knows");
-  }
-  return { rows: rows.data, next: read.data.next ?? null };
-}
-
-const Page = z.looseObject({ next: z.string().nullish() });
-const Rows = z.array(z.record(z.string(), z.unknown()));
-
-type Column = readonly [head: string, cell: (row: Row, nowMs: number) => string];
 
 const COMMAND: readonly Column[] = [
   ["command", (row) => text(row["command_id"])],
@@ -196,32 +159,3 @@ const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     ["reason", (row) => text(row["reason"])],
   ],
 };
-
-function tableOf(columns: readonly Column[], rows: readonly Row[], nowMs: number): string {
-  const table = new Table({
-    head: columns.map(([head]) => head),
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) table.push(columns.map(([, cell]) => cell(row, nowMs)));
-  return table.toString();
-}
-
-/** What emitters and other services wrote goes to a terminal: control characters must not. */
-function text(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return (typeof value === "string" ? value : JSON.stringify(value)).replaceAll(/\p{C}/gu, "?");
-}
-
-function age(value: unknown, nowMs: number): string {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? "" : span(nowMs - at);
-}
-
-function between(from: unknown, to: unknown): string {
-  return typeof to === "string" ? age(from, Date.parse(to)) : "";
-}
-
-function ahead(value: unknown, nowMs: number): string {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? "" : at <= nowMs ? "now" : span(at - nowMs);
-}

@@ -4,6 +4,7 @@ import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { matching } from "./option-values.ts";
+import { actOf, type ReasonFlags, withReason } from "./reason.ts";
 import type { StoreSession } from "./store-session.ts";
 
 /** The option `--project` as commander gives it. */
@@ -20,43 +21,46 @@ export const PROJECT = [
 
 /** `ecs-reinstall cancel COMMAND_ID`: end a command before it is submitted. */
 export function cancelCommand(io: CliIo): Command {
-  return new Command("cancel")
+  const command = new Command("cancel")
     .description("end a command that has not been submitted yet")
     .argument("<command-id>", "its id", matching(CommandId))
-    .option(...PROJECT)
-    .action((id: string, flags: ProjectFlag) =>
-      withStore(io, async ({ operator }) => {
-        const answer = await operator.cancel(projectOf(flags, io), CommandId.parse(id));
-        switch (answer.kind) {
-          case "requested":
-            return `${id} ends at its next step (it is ${answer.phase} now)`;
-          case "too-late":
-            throw new CliFailure(
-              `${id} is ${answer.phase} already: a reinstall cannot be called back`,
-            );
-          case "ended":
-            throw new CliFailure(`${id} has ended: ${answer.outcome}`);
-          case "unheard-of":
-            throw new CliFailure(`no command ${id} in this project`);
-          case "away":
-          case "corrupt":
-            throw new CliFailure(answer.message);
-        }
-      }),
-    );
+    .option(...PROJECT);
+  return withReason(command).action((id: string, flags: ProjectFlag & ReasonFlags) =>
+    withStore(io, async ({ operator }) => {
+      const project = projectOf(flags, io);
+      const answer = await operator.cancel(project, CommandId.parse(id), actOf(flags));
+      switch (answer.kind) {
+        case "requested":
+          return `${id} ends at its next step (it is ${answer.phase} now)`;
+        case "too-late":
+          throw new CliFailure(
+            `${id} is ${answer.phase} already: a reinstall cannot be called back`,
+          );
+        case "ended":
+          throw new CliFailure(`${id} has ended: ${answer.outcome}`);
+        case "unheard-of":
+          throw new CliFailure(`no command ${id} in this project`);
+        case "away":
+        case "corrupt":
+          throw new CliFailure(answer.message);
+      }
+    }),
+  );
 }
 
 /** `ecs-reinstall unlock SERVER_ID --owner COMMAND_ID`: after a person has looked at the server. */
 export function unlockCommand(io: CliIo): Command {
-  return new Command("unlock")
+  const command = new Command("unlock")
     .description("free a server that an unresolved command left locked: look at it first")
     .argument("<server-id>", "the server", matching(ServerId))
     .requiredOption("--owner <name>", "the command, or other service, that holds it", ownerName)
-    .option(...PROJECT)
-    .action((server: string, flags: ProjectFlag & { owner: string }) =>
+    .option(...PROJECT);
+  return withReason(command).action(
+    (server: string, flags: ProjectFlag & ReasonFlags & { owner: string }) =>
       withStore(io, async ({ operator }) => {
         const { owner } = flags;
-        const answer = await operator.unlock(projectOf(flags, io), ServerId.parse(server), owner);
+        const freeing = { server: ServerId.parse(server), owner };
+        const answer = await operator.unlock(projectOf(flags, io), freeing, actOf(flags));
         switch (answer.kind) {
           case "freed":
             return `${server} is free`;
@@ -73,7 +77,7 @@ export function unlockCommand(io: CliIo): Command {
             throw new CliFailure(answer.message);
         }
       }),
-    );
+  );
 }
 
 /** Any name that another service may have given itself, as it stands in the lock or as it is shown. */

@@ -6,18 +6,16 @@ import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
-import { loginName } from "./login-name.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { withStore, PROJECT, projectOf } from "./operate.ts";
 import { matching } from "./option-values.ts";
+import { type ReasonFlags, withReason } from "./reason.ts";
 
-interface PauseFlags {
+interface PauseFlags extends ReasonFlags {
   readonly project?: string;
   readonly everything?: boolean;
   readonly group?: string;
   readonly server?: string;
-  readonly reason: string;
-  readonly by: string;
 }
 
 /** A worker looks at the pauses every 15 s at the longest. */
@@ -118,13 +116,12 @@ async function endStorm(operator: OperatorCommands, flags: PauseFlags, io: CliIo
 }
 
 function withScope(command: Command): Command {
-  return command
+  const scoped = command
     .option(...PROJECT)
     .option("--everything", "all projects that workers act on")
     .option("--group <name>", "one group of the project", matching(Group))
-    .option("--server <id>", "one server of the project", matching(ServerId))
-    .requiredOption("--reason <text>", "why: shown to everybody who asks")
-    .option("--by <name>", "who", loginName());
+    .option("--server <id>", "one server of the project", matching(ServerId));
+  return withReason(scoped);
 }
 
 async function targetOf(

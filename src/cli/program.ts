@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { auditCommand } from "./audit.ts";
 import { configCommand } from "./config-check.ts";
 import { explainCommand } from "./explain.ts";
 import { CliFailure } from "./failure.ts";
@@ -49,6 +50,7 @@ function createProgram(io: CliIo): Command {
     protectCommand(io),
     unprotectCommand(io),
     releaseCommand(io),
+    auditCommand(io),
   ];
   for (const command of ours) {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);

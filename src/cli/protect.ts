@@ -3,15 +3,9 @@ import { protectionOf, releaseOf, type SwitchName } from "../contract/brakes.ts"
 import { ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
-import { loginName } from "./login-name.ts";
-import { PROJECT, projectOf, withStore } from "./operate.ts";
+import { PROJECT, type ProjectFlag, projectOf, withStore } from "./operate.ts";
 import { matching } from "./option-values.ts";
-
-interface ReasonFlags {
-  readonly project?: string;
-  readonly reason: string;
-  readonly by: string;
-}
+import { type ReasonFlags, withReason } from "./reason.ts";
 
 /** `ecs-reinstall protect`: a server is not reinstalled any more until `unprotect`. */
 export function protectCommand(io: CliIo): Command {
@@ -53,21 +47,19 @@ interface Action {
 }
 
 function onServer(name: string, description: string, io: CliIo, action: Action): Command {
-  return new Command(name)
+  const command = new Command(name)
     .description(description)
     .argument("<server>", "id of the server", matching(ServerId))
-    .option(...PROJECT)
-    .requiredOption("--reason <text>", "why: shown to everybody who asks")
-    .option("--by <name>", "who", loginName())
-    .action((server: ServerId, flags: ReasonFlags) =>
-      withStore(io, async ({ operator }) => {
-        const { reason, by } = flags;
-        const change = { scope: action.scopeOf(server), on: action.on, by, reason };
-        const answer = await operator.setPause(projectOf(flags, io), change);
-        if (answer.kind !== "set") throw new CliFailure(answer.message);
-        return action.says(server, answer.wasOn);
-      }),
-    );
+    .option(...PROJECT);
+  return withReason(command).action((server: ServerId, flags: ReasonFlags & ProjectFlag) =>
+    withStore(io, async ({ operator }) => {
+      const { reason, by } = flags;
+      const change = { scope: action.scopeOf(server), on: action.on, by, reason };
+      const answer = await operator.setPause(projectOf(flags, io), change);
+      if (answer.kind !== "set") throw new CliFailure(answer.message);
+      return action.says(server, answer.wasOn);
+    }),
+  );
 }
 
 function protectedNow(server: ServerId): string {

@@ -1,5 +1,6 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import { createAuditLog } from "../adapters/redis/audit-log.ts";
 import { takeCensus } from "../adapters/redis/census.ts";
 import { findOverdue } from "../adapters/redis/overdue.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
@@ -74,6 +75,7 @@ export function createWatchedHttp(
     health,
     views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
     overview: createOverview(redis, projects),
+    audit: createAuditLog(redis, projects),
     brakes,
     situation,
     projects,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ServerId } from "./ids.ts";
+import type { OperatorAction } from "./operator-event.ts";
 
 /** Every rule that can hold a command back or end it before it reaches the cloud: one closed list of names. */
 export const Brake = z.enum([
@@ -64,6 +65,18 @@ export const SwitchEntry = z.object({
   reason: z.string(),
 });
 export type SwitchEntry = z.infer<typeof SwitchEntry>;
+
+/** What a person does who sets a switch, or lifts it. */
+export function actionOf(name: SwitchName, on: boolean): OperatorAction {
+  if (name.startsWith("released:")) return "release";
+  if (name.startsWith("protected:")) return on ? "protect" : "unprotect";
+  return on ? "pause" : "resume";
+}
+
+/** The server that a switch is about; undefined: it is about more than one. */
+export function serverOfSwitch(name: SwitchName): string | undefined {
+  return /^(?:protected|released|server):(.+)$/.exec(name)?.[1];
+}
 
 /** Which brake a switch belongs to. */
 export function brakeOf(name: SwitchName): Brake {

@@ -63,8 +63,8 @@ export const STEP_OUTCOMES = [
 /** One of {@link STEP_OUTCOMES}. */
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
-/** What is published; `arrival`: a raw command into a delay queue. */
-export const PUBLICATION_KINDS = ["step", "event", "reply", "dead", "arrival"] as const;
+/** What is published; `operator`: what a person did by hand; `arrival`: a raw command into a delay queue. */
+export const PUBLICATION_KINDS = ["step", "event", "operator", "reply", "dead", "arrival"] as const;
 /** One of {@link PUBLICATION_KINDS}. */
 export type PublicationKind = (typeof PUBLICATION_KINDS)[number];
 

@@ -23,7 +23,7 @@ export function advice(about: Advised): readonly string[] {
     ...againstLock(about),
     ...(command !== null && traitsOf(command.phase)?.cancellable === true
       ? [
-          `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId}`,
+          `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId} --reason …`,
         ]
       : []),
   ];
@@ -80,12 +80,12 @@ function againstLock({ lock, project, server, command }: Advised): readonly stri
   if (lock === null || server === null || lock.owner === command?.commandId) return [];
   if (lock.operation !== "reinstall") {
     return [
-      `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner '${lock.owner}'`,
+      `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner '${lock.owner}' --reason …`,
     ];
   }
   if (lock.phase === "unresolved") {
     return [
-      `Look at the server, and free it (docs/operations.md#unresolved): ecs-reinstall unlock ${server} --project ${project} --owner ${lock.owner}`,
+      `Look at the server, and free it (docs/operations.md#unresolved): ecs-reinstall unlock ${server} --project ${project} --owner ${lock.owner} --reason …`,
     ];
   }
   return [`Look at the one who holds the server: ecs-reinstall explain ${lock.owner}`];

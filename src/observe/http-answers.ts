@@ -16,14 +16,6 @@ import {
 
 const instant = (description: string) => z.iso.datetime().nullable().describe(description);
 
-/** Every answer that is no 200, but for the probes'. */
-export const Fault = z.object({
-  error: z
-    .enum(["bad-request", "not-found", "method-not-allowed", "internal", "store-away"])
-    .describe("for programs"),
-  message: z.string().describe("for people; holds no value of the request"),
-});
-
 export const Alive = z.object({
   status: z.enum(["alive", "needs a restart"]),
   detail: z.string().optional().describe("for people: why only a restart helps"),

@@ -8,8 +8,11 @@ import type {
   MetricsPage,
   Situation,
 } from "../contract/http.ts";
+import type { AuditLog } from "../contract/audit.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { Overview } from "../contract/overview.ts";
+import { auditRoutes } from "./audit-routes.ts";
+import { Fault } from "./fault.ts";
 import { mayWork } from "./health.ts";
 import {
   Alive,
@@ -19,7 +22,6 @@ import {
   Commands,
   commandsJson,
   evidencesJson,
-  Fault,
   Ready,
   Server,
   serverJson,
@@ -37,6 +39,7 @@ export interface RouteDeps {
   readonly views: CommandViews;
   readonly overview: Overview;
   readonly brakes: BrakesView;
+  readonly audit: AuditLog;
   readonly situation: Situation;
   /** That the worker may act on. */
   readonly projects: readonly ProjectId[];
@@ -201,6 +204,7 @@ const ANSWERED: readonly Route[] = [
 export const ROUTES: readonly Route[] = [
   ...ANSWERED,
   ...overviewRoutes(),
+  ...auditRoutes(),
   ...pageRoutes(),
   {
     path: "/openapi.json",

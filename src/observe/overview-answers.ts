@@ -1,12 +1,7 @@
 import { z } from "zod";
-import type {
-  BrakeSaid,
-  CommandDetail,
-  LockView,
-  PageMark,
-  PastReinstall,
-} from "../contract/overview.ts";
+import type { BrakeSaid, CommandDetail, LockView, PastReinstall } from "../contract/overview.ts";
 import { instantText } from "./instant-text.ts";
+import { next } from "./paging.ts";
 
 const instant = (description: string) => z.iso.datetime().nullable().describe(description);
 const text = (description: string) => z.string().nullable().describe(description);
@@ -70,13 +65,6 @@ export const LockJson = z.object({
   since: instant("since when"),
   phase: z.string().describe("`unresolved`: nobody knows whether the server was reinstalled"),
 });
-
-const next = z
-  .string()
-  .nullable()
-  .describe(
-    "`cursor` of the next page; null: there is none. A page may hold fewer than `limit`, even none, and have a next one",
-  );
 
 export const CommandList = z.object({
   commands: z.array(CommandJson).describe("in the order that the request's `state` says"),
@@ -145,27 +133,3 @@ export function lockJson(lock: LockView): z.input<typeof LockJson> {
     phase,
   };
 }
-
-/** A cursor is for giving back, not for reading. */
-export function cursorText(mark: PageMark | null): string | null {
-  if (mark === null) return null;
-  const { project, score, id } = mark;
-  return Buffer.from(JSON.stringify([project, score, id])).toString("base64url");
-}
-
-const CursorContent = z.tuple([z.string(), z.number(), z.string()]);
-
-/** The mark in a cursor that {@link cursorText} made. */
-export const Cursor = z
-  .string()
-  .max(1_000)
-  .transform((given, context): PageMark => {
-    try {
-      const content: unknown = JSON.parse(Buffer.from(given, "base64url").toString());
-      const [project, score, id] = CursorContent.parse(content);
-      return { project, score, id };
-    } catch {
-      context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
-      return z.NEVER;
-    }
-  });

@@ -1,31 +1,19 @@
-import type { Context } from "hono";
 import { z } from "zod";
 import { ProjectId, ServerId } from "../contract/ids.ts";
-import type { Overview } from "../contract/overview.ts";
-import { Fault } from "./http-answers.ts";
 import type { Route } from "./http-routes.ts";
+import { CommandList, commandJson, LockList, lockJson } from "./overview-answers.ts";
 import {
-  CommandList,
-  commandJson,
-  Cursor,
-  cursorText,
-  LockList,
-  lockJson,
-} from "./overview-answers.ts";
-
-const name = (most: number) =>
-  z.string().min(1, "must not be empty").max(most, `must have at most ${most} characters`);
-const whole = (least: number, most: number) => {
-  const rule = `must be a whole number from ${least} to ${most}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, rule)
-    .transform(Number)
-    .pipe(z.number().min(least, rule).max(most, rule));
-};
-
-const limit = whole(1, 500).optional().describe("entries of a page, 1 to 500; 100 without it");
-const cursor = Cursor.optional().describe("`next` of the answer before");
+  asked,
+  AWAY,
+  cursor,
+  DEFAULT_LIMIT,
+  limit,
+  listed,
+  name,
+  NO_PROJECT,
+  whole,
+  WRONG,
+} from "./paging.ts";
 
 const CommandsQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),
@@ -54,16 +42,8 @@ const LocksQuery = z.strictObject({
   cursor,
 });
 
-const DEFAULT_LIMIT = 100;
 /** In place of a phase. */
 const ENDED = "ended";
-
-const WRONG = {
-  says: "a parameter that cannot be one: `message` names it and the rule",
-  body: Fault,
-};
-const NO_PROJECT = { says: "no project of this worker", body: Fault };
-const AWAY = { says: "the store does not answer", body: Fault };
 
 /** Lists of what the store has in hand, page by page. */
 export function overviewRoutes(): readonly Route[] {
@@ -106,44 +86,4 @@ export function overviewRoutes(): readonly Route[] {
         }),
     },
   ];
-}
-
-type Listed = Awaited<ReturnType<Overview["commands"] | Overview["locks"]>>;
-type Entries<Found> = Found extends {
-  readonly kind: "found";
-  readonly view: { readonly entries: infer E };
-}
-  ? E
-  : never;
-
-function listed<Found extends Listed>(
-  context: Context,
-  found: Found,
-  json: (entries: Entries<Found>) => object,
-): Response {
-  switch (found.kind) {
-    case "found":
-      return context.json({
-        ...json(found.view.entries as Entries<Found>),
-        next: cursorText(found.view.next),
-      });
-    case "absent":
-      return context.json({ error: "not-found", message: "no such project is known" }, 404);
-    case "unavailable":
-      return context.json({ error: "store-away", message: "the store does not answer" }, 503);
-  }
-}
-
-/** Reads the query, or answers which parameter breaks which rule: the value is the caller's own, and may be anything. */
-async function asked<Shape extends z.ZodType>(
-  context: Context,
-  shape: Shape,
-  take: (query: z.output<Shape>) => Promise<Response>,
-): Promise<Response> {
-  const query = shape.safeParse(context.req.query());
-  if (query.success) return take(query.data);
-  const rules = query.error.issues.map(({ code, path, message }) =>
-    code === "unrecognized_keys" ? "a parameter is not known" : `${path.join(".")} ${message}`,
-  );
-  return context.json({ error: "bad-request", message: rules.join("; ") }, 400);
 }

@@ -51,6 +51,7 @@ function parentOf(message: TracedMessage): SpanContext | null {
     case "event":
     case "reply":
       return parseTraceparent(message.event.traceparent, message.event.tracestate);
+    case "operator":
     case "dead":
     case "arrival":
       return null;
@@ -87,6 +88,8 @@ function detailsOf(message: TracedMessage): Attributes {
     case "event":
     case "reply":
       return { "ecs.event": message.event.data.event };
+    case "operator":
+      return { "ecs.event": `operator.${message.event.data.action}` };
     case "dead":
     case "arrival":
       return {};

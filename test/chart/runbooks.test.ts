@@ -261,7 +261,7 @@ const STORE: StoreSession = {
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     projects: async () => [],
-    unlock: async (_project, _server, owner) => ({ kind: "freed", owner }),
+    unlock: async (_project, { owner }) => ({ kind: "freed", owner }),
   },
   close: () => undefined,
 };
@@ -328,6 +328,7 @@ function httpApp() {
     situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
     projects: [],
     brakes: { holding: () => [], slots: () => [], calls: () => [], readAtMs: () => 0 },
+    audit: { entries: async () => ({ kind: "found", view: { entries: [], next: null } }) },
     onError: () => undefined,
   });
 }

@@ -1,8 +1,10 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { OperatorEvent } from "../../src/contract/operator-event.ts";
 import { shownOwner } from "../../src/core/lock-owner.ts";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
 import { BIN, operatorOf } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
@@ -20,6 +22,8 @@ function cli(projectId: string, ...args: string[]): Promise<string> {
   return operatorOf(stage.services.redis.url, projectId)(...args);
 }
 
+const WHY = ["--reason", "as the test says"];
+
 /** This file's part of the shared Redis loses its memory. */
 async function forgetEverything(url: string): Promise<void> {
   const redis = new Redis(url);
@@ -34,8 +38,10 @@ it("cancel ends a command that waits, and comes too late for one that is submitt
   await stage.emitter.event(first, "submitted");
   await stage.emitter.send(stage.command(second, server.id, { on_busy: "wait" }));
   await stage.emitter.event(second, "waiting");
-  await expect(cli(server.projectId, "cancel", first)).rejects.toThrow("cannot be called back");
-  expect(await cli(server.projectId, "cancel", second)).toContain("ends at its next step");
+  await expect(cli(server.projectId, "cancel", first, ...WHY)).rejects.toThrow(
+    "cannot be called back",
+  );
+  expect(await cli(server.projectId, "cancel", second, ...WHY)).toContain("ends at its next step");
   expect((await stage.emitter.outcome(second)).data.event).toBe("cancelled");
   expect((await stage.emitter.outcome(first)).data.event).toBe("succeeded");
   expect(stage.reinstalls(server.id)).toBe(1);
@@ -49,7 +55,7 @@ it("cancel ends one command only: who has joined it goes on by itself", async ()
   await stage.emitter.event(lead, "stopping");
   await stage.emitter.send(stage.command(joiner, server.id));
   await stage.emitter.event(joiner, "joined");
-  expect(await cli(server.projectId, "cancel", lead)).toContain("ends at its next step");
+  expect(await cli(server.projectId, "cancel", lead, ...WHY)).toContain("ends at its next step");
   expect((await stage.emitter.outcome(lead)).data.event).toBe("cancelled");
   const { data } = await stage.emitter.outcome(joiner);
   expect(data.event).toBe("succeeded");
@@ -111,7 +117,8 @@ it("unlock frees what an unresolved command left, and never an open command's lo
   const open = commandId("open");
   await stage.emitter.send(stage.command(open, server.id));
   await stage.emitter.event(open, "submitted");
-  const unlock = (owner: string) => cli(server.projectId, "unlock", server.id, "--owner", owner);
+  const unlock = (owner: string) =>
+    cli(server.projectId, "unlock", server.id, "--owner", owner, ...WHY);
   await expect(unlock(open)).rejects.toThrow("still on its way");
   await expect(unlock("somebody-else")).rejects.toThrow("is held by");
   await stage.emitter.outcome(open);
@@ -178,7 +185,7 @@ it.each(["ops/resizer-7f9c", "line\nbreak"])(
     const { data } = await stage.emitter.event(id, "waiting");
     const shown = shownOwner(owner);
     expect(data).toMatchObject({ waits_for: "server-busy", holder: shown });
-    const unlock = (name: string) => cli(projectId, "unlock", server.id, "--owner", name);
+    const unlock = (name: string) => cli(projectId, "unlock", server.id, "--owner", name, ...WHY);
     await expect(unlock("somebody-else")).rejects.toThrow(shown);
     expect(await unlock(shown)).toContain("is free");
     expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
@@ -214,3 +221,38 @@ it("protect ends the reinstall of a server, also one that waits, until unprotect
   expect(stage.reinstalls(server.id)).toBe(2);
   await stage.audit([runs, waits, late, again]);
 });
+
+it("what a person does by hand is published once, and listed: who, when, why", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("by-hand");
+  const { projectId } = server;
+  const url = stage.workers[0]?.httpUrl ?? "";
+  const operator = operatorOf(stage.services.redis.url, projectId);
+  const about = () =>
+    stage.emitter.actions().filter(({ data }) => [server.id, id].includes(aboutOf(data)));
+  await operator("pause", "--server", server.id, "--reason", "look at it", "--by", "ada");
+  await stage.emitter.send(stage.command(id, server.id));
+  await stage.emitter.event(id, "waiting");
+  await operator("cancel", id, "--reason", "sent by mistake", "--by", "bob");
+  await operator("resume", "--server", server.id, "--reason", "seen", "--by", "ada");
+  await eventually(() => expect(about()).toHaveLength(3), { what: "three actions" });
+  expect(about().map(({ type, data }) => [type, data.by, data.reason])).toEqual([
+    ["ecs.reinstall.operator.pause.v1", "ada", "look at it"],
+    ["ecs.reinstall.operator.cancel.v1", "bob", "sent by mistake"],
+    ["ecs.reinstall.operator.resume.v1", "ada", "seen"],
+  ]);
+  const said = await operator("audit", "--url", url, "--by", "bob");
+  expect(said).toMatch(new RegExp(`bob.*cancel.*${id}.*sent by mistake`));
+  const asked = await operator("audit", "--url", url, "--server", server.id, "--json");
+  const { actions } = JSON.parse(asked) as { actions: { action: string; id: string }[] };
+  expect(actions.map(({ action }) => action)).toEqual(["resume", "pause"]);
+  // Another worker takes its turn, and finds everything published.
+  await stage.addWorker();
+  expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
+  await operator("pause", "--server", server.id, "--reason", "the last word");
+  await operator("resume", "--server", server.id, "--reason", "the very last word");
+  await eventually(() => expect(about()).toHaveLength(5), { what: "two more" });
+  expect(new Set(about().map((event) => event.id)).size).toBe(5);
+});
+
+const aboutOf = (data: OperatorEvent["data"]) => data.command_id ?? data.server_id ?? "";

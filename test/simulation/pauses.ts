@@ -1,6 +1,6 @@
 import { brakeOf, protectionOf, SwitchName } from "../../src/contract/brakes.ts";
 import { ProjectId, type ServerId } from "../../src/contract/ids.ts";
-import { setPause } from "../support/in-memory/script-brakes.ts";
+import { setPause } from "../support/in-memory/script-operator.ts";
 import { PROJECT } from "./scenario.ts";
 import type { World } from "./world.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";

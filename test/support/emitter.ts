@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import amqp, { type ChannelModel, type ConfirmChannel, type Options } from "amqplib";
 import type { ProgressEvent } from "../../src/contract/event.ts";
+import type { OperatorEvent } from "../../src/contract/operator-event.ts";
 import { createHeardEvents } from "./heard-events.ts";
 
 /** An event as it came: with its routing key and the exact bytes. */
@@ -16,6 +17,8 @@ export interface Emitter {
   /** An object is sent as JSON; text and bytes as they are. Resolves when the broker has confirmed it. */
   send(command: unknown, properties?: Options.Publish): Promise<void>;
   heard(commandId?: string): readonly HeardEvent[];
+  /** What people did by hand. */
+  actions(): readonly OperatorEvent[];
   /** Names of one command's events in the order of their numbers, repeats left out. */
   story(commandId: string): readonly string[];
   /** Waits for the final event of a command. */

@@ -1,16 +1,19 @@
 import type { ConsumeMessage } from "amqplib";
+import { z } from "zod";
 import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
+import { OperatorEvent } from "../../src/contract/operator-event.ts";
 import type { Emitter, HeardEvent } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
 
 /** What a listener has heard so far, and what tests ask about it. */
 export interface HeardEvents {
   take(message: ConsumeMessage): void;
-  readonly asked: Pick<Emitter, "heard" | "story" | "outcome" | "event" | "misuse">;
+  readonly asked: Pick<Emitter, "heard" | "actions" | "story" | "outcome" | "event" | "misuse">;
 }
 
 export function createHeardEvents(): HeardEvents {
   const all: HeardEvent[] = [];
+  const actions: OperatorEvent[] = [];
   const heard = (id?: string) =>
     id === undefined ? all : all.filter(({ event }) => event.data.command_id === id);
   const find = (id: string, wanted: (name: string) => boolean) =>
@@ -22,8 +25,14 @@ export function createHeardEvents(): HeardEvents {
   return {
     take(message) {
       const text = message.content.toString("utf8");
+      const key = message.fields.routingKey;
+      if (key.startsWith("operator.")) {
+        // A member that the contract does not name is refused here.
+        actions.push(z.strictObject(OperatorEvent.shape).parse(JSON.parse(text)));
+        return;
+      }
       all.push({
-        key: message.fields.routingKey,
+        key,
         text,
         event: JSON.parse(text) as ProgressEvent,
         heardAtMs: Date.now(),
@@ -31,6 +40,7 @@ export function createHeardEvents(): HeardEvents {
     },
     asked: {
       heard,
+      actions: () => actions,
       story: (id) => {
         const events = new Map(heard(id).map(({ event }) => [event.id, event]));
         return [...events.values()]

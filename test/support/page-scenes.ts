@@ -385,6 +385,7 @@ export function busyNight(): Deps {
     metrics: METRICS,
     health: HEALTHY,
     projects: [PROJECT],
+    audit: { entries: async () => ({ kind: "absent" }) },
     situation: { deadLetters: () => 2, notTaken: () => 0, budgetLeft: () => 0.82 },
     brakes: {
       holding: () => holding,

@@ -53,7 +53,7 @@ export function createOutlet(options: AmqpOutletOptions): Outlet {
       options.onPublished?.(kind, outcome, (performance.now() - startedMs) / 1000);
       if (outcome === "confirmed") return outcome;
       if (outcome === "returned") {
-        if (kind === "event") return outcome;
+        if (kind === "event" || kind === "operator") return outcome;
         onEvent("error", "queue is missing", { queue: publication.routingKey });
         options.onMissing();
       }
@@ -79,7 +79,9 @@ export function createOutlet(options: AmqpOutletOptions): Outlet {
         return "confirmed";
       case "returned":
         // An event that nobody has bound a queue for is published all the same.
-        return message.kind === "event" ? "confirmed" : "unconfirmed";
+        return message.kind === "event" || message.kind === "operator"
+          ? "confirmed"
+          : "unconfirmed";
       case "refused":
         return "refused";
       case "unconfirmed":

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
+import type { OperatorEvent } from "../../contract/operator-event.ts";
 import { recordIdOf } from "../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
@@ -31,6 +32,12 @@ export function publicationOf(
       return {
         exchange: names.eventsExchange,
         routingKey: message.routingKey ?? routingKeyOf(message.event),
+        ...cloudEvent(message.event),
+      };
+    case "operator":
+      return {
+        exchange: names.eventsExchange,
+        routingKey: `operator.${message.event.data.action}`,
         ...cloudEvent(message.event),
       };
     case "reply": {
@@ -123,7 +130,7 @@ function routingKeyOf({ data }: ProgressEvent): string {
   return `${data.project_id ?? "-"}.${data.server_id ?? "-"}.${data.event}`;
 }
 
-function cloudEvent(event: ProgressEvent) {
+function cloudEvent(event: ProgressEvent | OperatorEvent) {
   return {
     body: json(event),
     properties: {

@@ -45,6 +45,10 @@ export function keysOf(project: ProjectId) {
     paused: `${prefix}paused`,
     /** The newest entry of `pauses` that some worker has in its memory. */
     pausesSeen: `${prefix}pauses-seen`,
+    /** What people did by hand, a list (audit.lua); up to which entry that is published; and who publishes it now. */
+    audit: `${prefix}audit`,
+    auditPublished: `${prefix}audit-published`,
+    auditLease: `${prefix}audit-lease`,
     sweeper: `${prefix}sweeper`,
     /** How many of those that stand still were looked at: the next sweep goes on behind them. */
     sweptTo: `${prefix}swept-to`,

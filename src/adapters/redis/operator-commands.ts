@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import { type SwitchEntry, SwitchName } from "../../contract/brakes.ts";
+import type { Act } from "../../contract/audit.ts";
+import { actionOf, serverOfSwitch, type SwitchEntry, SwitchName } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
@@ -23,12 +25,14 @@ export interface PauseChange {
   /** Who does it, and why: shown to everybody who asks what holds a command. */
   readonly by: string;
   readonly reason: string;
+  /** Of this action (`Act`); made up where it is left out, so that each call is an action of its own. */
+  readonly id?: string;
 }
 
-/** What a person may change in the store. Each may be repeated. */
+/** What a person may change in the store, each noted in the project's list of actions. Each may be repeated. */
 export interface OperatorCommands {
   /** The command ends `cancelled` at its next step, unless it was submitted by then. */
-  cancel(project: ProjectId, command: CommandId): Promise<CancelAnswer>;
+  cancel(project: ProjectId, command: CommandId, act: Act): Promise<CancelAnswer>;
   /**
    * Pauses one scope of a project, or lifts that pause: while it stands no intent of a reinstall is recorded in it;
    * what is submitted goes on. `wasOn`: how it stood before.
@@ -44,7 +48,17 @@ export interface OperatorCommands {
    * Frees the lock that `owner` left behind on a server: a command, or another service, by its name or as that is shown.
    * Never that of an open command.
    */
-  unlock(project: ProjectId, server: ServerId, owner: string): Promise<UnlockAnswer>;
+  unlock(project: ProjectId, freeing: Freeing, act: Act): Promise<UnlockAnswer>;
+}
+
+/**
+ * Whose lock on which server is freed.
+ *
+ * @internal
+ */
+export interface Freeing {
+  readonly server: ServerId;
+  readonly owner: string;
 }
 
 export function createOperatorCommands(
@@ -52,15 +66,20 @@ export function createOperatorCommands(
   scripts: Pick<ScriptRunner, "run">,
 ): OperatorCommands {
   return {
-    cancel: (project, command) =>
-      scripts.run(
+    cancel(project, command, act) {
+      const k = keysOf(project);
+      return scripts.run(
         cancelScript,
-        { cmd: keysOf(project).command(command) },
-        { sentPhases: [...SENT_PHASES] },
-      ),
-    setPause(project, change) {
-      const { pauses, paused } = keysOf(project);
-      return scripts.run(setPauseScript, { pauses, paused }, change);
+        { cmd: k.command(command), audit: k.audit },
+        { act: { ...act, action: "cancel", command }, sentPhases: [...SENT_PHASES] },
+      );
+    },
+    setPause(project, { scope, on, by, reason, id = randomUUID() }) {
+      const { pauses, paused, audit } = keysOf(project);
+      const server = serverOfSwitch(scope);
+      const about = server === undefined ? { scope } : { scope, server };
+      const act = { id, by, reason, action: actionOf(scope, on), ...about };
+      return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on });
     },
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;
@@ -78,10 +97,11 @@ export function createOperatorCommands(
       const named = await redis.smembers(PROJECTS_KEY);
       return named.flatMap((id) => ProjectId.safeParse(id).data ?? []).sort();
     },
-    async unlock(project, server, owner) {
+    async unlock(project, { server, owner }, by) {
       const k = keysOf(project);
-      const keys = { lock: k.lock(server), cmd: k.command(owner) };
-      const free = (mark: string | null) => scripts.run(unlockScript, keys, { owner, mark });
+      const keys = { lock: k.lock(server), cmd: k.command(owner), audit: k.audit };
+      const act = { ...by, action: "unlock" as const, server, command: owner };
+      const free = (mark: string | null) => scripts.run(unlockScript, keys, { act, owner, mark });
       const answer = await free(null);
       if (answer.kind !== "held-by-another") return answer;
       const shown = shownOwner(answer.owner);

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
+import type { OperatorEvent } from "../../contract/operator-event.ts";
 import type { Death } from "../../core/death.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { DeferMarks } from "../../core/deferred.ts";
@@ -7,6 +8,8 @@ import type { DeferMarks } from "../../core/deferred.ts";
 export type Outgoing =
   | { readonly kind: "step"; readonly envelope: Envelope; readonly delayMs: number }
   | { readonly kind: "event"; readonly event: ProgressEvent; readonly routingKey?: string }
+  /** What a person did by hand. */
+  | { readonly kind: "operator"; readonly event: OperatorEvent }
   | {
       readonly kind: "reply";
       readonly event: ProgressEvent;

@@ -12,9 +12,27 @@ import { startTwoUsers, type TwoUsers } from "./two-users.ts";
  */
 
 const k = keysOf(PROJECT);
-const WRITES = ["hset", "hsetnx", "hdel", "del", "set", "incr", "pexpire", "zadd", "zrem"];
+const WRITES = [
+  "hset",
+  "hsetnx",
+  "hdel",
+  "del",
+  "set",
+  "incr",
+  "pexpire",
+  "zadd",
+  "zrem",
+  "rpush",
+  "ltrim",
+];
 /** Keys that are no hash, sorted set or set of ours. */
-const STRINGS: readonly string[] = [k.paused, k.token, k.pausesSeen];
+const STRINGS: readonly string[] = [
+  k.paused,
+  k.token,
+  k.pausesSeen,
+  k.auditPublished,
+  k.auditLease,
+];
 const ALONE = SCRIPT_RUNS.filter(({ afterwards }) => afterwards === undefined);
 
 let users: TwoUsers;

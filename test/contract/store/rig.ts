@@ -6,10 +6,12 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
   createOperatorCommands,
+  type OperatorCommands,
   type PauseChange,
   type SetPauseAnswer,
 } from "../../../src/adapters/redis/operator-commands.ts";
 import { createMemoryWatch } from "../../../src/adapters/redis/memory-store.ts";
+import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
@@ -17,13 +19,19 @@ import { createStrandedCommands } from "../../../src/adapters/redis/stranded-com
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
+import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
 import { StoreMemory } from "../../support/in-memory/memory.ts";
-import { setPause } from "../../support/in-memory/script-brakes.ts";
+import {
+  cancel,
+  createMemoryAudit,
+  setPause,
+  unlock,
+} from "../../support/in-memory/script-operator.ts";
 import {
   createMemoryEvidence,
   createMemoryLook,
@@ -50,6 +58,9 @@ export interface StoreRig {
   lockOwner(server: ServerId): Promise<string | null>;
   /** What a person does who pauses or resumes. */
   setPause(change: PauseChange): Promise<SetPauseAnswer>;
+  /** The same by its id, and what else a person does. */
+  readonly operator: Pick<OperatorCommands, "setPause" | "cancel" | "unlock">;
+  readonly audit: AuditTrail;
   readonly pauses: PauseStore;
   readonly memory: StoreMemoryWatch;
   /** The same memory, asked by a worker with other limits. */
@@ -105,6 +116,12 @@ function memoryRigs(): () => Promise<StoreRig> {
       },
       lockOwner: async (server) => memory.of(PROJECT).locks.get(server)?.owner ?? null,
       setPause: async (change) => setPause(scriptContext(), PROJECT, change),
+      operator: {
+        setPause: async (project, change) => setPause(scriptContext(), project, change),
+        cancel: async (...asked) => cancel(scriptContext(), ...asked),
+        unlock: async (...asked) => unlock(scriptContext(), ...asked),
+      },
+      audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
       withBrakes: (brakes) => createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes }),
@@ -185,6 +202,8 @@ function redisRigs(): () => Promise<StoreRig> {
         return client.hget(k.lock(server), "owner");
       },
       setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
+      operator: createOperatorCommands(client, scripts),
+      audit: createAuditTrail(scripts, systemClock),
       pauses: createPauseStore(client, scripts),
       memory: createMemoryWatch(scripts, systemClock),
       withBrakes: (brakes) => storeWith({ rebuildHoldMs: 0, brakes }),

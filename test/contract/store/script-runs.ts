@@ -240,6 +240,8 @@ const CLAIMS: readonly ScriptRun[] = [
   },
 ];
 
+const ACT = { id: "act-1", ...BY };
+
 const BY_PEOPLE: readonly ScriptRun[] = [
   {
     what: "set-pause that lifts a pause of an older version",
@@ -248,7 +250,7 @@ const BY_PEOPLE: readonly ScriptRun[] = [
       return NOTHING;
     },
     act: ({ operator }) =>
-      operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: false, ...BY }),
+      operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: false, ...ACT }),
   },
   {
     what: "keep-pauses",
@@ -267,7 +269,7 @@ const BY_PEOPLE: readonly ScriptRun[] = [
       await store.admit(COMMAND, delivery("n"));
       return NOTHING;
     },
-    act: ({ operator }) => operator.cancel(PROJECT, id),
+    act: ({ operator }) => operator.cancel(PROJECT, id, ACT),
   },
   {
     what: "unlock",
@@ -275,7 +277,28 @@ const BY_PEOPLE: readonly ScriptRun[] = [
       await client.hset(k.lock(SERVER), "owner", "left-behind");
       return NOTHING;
     },
-    act: ({ operator }) => operator.unlock(PROJECT, SERVER, "left-behind"),
+    act: ({ operator }) => operator.unlock(PROJECT, { server: SERVER, owner: "left-behind" }, ACT),
+  },
+  {
+    what: "take-audit",
+    before: async ({ whole: { operator } }) => {
+      await operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: true, ...ACT });
+      return NOTHING;
+    },
+    act: ({ audit }) => audit.take(PROJECT, 1_000),
+    afterwards: async ({ client, audit }) => {
+      await client.del(k.auditLease);
+      await audit.take(PROJECT, 1_000);
+    },
+  },
+  {
+    what: "published-audit",
+    before: async ({ whole: { operator, client } }) => {
+      await operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: true, ...ACT });
+      await client.set(k.auditLease, "mine");
+      return NOTHING;
+    },
+    act: ({ audit }) => audit.published(PROJECT, { after: 0, lease: "mine" }, 1),
   },
 ];
 

@@ -5,10 +5,12 @@ import {
   createOperatorCommands,
   type OperatorCommands,
 } from "../../../src/adapters/redis/operator-commands.ts";
+import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
+import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
@@ -23,6 +25,7 @@ export interface User {
   readonly store: ReinstallStore;
   readonly operator: OperatorCommands;
   readonly pauses: PauseStore;
+  readonly audit: AuditTrail;
 }
 
 /** A Redis with a user who may do everything, and one whose rights can be narrowed. */
@@ -95,6 +98,7 @@ async function connected(url: string, user?: string): Promise<User> {
     store: createReinstallStore(client, scripts, rules, clock),
     operator: createOperatorCommands(client, scripts),
     pauses: createPauseStore(client, scripts),
+    audit: createAuditTrail(scripts, { nonce: () => "lease" }),
   };
 }
 
@@ -125,6 +129,8 @@ async function valueOf(client: RedisClient, key: string, newest: string | null):
         (one ?? "") < (other ?? "") ? -1 : 1,
       );
     }
+    case "list":
+      return await client.lrange(key, 0, -1);
     case "set":
       return await client.smembers(key);
     default:

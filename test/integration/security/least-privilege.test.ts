@@ -171,7 +171,7 @@ describe.each([
     await stage.emitter.event(paused, "waiting");
     await stage.emitter.send(stage.command(held, server.id, { on_busy: "wait" }));
     await stage.emitter.event(held, "waiting");
-    expect(await operate("cancel", held)).toContain("ends at its next step");
+    expect(await operate("cancel", held, "--reason", "mistake")).toContain("ends at its next step");
     expect(await operate("resume", "--reason", "over")).toContain("go on");
     const everything = ["--everything", "--reason", "all of it"];
     expect(await operate("pause", ...everything)).toContain("(everything) are paused");
@@ -181,7 +181,9 @@ describe.each([
     // As a command leaves it that ended unresolved and was forgotten since.
     const lock = `ecs:{${server.projectId}}:lock:${server.id}`;
     await redis.command("HSET", lock, "owner", "long-ago", "token", "1");
-    expect(await operate("unlock", server.id, "--owner", "long-ago")).toContain("is free");
+    expect(await operate("unlock", server.id, "--owner", "long-ago", "--reason", "seen")).toContain(
+      "is free",
+    );
   });
 
   it("lets an operator do all that the pages ask of one", async () => {
@@ -197,9 +199,10 @@ describe.each([
       server: [server, ...project],
       explain: [server, ...project],
       list: [],
-      cancel: [id, ...project],
+      cancel: [id, ...project, "--reason", "as the page says"],
       resume: [...project, "--reason", "over"],
-      unlock: [server, ...project, "--owner", "left-behind"],
+      unlock: [server, ...project, "--owner", "left-behind", "--reason", "seen"],
+      audit: [],
     };
     for (const [verb, args] of Object.entries(lines)) {
       const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl };

@@ -5,6 +5,7 @@ import type { CallBucket } from "../../../src/core/call-bucket.ts";
 import { type LearnedRate, NOTHING_LEARNED } from "../../../src/core/call-rate.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { NotedEntry } from "./script-operator.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
 export interface CommandRecord {
@@ -103,6 +104,10 @@ export class ProjectMemory {
   origin: string | null = null;
   /** By scope. */
   pauses: ReadonlyMap<string, SwitchEntry> = new Map();
+  /** What people did by hand, the oldest first; up to which number that is published; and who publishes it. */
+  audit: readonly NotedEntry[] = [];
+  auditPublished = 0;
+  auditLease: { readonly name: string; readonly untilMs: number } | null = null;
   sweeperUntilMs = 0;
   /** How many of those that stand still were looked at. */
   sweptTo = 0;
@@ -132,6 +137,9 @@ export class ProjectMemory {
     copy.epoch = this.epoch;
     copy.origin = this.origin;
     copy.pauses = this.pauses;
+    copy.audit = this.audit;
+    copy.auditPublished = this.auditPublished;
+    copy.auditLease = this.auditLease;
     copy.sweeperUntilMs = this.sweeperUntilMs;
     copy.sweptTo = this.sweptTo;
     copy.foreign = new Set(this.foreign);
@@ -164,6 +172,7 @@ export class StoreMemory {
   projects = new Map<ProjectId, ProjectMemory>();
   evidence = new Map<string, number>();
   #run = 1;
+  #madeUp = 0;
   readonly #historyMs: number;
   #history: {
     atMs: number;
@@ -207,6 +216,12 @@ export class StoreMemory {
   }
 
   /** FLUSHALL: the process lives on. */
+  /** A name that nobody has given. */
+  madeUp(): string {
+    this.#madeUp += 1;
+    return `made-up-${this.#madeUp}`;
+  }
+
   flushAll(): void {
     this.#history = [];
     this.projects = new Map();

@@ -67,6 +67,8 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
         return options.onEvent(message.event, publicationOf(settings, message).routingKey);
       case "reply":
         return options.onReply(message.event, message.queue, message.correlationId);
+      case "operator":
+        throw new Error("nobody publishes what people did here");
       case "dead":
         return options.onDead(message.messageId, message.reason, message.body);
     }
@@ -119,6 +121,8 @@ function labelOf(message: Outgoing): string {
     case "event":
     case "reply":
       return `publish ${message.kind} ${message.event.data.event} ${message.event.id}`;
+    case "operator":
+      return `publish operator ${message.event.data.action}`;
     case "dead":
       return "publish dead";
   }

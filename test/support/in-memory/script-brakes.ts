@@ -1,6 +1,5 @@
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { recordIdOf } from "../../../src/core/envelope.ts";
-import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { Pace } from "../../../src/core/call-bucket.ts";
@@ -127,26 +126,6 @@ export function mayStart(
     const lock = m.locks.get(order.serverId);
     const ours = lock?.owner === order.commandId && lock.token === token;
     return ours ? { kind: "go" as const } : FORGOTTEN;
-  });
-}
-
-/** `set-pause.lua`. */
-export function setPause(
-  ctx: ScriptContext,
-  project: ProjectId,
-  change: {
-    readonly scope: SwitchName;
-    readonly on: boolean;
-    readonly by: string;
-    readonly reason: string;
-  },
-) {
-  return script(ctx, project, (m) => {
-    const { scope, on, by, reason } = change;
-    const before = m.pauses.get(scope);
-    const atMs = Math.max(ctx.memory.nowMs(), before === undefined ? 0 : before.atMs + 1);
-    m.pauses = new Map(m.pauses).set(scope, { on, atMs, by, reason });
-    return { kind: "set" as const, atMs, wasOn: before?.on === true };
   });
 }
 

@@ -193,3 +193,81 @@ it("status asks for the evidence of a command where that is wanted", async () =>
     ["/v1/commands/a%3A1?view=evidence"],
   ]);
 });
+
+describe("audit", () => {
+  const action = {
+    id: "a-1",
+    at: "2026-11-27T10:30:00.000Z",
+    action: "resolve",
+    project_id: PROJECT,
+    by: "ada",
+    reason: "looked\u0007 at it",
+    command_id: "heal-1",
+    server_id: SERVER,
+    scope: null,
+    as: "reinstalled",
+  };
+
+  it("shows who did what and why, filtered, without control characters", async () => {
+    const filters = ["--project", PROJECT, "--action", "resolve", "--by", "ada"];
+    const more = ["--server", SERVER, "--command", "heal-1", "--max-age", "60"];
+    const page = [200, { actions: [action], next: null }] as const;
+    const { code, out, asked } = await run(["audit", ...filters, ...more], [page]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/when .* by .* action .* about .* project .* reason/);
+    expect(out).toContain(`heal-1 ${SERVER} reinstalled`);
+    expect(out).toContain("looked? at it");
+    expect(asked).toEqual([
+      `/v1/audit?project=${PROJECT}&action=resolve&server=${SERVER}&command=heal-1&by=ada&max_age_seconds=60&limit=100`,
+    ]);
+  });
+
+  it("reads on, gives JSON, and says when there is more or nothing", async () => {
+    const first = [200, { actions: [action], next: "c-1" }] as const;
+    const last = [200, { actions: [{ ...action, id: "a-2" }], next: null }] as const;
+    const both = await run(["audit", "--json"], [first, last]);
+    expect(JSON.parse(both.out)).toMatchObject({
+      actions: [{ id: "a-1" }, { id: "a-2" }],
+      complete: true,
+    });
+    const cut = await run(["audit", "--limit", "1"], [first]);
+    expect(cut.err).toBe("there are more: --limit (now 1)\n");
+    const none = await run(["audit"], [[200, { actions: [], next: null }]]);
+    expect(none.out).toBe("nobody did anything by hand\n");
+  });
+
+  it("takes only actions that there are", async () => {
+    const { code, err } = await run(["audit", "--action", "shout"], []);
+    expect([code, err]).toEqual([2, expect.stringContaining("Allowed choices are pause, resume")]);
+  });
+});
+
+describe("what people do by hand", () => {
+  const needsReason = [
+    ["cancel", "heal-1"],
+    ["unlock", SERVER, "--owner", "heal-1"],
+    ["pause"],
+    ["resume"],
+    ["protect", SERVER],
+    ["unprotect", SERVER],
+    ["release", SERVER],
+  ];
+
+  it.each(needsReason)("needs a reason: %s", async (...args) => {
+    const words = args.filter((word) => word !== undefined);
+    const none = await run([...words, "--project", PROJECT], []);
+    expect([none.code, none.err]).toEqual([
+      2,
+      "error: required option '--reason <text>' not specified\n",
+    ]);
+    for (const [reason, by] of [
+      ["  ", "ada"],
+      ["x".repeat(1_001), "ada"],
+      ["why", ""],
+    ]) {
+      const given = ["--reason", reason ?? "", "--by", by ?? ""];
+      const bad = await run([...words, "--project", PROJECT, ...given], []);
+      expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("It must be a text of 1-")]);
+    }
+  });
+});

@@ -135,8 +135,16 @@ describe("asyncapi.json", () => {
       ?.allChannels()
       .all()
       .map((channel) => channel.id());
-    expect(channels).toEqual(["commands", "commandsQueue", "events", "misuse", "replies", "dead"]);
-    expect(document?.allMessages().all()).toHaveLength(CONTRACT_EVENTS.length + 2);
+    expect(channels).toEqual([
+      "commands",
+      "commandsQueue",
+      "events",
+      "operator",
+      "misuse",
+      "replies",
+      "dead",
+    ]);
+    expect(document?.allMessages().all()).toHaveLength(CONTRACT_EVENTS.length + 3);
   }, 60_000);
 
   it("would not be, with an action that is none", async () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CONTRACT_EVENTS, EVENTS } from "../../../src/contract/event-data.ts";
+import { OPERATOR_ACTIONS, OperatorEvent } from "../../../src/contract/operator-event.ts";
 import { readCommand } from "../../../src/core/intake.ts";
 import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 
@@ -66,5 +67,22 @@ describe("the sample events", () => {
     expect(event.type).toBe(`ecs.reinstall.${name}.v1`);
     expect(event.data.event).toBe(name);
     expect(event.id.endsWith(`/${event.data.sequence}`)).toBe(true);
+  });
+});
+
+describe("the sample actions of people", () => {
+  it("are one of each kind", () => {
+    const kinds = OPERATOR_ACTIONS.map((action) => `operator-${action}.json`);
+    expect(named("operator-").toSorted()).toEqual(kinds.toSorted());
+  });
+
+  it.each(OPERATOR_ACTIONS)("%s is what the contract says", (action) => {
+    const value = JSON.parse(bytesOf(`operator-${action}.json`).toString()) as unknown;
+    const event = OperatorEvent.parse(value);
+    expect(event).toEqual(value);
+    expect([event.type, event.data.action]).toEqual([
+      `ecs.reinstall.operator.${action}.v1`,
+      action,
+    ]);
   });
 });

@@ -78,7 +78,7 @@ describe("a command that waits", () => {
       "No reinstall of this server is remembered (30 days).",
       "What you can do:",
       "- Look at the one who holds the server: ecs-reinstall explain heal-1",
-      `- End it before it starts: ecs-reinstall cancel heal-2 --project ${PROJECT}`,
+      `- End it before it starts: ecs-reinstall cancel heal-2 --project ${PROJECT} --reason …`,
     ]);
   });
 
@@ -96,12 +96,12 @@ describe("a command that waits", () => {
     [
       { operation: "resize", owner: "ops/resizer" },
       "another service, ops/resizer (resize)",
-      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner 'ops/resizer'`,
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner 'ops/resizer' --reason …`,
     ],
     [
       { phase: "unresolved" },
       "command heal-1, which ended unresolved",
-      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-1`,
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-1 --reason …`,
     ],
   ])("behind %j", (lock, who, todo) => {
     const server = { ...HELD, lock: { ...LOCK, ...lock } };
@@ -205,7 +205,7 @@ describe("a command that has ended", () => {
       "is in doubt",
       {},
       { ...HELD, lock: { ...LOCK, owner: "heal-2" } },
-      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-2`,
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-2 --reason …`,
     ],
     ["was settled", { settled: { as: "reinstalled" } }, FREE, "Later it was settled: reinstalled."],
     ["was unlocked", {}, FREE, "somebody has freed it"],

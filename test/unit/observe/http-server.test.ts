@@ -1,3 +1,4 @@
+import type { AuditLog } from "../../../src/contract/audit.ts";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { isDeepStrictEqual } from "node:util";
@@ -89,6 +90,7 @@ interface World {
   metrics?: () => Promise<string>;
   errors?: unknown[];
   brakes?: BrakesView;
+  audit?: Partial<AuditLog>;
 }
 
 function build(world: World = {}, port = 0): HttpServer {
@@ -123,6 +125,7 @@ function build(world: World = {}, port = 0): HttpServer {
       calls: () => [],
       readAtMs: () => null,
     },
+    audit: { entries: () => Promise.resolve({ kind: "absent" }), ...world.audit },
     onError: (error) => world.errors?.push(error),
   });
   open.push(server);
@@ -487,13 +490,57 @@ describe("lists", () => {
     expect(answer.json().message).toContain(message);
   });
 
-  it.each(["/v1/commands", "/v1/locks"])(
+  it("lists what people did by hand, filtered and page by page", async () => {
+    const asked: unknown[] = [];
+    const entry = { id: "a-1", number: 1, at: 0, action: "cancel", by: "ada", reason: "mistake" };
+    const { get } = await serve({
+      audit: {
+        entries: async (...question) => {
+          asked.push(question);
+          const next = { project: PROJECT, score: 0, id: "a-1" };
+          const entries = [{ ...entry, projectId: ProjectId.parse(PROJECT), command: "heal-1" }];
+          return { kind: "found", view: { entries, next } };
+        },
+      },
+    });
+    const first = await get("/v1/audit?action=cancel&by=ada&max_age_seconds=60&limit=1");
+    const { actions, next } = first.json() as { actions: unknown; next: string };
+    expect(actions).toEqual([
+      {
+        id: "a-1",
+        at: "1970-01-01T00:00:00.000Z",
+        action: "cancel",
+        project_id: PROJECT,
+        by: "ada",
+        reason: "mistake",
+        command_id: "heal-1",
+        server_id: null,
+        scope: null,
+        as: null,
+      },
+    ]);
+    await get(`/v1/audit?cursor=${next}`);
+    expect(asked).toEqual([
+      [
+        { action: "cancel", by: "ada", maxAgeMs: 60_000 },
+        { limit: 1, cursor: undefined },
+      ],
+      [{ maxAgeMs: undefined }, { limit: 100, cursor: { project: PROJECT, score: 0, id: "a-1" } }],
+    ]);
+    const wrong = await get("/v1/audit?action=shout");
+    expect([wrong.status, wrong.text]).toEqual([400, expect.stringContaining("action ")]);
+  });
+
+  it.each(["/v1/commands", "/v1/locks", "/v1/audit"])(
     "%s knows other projects, and a store that is away",
     async (path) => {
       const { get } = await serve();
       expect((await get(`${path}?project=${PROJECT}`)).status).toBe(404);
       const unavailable = () => Promise.resolve({ kind: "unavailable" } as const);
-      const away = await serve({ overview: { commands: unavailable, locks: unavailable } });
+      const away = await serve({
+        audit: { entries: unavailable },
+        overview: { commands: unavailable, locks: unavailable },
+      });
       const answer = await away.get(path);
       expect([answer.status, answer.json().error]).toEqual([503, "store-away"]);
       expect(answer.headers.get("cache-control")).toBe("no-store");

@@ -373,6 +373,8 @@ export function nameOfMessage(message: Outgoing): string {
     case "event":
     case "reply":
       return `${message.kind}:${message.event.data.event}`;
+    case "operator":
+      return `operator:${message.event.data.action}`;
     case "dead":
       return "dead";
   }

@@ -1,5 +1,5 @@
 -- Asks an open command to end before it is submitted; the next step obeys.
-local key, arg, foreign = called('cmd hash')
+local key, arg, foreign = called('cmd hash', 'audit list')
 if foreign then return foreign end
 local rec = fields(key.cmd, 'content', 'outcome', 'phase')
 if not rec.content then return reply({ kind = 'unheard-of' }) end
@@ -7,5 +7,6 @@ if rec.outcome then return reply({ kind = 'ended', outcome = rec.outcome }) end
 for _, phase in ipairs(arg.sentPhases) do
   if rec.phase == phase then return reply({ kind = 'too-late', phase = phase }) end
 end
+note_act(key.audit, arg.act)
 put(key.cmd, { cancel = 1 })
 return reply({ kind = 'requested', phase = rec.phase })

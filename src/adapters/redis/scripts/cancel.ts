@@ -1,11 +1,15 @@
 import { z } from "zod";
+import { ActArgument } from "./act-argument.ts";
 import { script } from "./script.ts";
 
 export const cancelScript = script({
   name: "cancel",
-  keys: ["cmd"],
-  /** Phases in which it is too late. */
-  argument: z.object({ sentPhases: z.array(z.string()) }),
+  keys: ["cmd", "audit"],
+  argument: z.object({
+    act: ActArgument,
+    /** Phases in which it is too late. */
+    sentPhases: z.array(z.string()),
+  }),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("requested"), phase: z.string() }),
     z.object({ kind: z.literal("too-late"), phase: z.string() }),

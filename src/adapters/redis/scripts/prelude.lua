@@ -58,8 +58,8 @@ local function corrupt(key, why)
   return reply({ kind = 'corrupt', message = key .. ': ' .. why })
 end
 
-local TYPES = { hash = 'hash', string = 'string', zset = 'zset', counter = 'string' }
-local SHOWN = { hash = 'a hash', string = 'a string', zset = 'a sorted set', counter = 'a whole number' }
+local TYPES = { hash = 'hash', string = 'string', zset = 'zset', list = 'list', counter = 'string' }
+local SHOWN = { hash = 'a hash', string = 'a string', zset = 'a sorted set', list = 'a list', counter = 'a whole number' }
 
 -- Nil when there is nothing at the key, or something of that type; else the answer that says so.
 local function foreign_at(key, wanted)

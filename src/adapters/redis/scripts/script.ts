@@ -56,6 +56,7 @@ export const BRAKE_FILES = [
 
 const SHARED = [
   "prelude",
+  "audit",
   "calls",
   "line",
   "history",

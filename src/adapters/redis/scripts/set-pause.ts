@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { ActArgument } from "./act-argument.ts";
 import { script } from "./script.ts";
 
 export const setPauseScript = script({
   name: "set-pause",
-  keys: ["pauses", "paused"],
-  argument: z.object({ scope: z.string(), on: z.boolean(), by: z.string(), reason: z.string() }),
+  keys: ["pauses", "paused", "audit"],
+  argument: z.object({ act: ActArgument, scope: z.string(), on: z.boolean() }),
   answer: z.object({
     kind: z.literal("set"),
     /** Epoch ms. */

@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { ActArgument } from "./act-argument.ts";
 import { script } from "./script.ts";
 
 export const unlockScript = script({
   name: "unlock",
-  keys: ["lock", "cmd"],
+  keys: ["lock", "cmd", "audit"],
   argument: z.object({
+    act: ActArgument,
     owner: z.string(),
     /** Of a name that cannot be typed, from the answer before. */
     mark: z.string().nullable(),

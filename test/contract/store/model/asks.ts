@@ -73,6 +73,7 @@ export function askOf(step: Step, commands: readonly Known[], present: Present):
         on: step.on,
         by: "ada",
         reason: "x",
+        id: `switch-${present.step}`,
       };
       return { by: (side) => side.setPause(change) };
     }

@@ -20,6 +20,8 @@ export interface Dump {
   readonly token: number;
   readonly epoch: unknown;
   readonly pauses: Readonly<Record<string, unknown>>;
+  /** What people did by hand. */
+  readonly audit: readonly unknown[];
   /** Of each server that has one. */
   readonly histories: Readonly<Record<string, unknown>>;
 }
@@ -61,6 +63,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     token: m.token,
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
+    audit: m.audit,
     histories: Object.fromEntries(
       [...m.history].flatMap(([server, entries]) =>
         entries.size === 0 ? [] : [[server, Object.fromEntries(entries)]],
@@ -117,6 +120,7 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
         ? null
         : { id: epoch["id"], since: Number(epoch["since"]), openAt: Number(epoch["open_at"]) },
     pauses: Object.fromEntries(pauses.map(([scope, text]) => [scope, JSON.parse(text)])),
+    audit: (await client.lrange(k.audit, 0, -1)).map((text): unknown => JSON.parse(text)),
     histories: of("history", (hash) =>
       Object.fromEntries(Object.entries(hash).map(([field, text]) => [field, JSON.parse(text)])),
     ),

@@ -18,8 +18,7 @@ import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
 import type { PauseStore } from "../../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../../src/steps/ports/reinstall-store.ts";
 import { StoreMemory } from "../../../support/in-memory/memory.ts";
-import { setPause } from "../../../support/in-memory/script-brakes.ts";
-import { REFUSED } from "../../../support/in-memory/scripts.ts";
+import { setPause, unlock } from "../../../support/in-memory/script-operator.ts";
 import {
   createMemoryPauses,
   createMemoryStore,
@@ -63,6 +62,9 @@ export interface Present {
   step: number;
 }
 
+/** The same action for both, asked once or twice. */
+const freedBy = (present: Present) => ({ id: `free-${present.step}`, by: "ada", reason: "z" });
+
 const epochName = (present: Present) => () => `epoch-${present.step}`;
 
 export function memorySide(present: Present): Side {
@@ -89,14 +91,9 @@ export function memorySide(present: Present): Side {
       if (record !== undefined) records.set(command, { ...record, cancel: true });
     },
     async unlock(server, owner) {
-      const { locks, records } = memory.of(PROJECT);
-      const lock = locks.get(server);
-      if (lock === undefined) return { kind: "not-locked" };
-      if (lock.owner !== owner) return { kind: "held-by-another" };
-      const holder = records.get(owner);
-      const open = holder !== undefined && holder.claim !== REFUSED && holder.outcome === undefined;
-      if (!open) locks.delete(server);
-      return { kind: open ? "still-open" : "freed" };
+      const ctx = { memory, switches: {}, holdMs: 0, candidate: "", brakes: NO_BRAKES };
+      const { kind } = unlock(ctx, PROJECT, { server, owner }, freedBy(present));
+      return { kind };
     },
     flushAll: async () => memory.flushAll(),
     restart: async () => memory.restart(),
@@ -142,7 +139,8 @@ export function redisSide(client: RedisClient, present: Present): Side {
       }
     },
     async unlock(server, owner) {
-      const { kind } = await createOperatorCommands(client, scripts).unlock(PROJECT, server, owner);
+      const operator = createOperatorCommands(client, scripts);
+      const { kind } = await operator.unlock(PROJECT, { server, owner }, freedBy(present));
       return { kind };
     },
     flushAll: async () => void (await client.flushall()),

@@ -22,8 +22,10 @@ import { saveScript } from "../../../../src/adapters/redis/scripts/save.ts";
 import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause.ts";
 import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
 import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
+import { takeAuditScript } from "../../../../src/adapters/redis/scripts/take-audit.ts";
 import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
 import { takeCallsScript } from "../../../../src/adapters/redis/scripts/take-calls.ts";
+import { publishedAuditScript } from "../../../../src/adapters/redis/scripts/published-audit.ts";
 import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
 import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
 import { verdictsScript } from "../../../../src/adapters/redis/scripts/verdicts.ts";
@@ -51,6 +53,8 @@ const SCRIPTS = [
   settleScript,
   takeAttemptScript,
   takeCallsScript,
+  takeAuditScript,
+  publishedAuditScript,
   publishedScript,
   unlockScript,
   verdictsScript,
@@ -65,7 +69,7 @@ function named(lua: string, prefix: string): string[] {
 
 /** Keys that are declared in a piece of Lua. */
 function keysIn(lua: string): string[] {
-  const found = lua.matchAll(/'(\w+) (?:hash|string|zset|counter)'/g);
+  const found = lua.matchAll(/'(\w+) (?:hash|string|zset|list|counter)'/g);
   return [...found].map(([, key = ""]) => key);
 }
 
@@ -102,6 +106,7 @@ describe("the two halves of a script say the same", () => {
   it("each Lua file has its other half", () => {
     const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
     const shared = [
+      "audit",
       "brakes",
       "calls",
       "ended",

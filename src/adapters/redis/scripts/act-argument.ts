@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { OPERATOR_ACTIONS } from "../../../contract/operator-event.ts";
+
+/** What `note_act` (audit.lua) writes into the list of actions: a `NotedAct`, without what it is not about. */
+export const ActArgument = z.object({
+  id: z.string(),
+  action: z.enum(OPERATOR_ACTIONS),
+  by: z.string(),
+  reason: z.string(),
+  command: z.string().optional(),
+  server: z.string().optional(),
+  scope: z.string().optional(),
+  as: z.string().optional(),
+});

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { instant, open, text } from "./event-members.ts";
+
+/** What people do by hand; each is noted and published (brakes.md §9). */
+export const OPERATOR_ACTIONS = [
+  "pause",
+  "resume",
+  "protect",
+  "unprotect",
+  "release",
+  "approve",
+  "cancel",
+  "unlock",
+  "resolve",
+] as const;
+export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
+
+/** One action of a person, as an event: CloudEvents 1.0, structured JSON, on the routing key `operator.<action>`. Holds no secret. */
+export const OperatorEvent = z.object({
+  specversion: z.literal("1.0"),
+  id: text("`operator/<id of the action>`; a repeat has the same id and the same bytes"),
+  source: text("`/ecs-reinstall-worker/<region>/<project_id>`"),
+  type: open(
+    OPERATOR_ACTIONS.map((action) => `ecs.reinstall.operator.${action}.v1`),
+    "`ecs.reinstall.operator.<action>.v1`",
+  ),
+  subject: text("the server id, where the action is about one server").optional(),
+  time: instant("when it was done, by the clock of Redis"),
+  datacontenttype: z.literal("application/json"),
+  data: z.object({
+    action: open(OPERATOR_ACTIONS, "what was done"),
+    project_id: text("lower case"),
+    by: text("who did it, as that person says"),
+    reason: text("why"),
+    command_id: text("the command that it is about").optional(),
+    server_id: text("the server that it is about; lower case").optional(),
+    scope: open(
+      ["everything", "project", "storm-failures"],
+      "of `pause` and `resume`: what it covers, `group:<name>` and `server:<id>` too, or the storm that it ends",
+    ).optional(),
+    as: open(
+      ["reinstalled", "not-reinstalled"],
+      "of `resolve`: what the person says became of it",
+    ).optional(),
+  }),
+});
+export type OperatorEvent = z.infer<typeof OperatorEvent>;
