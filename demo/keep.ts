@@ -32,6 +32,7 @@ Everything is still up.
   Redis      ${redis.url}
   cloud      ${simulator.url}/_sim/servers  /_sim/ledger  /_sim/faults
 ${alive.map(({ name, url }) => `  ${name}   ${url}/metrics  /readyz  /livez`).join("\n")}
+  people     ${api}/  (the status page, in a browser)
 
 Reinstall ${UNTOUCHED} yourself, from this folder in another terminal:
   AMQP_URL=${rabbitMq.url} ${cli} send \\

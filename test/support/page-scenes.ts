@@ -414,6 +414,38 @@ export function busyNight(): Deps {
   };
 }
 
+/** For the picture in the README: the same night, with less that needs a person, and nobody who writes what he should not. */
+export function pictured(): Deps {
+  const night = busyNight();
+  const polite = <View>(view: View): View =>
+    JSON.parse(
+      JSON.stringify(view).replaceAll(JSON.stringify(HOSTILE).slice(1, -1), "disk errors"),
+    );
+  const standing = night.brakes
+    .holding()
+    .slice(0, 1)
+    .map((one) => ({
+      ...one,
+      sinceMs: Date.now() - 2 * HOUR,
+      reason: "maintenance of the storage network",
+    }));
+  return {
+    ...night,
+    situation: { ...night.situation, deadLetters: () => 0 },
+    brakes: { ...night.brakes, holding: () => standing },
+    overview: {
+      ...night.overview,
+      commands: async (filter, page) => {
+        const all = polite(await night.overview.commands(filter, page));
+        if (all.kind !== "found") return all;
+        const entries = all.view.entries.filter(({ commandId }) => commandId !== "heal-db-03-90aa");
+        return found({ ...all.view, entries });
+      },
+      inWork: async (project) => polite(await night.overview.inWork(project)),
+    },
+  };
+}
+
 /** Nothing has been asked for yet. */
 export function quiet(): Deps {
   const free = { lock: null, waiting: [], history: [], brakes: brakesOf(0, false) };

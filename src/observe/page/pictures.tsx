@@ -5,8 +5,8 @@ export function Meter({ share, label }: { readonly share: number; readonly label
   const width = Math.max(2, Math.min(1, share) * 100);
   return (
     <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={label}>
-      <rect class="track" width="100" height="6" rx="3" />
-      <rect class={share > 1.5 ? "late" : "run"} width={round(width)} height="6" rx="3" />
+      <rect class="track" width="100" height="6" />
+      <rect class={share > 1.5 ? "late" : "run"} width={round(width)} height="6" />
     </svg>
   );
 }
@@ -21,8 +21,8 @@ export function Slots({ taken, cap }: { readonly taken: number; readonly cap: nu
   if (count > MOST_SQUARES) {
     return (
       <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label={label}>
-        <rect class="track" width="100" height="8" rx="2" />
-        <rect class="run" width={round((100 * taken) / count)} height="8" rx="2" />
+        <rect class="track" width="100" height="8" />
+        <rect class="run" width={round((100 * taken) / count)} height="8" />
       </svg>
     );
   }
@@ -58,8 +58,8 @@ export function Share({ share, label }: { readonly share: number; readonly label
   const width = round(100 * Math.max(0, Math.min(1, share)));
   return (
     <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label={label}>
-      <rect class="track" width="100" height="8" rx="2" />
-      <rect class={share < 0.1 ? "late" : "run"} width={width} height="8" rx="2" />
+      <rect class="track" width="100" height="8" />
+      <rect class={share < 0.1 ? "late" : "run"} width={width} height="8" />
     </svg>
   );
 }

@@ -76,7 +76,7 @@ section{margin-top:2.25rem}
 .card .figure{margin:.6rem 0 .35rem}
 .card p+p{margin-top:.25rem}
 svg{display:block;max-width:100%}
-svg.meter{width:100%;height:6px}svg.bar{width:100%;height:8px}svg.ends{width:100%;height:52px}svg.durations{width:100%;height:24px}svg.way{width:100%;height:14px;border-radius:4px;margin:1rem 0 .35rem}
+svg.meter{width:100%;height:6px;border-radius:3px}svg.bar{width:100%;height:8px;border-radius:4px}svg.ends{width:100%;height:52px}svg.durations{width:100%;height:24px}svg.way{width:100%;height:14px;border-radius:4px;margin:1rem 0 .35rem}
 .track{fill:var(--line)}.run{fill:var(--blue-fill)}.over,.late,.wait{fill:var(--amber-fill)}.good{fill:var(--green-fill)}.bad{fill:var(--red-fill)}.calm{fill:var(--grey-fill)}
 .dot{fill:var(--blue-fill);fill-opacity:.45}.middle{fill:var(--ink)}
 .axis{display:flex;justify-content:space-between;color:var(--dim);font-size:.75rem}
@@ -122,6 +122,7 @@ footer p{border-top:1px solid var(--line);padding-top:1rem}
   td{border:0;padding:.05rem 0}
   td[data-of]::before{content:attr(data-of) " ";color:var(--dim)}
   td:empty{display:none}td .id{white-space:normal}
+  td.num{display:inline-block;margin-right:1.25rem}td.num svg{min-width:8rem}
 }
 @media print{header form,.read,footer{display:none}}
 `.trim();

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
-import { busyNight, HOSTILE, PROJECT, quiet, storeAway } from "../../support/page-scenes.ts";
+import {
+  busyNight,
+  HOSTILE,
+  pictured,
+  PROJECT,
+  quiet,
+  storeAway,
+} from "../../support/page-scenes.ts";
 
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd5989";
 const WORKING = "/commands/heal-web-04-5e0d";
@@ -44,6 +51,7 @@ function textOf(html: string): string {
 
 const PAGES: readonly (readonly [string, () => Scene, string])[] = [
   ["the first page", busyNight, "/"],
+  ["the first page of the README", pictured, "/"],
   ["the first page of nothing", quiet, "/"],
   ["the first page without Redis", storeAway, "/"],
   ["a command", busyNight, WORKING],
