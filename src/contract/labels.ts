@@ -102,6 +102,11 @@ export type Breaker = (typeof BREAKERS)[number];
 /** `closed`: requests go through; `open`: none does; `half-open`: one may, and decides. */
 export type BreakerState = "closed" | "half-open" | "open";
 
+/** What the disk service said of a system disk: its age; one that cannot be true; no such disk; no right to ask; nothing. */
+export const DISK_ANSWERS = ["seen", "in-future", "absent", "refused", "unreadable"] as const;
+/** One of {@link DISK_ANSWERS}. */
+export type DiskAnswer = (typeof DISK_ANSWERS)[number];
+
 /** A sweeper put a command back on its way, ended it, found that it moves after all, or cannot help it. */
 export const SWEEP_RESULTS = ["revived", "ended", "moving", "stuck"] as const;
 /** One of {@link SWEEP_RESULTS}. */

@@ -3,9 +3,11 @@ import { byState } from "./decide-admission.ts";
 import type { Candidate } from "./candidate.ts";
 import { markHold } from "./cloud-mark.ts";
 import { type Decision, final } from "./decision.ts";
+import { type DiskAge, mustKnowAge, type ServerHistory } from "./disk-age.ts";
 import { type BrakeVerdict, describeVerdict, type Hold } from "./gate.ts";
 import { imageObjection } from "./image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
+import type { Order } from "./order.ts";
 import type { Moment } from "./moment.ts";
 import type { Rules } from "./rules.ts";
 import { describe, userDataObjection } from "./server-fitness.ts";
@@ -40,13 +42,15 @@ interface CloudSeen {
   readonly look: Look;
   /** Null: nobody could be asked for it, or the server does not say which image it has. */
   readonly image: ImageLook | null;
+  /** The age of the system disk; null: nobody need be asked for it, or could be. */
+  readonly disk?: { readonly age: DiskAge; readonly history: ServerHistory } | null;
 }
 
 /** `planned`: every check of a dry run with its verdict, and what would be done. Nothing was changed (contract §2). */
 export function plannedFrom(
   candidate: Candidate,
   { lock, verdicts }: StoreSeen,
-  { look, image }: CloudSeen,
+  { look, image, disk = null }: CloudSeen,
   moment: Moment,
 ): Decision {
   const { nowMs, rules } = moment;
@@ -74,10 +78,12 @@ export function plannedFrom(
     ...(look.kind === "seen" ? userDataCheck(look.server, candidate.body, rules) : []),
     stateCheck(outlook),
     ...(image === null ? [] : [imageCheck(image)]),
+    ...(disk === null ? [] : [diskAgeCheck(order, disk)]),
   ];
-  // An image that cannot be read stops nothing; anything else that is not known does.
+  // An image or an age that cannot be read stops nothing; anything else that is not known does.
   const passed = checks.every(
-    ({ check, verdict }) => verdict === "pass" || (check === "image" && verdict === "unknown"),
+    ({ check, verdict }) =>
+      verdict === "pass" || (verdict === "unknown" && (check === "image" || check === "disk-age")),
   );
   return final({
     event: "planned",
@@ -87,6 +93,26 @@ export function plannedFrom(
       system_disk: look.kind === "seen" ? look.server.systemDiskId : null,
     },
   });
+}
+
+/** The store has counted it already, where it is known: cooldown and quarantine say what follows from it. */
+function diskAgeCheck(
+  order: Pick<Order, "observedAtMs">,
+  { age, history }: NonNullable<CloudSeen["disk"]>,
+): Check {
+  const check = "disk-age";
+  switch (age.kind) {
+    case "reinstalled":
+      return { check, verdict: "pass", detail: new Date(age.atMs).toISOString() };
+    case "never":
+      return { check, verdict: "pass", detail: "as young as the server" };
+    case "ignored":
+      return { check, verdict: "unknown", detail: age.detail };
+    case "unknown": {
+      const verdict = mustKnowAge(order, history) ? "wait" : "unknown";
+      return { check, verdict, detail: age.message };
+    }
+  }
 }
 
 function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[] {

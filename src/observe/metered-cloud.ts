@@ -1,7 +1,7 @@
 import type { CloudApi } from "../steps/ports/cloud-api.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** The cloud as it is, counting what became of each reinstall POST. */
+/** The cloud as it is, counting what became of each reinstall POST, and what is said of disks. */
 export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics): Api {
   const reserve = cloud.reserve?.bind(cloud);
   return {
@@ -13,6 +13,7 @@ export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics)
         return { ...reserving, cloud: meteredCloud(reserving.cloud, metrics) };
       },
     }),
+    ...(asksDisks(cloud) && countedDisks(cloud, metrics)),
     async sign(...request) {
       const [project] = request;
       const signing = await cloud.sign(...request);
@@ -29,6 +30,22 @@ export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics)
           },
         },
       };
+    },
+  };
+}
+
+type AsksDisks = Required<Pick<CloudApi, "disk">>;
+
+function asksDisks(cloud: CloudApi): cloud is CloudApi & AsksDisks {
+  return cloud.disk !== undefined;
+}
+
+function countedDisks(cloud: AsksDisks, metrics: Metrics): AsksDisks {
+  return {
+    async disk(...asked) {
+      const look = await cloud.disk(...asked);
+      metrics.diskAge(look.kind === "seen" && look.inFuture ? "in-future" : look.kind);
+      return look;
     },
   };
 }

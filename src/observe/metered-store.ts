@@ -66,6 +66,9 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
         }
       },
       acquire: noticeHold,
+      noteDisk(answer, order) {
+        if (answer.kind === "noted") noticeHold(answer.lock, order);
+      },
       mayStop: noticeHold,
       recordIntent(answer, order, _claim, intent) {
         noticeHold(answer, order);

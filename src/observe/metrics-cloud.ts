@@ -1,9 +1,11 @@
 import {
   BREAKERS,
+  DISK_ANSWERS,
   OPERATIONS,
   REQUEST_OUTCOMES,
   type Breaker,
   type BreakerState,
+  type DiskAnswer,
   type Operation,
   type RequestOutcome,
 } from "../contract/labels.ts";
@@ -39,6 +41,11 @@ export const CLOUD_METRICS = {
     project: null,
   }),
   breakers: gauge("breaker_state", "0 closed, 1 half open, 2 open.", { breaker: BREAKERS }),
+  diskAges: counter(
+    "disk_ages_total",
+    "Questions for the age of a system disk (EVS_ENDPOINT), by what the disk service said.",
+    { answer: DISK_ANSWERS },
+  ),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
 } as const;
 
@@ -54,6 +61,8 @@ export interface CloudMetrics {
     readonly seconds: number;
   }): void;
   breaker(name: Breaker, state: BreakerState): void;
+  /** The disk service was asked how old a system disk is. */
+  diskAge(answer: DiskAnswer): void;
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
 }
@@ -77,6 +86,7 @@ export function cloudMetrics(
       }
     },
     breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),
+    diskAge: (answer) => m.diskAges.inc({ answer }),
     clockOffset: (seconds) => m.clockOffset.set(seconds),
   };
 }

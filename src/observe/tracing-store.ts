@@ -10,6 +10,7 @@ const SCRIPTS = {
   claim: "claim",
   hop: "hop",
   acquire: "acquire",
+  noteDisk: "note-disk",
   mayStop: "may-stop",
   mayStart: "may-start",
   takeAttempt: "take-attempt",

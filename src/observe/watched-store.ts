@@ -38,6 +38,7 @@ export function watchedStore(
     claim: watched("claim"),
     hop: watched("hop"),
     acquire: watched("acquire"),
+    noteDisk: watched("noteDisk"),
     mayStop: watched("mayStop"),
     mayStart: watched("mayStart"),
     takeAttempt: watched("takeAttempt"),

@@ -1,25 +1,19 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { rungAtLeast } from "../core/backoff.ts";
-import { afterAdmissionLook, afterBusy } from "../core/decide-admission.ts";
 import type { Candidate } from "../core/candidate.ts";
-import { expired, superseded } from "../core/endings.ts";
 import { towardsProof } from "../core/towards.ts";
-import { waitFor } from "../core/waiting.ts";
 import { type Death, endOfDead } from "../core/death.ts";
 import { type Decision, final } from "../core/decision.ts";
 import type { EventDraft } from "../core/events.ts";
 import { type IntakeNotes, notesData } from "../core/notes.ts";
 import { tooEarly } from "../core/not-before.ts";
-import { heldBy } from "../core/gate.ts";
-import { imageObjection } from "../core/image-fitness.ts";
-import type { ImageLook, Look } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import { plannedFrom } from "../core/plan.ts";
 import { userDataObjection } from "../core/server-fitness.ts";
-import type { AdmitAnswer, CommandDelivery, LockAnswer } from "./ports/admission.ts";
-import type { CallsWished, CloudApi } from "./ports/cloud-api.ts";
+import { afterLock, firstLook, lookAtDisk, lookAtImage } from "./after-lock.ts";
+import type { AdmitAnswer, CommandDelivery } from "./ports/admission.ts";
 import { momentsOf } from "./moment.ts";
-import { notNow, type StepDeps, type StepResult, withCalls } from "./step.ts";
+import { notNow, type StepDeps, type StepResult } from "./step.ts";
 
 /** With what the emitter should know though it stops nothing: what was ignored, and `USER_DATA_CHECK=lax`. */
 function accepted({ order, body, notes }: Understood, decision: Decision): EventDraft {
@@ -119,15 +113,19 @@ async function decideClaimed(
   if (order.dryRun) {
     const look = await firstLook(deps.cloud, order, {}, signal);
     const image = await lookAtImage(deps.cloud, order, look, signal);
-    const asked = { lock, verdicts: verdicts ?? [] };
-    const planned = plannedFrom(candidate, asked, { look, image }, moment());
+    const diskAge = await lookAtDisk(deps, { candidate, claim, lock }, look, signal);
+    if (diskAge?.kind === "trouble") return notNow(diskAge.answer, deps.rules);
+    const said = diskAge?.said ?? { lock, verdicts };
+    const asked = { lock: said.lock, verdicts: said.verdicts ?? [] };
+    const planned = plannedFrom(candidate, asked, { look, image, disk: diskAge }, moment());
     return { kind: "conclude", claim, decision: noted(planned, notes), token };
   }
   const decision =
     tooEarly(candidate, moment()) ??
     (lock.kind === "acquired" && mayHaveRun
       ? towardsProof(candidate, moment())
-      : await afterLock(deps, candidate, lock, signal));
+      : await afterLock(deps, { candidate, claim, lock }, signal));
+  if (decision.kind === "trouble") return notNow(decision.answer, deps.rules);
   return {
     kind: "conclude",
     claim,
@@ -163,62 +161,4 @@ export function createAdmitUndeliverable(deps: StepDeps, death: Death | null) {
     const decision = final(endOfDead(death, deps.clock.nowMs()));
     return { kind: "conclude", claim, token, decision };
   });
-}
-
-/** The server's lock has answered: look, line up, or end. For new commands and for waiting ones. */
-export async function afterLock(
-  deps: StepDeps,
-  candidate: Candidate,
-  lock: LockAnswer,
-  signal: AbortSignal,
-): Promise<Decision> {
-  const { cloud, clock, reach } = deps;
-  const moment = momentsOf(deps);
-  const { order } = candidate;
-  switch (lock.kind) {
-    case "superseded":
-      return final(
-        superseded("healed-since", { healed_at: new Date(lock.healedAtMs).toISOString() }),
-      );
-    case "busy":
-      return afterBusy(candidate, lock, moment());
-    case "held":
-      return heldBy(candidate, lock.hold, moment());
-    case "rebuilding":
-      return waitFor(candidate, "store-rebuilding", moment());
-    case "acquired": {
-      if (clock.nowMs() >= order.expiresAtMs) return expired(order, candidate.waiting);
-      const look = await firstLook(deps.cloud, order, { takenInMs: lock.callInMs }, signal);
-      await reach("admit:looked");
-      const decision = afterAdmissionLook(candidate, look, moment());
-      if (decision.kind === "final" || decision.state.phase === "waiting") return decision;
-      const image = await lookAtImage(cloud, order, look, signal);
-      const objection = image === null ? null : imageObjection(image);
-      return objection === null ? decision : final(objection);
-    }
-  }
-}
-
-/** Of the last class: whoever is further goes first. */
-async function firstLook(
-  cloud: CloudApi,
-  { projectId, serverId }: Order,
-  taken: Pick<CallsWished, "takenInMs">,
-  signal: AbortSignal,
-): Promise<Look> {
-  const reserved = await withCalls(cloud, projectId, { class: 4, calls: 1, ...taken }, signal);
-  if (reserved.kind === "unavailable") return { ...reserved, kind: "unreadable" };
-  return await reserved.cloud.look(projectId, serverId, signal);
-}
-
-/** Null: nobody can be asked, or the server does not say which image it has. */
-async function lookAtImage(
-  cloud: CloudApi,
-  order: Order,
-  look: Look,
-  signal: AbortSignal,
-): Promise<ImageLook | null> {
-  if (cloud.image === undefined || look.kind !== "seen" || look.server.imageId === null)
-    return null;
-  return await cloud.image(order.projectId, look.server.imageId, signal);
 }

@@ -2,7 +2,7 @@ import { cancelled, expired } from "../core/endings.ts";
 import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
 import { tooEarly } from "../core/not-before.ts";
-import { afterLock } from "./admit.ts";
+import { afterLock } from "./after-lock.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
 
@@ -35,12 +35,14 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
       case "acquired": {
         const decision = mayHaveRun
           ? towardsProof(candidate, moment())
-          : await afterLock(deps, candidate, lock, signal);
+          : await afterLock(deps, { candidate, claim: claimed.claim, lock }, signal);
+        if (decision.kind === "trouble") return notNow(decision.answer, rules);
         const withSlot = { ...claimed, claim: { ...claimed.claim, slot: true } };
         return conclude(withSlot, envelope, decision, lock.token);
       }
       default: {
-        const decision = await afterLock(deps, candidate, lock, signal);
+        const decision = await afterLock(deps, { candidate, claim: claimed.claim, lock }, signal);
+        if (decision.kind === "trouble") return notNow(decision.answer, rules);
         return conclude(claimed, envelope, decision);
       }
     }

@@ -244,6 +244,10 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
     at: "21m",
     series: { 'evidence_samples{disk="kept"}': "0x20 1x100" },
   },
+  EcsReinstallDiskAge: {
+    at: "21m",
+    series: { 'disk_ages_total{answer="refused"}': "0x20 1x100" },
+  },
   EcsReinstallRedisForgot: {
     // Within a minute of the worker's look.
     at: "21m",

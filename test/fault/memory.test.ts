@@ -114,3 +114,77 @@ it.concurrent("FLUSHALL with a server that is locked by nobody's message any mor
     expect(line).toContain(`"serverId":"${serverId}","owner":"${id}"`);
   });
 });
+
+/** Old enough not to be new. */
+const OLD = { state: "SHUTOFF", createdAtMs: 0, systemDiskCreatedAtMs: 0 } as const;
+const RESTS = { BRAKES_COOLDOWN_MS: "8000", BRAKES_SERVER_LIMIT: "3" };
+
+it.concurrent("FLUSHALL, and the same server again: the age of its disk says what Redis has forgotten", async () => {
+  await onPrivateRedis(RESTS, async (stage, redis) => {
+    await stage.addWorker([], { EVS_ENDPOINT: stage.simulator.url });
+    const { id: serverId } = stage.simulator.addServer(OLD);
+    const before = new Date(Date.now() - 1_000).toISOString();
+    const send = async (name: string, more: object = {}) => {
+      const id = commandId(name);
+      await stage.emitter.send(stage.command(id, serverId, { ...more }));
+      return id;
+    };
+    const first = await send("first");
+    expect((await stage.emitter.outcome(first)).data.event).toBe("succeeded");
+
+    await redis.flushAll();
+    const healed = await send("healed", { observed_at: before });
+    expect((await stage.emitter.outcome(healed, 20_000)).data).toMatchObject({
+      event: "superseded",
+      why: "healed-since",
+    });
+
+    await redis.flushAll();
+    const second = await send("second");
+    const waiting = await stage.emitter.event(second, "waiting");
+    expect(waiting.data).toMatchObject({
+      waits_for: "cooldown",
+      brake: { command_id: expect.stringContaining("system-disk:") },
+    });
+    expect(stage.reinstalls(serverId)).toBe(1);
+    expect((await stage.emitter.outcome(second, 30_000)).data.event).toBe("succeeded");
+    const { until } = waiting.data["brake"] as { readonly until: string };
+    const submitted = await stage.emitter.event(second, "submitted");
+    expect(Date.parse(submitted.time)).toBeGreaterThanOrEqual(Date.parse(until));
+    await stage.audit([first, healed, second]);
+  });
+});
+
+it.concurrent("FLUSHALL with a limit of one: the reinstall that only the disk remembers counts", async () => {
+  const once = { BRAKES_SERVER_LIMIT: "1" };
+  await onPrivateRedis(once, async (stage, redis) => {
+    await stage.addWorker([], { EVS_ENDPOINT: stage.simulator.url });
+    const { id: serverId } = stage.simulator.addServer(OLD);
+    const ids = ["first", "second"].map(commandId);
+    await stage.emitter.send(stage.command(ids[0] ?? "", serverId));
+    expect((await stage.emitter.outcome(ids[0] ?? "")).data.event).toBe("succeeded");
+    await redis.flushAll();
+    await stage.emitter.send(stage.command(ids[1] ?? "", serverId));
+    expect((await stage.emitter.outcome(ids[1] ?? "", 20_000)).data).toMatchObject({
+      event: "quarantined",
+      reinstalls: [{ outcome: "system-disk-replaced" }],
+    });
+    expect(stage.reinstalls(serverId)).toBe(1);
+    await stage.audit(ids);
+  });
+});
+
+it.concurrent("the disk service does not answer while the memory is young: the command waits for it, and then goes", async () => {
+  await onPrivateRedis({ BRAKES_SERVER_LIMIT: "3" }, async (stage) => {
+    await stage.addWorker([], { EVS_ENDPOINT: stage.simulator.url });
+    const { id: serverId } = stage.simulator.addServer(OLD);
+    stage.simulator.faults.set({ operation: "disk", serverId, error: "Ecs.0005", times: 2 });
+    const id = commandId("waits-for-age");
+    await stage.emitter.send(stage.command(id, serverId));
+    const { data } = await stage.emitter.event(id, "waiting");
+    expect(data).toMatchObject({ waits_for: "cloud-unavailable" });
+    expect(posts(stage, serverId)).toBe(0);
+    expect((await stage.emitter.outcome(id, 30_000)).data.event).toBe("succeeded");
+    await stage.audit([id]);
+  });
+});

@@ -164,6 +164,7 @@ describe("the alerts after a real run", () => {
       "EcsReinstallRedisClockOff",
       "EcsReinstallEvidenceContradicted",
       "EcsReinstallRedisForgot",
+      "EcsReinstallDiskAge",
     ]) {
       expect(await fires(alert), alert).toBe(false);
     }

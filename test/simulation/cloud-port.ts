@@ -48,6 +48,7 @@ export function createCloudPort(
     time: world.time,
     network,
     commandId: about,
+    withoutDisks: !world.scenario.disks,
     signsWhenSent: world.mutation?.signAtSend === true,
     onPosted(serverId) {
       const before =

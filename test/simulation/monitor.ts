@@ -242,15 +242,21 @@ export class Monitor {
     }
   }
 
-  /** F2: no server is reinstalled more often than the limit, as far as the store remembers. */
-  #limited({ serverId, startMs }: Execution): void {
-    const { serverLimit, serverWindowMs, ledger } = this.#observed;
-    if (serverLimit === 0 || this.#storeForgot()) return;
+  /**
+   * F2: no server is reinstalled more often than the limit, as far as the store remembers. After a loss the disk that one
+   * left behind counts as one, where there is somebody to ask how old it is.
+   */
+  #limited(execution: Execution): void {
+    const { serverId, startMs } = execution;
+    const { serverLimit, serverWindowMs, ledger, knowsAges } = this.#observed;
+    const forgot = this.#storeForgot();
+    if (serverLimit === 0 || (forgot && !(knowsAges && serverLimit === 1))) return;
+    if (forgot && this.relaxedServers.has(serverId)) return;
     const all = ledger.filter(
       (one) =>
         one.serverId === serverId &&
         one.commandId !== null &&
-        leavesTrace(one) &&
+        (forgot && one !== execution ? one.outcome === "succeeded" : leavesTrace(one)) &&
         one.startMs > startMs - serverWindowMs,
     );
     if (all.length <= serverLimit) return;

@@ -375,6 +375,20 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "disk-age-unkept",
+    what: "after a loss of memory nobody counts what the age of the system disk says",
+    breaks: ["F2"],
+    switches: { ignoreDiskAge: true },
+    scenario: narrowed({
+      rates: { "store-flush": 0.01 },
+      cloud: { ...HONEST, jobsUpToMs: 20_000 },
+      servers: [STOPPED],
+      disks: true,
+      brakes: { ...LIMITED, cooldownMs: 0 },
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 300_000)],
+    }),
+  },
+  {
     name: "storm-leaks",
     what: "the gate does not ask for a storm of failures",
     breaks: ["F3"],

@@ -8,6 +8,8 @@ export interface Observed {
   readonly ledger: readonly Execution[];
   /** Reinstalls of one server within the window, at most; 0: as many as are asked for. */
   readonly serverLimit: number;
+  /** A disk that was replaced shows when. */
+  readonly knowsAges: boolean;
   readonly serverWindowMs: number;
   readonly locks: ReadonlyMap<string, LockRecord>;
   /** Commands that have a slot. */

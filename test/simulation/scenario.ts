@@ -46,6 +46,8 @@ export interface Scenario {
   readonly focus: readonly string[];
   readonly focusFactor: number;
   readonly faultsForMs: number;
+  /** Is there a disk service, which knows how old disks are? */
+  readonly disks: boolean;
   /** Somebody else reinstalls servers whose lock is held. */
   readonly rudeOutsiders: boolean;
   /** What the cloud turns away it may ask to stay away for up to this long; 0: it does not say. */
@@ -75,6 +77,7 @@ export function scenarioOf(seed: number): Scenario {
   const scenario: Scenario = {
     seed,
     brakes: seed % 4 === 0 ? LIMITED : NO_BRAKES,
+    disks: seed % 3 === 0,
     workers: random.chance(0.15) ? 1 : random.chance(0.6) ? 2 : 3,
     prefetch: random.pick([1, 2, 4]),
     rules: {

@@ -231,6 +231,7 @@ export class World {
       time,
       signatureWindowMs: SIGNATURE_WINDOW_MS,
       lax: scenario.cloud.lax,
+      agedMs: 3_600_000,
       keepsDisk: scenario.cloud.keepsDisk,
       volumeType: "sas",
       plans: scenario.servers,
@@ -272,6 +273,7 @@ export class World {
       },
       ledger: cloud.ledger,
       serverLimit: this.scenario.brakes.serverLimit,
+      knowsAges: this.scenario.disks && !this.scenario.cloud.keepsDisk,
       serverWindowMs: this.scenario.brakes.serverWindowMs,
       get locks() {
         return project().locks;

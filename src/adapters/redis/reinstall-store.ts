@@ -14,6 +14,7 @@ import { hop } from "./scripts/hop.ts";
 import { recordIntent } from "./scripts/intent.ts";
 import { mayStart } from "./scripts/may-start.ts";
 import { mayStop } from "./scripts/may-stop.ts";
+import { noteDisk } from "./scripts/note-disk.ts";
 import { refuse } from "./scripts/refuse.ts";
 import { save } from "./scripts/save.ts";
 import { settle } from "./scripts/settle.ts";
@@ -45,6 +46,7 @@ export function createReinstallStore(
     claim: (envelope, delivery) => claim(context, envelope, delivery),
     hop: (envelope, delivery) => hop(context, envelope, delivery),
     acquire: (order, step, mayHaveRun) => acquire(context, order, step, mayHaveRun),
+    noteDisk: (order, step, age) => noteDisk(context, order, step, age),
     mayStop: (order, step) => mayStop(context, order, step),
     mayStart: (order, step, held) => mayStart(context, order, step, held),
     takeAttempt: (order, step, held) => takeAttempt(context, order, step, held),

@@ -82,7 +82,8 @@ export async function readHistory(
     .flatMap(([field, text]): PastReinstall[] => {
       const read = Entry.safeParse(text);
       const [, command, attempt] = /^(.*)#(\d+)$/.exec(field) ?? [];
-      if (!read.success || command === undefined) return [];
+      // Of no time: it says that there was none (core/disk-age.ts).
+      if (!read.success || command === undefined || read.data.at === 0) return [];
       const { at, ended = null, outcome = null, source = null, reason = null } = read.data;
       const end = { endedMs: ended, outcome, source, reason };
       return [{ commandId: command, attempt: Number(attempt), atMs: at, ...end }];

@@ -1,4 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
+import type { ServerHistory } from "../../core/disk-age.ts";
 import type { BrakeVerdict, Hold } from "../../core/gate.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
 import type { StepClaim } from "./step-claim.ts";
@@ -34,7 +35,12 @@ export interface Held {
 
 export type LockAnswer =
   /** `callInMs`: the call of the first look is taken, and may be made after so long; absent: none is taken. */
-  | { readonly kind: "acquired"; readonly token: number; readonly callInMs?: number }
+  | {
+      readonly kind: "acquired";
+      readonly token: number;
+      readonly callInMs?: number;
+      readonly history: ServerHistory;
+    }
   /** `holder`: a command, or another service. `sameWish`: it is a command with the same content. */
   | { readonly kind: "busy"; readonly holder: LockOwner; readonly sameWish: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }

@@ -1,5 +1,7 @@
 import type { CommandId, DiskId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { KnownAge } from "../../core/disk-age.ts";
 import type { Envelope } from "../../core/envelope.ts";
+import type { BrakeVerdict } from "../../core/gate.ts";
 import type { Order } from "../../core/order.ts";
 import type {
   AdmitAnswer,
@@ -52,6 +54,22 @@ export interface ReinstallStore {
     claim: StepClaim,
     mayHaveRun: boolean,
   ): Promise<LockAnswer | Exclude<SaveAnswer, { kind: "saved" }>>;
+  /**
+   * Keeps what the age of its system disk says of a server that the store has no history of, and asks for lock and slot once
+   * more, as `acquire` does: who may not start any more has neither. Of a dry run: what each brake says now.
+   */
+  noteDisk(
+    order: Order,
+    claim: StepClaim,
+    age: KnownAge,
+  ): Promise<
+    | {
+        readonly kind: "noted";
+        readonly lock: LockAnswer;
+        readonly verdicts: readonly BrakeVerdict[] | null;
+      }
+    | Exclude<SaveAnswer, { kind: "saved" }>
+  >;
   /** Asked right before a server is stopped: may it be, or does a brake hold the command? Changes nothing. */
   mayStop(
     order: Order,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { releaseOf } from "../../../src/contract/brakes.ts";
+import type { KnownAge } from "../../../src/core/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
@@ -203,6 +204,93 @@ describe.each(RIGS)("the history of a server %s", (_name, rigs) => {
       expect(await asks(limited, "cmd-c", lifts)).toMatchObject(GOES);
       await rig.freeLock(SERVER);
       expect(await asks(rig.store, "cmd-d")).toMatchObject(GOES);
+    });
+  });
+
+  describe("the age of a system disk", () => {
+    const HALF = 1_800_000;
+    const aged = (agoMs: number, healed = true) =>
+      ({ kind: "reinstalled", diskId: DISK, atMs: Date.now() - agoMs, healed }) as const;
+    const NEVER = { kind: "never", diskId: DISK } as const;
+
+    async function noted(store: ReinstallStore, one: Order, age: KnownAge) {
+      const answer = await asksFor(store, one);
+      const { claim, lock } = claimed(answer);
+      return { claim, lock, said: await store.noteDisk(one, claim, age) };
+    }
+    const asksFor = (store: ReinstallStore, one: Order) => store.admit(one, delivery("n"));
+
+    it("is asked for where nothing is known, and the memory says whether it may have forgotten", async () => {
+      // In a memory younger than what the brakes look back on.
+      expect(await asks(resting, "cmd-a")).toMatchObject({ lock: { history: "lost" } });
+      await rig.freeLock(SERVER);
+      expect(await asks(rig.store, "cmd-b")).toMatchObject({ lock: { history: "none" } });
+      await rig.freeLock(SERVER);
+      await ended(rig.store, order("cmd-c"));
+      expect(await asks(rig.store, "cmd-d")).toMatchObject({ lock: { history: "known" } });
+    });
+
+    it("makes the server rest, and gives lock and slot back", async () => {
+      const { claim, lock, said } = await noted(resting, order("cmd-a"), aged(HALF));
+      expect(lock).toMatchObject({ kind: "acquired" });
+      expect(said).toMatchObject({
+        kind: "noted",
+        lock: { kind: "held", hold: { brake: "cooldown", command: `system-disk:${DISK}` } },
+      });
+      expect(await rig.lockOwner(SERVER)).toBeNull();
+      // Kept: nobody need ask again.
+      const again = await resting.acquire(order("cmd-a"), claim, false);
+      expect(again).toMatchObject(RESTS.lock);
+    });
+
+    it("counts as one reinstall", async () => {
+      const once = rig.withBrakes({ ...LIMIT, serverLimit: 1 });
+      const { said } = await noted(once, order("cmd-a"), aged(HALF));
+      expect(said).toMatchObject({ kind: "noted", ...TOO_OFTEN });
+      const twice = await asks(limited, "cmd-b");
+      expect(twice).toMatchObject({ lock: { kind: "acquired", history: "known" } });
+    });
+
+    it("heals what was observed before it, unless the server looks broken", async () => {
+      const observed = (id: string) => order(id, { observedAtMs: Date.now() - HOUR });
+      const broken = await noted(rig.store, observed("cmd-a"), aged(HALF, false));
+      expect(broken.said).toMatchObject({ lock: { kind: "acquired" } });
+      await rig.flushAll();
+      const { said } = await noted(rig.store, observed("cmd-b"), aged(HALF));
+      expect(said).toMatchObject({ lock: { kind: "superseded", healedAtMs: expect.any(Number) } });
+      expect(await rig.lockOwner(SERVER)).toBeNull();
+    });
+
+    it("says of a new server that there is nothing to count", async () => {
+      const once = rig.withBrakes({ ...LIMIT, ...COOLDOWN, serverLimit: 1 });
+      const { said } = await noted(once, order("cmd-a"), NEVER);
+      expect(said).toMatchObject({ lock: { kind: "acquired", history: "known" } });
+    });
+
+    it("says nothing where a reinstall was counted meanwhile", async () => {
+      const { claim } = claimed(await asksFor(rig.store, order("cmd-a")));
+      await rig.freeLock(SERVER);
+      await ended(rig.store, order("cmd-b"));
+      await rig.store.noteDisk(order("cmd-a"), claim, aged(HALF));
+      expect(await limited.acquire(order("cmd-a"), claim, false)).toMatchObject(GOES.lock);
+    });
+
+    it("shows a dry run what every brake says, and takes nothing", async () => {
+      const { said } = await noted(resting, order("cmd-a", { dryRun: true }), aged(HALF));
+      expect(said).toMatchObject({ kind: "noted", lock: { kind: "acquired", token: 0 } });
+      if (said.kind !== "noted") throw new Error(said.kind);
+      expect(said.verdicts).toContainEqual(
+        expect.objectContaining({ brake: "cooldown", verdict: "wait" }),
+      );
+      expect(await rig.lockOwner(SERVER)).toBeNull();
+    });
+
+    it("is refused from who has lost the step", async () => {
+      const { claim } = claimed(await asksFor(rig.store, order("cmd-a")));
+      const other = { ...claim, nonce: "other" };
+      expect(await rig.store.noteDisk(order("cmd-a"), other, aged(HALF))).toEqual({
+        kind: "fenced",
+      });
     });
   });
 });

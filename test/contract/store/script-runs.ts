@@ -1,7 +1,7 @@
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
 import { PauseScope } from "../../../src/contract/brakes.ts";
-import { claimed, delivery, PROJECT, REDELIVERED, SERVER } from "./samples.ts";
+import { claimed, delivery, DISK, PROJECT, REDELIVERED, SERVER } from "./samples.ts";
 import {
   AGAIN,
   BY,
@@ -36,6 +36,7 @@ interface ScriptRun {
 }
 
 const k = keysOf(PROJECT);
+const REINSTALLED = { kind: "reinstalled", diskId: DISK, atMs: 1_000, healed: true } as const;
 const id = COMMAND.commandId;
 
 const GIVES_BACK: Pick<ScriptRun, "before" | "act"> = {
@@ -161,6 +162,14 @@ const INQUIRIES: readonly ScriptRun[] = [
 ];
 
 const ADMISSIONS: readonly ScriptRun[] = [
+  {
+    what: "note-disk",
+    before: async ({ whole: { store } }) => ({
+      ...NOTHING,
+      claim: claimed(await store.admit(COMMAND, delivery("n"))).claim,
+    }),
+    act: ({ store }, { claim }) => store.noteDisk(COMMAND, claim, REINSTALLED),
+  },
   {
     what: "admit",
     before: async () => NOTHING,

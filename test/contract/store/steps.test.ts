@@ -155,8 +155,14 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const waiting = { ...next, step: 2, token: null };
     const second = claimed(await rig.store.claim(waiting, FIRST));
     expect(second.lock).toBe("none");
-    expect(await rig.store.acquire(a, second.claim, false)).toEqual({ kind: "acquired", token: 2 });
-    expect(await rig.store.acquire(a, second.claim, false)).toEqual({ kind: "acquired", token: 2 });
+    expect(await rig.store.acquire(a, second.claim, false)).toMatchObject({
+      kind: "acquired",
+      token: 2,
+    });
+    expect(await rig.store.acquire(a, second.claim, false)).toMatchObject({
+      kind: "acquired",
+      token: 2,
+    });
   });
 
   it("takes the next attempt once per claim", async () => {

@@ -105,6 +105,8 @@ export interface CloudOptions {
   readonly signatureWindowMs: number;
   /** Accepts a reinstall whatever the server is doing. */
   readonly lax: boolean;
+  /** Servers and their first disks are older than the test by this. */
+  readonly agedMs?: number;
   /** A reinstall keeps the disk's id: our evidence is wrong here. */
   readonly keepsDisk: boolean;
   readonly volumeType: string | null;
@@ -175,13 +177,14 @@ export class MemoryCloud {
 
   constructor(options: CloudOptions) {
     this.#options = options;
-    this.#beganMs = wholeSeconds(options.time.nowMs);
+    const bornMs = options.time.nowMs - (options.agedMs ?? 0);
+    this.#beganMs = wholeSeconds(bornMs);
     this.#servers = new Map(
       options.plans.map(({ status, mark = null, ...plan }) => {
         const fresh = { diskChanges: 0, exists: true, locked: false, offBy: null };
         const running = new Set<Operation>();
         const disk = this.#newDisk();
-        this.#disks.set(disk, options.time.nowMs);
+        this.#disks.set(disk, bornMs);
         return [plan.id, { ...plan, ...fresh, mark, vm: VM[status], disk, running }];
       }),
     );

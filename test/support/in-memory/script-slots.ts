@@ -1,6 +1,7 @@
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { takeCalls } from "../../../src/core/call-bucket.ts";
 import type { Hold } from "../../../src/core/gate.ts";
+import type { ServerHistory } from "../../../src/core/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
@@ -123,6 +124,15 @@ function callForLook(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold |
   return { ...heldByCap({ ...cap, by: "throttled" }, ahead), callsInMs: taken.ms } as Hold;
 }
 
+/** `history_known`. */
+function historyKnown(ctx: ScriptContext, m: ProjectMemory, { serverId }: Order): ServerHistory {
+  if ((m.history.get(serverId)?.size ?? 0) > 0) return "known";
+  const { serverLimit, serverWindowMs, cooldownMs } = ctx.brakes;
+  const looksBackMs = Math.max(serverLimit > 0 ? serverWindowMs : 0, cooldownMs);
+  const now = ctx.memory.nowMs();
+  return now - (m.epoch?.since ?? now) < looksBackMs ? "lost" : "none";
+}
+
 function giveBoth(
   ctx: ScriptContext,
   m: ProjectMemory,
@@ -140,7 +150,12 @@ function giveBoth(
     m.locks.set(serverId, { owner: id, token, since: now, phase: "admit" });
   }
   leaveLines(m, order);
-  return { kind: "acquired", token, ...(callInMs !== null && { callInMs }) };
+  return {
+    kind: "acquired",
+    token,
+    history: historyKnown(ctx, m, order),
+    ...(callInMs !== null && { callInMs }),
+  };
 }
 
 function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAnswer {
@@ -204,7 +219,7 @@ export function wouldStart(ctx: ScriptContext, m: ProjectMemory, order: Order): 
   const holder =
     lockOf(m, order.serverId, ctx)?.owner ?? beforeInLine(ctx, m, order).behind ?? undefined;
   return holder === undefined
-    ? { kind: "acquired", token: 0 }
+    ? { kind: "acquired", token: 0, history: historyKnown(ctx, m, order) }
     : { kind: "busy", holder: shownOwner(holder), sameWish: false };
 }
 

@@ -15,6 +15,7 @@ import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { keepPauses, mayStart, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
+import { noteDisk } from "./script-note-disk.ts";
 import { watchMemory } from "./script-memory.ts";
 import {
   acquire,
@@ -65,6 +66,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
     hop: (envelope, delivery) => run("hop", (ctx) => hop(ctx, envelope, delivery)),
     acquire: (order, held, mayHaveRun) =>
       run("acquire", (ctx) => acquire(ctx, order, held, mayHaveRun)),
+    noteDisk: (order, held, age) => run("note-disk", (ctx) => noteDisk(ctx, order, held, age)),
     mayStop: (order, held) => run("may-stop", (ctx) => mayStop(ctx, order, held)),
     mayStart: (order, held, token) => run("may-start", (ctx) => mayStart(ctx, order, held, token)),
     takeAttempt: (order, held, attempt) =>

@@ -38,6 +38,8 @@ export interface StoreSwitches {
   readonly hopForgetsSlot?: true;
   /** The gate before the POST asks no brake. */
   readonly ignoreBrakesAtIntent?: true;
+  /** The age of a system disk is not kept. */
+  readonly ignoreDiskAge?: true;
   /** An intent is not counted in the server's history. */
   readonly forgetHistory?: true;
   /** A storm of failures holds nobody. */

@@ -27,7 +27,7 @@ const DELIVERY = {
   arrivedAtMs: NOW,
   unseenUntilMs: null,
 };
-const FREE: LockAnswer = { kind: "acquired", token: 7 };
+const FREE: LockAnswer = { kind: "acquired", token: 7, history: "known" };
 const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
 
 function withLock(lock: LockAnswer, mayHaveRun = false): World {

@@ -163,7 +163,12 @@ describe("a first look", () => {
       if (answer.kind !== "claimed") throw new Error("a world in which all goes well");
       return {
         ...answer,
-        lock: { kind: "acquired", token: 7, ...(callInMs !== undefined && { callInMs }) },
+        lock: {
+          kind: "acquired",
+          token: 7,
+          history: "known" as const,
+          ...(callInMs !== undefined && { callInMs }),
+        },
       };
     };
   };

@@ -99,6 +99,7 @@ interface Answers {
   claim: () => ClaimAnswer;
   hop: () => Awaited<ReturnType<Store["hop"]>>;
   acquire: () => Awaited<ReturnType<Store["acquire"]>>;
+  noteDisk: () => Awaited<ReturnType<Store["noteDisk"]>>;
   mayStop: () => Awaited<ReturnType<Store["mayStop"]>>;
   mayStart: () => Awaited<ReturnType<Store["mayStart"]>>;
   takeAttempt: () => Awaited<ReturnType<Store["takeAttempt"]>>;
@@ -179,14 +180,19 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     admit: () => ({
       kind: "claimed",
       claim: { ...CLAIM, step: 0, sequence: 1 },
-      lock: { kind: "acquired", token: 7 },
+      lock: { kind: "acquired", token: 7, history: "known" },
       verdicts: null,
       mayHaveRun: false,
     }),
     refuse: () => AWAY,
     claim: () => claimed(),
     hop: () => ({ kind: "waits", atMs: NOW, mayHaveRun: false }),
-    acquire: () => ({ kind: "acquired", token: 7 }),
+    acquire: () => ({ kind: "acquired", token: 7, history: "known" }),
+    noteDisk: () => ({
+      kind: "noted",
+      lock: { kind: "acquired", token: 7, history: "known" },
+      verdicts: null,
+    }),
     mayStop: () => ({ kind: "go" }),
     mayStart: () => ({ kind: "go" }),
     takeAttempt: () => ({ kind: "taken", attempt: 2 }),
@@ -298,6 +304,10 @@ function fakeStore(world: World, calls: string[]): ReinstallStore {
     acquire: async () => {
       calls.push("store.acquire");
       return world.answers.acquire();
+    },
+    noteDisk: async (_order, _claim, age) => {
+      calls.push(`store.noteDisk ${age.kind}`);
+      return world.answers.noteDisk();
     },
     mayStart: async () => {
       calls.push("store.mayStart");

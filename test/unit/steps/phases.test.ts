@@ -60,7 +60,7 @@ describe("waiting", () => {
   };
 
   it("asks for the lock, then looks, and goes on with the new token", async () => {
-    const world = withLock({ kind: "acquired", token: 12 });
+    const world = withLock({ kind: "acquired", token: 12, history: "known" });
     const { decision, token } = concluded(await wait(world));
     asNext(decision, "submit");
     expect(token).toBe(12);
@@ -85,7 +85,7 @@ describe("waiting", () => {
   });
 
   it("asks for nothing before its not_before, and then for the lock", async () => {
-    const world = withLock({ kind: "acquired", token: 12 });
+    const world = withLock({ kind: "acquired", token: 12, history: "known" });
     const waits = { order: order({ notBeforeMs: NOW + MINUTE }) };
     const { decision } = concluded(await wait(world, FORGOTTEN, waits));
     expect(asNext(decision, "waiting").state).toMatchObject({
@@ -132,7 +132,7 @@ describe("waiting", () => {
 
   it("waits on without a doubt when the memory is older than its message could be taken", async () => {
     const claim = { ...FORGOTTEN, unseen: true };
-    const world = withLock({ kind: "acquired", token: 12 });
+    const world = withLock({ kind: "acquired", token: 12, history: "known" });
     asNext(concluded(await wait(world, claim)).decision, "submit");
     const young = withLock({ kind: "rebuilding", untilMs: NOW + MINUTE });
     const { decision } = concluded(await wait(young, { ...claim, ...YOUNG }));

@@ -16,17 +16,53 @@ import {
   type StoreContext,
 } from "./store-context.ts";
 
+/** Keys and argument of a script that asks for lock and slot within a claimed step. */
+export const acquireShape = {
+  keys: ["cmd", "lock", "token", "epoch", "last", ...GATE_KEYS] as const,
+};
+
+/** Argument of {@link acquireShape}. */
+export const AcquireArgument = EpochArgument.extend({
+  ...ClaimArgument.shape,
+  ...GateArgument.shape,
+  ...WantArgument.shape,
+});
+
 /** @internal */
 export const acquireScript = script({
   name: "acquire",
-  keys: ["cmd", "lock", "token", "epoch", "last", ...GATE_KEYS],
-  argument: EpochArgument.extend({
-    ...ClaimArgument.shape,
-    ...GateArgument.shape,
-    ...WantArgument.shape,
-  }),
+  keys: acquireShape.keys,
+  argument: AcquireArgument,
   answer: z.union([LockReply, Fenced, Forgotten]),
 });
+
+/** Keys of one call. */
+export function acquireKeys(order: Order) {
+  const k = keysOf(order.projectId);
+  return {
+    cmd: k.command(order.commandId),
+    lock: k.lock(order.serverId),
+    token: k.token,
+    epoch: k.epoch,
+    last: k.last(order.serverId),
+    ...gateKeys(k, order),
+  };
+}
+
+/** Argument of one call. */
+export function acquireArgument(
+  context: StoreContext,
+  order: Order,
+  claim: StepClaim,
+  mayHaveRun: boolean,
+): z.infer<typeof AcquireArgument> {
+  return {
+    ...epochArgument(context),
+    ...claimArgument(claim),
+    ...gateArgument(context, order),
+    ...wantArgument(order, mayHaveRun),
+  };
+}
 
 /** `acquire` of the store. */
 export function acquire(
@@ -35,22 +71,6 @@ export function acquire(
   claim: StepClaim,
   mayHaveRun: boolean,
 ): ReturnType<ReinstallStore["acquire"]> {
-  const k = keysOf(order.projectId);
-  return context.scripts.run(
-    acquireScript,
-    {
-      cmd: k.command(order.commandId),
-      lock: k.lock(order.serverId),
-      token: k.token,
-      epoch: k.epoch,
-      last: k.last(order.serverId),
-      ...gateKeys(k, order),
-    },
-    {
-      ...epochArgument(context),
-      ...claimArgument(claim),
-      ...gateArgument(context, order),
-      ...wantArgument(order, mayHaveRun),
-    },
-  );
+  const argument = acquireArgument(context, order, claim, mayHaveRun);
+  return context.scripts.run(acquireScript, acquireKeys(order), argument);
 }

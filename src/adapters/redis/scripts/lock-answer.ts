@@ -14,6 +14,7 @@ export const LockReply = z.discriminatedUnion("kind", [
     kind: z.literal("acquired"),
     token: z.int(),
     callInMs: z.number().exactOptional(),
+    history: z.enum(["known", "none", "lost"]),
   }),
   z.object({
     kind: z.literal("busy"),

@@ -101,9 +101,18 @@ local function held_in_line(key, want, ask, place)
   return nil
 end
 
+-- What is known of a server's earlier reinstalls: `known`; `none` in a memory that goes back far enough; or `lost`: a
+-- memory that is younger than what the brakes look back on may have forgotten them.
+local function history_known(key, ask)
+  if redis.call('EXISTS', key.history) == 1 then return 'known' end
+  local since = tonumber(redis.call('HGET', key.epoch, 'since') or '') or now_ms()
+  local looks_back = math.max(ask.rules.serverLimit > 0 and ask.rules.serverWindowMs or 0, ask.rules.cooldownMs)
+  return now_ms() - since < looks_back and 'lost' or 'none'
+end
+
 -- Lock and slot, together; the same answer when it has them.
-local function give_both(key, id, group, call_in)
-  give_slot(key, id, group)
+local function give_both(key, id, ask, call_in)
+  give_slot(key, id, ask.group)
   leave_lines(key, id)
   -- The lock last: whoever has it has all the rest.
   local owned = fields(key.lock, 'owner', 'token')
@@ -113,7 +122,7 @@ local function give_both(key, id, group, call_in)
     put(key.lock, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
   end
   note_lock(key.lock)
-  return { kind = 'acquired', token = token, callInMs = call_in }
+  return { kind = 'acquired', token = token, callInMs = call_in, history = history_known(key, ask) }
 end
 
 -- The answer to a command that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
@@ -149,7 +158,7 @@ local function answer_start(key, want, ask, place)
   if full then return { kind = 'held', hold = full } end
   local short, call_in = call_for_look(key, want, ask)
   if short then return { kind = 'held', hold = short } end
-  return give_both(key, want.id, ask.group, call_in)
+  return give_both(key, want.id, ask, call_in)
 end
 
 -- The same, and what follows from it in lines, lock and slot: who may not start has neither. Only a command that may have
@@ -174,14 +183,14 @@ local function try_start(key, want, ask, place)
 end
 
 -- The same for a dry run, which takes and changes nothing: what the brakes say is answered beside it.
-local function would_start(key, want)
+local function would_start(key, want, ask)
   local healed = healed_since(key.last, want.observedAt)
   if healed then return { kind = 'superseded', healedAtMs = healed } end
   local owner = redis.call('HGET', key.lock, 'owner')
   if owner then note_lock(key.lock) end
   local _, behind = before_in_line(key, want)
   if owner or behind then return { kind = 'busy', holder = owner or behind, sameWish = false } end
-  return { kind = 'acquired', token = 0 }
+  return { kind = 'acquired', token = 0, history = history_known(key, ask) }
 end
 
 -- The slot that a command must have to record an intent. One that has none (its message is of an older worker, or was put
