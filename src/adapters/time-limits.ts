@@ -70,6 +70,31 @@ export async function withDeadline<T>(
   }
 }
 
+/** What the work gives; undefined when the time or the signal was faster. The work goes on. Rejects as the work does. */
+export function unlessLate<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", late);
+    };
+    const late = () => {
+      end();
+      resolve(undefined);
+    };
+    const timer = setTimeout(late, timeoutMs);
+    if (signal.aborted) return late();
+    manyMayListen(signal);
+    signal.addEventListener("abort", late, { once: true });
+    // oxlint-disable promise/no-callback-in-promise -- they end this promise; they are no node callbacks
+    void work.finally(end).then(resolve, reject);
+    // oxlint-enable promise/no-callback-in-promise
+  });
+}
+
 /** Resolves after the time, or early when aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await withDeadline(signal, ms, aborted);

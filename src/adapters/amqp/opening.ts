@@ -1,8 +1,10 @@
+import type { Writable } from "node:stream";
 import { type ChannelModel, connect, credentials } from "amqplib";
 import { connectionFault, isOpeningRefused, openingFault } from "./connection-fault.ts";
 import { logIn, userOf } from "./log-in.ts";
 import { askOpeningRefusal } from "./opening-refusal.ts";
 import type { AmqpAccess, AmqpSettings } from "./settings.ts";
+import { oneWriteATurn } from "../one-write-a-turn.ts";
 import { asError } from "../thrown.ts";
 import { within } from "../time-limits.ts";
 
@@ -22,7 +24,9 @@ export async function openModel(
   const what = `connecting to ${nodeOf(url)}`;
   try {
     const connecting = connect(withHeartbeat(url, heartbeatSeconds), options);
-    return await within(connecting, connectTimeoutMs, what);
+    const model = await within(connecting, connectTimeoutMs, what);
+    oneWriteATurn(socketOf(model));
+    return model;
   } catch (thrown) {
     const error = asError(thrown);
     if (!isOpeningRefused(error)) throw new Error(connectionFault(error, url), { cause: thrown });
@@ -31,6 +35,11 @@ export async function openModel(
     const refusal = await within(asking, rpcTimeoutMs, what).catch(() => null);
     throw new Error(openingFault(url, userOf(url), refusal), { cause: thrown });
   }
+}
+
+/** What the connection writes to: its type does not name it. */
+function socketOf({ connection }: ChannelModel): Writable {
+  return (connection as unknown as { readonly stream: Writable }).stream;
 }
 
 /** For logs: host and vhost, no user, no password. */

@@ -5,7 +5,7 @@ import { ConfirmLane, type LaneOutcome, type Publication } from "./confirm-lane.
 import type { SupervisedConnection } from "./connection.ts";
 import { probePublication } from "./publications.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { aborted, manyMayListen, pause, withDeadline } from "../time-limits.ts";
+import { manyMayListen, pause, unlessLate, withDeadline } from "../time-limits.ts";
 
 /**
  * `refused`: the broker said no (a full queue, a lost leader). `unconfirmed`: nobody knows. After either the same
@@ -110,6 +110,7 @@ export class Publisher {
       lane = this.#lane;
       return true;
     };
+    if (signal.aborted || take()) return lane;
     await withDeadline(signal, confirmTimeoutMs, (deadline) => this.#changed.until(take, deadline));
     return lane;
   }
@@ -120,9 +121,7 @@ export class Publisher {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<PublishOutcome> {
-    const outcome = await withDeadline(signal, timeoutMs, (deadline) =>
-      Promise.race([lane.send(publication), aborted(deadline)]),
-    );
+    const outcome = await unlessLate(lane.send(publication), timeoutMs, signal);
     return this.#judge(lane, outcome ?? (signal.aborted ? "lost" : "silent"));
   }
 

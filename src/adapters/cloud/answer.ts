@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { HttpAnswer } from "./exchange.ts";
 import { presentable } from "./redact.ts";
 import { retryAfterMs, type StatedLimit, statedLimit } from "./retry-after.ts";
@@ -58,9 +57,6 @@ export function readAnswer(http: HttpAnswer, options: ReadOptions): Answer {
   };
 }
 
-const Text = z.union([z.string(), z.number().transform(String)]);
-const ErrorObject = z.object({ code: Text.optional(), message: Text.optional() });
-
 interface ErrorParts {
   readonly code: string | null;
   readonly message: string;
@@ -73,24 +69,44 @@ interface ErrorParts {
  */
 function errorOf(json: Readonly<Record<string, unknown>>): ErrorParts | null {
   if (typeof json["job_id"] === "string" && typeof json["status"] === "string") return null;
-  const wrapped = ErrorObject.safeParse(json["error"]);
-  if (wrapped.success && hasWords(wrapped.data)) return parts(wrapped.data);
-  const gateway = GatewayError.safeParse(json);
-  if (gateway.success) return parts(gateway.data);
-  const top = ErrorObject.safeParse(json);
-  if (top.success && hasWords(top.data)) return parts(top.data);
+  const wrapped = wordsOf(json["error"]);
+  if (wrapped !== null && hasWords(wrapped)) return parts(wrapped);
+  const gateway = gatewayWords(json);
+  if (gateway !== null) return parts(gateway);
+  const top = wordsOf(json);
+  if (top !== null && hasWords(top)) return parts(top);
   for (const [name, value] of Object.entries(json)) {
-    const nested = ErrorObject.safeParse(value);
-    if (nested.success && nested.data.code !== undefined && nested.data.message !== undefined) {
-      return parts(nested.data, name);
-    }
+    const nested = wordsOf(value);
+    if (nested?.code !== undefined && nested.message !== undefined) return parts(nested, name);
   }
   return null;
 }
 
-const GatewayError = z
-  .object({ error_code: Text, error_msg: Text.optional() })
-  .transform(({ error_code, error_msg }) => ({ code: error_code, message: error_msg }));
+/*
+ * Read by hand: nearly every answer is a success, and a schema that does not fit makes an error object, with its stack, at
+ * each of these places.
+ */
+
+/** Null: no object, or one whose `code` or `message` is something else than a text or a number. */
+function wordsOf(value: unknown): Words | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const { code, message } = value as Readonly<Record<string, unknown>>;
+  return isText(code) && isText(message) ? { code: textOf(code), message: textOf(message) } : null;
+}
+
+function gatewayWords(json: Readonly<Record<string, unknown>>): Words | null {
+  const { error_code: code, error_msg: message } = json;
+  if (code === undefined || !isText(code) || !isText(message)) return null;
+  return { code: textOf(code), message: textOf(message) };
+}
+
+function isText(value: unknown): value is string | number | undefined {
+  return value === undefined || typeof value === "string" || Number.isFinite(value);
+}
+
+function textOf(value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}
 
 interface Words {
   readonly code?: string | undefined;

@@ -3,13 +3,7 @@ import type { ProjectId } from "../../contract/ids.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { Grant } from "./auth-record.ts";
-import {
-  type Credentials,
-  identityOf,
-  publicNameOf,
-  readCredentials,
-  secretsOf,
-} from "./credentials.ts";
+import { createNaming, type Credentials, readCredentials, secretsOf } from "./credentials.ts";
 import type { HttpRequest } from "./exchange.ts";
 import { authorization, queryString, sdkDate } from "./signer.ts";
 import type { TokenSource } from "./token.ts";
@@ -46,6 +40,7 @@ export function createAuthorise(
   tokens: TokenSource,
   clock: Pick<Clock, "nowMs">,
 ): Authorise {
+  const namesOf = createNaming();
   return async function authorise(request, signal) {
     const values = readCredentials(credentials);
     const query = queryString(request.query ?? []);
@@ -56,12 +51,12 @@ export function createAuthorise(
       host: request.origin.host,
       "x-project-id": request.project,
     };
-    const identity = identityOf(values);
-    const isPresent = () => identityOf(readCredentials(credentials)) === identity;
+    const { identity, publicName } = namesOf(values);
+    const isPresent = () => namesOf(readCredentials(credentials)).identity === identity;
     const secrets = secretsOf(values);
     const grant: Grant = {
       identity,
-      sharedName: publicNameOf(values),
+      sharedName: publicName,
       proof: identity,
       isCurrent: isPresent,
     };

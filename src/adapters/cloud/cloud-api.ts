@@ -11,7 +11,7 @@ import { type Calls, createCalls, type Service } from "./calls.ts";
 import { createClockGuard } from "./clock-guard.ts";
 import { createCloudClock } from "./cloud-clock.ts";
 import { createConnect, type ProxyOf, throughProxy } from "./connect.ts";
-import { identityOf, readCredentials } from "./credentials.ts";
+import { createNaming, readCredentials } from "./credentials.ts";
 import type { Send } from "./exchange.ts";
 import { createDisk } from "./disks.ts";
 import { createHttpClient } from "./http.ts";
@@ -110,7 +110,8 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
 
   const cloudClock = createCloudClock(clock, settings.signatureWindowMs ?? SIGNATURE_WINDOW_MS);
   const attempt = createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest });
-  const identity = () => identityOf(readCredentials(settings.credentials));
+  const namesOf = createNaming();
+  const identity = () => namesOf(readCredentials(settings.credentials)).identity;
   const tokens = createTokenSource({
     attempt,
     clock,

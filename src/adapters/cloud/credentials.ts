@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Asked at every request, so that a rotated file is seen at once. Never throws (src/config/secret.ts). */
 type Secret = () => string;
@@ -39,10 +39,16 @@ export function readCredentials(credentials: Credentials): CredentialValues {
   let values = readOnce(credentials);
   for (let tries = 0; tries < 3; tries++) {
     const again = readOnce(credentials);
-    if (JSON.stringify(again) === JSON.stringify(values)) break;
+    if (isSame(partsOf(again), partsOf(values))) break;
     values = again;
   }
   return values;
+}
+
+function partsOf(values: CredentialValues): readonly (string | null)[] {
+  return values.kind === "ak-sk"
+    ? [values.accessKey, values.secretKey, values.securityToken]
+    : [values.username, values.password, values.domain];
 }
 
 function readOnce(credentials: Credentials): CredentialValues {
@@ -63,18 +69,43 @@ function readOnce(credentials: Credentials): CredentialValues {
 
 /** Distinguishes one set of credentials from the next without holding either: new ones start with a clean slate. */
 export function identityOf(values: CredentialValues): string {
-  const parts =
-    values.kind === "ak-sk"
-      ? [values.accessKey, values.secretKey, values.securityToken]
-      : [values.username, values.password, values.domain];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  return sha256(JSON.stringify(partsOf(values)));
+}
+
+/** What credentials are called, without holding them. */
+export interface CredentialNames {
+  /** See {@link identityOf}. */
+  readonly identity: string;
+  /** See {@link publicNameOf}. */
+  readonly publicName: string;
+}
+
+/**
+ * Names credentials, and remembers the last ones that it named: they are asked for several times for each request, and
+ * change a few times a day.
+ */
+export function createNaming(): (values: CredentialValues) => CredentialNames {
+  let seen: readonly (string | null)[] = [];
+  let names: CredentialNames | null = null;
+  return (values) => {
+    const parts = partsOf(values);
+    if (names === null || !isSame(parts, seen)) {
+      seen = parts;
+      names = { identity: identityOf(values), publicName: publicNameOf(values) };
+    }
+    return names;
+  };
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
 }
 
 /** Names an access key, or a user, for all who use it, without holding it: secret key, token and password are no part. */
 export function publicNameOf(values: CredentialValues): string {
   const parts =
     values.kind === "ak-sk" ? ["ak", values.accessKey] : ["user", values.domain, values.username];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+  return sha256(JSON.stringify(parts)).slice(0, 32);
 }
 
 /** What must never appear in a message of ours. */
@@ -82,4 +113,8 @@ export function secretsOf(values: CredentialValues): readonly string[] {
   return values.kind === "ak-sk"
     ? [values.secretKey, values.accessKey, ...(values.securityToken ? [values.securityToken] : [])]
     : [values.password];
+}
+
+function sha256(text: string): string {
+  return hash("sha256", text, "hex");
 }

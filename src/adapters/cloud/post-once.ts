@@ -85,7 +85,8 @@ function resetOnDestroy({ raw, stream }: Connection, unanswered: () => boolean):
         resetting = true;
         raw.resetAndDestroy();
       }
-      return destroy(error);
+      // After the answer it ends as it should, whatever reason undici gives.
+      return destroy(unanswered() ? error : undefined);
     };
   }
 }

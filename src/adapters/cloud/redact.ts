@@ -11,6 +11,7 @@ const MIN_SECRET_CHARS = 4;
  * security token where one was signed; a validation error may quote the body.
  */
 export function presentable(text: string, secrets: readonly string[] = []): string {
+  if (text === "") return "";
   let clean = text;
   // Longest first: one secret may be part of another.
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {

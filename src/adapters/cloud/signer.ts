@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** A request as it goes over the wire. What is signed must reach the gateway unchanged. */
 export interface SignableRequest {
@@ -107,5 +107,5 @@ function compare(a: string, b: string): number {
 }
 
 function sha256Hex(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
+  return hash("sha256", data, "hex");
 }

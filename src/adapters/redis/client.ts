@@ -1,5 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { type RedisTls, tlsOptions } from "./client-tls.ts";
+import { oneWriteATurn } from "../one-write-a-turn.ts";
 import { explainSentinels } from "./sentinel-trouble.ts";
 
 interface Address {
@@ -62,6 +63,7 @@ export function createRedisClient(settings: RedisSettings): RedisClient {
       sentinelUsername: own.username,
       sentinelPassword: own.password,
     });
+    writeTogether(redis);
     explainSentinels(redis, { hosts, tls: sentinelTls, timeoutMs: settings.connectTimeoutMs });
     return redis;
   }
@@ -73,7 +75,13 @@ export function createRedisClient(settings: RedisSettings): RedisClient {
     db: databaseOf(settings.url),
   });
   readEachTime(redis.options, { username: settings.username, password: settings.password });
+  writeTogether(redis);
   return redis;
+}
+
+/** Each connection, as soon as it is there. */
+function writeTogether(redis: Redis): void {
+  redis.on("connect", () => oneWriteATurn(redis.stream));
 }
 
 function commonOptions(
@@ -129,6 +137,7 @@ function clusterClient(
   });
   cluster.on("+node", (node: Redis) => {
     readEachTime(node.options, { username: settings.username, password: settings.password });
+    writeTogether(node);
     // Connected before it is needed: commands to a node that only connects now would wait in a queue of its own.
     if (node.options.readOnly !== true) node.connect().catch(() => undefined);
   });

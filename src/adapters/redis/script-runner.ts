@@ -108,6 +108,9 @@ async function evaluate(
 
 /** The argument of a script, as it travels: half of a surrogate pair, which no decoder of JSON there takes, becomes U+FFFD. */
 function argumentText(argument: object): string {
+  const text = JSON.stringify(argument);
+  // JSON.stringify escapes it, and no other surrogate.
+  if (!text.includes("\\ud")) return text;
   return JSON.stringify(argument, (_name, value: unknown) =>
     typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
   );
