@@ -34,8 +34,8 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
     redis.disconnect();
     throw new CliFailure(`Redis cannot be reached (REDIS_URL): ${reason}`);
   }
-  const { waitReplicas: replicas, waitTimeoutMs: timeoutMs } = loaded.redis;
-  const scripts = createScriptRunner(redis);
+  const { waitReplicas: replicas, waitTimeoutMs: timeoutMs, behindProxy } = loaded.redis;
+  const scripts = createScriptRunner(redis, undefined, { behindProxy });
   // What a person hears to be done must not be lost by a failover.
   const lasting = replicas === 0 ? scripts : scripts.confirmedBy({ replicas, timeoutMs });
   return {

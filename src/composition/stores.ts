@@ -38,10 +38,12 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     offsetMs: () => health.clockOffsetMs(),
     maxOffsetMs: protocol.maxClockOffsetMs,
   };
-  const scripts = createScriptRunner(redis, {
+  const { behindProxy } = config.redis;
+  const watch = {
     ...health,
-    ended: (script, seconds) => metrics.redisCall(script, seconds),
-  });
+    ended: (script: string, seconds: number) => metrics.redisCall(script, seconds),
+  };
+  const scripts = createScriptRunner(redis, watch, { behindProxy });
   const store = watchRebuilding(
     inStoreTime(createReinstallStore(redis, scripts, storeRules(config), clock), storeClock),
     clock,

@@ -96,6 +96,7 @@ const Redis = z.strictObject({
   cluster: z.strictObject({
     nodes: uniqueList(address(6379), { min: 0, max: 64 }),
   }),
+  behindProxy: bool(),
   commandTimeoutMs: whole("ms", 50, 60_000),
   connectTimeoutMs: whole("ms", 50, 60_000),
   durability: oneOf(["warn", "strict"]),

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./client.ts";
+import { createRunIds, type RunIdOptions } from "./run-ids.ts";
 import type { Script } from "./scripts/script.ts";
 
 /** Runs our Lua scripts: one object in, one object out; translates every failure of Redis in one place. */
@@ -32,10 +33,21 @@ export interface ScriptWatch {
   ended?(script: string, seconds: number): void;
 }
 
-export function createScriptRunner(redis: RedisClient, watch?: ScriptWatch): ScriptRunner {
-  const runner = (send: Send): Pick<ScriptRunner, "run"> => ({
+export function createScriptRunner(
+  redis: RedisClient,
+  watch?: ScriptWatch,
+  options: RunIdOptions = { behindProxy: false },
+): ScriptRunner {
+  const runIds = createRunIds(redis, options);
+  const runner = (write: Send): Pick<ScriptRunner, "run"> => ({
     async run(script, keys, argument) {
       const named = script.keys.map((key) => keys[key]);
+      const send: Send = async (verb, [text, ...values]) => {
+        if (script.asksServer === true) return await write(verb, [text, ...values, ""]);
+        if (runIds.known() === undefined) await runIds.read();
+        // In one turn with the write: what was read belongs to this connection.
+        return await write(verb, [text, ...values, runIds.known() ?? ""]);
+      };
       let answer: unknown;
       const startedMs = performance.now();
       try {

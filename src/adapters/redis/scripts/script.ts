@@ -16,6 +16,8 @@ export interface ScriptShape<
   readonly argument: z.ZodType<Argument>;
   /** One object, which the script answers as JSON. */
   readonly answer: z.ZodType<Answer>;
+  /** It asks the server itself for its run id, instead of being given that of the connection. */
+  readonly asksServer?: boolean;
 }
 
 /** A script that can be run. */

@@ -12,6 +12,8 @@ const RememberedLock = z.object({
 
 export const watchMemoryScript = script({
   name: "watch-memory",
+  // A look every few seconds: it sees, too, who is there behind a proxy.
+  asksServer: true,
   keys: ["epoch", "token", "active"],
   argument: z.object({
     /** Name of this memory, where it has none yet. */
