@@ -6,6 +6,7 @@ import { createCloud } from "./composition/cloud.ts";
 import { createGround, type Ground } from "./composition/ground.ts";
 import { type Part, startInOrder, stopInReverse } from "./composition/lifecycle.ts";
 import { amqpSettings } from "./composition/settings.ts";
+import { doctorAtStart } from "./composition/doctor.ts";
 import { createStores, watchStores } from "./composition/stores.ts";
 import {
   createWatchedGauges,
@@ -93,6 +94,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     memory,
     createWatchedAudit(ground, stores, broker),
     prover,
+    doctorAtStart(ground, health),
   ];
 
   return {

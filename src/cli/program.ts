@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { auditCommand } from "./audit.ts";
 import { configCommand } from "./config-check.ts";
+import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
@@ -38,6 +39,7 @@ function createProgram(io: CliIo): Command {
   const ours = [
     workerCommand(),
     configCommand(io),
+    doctorCommand(io),
     sendCommand(io),
     listCommand(io),
     explainCommand(io),

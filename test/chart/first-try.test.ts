@@ -91,10 +91,15 @@ describe("secrets that something else mounts", () => {
     expect(podOf(worker).spec.volumes.map(({ name }) => name)).toEqual(["secrets"]);
   });
 
-  it("are not expected in the test's pod: it sends no dry run then", async () => {
-    const dryRun = (all: readonly Document[]) => environmentOf(only(all, "Pod"))["DRY_RUN"];
-    expect(dryRun(await documents("mounted"))).toBeUndefined();
-    expect(dryRun(await documents("minimal"))).toBe("true");
+  it("are not expected in the test's pod: it sends no dry run then, and looks at nothing", async () => {
+    const asked = (all: readonly Document[]) => {
+      const { DRY_RUN, DOCTOR, REDIS_URL } = environmentOf(only(all, "Pod"));
+      return [DRY_RUN, DOCTOR, REDIS_URL !== undefined];
+    };
+    expect(asked(await documents("mounted"))).toEqual([undefined, undefined, false]);
+    expect(asked(await documents("minimal"))).toEqual(["true", "true", true]);
+    const quiet = ["tests.doctor=false,tests.dryRun=false"];
+    expect(asked(await documents("minimal", quiet))).toEqual([undefined, undefined, false]);
   });
 
   it.each([

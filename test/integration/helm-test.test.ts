@@ -3,6 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  DEFAULT_ACCESS_KEY,
+  DEFAULT_PROJECT_ID,
+  DEFAULT_SECRET_KEY,
+} from "../../src/simulator/defaults.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage } from "../support/stage.ts";
 
@@ -57,6 +62,22 @@ it("demands a server that was named", async () => {
 
 it("fails where the broker takes no command", async () => {
   await expect(helmTest({ AMQP_URL: "amqp://127.0.0.1:1" })).rejects.toThrow(/ECONNREFUSED/);
+});
+
+it("looks at what the worker stands on, and fails where something is wrong", async () => {
+  const env = {
+    DOCTOR: "true",
+    REDIS_URL: services.redis.url,
+    ECS_ENDPOINT: stage.simulator.url,
+    IAM_ENDPOINT: stage.simulator.url,
+    ECS_PROJECTS: DEFAULT_PROJECT_ID,
+    ECS_ACCESS_KEY: DEFAULT_ACCESS_KEY,
+    ECS_SECRET_KEY: DEFAULT_SECRET_KEY,
+  };
+  // The Redis of the tests keeps nothing on disk.
+  await expect(helmTest(env)).rejects.toMatchObject({
+    stdout: expect.stringMatching(/wrong.*persistence/) as string,
+  });
 });
 
 it("asks only the web server without a dry run", async () => {

@@ -1,8 +1,9 @@
-// Run by `helm test`: is the worker alive, ready, does it tell its metrics, and does a dry run come to its outcome?
+// Run by `helm test`: is the worker alive, ready, does it show its metrics, is what it stands on as it must be, and does a
+// dry run come to its outcome?
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 
-const { WORKER, READY_TIMEOUT_SECONDS, DRY_RUN, SERVER_ID, PROGRAM } = process.env;
+const { WORKER, READY_TIMEOUT_SECONDS, DOCTOR, DRY_RUN, SERVER_ID, PROGRAM } = process.env;
 /** Where the image has it. */
 const IN_THE_IMAGE = "/usr/local/bin/ecs-reinstall";
 const OUTCOME_TIMEOUT_MS = 60_000;
@@ -23,6 +24,12 @@ async function demand(path, holds) {
 }
 
 const pause = () => new Promise((done) => setTimeout(done, 1_000));
+
+/** Ends in an error where something is wrong; warnings are only shown. Changes nothing. */
+function doctor() {
+  execFileSync(process.execPath, [PROGRAM ?? IN_THE_IMAGE, "doctor", "--quiet"], { stdio: "inherit" });
+  console.log("nothing is wrong with broker, Redis and cloud");
+}
 
 /** Sends the command as an emitter does, and waits until the worker has stored what came of it: nothing is changed. */
 async function dryRun() {
@@ -63,4 +70,5 @@ while (Number(READY_TIMEOUT_SECONDS) > 0) {
   await pause();
 }
 
+if (DOCTOR === "true") doctor();
 if (DRY_RUN === "true") await dryRun();

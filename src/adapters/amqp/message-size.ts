@@ -48,7 +48,7 @@ export async function reportMessageSize(
  *
  * @param nowhere a routing key of the default exchange without a queue
  */
-async function messageSizeLimit(
+export async function messageSizeLimit(
   model: ChannelModel,
   nowhere: string,
   timeoutMs: number,

@@ -30,11 +30,7 @@ export interface RequestBudget {
   refused(project: ProjectId, throttling: Omit<Throttling, "used">): Promise<void>;
 }
 
-/**
- * For tests and tools: everything is granted.
- *
- * @internal
- */
+/** For the command line and tests, which ask little: everything is granted. */
 export const UNLIMITED: RequestBudget = {
   nowMs: () => 0,
   take: () => Promise.resolve({ kind: "granted", delayMs: 0, spacingMs: 0 }),

@@ -19,7 +19,7 @@ export function ownerOf(redis: RedisClient, key: string): Redis {
 }
 
 /** Every server that may be written to. */
-function primariesOf(redis: RedisClient): readonly Redis[] {
+export function primariesOf(redis: RedisClient): readonly Redis[] {
   return redis instanceof Cluster ? redis.nodes("master") : [redis];
 }
 
