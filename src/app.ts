@@ -67,7 +67,12 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const inHand = createWatchedInHand(ground);
   const health = createWatchedHealth(ground, watched, inHand);
   const situation = createSituation();
-  const http = createWatchedHttp(ground, stores, { health, brakes: brakes.view, situation });
+  const http = createWatchedHttp(ground, stores, {
+    cloud,
+    health,
+    brakes: brakes.view,
+    situation,
+  });
   const gauges = createWatchedGauges(ground, watched, {
     health,
     brakes: brakes.view,
@@ -92,7 +97,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     createWatchedSweeper(ground, stores, { deps, health }),
     brakes.keeper,
     memory,
-    createWatchedAudit(ground, stores, broker),
+    createWatchedAudit(ground, stores, deps),
     prover,
     doctorAtStart(ground, health),
   ];

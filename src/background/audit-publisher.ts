@@ -16,8 +16,12 @@ export interface AuditPublisherOptions {
   readonly intervalMs: number;
   /** A worker that dies while it publishes is followed by the next after this long. */
   readonly leaseMs: number;
-  /** Its event is confirmed by the broker. */
-  readonly onPublished: (project: ProjectId, entry: AuditEntry) => void;
+  /** Its event is confirmed by the broker: does what else follows from it. */
+  readonly onPublished: (
+    project: ProjectId,
+    entry: AuditEntry,
+    signal: AbortSignal,
+  ) => void | Promise<void>;
   /** So many actions left the list before anybody had published them. */
   readonly onMissed: (project: ProjectId, count: number) => void;
   readonly onError: (error: unknown) => void;
@@ -45,7 +49,7 @@ export function createAuditPublisher(options: AuditPublisherOptions) {
       // Whoever asks next begins with this one.
       if ((await outlet.publish([{ kind: "operator", event }], signal)) !== "confirmed") break;
       upTo = entry.number;
-      options.onPublished(project, entry);
+      await options.onPublished(project, entry, signal);
     }
     await trail.published(project, taken, upTo);
   }

@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
-import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
+import { Command } from "commander";
+import { CommandId, ProjectId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
@@ -46,44 +46,6 @@ export function cancelCommand(io: CliIo): Command {
       }
     }),
   );
-}
-
-/** `ecs-reinstall unlock SERVER_ID --owner COMMAND_ID`: after a person has looked at the server. */
-export function unlockCommand(io: CliIo): Command {
-  const command = new Command("unlock")
-    .description("free a server that an unresolved command left locked: look at it first")
-    .argument("<server-id>", "the server", matching(ServerId))
-    .requiredOption("--owner <name>", "the command, or other service, that holds it", ownerName)
-    .option(...PROJECT);
-  return withReason(command).action(
-    (server: string, flags: ProjectFlag & ReasonFlags & { owner: string }) =>
-      withStore(io, async ({ operator }) => {
-        const { owner } = flags;
-        const freeing = { server: ServerId.parse(server), owner };
-        const answer = await operator.unlock(projectOf(flags, io), freeing, actOf(flags));
-        switch (answer.kind) {
-          case "freed":
-            return `${server} is free`;
-          case "not-locked":
-            return `${server} was not locked`;
-          case "held-by-another":
-            throw new CliFailure(`${server} is held by ${answer.owner}, not by ${owner}`);
-          case "still-open":
-            throw new CliFailure(
-              `${owner} is still on its way: its lock is not for people to free`,
-            );
-          case "away":
-          case "corrupt":
-            throw new CliFailure(answer.message);
-        }
-      }),
-  );
-}
-
-/** Any name that another service may have given itself, as it stands in the lock or as it is shown. */
-function ownerName(text: string): string {
-  if (text !== "") return text;
-  throw new InvalidArgumentError("must name who holds the server");
 }
 
 /** Runs one conversation with the store, and prints the lines that it gives. */

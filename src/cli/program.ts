@@ -9,11 +9,13 @@ import type { CliIo } from "./io.ts";
 import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
 import { listCommand } from "./list.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
-import { cancelCommand, unlockCommand } from "./operate.ts";
+import { cancelCommand } from "./operate.ts";
 import { pauseCommand, resumeCommand } from "./pause.ts";
 import { protectCommand, releaseCommand, unprotectCommand } from "./protect.ts";
+import { resolveCommand } from "./resolve.ts";
 import { sendCommand } from "./send.ts";
 import { simulateCommand } from "./simulate.ts";
+import { unlockCommand } from "./unlock.ts";
 import { workerCommand } from "./worker.ts";
 
 /** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration, above 128 ended by a signal. */
@@ -49,6 +51,7 @@ function createProgram(io: CliIo): Command {
     pauseCommand(io),
     resumeCommand(io),
     unlockCommand(io),
+    resolveCommand(io),
     protectCommand(io),
     unprotectCommand(io),
     releaseCommand(io),

@@ -1,6 +1,9 @@
-import type { Broker } from "../adapters/amqp/broker.ts";
 import { createAuditTrail } from "../adapters/redis/audit-trail.ts";
+import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
 import { createAuditPublisher } from "../background/audit-publisher.ts";
+import { CommandId } from "../contract/ids.ts";
+import type { WorkerDeps } from "../deliveries/worker-deps.ts";
+import { createPublishSettled } from "../steps/publish-settled.ts";
 import type { Ground } from "./ground.ts";
 import type { Part } from "./lifecycle.ts";
 import type { Stores } from "./stores.ts";
@@ -11,23 +14,28 @@ const INTERVAL_MS = 3_000;
 /** Publishes what people do by hand. */
 export function createWatchedAudit(
   { config, projects, clock, logger }: Ground,
-  { scripts }: Stores,
-  broker: Broker,
+  { redis, scripts }: Stores,
+  { store, outlet }: Pick<WorkerDeps, "store" | "outlet">,
 ): Part {
+  const stranded = createStrandedCommands(redis, clock);
+  const publishSettled = createPublishSettled({ store, stranded, outlet });
   return createAuditPublisher({
     trail: createAuditTrail(scripts, clock),
-    outlet: broker.outlet,
+    outlet,
     projects,
     region: config.cloud.region,
     clock,
     intervalMs: INTERVAL_MS,
     // One message may take all its attempts, and the next.
     leaseMs: 6 * config.amqp.confirmTimeoutMs,
-    onPublished: (projectId, { action, by, reason, command, server, scope }) =>
+    async onPublished(projectId, { action, by, reason, command, server, scope }, signal) {
       logger.info(
         { projectId, action, by, reason, commandId: command, serverId: server, scope },
         "a person acted by hand",
-      ),
+      );
+      const id = CommandId.safeParse(command);
+      if (action === "resolve" && id.success) await publishSettled(projectId, id.data, signal);
+    },
     onMissed: (projectId, count) =>
       logger.error({ projectId, count }, "actions of people were noted and never published"),
     onError: (err) => logger.error({ err }, "actions of people could not be published"),

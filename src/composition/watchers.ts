@@ -16,6 +16,7 @@ import { createInHand, type InHand } from "../observe/in-hand.ts";
 import type { SituationKeeper } from "../observe/situation.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
+import { createLookForPeople } from "../steps/look-for-people.ts";
 import { createSweep } from "../steps/sweep.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
@@ -55,8 +56,9 @@ export function createWatchedHealth(
   );
 }
 
-/** What people are shown from memory. */
+/** What people are shown: from memory, or by a look at the cloud. */
 export interface Shown {
+  readonly cloud: CloudAdapter;
   readonly health: Health;
   readonly brakes: BrakesView;
   readonly situation: Situation;
@@ -64,9 +66,9 @@ export interface Shown {
 
 /** The HTTP server: health, metrics, and looks into the store for people. */
 export function createWatchedHttp(
-  { config, projects, metrics, logger }: Ground,
+  { config, projects, metrics, logger, clock, signal }: Ground,
   { redis, scripts }: Stores,
-  { health, brakes, situation }: Shown,
+  { cloud, health, brakes, situation }: Shown,
 ) {
   return createHttpServer({
     host: config.http.host,
@@ -76,6 +78,7 @@ export function createWatchedHttp(
     views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
     overview: createOverview(redis, projects),
     audit: createAuditLog(redis, projects),
+    looks: createLookForPeople({ cloud, projects, clock, signal }),
     brakes,
     situation,
     projects,

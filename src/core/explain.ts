@@ -170,7 +170,7 @@ function ended(command: CommandDetail, server: ServerDetail | null): readonly st
   return [
     ...lines,
     "Nobody knows whether the server was reinstalled, so it stays locked. The worker looks further until the cloud proves it.",
-    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall unlock ${serverId} --project ${command.projectId} --owner ${commandId} --reason …`,
+    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall resolve ${commandId} --project ${command.projectId} --as reinstalled (or not-reinstalled) --reason …`,
   ];
 }
 

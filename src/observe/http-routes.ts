@@ -11,6 +11,7 @@ import type {
 import type { AuditLog } from "../contract/audit.ts";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import type { Overview } from "../contract/overview.ts";
+import type { ServerLooks } from "../contract/server-look.ts";
 import { auditRoutes } from "./audit-routes.ts";
 import { Fault } from "./fault.ts";
 import { mayWork } from "./health.ts";
@@ -29,6 +30,7 @@ import {
 } from "./http-answers.ts";
 import { instantText } from "./instant-text.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
+import { lookRoutes } from "./look-routes.ts";
 import { openApi } from "./openapi.ts";
 import { overviewRoutes } from "./overview-routes.ts";
 
@@ -43,6 +45,7 @@ export interface RouteDeps {
   readonly situation: Situation;
   /** That the worker may act on. */
   readonly projects: readonly ProjectId[];
+  readonly looks: ServerLooks;
 }
 
 /** One answer of a route. */
@@ -206,6 +209,7 @@ export const ROUTES: readonly Route[] = [
   ...overviewRoutes(),
   ...auditRoutes(),
   ...pageRoutes(),
+  ...lookRoutes(),
   {
     path: "/openapi.json",
     summary: "this description",

@@ -18,7 +18,7 @@ import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {
   readonly outlet: Outlet;
-  readonly stranded: StrandedCommands;
+  readonly stranded: Pick<StrandedCommands, "find">;
   readonly complete: ReturnType<typeof createComplete>;
   readonly projects: readonly ProjectId[];
   /** A command without a step for this long is taken for lost. */

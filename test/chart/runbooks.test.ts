@@ -258,6 +258,8 @@ const STORE: StoreSession = {
   operator: {
     cancel: async () => ({ kind: "requested", phase: "waiting" }),
     setPause: async () => ({ kind: "set", atMs: 1, wasOn: true }),
+    holder: async () => ({ owner: "heal-1", shown: "heal-1", isOpen: false, fencedUntilMs: null }),
+    resolve: async () => ({ kind: "settled", oursToStart: false }),
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     projects: async () => [],
@@ -328,6 +330,7 @@ function httpApp() {
     situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
     projects: [],
     brakes: { holding: () => [], slots: () => [], calls: () => [], readAtMs: () => 0 },
+    looks: { look: async () => ({ kind: "absent" }) },
     audit: { entries: async () => ({ kind: "found", view: { entries: [], next: null } }) },
     onError: () => undefined,
   });

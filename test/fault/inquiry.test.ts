@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Redis } from "ioredis";
 import { commandId } from "../support/emitter.ts";
+import { operatorOf } from "../support/operator.ts";
 import { eventually } from "../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage } from "../support/stage.ts";
@@ -63,5 +64,47 @@ describe("after unresolved", () => {
     redis.disconnect();
     server.act({ action: "swap-disk" });
     expect((await stage.emitter.event(id, "settled")).data).toMatchObject({ as: "reinstalled" });
+  });
+
+  it("a person's word settles it: published once, the server free, the one that joined goes on", async () => {
+    const joined = commandId("joined");
+    const { server, id } = await unresolved("resolved", async (serverId) => {
+      await stage.emitter.send(stage.command(joined, serverId));
+      await stage.emitter.event(joined, "joined");
+    });
+    stage.simulator.faults.clear();
+    const operator = operatorOf(services.redis.url, server.projectId);
+    const why = ["--reason", "its disk is the old one", "--by", "ada"];
+    const resolve = () => operator("resolve", id, "--as", "not-reinstalled", ...why);
+    expect(await resolve()).toContain("settled as not-reinstalled");
+    await expect(resolve()).rejects.toThrow("settled already, as not-reinstalled");
+    expect((await stage.emitter.event(id, "settled")).data).toMatchObject({
+      as: "not-reinstalled",
+      evidence: "person",
+      by: "ada",
+      why: "its disk is the old one",
+    });
+    // Whoever joined goes on by itself, and has the server.
+    await stage.emitter.event(joined, "submitted");
+    const acts = stage.emitter.actions().filter(({ data }) => data.command_id === id);
+    expect(acts.map(({ data }) => [data.action, data.as])).toEqual([
+      ["resolve", "not-reinstalled"],
+    ]);
+    await stage.emitter.outcome(joined);
+    expect(stage.emitter.story(id).filter((name) => name === "settled")).toHaveLength(1);
+    expect(stage.reinstalls(server.id)).toBe(1);
+  });
+
+  it("unlock asks the cloud first, and refuses while something runs there", async () => {
+    const { server, id } = await unresolved("unlocked");
+    const operator = operatorOf(services.redis.url, server.projectId);
+    const url = stage.workers[0]?.httpUrl ?? "";
+    const unlock = (...more: string[]) =>
+      operator("unlock", server.id, "--url", url, "--reason", "looked at it", ...more);
+    server.act({ action: "set-task", taskState: "resize_prep" });
+    await expect(unlock()).rejects.toThrow("something runs on it");
+    await expect(unlock("--owner", "somebody-else")).rejects.toThrow(`is held by ${id}`);
+    expect(await unlock("--force")).toContain(`is free: ${id} held it`);
+    expect(await unlock()).toContain("was not locked");
   });
 });

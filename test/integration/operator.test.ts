@@ -118,7 +118,7 @@ it("unlock frees what an unresolved command left, and never an open command's lo
   await stage.emitter.send(stage.command(open, server.id));
   await stage.emitter.event(open, "submitted");
   const unlock = (owner: string) =>
-    cli(server.projectId, "unlock", server.id, "--owner", owner, ...WHY);
+    cli(server.projectId, "unlock", server.id, "--owner", owner, "--force", ...WHY);
   await expect(unlock(open)).rejects.toThrow("still on its way");
   await expect(unlock("somebody-else")).rejects.toThrow("is held by");
   await stage.emitter.outcome(open);
@@ -185,7 +185,8 @@ it.each(["ops/resizer-7f9c", "line\nbreak"])(
     const { data } = await stage.emitter.event(id, "waiting");
     const shown = shownOwner(owner);
     expect(data).toMatchObject({ waits_for: "server-busy", holder: shown });
-    const unlock = (name: string) => cli(projectId, "unlock", server.id, "--owner", name, ...WHY);
+    const unlock = (name: string) =>
+      cli(projectId, "unlock", server.id, "--owner", name, "--force", ...WHY);
     await expect(unlock("somebody-else")).rejects.toThrow(shown);
     expect(await unlock(shown)).toContain("is free");
     expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");

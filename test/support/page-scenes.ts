@@ -386,6 +386,7 @@ export function busyNight(): Deps {
     health: HEALTHY,
     projects: [PROJECT],
     audit: { entries: async () => ({ kind: "absent" }) },
+    looks: { look: async () => ({ kind: "absent" }) },
     situation: { deadLetters: () => 2, notTaken: () => 0, budgetLeft: () => 0.82 },
     brakes: {
       holding: () => holding,

@@ -11,6 +11,9 @@ import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { cancelScript } from "./scripts/cancel.ts";
 import { setPauseScript } from "./scripts/set-pause.ts";
+import { readLeftBehind } from "./left-behind.ts";
+import { redisNowMs } from "./time.ts";
+import { type Resolution, resolve, type ResolveAnswer } from "./resolve.ts";
 import { unlockScript } from "./scripts/unlock.ts";
 import { StoredPause } from "./stored-pause.ts";
 
@@ -49,6 +52,24 @@ export interface OperatorCommands {
    * Never that of an open command.
    */
   unlock(project: ProjectId, freeing: Freeing, act: Act): Promise<UnlockAnswer>;
+  /** Who holds a server, and until when what it has asked of the cloud may still take effect. Rejects when Redis does not answer. */
+  holder(project: ProjectId, server: ServerId): Promise<Holder | null>;
+  /**
+   * Says what became of an `unresolved` command: its server is free, and a worker publishes `settled`.
+   */
+  resolve(project: ProjectId, resolution: Resolution, act: Act): Promise<ResolveAnswer>;
+}
+
+/** Who holds a server. */
+export interface Holder {
+  /** As it stands in the lock. */
+  readonly owner: string;
+  /** For people. */
+  readonly shown: string;
+  /** It is a command that is on its way. */
+  readonly isOpen: boolean;
+  /** Epoch ms; null: nothing that was asked for can still take effect, as far as the store knows. */
+  readonly fencedUntilMs: number | null;
 }
 
 /**
@@ -109,5 +130,15 @@ export function createOperatorCommands(
       if (shown === owner) return await free(answer.mark);
       return { ...answer, owner: shown };
     },
+    async holder(project, server) {
+      const owner = await redis.hget(keysOf(project).lock(server), "owner");
+      if (owner === null) return null;
+      const known = await readLeftBehind(redis, project, owner);
+      const until = known?.fenceAtMs ?? null;
+      const fenced = until !== null && (await redisNowMs(redis, project)) < until;
+      const isOpen = known !== null && known.outcome === null;
+      return { owner, shown: shownOwner(owner), isOpen, fencedUntilMs: fenced ? until : null };
+    },
+    resolve: (project, resolution, act) => resolve({ redis, scripts }, project, resolution, act),
   };
 }

@@ -39,6 +39,17 @@ export function createStrandedCommands(
         return [];
       }
     },
+    async one(project, recordId) {
+      const k = keysOf(project);
+      try {
+        const found = await read(redis, k.commandPrefix, recordId);
+        // What is published is taken out of the index.
+        const isListed = (await redis.zscore(k.active, recordId)) !== null;
+        return found && { ...found, published: !isListed };
+      } catch {
+        return null;
+      }
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface StrandedCommands {
    * it now, or the store is away.
    */
   find(project: ProjectId, olderThanMs: number, limit: number): Promise<readonly Stranded[]>;
+  /** One record by its id, however young; null: there is none, or the store is away. */
+  one(project: ProjectId, recordId: string): Promise<Stranded | null>;
 }
 
 export interface Stranded {
@@ -20,6 +22,8 @@ export interface Stranded {
   /** The envelope of its next step, without a body; null when its first step was never saved. */
   readonly resume: unknown;
   readonly outcome: StoredOutcome | null;
+  /** The broker has confirmed the outcome. */
+  readonly published?: boolean;
   /** Of its last saved step: perhaps never published. */
   readonly events?: readonly ProgressEvent[];
 }

@@ -192,4 +192,60 @@ describe.each(RIGS)("an inquiry %s", (_name, rigs) => {
     );
     await rig.store.published(PROJECT, id, 1);
   });
+
+  const BY_HAND = { by: "ada", reason: "seen", command: "cmd-a", as: "reinstalled" };
+
+  const byHand = (token: number | null, as?: "reinstalled" | "not-reinstalled", id = "act-1") =>
+    rig.settleByHand(settling(token, as), { ...BY_HAND, action: "resolve", id });
+
+  async function noted(): Promise<readonly string[]> {
+    const taken = await rig.audit.take(PROJECT, 1_000);
+    return taken.kind === "taken" ? taken.entries.map(({ id }) => id) : [];
+  }
+
+  it("is ended by a person's word, noted once, as often as that is said", async () => {
+    const { token, first } = await unresolved();
+    expect(await byHand(token)).toMatchObject({ kind: "settled", first: true });
+    expect(await byHand(token)).toMatchObject({ kind: "settled", first: true });
+    expect(await byHand(token, "not-reinstalled", "act-2")).toMatchObject({ first: false });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+    expect(await noted()).toEqual(["act-1"]);
+    expect(await rig.store.claim(first, FIRST)).toMatchObject({ kind: "finished" });
+  });
+
+  it("lets the cloud's proof stand when a person speaks later, and notes nothing", async () => {
+    const { token } = await unresolved();
+    await rig.store.settle(settling(token));
+    expect(await byHand(token, "not-reinstalled")).toMatchObject({ kind: "settled", first: false });
+    expect(await noted()).toEqual([]);
+  });
+
+  it("is settled by a person after it has given up", async () => {
+    const { token } = await unresolved();
+    await rig.store.endInquiry(a);
+    expect(await rig.store.settle(settling(token))).toEqual({ kind: "lock-gone" });
+    expect(await byHand(null)).toMatchObject({ kind: "settled", first: true });
+    expect(await rig.lockOwner(SERVER)).toBeNull();
+  });
+
+  it("takes no person's word while the memory is young, or new and unseen", async () => {
+    const { first } = await unresolved();
+    await rig.flushAll();
+    const store = rig.withHold(HOLD_MS);
+    await store.hop(first, { redelivered: false });
+    expect(await byHand(null)).toMatchObject({ kind: "rebuilding" });
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+    await rig.restart();
+    expect(await byHand(null)).toMatchObject({ kind: "rebuilding" });
+    expect(await noted()).toEqual([]);
+  });
+
+  it("leaves a server alone that another command has now, whatever a person says", async () => {
+    const { token } = await unresolved();
+    await rig.freeLock(SERVER);
+    await rig.store.admit(order("cmd-b"), delivery("n2"));
+    expect(await byHand(token)).toEqual({ kind: "lock-gone" });
+    expect(await byHand(null)).toEqual({ kind: "lock-gone" });
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-b");
+  });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from "vitest";
+import type { NotedAct } from "../../../src/contract/audit.ts";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/disk-evidence.ts";
@@ -14,17 +15,20 @@ import { createMemoryWatch } from "../../../src/adapters/redis/memory-store.ts";
 import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
+import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
+import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
+import { settleByHand } from "../../support/in-memory/script-step.ts";
 import { StoreMemory } from "../../support/in-memory/memory.ts";
 import {
   cancel,
@@ -60,6 +64,8 @@ export interface StoreRig {
   setPause(change: PauseChange): Promise<SetPauseAnswer>;
   /** The same by its id, and what else a person does. */
   readonly operator: Pick<OperatorCommands, "setPause" | "cancel" | "unlock">;
+  /** A person's word about an unresolved command. */
+  settleByHand(step: StepSettle, act: NotedAct): Promise<{ readonly kind: string }>;
   readonly audit: AuditTrail;
   readonly pauses: PauseStore;
   readonly memory: StoreMemoryWatch;
@@ -121,6 +127,7 @@ function memoryRigs(): () => Promise<StoreRig> {
         cancel: async (...asked) => cancel(scriptContext(), ...asked),
         unlock: async (...asked) => unlock(scriptContext(), ...asked),
       },
+      settleByHand: async (step, act) => settleByHand(scriptContext(), step, act),
       audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
@@ -203,6 +210,7 @@ function redisRigs(): () => Promise<StoreRig> {
       },
       setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
       operator: createOperatorCommands(client, scripts),
+      settleByHand: (step, act) => runSettle({ scripts, ttlMs: 600_000 }, step, act),
       audit: createAuditTrail(scripts, systemClock),
       pauses: createPauseStore(client, scripts),
       memory: createMemoryWatch(scripts, systemClock),

@@ -68,7 +68,11 @@ export function envelope(
   };
 }
 
-export function event(of: Order, sequence: number, name: "succeeded" | "waiting"): ProgressEvent {
+export function event(
+  of: Order,
+  sequence: number,
+  name: "succeeded" | "waiting" | "unresolved",
+): ProgressEvent {
   return toProgressEvent(
     "test",
     of,

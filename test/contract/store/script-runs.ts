@@ -289,6 +289,12 @@ const BY_PEOPLE: readonly ScriptRun[] = [
     act: ({ operator }) => operator.unlock(PROJECT, { server: SERVER, owner: "left-behind" }, ACT),
   },
   {
+    what: "settle by a person",
+    before: unresolved,
+    act: ({ settleByHand }) =>
+      settleByHand(settling("reinstalled"), { ...ACT, action: "resolve", command: id }),
+  },
+  {
     what: "take-audit",
     before: async ({ whole: { operator } }) => {
       await operator.setPause(PROJECT, { scope: PauseScope.parse("project"), on: true, ...ACT });

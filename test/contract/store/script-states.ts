@@ -147,6 +147,23 @@ export async function unresolved(users: TwoUsers): Promise<Ready> {
   return { claim, message: firstOfInquiry(claim) };
 }
 
+/** The same as a person finds it: ended `unresolved`, the fence passed long ago. */
+export async function unresolvedBy(users: TwoUsers, inquiry: object): Promise<Ready> {
+  const { claim } = await intended(users);
+  const leaving = leavingInquiry(claim);
+  const message = firstOfInquiry(claim);
+  const first = { ...message, state: { ...INQUIRY, ...inquiry } as State };
+  await users.whole.store.finish({
+    ...leaving,
+    outcome: {
+      ...leaving.outcome,
+      event: event(COMMAND, 2, "unresolved"),
+      inquiry: { envelope: first, delayMs: 1_000 },
+    },
+  });
+  return { claim, message: first };
+}
+
 export function settling(as: "reinstalled" | "not-reinstalled") {
   const draft = { event: "settled" as const, data: { as } };
   const mark = { sequence: 1, atMs: 1_800_000_000_000 };

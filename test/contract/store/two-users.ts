@@ -8,9 +8,14 @@ import {
 import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
+import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
+import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
+import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
+import type { NotedAct } from "../../../src/contract/audit.ts";
+import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
@@ -26,6 +31,8 @@ export interface User {
   readonly operator: OperatorCommands;
   readonly pauses: PauseStore;
   readonly audit: AuditTrail;
+  settleByHand(step: StepSettle, act: NotedAct): Promise<{ readonly kind: string }>;
+  readonly stranded: StrandedCommands;
 }
 
 /** A Redis with a user who may do everything, and one whose rights can be narrowed. */
@@ -99,6 +106,8 @@ async function connected(url: string, user?: string): Promise<User> {
     operator: createOperatorCommands(client, scripts),
     pauses: createPauseStore(client, scripts),
     audit: createAuditTrail(scripts, { nonce: () => "lease" }),
+    settleByHand: (step, act) => runSettle({ scripts, ttlMs: 600_000 }, step, act),
+    stranded: createStrandedCommands(client, systemClock),
   };
 }
 

@@ -181,9 +181,9 @@ describe.each([
     // As a command leaves it that ended unresolved and was forgotten since.
     const lock = `ecs:{${server.projectId}}:lock:${server.id}`;
     await redis.command("HSET", lock, "owner", "long-ago", "token", "1");
-    expect(await operate("unlock", server.id, "--owner", "long-ago", "--reason", "seen")).toContain(
-      "is free",
-    );
+    expect(
+      await operate("unlock", server.id, "--owner", "long-ago", "--reason", "seen", "--force"),
+    ).toContain("is free");
   });
 
   it("lets an operator do all that the pages ask of one", async () => {
@@ -201,7 +201,7 @@ describe.each([
       list: [],
       cancel: [id, ...project, "--reason", "as the page says"],
       resume: [...project, "--reason", "over"],
-      unlock: [server, ...project, "--owner", "left-behind", "--reason", "seen"],
+      unlock: [server, ...project, "--owner", "left-behind", "--reason", "seen", "--force"],
       audit: [],
     };
     for (const [verb, args] of Object.entries(lines)) {
@@ -212,8 +212,22 @@ describe.each([
       await stage.emitter.event(id, "waiting");
     }
     expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
+    const record = `ecs:{${projectId}}:cmd:${id}`;
+    const final = JSON.parse(String(await redis.command("HGET", record, "final")));
+    Object.assign(final.event, { time: "2026-01-01T00:00:00.000Z" });
+    Object.assign(final.event.data, { event: "unresolved" });
+    const ended = ["outcome", "unresolved", "final", JSON.stringify(final)];
+    await redis.command("HSET", record, ...ended);
+    await redis.command("HSET", lock, "owner", id, "token", "1", "operation", "reinstall");
+    const word = ["--as", "not-reinstalled", "--reason", "seen"];
+    const env = { REDIS_URL: operatorRedis };
+    expect(await cli(env, "resolve", id, ...project, ...word)).toContain("is settled as");
     // These two look at no Redis: a worker's settings, and a person's right to publish.
-    expect(verbsOfPages().filter((verb) => !(verb in lines))).toEqual(["config", "send"]);
+    expect(verbsOfPages().filter((verb) => !(verb in lines))).toEqual([
+      "config",
+      "resolve",
+      "send",
+    ]);
   });
 
   it("puts back what Redis forgot", async () => {

@@ -21,7 +21,7 @@ export interface NotedEntry extends AuditEntry {
 }
 
 /** `note_act` of audit.lua. */
-function noteAct(
+export function noteAct(
   ctx: ScriptContext,
   m: ProjectMemory,
   act: NotedAct,

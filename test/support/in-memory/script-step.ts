@@ -1,3 +1,5 @@
+import type { NotedAct } from "../../../src/contract/audit.ts";
+import { noteAct } from "./script-operator.ts";
 import type { DiskId, ProjectId } from "../../../src/contract/ids.ts";
 import { INQUIRY_SUFFIX, recordIdOf } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
@@ -253,8 +255,24 @@ function endedInquiry(order: Order, now: number): CommandRecord {
   return { ...newInquiry(order, now), order: "", wish: "" };
 }
 
+/** `settle.lua`, for a person: not while the memory is young. */
+export function settleByHand(
+  ctx: ScriptContext,
+  step: StepSettle,
+  act: NotedAct,
+): SettleAnswer | { readonly kind: "rebuilding"; readonly untilMs: number } {
+  const m = ctx.memory.of(step.order.projectId);
+  const record = m.records.get(`${step.order.commandId}${INQUIRY_SUFFIX}`);
+  const now = ctx.memory.nowMs();
+  const { epoch } = m;
+  const untilMs = epoch === null || epoch.run !== ctx.memory.run ? now : epoch.openAt;
+  const young = epoch === null || epoch.run !== ctx.memory.run || now < epoch.openAt;
+  const decided = record?.final !== undefined || !isLeftLocked(ctx, m, step.order, step.token);
+  return young && !decided ? { kind: "rebuilding", untilMs } : settle(ctx, step, act);
+}
+
 /** `settle.lua`. */
-export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
+export function settle(ctx: ScriptContext, step: StepSettle, act?: NotedAct): SettleAnswer {
   const { order, outcome, token } = step;
   return script(ctx, order.projectId, (m): SettleAnswer => {
     const id = `${order.commandId}${INQUIRY_SUFFIX}`;
@@ -262,12 +280,14 @@ export function settle(ctx: ScriptContext, step: StepSettle): SettleAnswer {
     if (foreign !== undefined) return corrupt(foreign);
     const record = m.records.get(id);
     if (record?.final !== undefined) {
-      return { kind: "settled", outcome: JSON.parse(record.final) as StoredOutcome, first: false };
+      const first = m.audit.some((noted) => noted.id === act?.id);
+      return { kind: "settled", outcome: JSON.parse(record.final) as StoredOutcome, first };
     }
-    if (record?.outcome === "over") return { kind: "lock-gone" };
+    if (record?.outcome === "over" && act === undefined) return { kind: "lock-gone" };
     if (!isLeftLocked(ctx, m, order, token)) {
       return { kind: "lock-gone" };
     }
+    if (act !== undefined) noteAct(ctx, m, act);
     const now = ctx.memory.nowMs();
     const final = JSON.stringify(outcome);
     ctx.memory.onKept(final);

@@ -186,6 +186,11 @@ export function createMemoryStranded(
       }));
       return answer.kind === "away" ? [] : answer.found;
     },
+    async one(project, id) {
+      const record = memory.of(project).records.get(id);
+      const published = !memory.of(project).active.has(id);
+      return record === undefined ? null : { ...strandedFrom(id, record), published };
+    },
   };
 }
 

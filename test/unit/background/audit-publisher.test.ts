@@ -56,7 +56,7 @@ async function once(
     },
     intervalMs: 1_000,
     leaseMs: 60_000,
-    onPublished: (_project, { number }) => published.push(number),
+    onPublished: (_project, { number }) => void published.push(number),
     onMissed: (_project, count) => missed.push(count),
     onError: (error) => errors.push(error),
   });

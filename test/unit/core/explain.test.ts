@@ -205,7 +205,7 @@ describe("a command that has ended", () => {
       "is in doubt",
       {},
       { ...HELD, lock: { ...LOCK, owner: "heal-2" } },
-      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-2 --reason …`,
+      `ecs-reinstall resolve heal-2 --project ${PROJECT} --as reinstalled (or not-reinstalled) --reason …`,
     ],
     ["was settled", { settled: { as: "reinstalled" } }, FREE, "Later it was settled: reinstalled."],
     ["was unlocked", {}, FREE, "somebody has freed it"],

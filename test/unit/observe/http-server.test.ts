@@ -1,3 +1,4 @@
+import type { ServerLooks } from "../../../src/contract/server-look.ts";
 import type { AuditLog } from "../../../src/contract/audit.ts";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
@@ -91,6 +92,7 @@ interface World {
   errors?: unknown[];
   brakes?: BrakesView;
   audit?: Partial<AuditLog>;
+  looks?: ServerLooks;
 }
 
 function build(world: World = {}, port = 0): HttpServer {
@@ -126,6 +128,7 @@ function build(world: World = {}, port = 0): HttpServer {
       readAtMs: () => null,
     },
     audit: { entries: () => Promise.resolve({ kind: "absent" }), ...world.audit },
+    looks: world.looks ?? { look: () => Promise.resolve({ kind: "absent" }) },
     onError: (error) => world.errors?.push(error),
   });
   open.push(server);

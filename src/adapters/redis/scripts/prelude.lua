@@ -114,6 +114,17 @@ local function ensure_epoch(key, candidate, hold_ms)
   return { id = candidate, since = now, open_at = now + hold_ms }
 end
 
+-- For people, who open no epoch: until when not everything that was forgotten is back; nil: it is. Nobody knows of a
+-- memory that no worker has seen yet.
+local function young_until(key)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local seen = fields(key, 'run', 'open_at')
+  if seen.run ~= run then return now_ms() end
+  local open_at = tonumber(seen.open_at)
+  if now_ms() < open_at then return open_at end
+  return nil
+end
+
 -- A claim that is not there any more: taken by another delivery, or forgotten together with the memory that it
 -- was made in. Only the first means that somebody else goes on.
 local function claim_lost(epoch_key, claim_epoch)

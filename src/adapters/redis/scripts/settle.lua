@@ -1,13 +1,21 @@
 -- What became of a command that ended unresolved: stored with its event, the server freed, the command's record marked.
 -- The cloud's proof and a person's word come here alike; the first one wins, and a second call gives back its event.
-local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'history hash')
+local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'active zset', 'last hash', 'history hash',
+  'audit list', 'epoch hash')
 if foreign then return foreign end
 local rec = fields(key.inquiry, 'content', 'claim', 'step', 'outcome', 'final', 'server', 'told', 'tail')
-if rec.outcome == 'over' then return reply({ kind = 'lock-gone' }) end
-if rec.outcome then
-  return complete(key.inquiry, arg.id, rec) or reply({ kind = 'settled', outcome = rec.final, first = false })
+-- An inquiry that has given up leaves the server to a person.
+if rec.outcome == 'over' and not arg.act then return reply({ kind = 'lock-gone' }) end
+if rec.outcome and rec.outcome ~= 'over' then
+  local again = arg.act and noted_act(key.audit, arg.act.id) ~= nil
+  return complete(key.inquiry, arg.id, rec) or reply({ kind = 'settled', outcome = rec.final, first = again })
 end
 if not is_left_locked(key.cmd, key.lock, arg.owner, arg.token) then return reply({ kind = 'lock-gone' }) end
+if arg.act then
+  local open_at = young_until(key.epoch)
+  if open_at then return reply({ kind = 'rebuilding', untilMs = open_at }) end
+  note_act(key.audit, arg.act)
+end
 local tail = {
   claim = rec.claim or UNRESOLVED, step = tonumber(rec.step or '0'), ttl_ms = arg.ttlMs, active = true, free_lock = true,
   owner = arg.owner, settled = arg.settled,

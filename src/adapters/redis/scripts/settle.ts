@@ -6,13 +6,17 @@ import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored-json.ts";
 import { StoredOutcome } from "../stored-outcome.ts";
 import { LAST_SUCCESS_TTL_MS } from "./finish.ts";
+import type { NotedAct } from "../../../contract/audit.ts";
+import type { ScriptRunner } from "../script-runner.ts";
+import { ActArgument } from "./act-argument.ts";
+import { Rebuilding } from "./lock-answer.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** @internal */
 export const settleScript = script({
   name: "settle",
-  keys: ["inquiry", "cmd", "lock", "active", "last", "history"],
+  keys: ["inquiry", "cmd", "lock", "active", "last", "history", "audit", "epoch"],
   argument: z.object({
     /** Of the inquiry's record. */
     id: z.string(),
@@ -31,6 +35,8 @@ export const settleScript = script({
     healedAt: z.number().nullable(),
     ttlMs: z.number(),
     lastTtlMs: z.number(),
+    /** Of a person; null: the cloud has proven it. */
+    act: ActArgument.nullable(),
   }),
   answer: z.discriminatedUnion("kind", [
     z.object({
@@ -39,15 +45,29 @@ export const settleScript = script({
       first: z.boolean(),
     }),
     z.object({ kind: z.literal("lock-gone") }),
+    /** Only to a person. */
+    Rebuilding,
   ]),
 });
 
 /** `settle` of the store. */
-export function settle(context: StoreContext, step: StepSettle): Promise<SettleAnswer> {
+export async function settle(context: StoreContext, step: StepSettle): Promise<SettleAnswer> {
+  const { scripts, rules } = context;
+  const answer = await runSettle({ scripts, ttlMs: rules.dedupTtlMs }, step, null);
+  if (answer.kind !== "rebuilding") return answer;
+  throw new Error("the cloud's proof does not wait for the store's memory");
+}
+
+/** The same for a person's word (`act`), which waits while the store's memory is young. */
+export function runSettle(
+  { scripts, ttlMs }: { readonly scripts: Pick<ScriptRunner, "run">; readonly ttlMs: number },
+  step: StepSettle,
+  act: NotedAct | null,
+) {
   const { order, outcome, token, healedAtMs } = step;
   const k = keysOf(order.projectId);
   const id = `${order.commandId}${INQUIRY_SUFFIX}`;
-  return context.scripts.run(
+  return scripts.run(
     settleScript,
     {
       inquiry: k.command(id),
@@ -56,6 +76,8 @@ export function settle(context: StoreContext, step: StepSettle): Promise<SettleA
       active: k.active,
       last: k.last(order.serverId),
       history: k.history(order.serverId),
+      audit: k.audit,
+      epoch: k.epoch,
     },
     {
       id,
@@ -67,8 +89,9 @@ export function settle(context: StoreContext, step: StepSettle): Promise<SettleA
       settled: JSON.stringify(outcome.event.data),
       final: JSON.stringify(outcome),
       healedAt: healedAtMs,
-      ttlMs: context.rules.dedupTtlMs,
+      ttlMs,
       lastTtlMs: LAST_SUCCESS_TTL_MS,
+      act,
     },
   );
 }

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
+import { CommandId } from "../../../src/contract/ids.ts";
+import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
+import { PROJECT, SERVER } from "./samples.ts";
+import { BY, COMMAND, intended, unresolvedBy } from "./script-states.ts";
+import { startTwoUsers, type TwoUsers } from "./two-users.ts";
+
+const k = keysOf(PROJECT);
+const ACT = { id: "act-1", ...BY };
+const HOUR = 3_600_000;
+let users: TwoUsers;
+
+beforeAll(async () => {
+  users = await startTwoUsers();
+});
+afterAll(() => users.stop());
+beforeEach(() => users.redis.flushAll());
+
+const command = COMMAND.commandId;
+const resolve = (as: "reinstalled" | "not-reinstalled" = "reinstalled", id = command) =>
+  users.whole.operator.resolve(PROJECT, { command: id, as }, ACT);
+const lockOwner = () => users.whole.client.hget(k.lock(SERVER), "owner");
+const RAN = { was: "on", mayHaveStopped: true } as const;
+
+async function settled(): Promise<Record<string, unknown>> {
+  const stranded = await users.whole.stranded.one(PROJECT, `${command}${INQUIRY_SUFFIX}`);
+  return { ...stranded?.outcome?.event, ...stranded?.outcome?.event.data };
+}
+
+describe("a person's word about an unresolved command", () => {
+  it("frees the server and stores the event, with who and why", async () => {
+    await unresolvedBy(users, {});
+    expect(await resolve()).toEqual({ kind: "settled", oursToStart: false });
+    expect(await lockOwner()).toBeNull();
+    expect(await settled()).toMatchObject({
+      id: "cmd-a~settled/1",
+      type: "ecs.reinstall.settled.v1",
+      source: expect.stringMatching(/^\/ecs-reinstall-worker\/.+\//),
+      as: "reinstalled",
+      evidence: "person",
+      by: BY.by,
+      why: BY.reason,
+    });
+    expect(await resolve()).toEqual({ kind: "settled", oursToStart: false });
+    const another = { ...ACT, id: "act-2" };
+    const late = { command, as: "not-reinstalled" } as const;
+    expect(await users.whole.operator.resolve(PROJECT, late, another)).toEqual({
+      kind: "settled-before",
+      as: "reinstalled",
+    });
+  });
+
+  it("says that nobody starts a server that we had stopped for nothing", async () => {
+    await unresolvedBy(users, { power: RAN });
+    expect(await resolve("not-reinstalled")).toEqual({ kind: "settled", oursToStart: true });
+    expect(await settled()).toMatchObject({
+      as: "not-reinstalled",
+      power: { before: "on", next_step: expect.stringContaining("start it") },
+    });
+  });
+
+  it("counts no reinstall that was not made, and heals nothing by it", async () => {
+    await unresolvedBy(users, {});
+    const history = () => users.whole.client.hlen(k.history(SERVER));
+    expect(await history()).toBe(1);
+    await resolve("not-reinstalled");
+    expect([await history(), await users.whole.client.exists(k.last(SERVER))]).toEqual([0, 0]);
+  });
+
+  it("waits until nothing that was sent can take effect any more", async () => {
+    const fenceAtMs = Date.now() + HOUR;
+    await unresolvedBy(users, { fenceAtMs });
+    expect(await resolve()).toEqual({ kind: "fenced", untilMs: fenceAtMs });
+    expect(await lockOwner()).toBe(command);
+    expect(await users.whole.operator.holder(PROJECT, SERVER)).toEqual({
+      owner: command,
+      shown: command,
+      isOpen: false,
+      fencedUntilMs: fenceAtMs,
+    });
+  });
+
+  it("waits a while after the end where nobody knows what was sent", async () => {
+    await unresolvedBy(users, {});
+    await users.whole.client.del(k.command(`${command}${INQUIRY_SUFFIX}`));
+    expect(await resolve()).toMatchObject({ kind: "fenced" });
+  });
+
+  it("comes too late once the worker knows, and starts the server", async () => {
+    await unresolvedBy(users, { start: { askedAtMs: 1, firstAskedAtMs: 1 } });
+    expect(await resolve()).toEqual({ kind: "starting" });
+    expect(await lockOwner()).toBe(command);
+  });
+
+  it("is refused for what is not unresolved, not locked, or not known", async () => {
+    expect(await resolve()).toEqual({ kind: "unheard-of" });
+    await intended(users);
+    expect(await resolve()).toMatchObject({ kind: "still-open" });
+    await users.whole.client.hset(k.command(command), "outcome", "failed");
+    expect(await resolve()).toEqual({ kind: "not-unresolved", outcome: "failed" });
+    await users.redis.flushAll();
+    await unresolvedBy(users, {});
+    await users.whole.client.del(k.lock(SERVER));
+    expect(await resolve()).toEqual({ kind: "lock-gone" });
+    const strange = CommandId.parse("cmd-strange");
+    expect(await resolve("reinstalled", strange)).toEqual({ kind: "unheard-of" });
+  });
+
+  it("says that Redis is away, and does not throw", async () => {
+    await users.whole.client.set(k.command(command), "foreign");
+    expect(await resolve()).toMatchObject({ kind: "away" });
+  });
+});
