@@ -44,6 +44,7 @@ export async function startWorkerProcess(
       PATH: process.env["PATH"],
       // The scenes show many servers at once.
       BRAKES_MAX_RUNNING: "1000",
+      BRAKES_STORM_ASKS: "0",
       ...settings,
       HTTP_HOST: "127.0.0.1",
       HTTP_PORT: `${port}`,

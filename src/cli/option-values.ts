@@ -36,6 +36,18 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("It must be a whole number of seconds from 1 to 999999.");
 }
 
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** A lifted storm is remembered for so long (`LIFTED_KEPT_MS` of adapters/redis/pause-store.ts). */
+const LONGEST_MS = 30 * UNITS_MS.d;
+
+/** Reads a duration such as `45m`, `8h` or `2d`, in ms; throws wrong usage. */
+export function duration(text: string): number {
+  const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  const ms = Number(number ?? 0) * UNITS_MS[(unit ?? "m") as keyof typeof UNITS_MS];
+  if (ms > 0 && ms <= LONGEST_MS) return ms;
+  throw new InvalidArgumentError("It must be a duration such as 45m, 8h or 2d, at most 30d.");
+}
+
 /** Reads a whole number within a range; throws wrong usage. */
 export function wholeNumber(least: number, most: number) {
   return (text: string): number => {

@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
 import type { OperatorCommands, PauseChange } from "../adapters/redis/operator-commands.ts";
-import { brakeOf, PauseScope, STORMS, type SwitchName } from "../contract/brakes.ts";
+import {
+  brakeOf,
+  PauseScope,
+  type StormName,
+  STORMS,
+  type SwitchName,
+} from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { withStore, PROJECT, projectOf } from "./operate.ts";
-import { matching } from "./option-values.ts";
+import { duration, matching } from "./option-values.ts";
 import { type ReasonFlags, withReason } from "./reason.ts";
 
 interface PauseFlags extends ReasonFlags {
@@ -16,6 +22,8 @@ interface PauseFlags extends ReasonFlags {
   readonly everything?: boolean;
   readonly group?: string;
   readonly server?: string;
+  /** Only of `resume`: ms. */
+  readonly for?: number;
 }
 
 /** A worker looks at the pauses every 15 s at the longest. */
@@ -53,10 +61,18 @@ export function resumeCommand(io: CliIo): Command {
   return withScope(new Command("resume"))
     .description("lift a pause of a scope, or a storm")
     .argument("[brake]", `which brake: ${RESUMABLE.join(" or ")}`, oneOfBrakes)
+    .option(
+      "--for <duration>",
+      "storm-asks does not set itself again for so long, e.g. 8h",
+      duration,
+    )
     .action((wanted: Resumable | undefined, flags: PauseFlags) =>
       withStore(io, async ({ operator }) => {
         const brake = wanted ?? (await onlyStanding(operator, flags, io));
-        if (brake === "storm-failures") return await endStorm(operator, flags, io);
+        if (flags.for !== undefined && brake !== "storm-asks") {
+          throw new CliFailure("--for goes with storm-asks only", EXIT_USAGE);
+        }
+        if (brake !== "pause") return await endStorm(operator, brake, flags, io);
         const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: false, by: flags.by, reason: flags.reason };
         const set = await setEach(operator, projects, change);
@@ -101,16 +117,31 @@ async function onlyStanding(
   throw new CliFailure(`more than one brake holds ${project}, name one: ${names}`, EXIT_USAGE);
 }
 
-async function endStorm(operator: OperatorCommands, flags: PauseFlags, io: CliIo): Promise<string> {
+/** What each storm counts. */
+const COUNTED: Readonly<Record<StormName, string>> = {
+  "storm-failures": "failures are",
+  "storm-asks": "servers that are asked for are",
+};
+
+async function endStorm(
+  operator: OperatorCommands,
+  storm: StormName,
+  flags: PauseFlags,
+  io: CliIo,
+): Promise<string> {
   const project = projectOf(flags, io);
-  const { by, reason } = flags;
-  const change = { scope: "storm-failures", on: false, by, reason } as const;
-  const answer = await operator.setPause(project, change);
+  const { by, reason, for: forMs } = flags;
+  const off = forMs === undefined ? {} : { forMs };
+  const answer = await operator.setPause(project, { scope: storm, on: false, by, reason, ...off });
   if (answer.kind !== "set") throw new CliFailure(answer.message);
+  const next =
+    forMs === undefined
+      ? `${COUNTED[storm]} counted from zero`
+      : `it stays off until ${new Date(answer.atMs + forMs).toISOString()}`;
   return [
     answer.wasOn
-      ? `storm-failures is lifted: reinstalls in ${project} go on, and failures are counted from zero`
-      : `storm-failures did not hold ${project}; failures are counted from zero`,
+      ? `${storm} is lifted: reinstalls in ${project} go on, and ${next}`
+      : `${storm} did not hold ${project}; ${next}`,
     ...(await stillPaused(operator, project)),
   ].join("\n");
 }

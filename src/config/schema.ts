@@ -194,6 +194,8 @@ const Brakes = z.strictObject({
   stormSame: whole("failures", 0, 20),
   stormShare: fraction(),
   stormCooldownMs: whole("ms", 1000, 7_200_000),
+  stormAsks: whole("servers", 0, 1_000),
+  stormAsksWindowMs: whole("ms", 1000, 86_400_000),
   maxRunning: whole("reinstalls", 1, 1_000),
   maxRunningPerGroup: whole("reinstalls", 0, 1_000),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),

@@ -48,7 +48,8 @@ export function releaseOf(server: ServerId): SwitchName {
 }
 
 /** Brakes that workers set by themselves, and people lift by name. */
-export const STORMS = ["storm-failures"] as const;
+export const STORMS = ["storm-failures", "storm-asks"] as const;
+export type StormName = (typeof STORMS)[number];
 
 /** What is switched on and off: a pause, by its scope, the protection of a server, its quarantine, or a storm. */
 export const SwitchName = z.union([PauseScope, Protection, Release, z.enum(STORMS)]);
@@ -63,6 +64,10 @@ export const SwitchEntry = z.object({
   /** Who did it. */
   by: z.string(),
   reason: z.string(),
+  /** Of a storm of asks: its first ask, epoch ms. */
+  sinceMs: z.number().optional(),
+  /** Of a storm that a person lifted: it does not set itself before, epoch ms by the store's clock. */
+  untilMs: z.number().optional(),
 });
 export type SwitchEntry = z.infer<typeof SwitchEntry>;
 
@@ -83,4 +88,10 @@ export function brakeOf(name: SwitchName): Brake {
   if (name.startsWith("protected:")) return "protected";
   if (name.startsWith("released:")) return "quarantine";
   return STORMS.find((storm) => storm === name) ?? "pause";
+}
+
+/** The command line that lifts a brake which workers set by themselves; undefined: it is no such brake. */
+export function liftOf(brake: string | undefined): string | undefined {
+  const storm = STORMS.find((one) => one === brake);
+  return storm && `ecs-reinstall resume ${storm} --reason …`;
 }

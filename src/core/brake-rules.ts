@@ -20,6 +20,9 @@ export const BrakeRules = z.object({
   stormCooldownMs: z.number(),
   /** After a storm the slots are doubled with each success up to this number; then it is over. */
   stormOpenAt: z.number(),
+  /** So many different servers that are asked for within the window are a storm of asks. */
+  stormAsks: z.int(),
+  stormAsksWindowMs: z.number(),
   /** `BRAKES_MAX_RUNNING`: reinstalls of one project that are in work at once, at most; at least 1. */
   maxRunning: z.int(),
   /** `BRAKES_MAX_RUNNING_PER_GROUP`: the same of one group. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Brake } from "../contract/brakes.ts";
+import { Brake, liftOf } from "../contract/brakes.ts";
 
 /** What a cap says that holds a command: of the project (`cap`), or of the command's group. */
 export const CAP_SAYS = {
@@ -14,6 +14,8 @@ export const CAP_SAYS = {
   loweredBy: z.enum([...Brake.options, "throttled"]).optional(),
   /** It waits for a call to the cloud alone, which would be there after so many ms; absent: for a slot. */
   callsInMs: z.number().optional(),
+  /** Why that brake stands, in its words. */
+  because: z.string().optional(),
 };
 export type CapHold = z.infer<z.ZodObject<typeof CAP_SAYS>>;
 
@@ -34,9 +36,13 @@ export function delayInLine(
 
 /** In one sentence. */
 export function describeCap(whose: "project" | "group", hold: CapHold): string {
-  const { ahead, cap, running, loweredBy } = hold;
-  const why = loweredBy === undefined ? "" : `, lowered by ${SHOWN[loweredBy] ?? loweredBy}`;
-  return `reinstalls of the ${whose} in work: ${running} (at most ${cap}${why}); commands ahead in line: ${ahead}`;
+  const { ahead, cap, running, loweredBy, because } = hold;
+  const why = because === undefined ? "" : `: ${because}`;
+  const lowered =
+    loweredBy === undefined ? "" : `, lowered by ${SHOWN[loweredBy] ?? loweredBy}${why}`;
+  const lift = liftOf(loweredBy);
+  const lifting = lift === undefined ? "" : `; to lift ${loweredBy}: ${lift}`;
+  return `reinstalls of the ${whose} in work: ${running} (at most ${cap}${lowered}); commands ahead in line: ${ahead}${lifting}`;
 }
 
 const SHOWN: Readonly<Record<string, string>> = {
@@ -44,11 +50,14 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 
 /** In fields, as events carry it. */
-export function capData({ ahead, cap, running, loweredBy }: CapHold) {
+export function capData({ ahead, cap, running, loweredBy, because }: CapHold) {
+  const lift = liftOf(loweredBy);
   return {
     limit: cap,
     ahead,
     running,
     ...(loweredBy === undefined ? {} : { lowered_by: loweredBy }),
+    ...(because === undefined ? {} : { reason: because }),
+    ...(lift === undefined ? {} : { lift }),
   };
 }

@@ -54,6 +54,8 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       ];
     case "storm-failures":
       return [`Repair what makes reinstalls fail, then: ecs-reinstall resume storm-failures ${of}`];
+    case "storm-asks":
+      return [`If so many are meant: ecs-reinstall resume storm-asks --for 8h ${of}`];
     case "cooldown":
       return untilMs === null
         ? []

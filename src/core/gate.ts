@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Brake } from "../contract/brakes.ts";
+import { Brake, liftOf } from "../contract/brakes.ts";
 import { CAP_SAYS, capData, delayInLine, describeCap } from "./cap-hold.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
@@ -87,6 +87,15 @@ export const Hold = z.discriminatedUnion("brake", [
 ]);
 export type Hold = z.infer<typeof Hold>;
 
+/** A brake that holds nobody itself: it lowers the cap, which says so of whom it holds (`loweredBy`). */
+const Slows = z.object({
+  brake: z.literal("storm-asks"),
+  verdict: z.literal("wait"),
+  sinceMs: z.number(),
+  /** How many servers were asked for. */
+  reason: z.string(),
+});
+
 /** What one brake says of a command. */
 export const BrakeVerdict = z.union([
   z.object({
@@ -96,6 +105,7 @@ export const BrakeVerdict = z.union([
     overridden: z.boolean().optional(),
   }),
   Hold,
+  Slows,
 ]);
 export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
 
@@ -155,7 +165,7 @@ function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
  *
  * @internal
  */
-export function describeHold(hold: Hold): string {
+export function describeHold(hold: Hold | z.infer<typeof Slows>): string {
   switch (hold.brake) {
     case "pause":
       return hold.scope === "configuration"
@@ -168,8 +178,10 @@ export function describeHold(hold: Hold): string {
         hold.untilMs === undefined
           ? `waits for ${hold.probe} to end`
           : `one command goes after ${instant(hold.untilMs)}`;
-      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ecs-reinstall resume storm-failures --reason …`;
+      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake)}`;
     }
+    case "storm-asks":
+      return `one reinstall at a time since ${instant(hold.sinceMs)}: ${hold.reason}; to lift: ${liftOf(hold.brake)}`;
     case "cooldown":
       return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
     case "quarantine": {
@@ -218,7 +230,8 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
     case "storm-failures": {
       const { reason, sinceMs, untilMs, probe } = hold;
       const until = untilMs === undefined ? undefined : instant(untilMs);
-      return present({ name, since: instant(sinceMs), until, reason, command_id: probe });
+      const lift = liftOf(name);
+      return present({ name, since: instant(sinceMs), until, reason, command_id: probe, lift });
     }
     case "cooldown":
       return { name, until: instant(hold.untilMs), command_id: hold.command };

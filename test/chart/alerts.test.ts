@@ -16,6 +16,7 @@ import {
   relabelled,
   type Series,
   STORM,
+  STORM_ASKS,
   slots,
   UNRESOLVED,
 } from "./series.ts";
@@ -182,6 +183,7 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   },
   EcsReinstallPaused: { at: "5h", series: { [paused()]: "0x20 1x400" } },
   EcsReinstallStorm: { at: "21m", series: { [STORM]: "0x20 1x100" } },
+  EcsReinstallStormAsks: { at: "21m", series: { [STORM_ASKS]: "0x20 1x100" } },
   EcsReinstallServerLeftOff: { at: "30m", series: { [LEFT_OFF]: "0x20 1x100" } },
   EcsReinstallSlotsTaken: { at: "90m", series: { [slots("taken")]: "2x20 10x100" } },
   EcsReinstallQueueDelay: {

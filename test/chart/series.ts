@@ -9,6 +9,7 @@ export const UNRESOLVED = `unresolved_total{project="${PROJECT}"}`;
 export const paused = (project = PROJECT) => `paused{project="${project}"}`;
 export const LEFT_OFF = `servers_left_off_total{project="${PROJECT}"}`;
 export const STORM = `brake{brake="storm-failures",project="${PROJECT}"}`;
+export const STORM_ASKS = `brake{brake="storm-asks",project="${PROJECT}"}`;
 export const slots = (state: string) => `slots{project="${PROJECT}",state="${state}"}`;
 export const locks = (holder: string) => `locks{holder="${holder}",project="${PROJECT}"}`;
 export const oldestLock = (holder: string) =>
@@ -35,6 +36,7 @@ export const HEALTHY: Series = {
   [OPEN]: "3x400",
   [paused()]: "0x400",
   [STORM]: "0x400",
+  [STORM_ASKS]: "0x400",
   [LEFT_OFF]: "0x400",
   [slots("taken")]: "2x400",
   [slots("cap")]: "10x400",

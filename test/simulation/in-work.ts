@@ -30,6 +30,11 @@ export class InWork {
     return null;
   }
 
+  /** The others. */
+  beside(id: string): string[] {
+    return [...this.#groups.keys()].filter((one) => one !== id && !this.#excused.has(one));
+  }
+
   end(id: string): void {
     this.#groups.delete(id);
     this.#excused.delete(id);

@@ -410,6 +410,22 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "asks-leak",
+    what: "a storm of asks leaves as many slots as there are",
+    breaks: ["F1"],
+    switches: { ignoreAsks: true },
+    scenario: narrowed({
+      rates: {},
+      faultsForMs: 100_000,
+      cloud: HONEST,
+      brakes: { ...NO_BRAKES, stormAsks: 2 },
+      servers: [1, 2, 3].map((number) => stopped(number)),
+      emissions: [1, 2, 3].map((number) =>
+        commandOf(`cmd-${number}`, stopped(number).id, 500 * number, { userid: "u" }, {}),
+      ),
+    }),
+  },
+  {
     name: "protection-leaks",
     what: "the gate before the POST does not ask for protected servers",
     breaks: ["F4"],

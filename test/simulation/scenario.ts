@@ -121,7 +121,8 @@ export function scenarioOf(seed: number): Scenario {
   const emissions = grouped(postponed(drawn.emissions, random), random);
   const perGroup = random.pick([0, 0, 1]);
   const maxRunning = random.pick([1, 1, 2, NO_BRAKES.maxRunning]);
-  const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup };
+  const stormAsks = random.pick([0, 0, 2]);
+  const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup, stormAsks };
   return { ...drawn, emissions, brakes };
 }
 

@@ -1,7 +1,7 @@
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";
 
-/** While a storm of failures stands, one command at a time may go. */
+/** While a storm stands, one command at a time may go. */
 export class Storms {
   readonly #world: World;
   /** Whose intent was recorded in the storm that began at `sinceMs`. */
@@ -12,6 +12,18 @@ export class Storms {
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  /** F1: the gate records an intent. Did the command get its slot in a storm of asks, beside another one? Null: it did not. */
+  besideObjectionTo(id: string): Objection | null {
+    const { project, inWork, loss } = this.#world;
+    const entry = project.pauses.get("storm-asks");
+    // When a slot was given is not known any more once the store has forgotten it.
+    if (entry?.on !== true || loss.happened) return null;
+    if ((project.slots.get(id) ?? 0) <= entry.atMs) return null;
+    const [other] = inWork.beside(id);
+    if (other === undefined) return null;
+    return { promise: "F1", text: `beside ${other}, although a storm of asks leaves one slot` };
   }
 
   /** F3: the gate records an intent. Is another one on its way in the same storm? Null: none is. */

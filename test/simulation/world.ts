@@ -71,7 +71,8 @@ export class World {
           order.commandId,
           this.inWork.begin(order) ??
             this.pauses.objectionTo(order.serverId, atMs) ??
-            this.#storms.objectionTo(order.commandId),
+            this.#storms.objectionTo(order.commandId) ??
+            this.#storms.besideObjectionTo(order.commandId),
         ),
       onIntentOver: (id) => this.inWork.end(id),
     });
@@ -282,8 +283,8 @@ export class World {
         return project().slots;
       },
       get waiting() {
-        const { waiters, line, groupLines, lineUntil } = project();
-        const sets = [...waiters.values(), line, ...groupLines.values(), lineUntil];
+        const { waiters, line, groupLines, lineUntil, waiting } = project();
+        const sets = [...waiters.values(), line, ...groupLines.values(), lineUntil, waiting];
         return new Set(sets.flatMap((set) => [...set.keys()]));
       },
       memory,

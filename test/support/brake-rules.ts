@@ -14,6 +14,8 @@ export const NO_BRAKES: BrakeRules = {
   stormShare: 0,
   stormCooldownMs: 600_000,
   stormOpenAt: 10,
+  stormAsks: 0,
+  stormAsksWindowMs: 300_000,
   maxRunning: 1_000,
   maxRunningPerGroup: 0,
   callsPerSecond: 0,

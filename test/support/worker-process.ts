@@ -42,6 +42,7 @@ const BRAKES_OFF = {
   BRAKES_SERVER_LIMIT: "0",
   BRAKES_STORM_SAME: "0",
   BRAKES_STORM_SHARE: "0",
+  BRAKES_STORM_ASKS: "0",
 };
 
 const ENTRY = fileURLToPath(new URL("./armed-worker.mjs", import.meta.url));

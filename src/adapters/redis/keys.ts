@@ -25,6 +25,8 @@ export function keysOf(project: ProjectId) {
     groupLine: (group: string) => `${prefix}line-of:${group}`,
     /** Until when each who waits keeps its turn. */
     lineUntil: `${prefix}line-until`,
+    /** Every command that waits, by first arrival. */
+    waiting: `${prefix}waiting`,
     /** How many slots were taken from commands that had ended or were gone. */
     dropped: `${prefix}slots-dropped`,
     /** Calls to the cloud that may be made, and what was learned of its quota (calls.lua). */
@@ -32,6 +34,8 @@ export function keysOf(project: ProjectId) {
     last: (server: ServerId) => `${prefix}last:${server}`,
     /** The project's last ends, and what a storm of failures is at (storm.lua). */
     storm: `${prefix}storm`,
+    /** Servers by when they were last asked for (asks.lua). */
+    asks: `${prefix}asks`,
     /** The server's last reinstalls (history.lua). */
     history: (server: ServerId) => `${prefix}history:${server}`,
     token: `${prefix}token`,

@@ -30,6 +30,8 @@ export interface PauseChange {
   readonly reason: string;
   /** Of this action (`Act`); made up where it is left out, so that each call is an action of its own. */
   readonly id?: string;
+  /** Of a storm that is lifted: for so long it does not set itself. */
+  readonly forMs?: number | null;
 }
 
 /** What a person may change in the store, each noted in the project's list of actions. Each may be repeated. */
@@ -95,12 +97,12 @@ export function createOperatorCommands(
         { act: { ...act, action: "cancel", command }, sentPhases: [...SENT_PHASES] },
       );
     },
-    setPause(project, { scope, on, by, reason, id = randomUUID() }) {
+    setPause(project, { scope, on, by, reason, forMs = null, id = randomUUID() }) {
       const { pauses, paused, audit } = keysOf(project);
       const server = serverOfSwitch(scope);
       const about = server === undefined ? { scope } : { scope, server };
       const act = { id, by, reason, action: actionOf(scope, on), ...about };
-      return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on });
+      return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on, forMs });
     },
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;

@@ -70,7 +70,7 @@ export interface StoreRig {
   readonly pauses: PauseStore;
   readonly memory: StoreMemoryWatch;
   /** The same memory, asked by a worker with other limits. */
-  withBrakes(brakes: BrakeRules): ReinstallStore;
+  withBrakes(brakes: BrakeRules, holdMs?: number): ReinstallStore;
   /** Another service takes the lock of a server, under whatever name. */
   lockFor(server: ServerId, owner: string): Promise<void>;
   /** The lease of whoever sweeps is over. */
@@ -131,7 +131,8 @@ function memoryRigs(): () => Promise<StoreRig> {
       audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
-      withBrakes: (brakes) => createMemoryStore({ memory, nonce, rebuildHoldMs: 0, brakes }),
+      withBrakes: (brakes, rebuildHoldMs = 0) =>
+        createMemoryStore({ memory, nonce, rebuildHoldMs, brakes }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
@@ -214,7 +215,7 @@ function redisRigs(): () => Promise<StoreRig> {
       audit: createAuditTrail(scripts, systemClock),
       pauses: createPauseStore(client, scripts),
       memory: createMemoryWatch(scripts, systemClock),
-      withBrakes: (brakes) => storeWith({ rebuildHoldMs: 0, brakes }),
+      withBrakes: (brakes, rebuildHoldMs = 0) => storeWith({ rebuildHoldMs, brakes }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);

@@ -93,6 +93,13 @@ export class ProjectMemory {
   line = new Map<string, number>();
   groupLines = new Map<string, Map<string, number>>();
   lineUntil = new Map<string, number>();
+  /** Every command that waits, by first arrival. */
+  waiting = new Map<string, number>();
+  /** Servers by when they were last asked for, since a storm of asks was last over or lifted (`asks.lua`). */
+  asks: { readonly after: number; readonly servers: ReadonlyMap<string, number> } = {
+    after: 0,
+    servers: new Map(),
+  };
   /** How many slots were taken from commands that had ended or were gone. */
   dropped = 0;
   /** Calls to the cloud; what was learned of its quota. */
@@ -130,6 +137,8 @@ export class ProjectMemory {
     copy.line = new Map(this.line);
     copy.groupLines = copiesOf(this.groupLines);
     copy.lineUntil = new Map(this.lineUntil);
+    copy.waiting = new Map(this.waiting);
+    copy.asks = this.asks;
     copy.dropped = this.dropped;
     copy.calls = this.calls;
     copy.learned = this.learned;

@@ -79,7 +79,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     const arrivedMs = record.created;
     const lock = order.dryRun
       ? wouldStart(ctx, m, order)
-      : tryStart(ctx, m, { order, mayHaveRun, arrivedMs });
+      : tryStart(ctx, m, { order, mayHaveRun, arrivedMs, askedAtMs: delivery.arrivedAtMs });
     return {
       kind: "claimed",
       mayHaveRun,

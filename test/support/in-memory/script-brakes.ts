@@ -14,6 +14,7 @@ import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
 import { quarantine } from "./brakes/quarantine.ts";
+import { stormAsks } from "./brakes/storm-asks.ts";
 import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import type { ProjectMemory } from "./memory.ts";
@@ -24,14 +25,20 @@ const BRAKES: readonly TwinBrake[] = [
   pause,
   protectedServer,
   stormFailures,
+  stormAsks,
   quarantine,
   cooldown,
   groupCap,
   capOf((question) => leastOf(question, question.rules.maxRunning)),
 ];
 
-function questionOf(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeQuestion {
-  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs() };
+/** What is asked about a command; a new one was asked for at `askedAtMs`. */
+export function questionOf(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  { order, askedAtMs }: Pick<BrakeQuestion, "order" | "askedAtMs">,
+): BrakeQuestion {
+  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs(), askedAtMs };
 }
 
 const overrides = ({ order }: BrakeQuestion, { name }: TwinBrake) =>
@@ -44,15 +51,16 @@ const holdOf = (brake: TwinBrake, question: BrakeQuestion) =>
 export function brakes(
   ctx: ScriptContext,
   m: ProjectMemory,
-  order: Order,
+  of: Pick<BrakeQuestion, "order" | "askedAtMs">,
   where: GatePlace,
 ): Hold | null {
-  const question = questionOf(ctx, m, order);
+  const question = questionOf(ctx, m, of);
   if (where === "admission") for (const { before } of BRAKES) before?.(question);
   for (const brake of BRAKES) {
     if (ctx.switches.ignoreStorms && brake.name === "storm-failures") continue;
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
-    if (hold !== null) return hold;
+    // Who is asked at a gate holds.
+    if (hold !== null) return hold as Hold;
   }
   for (const { at, passed } of BRAKES) if (at.includes(where)) passed?.(question);
   return null;
@@ -60,7 +68,7 @@ export function brakes(
 
 /** `every_verdict` of `brakes.lua`. */
 export function everyVerdict(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeVerdict[] {
-  const question = questionOf(ctx, m, order);
+  const question = questionOf(ctx, m, { order });
   return BRAKES.map((brake) => {
     const overridden = overrides(question, brake) ? { overridden: true } : {};
     return holdOf(brake, question) ?? { brake: brake.name, verdict: "go", ...overridden };
@@ -74,7 +82,7 @@ export function effectiveCap(
   order: Order,
   cap: number,
 ): EffectiveCap {
-  return leastOf(questionOf(ctx, m, order), cap);
+  return leastOf(questionOf(ctx, m, { order }), cap, ctx.switches.ignoreAsks);
 }
 
 /** `pace_of` of `calls.lua`; null: nobody counts calls. */
@@ -85,11 +93,12 @@ export function callPace(
   return perSecond === 0 ? null : paceOf(learned, { perSecond, burst });
 }
 
-function leastOf(question: BrakeQuestion, cap: number): EffectiveCap {
+function leastOf(question: BrakeQuestion, cap: number, ignoreAsks = false): EffectiveCap {
   let least: EffectiveCap = { slots: cap, by: null };
   for (const brake of BRAKES) {
-    const slots = brake.slots?.(question) ?? cap;
-    if (slots < least.slots) least = { slots, by: brake.name };
+    if (ignoreAsks && brake.name === "storm-asks") continue;
+    const left = brake.slots?.(question) ?? null;
+    if (left !== null && left.slots < least.slots) least = { ...left, by: brake.name };
   }
   const pace = callPace(question.rules, question.m);
   const carried = pace === null ? least.slots : slotsAt(pace);
@@ -107,7 +116,7 @@ export function mayStop(
     const record = m.records.get(order.commandId);
     if (record === undefined) return FORGOTTEN;
     if (record.claim !== `${claim.step}:${claim.nonce}`) return claimLost(m, claim, ctx);
-    const hold = brakes(ctx, m, order, "stop");
+    const hold = brakes(ctx, m, { order }, "stop");
     return hold === null ? { kind: "go" as const } : { kind: "held" as const, hold };
   });
 }

@@ -47,6 +47,8 @@ export function stand(
 ): void {
   const { line, keepsTurn } = standingOf(state);
   const { commandId: id, serverId, group } = who;
+  if (state.phase === "waiting") m.waiting.set(id, arrivedMs);
+  else m.waiting.delete(id);
   if (line === "none") return leaveLines(m, who);
   rankedOf(m.waiters, serverId).set(id, arrivedMs);
   leaveSlotLines(m, who);
@@ -65,6 +67,7 @@ export function comeBack(
 ): void {
   const { line, keepsTurn } = standingOf(state);
   const { commandId: id, serverId, group } = who;
+  if (state.phase === "waiting") m.waiting.set(id, arrivedMs);
   if (line === "none") return;
   rankedOf(m.waiters, serverId).set(id, arrivedMs);
   if (group !== undefined && line !== "server") rankedOf(m.groupLines, group).set(id, arrivedMs);

@@ -38,7 +38,7 @@ export function noteAct(
 /** `set-pause.lua`. */
 export function setPause(ctx: ScriptContext, project: ProjectId, change: PauseChange) {
   return script(ctx, project, (m) => {
-    const { scope, on, by, reason, id = ctx.memory.madeUp() } = change;
+    const { scope, on, by, reason, forMs = null, id = ctx.memory.madeUp() } = change;
     const before = m.pauses.get(scope);
     const at = Math.max(ctx.memory.nowMs(), before === undefined ? 0 : before.atMs + 1);
     const server = serverOfSwitch(scope);
@@ -47,7 +47,13 @@ export function setPause(ctx: ScriptContext, project: ProjectId, change: PauseCh
     const seen = { wasOn: before?.on === true, at };
     const first = noteAct(ctx, m, act, seen).answer as typeof seen;
     if (before === undefined || before.atMs < first.at) {
-      m.pauses = new Map(m.pauses).set(scope, { on, atMs: first.at, by, reason });
+      m.pauses = new Map(m.pauses).set(scope, {
+        on,
+        atMs: first.at,
+        by,
+        reason,
+        ...(forMs !== null && { untilMs: first.at + forMs }),
+      });
     }
     return { kind: "set" as const, atMs: first.at, wasOn: first.wasOn };
   });

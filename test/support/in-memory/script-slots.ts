@@ -5,7 +5,8 @@ import type { ServerHistory } from "../../../src/core/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
-import { brakes, callPace, effectiveCap } from "./script-brakes.ts";
+import { noteAsk } from "./brakes/asks.ts";
+import { brakes, callPace, effectiveCap, questionOf } from "./script-brakes.ts";
 import {
   freeSlot,
   giveSlot,
@@ -28,6 +29,8 @@ export interface Wanting {
   readonly mayHaveRun: boolean;
   /** Its first arrival. */
   readonly arrivedMs: number;
+  /** Of a new command: when it was sent. */
+  readonly askedAtMs?: number;
 }
 
 function shares(m: ProjectMemory, id: string, wish: string): boolean {
@@ -54,6 +57,7 @@ interface Cap {
   readonly line: Map<string, number>;
   readonly cap: number;
   readonly by?: Extract<Hold, { brake: "cap" }>["loweredBy"];
+  readonly because?: string | undefined;
 }
 
 function capsOf(ctx: ScriptContext, m: ProjectMemory, order: Order): Cap[] {
@@ -64,14 +68,23 @@ function capsOf(ctx: ScriptContext, m: ProjectMemory, order: Order): Cap[] {
     const [slots, line] = [rankedOf(m.groupSlots, group), rankedOf(m.groupLines, group)];
     caps.push({ brake: "group-cap", slots, line, cap: ofGroup });
   }
-  const { slots: cap, by } = effectiveCap(ctx, m, order, ctx.brakes.maxRunning);
-  caps.push({ brake: "cap", slots: m.slots, line: m.line, cap, ...(by !== null && { by }) });
+  const { slots: cap, by, because } = effectiveCap(ctx, m, order, ctx.brakes.maxRunning);
+  caps.push({
+    brake: "cap",
+    slots: m.slots,
+    line: m.line,
+    cap,
+    ...(by !== null && { by, because }),
+  });
   return caps;
 }
 
-function heldByCap({ brake, slots, cap, by }: Cap, ahead: number): Hold {
-  const loweredBy = by === undefined ? {} : { loweredBy: by };
-  return { brake, verdict: "wait", ahead, cap, running: slots.size, ...loweredBy };
+function heldByCap({ brake, slots, cap, by, because }: Cap, ahead: number): Hold {
+  const lowered = {
+    ...(by !== undefined && { loweredBy: by }),
+    ...(because !== undefined && { because }),
+  };
+  return { brake, verdict: "wait", ahead, cap, running: slots.size, ...lowered };
 }
 
 function freeSlots(m: ProjectMemory, { slots, cap }: Cap): number {
@@ -121,7 +134,10 @@ function callForLook(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold |
   m.calls = bucket;
   if (taken.kind === "granted") return taken.delayMs;
   const cap = capsOf(ctx, m, order).at(-1) as Cap;
-  return { ...heldByCap({ ...cap, by: "throttled" }, ahead), callsInMs: taken.ms } as Hold;
+  return {
+    ...heldByCap({ ...cap, by: "throttled", because: undefined }, ahead),
+    callsInMs: taken.ms,
+  } as Hold;
 }
 
 /** `history_known`. */
@@ -150,6 +166,7 @@ function giveBoth(
     m.locks.set(serverId, { owner: id, token, since: now, phase: "admit" });
   }
   leaveLines(m, order);
+  m.waiting.delete(id);
   return {
     kind: "acquired",
     token,
@@ -164,7 +181,9 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
   const now = ctx.memory.nowMs();
   const healedAtMs = healedSince(m, serverId, order.observedAtMs);
   if (healedAtMs !== null) return { kind: "superseded", healedAtMs };
+  const asked = () => noteAsk(questionOf(ctx, m, who));
   if (notBeforeMs !== undefined && now < notBeforeMs) {
+    asked();
     return { kind: "held", hold: { brake: "not-before", verdict: "wait", untilMs: notBeforeMs } };
   }
   rankedOf(m.waiters, serverId).set(id, who.arrivedMs);
@@ -174,11 +193,12 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
     behind = owner === id ? undefined : owner;
     leader = behind !== undefined && shares(m, behind, wish) ? behind : undefined;
   }
-  const hold = brakes(ctx, m, order, "admission");
+  const hold = brakes(ctx, m, who, "admission");
   if (hold?.verdict === "no") return { kind: "held", hold };
   if (order.onBusy === "join" && !mayHaveRun && leader !== undefined) {
     return { kind: "busy", holder: shownOwner(leader), sameWish: true };
   }
+  asked();
   if (hold !== null) return { kind: "held", hold };
   if (behind !== undefined) {
     return { kind: "busy", holder: shownOwner(behind), sameWish: shares(m, behind, wish) };
@@ -196,6 +216,11 @@ export function tryStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Lo
   const { order } = who;
   const answer = answerStart(ctx, m, who);
   if (answer.kind === "acquired") return answer;
+  const joins =
+    answer.kind === "busy" && answer.sameWish && order.onBusy === "join" && !who.mayHaveRun;
+  const held = answer.kind === "held" ? answer.hold : null;
+  const ends = answer.kind === "superseded" || held?.verdict === "no";
+  if (!joins && !ends) m.waiting.set(order.commandId, who.arrivedMs);
   freeSlot(m, order);
   if (!who.mayHaveRun) freeLock(m, order.serverId, order.commandId);
   if (answer.kind === "busy") {

@@ -35,6 +35,7 @@ import {
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { isInWork } from "../../../src/core/line.ts";
 import { carryHistory, noteReinstall } from "./brakes/history.ts";
+import { endAsks } from "./brakes/asks.ts";
 import { carryStorm } from "./brakes/storm.ts";
 import { brakes } from "./script-brakes.ts";
 import { freeSlot, leaveLines, stand } from "./script-line.ts";
@@ -122,7 +123,7 @@ export function recordIntent(
       const same = found.claim === textOf(claim) && found.signedAtMs === intent.signedAtMs;
       return same ? SAVED : FENCED;
     }
-    const braked = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, order, "intent");
+    const braked = switches.ignoreBrakesAtIntent ? null : brakes(ctx, m, { order }, "intent");
     const hold = braked ?? (switches.lockWithoutSlot ? null : needSlot(ctx, m, order));
     if (hold !== null) return { kind: "held" as const, hold };
     if (switches.forgetIntent) return SAVED;
@@ -179,9 +180,6 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
       ...(state.phase === "watch" ? { job: state.jobId } : {}),
     });
     m.active.set(id, now);
-    if (state.phase === "waiting" || state.phase === "joined") {
-      carryStorm(m, id, { rules: ctx.brakes, end: null, intendedMs: undefined, nowMs: now });
-    }
     if (step.intent === "clear") {
       carryHistory(m, order.serverId, order.commandId, { out: intent?.attempt });
       ctx.memory.onIntentOver(order.commandId);
@@ -189,6 +187,10 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
     if (state.phase !== "inquiry") {
       const delayMs = step.outbox.next?.delayMs ?? 0;
       stand(m, order, state, { arrivedMs: claim.arrivedMs, delayMs, nowMs: now });
+      if (state.phase === "waiting" || state.phase === "joined") {
+        carryStorm(m, id, { rules: ctx.brakes, end: null, intendedMs: undefined, nowMs: now });
+        endAsks(m, ctx.brakes, now);
+      }
       if (!isInWork(state) && !ctx.switches.leakSlot) freeSlot(m, order);
     }
     if (step.lock === "release") freeLock(m, order.serverId, id);
@@ -225,6 +227,8 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     const intendedMs = record.intent?.at;
     carryStorm(m, order.commandId, { rules: ctx.brakes, end, intendedMs, nowMs: now });
     leaveLines(m, order);
+    m.waiting.delete(order.commandId);
+    endAsks(m, ctx.brakes, now);
     if (!ctx.switches.leakSlot) freeSlot(m, order);
     noteEnd(m, order.commandId, now);
     ctx.memory.onIntentOver(order.commandId);

@@ -44,6 +44,8 @@ export interface StoreSwitches {
   readonly forgetHistory?: true;
   /** A storm of failures holds nobody. */
   readonly ignoreStorms?: true;
+  /** A storm of asks leaves as many slots as there are. */
+  readonly ignoreAsks?: true;
   /** Who puts pauses back does not ask which entry is newer. */
   readonly lastWriterPauses?: true;
 }

@@ -55,6 +55,17 @@ describe("the cap of reinstalls in work", () => {
   });
 });
 
+describe("a storm of asks", () => {
+  it("is 20 servers in 5 minutes, and may be off", () => {
+    expect(config().brakes).toMatchObject({ stormAsks: 20, stormAsksWindowMs: 300_000 });
+    expect(config({ BRAKES_STORM_ASKS: "0" }).brakes.stormAsks).toBe(0);
+    expect(problems({ BRAKES_STORM_ASKS: "-1", BRAKES_STORM_ASKS_WINDOW_MS: "0" })).toEqual([
+      "BRAKES_STORM_ASKS (brakes.stormAsks): must be a whole number from 0 to 1000 (servers)",
+      "BRAKES_STORM_ASKS_WINDOW_MS (brakes.stormAsksWindowMs): must be a whole number from 1000 to 86400000 (ms)",
+    ]);
+  });
+});
+
 describe("defaults", () => {
   it("are those of the contract", () => {
     const { amqp, redis, cloud, protocol, http, shutdown, log } = config();

@@ -372,3 +372,13 @@ export const STORM = {
   reason: "5 reinstalls in a row failed, most often: job-failed Ecs.0319",
   untilMs: NOW + 600_000,
 } as const satisfies Hold;
+
+export const SLOWED = {
+  brake: "cap",
+  verdict: "wait",
+  ahead: 3,
+  cap: 1,
+  running: 10,
+  loweredBy: "storm-asks",
+  because: "20 different servers were asked for within 300 s",
+} as const satisfies Hold;

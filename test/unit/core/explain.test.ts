@@ -124,6 +124,11 @@ describe("a command that waits", () => {
     ["protected", "configuration", "BRAKES_PROTECTED"],
     ["quarantine", null, `ecs-reinstall release ${SERVER} --project ${PROJECT} --reason …`],
     ["storm-failures", null, `ecs-reinstall resume storm-failures --project ${PROJECT} --reason …`],
+    [
+      "storm-asks",
+      null,
+      `ecs-reinstall resume storm-asks --for 8h --project ${PROJECT} --reason …`,
+    ],
     ["cooldown", null, "the server rests until 2026-11-23T14:25:00.000Z"],
     ["a-later-one", null, "docs/brakes.md"],
   ])("for the brake %s (%s): its words, and what lifts it", (brake, scope, todo) => {

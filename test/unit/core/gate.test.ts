@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeHold, heldBy, type Hold } from "../../../src/core/gate.ts";
+import { describeHold, heldBy } from "../../../src/core/gate.ts";
 import {
   asFinal,
   asNext,
@@ -13,6 +13,7 @@ import {
   RESTING,
   RULES,
   state,
+  SLOWED,
   STORM,
 } from "./builders.ts";
 
@@ -126,7 +127,18 @@ describe("a command that a pause holds", () => {
         since: "2026-11-23T15:00:00.000Z",
         until: "2026-11-23T15:10:00.000Z",
         reason: STORM.reason,
+        lift: "ecs-reinstall resume storm-failures --reason …",
       },
+    });
+  });
+
+  it("says of a cap that a storm of asks has lowered why, and what lifts it", () => {
+    const [told] = asNext(heldBy(candidate(), SLOWED, moment()), "waiting").events;
+    const lift = "ecs-reinstall resume storm-asks --reason …";
+    expect(told?.data).toMatchObject({
+      waits_for: "cap",
+      detail: `reinstalls of the project in work: 10 (at most 1, lowered by storm-asks: ${SLOWED.because}); commands ahead in line: 3; to lift storm-asks: ${lift}`,
+      brake: { name: "cap", limit: 1, lowered_by: "storm-asks", reason: SLOWED.because, lift },
     });
   });
 
@@ -138,7 +150,11 @@ describe("a command that a pause holds", () => {
     });
   });
 
-  it.each<[Hold, string]>([
+  it.each<[Parameters<typeof describeHold>[0], string]>([
+    [
+      { brake: "storm-asks", verdict: "wait", sinceMs: NOW, reason: SLOWED.because },
+      `one reinstall at a time since 2026-11-23T15:00:00.000Z: ${SLOWED.because}; to lift: ecs-reinstall resume storm-asks --reason …`,
+    ],
     [
       STORM,
       "stopped since 2026-11-23T15:00:00.000Z: 5 reinstalls in a row failed, most often: job-failed Ecs.0319; one command goes after 2026-11-23T15:10:00.000Z, or: ecs-reinstall resume storm-failures --reason …",

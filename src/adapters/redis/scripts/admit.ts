@@ -33,7 +33,7 @@ export const admitScript = script({
     /** JSON, as it is stored. */
     order: z.string(),
     mayHaveRun: z.boolean(),
-    /** Epoch ms. */
+    /** When it was sent, as far as that can be known, epoch ms. */
     arrivedAt: z.number(),
     /** Epoch ms. */
     unseenUntil: z.number().nullable(),
@@ -84,7 +84,7 @@ export async function admit(
     },
     {
       ...epochArgument(context),
-      ...gateArgument(context, order),
+      ask: { ...gateArgument(context, order).ask, askedAt: delivery.arrivedAtMs },
       // The script may know more of that than the delivery says.
       ...wantArgument(order, false),
       nonce: delivery.nonce,

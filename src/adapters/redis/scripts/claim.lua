@@ -94,7 +94,7 @@ end
 -- More slots than the cap may be held then: nobody is thrown out, and nothing new starts.
 if arg.slot then give_slot(key, arg.owner, arg.group) end
 local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
-if arg.line ~= 'none' then come_back(key, arg.owner, { line = arg.line, at = arrived, group = arg.group }, arg.keepsTurn) end
+come_back(key, arg.owner, { line = arg.line, waits = arg.waits, at = arrived, group = arg.group }, arg.keepsTurn)
 if arg.hop then
   return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end

@@ -12,6 +12,7 @@ export const GATE_KEYS = [
   "pauses",
   "paused",
   "storm",
+  "asks",
   "history",
   ...LINE_KEYS,
   "dropped",
@@ -20,9 +21,10 @@ export const GATE_KEYS = [
 
 /** {@link GATE_KEYS} of one command. */
 export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
-  const { pauses, paused, storm, dropped, calls } = k;
+  const { pauses, paused, storm, asks, dropped, calls } = k;
   const history = k.history(order.serverId);
-  return { pauses, paused, storm, history, ...lineKeys(k, order), dropped, calls } satisfies Record<
+  const lines = lineKeys(k, order);
+  return { pauses, paused, storm, asks, history, ...lines, dropped, calls } satisfies Record<
     (typeof GATE_KEYS)[number],
     string
   >;
@@ -36,6 +38,8 @@ export const GateArgument = z.object({
     group: z.string().optional(),
     /** It waits for a busy server because its order says so. */
     waits: z.boolean(),
+    /** Of a new command: when it was sent, epoch ms. Absent: it was counted when it was new. */
+    askedAt: z.number().optional(),
     /** Names of brakes that do not apply to the command. */
     override: z.array(z.string()).readonly(),
     /** Those of the worker that asks. */

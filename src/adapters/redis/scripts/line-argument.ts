@@ -13,6 +13,7 @@ export const LINE_KEYS = [
   "line",
   "groupLine",
   "lineUntil",
+  "waiting",
 ] as const;
 
 /** {@link LINE_KEYS} of one command. Those of no group are never written to. */
@@ -20,7 +21,7 @@ export function lineKeys(
   k: ReturnType<typeof keysOf>,
   { serverId, group = "" }: Pick<Order, "serverId" | "group">,
 ) {
-  const { slots, line, lineUntil } = k;
+  const { slots, line, lineUntil, waiting } = k;
   return {
     slots,
     groupSlots: k.groupSlots(group),
@@ -28,12 +29,15 @@ export function lineKeys(
     line,
     groupLine: k.groupLine(group),
     lineUntil,
+    waiting,
   } satisfies Record<(typeof LINE_KEYS)[number], string>;
 }
 
 /** Where a saved command stands from now on (`place_of` in line.lua). */
 export const PlaceArgument = z.object({
   line: z.enum(LINES),
+  /** It waits, whether it stands in a line or not. */
+  waits: z.boolean(),
   /** Its first arrival, epoch ms by the store's clock. */
   at: z.number(),
   /** It keeps its turn for so long; absent: nobody waits for it. */
@@ -53,6 +57,7 @@ export function placeArgument({
   const delayMs = outbox.next?.delayMs ?? 0;
   return {
     line,
+    waits: state.phase === "waiting",
     at: claim.arrivedMs,
     ...(keepsTurn && { turnMs: TURN_DELAYS * delayMs }),
     ...(group !== undefined && { group }),
@@ -63,6 +68,7 @@ export function placeArgument({
 export const ComeBackArgument = z.object({
   slot: z.boolean(),
   line: z.enum(LINES),
+  waits: z.boolean(),
   keepsTurn: z.boolean(),
   /** Its first arrival, epoch ms by the store's clock; null: the message is of an older worker. */
   placeAt: z.number().nullable(),
@@ -81,6 +87,7 @@ export function comeBackArgument({
     // Of an older worker's message that may be with the cloud: it is in work all the same.
     slot: slot ?? (token !== null && isSent(state)),
     ...standingOf(state),
+    waits: state.phase === "waiting",
     placeAt: placeMs ?? null,
     group: order.group ?? null,
   };

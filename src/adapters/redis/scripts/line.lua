@@ -4,9 +4,11 @@
 --   waiters            the line of a server, by first arrival
 --   line, groupLine    who waits for a slot of the project, of the group; by first arrival
 --   lineUntil          until when each keeps its turn: a hash, by id. Who has no such instant is waited for by nobody
+--   waiting            every command that waits, whatever for and in whichever line, by first arrival
 
 -- Name and type of these keys, for the scripts that do not ask the gate.
-local LINE_KEYS = { 'slots zset', 'groupSlots zset', 'waiters zset', 'line zset', 'groupLine zset', 'lineUntil hash' }
+local LINE_KEYS = { 'slots zset', 'groupSlots zset', 'waiters zset', 'line zset', 'groupLine zset', 'lineUntil hash',
+  'waiting zset' }
 
 -- A step that asks is over within this: so long a command keeps its turn until its save says more.
 local STEP_MS = 30000
@@ -26,15 +28,18 @@ end
 local function place_of(wanted)
   if not wanted then return nil end
   local turn = wanted.turnMs and now_ms() + wanted.turnMs
-  return { line = wanted.line, at = wanted.at, turn = turn or false, group = wanted.group or false }
+  return { line = wanted.line, waits = wanted.waits, at = wanted.at, turn = turn or false, group = wanted.group or false }
 end
 
 -- Puts a command where it belongs while it waits. `place`:
 --   line   none; server: in its server's line only; group: in its group's line, too; slots: in every line
+--   waits  in none of them it may wait all the same
 --   at     its first arrival
 --   turn   until then it keeps its turn; false: nobody waits for it
 --   group  false: it has none
 local function stand(keys, id, place)
+  if place.waits then redis.call('ZADD', keys.waiting, digits(place.at), id)
+  else redis.call('ZREM', keys.waiting, id) end
   if place.line == 'none' then return leave_lines(keys, id) end
   redis.call('ZADD', keys.waiters, digits(place.at), id)
   if place.line == 'slots' then redis.call('ZADD', keys.line, digits(place.at), id)
@@ -53,6 +58,8 @@ end
 
 -- The message of one that waits has come: it stands where it stood, whatever was forgotten or passed over.
 local function come_back(keys, id, place, keeps_turn)
+  if place.waits then redis.call('ZADD', keys.waiting, digits(place.at), id) end
+  if place.line == 'none' then return end
   redis.call('ZADD', keys.waiters, digits(place.at), id)
   if place.group and place.line ~= 'server' then redis.call('ZADD', keys.groupLine, digits(place.at), id) end
   if place.line == 'slots' then redis.call('ZADD', keys.line, digits(place.at), id) end

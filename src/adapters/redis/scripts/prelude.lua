@@ -178,7 +178,8 @@ local function keys_of_record(cmd, server, group)
     waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server, history = prefix .. 'history:' .. server,
     storm = prefix .. 'storm', pauses = prefix .. 'pauses',
     slots = prefix .. 'slots', groupSlots = prefix .. 'slots-of:' .. of, line = prefix .. 'line',
-    groupLine = prefix .. 'line-of:' .. of, lineUntil = prefix .. 'line-until' }
+    groupLine = prefix .. 'line-of:' .. of, lineUntil = prefix .. 'line-until',
+    waiting = prefix .. 'waiting' }
 end
 
 -- Is a server still locked by a command that has ended and left it so? `token` false: whatever the lock's number is.

@@ -5,7 +5,13 @@ import { script } from "./script.ts";
 export const setPauseScript = script({
   name: "set-pause",
   keys: ["pauses", "paused", "audit"],
-  argument: z.object({ act: ActArgument, scope: z.string(), on: z.boolean() }),
+  argument: z.object({
+    act: ActArgument,
+    scope: z.string(),
+    on: z.boolean(),
+    /** Of a storm that is lifted: for so long it does not set itself; null: it may at once. */
+    forMs: z.number().nullable(),
+  }),
   answer: z.object({
     kind: z.literal("set"),
     /** Epoch ms. */

@@ -34,14 +34,14 @@ local function caps_of(key, ask)
   if ask.group and of_group > 0 then
     caps[1] = { brake = 'group-cap', slots = key.groupSlots, line = key.groupLine, cap = of_group }
   end
-  local cap, by = effective_cap(key, ask, ask.rules.maxRunning)
-  caps[#caps + 1] = { brake = 'cap', slots = key.slots, line = key.line, cap = cap, by = by }
+  local cap, by, why = effective_cap(key, ask, ask.rules.maxRunning)
+  caps[#caps + 1] = { brake = 'cap', slots = key.slots, line = key.line, cap = cap, by = by, because = why }
   return caps
 end
 
 local function held_by_cap(of, ahead)
   return { brake = of.brake, verdict = 'wait', ahead = ahead, cap = of.cap, running = redis.call('ZCARD', of.slots),
-    loweredBy = of.by }
+    loweredBy = of.by, because = of.because }
 end
 
 -- Takes the call of a first look together with the slot, so that who waits for calls stays in line and makes none. The hold,
@@ -53,7 +53,7 @@ local function call_for_look(key, want, ask)
   if taken.granted then return nil, taken.delay end
   local caps = caps_of(key, ask)
   local hold = held_by_cap(caps[#caps], ask.calls.ahead)
-  hold.loweredBy, hold.callsInMs = 'throttled', taken.delay
+  hold.loweredBy, hold.because, hold.callsInMs = 'throttled', nil, taken.delay
   return hold, nil
 end
 
@@ -122,16 +122,19 @@ local function give_both(key, id, ask, call_in)
     put(key.lock, { owner = id, token = token, operation = 'reinstall', since = now_ms(), phase = 'admit' })
   end
   note_lock(key.lock)
+  -- After that: asked again, it must find the storm of asks as it was.
+  redis.call('ZREM', key.waiting, id)
   return { kind = 'acquired', token = token, callInMs = call_in, history = history_known(key, ask) }
 end
 
 -- The answer to a command that wants to start: superseded; not before its time; whom it shares a reinstall with, or waits
 -- behind; what holds it; or its lock and slot. `want` is { id, wish, observedAt?, notBefore?, join, mayHaveRun, commandPrefix }, `place`
--- its first arrival. Writes to nothing but the lines before it gives both.
+-- its first arrival. Writes to nothing but the lines, and the count of asks, before it gives both.
 local function answer_start(key, want, ask, place)
   local healed = healed_since(key.last, want.observedAt)
   if healed then return { kind = 'superseded', healedAtMs = healed } end
   if want.notBefore and now_ms() < want.notBefore then
+    note_ask(key, ask)
     return { kind = 'held', hold = { brake = 'not-before', verdict = 'wait', untilMs = want.notBefore } }
   end
   redis.call('ZADD', key.waiters, digits(place), want.id)
@@ -149,6 +152,8 @@ local function answer_start(key, want, ask, place)
   -- Who may never start may not share a reinstall either; who is only held back may.
   if hold and hold.verdict == 'no' then return { kind = 'held', hold = hold } end
   if want.join and not want.mayHaveRun and leader then return { kind = 'busy', holder = leader, sameWish = true } end
+  -- Whoever shares no reinstall asks for one of its own, now or later.
+  note_ask(key, ask)
   if hold then return { kind = 'held', hold = hold } end
   if behind then
     return { kind = 'busy', holder = behind, sameWish = shares(want.commandPrefix .. behind, want.wish) }
@@ -167,8 +172,11 @@ local function try_start(key, want, ask, place)
   local answer = answer_start(key, want, ask, place)
   local hold = answer.hold
   if answer.kind == 'acquired' then return answer end
+  local joins = answer.kind == 'busy' and answer.sameWish and want.join and not want.mayHaveRun
+  local ends = answer.kind == 'superseded' or (hold and hold.verdict == 'no')
+  if not joins and not ends then redis.call('ZADD', key.waiting, digits(place), want.id) end
   -- What ends, or may not begin yet, stands in nobody's way.
-  if answer.kind == 'superseded' or (hold and (hold.brake == 'not-before' or hold.verdict == 'no')) then leave_lines(key, want.id)
+  if ends or (hold and hold.brake == 'not-before') then leave_lines(key, want.id)
   elseif answer.kind == 'busy' then
     leave_slot_lines(key, want.id)
     keep_turn(key, want.id)

@@ -21,10 +21,11 @@ local function storm_state(storm_key)
   return state
 end
 
-local function set_storm(pauses_key, on, before, reason)
-  local at = math.max(now_ms(), before.atMs + 1)
-  put(pauses_key, { ['storm-failures'] = cjson.encode({ on = on, atMs = at, by = 'worker', reason = reason }) })
-  return at
+-- Sets or lifts a storm, by the name of its switch. `before`: its entry until now; `entry`: { on, reason, ... }. Answers since when.
+local function set_storm(pauses_key, name, before, entry)
+  entry.atMs, entry.by = math.max(now_ms(), before.atMs + 1), 'worker'
+  put(pauses_key, { [name] = cjson.encode(entry) })
+  return entry.atMs
 end
 
 local function storm_is_off(rules)
@@ -75,7 +76,7 @@ local function carry_storm(keys, command, change)
   local result = change.intended and change.result or 'nothing'
   if state.probe == command then
     if result == 'success' then
-      local at = entry.on and set_storm(keys.pauses, false, entry, command .. ' succeeded') or entry.atMs
+      local at = entry.on and set_storm(keys.pauses, 'storm-failures', entry, { on = false, reason = command .. ' succeeded' }) or entry.atMs
       put(keys.storm, { level = 1, level_at = at, level_by = command, probe = '' })
     elseif result == 'failure' then
       put(keys.storm, { cooldown = doubled_cooldown(state, rules), closed_at = now_ms(), probe = '' })
@@ -105,5 +106,5 @@ local function carry_storm(keys, command, change)
   if not reason then return end
   local cooldown = opening and doubled_cooldown(state, rules) or rules.stormCooldownMs
   put(keys.storm, { cooldown = cooldown, closed_at = now_ms(), probe = '' })
-  set_storm(keys.pauses, true, entry, reason)
+  set_storm(keys.pauses, 'storm-failures', entry, { on = true, reason = reason })
 end

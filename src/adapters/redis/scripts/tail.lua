@@ -14,7 +14,7 @@
 --   healed_at    the server's last success, kept for last_ttl_ms
 --   owner        whose lock that is, where it is not the record's own id
 --   history      what becomes of its reinstalls in the server's history
---   storm        what its end says of a storm of failures
+--   storm        what its end says of a storm of failures, and the limits of the worker that asks
 --   inquiry      the record of the inquiry that an unresolved command leaves behind
 --   ended        when the command ended: it stands among the last that did
 --   settled      what the command's record is marked with, where this one is its inquiry's
@@ -26,7 +26,10 @@ local function carry_out(keys, id, tail)
   if tail.place then stand(keys, owner, tail.place) end
   if tail.free_slot then free_slot(keys, owner) end
   if tail.history then carry_history(keys.history, owner, tail.history) end
-  if tail.storm then carry_storm(keys, owner, tail.storm) end
+  if tail.storm then
+    carry_storm(keys, owner, tail.storm)
+    end_asks(keys, tail.storm.rules)
+  end
   if tail.inquiry then open_inquiry(keys, id, tail.inquiry) end
   if tail.settled then mark_settled(keys.cmd, tail.settled) end
   if tail.ended then note_end(keys.cmd, id, tail.ended) end

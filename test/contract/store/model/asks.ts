@@ -1,5 +1,5 @@
 import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
-import type { SwitchEntry, PauseScope } from "../../../../src/contract/brakes.ts";
+import type { SwitchEntry, SwitchName } from "../../../../src/contract/brakes.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
@@ -15,7 +15,13 @@ const OTHER_SERVERS = [2, 3].map((last) =>
   ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-00000000000${last}`),
 );
 const STRAY = ProjectId.parse("fedcba9876543210fedcba9876543210");
-const SCOPES: readonly PauseScope[] = ["everything", "project", `server:${SERVER}`, "group:web"];
+const SCOPES: readonly SwitchName[] = [
+  "everything",
+  "project",
+  `server:${SERVER}`,
+  "group:web",
+  "storm-asks",
+];
 
 /** What the players of a command know: both stores must have said the same. */
 export interface Known {

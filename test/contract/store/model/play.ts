@@ -42,7 +42,10 @@ export async function play(redises: Redises, steps: readonly Step[]): Promise<vo
     }
     await known;
   }
-  expect(await sides[1].dump()).toEqual(await sides[0].dump());
+  const [memory, redis] = await Promise.all(sides.map((side) => side.dump()));
+  // A slot that was taken away, and could not be counted.
+  const uncounted = steps.some(({ fault }) => fault?.kind === "right" && fault.missing === "incr");
+  expect(redis).toEqual(uncounted ? { ...memory, dropped: redis?.dropped } : memory);
 }
 
 /** Both have a memory, and it is not young any more. */

@@ -25,12 +25,18 @@ import {
   createMemoryStranded,
 } from "../../../support/in-memory/store.ts";
 import { PROJECT } from "../samples.ts";
-import { dumpOfMemory, dumpOfRedis } from "./dump.ts";
+import { type Dump, dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
 import { NO_BRAKES } from "../../../support/brake-rules.ts";
 
-/** Two of the model's three servers may be in work, one of the group. */
-const FEW_SLOTS: BrakeRules = { ...NO_BRAKES, maxRunning: 2, maxRunningPerGroup: 1 };
+/** Two of the model's three servers may be in work, one of the group. All three at once are a storm of asks. */
+const FEW_SLOTS: BrakeRules = {
+  ...NO_BRAKES,
+  maxRunning: 2,
+  maxRunningPerGroup: 1,
+  stormAsks: 3,
+  stormAsksWindowMs: 60_000,
+};
 
 /** Locks are held back so long after a loss of memory. */
 export const HOLD_MS = 300;
@@ -53,7 +59,7 @@ export interface Side {
   token(): Promise<number>;
   skipTo(token: number): Promise<void>;
   /** Everything of the project that both keep, in one form. */
-  dump(): Promise<unknown>;
+  dump(): Promise<Dump>;
 }
 
 /** The instant, epoch ms, and the step by which epochs are named. */

@@ -4,6 +4,8 @@ import type { BrakeQuestion, TwinBrake } from "./twin-brake.ts";
 export interface EffectiveCap {
   readonly slots: number;
   readonly by: TwinBrake["name"] | "throttled" | null;
+  /** Why that one stands. */
+  readonly because?: string | undefined;
 }
 
 function saidByCap(slots: number, line: number, cap: number) {
@@ -29,9 +31,16 @@ export function capOf(effective: (question: BrakeQuestion) => EffectiveCap): Twi
     name: "cap",
     at: [],
     ask(question) {
-      const { slots: cap, by } = effective(question);
+      const { slots: cap, by, because } = effective(question);
       const said = saidByCap(question.m.slots.size, question.m.line.size, cap);
-      return said && { brake: "cap", ...said, ...(by !== null && { loweredBy: by }) };
+      return (
+        said && {
+          brake: "cap",
+          ...said,
+          ...(by !== null && { loweredBy: by }),
+          ...(because !== undefined && { because }),
+        }
+      );
     },
   };
 }

@@ -36,7 +36,8 @@ export const stormFailures: TwinBrake = {
   slots({ m, rules }) {
     if (stormIsOff(rules)) return null;
     const entry = stormEntry(m);
-    if (entry.on) return 1;
-    return m.storm.levelAt === entry.atMs ? (m.storm.level ?? null) : null;
+    if (entry.on) return { slots: 1 };
+    const { level, levelAt } = m.storm;
+    return levelAt === entry.atMs && level !== undefined ? { slots: level } : null;
   },
 };

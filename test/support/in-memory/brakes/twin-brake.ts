@@ -1,11 +1,14 @@
 import type { Brake } from "../../../../src/contract/brakes.ts";
 import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
-import type { Hold } from "../../../../src/core/gate.ts";
+import type { BrakeVerdict } from "../../../../src/core/gate.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { ProjectMemory } from "../memory.ts";
 
 /** Where the gate is asked. */
 export type GatePlace = "admission" | "stop" | "intent";
+
+/** What a brake says that does not say go. */
+type Said = Exclude<BrakeVerdict, { verdict: "go" }>;
 
 /** What a brake is asked with. */
 export interface BrakeQuestion {
@@ -13,6 +16,8 @@ export interface BrakeQuestion {
   readonly order: Order;
   readonly rules: BrakeRules;
   readonly nowMs: number;
+  /** Of a new command: when it was sent. */
+  readonly askedAtMs?: number | undefined;
 }
 
 /** One brake, as `brakes/table.lua` says it. */
@@ -20,11 +25,13 @@ export interface TwinBrake {
   readonly name: Brake;
   readonly at: readonly GatePlace[];
   /** Null: go. */
-  readonly ask: (question: BrakeQuestion) => Hold | null;
+  readonly ask: (question: BrakeQuestion) => Said | null;
   /** Before the brakes of an admission are asked: notes what it must know later. */
   readonly before?: (question: BrakeQuestion) => void;
   /** Once no brake holds the command. */
   readonly passed?: (question: BrakeQuestion) => void;
-  /** How many slots it leaves to the project; null: as many as there are. */
-  readonly slots?: (question: BrakeQuestion) => number | null;
+  /** How many slots it leaves to the project, and why; null: as many as there are. */
+  readonly slots?: (
+    question: BrakeQuestion,
+  ) => { readonly slots: number; readonly because?: string } | null;
 }

@@ -6,6 +6,7 @@ GATE_KEYS[#GATE_KEYS + 1] = 'waiters zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'line zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'groupLine zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'lineUntil hash'
+GATE_KEYS[#GATE_KEYS + 1] = 'waiting zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'dropped counter'
 GATE_KEYS[#GATE_KEYS + 1] = 'calls hash'
 
@@ -29,9 +30,9 @@ BRAKES[#BRAKES + 1] = {
   name = 'cap',
   at = {},
   ask = function(key, ask)
-    local cap, by = effective_cap(key, ask, ask.rules.maxRunning)
+    local cap, by, why = effective_cap(key, ask, ask.rules.maxRunning)
     local said = said_by_cap(key.slots, key.line, cap)
-    if said then said.loweredBy = by end
+    if said then said.loweredBy, said.because = by, why end
     return said
   end,
 }

@@ -5,7 +5,7 @@
 --   ask   function (key, ask): nil for "go", else { verdict = 'wait' or 'no', untilMs?, and what a person wants to know }
 --   before function (key, ask), optional: writes, before the brakes of an admission are asked, what it must know later
 --   passed function (key, ask), optional: writes, once no brake holds the command
---   slots function (key, ask), optional: how many slots this brake leaves to the project; nil for as many as there are
+--   slots function (key, ask), optional: how many slots this brake leaves to the project, and why; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
 -- (gate-argument.ts): { command, server, group?, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
 local BRAKES = {}
@@ -14,17 +14,19 @@ local BRAKES = {}
 local GATE_KEYS = {}
 
 -- How many slots a project has now: the cap, or fewer while a brake, or the rate of calls to the cloud, leaves fewer. Answers
--- what has lowered it, too: the brake's name, or `throttled`.
+-- what has lowered it, too (the brake's name, or `throttled`), and that brake's reason.
 local function effective_cap(key, ask, cap)
-  local least, by = cap, nil
+  local least, by, why = cap, nil, nil
   for _, brake in ipairs(BRAKES) do
-    local slots = brake.slots and brake.slots(key, ask)
-    if slots and slots < least then least, by = slots, brake.name end
+    if brake.slots then
+      local slots, reason = brake.slots(key, ask)
+      if slots and slots < least then least, by, why = slots, brake.name, reason end
+    end
   end
   local calls = ask.calls.limits
   if calls.perSecond > 0 then
     local slots = slots_at(pace_of(key.calls, calls).per_second, ask.workSeconds)
-    if slots < least then least, by = slots, 'throttled' end
+    if slots < least then least, by, why = slots, 'throttled', nil end
   end
-  return least, by
+  return least, by, why
 end
