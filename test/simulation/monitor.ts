@@ -201,6 +201,14 @@ export class Monitor {
     }
   }
 
+  /** F6: only the lock's owner starts a server: another one may be about to reinstall it. */
+  startArrives(id: string, serverId: string): void {
+    this.checks += 1;
+    const owner = this.#observed.locks.get(serverId)?.owner;
+    if (owner === undefined || owner === id || this.relaxedServers.has(serverId)) return;
+    this.fail("F6", `${id} starts ${serverId}, which ${owner} has`);
+  }
+
   #leaderOf(id: string): string | undefined {
     const finals = [...(this.tracks.get(id)?.finals.values() ?? [])];
     const leader = finals.at(-1)?.data["leader"];

@@ -123,7 +123,9 @@ export function scenarioOf(seed: number): Scenario {
   const maxRunning = random.pick([1, 1, 2, NO_BRAKES.maxRunning]);
   const stormAsks = random.pick([0, 0, 2]);
   const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup, stormAsks };
-  return { ...drawn, emissions, brakes };
+  // A stop that is held up on its way, and may come true after everything else.
+  const held = random.chance(0.25) ? { ...drawn.rates, "stop-late": 0.3 } : drawn.rates;
+  return { ...drawn, emissions, brakes, rates: held };
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */
