@@ -203,6 +203,7 @@ describe.each([
       resume: [...project, "--reason", "over"],
       unlock: [server, ...project, "--owner", "left-behind", "--reason", "seen", "--force"],
       audit: [],
+      protect: [server, ...project, "--reason", "as the page says"],
     };
     for (const [verb, args] of Object.entries(lines)) {
       const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl };

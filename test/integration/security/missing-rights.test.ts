@@ -100,7 +100,7 @@ describe("a worker that Redis refuses a right", () => {
   it.each([
     ["ZADD", /'ZADD'/, ["-zadd"]],
     ["EVALSHA", /'evalsha'/, ["-evalsha"]],
-    ["INFO", /'INFO'/, ["-info"]],
+    ["INFO", /'INFO'/i, ["-info"]],
     ["the keys of its locks", /NOPERM.*keys/, ["resetkeys", "~ecs:{*}:cmd:*"]],
   ])(
     "for %s says so, keeps the command, and goes on as soon as it is given",
