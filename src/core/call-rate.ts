@@ -58,9 +58,10 @@ export interface Throttling {
 const LEAST_PER_SECOND = 0.1;
 /** A limit in figures is believed for so long, and then tried again. */
 const STATED_MS = 600_000;
-/** Less than the limit: the way to the cloud brings calls closer together now and then. */
-const STATED_MARGIN = 0.97;
-const SHARED_FACTOR = 0.85;
+/** The way to the cloud brings calls closer together by so much now and then: a window holds those of a longer time. */
+const STATED_JITTER_MS = 100;
+const STATED_MARGIN = 0.98;
+const SHARED_FACTOR = 0.9;
 const FIRST_HOLD_MS = 1_000;
 const LONGEST_HOLD_MS = 60_000;
 /** The rate rises this long after its last change, and each time as much again. */
@@ -156,9 +157,10 @@ export function raised(
  * A window of the cloud begins with its first call, wherever that falls: `depth` at once and then the rate must fit into one.
  * So 40 in 10 s are 2 at once and 3.8 a second; 1 in 5 s is one each 5.2 s.
  */
-function rateOfFigures({ calls, perMs }: { readonly calls: number; readonly perMs: number }) {
+function rateOfFigures({ calls, perMs: windowMs }: NonNullable<Throttling["stated"]>) {
   const depth = calls < 4 ? 1 : Math.max(2, Math.floor(calls / 50));
-  return { perSecond: (STATED_MARGIN * (calls + 1 - depth) * 1000) / perMs, depth };
+  const perMs = (STATED_MARGIN * (calls + 1 - depth)) / (windowMs + STATED_JITTER_MS);
+  return { perSecond: 1000 * perMs, depth };
 }
 
 /** The look and the POST go together, but where a second is too short for both. */

@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CallClass } from "../../core/call-bucket.ts";
+import type { CallClass, Pace } from "../../core/call-bucket.ts";
 import type { Throttling } from "../../core/call-rate.ts";
 
 /** What is asked of the budget: calls that are taken together, before the first of them is made. */
@@ -15,6 +15,8 @@ export type CallsTaken =
       readonly kind: "granted";
       readonly delayMs: number;
       readonly spacingMs: number;
+      /** How fast calls may be made now. */
+      readonly pace: Pick<Pace, "perSecond" | "depth">;
     }
   /** Not now, and nothing was taken: they would be there after `ms`; `spreadMs`: the time that the rate needs for all who wait. */
   | { readonly kind: "wait"; readonly ms: number; readonly spreadMs: number };
@@ -33,7 +35,13 @@ export interface RequestBudget {
 /** For the command line and tests, which ask little: everything is granted. */
 export const UNLIMITED: RequestBudget = {
   nowMs: () => 0,
-  take: () => Promise.resolve({ kind: "granted", delayMs: 0, spacingMs: 0 }),
+  take: () =>
+    Promise.resolve({
+      kind: "granted",
+      delayMs: 0,
+      spacingMs: 0,
+      pace: { perSecond: 1_000_000, depth: 1_000_000 },
+    }),
   passed: () => Promise.resolve(),
   refused: () => Promise.resolve(),
 };

@@ -1,9 +1,11 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import { type CallClass, REACH_MS } from "../../core/call-bucket.ts";
+import { type CallBucket, type CallClass, REACH_MS, takeCalls } from "../../core/call-bucket.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CallsWished } from "../../steps/ports/cloud-api.ts";
-import type { RequestBudget } from "./budget.ts";
+import type { CallsTaken, RequestBudget } from "./budget.ts";
+
+type CallsGranted = Extract<CallsTaken, { kind: "granted" }>;
 
 /** Calls that are taken. */
 export interface ReservedCalls {
@@ -70,13 +72,34 @@ export function createSpending({
     };
   }
 
+  /** Calls that this process has let go, by the clock of its own: late ones must not go out all at once. */
+  const gone = new Map<ProjectId, CallBucket>();
+
+  /** A process that stood still wakes for several waits together. Each goes no faster after the other than the rate allows. */
+  async function oneByOne(
+    project: ProjectId,
+    { calls, pace }: { readonly calls: number; readonly pace: CallsGranted["pace"] },
+    signal: AbortSignal,
+  ): Promise<Unavailable | null> {
+    const { bucket, taken } = takeCalls(
+      gone.get(project) ?? null,
+      { ...pace, heldUntilMs: 0 },
+      { class: 1, calls },
+      clock.monotonicMs(),
+    );
+    gone.set(project, bucket);
+    if (taken.kind === "wait") return usedUp(taken.ms);
+    if (taken.delayMs > 0) await clock.sleep(taken.delayMs, signal);
+    return signal.aborted ? usedUp(taken.delayMs) : null;
+  }
+
   return {
     async reserve(project, wished, signal) {
-      const { class: ofClass, calls } = wished;
+      const { class: ofClass, calls, takenInMs } = wished;
       const taken =
-        wished.takenInMs === undefined
+        takenInMs === undefined
           ? await budget.take(project, { class: ofClass, calls })
-          : { kind: "granted" as const, delayMs: wished.takenInMs, spacingMs: 0 };
+          : ({ kind: "taken before", delayMs: takenInMs } as const);
       if (taken.kind === "wait") {
         const { ms, spreadMs } = taken;
         // Who waits in its step needs not come back before that reaches far enough; the others do not wake together.
@@ -86,9 +109,15 @@ export function createSpending({
             : ms + clock.random() * Math.min(spreadMs, REACH_MS[1]);
         return { kind: "unavailable", ...usedUp(Math.ceil(againMs)) };
       }
-      const why = await until(project, { delayMs: taken.delayMs, class: ofClass }, signal);
+      const soon = await until(project, { delayMs: taken.delayMs, class: ofClass }, signal);
+      const why =
+        soon ??
+        (taken.kind === "granted"
+          ? await oneByOne(project, { calls, pace: taken.pace }, signal)
+          : null);
+      const spacingMs = taken.kind === "granted" ? taken.spacingMs : 0;
       return why === null
-        ? { kind: "reserved", calls: reserved(calls, taken.spacingMs) }
+        ? { kind: "reserved", calls: reserved(calls, spacingMs) }
         : { kind: "unavailable", ...why };
     },
   };

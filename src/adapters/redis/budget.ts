@@ -59,11 +59,11 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
 
     async take(project, wanted): Promise<CallsTaken> {
       const taken = (await known.take(project, wanted)) ?? takeOwn(project, wanted);
+      const { perSecond, depth } = paceOf(known.of(project).learned, limits);
       if (taken.kind === "granted") {
         const { delayMs, spacingMs } = taken;
-        return { kind: "granted", delayMs, spacingMs };
+        return { kind: "granted", delayMs, spacingMs, pace: { perSecond, depth } };
       }
-      const { perSecond } = paceOf(known.of(project).learned, limits);
       const spreadMs = Math.ceil((slotsAt({ perSecond }) / perSecond) * 1000);
       return { kind: "wait", ms: Math.max(1, taken.ms), spreadMs };
     },

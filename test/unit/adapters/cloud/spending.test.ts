@@ -34,8 +34,13 @@ function spendingOf(...answers: readonly CallsTaken[]) {
   };
 }
 
-const NOW: CallsTaken = { kind: "granted", delayMs: 0, spacingMs: 0 };
-const IN_SIX: CallsTaken = { kind: "granted", delayMs: 6_000, spacingMs: 0 };
+const NOW: CallsTaken = {
+  kind: "granted",
+  delayMs: 0,
+  spacingMs: 0,
+  pace: { perSecond: 10, depth: 4 },
+};
+const IN_SIX: CallsTaken = { ...NOW, delayMs: 6_000 };
 const PAIR = { class: 1, calls: 2 } as const;
 
 function reservedBy(answer: Awaited<ReturnType<ReturnType<typeof spendingOf>["reserve"]>>) {
@@ -104,6 +109,29 @@ describe("calls that come soon", () => {
     const reserving = reserve(PAIR);
     controller.abort();
     expect(await reserving).toMatchObject({ kind: "unavailable", unasked: true });
+  });
+});
+
+describe("calls of a process that stood still", () => {
+  it("go out one after the other, however many waits it wakes for together", async () => {
+    const play = spendingOf(NOW);
+    const began = play.clock.monotonicMs();
+    const at: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      reservedBy(await play.reserve(PAIR));
+      at.push(play.clock.monotonicMs() - began);
+    }
+    // Four at once, and then two for each 200 ms.
+    expect(at).toEqual([0, 0, 200, 400, 600]);
+  });
+
+  it("do not wait longer for that than others wait", async () => {
+    const slow = { ...NOW, pace: { perSecond: 0.2, depth: 1 } };
+    const play = spendingOf(slow);
+    play.clock.sleep = async () => {};
+    reservedBy(await play.reserve(PAIR));
+    reservedBy(await play.reserve(PAIR));
+    expect(await play.reserve(PAIR)).toMatchObject({ kind: "unavailable", unasked: true });
   });
 });
 
