@@ -72,6 +72,9 @@ const ADDED = {
     detail: text("more about it, for people").optional(),
     brake: BrakeMember.optional(),
     until: instant("until when it waits, where that is known").optional(),
+    next_step: text(
+      "what a person should do, once the cloud has refused the same for an hour",
+    ).optional(),
     expires_at: instant("not started after this instant"),
   },
   joined: { leader: text("the command that is doing the same; its result is shared") },

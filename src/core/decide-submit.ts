@@ -1,6 +1,6 @@
 import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { delayAfterNothing, rungAtLeast } from "./backoff.ts";
+import { delayAfterNothing } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { heldByMark } from "./cloud-mark.ts";
 import { askedFor, waitFor } from "./waiting.ts";
@@ -10,14 +10,12 @@ import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Look, Submission, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
+import { refusedAgain } from "./refused-again.ts";
 import type { Rules } from "./rules.ts";
 import { powerMember } from "./power.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { towardsReconcile } from "./towards.ts";
-
-/** Delay after a state that forbids it, as far as the ladder goes: the cloud asks for a minute only when it is busy. */
-const BUSY_RETRY_MS = 60_000;
 
 /** The command keeps its place at the line for this long while calls are short; for longer it waits like others. */
 const SHORT_OF_CALLS_MS = 60_000;
@@ -128,7 +126,6 @@ export function afterSubmission(
   { outcome, signedAtMs }: Sent,
   moment: Moment,
 ): Decision {
-  const { rules } = moment;
   const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
   const candidate = { ...candidateOf(order, current), tries };
   const { before } = current;
@@ -139,15 +136,13 @@ export function afterSubmission(
       return clearingIntent(final(failed(outcome.refusal)));
     case "later":
       return clearingIntent(
-        waitFor(candidate, outcome.waitsFor, moment, {
-          before,
-          detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
-          atLeastMs:
-            outcome.retryAfterMs ??
-            (outcome.waitsFor === "server-unstable"
-              ? rungAtLeast(BUSY_RETRY_MS, rules.ladderMs)
-              : null),
-        }),
+        outcome.waitsFor === "server-unstable"
+          ? afterRefusalOfServer(candidate, current, outcome, moment)
+          : waitFor(candidate, outcome.waitsFor, moment, {
+              before,
+              detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
+              atLeastMs: outcome.retryAfterMs,
+            }),
       );
     case "not-sent":
       return clearingIntent(
@@ -160,6 +155,29 @@ export function afterSubmission(
     case "unknown":
       return towardsReconcile(current, signedAtMs, "no-answer", moment);
   }
+}
+
+/** The server does not allow it now, by its state or by what else runs on it: it rests ever longer. */
+function afterRefusalOfServer(
+  candidate: Candidate,
+  { before, tries }: In<"submit">,
+  { refusal, retryAfterMs: askedMs }: Extract<Submission, { kind: "later" }>,
+  moment: Moment,
+): Decision {
+  const again = refusedAgain(tries.refused, { refusal, askedMs }, moment);
+  const { refused, restMs, isKnown, nextStep } = again;
+  return waitFor(
+    { ...candidate, tries: { ...candidate.tries, refused } },
+    "server-unstable",
+    moment,
+    {
+      before,
+      detail: `${refusal.cloudCode}: ${refusal.message}`,
+      atLeastMs: restMs,
+      isKnown,
+      ...(nextStep !== undefined && { data: { next_step: nextStep } }),
+    },
+  );
 }
 
 /**

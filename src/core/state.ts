@@ -21,7 +21,18 @@ export type Before = z.infer<typeof Before>;
  * comes next or is under way: it grows with every POST and fences off whoever held a lower one.
  * `spent` counts only those that may have reached the cloud: the budget.
  */
-const Tries = openObject({ attempt: z.int().min(1), spent: z.int().min(0) });
+const Tries = openObject({
+  attempt: z.int().min(1),
+  spent: z.int().min(0),
+  /** What the cloud refused last, for a reason of the server's own, how often in a row and since when. Since 0.2. */
+  refused: openObject({
+    code: z.string(),
+    times: z.int().min(1),
+    sinceMs: z.number(),
+    /** A person has been advised. */
+    advised: z.boolean().optional(),
+  }).optional(),
+});
 export type Tries = z.infer<typeof Tries>;
 
 const Waiting = openObject({
@@ -36,6 +47,8 @@ const Waiting = openObject({
   lockOwner: LockOwner.optional(),
   before: Before.optional(),
   power: Power.optional(),
+  /** How far away the next try was when `waiting` was published last: 1 a minute or more, 2 ten minutes or more. */
+  waitClass: z.int().optional(),
   /**
    * It may have run: the store forgot this command while it waited. Prove that it was not carried out, first. The name is
    * that of messages of every version; the code says `mayHaveRun`.

@@ -11,8 +11,8 @@ import { powerMember } from "./power.ts";
 import type { Before, In } from "./state.ts";
 
 /**
- * Stays in line. The event is published when what it waits for changes, not at every look; the delay grows
- * with the wait. What the server looked like goes along: after a loss of memory it may prove something.
+ * Stays in line. The event is published when what it waits for changes, or when the next try gets further away by a class
+ * (a minute, ten minutes), not at every look; the delay grows with the wait. What the server looked like goes along: after a loss of memory it may prove something.
  */
 export function waitFor(
   candidate: Candidate,
@@ -28,6 +28,8 @@ export function waitFor(
     readonly atLeastMs?: number | null;
     /** Said in the event beside the rest. */
     readonly data?: Readonly<Record<string, unknown>>;
+    /** Whoever follows the command knows it all: no event. */
+    readonly isKnown?: boolean;
     /** Nothing was sent, and that may end at any moment. */
     readonly heldBack?: boolean | undefined;
   } = {},
@@ -56,6 +58,18 @@ export function waitFor(
       expires_at: new Date(order.expiresAtMs).toISOString(),
     },
   };
+  // Past the longest rung the due time holds the message back.
+  const delayMs = delayAfterNothing(
+    plannedMs,
+    {
+      retryAfterMs: askedMs > 0 ? Math.max(askedMs, rungAtLeast(askedMs, rules.ladderMs)) : null,
+      heldBack: more.heldBack,
+    },
+    rules.ladderMs,
+  );
+  const known = same ? (waiting.waitClass ?? 0) : 0;
+  const waitClass = Math.max(known, classOf(delayMs));
+  const isKnown = more.isKnown ?? (same && waitClass === known);
   return next(
     {
       phase: "waiting",
@@ -65,20 +79,19 @@ export function waitFor(
       ...holderMember(more.holder),
       ...(before === undefined ? {} : { before }),
       ...powerMember(knownPower(candidate)),
+      ...(waitClass > 0 && { waitClass }),
       ...(mayHaveRun ? { doubt: true } : {}),
       sinceMs,
     },
-    // Past the longest rung the due time holds the message back.
-    delayAfterNothing(
-      plannedMs,
-      {
-        retryAfterMs: askedMs > 0 ? Math.max(askedMs, rungAtLeast(askedMs, rules.ladderMs)) : null,
-        heldBack: more.heldBack,
-      },
-      rules.ladderMs,
-    ),
-    same ? [] : [event],
+    delayMs,
+    isKnown ? [] : [event],
   );
+}
+
+/** Of a wait, as far as whoever follows the command wants to know. */
+function classOf(delayMs: number): number {
+  if (delayMs < 60_000) return 0;
+  return delayMs < 600_000 ? 1 : 2;
 }
 
 /** Of a call that gave nothing: what its wait depends on. */

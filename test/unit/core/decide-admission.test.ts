@@ -278,6 +278,18 @@ describe("waiting", () => {
     expect(asNext(wait(candidate(), "throttled", { atLeastMs }), "waiting").delayMs).toBe(2_000);
   });
 
+  it("is told again when its next try moves away by a class, and not at every try", () => {
+    let c = candidate();
+    const told: number[] = [];
+    for (const atLeastMs of [5_000, 20_000, 59_000, 90_000, 5_000, 300_000, 1_800_000, 120_000]) {
+      const { state: waiting, events } = asNext(wait(c, "throttled", { atLeastMs }), "waiting");
+      if (events.length > 0) told.push(atLeastMs);
+      c = { ...c, waiting };
+    }
+    // 59 s are a minute on this ladder.
+    expect(told).toEqual([5_000, 59_000, 1_800_000]);
+  });
+
   it("works on a ladder of one rung, and keeps to it", () => {
     const rules = { ...RULES, ladderMs: [7_000] };
     const decision = waitFor(waited(NOW - 60 * MINUTE), "pause", moment({ rules }));
