@@ -30,13 +30,13 @@ function loadedWith(env: Readonly<Record<string, string>>): string[] {
 
 it("a worker without a collector loads nothing of OpenTelemetry but what prom-client loads itself", () => {
   expect(loadedWith({})).toEqual(["@opentelemetry/api"]);
-}, 30_000);
+}, 120_000);
 
 it("a worker with a collector, even one that is away, loads it and starts", () => {
   expect(loadedWith({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" })).toContain(
     "@opentelemetry/sdk-trace",
   );
-}, 30_000);
+}, 120_000);
 
 it("there is nothing to wrap anything with when there is no collector", () => {
   const endpoints = { ecsEndpoint: "https://ecs", iamEndpoint: "https://iam" };
