@@ -4,6 +4,7 @@ import { createBrakes, createMemory } from "./composition/brakes.ts";
 import { consume, createWatchedBroker, renewWhenChanged } from "./composition/broker.ts";
 import { createCloud } from "./composition/cloud.ts";
 import { createGround, type Ground } from "./composition/ground.ts";
+import { createWatchedHttp } from "./composition/http.ts";
 import { type Part, startInOrder, stopInReverse } from "./composition/lifecycle.ts";
 import { amqpSettings } from "./composition/settings.ts";
 import { doctorAtStart } from "./composition/doctor.ts";
@@ -11,7 +12,6 @@ import { createStores, watchStores } from "./composition/stores.ts";
 import {
   createWatchedGauges,
   createWatchedHealth,
-  createWatchedHttp,
   createWatchedInHand,
   createWatchedSweeper,
 } from "./composition/watchers.ts";

@@ -31,7 +31,9 @@ export async function askWorker(path: string, { url }: UrlFlag, io: CliIo): Prom
   let status: number;
   let body: unknown;
   try {
-    const response = await io.fetch(base.replace(/\/+$/, "") + path);
+    const token = io.env["ECS_REINSTALL_TOKEN"] ?? "";
+    const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
+    const response = await io.fetch(base.replace(/\/+$/, "") + path, { headers });
     status = response.status;
     body = await response.json();
   } catch {
@@ -40,6 +42,11 @@ export async function askWorker(path: string, { url }: UrlFlag, io: CliIo): Prom
   if (status === 200) return { kind: "found", body };
   const said = (body ?? {}) as { message?: unknown };
   const message = typeof said.message === "string" ? said.message : `HTTP status ${status}`;
+  if (status === 401) {
+    throw new CliFailure(
+      "the worker answers only who brings one of its tokens: ECS_REINSTALL_TOKEN",
+    );
+  }
   if (status === 404) return { kind: "absent", message };
   throw new CliFailure(message);
 }

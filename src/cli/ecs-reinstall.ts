@@ -14,7 +14,7 @@ const code = await runCli(process.argv.slice(2), {
   ...createStandardStreams(),
   openBroker: openBrokerSession,
   openStore: openStoreSession,
-  fetch: (url) => fetch(url, { signal: AbortSignal.timeout(10_000) }),
+  fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }),
   onSignal(listener) {
     for (const signal of SIGNALS) process.once(signal, listener);
     return () => {

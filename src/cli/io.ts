@@ -13,7 +13,10 @@ export interface CliIo {
   err(text: string): void;
   openBroker(amqp: Config["amqp"]): Promise<BrokerSession>;
   openStore(env: Environment): Promise<StoreSession>;
-  fetch(url: string): Promise<Response>;
+  fetch(
+    url: string,
+    init: { readonly headers: Readonly<Record<string, string>> },
+  ): Promise<Response>;
   /** Listens for signals that would end the program, until the function that is returned is called. */
   onSignal(listener: (signal: EndingSignal) => void): () => void;
 }

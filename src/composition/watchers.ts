@@ -1,27 +1,20 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
-import { createAuditLog } from "../adapters/redis/audit-log.ts";
 import { takeCensus } from "../adapters/redis/census.ts";
 import { findOverdue } from "../adapters/redis/overdue.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
-import { createCommandViews } from "../adapters/redis/command-views.ts";
-import { createOverview } from "../adapters/redis/command-overview.ts";
 import { createSweeper } from "../background/sweeper.ts";
-import type { BrakesView, Situation } from "../contract/http.ts";
 import type { CensusKeeper } from "../observe/brakes-view.ts";
 import { createGauges } from "../observe/gauges.ts";
 import { createHealth } from "../observe/health.ts";
-import { createHttpServer } from "../observe/http-server.ts";
 import { createInHand, type InHand } from "../observe/in-hand.ts";
 import type { SituationKeeper } from "../observe/situation.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
-import { createLookForPeople } from "../steps/look-for-people.ts";
 import { createSweep } from "../steps/sweep.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
 import { longestStepMs } from "./longest-step.ts";
-import { storeRules } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
 type Health = ReturnType<typeof createHealth>;
@@ -54,36 +47,6 @@ export function createWatchedHealth(
     () => clock.nowMs(),
     () => inHand.overdue(),
   );
-}
-
-/** What people are shown: from memory, or by a look at the cloud. */
-export interface Shown {
-  readonly cloud: CloudAdapter;
-  readonly health: Health;
-  readonly brakes: BrakesView;
-  readonly situation: Situation;
-}
-
-/** The HTTP server: health, metrics, and looks into the store for people. */
-export function createWatchedHttp(
-  { config, projects, metrics, logger, clock, signal }: Ground,
-  { redis, scripts }: Stores,
-  { cloud, health, brakes, situation }: Shown,
-) {
-  return createHttpServer({
-    host: config.http.host,
-    port: config.http.port,
-    metrics,
-    health,
-    views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
-    overview: createOverview(redis, projects),
-    audit: createAuditLog(redis, projects),
-    looks: createLookForPeople({ cloud, projects, clock, signal }),
-    brakes,
-    situation,
-    projects,
-    onError: (error) => logger.error({ err: error }, "http request failed"),
-  });
 }
 
 /** Who keeps what is measured. */

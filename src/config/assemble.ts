@@ -1,6 +1,7 @@
 import { type AddressPart, brokerAddress, managementOf, withoutAddress } from "./broker-address.ts";
 import { assembleRedis, type RedisConfig } from "./assemble-redis.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
+import { assembleHttp, type HttpConfig } from "./http-access.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
 import { type EndpointName, type Proxies, proxiesOf } from "./proxy.ts";
 import type { Settings } from "./schema.ts";
@@ -43,7 +44,7 @@ export type Config = Frozen<{
   protocol: Omit<Settings["protocol"], "rebuildHoldMs"> & { rebuildHoldMs: number };
   brakes: Settings["brakes"];
   metrics: Settings["metrics"];
-  http: Settings["http"];
+  http: HttpConfig;
   shutdown: Settings["shutdown"];
   log: Settings["log"];
   /** Null: no tracing. */
@@ -55,10 +56,11 @@ export type Config = Frozen<{
  * are broken go to `report`; null when there is no configuration without them.
  */
 export function assemble(settings: Settings, env: Environment, report: Report): Config | null {
-  const { amqp, redis, cloud, protocol, tracing, ...rest } = settings;
+  const { amqp, redis, cloud, protocol, tracing, http, ...rest } = settings;
   const amqpConfig = assembleAmqp(amqp, report);
   const redisConfig = assembleRedis(redis, report);
   const credentials = credentialsOf(cloud.credentials, report);
+  const httpConfig = assembleHttp(http, report);
   const tracingConfig = assembleTracing(tracing, report);
   const caPem = pemOf("cloud.caFile", cloud.caFile, report);
   checkEndpoints(settings, report);
@@ -72,6 +74,7 @@ export function assemble(settings: Settings, env: Environment, report: Report): 
       ...protocol,
       rebuildHoldMs: protocol.rebuildHoldMs ?? derivedRebuildHoldMs(settings),
     },
+    http: httpConfig,
     tracing: tracingConfig,
     ...rest,
   };

@@ -214,7 +214,13 @@ export const Settings = z.strictObject({
       max: 20,
     }),
   }),
-  http: z.strictObject({ port: whole("", 0, 65_535), host: text() }),
+  http: z.strictObject({
+    port: whole("", 0, 65_535),
+    host: text(),
+    api: oneOf(["open", "token", "off"]),
+    apiTokensFile: text().exactOptional(),
+    metricsPort: whole("", 0, 65_535).exactOptional(),
+  }),
   shutdown: z.strictObject({ graceMs: whole("ms", 100, 600_000) }),
   log: z.strictObject({
     level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),

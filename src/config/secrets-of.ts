@@ -1,4 +1,5 @@
 import type { Config } from "./assemble.ts";
+import { MOST_TOKENS, tokensIn } from "./http-access.ts";
 import { percentDecoded, type SecretSource } from "./secret.ts";
 
 /** Functions in the configuration whose values may be read in a log: names of people and accounts, and certificates. */
@@ -15,7 +16,12 @@ export function secretsOf(config: Config): readonly SecretSource[] {
     new URL(url).password === "" ? [] : [() => passwordIn(amqp.urlsNow()[place])],
   );
   const ofProxies = Object.values(config.cloud.proxies).map((url) => () => passwordIn(url));
-  const all = [...inUrls, ...ofProxies];
+  const { apiTokens } = config.http;
+  const tokens =
+    apiTokens === undefined
+      ? []
+      : Array.from({ length: MOST_TOKENS }, (_, place) => () => tokensIn(apiTokens())[place] ?? "");
+  const all = [...inUrls, ...ofProxies, ...tokens];
   // As it stands in the URL, and as the broker gets it.
   const decoded = all.map((password) => () => percentDecoded(password()));
   return [...functionsIn(config), ...all, ...decoded];

@@ -60,6 +60,8 @@ export interface Route {
   /** As hono writes it: `/v1/commands/:id`. */
   readonly path: string;
   readonly summary: string;
+  /** For the platform: it always answers, whoever asks. */
+  readonly isProbe?: true;
   /** Each `:name` of the path. */
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -90,6 +92,7 @@ const BrakesQuery = z.object({
 const ANSWERED: readonly Route[] = [
   {
     path: "/metrics",
+    isProbe: true,
     summary: "the metrics (docs/metrics.md), in the text format of Prometheus",
     answers: { 200: { says: "all of them", body: "text/plain" } },
     take: async ({ metrics }, context) => {
@@ -99,6 +102,7 @@ const ANSWERED: readonly Route[] = [
   },
   {
     path: "/livez",
+    isProbe: true,
     summary:
       "whether the process does its work; a dependency that is away is no reason to restart it",
     answers: {
@@ -117,6 +121,7 @@ const ANSWERED: readonly Route[] = [
   },
   {
     path: "/readyz",
+    isProbe: true,
     summary: "whether it can work: each dependency with its state and cause",
     answers: {
       200: { says: "none is known to be away", body: Ready },

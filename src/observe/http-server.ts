@@ -9,6 +9,8 @@ export interface HttpServerOptions extends HttpAppDeps {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Of the port, for whoever must change it; absent: HTTP_PORT. */
+  readonly setting?: string;
 }
 
 /** The HTTP server of the worker. */
@@ -22,7 +24,8 @@ export interface HttpServer {
 }
 
 /** The process's own web server: metrics, health, and looks into the store. */
-export function createHttpServer({ host, port, ...deps }: HttpServerOptions): HttpServer {
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { host, port, setting = "HTTP_PORT", ...deps } = options;
   const { fetch } = createHttpApp(deps);
   const answer = getRequestListener((request) => fetch(request));
   // Never rejects: what goes wrong is answered by the app, or ends with the connection.
@@ -37,7 +40,7 @@ export function createHttpServer({ host, port, ...deps }: HttpServerOptions): Ht
   return {
     start() {
       if (stopped !== null) return Promise.resolve();
-      started ??= listen(server, host, port);
+      started ??= listen(server, { host, port, setting });
       return started;
     },
     stop() {
@@ -69,14 +72,17 @@ const MOST_CONNECTIONS = 256;
 /** A request that is still being answered may end; after that its connection is cut. */
 const LAST_ANSWERS_MS = 1000;
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(
+  server: Server,
+  { host, port, setting }: Required<Pick<HttpServerOptions, "host" | "port" | "setting">>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException) => {
       const where = `${host}:${port}`;
       const message =
         cause.code === "EADDRINUSE"
-          ? `the port is taken: nothing can listen on ${where}; set HTTP_PORT to another (0 takes any)`
-          : `cannot listen on ${where} (HTTP_HOST, HTTP_PORT): ${cause.code ?? cause.message}`;
+          ? `the port is taken: nothing can listen on ${where}; set ${setting} to another (0 takes any)`
+          : `cannot listen on ${where} (HTTP_HOST, ${setting}): ${cause.code ?? cause.message}`;
       reject(new Error(message, { cause }));
     };
     server.once("error", onError);

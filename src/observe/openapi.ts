@@ -14,8 +14,18 @@ export function openApi(routes: readonly Route[]): object {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://localhost:8080", description: "HTTP_PORT of a worker" }],
-    // Whoever reaches the port may read.
-    security: [],
+    // With HTTP_API=open whoever reaches the port may read; with HTTP_API=token who brings one; probes always answer.
+    security: [{}, { bearer: [] }, { password: [] }],
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "with HTTP_API=token" },
+        password: {
+          type: "http",
+          scheme: "basic",
+          description: "the same for browsers: any name, and the token as the password",
+        },
+      },
+    },
     paths: Object.fromEntries(routes.map((route) => [template(route.path), { get: page(route) }])),
   };
 }

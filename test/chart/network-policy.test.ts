@@ -130,3 +130,32 @@ describe("the network policy", () => {
     ]);
   });
 });
+
+describe("a port of its own for metrics and probes", () => {
+  it("is the one that probes and monitors ask, and may be let in apart from the API", async () => {
+    const name = "minimal";
+    const settings = [
+      "http.metricsPort=9090",
+      "networkPolicy.ingress.metricsFrom[0].podSelector.matchLabels.app=prometheus",
+      "podMonitor.enabled=true",
+    ];
+    const all = await documents(name, settings);
+    const { spec } = only(all, "NetworkPolicy");
+    const [api, metrics] = spec["ingress"] as { ports: { port: number }[]; from: object[] }[];
+    expect(api?.ports.map(({ port }) => port)).toEqual([8080]);
+    expect(metrics?.ports.map(({ port }) => port)).toEqual([9090]);
+    expect(metrics?.from).toContainEqual({ podSelector: { matchLabels: { app: "prometheus" } } });
+    expect(api?.from).not.toContainEqual({ podSelector: { matchLabels: { app: "prometheus" } } });
+    const text = JSON.stringify(only(all, "Deployment"));
+    expect(text).toContain('{"name":"METRICS_PORT","value":"9090"}');
+    expect(text.match(/"port":"metrics"/g)).toHaveLength(3);
+    expect(text).not.toContain('"port":"http"');
+    expect(JSON.stringify(only(all, "PodMonitor"))).toContain('"port":"metrics"');
+  });
+
+  it("must differ from the other", async () => {
+    await expect(documents("minimal", ["http.metricsPort=8080"])).rejects.toThrow(
+      "http.metricsPort must differ from http.port",
+    );
+  });
+});

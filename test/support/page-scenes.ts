@@ -385,8 +385,10 @@ export function busyNight(): Deps {
     metrics: METRICS,
     health: HEALTHY,
     projects: [PROJECT],
-    audit: { entries: async () => ({ kind: "absent" }) },
-    looks: { look: async () => ({ kind: "absent" }) },
+    audit: { entries: async () => found({ entries: [], next: null }) },
+    looks: {
+      look: async () => found({ seen: "idle", detail: "", status: "ACTIVE", systemDisk: null }),
+    },
     situation: { deadLetters: () => 2, notTaken: () => 0, budgetLeft: () => 0.82 },
     brakes: {
       holding: () => holding,

@@ -4,14 +4,16 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 
 const { WORKER, READY_TIMEOUT_SECONDS, DOCTOR, DRY_RUN, SERVER_ID, PROGRAM } = process.env;
+/** Where metrics and probes have a port of their own. */
+const { API = WORKER } = process.env;
 /** Where the image has it. */
 const IN_THE_IMAGE = "/usr/local/bin/ecs-reinstall";
 const OUTCOME_TIMEOUT_MS = 60_000;
 /** Of no cloud: it must say that it knows no such server. */
 const NO_SERVER = "00000000-0000-4000-8000-000000000000";
 
-async function ask(path) {
-  const answer = await fetch(WORKER + path, { signal: AbortSignal.timeout(5_000) });
+async function ask(path, base = WORKER) {
+  const answer = await fetch(base + path, { signal: AbortSignal.timeout(5_000) });
   return { ok: answer.ok, status: answer.status, text: await answer.text() };
 }
 
@@ -50,7 +52,7 @@ async function dryRun() {
 async function outcomeOf(id) {
   const deadline = Date.now() + OUTCOME_TIMEOUT_MS;
   for (;;) {
-    const { ok, text } = await ask(`/v1/commands/${id}`);
+    const { ok, text } = await ask(`/v1/commands/${id}`, API);
     const event = ok ? JSON.parse(text).commands[0]?.final_event : null;
     if (event) return event;
     if (Date.now() > deadline) throw new Error(`the dry run has no outcome in time: ${text}`);

@@ -1,6 +1,9 @@
 {{/* What the schema cannot say: rules between values. All that is wrong is told at once. */}}
 {{- define "ecs.checks" -}}
 {{- $wrong := list }}
+{{- with .Values.http }}
+{{- if eq (.metricsPort | int) (.port | int) }}{{ $wrong = append $wrong "http.metricsPort must differ from http.port" }}{{ end }}
+{{- end }}
 {{- with .Values.amqp }}
 {{- if and .existingSecret .url }}{{ $wrong = append $wrong "amqp.existingSecret and amqp.url exclude each other" }}{{ end }}
 {{- if not (or .existingSecret .folder .url .host) }}{{ $wrong = append $wrong "amqp.existingSecret is missing: a Secret with the broker's URL (or amqp.url, for a first try)" }}{{ end }}

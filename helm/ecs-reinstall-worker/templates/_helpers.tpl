@@ -97,6 +97,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.service.port | default .Values.http.port | int }}
 {{- end }}
 
+{{/* Name of the port that answers probes and gives metrics. */}}
+{{- define "ecs.probePort" -}}
+{{- if .Values.http.metricsPort }}metrics{{ else }}http{{ end }}
+{{- end }}
+
 {{/* The least workers that run when nothing is wrong. */}}
 {{- define "ecs.leastReplicas" -}}
 {{- .Values.keda.enabled | ternary .Values.keda.minReplicaCount .Values.replicaCount | int }}

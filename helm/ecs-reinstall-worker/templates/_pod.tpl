@@ -2,6 +2,10 @@
 {{- define "ecs.env" -}}
 - name: HTTP_PORT
   value: {{ .Values.http.port | int | quote }}
+{{- with .Values.http.metricsPort }}
+- name: METRICS_PORT
+  value: {{ . | int | quote }}
+{{- end }}
 {{- with .Values.amqp }}
 {{- if .host }}
 - name: AMQP_HOST

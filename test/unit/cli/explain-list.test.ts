@@ -12,6 +12,7 @@ async function run(
   env: Record<string, string> = {},
 ) {
   const asked: string[] = [];
+  const tokens: (string | undefined)[] = [];
   let out = "";
   let err = "";
   const none = () => Promise.reject(new Error("there is none here"));
@@ -23,13 +24,14 @@ async function run(
     openBroker: none,
     openStore: none,
     onSignal: () => () => undefined,
-    fetch: (url) => {
+    fetch: (url, { headers }) => {
+      tokens.push(headers["authorization"]);
       const [status, body] = answers[Math.min(asked.length, answers.length - 1)] ?? [500, {}];
       asked.push(url.replace(BASE, ""));
       return Promise.resolve(new Response(JSON.stringify(body), { status }));
     },
   });
-  return { code, out, err, asked };
+  return { code, out, err, asked, tokens };
 }
 
 const UNKNOWN = [404, { error: "not-found", message: "no such command is known" }] as const;
@@ -270,4 +272,16 @@ describe("what people do by hand", () => {
       expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("It must be a text of 1-")]);
     }
   });
+});
+
+it("brings a token where one is given, and says where one is wanted", async () => {
+  const answer = [200, { commands: [] }] as const;
+  expect((await run(["list"], [answer])).tokens).toEqual([undefined]);
+  const env = { ECS_REINSTALL_TOKEN: "a-token-of-24-characters" };
+  expect((await run(["list"], [answer], env)).tokens).toEqual(["Bearer a-token-of-24-characters"]);
+  const refused = await run(["list"], [[401, { error: "unauthorized", message: "…" }]]);
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    "error: the worker answers only who brings one of its tokens: ECS_REINSTALL_TOKEN\n",
+  ]);
 });
