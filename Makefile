@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Nothing stays running after any of these, except a demo with KEEP=1.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench image matrix release clean
+.PHONY: help setup browser check test demo bench image matrix release clean
 
 # Where scripts/setup.sh puts the right Node.js when the machine has none.
 export PATH := $(CURDIR)/.cache/node-24/bin:$(PATH)
@@ -10,6 +10,9 @@ help: ## show this list
 
 setup: ## install what is missing: Node.js and its packages, RabbitMQ, Redis
 	@scripts/setup.sh
+
+browser: ## install Chromium, for the tests of the status page (Debian, root; about a minute)
+	@apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation
 
 check: setup ## format, lint and types: what CI checks before the tests
 	@npm run --silent check
