@@ -16,7 +16,7 @@ export const cpu: BenchCase = {
   title: "CPU for one command",
   method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash.`,
   bounds:
-    "One thread of JavaScript. Most of it is the I/O itself, which the bare loop has too: each script, publish and request is some writes and reads of a socket. More workers share the load; nothing in one is shared with another.",
+    "One thread of JavaScript. About a third is the I/O that the bare loop has, too. By profile the rest has no large part: calls of write (a quarter of all with the I/O), the cloud's answers and their schemas, signing, the connection of its own for each POST, the scripts' arguments, each below a tenth. More workers share the load; nothing in one is shared with another.",
   async run(bench) {
     const { counted, worker } = await ofWorker(bench);
     const bareLoop = await ofBare(bench, "loop", counted);

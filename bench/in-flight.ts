@@ -4,12 +4,14 @@ import { startWorker } from "./support/worker.ts";
 
 const WARM_UP = 200;
 const MEASURED_MS = 60_000;
+/** In one project: the highest cap that there is. */
+const MOST_RUNNING = 1_000;
 const MIB = 2 ** 20;
 
 export const inFlight: BenchCase = {
   name: "in-flight",
   title: "Many jobs in flight",
-  method: `10 000 jobs (with \`--long\` 50 000 as well) that do not end, on one worker with the default delay ladder, after ${WARM_UP} commands to warm up. When the last one is submitted, ${MEASURED_MS / 1000} s are measured. Memory is that of the whole process; of the worker it is shown before the jobs as well, for what they add. The request budget is set high: these are not the polls that a real quota would allow.`,
+  method: `10 000 jobs (with \`--long\` 50 000 as well) that do not end, on one worker with the default delay ladder, 1 000 in each project as the cap allows, after ${WARM_UP} commands to warm up. When the last one is submitted, ${MEASURED_MS / 1000} s are measured. Memory is that of the whole process; of the worker it is shown before the jobs as well, for what they add. The request budget is set high: these are not the polls that a real quota would allow.`,
   bounds:
     "Between two polls a job is a message in a delay queue: it costs the worker nothing, the broker and Redis a few KiB each. A poll costs a delivery, two scripts, a request and a publish. The default request budget (50 in a second) is reached long before.",
   async run(bench) {
@@ -22,17 +24,25 @@ export const inFlight: BenchCase = {
 };
 
 async function ofJobs(bench: Bench, jobs: number): Promise<readonly Figure[]> {
-  const stage = await bench.stage({ jobDurationMs: 1 });
+  const projects = Array.from({ length: jobs / MOST_RUNNING }, (_, index) =>
+    index.toString(16).padStart(32, "0"),
+  );
+  const stage = await bench.stage({
+    jobDurationMs: 1,
+    projects: projects.map((id) => ({ id, name: id })),
+  });
   const worker = await startWorker(stage, {
-    BRAKES_MAX_RUNNING: "1000000",
+    ECS_PROJECTS: projects.join(","),
+    BRAKES_MAX_RUNNING: String(MOST_RUNNING),
     POLL_INTERVALS_MS: "2000,5000,10000,30000,60000",
   });
   const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
-  for (let i = 0; i < WARM_UP; i++) emitter.send();
+  const send = (index: number) => emitter.send(projects[index % projects.length]);
+  for (let i = 0; i < WARM_UP; i++) send(i);
   await emitter.succeeded(WARM_UP);
   const warm = await memory(bench, worker);
   stage.cloud.faults.set({ operation: "reinstall", run: { jobStuck: true } });
-  for (let i = 0; i < jobs; i++) emitter.send();
+  for (let i = 0; i < jobs; i++) send(i);
   while (stage.cloud.calls().reinstall < WARM_UP + jobs) {
     bench.say(`${stage.cloud.calls().reinstall - WARM_UP} of ${jobs} submitted`);
     await new Promise((resolve) => setTimeout(resolve, 5_000));

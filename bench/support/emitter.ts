@@ -1,10 +1,11 @@
 import amqp from "amqplib";
+import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 
 /** Publishes commands and counts what has succeeded. */
 export interface Emitter {
-  /** One command for a server of its own, which is shut off: it needs no stop. Gives the server's id. Not confirmed by the broker. */
-  send(): string;
+  /** One command for a server of its own, which is shut off: it needs no stop. Not confirmed by the broker. */
+  send(project?: string): void;
   /** Resolves when so many commands have succeeded, all in all. Rejects after the time-out. */
   succeeded(count: number, timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
@@ -34,10 +35,11 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
     { noAck: true },
   );
   return {
-    send() {
-      const server = cloud.addServer({ state: "SHUTOFF" });
+    send(project = DEFAULT_PROJECT_ID) {
+      const server = cloud.addServer({ state: "SHUTOFF", projectId: project });
       const body = {
         command_id: `bench-${sent++}`,
+        project_id: project,
         server_id: server.id,
         "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
       };
@@ -45,7 +47,6 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
         contentType: "application/json",
         persistent: true,
       });
-      return server.id;
     },
     async succeeded(count, timeoutMs = 600_000) {
       await new Promise<void>((resolve, reject) => {

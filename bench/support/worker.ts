@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -39,12 +40,13 @@ export async function startWorker(
 ): Promise<Worker> {
   const port = await freePort();
   const folder = await ownedDirectory("ecs-bench-");
+  const logFile = join(folder.path, "log");
   const startedMs = performance.now();
   const child = await spawnOwned(
     process.execPath,
     [...(env["NODE_ARGS"]?.split(" ") ?? []), ENTRY],
     {
-      logFile: join(folder.path, "log"),
+      logFile,
       env: {
         PATH: process.env["PATH"],
         LOG_LEVEL: "error",
@@ -62,13 +64,13 @@ export async function startWorker(
     },
   );
   const url = `http://127.0.0.1:${port}`;
-  await eventually(
-    async () => {
-      if (child.ending !== undefined) throw new Error(`the worker ended: ${child.ending}`);
-      return (await fetch(`${url}/readyz`)).ok;
-    },
+  const ended = await eventually(
+    async () => child.ending ?? ((await fetch(`${url}/readyz`)).ok ? null : false),
     { what: "a ready worker", timeoutMs: 60_000, intervalMs: 10 },
   );
+  if (ended !== null) {
+    throw new Error(`the worker ended (${ended}): ${readFileSync(logFile, "utf8")}`);
+  }
   const readyMs = performance.now() - startedMs;
   const metric = async (name: string, ...labels: readonly string[]) =>
     sumOf(await (await fetch(`${url}/metrics`)).text(), name, labels);

@@ -101,7 +101,7 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Resolves, never rejects, once the signal is aborted: for races, where `undefined` then means "too late". */
-export async function aborted(signal: AbortSignal): Promise<undefined> {
+async function aborted(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return undefined;
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
