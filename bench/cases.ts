@@ -1,3 +1,4 @@
+import { blastRadius } from "./blast-radius.ts";
 import type { BenchCase } from "./case.ts";
 import { cpu } from "./cpu.ts";
 import { inFlight } from "./in-flight.ts";
@@ -6,4 +7,4 @@ import { start } from "./start.ts";
 import { takeover } from "./takeover.ts";
 
 /** In the order in which they are run. */
-export const CASES: readonly BenchCase[] = [start, cpu, latency, takeover, inFlight];
+export const CASES: readonly BenchCase[] = [start, cpu, latency, takeover, inFlight, blastRadius];
