@@ -15,6 +15,8 @@ export interface BrokerSession {
    * `publish`, so that no event is missed. Gives the queue's name, for `reply_to`.
    */
   follow(server: ServerId, onEvent: (event: ProgressEvent) => void): Promise<string>;
+  /** The same for any topics of the events exchange; a message that is no JSON is left out. */
+  listen(keys: readonly string[], onMessage: (content: unknown) => void): Promise<string>;
   /** Resolves when the broker has confirmed it; fails when no queue takes it. */
   publish(command: {
     readonly id: string;
@@ -68,23 +70,29 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
   );
   watch(channel);
 
+  const listen: BrokerSession["listen"] = async (keys, onMessage) => {
+    const { queue } = await within(channel.assertQueue("", { exclusive: true }), amqp, lost);
+    for (const key of keys) {
+      await within(channel.bindQueue(queue, amqp.names.eventsExchange, key), amqp, lost);
+    }
+    const take = (content: Buffer | undefined) => {
+      const read = parsed(content);
+      if (read !== undefined) onMessage(read);
+    };
+    const options = { noAck: true, exclusive: true };
+    const consume = channel.consume(queue, (message) => take(message?.content), options);
+    await within(consume, amqp, lost);
+    return queue;
+  };
+
   return {
     lost,
-    async follow(server, onEvent) {
-      const { queue } = await within(channel.assertQueue("", { exclusive: true }), amqp, lost);
-      const { eventsExchange } = amqp.names;
-      await within(channel.bindQueue(queue, eventsExchange, `*.${server}.*`), amqp, lost);
-      const consume = channel.consume(
-        queue,
-        (message) => {
-          const event = ProgressEvent.safeParse(parsed(message?.content));
-          if (event.success) onEvent(event.data);
-        },
-        { noAck: true, exclusive: true },
-      );
-      await within(consume, amqp, lost);
-      return queue;
-    },
+    follow: (server, onEvent) =>
+      listen([`*.${server}.*`], (content) => {
+        const event = ProgressEvent.safeParse(content);
+        if (event.success) onEvent(event.data);
+      }),
+    listen,
     async publish({ id, body, replyTo, correlationId = id }) {
       const { commandsExchange } = amqp.names;
       let returned = false;

@@ -1,9 +1,32 @@
 import { COMMON_MEMBERS, type ProgressEvent } from "../contract/event.ts";
+import type { OperatorEvent } from "../contract/operator-event.ts";
 
 /** An event for people: when, what, and what it adds. */
 export function eventLine({ time, data }: ProgressEvent): string {
-  const more = Object.entries(data)
-    .filter(([key, value]) => !COMMON_MEMBERS.has(key) && value !== null && value !== undefined)
+  return shown([time, data.event, ...added(data, COMMON_MEMBERS)]);
+}
+
+/** The same among those of other commands: whose it is, too. */
+export function watchLine({ time, data }: ProgressEvent): string {
+  const { command_id, server_id, event } = data;
+  return shown([time, command_id, server_id ?? "-", event, ...added(data, COMMON_MEMBERS)]);
+}
+
+/** What a person did by hand, in the same form. */
+export function operatorLine({ time, data }: OperatorEvent): string {
+  const { command_id = "-", server_id = "-", action } = data;
+  return shown([time, command_id, server_id, `operator.${action}`, ...added(data, ABOUT)]);
+}
+
+const ABOUT: ReadonlySet<string> = new Set(["action", "command_id", "server_id", "project_id"]);
+
+function added(data: object, without: ReadonlySet<string>): readonly string[] {
+  return Object.entries(data)
+    .filter(([key, value]) => !without.has(key) && value !== null && value !== undefined)
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return [time, data.event, ...more].join(" ");
+}
+
+/** What emitters and people wrote goes to a terminal: control characters must not. */
+function shown(parts: readonly string[]): string {
+  return parts.join(" ").replaceAll(/\p{C}/gu, "?");
 }

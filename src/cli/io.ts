@@ -17,6 +17,8 @@ export interface CliIo {
     url: string,
     init: { readonly headers: Readonly<Record<string, string>> },
   ): Promise<Response>;
+  /** Asks a person at a terminal; absent: there is none. */
+  ask?(question: string): Promise<string>;
   /** Listens for signals that would end the program, until the function that is returned is called. */
   onSignal(listener: (signal: EndingSignal) => void): () => void;
 }

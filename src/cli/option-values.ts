@@ -15,6 +15,14 @@ export function matching(schema: z.ZodType<string>) {
   };
 }
 
+/** One of these words, given once or several times. */
+export function oneOf(words: readonly string[]) {
+  return (text: string, before: readonly string[] = []): readonly string[] => {
+    if (words.includes(text)) return [...before, text];
+    throw new InvalidArgumentError(`It must be one of ${words.join(", ")}.`);
+  };
+}
+
 /** The content of a file, as base64. */
 export function base64File(path: string): string {
   return content(path).toString("base64");

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { auditCommand } from "./audit.ts";
+import { cancelCommand } from "./cancel.ts";
+import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config-check.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
@@ -9,13 +11,13 @@ import type { CliIo } from "./io.ts";
 import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
 import { listCommand } from "./list.ts";
 import { serverCommand, statusCommand } from "./look-up.ts";
-import { cancelCommand } from "./operate.ts";
 import { pauseCommand, resumeCommand } from "./pause.ts";
 import { protectCommand, releaseCommand, unprotectCommand } from "./protect.ts";
 import { resolveCommand } from "./resolve.ts";
 import { sendCommand } from "./send.ts";
 import { simulateCommand } from "./simulate.ts";
 import { unlockCommand } from "./unlock.ts";
+import { watchCommand } from "./watch.ts";
 import { workerCommand } from "./worker.ts";
 
 /** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration, above 128 ended by a signal. */
@@ -32,7 +34,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-function createProgram(io: CliIo): Command {
+/** All commands, as they are parsed and described. */
+export function createProgram(io: CliIo): Command {
   const program = new Command("ecs-reinstall")
     .description("reinstalls Huawei Cloud ECS servers by commands from RabbitMQ")
     .version(versionOfPackage())
@@ -45,6 +48,7 @@ function createProgram(io: CliIo): Command {
     sendCommand(io),
     listCommand(io),
     explainCommand(io),
+    watchCommand(io),
     statusCommand(io),
     serverCommand(io),
     cancelCommand(io),
@@ -56,6 +60,7 @@ function createProgram(io: CliIo): Command {
     unprotectCommand(io),
     releaseCommand(io),
     auditCommand(io),
+    completionCommand(io),
   ];
   for (const command of ours) {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Act } from "../contract/audit.ts";
 import { loginName } from "./login-name.ts";
 
@@ -16,7 +16,11 @@ const LONGEST_NAME = 200;
 export function withReason(command: Command): Command {
   return command
     .requiredOption("--reason <text>", "why: kept, and shown to everybody", textOf(LONGEST_REASON))
-    .option("--by <name>", "who does it", textOf(LONGEST_NAME), loginName());
+    .addOption(
+      new Option("--by <name>", "who does it")
+        .argParser(textOf(LONGEST_NAME))
+        .default(loginName(), "your login name"),
+    );
 }
 
 /** One action, with an id of its own. */

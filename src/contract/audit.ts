@@ -13,11 +13,7 @@ export interface Act {
   readonly reason: string;
 }
 
-/**
- * An action with what it is about, as it is noted. What it is not about is left out.
- *
- * @internal
- */
+/** An action with what it is about, as it is noted. What it is not about is left out. */
 export interface NotedAct extends Act {
   readonly action: OperatorAction;
   readonly command?: string;

@@ -273,6 +273,7 @@ function broker(): BrokerSession {
   let tell: (event: ProgressEvent) => void = () => undefined;
   return {
     lost: new Promise<never>(() => undefined),
+    listen: async () => "events",
     follow: async (_server, onEvent) => {
       tell = onEvent;
       return "replies";

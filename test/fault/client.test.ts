@@ -1,6 +1,10 @@
+import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createReinstallClient } from "../../src/client/client.ts";
+import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
+import { BIN } from "../support/operator.ts";
 import { startLastingEmitter } from "../support/lasting-emitter.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
@@ -56,5 +60,46 @@ it("a client hears how its commands end though the broker was killed meanwhile, 
     await client.close();
     expect([...servers, late].map((id) => stage.reinstalls(id))).toEqual([1, 1, 1, 1]);
     await stage.audit([...ids, sent.commandId]);
+  });
+});
+
+it("watch goes on after the broker was killed, and says what it may have missed", async () => {
+  const emitter = await startLastingEmitter(broker.url);
+  const options = { rabbitMq: broker, redisUrl: services.redis.url, emitter, env: QUICK_AMQP };
+  await onStage(options, async (stage) => {
+    await stage.addWorker();
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const args = ["watch", "--server", server.id, "--event", "planned"];
+    const env = { PATH: process.env["PATH"], AMQP_URL: `${broker.url}?heartbeat=2` };
+    const watching = spawn(process.execPath, [BIN, ...args], { env });
+    let out = "";
+    let err = "";
+    watching.stdout.on("data", (chunk) => void (out += String(chunk)));
+    watching.stderr.on("data", (chunk) => void (err += String(chunk)));
+    const ended = new Promise<number | null>((resolve) => {
+      watching.on("exit", (code) => resolve(code));
+    });
+    /** It shows an event of a command that is sent now, or of one that is sent a little later. */
+    const shows = (name: string) =>
+      eventually(
+        async () => {
+          const id = commandId(name);
+          await stage.emitter.send(stage.command(id, server.id, { dry_run: true }));
+          await stage.emitter.outcome(id);
+          expect(out).toContain(`${name}-`);
+        },
+        { timeoutMs: 60_000, what: `watch shows ${name}` },
+      );
+    try {
+      await shows("before");
+      await broker.kill();
+      await eventually(() => expect(err).toContain("connecting again"), { timeoutMs: 20_000 });
+      await broker.start();
+      await shows("after");
+      expect(err).toMatch(/connected again: events of the last \d+ s may be missing/);
+    } finally {
+      watching.kill("SIGINT");
+      expect(await ended).toBe(130);
+    }
   });
 });

@@ -64,6 +64,43 @@ it("cancel ends one command only: who has joined it goes on by itself", async ()
   await stage.audit([lead, joiner]);
 });
 
+it("cancel names who has joined, and --joined ends them, too", async () => {
+  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 3_000 });
+  const url = stage.workers[0]?.httpUrl ?? "";
+  const [lead, joiner] = [commandId("leads"), commandId("joins")];
+  await stage.emitter.send(stage.command(lead, server.id));
+  await stage.emitter.event(lead, "stopping");
+  await stage.emitter.send(stage.command(joiner, server.id));
+  await stage.emitter.event(joiner, "joined");
+  const said = await cli(server.projectId, "cancel", lead, "--joined", "--url", url, ...WHY);
+  expect(said).toContain(`${joiner}, which had joined it, ends at its next step`);
+  for (const id of [lead, joiner]) {
+    expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
+  }
+  expect(stage.reinstalls(server.id)).toBe(0);
+  await stage.audit([lead, joiner]);
+});
+
+it("cancel by a filter ends all that wait, and nothing without a yes", async () => {
+  const servers = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
+  const [{ projectId } = { projectId: "" }] = servers;
+  const url = stage.workers[0]?.httpUrl ?? "";
+  const ids = servers.map(() => commandId("filtered"));
+  const pause = ["--group", "filtered", "--reason", "hold them"];
+  await cli(projectId, "pause", ...pause);
+  for (const [index, server] of servers.entries()) {
+    await stage.emitter.send(stage.command(ids[index] ?? "", server.id, { group: "filtered" }));
+    await stage.emitter.event(ids[index] ?? "", "waiting");
+  }
+  const cancel = (...more: string[]) =>
+    cli(projectId, "cancel", "--group", "filtered", "--url", url, ...WHY, ...more);
+  await expect(cancel()).rejects.toThrow("--yes cancels these 2 commands");
+  expect(await cancel("--yes")).toContain("2 of 2 commands end at their next step");
+  for (const id of ids) expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
+  await cli(projectId, "resume", ...pause);
+  await stage.audit(ids);
+});
+
 it("pause lets nothing start and says who, when and why; resume lets it go on", async () => {
   const server = stage.simulator.addServer({ state: "SHUTOFF" });
   const id = commandId("paused");

@@ -56,7 +56,7 @@ export async function cloudFindings(
 }
 
 /** What is known without asking: of a worker's own cloud, at its start. */
-export function standingFindings(
+function standingFindings(
   cloud: ExaminedCloud["cloud"],
   found: Findings = findingsOf("cloud"),
 ): boolean {

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import type { OperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
+import { runCli } from "../../../src/cli/program.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const WHY = ["--reason", "sent by mistake", "--by", "ada"];
+
+interface World {
+  /** Rows that the worker lists; undefined: no worker answers. */
+  readonly rows?: readonly object[];
+  readonly cancel?: OperatorCommands["cancel"];
+  /** What a person at a terminal types. */
+  readonly types?: string;
+}
+
+async function run(args: readonly string[], { rows, cancel, types }: World) {
+  const asked: string[] = [];
+  const cancelled: string[] = [];
+  const questions: string[] = [];
+  let out = "";
+  let err = "";
+  const never = () => Promise.reject(new Error("not asked for here"));
+  const operator: OperatorCommands = {
+    cancel: async (...call) => {
+      cancelled.push(call[1]);
+      return cancel === undefined ? { kind: "requested", phase: "waiting" } : cancel(...call);
+    },
+    setPause: never,
+    pauseSeen: never,
+    standingPauses: never,
+    projects: never,
+    resolve: never,
+    holder: never,
+    unlock: never,
+  };
+  const code = await runCli(["cancel", ...args, "--project", PROJECT, ...WHY], {
+    env: {},
+    program: "ecs-reinstall",
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    openBroker: never,
+    openStore: async () => ({ operator, close: () => undefined }),
+    onSignal: () => () => undefined,
+    fetch: async (url) => {
+      asked.push(url.replace("http://127.0.0.1:8080", ""));
+      if (rows === undefined) throw new Error("ECONNREFUSED");
+      return Response.json({ commands: rows, next: null });
+    },
+    ...(types === undefined
+      ? {}
+      : {
+          ask: async (question: string) => {
+            questions.push(question);
+            return types;
+          },
+        }),
+  });
+  return { code, out, err, asked, cancelled, questions };
+}
+
+const row = (id: string, phase: string, holder: string | null = null) => ({
+  command_id: id,
+  phase,
+  holder,
+});
+
+describe("cancel of one command", () => {
+  const joined = [row("heal-2", "joined", "heal-1"), row("heal-3", "joined", "another")];
+
+  it("says who has joined it, and that they go on", async () => {
+    const { code, out, cancelled } = await run(["heal-1"], { rows: joined });
+    expect([code, cancelled]).toEqual([0, ["heal-1"]]);
+    expect(out).toContain("heal-1 ends at its next step (it is waiting now)");
+    expect(out).toContain("going on by themselves: heal-2 (--joined");
+  });
+
+  it("--joined cancels them, too", async () => {
+    const { cancelled, asked } = await run(["heal-1", "--joined"], { rows: joined });
+    expect(cancelled).toEqual(["heal-1", "heal-2"]);
+    expect(asked).toEqual([`/v1/commands?project=${PROJECT}&state=joined&limit=500`]);
+  });
+
+  it("goes on without a worker, and says what is not known; not with --joined", async () => {
+    const alone = await run(["heal-1"], {});
+    expect([alone.code, alone.cancelled]).toEqual([0, ["heal-1"]]);
+    expect(alone.out).toContain("who has joined it is not known: no worker answers");
+    const both = await run(["heal-1", "--joined"], {});
+    expect([both.code, both.cancelled]).toEqual([1, []]);
+    expect(both.err).toContain("nothing was cancelled");
+  });
+});
+
+describe("cancel by a filter", () => {
+  const rows = [row("a", "waiting"), row("b", "watch"), row("c", "joined")];
+  const filter = ["--group", "web", "--min-age", "60"];
+
+  it("takes all that can still be cancelled, after a count and a yes", async () => {
+    const yes = await run(filter, { rows, types: "yes" });
+    expect([yes.code, yes.out]).toEqual([0, "2 of 2 commands end at their next step\n"]);
+    expect(yes.questions).toEqual(["Cancel 2 commands? Type yes: "]);
+    expect(yes.cancelled).toEqual(["a", "c"]);
+    expect(yes.asked).toEqual([
+      `/v1/commands?project=${PROJECT}&group=web&min_age_seconds=60&limit=500`,
+    ]);
+    expect(yes.err).toMatch(/command .* phase/);
+    const no = await run(filter, { rows, types: "y" });
+    expect([no.code, no.cancelled]).toEqual([1, []]);
+  });
+
+  it("needs --yes where nobody can be asked", async () => {
+    const asked = await run(filter, { rows });
+    expect([asked.code, asked.cancelled]).toEqual([2, []]);
+    expect(asked.err).toContain("--yes cancels these 2 commands");
+    expect((await run([...filter, "--yes"], { rows })).cancelled).toEqual(["a", "c"]);
+  });
+
+  it("tries every one, and names what could not be cancelled", async () => {
+    const { code, err, cancelled } = await run([...filter, "--yes"], {
+      rows,
+      cancel: async (_project, id) =>
+        id === "a" ? { kind: "ended", outcome: "expired" } : { kind: "requested", phase: "joined" },
+    });
+    expect([code, cancelled]).toEqual([1, ["a", "c"]]);
+    expect(err).toContain("1 of 2 commands end at their next step; not: a has ended: expired");
+  });
+
+  it("finds nothing, and is never everything by accident", async () => {
+    const none = await run(filter, { rows: [] });
+    expect([none.code, none.out]).toEqual([0, "no command that can still be cancelled fits\n"]);
+    const all = await run(["--yes"], { rows });
+    expect([all.code, all.cancelled, all.asked]).toEqual([2, [], []]);
+    const both = await run(["heal-1", "--group", "web"], { rows });
+    expect([both.code, both.cancelled]).toEqual([2, []]);
+  });
+});
