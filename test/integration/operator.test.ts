@@ -49,7 +49,7 @@ it("cancel ends a command that waits, and comes too late for one that is submitt
 });
 
 it("cancel ends one command only: who has joined it goes on by itself", async () => {
-  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 2_000 });
+  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 10_000 });
   const [lead, joiner] = [commandId("leads"), commandId("joins")];
   await stage.emitter.send(stage.command(lead, server.id));
   await stage.emitter.event(lead, "stopping");
@@ -65,7 +65,7 @@ it("cancel ends one command only: who has joined it goes on by itself", async ()
 });
 
 it("cancel names who has joined, and --joined ends them, too", async () => {
-  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 3_000 });
+  const server = stage.simulator.addServer({ state: "ACTIVE", stopDurationMs: 12_000 });
   const url = stage.workers[0]?.httpUrl ?? "";
   const [lead, joiner] = [commandId("leads"), commandId("joins")];
   await stage.emitter.send(stage.command(lead, server.id));
