@@ -158,7 +158,8 @@ export function raised(
  * So 40 in 10 s are 2 at once and 3.8 a second; 1 in 5 s is one each 5.2 s.
  */
 function rateOfFigures({ calls, perMs: windowMs }: NonNullable<Throttling["stated"]>) {
-  const depth = calls < 4 ? 1 : Math.max(2, Math.floor(calls / 50));
+  // A window of minutes is not spread over them: a quarter of it may go at once.
+  const depth = calls < 4 ? 1 : Math.max(2, Math.floor(calls / (windowMs >= 60_000 ? 4 : 50)));
   const perMs = (STATED_MARGIN * (calls + 1 - depth)) / (windowMs + STATED_JITTER_MS);
   return { perSecond: 1000 * perMs, depth };
 }

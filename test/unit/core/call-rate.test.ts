@@ -23,7 +23,7 @@ function after(throttling: Partial<Throttling>, learned = NOTHING_LEARNED, nowMs
 
 describe("a refusal", () => {
   it.each([
-    [{ calls: 200, perMs: 300_000 }, 0.64, 4],
+    [{ calls: 200, perMs: 300_000 }, 0.49, 50],
     [{ calls: 40, perMs: 10_000 }, 3.78, 2],
     [{ calls: 12, perMs: 1_000 }, 9.8, 2],
     [{ calls: 1, perMs: 5_000 }, 0.192, 1],
