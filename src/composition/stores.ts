@@ -74,7 +74,11 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
       scripts,
       isThere: () => redis.status === "ready",
       clock,
-      limits: { perSecond: cloud.budget.requestsPerSecond, burst: cloud.budget.burst },
+      limits: {
+        perSecond: cloud.budget.requestsPerSecond,
+        burst: cloud.budget.burst,
+        least: cloud.budget.leastPerMinute / 60,
+      },
     }),
     part,
   };

@@ -149,6 +149,7 @@ const Cloud = z.strictObject({
   budget: z.strictObject({
     requestsPerSecond: whole("requests per second", 1, 10_000),
     burst: whole("requests", 1, 10_000),
+    leastPerMinute: whole("requests per minute", 6, 600_000),
   }),
   maxRetryAfterMs: whole("ms", 10, 3_600_000),
 });

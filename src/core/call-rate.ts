@@ -6,6 +6,8 @@ export interface CallLimits {
   readonly perSecond: number;
   /** Calls that may go out at once after a quiet time. */
   readonly burst: number;
+  /** What is learned never falls below this, calls a second; default one in ten seconds: slower nothing could be finished. */
+  readonly least?: number;
 }
 
 /** What was learned of the cloud's quota for one project. Instants are epoch ms by the store's clock; 0: never. */
@@ -54,7 +56,7 @@ export interface Throttling {
   readonly used: number;
 }
 
-/** Slower than this nothing could be finished: the two calls of a POST would lie more than 10 s apart. */
+/** Slower than this the two calls of a POST would lie more than 10 s apart. */
 const LEAST_PER_SECOND = 0.1;
 /** A limit in figures is believed for so long, and then tried again. */
 const STATED_MS = 600_000;
@@ -99,6 +101,7 @@ export function lowered(
   nowMs: number,
 ): LearnedRate | null {
   const { version, heldUntilMs } = learned;
+  const { least = LEAST_PER_SECOND } = limits;
   const heldFor = (ms: number) => Math.max(heldUntilMs, nowMs + ms);
   if (begunMs <= learned.loweredMs) {
     // Under way at the last decrease. A wait that is asked for is kept all the same.
@@ -119,16 +122,16 @@ export function lowered(
     return {
       ...learned,
       ...hold,
-      perSecond: Math.max(LEAST_PER_SECOND, perSecond),
-      depth: byFigures.depth,
-      ceiling: Math.max(LEAST_PER_SECOND, byFigures.perSecond),
+      perSecond: Math.max(least, perSecond),
+      depth: Math.max(byFigures.depth, least > byFigures.perSecond ? depthAt(least) : 1),
+      ceiling: Math.max(least, byFigures.perSecond),
       changedMs: nowMs,
       statedUntilMs: nowMs + STATED_MS,
     };
   }
   if (!hasPassed) return { ...learned, ...hold };
   const ceiling = learned.perSecond === 0 ? Math.min(present, Math.max(1, used)) : present;
-  const perSecond = Math.max(LEAST_PER_SECOND, ceiling / 2);
+  const perSecond = Math.max(least, ceiling / 2);
   const depth = depthAt(perSecond);
   return { ...learned, ...hold, perSecond, depth, ceiling, changedMs: nowMs };
 }

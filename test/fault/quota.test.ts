@@ -125,6 +125,7 @@ describe("a cloud that lets few calls through", () => {
             env: {
               BRAKES_MAX_RUNNING: "1000",
               BRAKES_STORM_ASKS: "0",
+              ECS_LEAST_REQUESTS_PER_MINUTE: "6",
               POLL_INTERVALS_MS: "1000,2000,5000",
               REBUILD_HOLD_MS: "16000",
               ...one.env,

@@ -96,6 +96,17 @@ describe("a refusal", () => {
     expect(raised({ ...quiet, ...end, passedMs: NOW + 120_000 }, LIMITS, NOW + 120_000)).toBeNull();
   });
 
+  it("never goes below what is configured as the least", () => {
+    const limits = { ...LIMITS, least: 20 };
+    const mere = lowered(NOTHING_LEARNED, MERE, limits, NOW);
+    expect(mere).toMatchObject({ perSecond: 20, heldUntilMs: NOW + 1_000 });
+    const stated = { calls: 1, perMs: 5_000 };
+    expect(lowered(NOTHING_LEARNED, { ...MERE, stated }, limits, NOW)).toMatchObject({
+      perSecond: 20,
+      depth: 4,
+    });
+  });
+
   it("never goes below one call in ten seconds", () => {
     let learned = NOTHING_LEARNED;
     for (let n = 1; n < 20; n += 1) {
