@@ -16,14 +16,15 @@ export const blastRadius: BenchCase = {
     "A detector asks for all servers at once: 1 000 with `--long`, else 200. The worker plays it in virtual time, on the simulation's ports, without a fault: first with an image that fails every time, in changing ways, then with a good one. Reinstalls take up to two minutes.",
   bounds:
     "The brakes: what is in work when the project stops is lost, so the cap bounds it. Afterwards one probe goes after 10 minutes, the next after 20, and so on: each may lose one more server.",
-  async run({ long, say }) {
+  async run(bench) {
+    const { long } = bench;
     const servers = long ? 1_000 : 200;
     const values = { lost: {}, down: {}, slow: {}, said: {} } as Record<
       "lost" | "down" | "slow" | "said",
       Record<string, number>
     >;
     for (const [name, brakes] of Object.entries(SETTINGS)) {
-      say(`${name}, ${servers} servers`);
+      bench.say(`${name}, ${servers} servers`);
       const bad = await playBlastRadius({ servers, brakes, image: "bad", hours: 0.1 });
       const good = await playBlastRadius({ servers, brakes, image: "good", hours: 0.1 });
       // What nobody stops, or says, within the time that is played has no figure.

@@ -7,7 +7,6 @@ import { userOf } from "./log-in.ts";
 import { messageSizeLimit } from "./message-size.ts";
 import { nodeOf, openModel } from "./opening.ts";
 import { vhostOf } from "./opening-refusal.ts";
-import { ask } from "./question.ts";
 import { queueFindings } from "./queue-findings.ts";
 import { rightFindings } from "./right-findings.ts";
 import type { AmqpSettings } from "./settings.ts";
@@ -94,7 +93,8 @@ function versionFinding({ model, found }: Examined): void {
   const { serverProperties } = model.connection as {
     readonly serverProperties?: Readonly<Record<string, unknown>>;
   };
-  const version = String(serverProperties?.["version"] ?? "unknown");
+  const said = serverProperties?.["version"];
+  const version = typeof said === "string" ? said : "unknown";
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const tooOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
   if (tooOld) {
@@ -129,18 +129,4 @@ async function sizeFinding({ model, settings, found }: Examined): Promise<void> 
       "Give the user the right to write to the default exchange (amq.default), then ask again.";
     found.warning(check, `could not be asked: ${asError(error).message}`, todo);
   }
-}
-
-/** May this user publish under another user's name? Then `user_id` proves nothing of its messages. */
-export async function mayImpersonate({ model, settings }: Examined): Promise<boolean> {
-  const nowhere = `${settings.names.workQueue}.probe`;
-  const reply = await ask(
-    model,
-    async (channel) => {
-      channel.publish("", nowhere, Buffer.alloc(0), { userId: "ecs-reinstall-nobody" });
-      await channel.waitForConfirms();
-    },
-    settings.rpcTimeoutMs,
-  );
-  return reply.kind === "yes";
 }

@@ -1,5 +1,6 @@
 import { asError } from "../thrown.ts";
-import { type Examined, mayImpersonate } from "./broker-findings.ts";
+import type { Examined } from "./broker-findings.ts";
+import { ask } from "./question.ts";
 import { brokerFeatures } from "./queue-facts.ts";
 
 /** Does the broker prove who sent a message? Only such a `user_id` may decide what a sender is allowed. */
@@ -32,4 +33,18 @@ export async function tagFindings(examined: Examined): Promise<void> {
     const todo = "Check AMQP_MANAGEMENT_URL and its user.";
     found.warning("federation", `could not be asked: ${asError(error).message}`, todo);
   }
+}
+
+/** May this user publish under another user's name? Then `user_id` proves nothing of its messages. */
+async function mayImpersonate({ model, settings }: Examined): Promise<boolean> {
+  const nowhere = `${settings.names.workQueue}.probe`;
+  const reply = await ask(
+    model,
+    async (channel) => {
+      channel.publish("", nowhere, Buffer.alloc(0), { userId: "ecs-reinstall-nobody" });
+      await channel.waitForConfirms();
+    },
+    settings.rpcTimeoutMs,
+  );
+  return reply.kind === "yes";
 }

@@ -291,8 +291,8 @@ const BY_PEOPLE: readonly ScriptRun[] = [
   {
     what: "settle by a person",
     before: unresolved,
-    act: ({ settleByHand }) =>
-      settleByHand(settling("reinstalled"), { ...ACT, action: "resolve", command: id }),
+    act: (sides) =>
+      sides.settleByHand(settling("reinstalled"), { ...ACT, action: "resolve", command: id }),
   },
   {
     what: "take-audit",

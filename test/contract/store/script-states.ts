@@ -152,7 +152,7 @@ export async function unresolvedBy(users: TwoUsers, inquiry: object): Promise<Re
   const { claim } = await intended(users);
   const leaving = leavingInquiry(claim);
   const message = firstOfInquiry(claim);
-  const first = { ...message, state: { ...INQUIRY, ...inquiry } as State };
+  const first = { ...message, state: { ...INQUIRY, ...inquiry } };
   await users.whole.store.finish({
     ...leaving,
     outcome: {

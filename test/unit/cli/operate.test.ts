@@ -77,11 +77,11 @@ describe("unlock", () => {
       "may still be carried out until 2027-01-15T08:00:00.000Z",
     ],
   ] as const)("refuses and says why, and what forces it: %#", async (world, why) => {
-    const { code, err, unlocked } = await unlock(world as World);
+    const { code, err, unlocked } = await unlock(world);
     expect([code, unlocked]).toEqual([1, []]);
     expect(err).toContain(why);
     expect(err).toContain("--force frees it all the same");
-    const forced = await unlock(world as World, "--force");
+    const forced = await unlock(world, "--force");
     expect([forced.code, forced.asked]).toEqual([0, []]);
     expect(forced.unlocked).toHaveLength(1);
   });
