@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { dump } from "js-yaml";
 import { loadConfig } from "../config/load.ts";
 import { maskedConfig } from "../config/masked.ts";
-import { formatProblems } from "../config/problem.ts";
+import { formatProblem, formatProblems } from "../config/problem.ts";
+import { configWarnings } from "../config/warnings.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_CONFIG } from "../process/exit-codes.ts";
@@ -16,6 +17,9 @@ export function configCommand(io: CliIo): Command {
       if (loaded.kind === "invalid") {
         io.err(`${formatProblems(loaded.problems)}\n`);
         throw new CliFailure("", EXIT_CONFIG);
+      }
+      for (const warning of configWarnings(loaded.config, Date.now())) {
+        io.err(`Warning: ${formatProblem(warning)}\n`);
       }
       io.out(dump(maskedConfig(loaded.config), { lineWidth: -1 }));
     });

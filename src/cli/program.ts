@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { approveCommand } from "./approve.ts";
 import { auditCommand } from "./audit.ts";
 import { cancelCommand } from "./cancel.ts";
 import { completionCommand } from "./completion.ts";
@@ -61,6 +62,7 @@ export function createProgram(io: CliIo): Command {
     releaseCommand(io),
     auditCommand(io),
     completionCommand(io),
+    approveCommand(io),
   ];
   for (const command of ours) {
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);

@@ -1,11 +1,12 @@
 import { createMemoryWatch } from "../adapters/redis/memory-store.ts";
 import { createPauseStore } from "../adapters/redis/pause-store.ts";
 import { createMemoryKeeper, type MemoryKeeper } from "../background/memory-keeper.ts";
+import { configWarnings } from "../config/warnings.ts";
 import { createPauseKeeper } from "../background/pause-keeper.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
 import { memoryLog } from "../observe/memory-log.ts";
 import type { Ground } from "./ground.ts";
-import { pauseIntervalMs } from "./settings.ts";
+import { pauseIntervalMs, windowsOf } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
 /** What this worker remembers of the store's memory: whether it is the same one, and the locks that no message carries. */
@@ -29,8 +30,13 @@ export function createBrakes(
   { config, projects, clock, metrics, logger }: Ground,
   { redis, scripts }: Stores,
 ) {
+  for (const { variable, message } of configWarnings(config, clock.nowMs())) {
+    logger.warn({ variable, detail: message }, "the configuration may not be meant so");
+  }
+  const windows = windowsOf(config.brakes);
   const view = createBrakesView({
     projects,
+    closed: () => windows.closedAt(clock.nowMs()),
     pausedByConfiguration: config.brakes.paused,
     standing: () => keeper.standing(),
     readAtMs: () => keeper.readAtMs(),

@@ -32,7 +32,7 @@ export function createWatchedHttp(
     host,
     metrics,
     projects,
-    views: createCommandViews({ redis, projects, scripts, rules: storeRules(config) }),
+    views: createCommandViews({ redis, projects, scripts, clock, rules: storeRules(config) }),
     overview: createOverview(redis, projects),
     audit: createAuditLog(redis, projects),
     looks: createLookForPeople({ cloud, projects, clock, signal }),

@@ -10,6 +10,8 @@ import type { Config } from "../config/assemble.ts";
 import type { IntakeRules } from "../core/intake.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import type { Rules } from "../core/rules.ts";
+import { toWindow } from "../core/window-text.ts";
+import { createWindows, type Windows } from "../core/windows.ts";
 
 /*
  * The configuration as each room wants it.
@@ -83,7 +85,7 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
 }
 
 function brakeRules({ brakes, cloud: { budget } }: Pick<Config, "brakes" | "cloud">): BrakeRules {
-  const { paused, overridable: _intake, allow: _core, ...limits } = brakes;
+  const { paused, overridable: _intake, allow: _core, windows: _zones, ...limits } = brakes;
   return {
     pausedByConfiguration: paused,
     stormOpenAt: limits.maxRunning,
@@ -91,6 +93,11 @@ function brakeRules({ brakes, cloud: { budget } }: Pick<Config, "brakes" | "clou
     callsPerSecond: budget.requestsPerSecond,
     callBurst: budget.burst,
   };
+}
+
+/** Times at which nothing begins. */
+export function windowsOf({ windows }: Config["brakes"]): Windows {
+  return createWindows(windows.map(toWindow));
 }
 
 /** What the store's scripts are given. */
@@ -102,6 +109,7 @@ export function storeRules(config: Config): StoreRules {
     waitReplicas: redis.waitReplicas,
     waitTimeoutMs: redis.waitTimeoutMs,
     brakes: brakeRules(config),
+    windows: windowsOf(config.brakes),
   };
 }
 

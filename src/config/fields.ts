@@ -100,6 +100,18 @@ export function uniqueList<T extends z.ZodType>(
   );
 }
 
+/** A list of objects, which an environment variable gives as JSON. `each` checks what must be an object. */
+export function jsonList<T extends z.ZodType>(
+  each: T,
+  { max, example }: { readonly max: number; readonly example: string },
+) {
+  const error = rule(`must be a JSON list of at most ${max} objects, such as ${example}`);
+  const item = z
+    .custom<object>(isPlainObject, { error: `must be an object, as in ${example}` })
+    .pipe(each as z.ZodType<z.output<T>, object>);
+  return z.preprocess(fromJson, z.array(item, { error }).max(max, { error }));
+}
+
 /** AMQP names: short strings, and `amq.` is the broker's own. 160 bytes leave room for what the worker appends. */
 export function amqpName() {
   const message = "must be 1-160 printable ASCII characters that do not begin with amq.";
@@ -179,7 +191,8 @@ export function withoutLineEnd(value: string): string {
   return value.replace(/[\r\n]+$/, "");
 }
 
-function rule(message: string) {
+/** The message of a field that is missing or wrong. */
+export function rule(message: string) {
   return (issue: { readonly input?: unknown }) =>
     issue.input === undefined ? `is missing: ${message}` : message;
 }
@@ -198,10 +211,27 @@ function fromDecimal(value: unknown): unknown {
 
 function fromCommas(value: unknown): unknown {
   if (typeof value !== "string") return value;
+  // A variable that is empty counts as not set: so an empty list is said like this.
+  if (value.trim() === "[]") return [];
   return value
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+}
+
+/** What is no JSON stays a text, which is no list. */
+function fromJson(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (value.trim() === "") return [];
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isUrl(value: string, protocols: readonly string[]): boolean {

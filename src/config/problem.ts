@@ -10,8 +10,11 @@ export interface Problem {
 /** The problems as a person reads them, one a line. */
 export function formatProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  const lines = problems.map(({ path, variable, message }) =>
-    variable === null ? `  ${path}: ${message}` : `  ${variable} (${path}): ${message}`,
-  );
+  const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
   return [`The configuration is wrong (${count}):`, ...lines].join("\n");
+}
+
+/** One of them, as a line. */
+export function formatProblem({ path, variable, message }: Problem): string {
+  return variable === null ? `${path}: ${message}` : `${variable} (${path}): ${message}`;
 }

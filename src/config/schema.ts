@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
+import { Group } from "../contract/command.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import { brokerHost, brokerUrls } from "./broker-url.ts";
 import {
@@ -18,6 +19,7 @@ import {
   uniqueList,
   whole,
 } from "./fields.ts";
+import { windowList } from "./window-fields.ts";
 
 /*
  * One room a section. What has a default finds it in config/default.yaml; `exactOptional` marks what may
@@ -199,6 +201,12 @@ const Brakes = z.strictObject({
   stormAsksWindowMs: whole("ms", 1000, 86_400_000),
   maxRunning: whole("reinstalls", 1, 1_000),
   maxRunningPerGroup: whole("reinstalls", 0, 1_000),
+  approval: uniqueList(
+    Group.meta({ accepts: "`all`, or a group" }),
+    { min: 0, max: 1000 },
+    "must be `all`, or groups of 1-64 characters of A-Z a-z 0-9 . _ -, separated by commas",
+  ),
+  windows: windowList(),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
 });
 

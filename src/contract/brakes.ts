@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServerId } from "./ids.ts";
+import type { CommandId, ServerId } from "./ids.ts";
 import type { OperatorAction } from "./operator-event.ts";
 
 /** Every rule that can hold a command back or end it before it reaches the cloud: one closed list of names. */
@@ -47,12 +47,20 @@ export function releaseOf(server: ServerId): SwitchName {
   return `released:${server}`;
 }
 
+/** A command that a person has approved. */
+const Approval = z.string().regex(/^approved:[A-Za-z0-9._:-]{1,128}$/);
+
+/** Name of the switch that approves a command: its brake is lifted for it, so the switch is always off. */
+export function approvalOf(command: CommandId): SwitchName {
+  return `approved:${command}`;
+}
+
 /** Brakes that workers set by themselves, and people lift by name. */
 export const STORMS = ["storm-failures", "storm-asks"] as const;
 export type StormName = (typeof STORMS)[number];
 
-/** What is switched on and off: a pause, by its scope, the protection of a server, its quarantine, or a storm. */
-export const SwitchName = z.union([PauseScope, Protection, Release, z.enum(STORMS)]);
+/** What is switched on and off: a pause, by its scope, the protection of a server, its quarantine, an approval, or a storm. */
+export const SwitchName = z.union([PauseScope, Protection, Release, Approval, z.enum(STORMS)]);
 export type SwitchName = z.infer<typeof SwitchName>;
 
 /** A switch of a project, on or off, as the store and every worker keep it. */
@@ -74,19 +82,23 @@ export type SwitchEntry = z.infer<typeof SwitchEntry>;
 /** What a person does who sets a switch, or lifts it. */
 export function actionOf(name: SwitchName, on: boolean): OperatorAction {
   if (name.startsWith("released:")) return "release";
+  if (name.startsWith("approved:")) return "approve";
   if (name.startsWith("protected:")) return on ? "protect" : "unprotect";
   return on ? "pause" : "resume";
 }
 
-/** The server that a switch is about; undefined: it is about more than one. */
-export function serverOfSwitch(name: SwitchName): string | undefined {
-  return /^(?:protected|released|server):(.+)$/.exec(name)?.[1];
+/** What a switch is about, for the list of what people do. */
+export function subjectOf(name: SwitchName) {
+  const [, kind, id] = /^(protected|released|server|approved):(.+)$/.exec(name) ?? [];
+  if (id === undefined) return { scope: name };
+  return kind === "approved" ? { command: id } : { scope: name, server: id };
 }
 
 /** Which brake a switch belongs to. */
 export function brakeOf(name: SwitchName): Brake {
   if (name.startsWith("protected:")) return "protected";
   if (name.startsWith("released:")) return "quarantine";
+  if (name.startsWith("approved:")) return "approval";
   return STORMS.find((storm) => storm === name) ?? "pause";
 }
 

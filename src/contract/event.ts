@@ -54,6 +54,8 @@ export const WaitReason = z.enum([
   "storm-failures",
   "cap",
   "group-cap",
+  "windows",
+  "approval",
 ]);
 export type WaitReason = z.infer<typeof WaitReason>;
 

@@ -77,7 +77,11 @@ export function rungAtLeast(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.find((rung) => rung >= ms) ?? ladderMs.at(-1) ?? 0;
 }
 
-/** For a wait in hops: the largest rung that is no longer than `ms`; the smallest when all are longer. */
+/**
+ * For a wait in hops, which ends within the shortest rung of its time: the largest rung that is no longer than `ms`; the
+ * smallest when all are longer. With the default ladder of 2, 5, 10, 30 and 60 s: 12 h off 60 s, 40 s off 30 s, 4 s off 2 s,
+ * 1 s off 2 s.
+ */
 export function rungAtMost(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
 }

@@ -5,6 +5,8 @@ import { ServerId } from "../contract/ids.ts";
 export const BrakeRules = z.object({
   /** `BRAKES_PAUSED`: this worker starts nothing new, whatever the store says. */
   pausedByConfiguration: z.boolean(),
+  /** `BRAKES_APPROVAL`: groups whose commands wait for a person; `all`: every command does. */
+  approval: z.array(z.string()).readonly(),
   /** `BRAKES_PROTECTED`: servers that are never reinstalled. */
   protected: z.array(ServerId).readonly(),
   /** A server is not reinstalled again within this time after the end of its last reinstall. */

@@ -33,7 +33,7 @@ export function advice(about: Advised): readonly string[] {
 }
 
 function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): readonly string[] {
-  const { project, server } = about;
+  const { project, server, command } = about;
   const of = `--project ${project} --reason …`;
   switch (brake) {
     case "pause":
@@ -60,6 +60,18 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return untilMs === null
         ? []
         : [`Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`];
+    case "approval":
+      return command === null
+        ? []
+        : [
+            `Approve it: ecs-reinstall approve ${command.commandId} --project ${project} --reason …`,
+          ];
+    case "windows":
+      return [
+        untilMs === null
+          ? "Change BRAKES_WINDOWS of the workers: no opening is in sight."
+          : `Wait until ${new Date(untilMs).toISOString()}, or send a new command with override: ["windows"] and a reason, where BRAKES_OVERRIDABLE allows it.`,
+      ];
     default:
       return [`Read about the brake ${brake}: docs/brakes.md`];
   }

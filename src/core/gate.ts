@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Brake, liftOf } from "../contract/brakes.ts";
+import { rungAtMost } from "./backoff.ts";
 import { CAP_SAYS, capData, delayInLine, describeCap } from "./cap-hold.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
@@ -7,6 +8,7 @@ import { rejected } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Before } from "./state.ts";
 import { waitFor } from "./waiting.ts";
+import { Closed, describeClosed } from "./windows.ts";
 
 /**
  * A brake that holds a command, as the gate answered (`adapters/redis/scripts/brakes.lua`): which one, and what a
@@ -76,6 +78,15 @@ export const Hold = z.discriminatedUnion("brake", [
       }),
     ),
   }),
+  z.object({
+    brake: z.literal("approval"),
+    verdict: z.literal("wait"),
+    /** Of whose commands one is needed: `all`, `group:<name>`. */
+    scope: z.string(),
+    /** The one to be approved. */
+    command: z.string(),
+  }),
+  z.object({ brake: z.literal("windows"), verdict: z.literal("wait"), ...Closed.shape }),
   z.object({ brake: z.literal("cap"), ...CAP_SAYS }),
   z.object({ brake: z.literal("group-cap"), ...CAP_SAYS }),
   z.object({
@@ -103,6 +114,10 @@ export const BrakeVerdict = z.union([
     verdict: z.literal("go"),
     /** The command lifts it for itself; what it would say was not asked. */
     overridden: z.boolean().optional(),
+    /** Of an approval: who gave it, when (epoch ms by the store's clock) and why. */
+    by: z.string().optional(),
+    sinceMs: z.number().optional(),
+    reason: z.string().optional(),
   }),
   Hold,
   Slows,
@@ -112,7 +127,8 @@ export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
 /** In one sentence; null: it says go, and there is no more to say. */
 export function describeVerdict(said: BrakeVerdict): string | null {
   if (said.verdict !== "go") return describeHold(said);
-  return said.overridden === true ? "lifted by the command's override" : null;
+  if (said.overridden === true) return "lifted by the command's override";
+  return said.by === undefined ? null : `approved${setBy(said)}`;
 }
 
 /**
@@ -131,10 +147,15 @@ export function heldBy(
     detail: describeHold(hold),
     before,
     data: { brake: brakeData(hold) },
-    ...("ahead" in hold && {
-      plannedMs: delayInLine(hold, moment.rules.ladderMs, moment.random),
-    }),
+    ...plannedFor(hold, moment),
   });
+}
+
+/** Where it is known when it may go, it asks soon after; else ever more rarely. */
+function plannedFor(hold: Hold, { nowMs, rules, random }: Moment): { readonly plannedMs?: number } {
+  if ("ahead" in hold) return { plannedMs: delayInLine(hold, rules.ladderMs, random) };
+  if (hold.brake !== "windows" || hold.untilMs === undefined) return {};
+  return { plannedMs: rungAtMost(hold.untilMs - nowMs, rules.ladderMs) };
 }
 
 function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
@@ -188,6 +209,10 @@ export function describeHold(hold: Hold | z.infer<typeof Slows>): string {
       const { reinstalls, limit, windowMs } = hold;
       return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
     }
+    case "approval":
+      return `a person must approve it (${hold.scope}): ecs-reinstall approve ${hold.command} --reason …`;
+    case "windows":
+      return describeClosed(hold);
     case "cap":
       return describeCap("project", hold);
     case "group-cap":
@@ -215,7 +240,7 @@ function setBy({ by, sinceMs, reason }: SetBy): string {
   return `${who}${since}${why}`;
 }
 
-type SetBy = Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | "reason">;
+type SetBy = Partial<Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | "reason">>;
 
 /** The same in fields, as events carry it. */
 function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
@@ -237,6 +262,12 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
       return { name, until: instant(hold.untilMs), command_id: hold.command };
     case "quarantine":
       return { name, limit: hold.limit };
+    case "approval":
+      return { name, scope: hold.scope };
+    case "windows": {
+      const until = hold.untilMs === undefined ? undefined : instant(hold.untilMs);
+      return present({ name, until, reason: hold.reason });
+    }
     case "cap":
     case "group-cap":
       return { name, ...capData(hold) };

@@ -1,3 +1,4 @@
+import { rungAtMost } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { waitFor } from "./waiting.ts";
 import type { Decision } from "./decision.ts";
@@ -16,15 +17,7 @@ export function tooEarly(candidate: Candidate, moment: Moment): Decision | null 
   const until = new Date(notBeforeMs).toISOString();
   return {
     ...decision,
-    delayMs: hopTowards(notBeforeMs - nowMs, rules.ladderMs),
+    delayMs: rungAtMost(notBeforeMs - nowMs, rules.ladderMs),
     events: decision.events.map((event) => ({ ...event, data: { ...event.data, until } })),
   };
-}
-
-/**
- * The longest rung that does not go past the instant, so that the wait ends within the shortest rung of it. With the
- * default ladder of 2, 5, 10, 30 and 60 s: 12 h off 60 s, 40 s off 30 s, 4 s off 2 s, 1 s off 2 s.
- */
-function hopTowards(remainingMs: number, ladderMs: readonly number[]): number {
-  return ladderMs.findLast((rung) => rung <= remainingMs) ?? ladderMs[0] ?? 0;
 }

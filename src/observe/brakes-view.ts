@@ -2,6 +2,7 @@ import { brakeOf, STORMS } from "../contract/brakes.ts";
 import type { Census } from "../core/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakesView, CallStatus } from "../contract/http.ts";
+import { type Closed, describeClosed } from "../core/windows.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -10,6 +11,8 @@ import type { Metrics } from "./metrics.ts";
 export interface PauseWatch {
   readonly projects: readonly ProjectId[];
   readonly pausedByConfiguration: boolean;
+  /** This worker's windows are closed now; null: they are open. */
+  readonly closed: () => Closed | null;
   readonly standing: () => readonly StandingPause[];
   readonly readAtMs: () => number | null;
 }
@@ -22,7 +25,7 @@ export interface CensusKeeper {
 
 /** The brakes that hold something, for the read API: the pauses in memory, and this worker's own by configuration. */
 export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
-  const { projects, pausedByConfiguration } = watch;
+  const { projects } = watch;
   let counted: Census = new Map();
   let calls: readonly CallStatus[] = [];
   return {
@@ -36,14 +39,7 @@ export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
     slots: () => [...counted].map(([projectId, { slots }]) => ({ projectId, ...slots })),
     readAtMs: watch.readAtMs,
     holding: () => [
-      ...(pausedByConfiguration ? projects : []).map((projectId) => ({
-        brake: "pause",
-        projectId,
-        scope: "configuration",
-        by: null,
-        sinceMs: null,
-        reason: null,
-      })),
+      ...ownBrakes(watch).flatMap((own) => projects.map((projectId) => ({ projectId, ...own }))),
       ...watch.standing().map(({ project, scope, entry }) => ({
         brake: brakeOf(scope),
         projectId: project,
@@ -54,6 +50,16 @@ export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
       })),
     ],
   };
+}
+
+/** Of each project, by this worker's configuration. */
+function ownBrakes({ pausedByConfiguration, closed }: PauseWatch) {
+  const own = { scope: "configuration", by: null, sinceMs: null } as const;
+  const windows = closed();
+  return [
+    ...(pausedByConfiguration ? [{ ...own, brake: "pause", reason: null }] : []),
+    ...(windows === null ? [] : [{ ...own, brake: "windows", reason: describeClosed(windows) }]),
+  ];
 }
 
 /** Says each pause that is set or lifted, and keeps the gauge of the brake. */
@@ -67,7 +73,7 @@ export function watchPauses(
     onRead: (): void => {
       const held = new Set(view.holding().map(({ brake, projectId }) => `${brake} ${projectId}`));
       for (const project of projects) {
-        for (const brake of ["pause", "protected", ...STORMS] as const) {
+        for (const brake of ["pause", "protected", "windows", ...STORMS] as const) {
           metrics.brake(brake, project, held.has(`${brake} ${project}`));
         }
       }

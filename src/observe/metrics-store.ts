@@ -97,10 +97,14 @@ export const STORE_METRICS = {
     "Times that a command had to wait because a key of the store holds what nobody can read.",
     {},
   ),
-  brake: gauge("brake", "1 while a brake holds commands of the project: a pause of any scope.", {
-    brake: Brake.options,
-    project: null,
-  }),
+  brake: gauge(
+    "brake",
+    "1 while a brake holds commands of the project: a pause of any scope, a protected server, a storm, windows that are closed.",
+    {
+      brake: Brake.options,
+      project: null,
+    },
+  ),
   brakeDecisions: counter(
     "brake_decisions_total",
     "Times that a brake did not let a command go on, each try counted.",

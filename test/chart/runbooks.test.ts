@@ -260,6 +260,7 @@ const STORE: StoreSession = {
     setPause: async () => ({ kind: "set", atMs: 1, wasOn: true }),
     holder: async () => ({ owner: "heal-1", shown: "heal-1", isOpen: false, fencedUntilMs: null }),
     resolve: async () => ({ kind: "settled", oursToStart: false }),
+    standingOf: async () => "open",
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     projects: async () => [],

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
-import { chartFile, documents, environmentOf, only, ROOT, template } from "./helm.ts";
+import { chartSchema } from "../../scripts/generate-chart-settings.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { formatProblems } from "../../src/config/problem.ts";
+import { chartFile, documents, environmentOf, only, template } from "./helm.ts";
 
 type Tree = { readonly [key: string]: unknown };
 interface Schema {
@@ -15,7 +16,7 @@ const values = load(chartFile("values.yaml")) as Tree;
 
 describe("the values schema", () => {
   it("knows every value of values.yaml, and no other", () => {
-    const known = closedKeys(schema).filter((key) => !key.startsWith("config."));
+    const known = closedKeys(schema).filter((key) => !/^(config|brakes)\./.test(key));
     const here = keysAsIn(schema, values);
     // Helm gives `global` to a chart that is part of another; the keys of `ca` exclude each other.
     const extra = ["global", "cloud.ca.configMap", "cloud.ca.secret", "cloud.ca.key"];
@@ -24,18 +25,19 @@ describe("the values schema", () => {
     );
   });
 
-  it("takes every variable of the worker that the chart does not set itself, and no secret", () => {
-    const names = load(
-      readFileSync(join(ROOT, "config/custom-environment-variables.yaml"), "utf8"),
-    ) as Tree;
-    const free = leaves(names).filter((name) => !SET_BY_THE_CHART.test(name));
-    expect(Object.keys(schema.properties?.["config"]?.properties ?? {}).sort()).toEqual(
-      free.sort(),
+  it("takes every variable of the worker that the chart does not set itself, every setting of the brakes, and no secret", () => {
+    expect(chartFile("values.schema.json"), "run: npx tsx scripts/generate-chart-settings.ts").toBe(
+      chartSchema(),
     );
+    expect(Object.keys(schema.properties?.["config"]?.properties ?? {})).not.toContain(
+      "ECS_SECRET_KEY",
+    );
+    expect(Object.keys(schema.properties?.["brakes"]?.properties ?? {})).toContain("maxRunning");
   });
 
   it.each([
     ["a setting that does not exist", "config.PREFETHC=3", "PREFETHC"],
+    ["a brake that does not exist", "brakes.maxRuning=3", "maxRuning"],
     ["a secret among the settings", "config.ECS_SECRET_KEY=abc", "ECS_SECRET_KEY"],
     ["a value that does not exist", "amqp.uri=abc", "uri"],
     ["no workers at least for KEDA", "keda.minReplicaCount=0", "minReplicaCount"],
@@ -49,10 +51,6 @@ describe("the values schema", () => {
     }
   });
 });
-
-/** Files and settings that have a value of their own, and secrets. */
-const SET_BY_THE_CHART =
-  /^(HTTP_PORT|METRICS_PORT|OTEL_EXPORTER_OTLP_(ENDPOINT|HEADERS)|REDIS_URL|ECS_(REGION|PROJECTS|ENDPOINT|CA_FILE)|IAM_ENDPOINT|AMQP_SCHEME|AMQP_MANAGEMENT_\w+|AMQP_(URL|HOST|PORT|VHOST|USERNAME|PASSWORD)(_FILE)?|AMQP_TLS_PASSPHRASE|REDIS_(SENTINEL_)?(PASSWORD(_FILE)?|USERNAME_FILE)|REDIS_SENTINEL_TLS_(CA|CERT|KEY)_FILE|(ECS_(ACCESS_KEY|SECRET_KEY|SECURITY_TOKEN)|IAM_(USERNAME|PASSWORD|DOMAIN)|(AMQP|REDIS)_TLS_(CA|CERT|KEY))(_FILE)?)$/;
 
 describe("values that do not fit together", () => {
   it.each([
@@ -104,6 +102,10 @@ describe("values that do not fit together", () => {
       "replicaCount=1,podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=1",
       "1 worker(s) run at the least",
     ],
+    [
+      "brakes.maxRunning=3,config.BRAKES_MAX_RUNNING=3",
+      "brakes.maxRunning and config.BRAKES_MAX_RUNNING say the same thing",
+    ],
     ["config.ECS_PROXY=true", "networkPolicy.egress.proxy.ports is missing"],
     [
       "amqp.host=a\\,b,keda.enabled=true,keda.prometheus.enabled=false",
@@ -136,6 +138,44 @@ describe("values that do not fit together", () => {
 });
 
 describe("a value", () => {
+  it("of the brakes is its variable of the worker, whose configuration it passes", async () => {
+    const settings = [
+      "brakes.maxRunning=20,brakes.cooldownMs=2592000000,brakes.stormShare=0.25,brakes.paused=true",
+      "brakes.approval={db,web},brakes.allow=marked,brakes.overridable={}",
+      "brakes.windows[0].rule=deny,brakes.windows[0].zone=Europe/Paris,brakes.windows[0].from=2026-12-20",
+    ];
+    const deployment = only(await documents("minimal", settings), "Deployment");
+    const environment = environmentOf(deployment);
+    const brakes = Object.fromEntries(
+      Object.entries(environment).filter(([name]) => name.startsWith("BRAKES_")),
+    );
+    expect(brakes).toEqual({
+      BRAKES_MAX_RUNNING: "20",
+      BRAKES_COOLDOWN_MS: "2592000000",
+      BRAKES_STORM_SHARE: "0.25",
+      BRAKES_PAUSED: "true",
+      BRAKES_APPROVAL: "db,web",
+      BRAKES_ALLOW: "marked",
+      BRAKES_OVERRIDABLE: "[]",
+      BRAKES_WINDOWS: '[{"from":"2026-12-20","rule":"deny","zone":"Europe/Paris"}]',
+    });
+    const worker = {
+      ...(brakes as Record<string, string>),
+      ECS_PROJECTS: "0123456789abcdef0123456789abcdef",
+      ECS_ACCESS_KEY: "AK",
+      ECS_SECRET_KEY: "SK",
+    };
+    const loaded = loadConfig(worker);
+    if (loaded.kind === "invalid") throw new Error(formatProblems(loaded.problems));
+    expect(loaded.config.brakes).toMatchObject({
+      maxRunning: 20,
+      cooldownMs: 2_592_000_000,
+      approval: ["db", "web"],
+      overridable: [],
+      windows: [{ rule: "deny", zone: "Europe/Paris", from: "2026-12-20" }],
+    });
+  });
+
   it.each([
     ["replicaCount=2", "1"],
     ["replicaCount=1", undefined],
@@ -176,10 +216,4 @@ function keysAsIn({ properties = {} }: Schema, tree: Tree, above = ""): string[]
       ? keysAsIn(below, value as Tree, `${above}${key}.`)
       : [`${above}${key}`];
   });
-}
-
-function leaves(tree: Tree): string[] {
-  return Object.values(tree).flatMap((value) =>
-    typeof value === "string" ? [value] : leaves(value as Tree),
-  );
 }

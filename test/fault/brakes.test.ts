@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
 import { commandId } from "../support/emitter.ts";
+import { eventually } from "../support/eventually.ts";
 import { operatorOf } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 import { posts } from "./own-stage.ts";
@@ -29,6 +30,60 @@ async function send(name: string, { id }: SimulatedServer, more: object = {}): P
 }
 
 const outcomeOf = async (id: string) => (await stage.emitter.outcome(id, 60_000)).data;
+
+describe("approval", () => {
+  withBrakes({ BRAKES_APPROVAL: "db" });
+
+  it("is waited for by commands of the group; a person gives it, and everybody sees who", async () => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const id = await send("asks", server, { group: "db" });
+    const { data } = await stage.emitter.event(id, "waiting");
+    expect(data).toMatchObject({
+      waits_for: "approval",
+      brake: { name: "approval", scope: "group:db" },
+      detail: `a person must approve it (group:db): ecs-reinstall approve ${id} --reason …`,
+    });
+    expect(server.isOn).toBe(true);
+    await expect(operator("approve", id, "no-such-command", "--reason", "looked")).rejects.toThrow(
+      "no command no-such-command in this project",
+    );
+    expect(stage.emitter.story(id)).toEqual(["accepted", "waiting"]);
+    const said = await operator("approve", id, "--reason", "looked at it", "--by", "ada");
+    expect(said).toContain(`${id}: approved by ada`);
+    expect((await outcomeOf(id)).event).toBe("succeeded");
+    const actions = () =>
+      stage.emitter.actions().map(({ data }) => [data.action, data.command_id, data.by]);
+    await eventually(() => expect(actions()).toEqual([["approve", id, "ada"]]));
+    await expect(operator("approve", id, "--reason", "again")).rejects.toThrow(
+      `${id} has ended: succeeded`,
+    );
+    await stage.audit([id]);
+  });
+});
+
+describe("windows that are closed", () => {
+  withBrakes({ BRAKES_WINDOWS: '[{"rule":"deny","zone":"Europe/Paris"}]' });
+
+  it("hold a command, and let one go that lifts them for itself, and the events say so", async () => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const held = await send("held", server);
+    const { data } = await stage.emitter.event(held, "waiting");
+    expect(data).toMatchObject({
+      waits_for: "windows",
+      brake: { name: "windows", reason: "within the window deny Europe/Paris" },
+    });
+    expect(server.isOn).toBe(true);
+    const other = stage.simulator.addServer({ state: "SHUTOFF" });
+    const urgent = await send("urgent", other, { override: ["windows"], reason: "it burns" });
+    expect((await outcomeOf(urgent)).event).toBe("succeeded");
+    const accepted = await stage.emitter.event(urgent, "accepted");
+    expect(accepted.data["override"]).toEqual(["windows"]);
+    expect(posts(stage, server.id)).toBe(0);
+    await operator("cancel", held, "--reason", "not needed any more");
+    expect((await outcomeOf(held)).event).toBe("cancelled");
+    await stage.audit([held, urgent]);
+  });
+});
 
 describe("one server", () => {
   withBrakes({ BRAKES_COOLDOWN_MS: "4000" });

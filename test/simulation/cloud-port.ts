@@ -65,6 +65,7 @@ export function createCloudPort(
         diskAtLook,
         markAtLook,
         atMs: world.time.nowMs,
+        opensAtMs: world.scenario.opensAtMs ?? 0,
         anyClockOffMs: world.scenario.skewMs,
       });
     },

@@ -5,6 +5,7 @@ import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-
 import { createSweeper } from "../../src/background/sweeper.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
+import type { Closed } from "../../src/core/windows.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";
 import type { Disposition } from "../../src/steps/ports/outlet.ts";
 import type { Journal } from "../../src/steps/ports/journal.ts";
@@ -204,6 +205,7 @@ export class Incarnation {
         nonce: () => this.#nonce(),
         rebuildHoldMs: mutation?.rebuildHoldMs ?? REBUILD_HOLD_MS,
         brakes: world.scenario.brakes,
+        closedNow: () => this.#closedNow(),
         transport,
         ...(mutation?.switches === undefined ? {} : { switches: mutation.switches }),
       }),
@@ -234,6 +236,11 @@ export class Incarnation {
       signal: this.#hardStop.signal,
     };
     return mutation?.deps?.(deps, context) ?? deps;
+  }
+
+  #closedNow(): Closed | null {
+    const { opensAtMs = 0 } = this.#world.scenario;
+    return this.process.nowMs() < opensAtMs ? { untilMs: opensAtMs, reason: "simulated" } : null;
   }
 
   #createPauseKeeper() {

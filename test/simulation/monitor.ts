@@ -299,6 +299,7 @@ export class Monitor {
     readonly markAtLook: string | null;
     /** By a clock that is right, and how far the clocks of the workers are from it. */
     readonly atMs: number;
+    readonly opensAtMs: number;
     readonly anyClockOffMs: number;
   }): void {
     this.checks += 1;
@@ -306,6 +307,10 @@ export class Monitor {
     const earlyMs = this.track(id).notBeforeMs - post.atMs;
     if (Number.isFinite(earlyMs) && earlyMs > post.anyClockOffMs) {
       this.fail("P7", `${id} sends a POST ${earlyMs} ms before its not_before`);
+    }
+    const closedForMs = post.opensAtMs - post.atMs;
+    if (closedForMs > post.anyClockOffMs) {
+      this.fail("P7", `${id} sends a POST ${closedForMs} ms before the windows open`);
     }
     const owner = this.#observed.locks.get(serverId)?.owner;
     const relaxed = this.relaxedServers.has(serverId);

@@ -6,6 +6,7 @@ import type { DeliveryContext, Mutation } from "./mutation.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
 import { RULES } from "./rules.ts";
 import { type CloudTraits, commandOf, LIMITED, type Scenario } from "./scenario.ts";
+import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";
 
 /** A cloud that does what it says. */
@@ -450,6 +451,20 @@ export const MUTANTS: readonly Mutation[] = [
         commandOf(`cmd-${number}`, stopped(number).id, 500 * number, { userid: "u" }, {}),
       ),
     }),
+  },
+  {
+    name: "windows-leak",
+    what: "the gate does not ask for windows",
+    breaks: ["P7"],
+    switches: { ignoreWindows: true },
+    scenario: narrowed({ opensAtMs: BEGINNING_MS + 600_000 }),
+  },
+  {
+    name: "approval-leaks",
+    what: "the gate does not ask for approvals",
+    breaks: ["P7"],
+    switches: { ignoreApprovals: true },
+    scenario: narrowed({ brakes: { ...NO_BRAKES, approval: ["all"] } }),
   },
   {
     name: "protection-leaks",

@@ -1,5 +1,6 @@
-import { brakeOf, protectionOf, SwitchName } from "../../src/contract/brakes.ts";
-import { ProjectId, type ServerId } from "../../src/contract/ids.ts";
+import { approvalOf, brakeOf, protectionOf, SwitchName } from "../../src/contract/brakes.ts";
+import { CommandId, ProjectId, type ServerId } from "../../src/contract/ids.ts";
+import type { Order } from "../../src/core/order.ts";
 import { setPause } from "../support/in-memory/script-operator.ts";
 import { PROJECT } from "./scenario.ts";
 import type { World } from "./world.ts";
@@ -9,7 +10,7 @@ const BY = { by: "operator", reason: "simulated" };
 
 /** What the gate did although a person had forbidden it. */
 export interface Objection {
-  readonly promise: "F1" | "F3" | "F4" | "F5";
+  readonly promise: "F1" | "F3" | "F4" | "F5" | "P7";
   readonly text: string;
 }
 
@@ -19,6 +20,8 @@ export class Pauses {
   readonly #standing = new Map<SwitchName, number>();
   /** Servers that are marked in the cloud instead: no script knows of that, only a look. */
   readonly #marked = new Set<ServerId>();
+  /** Commands that the person has approved. */
+  readonly #approved = new Set<CommandId>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -43,6 +46,29 @@ export class Pauses {
     }
     this.#set(scope, true);
     time.after(random.wild(1_000, 300_000), () => this.#set(scope, false));
+  }
+
+  /** Approves what waits for that, sooner or later: again where the store has forgotten it. */
+  approveNowAndThen(): void {
+    const { random, time, project, dice, storeUp } = this.#world;
+    for (const [name, record] of storeUp ? project.records : []) {
+      const id = CommandId.safeParse(name);
+      if (!id.success || record.outcome !== undefined || project.pauses.has(approvalOf(id.data)))
+        continue;
+      if (!dice.over && random.chance(0.4)) continue;
+      this.#approved.add(id.data);
+      this.#set(approvalOf(id.data), false);
+    }
+    time.after(random.wild(5_000, 60_000), () => this.approveNowAndThen());
+  }
+
+  /** The gate records an intent. Does its command need an approval that nobody has given? Null: no. */
+  unapproved({ commandId, group }: Pick<Order, "commandId" | "group">): Objection | null {
+    const needed = this.#world.scenario.brakes.approval.some(
+      (one) => one === "all" || one === group,
+    );
+    if (!needed || this.#approved.has(commandId)) return null;
+    return { promise: "P7", text: "although nobody has approved it" };
   }
 
   liftAll(): void {

@@ -57,6 +57,8 @@ export interface Scenario {
   readonly slowNetwork: boolean;
   /** Limits of all workers. */
   readonly brakes: BrakeRules;
+  /** The windows of all workers open at this instant, by the worker's own clock; absent or 0: there are none. */
+  readonly opensAtMs?: number;
   readonly deliveryLimit: { readonly commands: number; readonly work: number };
 }
 
@@ -76,6 +78,7 @@ export function scenarioOf(seed: number): Scenario {
   const rates = ratesOf(random);
   const scenario: Scenario = {
     seed,
+    opensAtMs: 0,
     brakes: seed % 4 === 0 ? LIMITED : NO_BRAKES,
     disks: seed % 3 === 0,
     workers: random.chance(0.15) ? 1 : random.chance(0.6) ? 2 : 3,
@@ -125,7 +128,9 @@ export function scenarioOf(seed: number): Scenario {
   const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup, stormAsks };
   // A stop that is held up on its way, and may come true after everything else.
   const held = random.chance(0.25) ? { ...drawn.rates, "stop-late": 0.3 } : drawn.rates;
-  return { ...drawn, emissions, brakes, rates: held };
+  const opensAtMs = random.chance(0.15) ? BEGINNING_MS + random.wild(1_000, 900_000) : 0;
+  const approval = random.chance(0.1) ? [random.pick(["all", "web"])] : [];
+  return { ...drawn, emissions, brakes: { ...brakes, approval }, rates: held, opensAtMs };
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */

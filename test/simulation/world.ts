@@ -71,6 +71,7 @@ export class World {
           order.commandId,
           this.inWork.begin(order) ??
             this.pauses.objectionTo(order.serverId, atMs) ??
+            this.pauses.unapproved(order) ??
             this.#storms.objectionTo(order.commandId) ??
             this.#storms.besideObjectionTo(order.commandId),
         ),
@@ -82,6 +83,7 @@ export class World {
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
     this.#storms = new Storms(this);
+    if (this.scenario.brakes.approval.length > 0) this.pauses.approveNowAndThen();
     this.inWork = new InWork(this.scenario.brakes);
     this.#prepareStore();
     this.toEmit = new Set(this.scenario.emissions);

@@ -1,4 +1,8 @@
 import type { BrakeRules } from "../../src/core/brake-rules.ts";
+import { createWindows } from "../../src/core/windows.ts";
+
+/** Always open. */
+export const NO_WINDOWS = createWindows([]);
 
 /**
  * Every brake that has a number is off: for tests that ask for many servers, or for one server often, and are about
@@ -7,6 +11,7 @@ import type { BrakeRules } from "../../src/core/brake-rules.ts";
 export const NO_BRAKES: BrakeRules = {
   pausedByConfiguration: false,
   protected: [],
+  approval: [],
   cooldownMs: 0,
   serverLimit: 0,
   serverWindowMs: 86_400_000,

@@ -17,6 +17,10 @@
 {{- if and .url (or .tls.existingSecret .tls.folder) (not (contains "amqps://" .url)) }}{{ $wrong = append $wrong "amqp.tls.existingSecret needs an amqps:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "amqp.tls.certKey and amqp.tls.keyKey go together" }}{{ end }}
 {{- end }}
+{{- range $name, $value := .Values.brakes }}
+{{- $variable := include "ecs.brakeVariable" $name }}
+{{- if hasKey $.Values.config $variable }}{{ $wrong = append $wrong (printf "brakes.%s and config.%s say the same thing: give one" $name $variable) }}{{ end }}
+{{- end }}
 {{- with .Values.topology }}
 {{- if .enabled }}
 {{- $amqp := $.Values.amqp }}

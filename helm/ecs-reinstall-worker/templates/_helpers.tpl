@@ -131,3 +131,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "ecs.secretsFolder" -}}
 /run/secrets/ecs-reinstall-worker
 {{- end }}
+
+{{/* Variable of a setting of the brakes: maxRunning is BRAKES_MAX_RUNNING. */}}
+{{- define "ecs.brakeVariable" -}}
+BRAKES_{{ . | snakecase | upper }}
+{{- end }}
+
+{{/* A value of the brakes as its variable takes it: a list of names with commas, an empty one and one of objects as JSON. */}}
+{{- define "ecs.brakeText" -}}
+{{- if not (kindIs "slice" .) }}{{ include "ecs.text" . }}
+{{- else }}
+{{- $items := compact . }}
+{{- if or (empty $items) (kindIs "map" (first $items)) }}{{ toJson $items }}{{ else }}{{ join "," $items }}{{ end }}
+{{- end }}
+{{- end }}

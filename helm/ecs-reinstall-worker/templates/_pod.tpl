@@ -70,6 +70,10 @@
 - name: {{ $name }}
   value: {{ include "ecs.text" $value | quote }}
 {{- end }}
+{{- range $name, $value := .Values.brakes }}
+- name: {{ include "ecs.brakeVariable" $name }}
+  value: {{ include "ecs.brakeText" $value | quote }}
+{{- end }}
 {{- range include "ecs.secretFiles" . | fromJsonArray }}
 - name: {{ .env }}
   value: {{ include "ecs.secretPath" . }}

@@ -17,7 +17,7 @@ import type { StoreContext } from "./scripts/store-context.ts";
 import { imaginedOrder, readHistory, readLock, readWaiters } from "./server-record.ts";
 import { storedJson } from "./stored-json.ts";
 
-export interface CommandViewsDeps extends Pick<StoreContext, "scripts" | "rules"> {
+export interface CommandViewsDeps extends Pick<StoreContext, "scripts" | "rules" | "clock"> {
   readonly redis: RedisClient;
   readonly projects: readonly ProjectId[];
 }
@@ -80,7 +80,7 @@ async function readServer(
     readLock(redis, project, server),
     readWaiters(redis, project, server),
     readHistory(redis, project, server),
-    verdictsOf(deps, imaginedOrder(project, server, Date.now())),
+    verdictsOf(deps, imaginedOrder(project, server, deps.clock.nowMs())),
   ]);
   return { lock, waiting, history, brakes: said(verdicts) };
 }

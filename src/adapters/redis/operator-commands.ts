@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { Act } from "../../contract/audit.ts";
-import { actionOf, serverOfSwitch, type SwitchEntry, SwitchName } from "../../contract/brakes.ts";
+import { actionOf, type SwitchEntry, SwitchName, subjectOf } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
@@ -43,6 +43,8 @@ export interface OperatorCommands {
    * what is submitted goes on. `wasOn`: how it stood before.
    */
   setPause(project: ProjectId, change: PauseChange): Promise<SetPauseAnswer>;
+  /** How a command stands: `open`, its outcome, or null where the project knows none of that id. Rejects when Redis does not answer. */
+  standingOf(project: ProjectId, command: CommandId): Promise<string | null>;
   /** Has some worker an entry of this age, or a newer one, in its memory? */
   pauseSeen(project: ProjectId, atMs: number): Promise<boolean>;
   /** The pauses of a project that stand. Rejects when Redis does not answer. */
@@ -99,10 +101,13 @@ export function createOperatorCommands(
     },
     setPause(project, { scope, on, by, reason, forMs = null, id = randomUUID() }) {
       const { pauses, paused, audit } = keysOf(project);
-      const server = serverOfSwitch(scope);
-      const about = server === undefined ? { scope } : { scope, server };
-      const act = { id, by, reason, action: actionOf(scope, on), ...about };
+      const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope) };
       return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on, forMs });
+    },
+    async standingOf(project, command) {
+      const key = keysOf(project).command(command);
+      const [content, outcome] = await redis.hmget(key, "content", "outcome");
+      return content === null ? null : (outcome ?? "open");
     },
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;

@@ -1,4 +1,5 @@
 import type { BrakeRules } from "../../core/brake-rules.ts";
+import type { Windows } from "../../core/windows.ts";
 
 /** The rules of the store, as configured. */
 export interface StoreRules {
@@ -10,4 +11,6 @@ export interface StoreRules {
   readonly waitReplicas: number;
   readonly waitTimeoutMs: number;
   readonly brakes: BrakeRules;
+  /** Times at which nothing begins: those of the worker that asks; absent: there are none. */
+  readonly windows?: Windows;
 }

@@ -72,7 +72,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const told = await rig.store.admit(dry, delivery("n1"));
     expect(told).toMatchObject({ lock: { kind: "acquired" } });
     if (told.kind !== "claimed") throw new Error(told.kind);
-    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(Array(8).fill("go"));
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(Array(10).fill("go"));
     await pause("project");
     const again = order("cmd-dry-2", { group: "web", dryRun: true });
     expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
@@ -83,6 +83,8 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
         { brake: "storm-failures", verdict: "go" },
         { brake: "storm-asks", verdict: "go" },
         { brake: "quarantine", verdict: "go" },
+        { brake: "approval", verdict: "go" },
+        { brake: "windows", verdict: "go" },
         { brake: "cooldown", verdict: "go" },
         { brake: "group-cap", verdict: "go" },
         { brake: "cap", verdict: "go" },

@@ -25,7 +25,7 @@ import {
   PROJECT,
   SUBMIT,
 } from "./samples.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 const LADDER = [2_000, 60_000];
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
@@ -51,6 +51,7 @@ beforeAll(async () => {
       waitReplicas: 0,
       waitTimeoutMs: 1_000,
       brakes: NO_BRAKES,
+      windows: NO_WINDOWS,
     },
     systemClock,
   );

@@ -11,7 +11,7 @@ import { storedEnvelope, type Envelope } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import {
   admitted,
@@ -31,6 +31,7 @@ const RULES = {
   waitReplicas: 0,
   waitTimeoutMs: 1_000,
   brakes: NO_BRAKES,
+  windows: NO_WINDOWS,
 };
 const SECRET = "c2VjcmV0";
 
@@ -53,7 +54,13 @@ beforeEach(() => redis.flushAll());
 
 async function evidenceOf({ commandId }: Pick<Order, "commandId">): Promise<CommandEvidence> {
   const scripts = createScriptRunner(client);
-  const views = createCommandViews({ redis: client, projects: [PROJECT], scripts, rules: RULES });
+  const views = createCommandViews({
+    redis: client,
+    projects: [PROJECT],
+    scripts,
+    clock: systemClock,
+    rules: RULES,
+  });
   const found = await views.evidenceById(commandId);
   if (found.kind !== "found") throw new Error(found.kind);
   const [evidence] = found.view;

@@ -45,7 +45,15 @@ import {
 } from "../../support/in-memory/store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./samples.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
+import type { Windows } from "../../../src/core/windows.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
+
+/** What else a worker has of its own. */
+interface WorkerMore {
+  /** A store that forgot gives no lock for so long. */
+  readonly holdMs?: number;
+  readonly windows?: Windows;
+}
 
 /** A store under test, and what its surroundings may do to it. */
 export interface StoreRig {
@@ -70,7 +78,7 @@ export interface StoreRig {
   readonly pauses: PauseStore;
   readonly memory: StoreMemoryWatch;
   /** The same memory, asked by a worker with other limits. */
-  withBrakes(brakes: BrakeRules, holdMs?: number): ReinstallStore;
+  withBrakes(brakes: BrakeRules, more?: WorkerMore): ReinstallStore;
   /** Another service takes the lock of a server, under whatever name. */
   lockFor(server: ServerId, owner: string): Promise<void>;
   /** The lease of whoever sweeps is over. */
@@ -131,8 +139,14 @@ function memoryRigs(): () => Promise<StoreRig> {
       audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
-      withBrakes: (brakes, rebuildHoldMs = 0) =>
-        createMemoryStore({ memory, nonce, rebuildHoldMs, brakes }),
+      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS } = {}) =>
+        createMemoryStore({
+          memory,
+          nonce,
+          rebuildHoldMs: holdMs,
+          brakes,
+          closedNow: () => windows.closedAt(Date.now()),
+        }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         memory.of(PROJECT).locks.set(server, lock);
@@ -178,14 +192,15 @@ function redisRigs(): () => Promise<StoreRig> {
     await redis.flushAll();
     const k = keysOf(PROJECT);
     const scripts = createScriptRunner(client);
-    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "brakes">) =>
+    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "brakes" | "windows">) =>
       createReinstallStore(
         client,
         scripts,
         { dedupTtlMs: 600_000, waitReplicas: 0, waitTimeoutMs: 1_000, ...rules },
         systemClock,
       );
-    const withHold = (rebuildHoldMs: number) => storeWith({ rebuildHoldMs, brakes: NO_BRAKES });
+    const withHold = (rebuildHoldMs: number) =>
+      storeWith({ rebuildHoldMs, brakes: NO_BRAKES, windows: NO_WINDOWS });
     return {
       store: withHold(0),
       evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
@@ -215,7 +230,8 @@ function redisRigs(): () => Promise<StoreRig> {
       audit: createAuditTrail(scripts, systemClock),
       pauses: createPauseStore(client, scripts),
       memory: createMemoryWatch(scripts, systemClock),
-      withBrakes: (brakes, rebuildHoldMs = 0) => storeWith({ rebuildHoldMs, brakes }),
+      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS } = {}) =>
+        storeWith({ rebuildHoldMs: holdMs, brakes, windows }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);

@@ -181,7 +181,7 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     const kept = await rig.pauses.keep(PROJECT, new Map());
     if (kept.kind !== "kept") throw new Error("not kept");
     await rig.flushAll();
-    const young = rig.withBrakes(RULES, HOLD_MS);
+    const young = rig.withBrakes(RULES, { holdMs: HOLD_MS });
     await rig.pauses.keep(PROJECT, kept.pauses);
     const { claim } = claimed(await young.claim(third.next, FIRST));
     const one = { order: third.of, claim, lock: "free", healedAtMs: null } as const;

@@ -20,7 +20,7 @@ import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./samples.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 const k = keysOf(PROJECT);
 
@@ -98,6 +98,7 @@ async function connected(url: string, user?: string): Promise<User> {
     waitReplicas: 0,
     waitTimeoutMs: 1_000,
     brakes: NO_BRAKES,
+    windows: NO_WINDOWS,
   };
   const clock = { ...systemClock, nonce: () => "epoch" };
   return {

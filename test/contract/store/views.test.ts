@@ -24,7 +24,7 @@ import {
   PROJECT,
   SERVER,
 } from "./samples.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
 
@@ -34,6 +34,7 @@ const RULES = {
   waitReplicas: 0,
   waitTimeoutMs: 1_000,
   brakes: { ...NO_BRAKES, cooldownMs: 3_600_000, serverLimit: 5, serverWindowMs: 3_600_000 },
+  windows: NO_WINDOWS,
 };
 
 let redis: PrivateRedis;
@@ -56,7 +57,7 @@ beforeEach(() => redis.flushAll());
 
 function viewsOf(projects: readonly ProjectId[]) {
   const scripts = createScriptRunner(client);
-  return createCommandViews({ redis: client, projects, scripts, rules: RULES });
+  return createCommandViews({ redis: client, projects, scripts, clock: systemClock, rules: RULES });
 }
 
 async function storyOf({ commandId }: Order): Promise<CommandStory> {

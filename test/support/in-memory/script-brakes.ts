@@ -9,6 +9,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import { approval } from "./brakes/approval.ts";
 import { capOf, type EffectiveCap, groupCap } from "./brakes/cap.ts";
 import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
@@ -17,6 +18,7 @@ import { quarantine } from "./brakes/quarantine.ts";
 import { stormAsks } from "./brakes/storm-asks.ts";
 import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
+import { windows } from "./brakes/windows.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { claimLost, type FENCED, FORGOTTEN, script, type ScriptContext } from "./scripts.ts";
 
@@ -27,6 +29,8 @@ const BRAKES: readonly TwinBrake[] = [
   stormFailures,
   stormAsks,
   quarantine,
+  approval,
+  windows,
   cooldown,
   groupCap,
   capOf((question) => leastOf(question, question.rules.maxRunning)),
@@ -38,7 +42,8 @@ export function questionOf(
   m: ProjectMemory,
   { order, askedAtMs }: Pick<BrakeQuestion, "order" | "askedAtMs">,
 ): BrakeQuestion {
-  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs(), askedAtMs };
+  const closed = ctx.switches.ignoreWindows ? null : (ctx.closed ?? null);
+  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs(), askedAtMs, closed };
 }
 
 const overrides = ({ order }: BrakeQuestion, { name }: TwinBrake) =>
@@ -58,6 +63,7 @@ export function brakes(
   if (where === "admission") for (const { before } of BRAKES) before?.(question);
   for (const brake of BRAKES) {
     if (ctx.switches.ignoreStorms && brake.name === "storm-failures") continue;
+    if (ctx.switches.ignoreApprovals && brake.name === "approval") continue;
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
     // Who is asked at a gate holds.
     if (hold !== null) return hold as Hold;
@@ -70,8 +76,9 @@ export function brakes(
 export function everyVerdict(ctx: ScriptContext, m: ProjectMemory, order: Order): BrakeVerdict[] {
   const question = questionOf(ctx, m, { order });
   return BRAKES.map((brake) => {
-    const overridden = overrides(question, brake) ? { overridden: true } : {};
-    return holdOf(brake, question) ?? { brake: brake.name, verdict: "go", ...overridden };
+    const lifted = overrides(question, brake);
+    const more = lifted ? { overridden: true } : brake.goes?.(question);
+    return holdOf(brake, question) ?? { brake: brake.name, verdict: "go", ...more };
   });
 }
 

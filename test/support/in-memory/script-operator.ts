@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Act, AuditEntry, type NotedAct } from "../../../src/contract/audit.ts";
-import { actionOf, serverOfSwitch } from "../../../src/contract/brakes.ts";
+import { actionOf, subjectOf } from "../../../src/contract/brakes.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Freeing, PauseChange } from "../../../src/adapters/redis/operator-commands.ts";
 import type { cancelScript } from "../../../src/adapters/redis/scripts/cancel.ts";
@@ -41,9 +41,7 @@ export function setPause(ctx: ScriptContext, project: ProjectId, change: PauseCh
     const { scope, on, by, reason, forMs = null, id = ctx.memory.madeUp() } = change;
     const before = m.pauses.get(scope);
     const at = Math.max(ctx.memory.nowMs(), before === undefined ? 0 : before.atMs + 1);
-    const server = serverOfSwitch(scope);
-    const about = server === undefined ? { scope } : { scope, server };
-    const act = { id, by, reason, action: actionOf(scope, on), ...about };
+    const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope) };
     const seen = { wasOn: before?.on === true, at };
     const first = noteAct(ctx, m, act, seen).answer as typeof seen;
     if (before === undefined || before.atMs < first.at) {

@@ -2,6 +2,7 @@ import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { Closed } from "../../../src/core/windows.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
@@ -12,6 +13,8 @@ export interface ScriptContext {
   readonly switches: StoreSwitches;
   readonly holdMs: number;
   readonly brakes: BrakeRules;
+  /** Its windows, as it says: by the clock of the worker, not by the store's. */
+  readonly closed?: Closed | null;
   /** Id of the next epoch, should one begin now. */
   readonly candidate: string;
 }

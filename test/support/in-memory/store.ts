@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventData as EventDataShape } from "../../../src/contract/event.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import type { Closed } from "../../../src/core/windows.ts";
 import { Order } from "../../../src/core/order.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
@@ -41,6 +42,8 @@ export interface MemoryStoreOptions {
   readonly rebuildHoldMs: number;
   /** Of this worker; unless said, every brake is off that has a number. */
   readonly brakes?: BrakeRules;
+  /** Unless said, there are none. */
+  readonly closedNow?: () => Closed | null;
   readonly transport?: StoreTransport;
   readonly switches?: StoreSwitches;
 }
@@ -48,7 +51,7 @@ export interface MemoryStoreOptions {
 /** The store of the steps in memory: the Lua scripts, written again. The contract tests hold the two together. */
 export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
   const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
-  const { brakes = NO_BRAKES } = options;
+  const { brakes = NO_BRAKES, closedNow = () => null } = options;
   const run = <T>(label: string, body: (ctx: ScriptContext) => T): Promise<T | StoreAway> => {
     const ctx: ScriptContext = {
       memory,
@@ -56,6 +59,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
       holdMs: rebuildHoldMs,
       candidate: nonce(),
       brakes,
+      closed: closedNow(),
     };
     return transport(label, () => body(ctx));
   };

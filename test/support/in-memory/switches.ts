@@ -46,6 +46,10 @@ export interface StoreSwitches {
   readonly ignoreStorms?: true;
   /** A storm of asks leaves as many slots as there are. */
   readonly ignoreAsks?: true;
+  /** Windows hold nobody. */
+  readonly ignoreWindows?: true;
+  /** Nobody needs an approval. */
+  readonly ignoreApprovals?: true;
   /** Who puts pauses back does not ask which entry is newer. */
   readonly lastWriterPauses?: true;
 }

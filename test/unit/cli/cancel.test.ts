@@ -26,6 +26,7 @@ async function run(args: readonly string[], { rows, cancel, types }: World) {
       return cancel === undefined ? { kind: "requested", phase: "waiting" } : cancel(...call);
     },
     setPause: never,
+    standingOf: never,
     pauseSeen: never,
     standingPauses: never,
     projects: never,

@@ -178,6 +178,15 @@ describe("config check", () => {
     expect(out).not.toMatch(/geheim|SKSKSK|AKAKAK/);
   });
 
+  it("warns of windows that no command without an expiry lives to see, and is content", async () => {
+    const { code, out, err } = await run(["config", "check"], {
+      env: { ...env, BRAKES_WINDOWS: '[{"rule":"deny","zone":"Europe/Paris"}]' },
+    });
+    expect(code).toBe(0);
+    expect(err).toMatch(/^Warning: BRAKES_WINDOWS \(brakes\.windows\): do not open within 35 days/);
+    expect(out).toMatch(/zone: Europe\/Paris/);
+  });
+
   it("prints all problems and exits 78", async () => {
     const { code, err } = await run(["config", "check"], {
       env: { ...env, PREFETCH: "0", LOG_LEVEL: "x" },

@@ -24,6 +24,7 @@ async function run(args: readonly string[], { operator = {}, look }: World) {
   const all: OperatorCommands = {
     cancel: never,
     setPause: never,
+    standingOf: never,
     pauseSeen: never,
     standingPauses: never,
     projects: never,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
+import { configWarnings } from "../../../src/config/warnings.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";
 import { secretsOf } from "../../../src/config/secrets-of.ts";
 import { formatProblems } from "../../../src/config/problem.ts";
@@ -63,6 +64,97 @@ describe("a storm of asks", () => {
       "BRAKES_STORM_ASKS (brakes.stormAsks): must be a whole number from 0 to 1000 (servers)",
       "BRAKES_STORM_ASKS_WINDOW_MS (brakes.stormAsksWindowMs): must be a whole number from 1000 to 86400000 (ms)",
     ]);
+  });
+});
+
+it("an empty list is said as [], since an empty variable counts as not set", () => {
+  expect(config({ BRAKES_OVERRIDABLE: "" }).brakes.overridable).toEqual(["windows"]);
+  expect(config({ BRAKES_OVERRIDABLE: " [] " }).brakes.overridable).toEqual([]);
+});
+
+describe("approval", () => {
+  it("is for nobody, for groups, or for all", () => {
+    expect(config().brakes.approval).toEqual([]);
+    expect(config({ BRAKES_APPROVAL: "all" }).brakes.approval).toEqual(["all"]);
+    expect(config({ BRAKES_APPROVAL: "db, web" }).brakes.approval).toEqual(["db", "web"]);
+  });
+
+  it.each(["two words", "a/b", "g".repeat(65), "db,größe"])("refuses %s as a group", (groups) => {
+    const index = groups.split(",").length - 1;
+    expect(problems({ BRAKES_APPROVAL: groups })).toEqual([
+      `BRAKES_APPROVAL (brakes.approval.${index}): must be 1-64 characters of A-Z a-z 0-9 . _ -`,
+    ]);
+  });
+});
+
+describe("windows", () => {
+  const window = { rule: "allow", days: "Mo-Fr", start: "08:00", end: "18:00", zone: "UTC" };
+  const set = (...list: unknown[]) => problems({ BRAKES_WINDOWS: JSON.stringify(list) });
+  const EXAMPLE =
+    '[{"rule":"allow","days":"Mo-Fr","start":"08:00","end":"18:00","zone":"Europe/Paris"}]';
+
+  it("are none, and are kept as they are written", () => {
+    expect(config().brakes.windows).toEqual([]);
+    const freeze = { rule: "deny", zone: "Europe/Paris", from: "2026-12-20", until: "2027-01-03" };
+    const list = [window, freeze, { ...window, days: "Fr-Mo,We", start: "22:00", end: "06:00" }];
+    expect(config({ BRAKES_WINDOWS: JSON.stringify(list) }).brakes.windows).toEqual(list);
+    expect(config({ BRAKES_WINDOWS: " " }).brakes.windows).toEqual([]);
+  });
+
+  it.each([
+    [{ ...window, rule: "permit" }, "0.rule): must be one of allow, deny"],
+    [{ ...window, days: "Mon-Fri" }, "0.days): must be days like Mo-Fr or Sa,Su"],
+    [{ ...window, days: "" }, "0.days): must be days like Mo-Fr or Sa,Su"],
+    [{ ...window, start: "8:00" }, "0.start): must be a time from 00:00 to 23:59"],
+    [{ ...window, start: "24:00" }, "0.start): must be a time from 00:00 to 23:59"],
+    [{ ...window, end: "24:01" }, "0.end): must be a time from 00:00 to 24:00"],
+    [{ ...window, end: "08:00" }, "0.end): must differ from start; a whole day is 00:00 to 24:00"],
+    [{ ...window, zone: "Paris" }, "0.zone): must name a time zone, such as Europe/Paris"],
+    [{ rule: "deny" }, "0.zone): is missing: must name a time zone, such as Europe/Paris"],
+    [{ ...window, from: "2026-02-30" }, "0.from): must be a day like 2026-12-20"],
+    [
+      { ...window, from: "2026-12-20", until: "2026-12-19" },
+      "0.until): must not be earlier than from",
+    ],
+    [{ ...window, day: "Mo" }, "0.day): is no setting"],
+    ["Mo-Fr", `0): must be an object, as in ${EXAMPLE}`],
+  ])("refuse %j and name what is wrong", (wrong, problem) => {
+    expect(set(wrong)).toEqual([`BRAKES_WINDOWS (brakes.windows.${problem}`]);
+  });
+
+  it("name the window that cannot be read, with all other problems", () => {
+    const list = JSON.stringify([window, { ...window, zone: "Mars/Olympus" }]);
+    expect(problems({ BRAKES_WINDOWS: list, BRAKES_MAX_RUNNING: "0" })).toEqual([
+      "BRAKES_MAX_RUNNING (brakes.maxRunning): must be a whole number from 1 to 1000 (reinstalls)",
+      "BRAKES_WINDOWS (brakes.windows.1.zone): must name a time zone, such as Europe/Paris",
+    ]);
+  });
+
+  it.each(["Mo-Fr 08:00-18:00", "{}", "[", "3"])("must be a JSON list: %s", (text) => {
+    expect(problems({ BRAKES_WINDOWS: text })).toEqual([
+      `BRAKES_WINDOWS (brakes.windows): must be a JSON list of at most 50 objects, such as ${EXAMPLE}`,
+    ]);
+  });
+
+  it("that are closed for longer than a command may wait are worth a warning", () => {
+    const warned = (list: unknown[], env = {}) =>
+      configWarnings(
+        config({ BRAKES_WINDOWS: JSON.stringify(list), ...env }),
+        Date.parse("2026-11-27T12:00:00Z"),
+      );
+    expect(warned([window])).toEqual([
+      {
+        path: "brakes.windows",
+        variable: "BRAKES_WINDOWS",
+        message:
+          "are closed for 62 h in a row, and a command without expires_at expires after 24 h (COMMAND_MAX_AGE_MS)",
+      },
+    ]);
+    expect(warned([window], { COMMAND_MAX_AGE_MS: String(62 * 3_600_000) })).toEqual([]);
+    expect(warned([{ rule: "deny", zone: "UTC" }])[0]?.message).toMatch(
+      /^do not open within 35 days/,
+    );
+    expect(warned([])).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeHold, heldBy } from "../../../src/core/gate.ts";
+import { describeHold, describeVerdict, heldBy, type Hold } from "../../../src/core/gate.ts";
 import {
   asFinal,
   asNext,
@@ -116,6 +116,57 @@ describe("a command that a pause holds", () => {
         },
       },
     ]);
+  });
+
+  it("waits for a person, and says of whose commands that is asked and how it is given", () => {
+    const hold = {
+      brake: "approval",
+      verdict: "wait",
+      scope: "group:db",
+      command: "cmd-1",
+    } as const satisfies Hold;
+    const { state: waiting, events } = asNext(heldBy(candidate(), hold, moment()), "waiting");
+    expect(waiting.waitsFor).toBe("approval");
+    expect(events).toMatchObject([
+      {
+        data: {
+          detail: "a person must approve it (group:db): ecs-reinstall approve cmd-1 --reason …",
+          brake: { name: "approval", scope: "group:db" },
+        },
+      },
+    ]);
+  });
+
+  it("says of a verdict that is go who approved it, or that it is lifted", () => {
+    const go = { verdict: "go" } as const;
+    const approved = { brake: "approval", ...go, by: "ada", sinceMs: NOW, reason: "r" } as const;
+    expect(describeVerdict(approved)).toBe("approved by ada since 2026-11-23T15:00:00.000Z: r");
+    expect(describeVerdict({ brake: "windows", ...go, overridden: true })).toBe(
+      "lifted by the command's override",
+    );
+    expect(describeVerdict({ brake: "pause", ...go })).toBeNull();
+  });
+
+  it("asks again soon after the windows open, within the longest delay, and says when that is", () => {
+    const closed = (untilMs?: number) =>
+      ({ brake: "windows", verdict: "wait", reason: "a freeze", untilMs }) as const satisfies Hold;
+    const held = asNext(heldBy(candidate(), closed(NOW + 40_000), moment()), "waiting");
+    expect(held.state.waitsFor).toBe("windows");
+    expect(held.delayMs).toBe(30_000);
+    expect(asNext(heldBy(candidate(), closed(NOW + 3_000), moment()), "waiting").delayMs).toBe(
+      2_000,
+    );
+    const far = asNext(heldBy(candidate(), closed(NOW + 48 * 60 * MINUTE), moment()), "waiting");
+    expect(far.delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
+    expect(held.events).toMatchObject([
+      {
+        data: {
+          detail: "nothing begins until 2026-11-23T15:00:40.000Z: it is a freeze",
+          brake: { name: "windows", until: "2026-11-23T15:00:40.000Z", reason: "a freeze" },
+        },
+      },
+    ]);
+    expect(describeHold(closed())).toBe("nothing begins: it is a freeze");
   });
 
   it("says of a storm of failures what failed, and since when", () => {

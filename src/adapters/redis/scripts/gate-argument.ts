@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
 import { WORK_SECONDS } from "../../../core/call-rate.ts";
 import type { Order } from "../../../core/order.ts";
+import { Closed } from "../../../core/windows.ts";
 import type { keysOf } from "../keys.ts";
 import { CallsAsked, callsAsked } from "./calls.ts";
 import { LINE_KEYS, lineKeys } from "./line-argument.ts";
@@ -42,6 +43,8 @@ export const GateArgument = z.object({
     askedAt: z.number().optional(),
     /** Names of brakes that do not apply to the command. */
     override: z.array(z.string()).readonly(),
+    /** The worker's windows are closed now; absent: they are open, or there are none. */
+    closed: Closed.optional(),
     /** Those of the worker that asks. */
     rules: BrakeRules,
     /** The call to the cloud that a first look takes; 0 calls a second: none is taken. */
@@ -52,9 +55,10 @@ export const GateArgument = z.object({
 
 /** {@link GateArgument} of one command. */
 export function gateArgument(
-  { rules }: Pick<StoreContext, "rules">,
+  { rules, clock }: Pick<StoreContext, "rules" | "clock">,
   { commandId, serverId, group, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
+  const closed = rules.windows?.closedAt(clock.nowMs()) ?? null;
   return {
     ask: {
       command: commandId,
@@ -62,6 +66,7 @@ export function gateArgument(
       ...(group !== undefined && { group }),
       waits: onBusy === "wait",
       override,
+      ...(closed !== null && { closed }),
       rules: rules.brakes,
       calls: callsAsked(4, 1, {
         perSecond: rules.brakes.callsPerSecond,

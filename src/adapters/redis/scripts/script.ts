@@ -53,6 +53,8 @@ export const BRAKE_FILES = [
   "storm-failures",
   "storm-asks",
   "quarantine",
+  "approval",
+  "windows",
   "cooldown",
   "cap",
 ];

@@ -10,7 +10,7 @@ export interface StoreContext {
   /** For what a failover must not lose. */
   readonly replicated: Pick<ScriptRunner, "run">;
   readonly rules: StoreRules;
-  readonly clock: Pick<Clock, "nonce">;
+  readonly clock: Pick<Clock, "nonce" | "nowMs">;
 }
 
 /** What `ensure_epoch` (prelude.lua) needs: id of the next epoch, should one begin now, and how long it holds back locks. */

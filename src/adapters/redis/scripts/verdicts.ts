@@ -18,7 +18,7 @@ export const verdictsScript = script({
 
 /** What each brake says of a command now. Changes nothing. Null: the store does not answer, or not in words that we know. */
 export async function verdictsOf(
-  context: Pick<StoreContext, "scripts" | "rules">,
+  context: Pick<StoreContext, "scripts" | "rules" | "clock">,
   order: Order,
 ): Promise<readonly BrakeVerdict[] | null> {
   const k = keysOf(order.projectId);

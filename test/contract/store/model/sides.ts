@@ -27,7 +27,7 @@ import {
 import { PROJECT } from "../samples.ts";
 import { type Dump, dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
-import { NO_BRAKES } from "../../../support/brake-rules.ts";
+import { NO_BRAKES, NO_WINDOWS } from "../../../support/brake-rules.ts";
 
 /** Two of the model's three servers may be in work, one of the group. All three at once are a storm of asks. */
 const FEW_SLOTS: BrakeRules = {
@@ -129,6 +129,7 @@ export function redisSide(client: RedisClient, present: Present): Side {
         waitReplicas: 0,
         waitTimeoutMs: 0,
         brakes: FEW_SLOTS,
+        windows: NO_WINDOWS,
       },
       clock,
     ),

@@ -2,6 +2,7 @@ import type { Brake } from "../../../../src/contract/brakes.ts";
 import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
 import type { BrakeVerdict } from "../../../../src/core/gate.ts";
 import type { Order } from "../../../../src/core/order.ts";
+import type { Closed } from "../../../../src/core/windows.ts";
 import type { ProjectMemory } from "../memory.ts";
 
 /** Where the gate is asked. */
@@ -18,6 +19,8 @@ export interface BrakeQuestion {
   readonly nowMs: number;
   /** Of a new command: when it was sent. */
   readonly askedAtMs?: number | undefined;
+  /** The worker's windows are closed. */
+  readonly closed: Closed | null;
 }
 
 /** One brake, as `brakes/table.lua` says it. */
@@ -26,6 +29,8 @@ export interface TwinBrake {
   readonly at: readonly GatePlace[];
   /** Null: go. */
   readonly ask: (question: BrakeQuestion) => Said | null;
+  /** What is said beside "go"; null: nothing. */
+  readonly goes?: (question: BrakeQuestion) => object | null;
   /** Before the brakes of an admission are asked: notes what it must know later. */
   readonly before?: (question: BrakeQuestion) => void;
   /** Once no brake holds the command. */

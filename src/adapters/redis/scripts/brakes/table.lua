@@ -2,7 +2,7 @@
 --   name  of src/contract/brakes.ts
 --   at    where it is asked: admission, and again for a waiter; stop, right before a server is stopped; intent, right
 --         before a POST
---   ask   function (key, ask): nil for "go", else { verdict = 'wait' or 'no', untilMs?, and what a person wants to know }
+--   ask   function (key, ask): nil for "go", else { verdict = 'go', 'wait' or 'no', untilMs?, and what a person wants to know }
 --   before function (key, ask), optional: writes, before the brakes of an admission are asked, what it must know later
 --   passed function (key, ask), optional: writes, once no brake holds the command
 --   slots function (key, ask), optional: how many slots this brake leaves to the project, and why; nil for as many as there are
