@@ -196,7 +196,8 @@ export class Monitor {
     const track = this.track(id);
     const final = [...track.finals.values()].at(-1);
     // Known and open: after a restart of the store an older delivery may still stop the server (seed 1985).
-    if (final === undefined || track.forgotten || track.reborn || final.data.event === "succeeded") return;
+    if (final === undefined || track.forgotten || track.reborn || final.data.event === "succeeded")
+      return;
     if (checkPower(final, this.#observed) !== null) {
       this.fail("F6", `a stop of ${id} turns ${serverId} off after its final event ${final.id}`);
     }
