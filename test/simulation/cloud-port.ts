@@ -69,6 +69,9 @@ export function createCloudPort(
         anyClockOffMs: world.scenario.skewMs,
       });
     },
+    onStart(serverId) {
+      world.monitor.startArrives(about, serverId);
+    },
     onTravel(underway) {
       world.inFlight += underway ? 1 : -1;
     },

@@ -195,12 +195,18 @@ export class Monitor {
     this.checks += 1;
     const track = this.track(id);
     const final = [...track.finals.values()].at(-1);
-    // Known and open: after a restart of the store an older delivery may still stop the server (seed 1985).
-    if (final === undefined || track.forgotten || track.reborn || final.data.event === "succeeded")
-      return;
+    if (final === undefined || track.forgotten || track.reborn) return;
     if (checkPower(final, this.#observed) !== null) {
       this.fail("F6", `a stop of ${id} turns ${serverId} off after its final event ${final.id}`);
     }
+  }
+
+  /** F6: only the lock's owner starts a server: another one may be about to reinstall it. */
+  startArrives(id: string, serverId: string): void {
+    this.checks += 1;
+    const owner = this.#observed.locks.get(serverId)?.owner;
+    if (owner === undefined || owner === id || this.relaxedServers.has(serverId)) return;
+    this.fail("F6", `${id} starts ${serverId}, which ${owner} has`);
   }
 
   #leaderOf(id: string): string | undefined {

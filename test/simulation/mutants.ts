@@ -151,6 +151,32 @@ export const MUTANTS: readonly Mutation[] = [
     deps: powerRebuilt,
   },
   {
+    name: "stop-outlives-restore",
+    what: "a server is started although its last stop may still come true, and then nothing was done",
+    breaks: ["F6"],
+    rules: { postFenceMs: 1 },
+    scenario: narrowed({
+      rates: { "stop-late": 0.6, "send-refused": 0.5 },
+      cloud: HONEST,
+      servers: [{ ...STOPPED, status: "ACTIVE" }],
+      emissions: [wish("cmd-1", 0)],
+    }),
+  },
+  {
+    name: "start-without-lock",
+    what: "who has lost the server's lock starts it all the same",
+    breaks: ["F6"],
+    // So that there is somebody who loses it.
+    switches: { lockTtlMs: 15_000 },
+    deps: startsWithoutLock,
+    scenario: narrowed({
+      rates: { "send-refused": 0.5 },
+      cloud: HONEST,
+      servers: [{ ...STOPPED, status: "ACTIVE" }],
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 1_000)],
+    }),
+  },
+  {
     name: "too-early",
     what: "the message of a waiting command does not say when it may begin",
     breaks: ["P7"],
@@ -700,6 +726,27 @@ function powerRebuilt(deps: WorkerDeps): WorkerDeps {
     outlet: {
       ...outlet,
       publish: (messages, signal) => outlet.publish(messages.map(rebuilt), signal),
+    },
+  };
+}
+
+/** The lock counts as held whoever has it, for the step that starts a server and for the question right before it. */
+function startsWithoutLock(deps: WorkerDeps): WorkerDeps {
+  const { store } = deps;
+  return {
+    ...deps,
+    store: {
+      ...store,
+      async claim(envelope, delivery) {
+        const answer = await store.claim(envelope, delivery);
+        if (answer.kind !== "claimed" || envelope.state.phase !== "restore") return answer;
+        const claim = { ...answer.claim, rebuildingUntilMs: null };
+        return { ...answer, claim, lock: "held" };
+      },
+      async mayStart(order, claim, held) {
+        await store.mayStart(order, claim, held);
+        return { kind: "go" };
+      },
     },
   };
 }

@@ -126,9 +126,11 @@ export function scenarioOf(seed: number): Scenario {
   const maxRunning = random.pick([1, 1, 2, NO_BRAKES.maxRunning]);
   const stormAsks = random.pick([0, 0, 2]);
   const brakes = { ...drawn.brakes, maxRunning, maxRunningPerGroup: perGroup, stormAsks };
+  // A stop that is held up on its way, and may come true after everything else.
+  const held = random.chance(0.25) ? { ...drawn.rates, "stop-late": 0.3 } : drawn.rates;
   const opensAtMs = random.chance(0.15) ? BEGINNING_MS + random.wild(1_000, 900_000) : 0;
   const approval = random.chance(0.1) ? [random.pick(["all", "web"])] : [];
-  return { ...drawn, emissions, brakes: { ...brakes, approval }, opensAtMs };
+  return { ...drawn, emissions, brakes: { ...brakes, approval }, rates: held, opensAtMs };
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */

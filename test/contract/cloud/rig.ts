@@ -254,6 +254,9 @@ function httpRigs(): OpenRig {
           case "send-late":
             cloud.faults.set({ operation: "reinstall", times: 1, lateExecutionMs: ms });
             return;
+          case "stop-late":
+            cloud.faults.set({ operation: "stop", times: 1, lateExecutionMs: ms });
+            return;
           default:
             cloud.faults.set({ times: 1, ...ON_THE_WIRE[fault] });
         }
@@ -271,7 +274,10 @@ function httpRigs(): OpenRig {
   };
 }
 
-type OfOneCall = Exclude<CloudFault, "send-not-sent" | "send-late" | "sign-unavailable">;
+type OfOneCall = Exclude<
+  CloudFault,
+  "send-not-sent" | "send-late" | "stop-late" | "sign-unavailable"
+>;
 
 const ON_THE_WIRE: Readonly<Record<OfOneCall, FaultSpec>> = {
   "look-unreadable": { operation: "server", lostRequest: true },

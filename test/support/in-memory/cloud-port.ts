@@ -19,7 +19,12 @@ export const CLOUD_FAULTS = [
 ] as const;
 
 /** Apart from those above, so that no seed of the simulation draws them: its histories stay what they were. */
-type LaterFault = "start-lost" | "start-unsent" | "disk-unreadable" | "list-unreadable";
+type LaterFault =
+  | "stop-late"
+  | "start-lost"
+  | "start-unsent"
+  | "disk-unreadable"
+  | "list-unreadable";
 
 export type CloudFault = (typeof CLOUD_FAULTS)[number] | LaterFault;
 
@@ -56,6 +61,8 @@ export interface MemoryCloudApiOptions {
   readonly commandId: string | null;
   /** The caller lets go of a POST: from here it has a life of its own. */
   readonly onPosted?: (server: ServerId) => void;
+  /** The caller lets go of a request to start that server. */
+  readonly onStart?: (server: ServerId) => void;
   /** The POST is on its way, `true`, or will not be any more. */
   readonly onTravel?: (underway: boolean) => void;
   readonly onHeldUp?: (ms: number) => void;
@@ -129,6 +136,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   ): Promise<StopOutcome> {
     if (signal.aborted) return UNREADABLE;
     return exchange<StopOutcome>(label, signal, UNREADABLE, (reply) => {
+      if (label === "stop" && network.happens("stop-late")) return late(effect, reply);
       const there = network.latencyMs();
       const isLost = network.happens(`${label}-lost`);
       time.after(there, () => {
@@ -137,6 +145,19 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
         reply(isLost ? lost : answer, network.latencyMs());
       });
     });
+  }
+
+  /** Held up on its way: carried out as long as its signature is accepted, when nobody waits for the answer any more. */
+  function late(effect: () => StopOutcome, reply: Reply<StopOutcome>): void {
+    const signedAtMs = network.nowMs();
+    const lateMs = network.heldUpMs();
+    onHeldUp?.(lateMs);
+    options.onTravel?.(true);
+    time.after(lateMs, () => {
+      options.onTravel?.(false);
+      if (Math.abs(time.nowMs - signedAtMs) <= cloud.signatureWindowMs) effect();
+    });
+    reply(UNREADABLE, Math.min(lateMs, network.postTimeoutMs));
   }
 
   return {
@@ -153,7 +174,10 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
       const isUnsent = network.happens("start-unsent");
       return isUnsent
         ? { ...UNREADABLE, retryAfterMs: askedMs() }
-        : turn("start", signal, () => cloud.start(server));
+        : turn("start", signal, () => {
+            options.onStart?.(server);
+            return cloud.start(server);
+          });
     },
     async sign(_project, server, body) {
       if (network.happens("sign-unavailable")) {
