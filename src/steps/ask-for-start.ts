@@ -1,7 +1,7 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { StartOutcome } from "../core/observations.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
-import { notNow, type StepDeps, type StepResult } from "./step.ts";
+import { notNow, stoodStill, type StepDeps, type StepResult } from "./step.ts";
 
 /** Who asks for a start, and what was seen before it did. */
 interface Asking {
@@ -19,19 +19,18 @@ type Asked =
 
 /** Starts a server that we stopped in vain, where its lock is still the command's (brakes.md §8). */
 export async function askForStart(
-  { cloud, store, clock, rules, reach }: StepDeps,
+  deps: StepDeps,
   { envelope, claimed, token, sinceMs }: Asking,
   signal: AbortSignal,
 ): Promise<Asked> {
+  const { cloud, store, rules, reach } = deps;
   const { order, state } = envelope;
   const { phase } = state;
   const allowed = await store.mayStart(order, claimed.claim, { token, phase });
   if (allowed.kind !== "go") return { kind: "not-asked", result: notNow(allowed, rules) };
   await reach(`${phase}:may-start`);
-  // Asleep since: the lock may be another command's by now.
-  if (clock.monotonicMs() - sinceMs > rules.signatureMaxAgeMs) {
-    return { kind: "not-asked", result: { kind: "again" } };
-  }
+  // The lock may be another command's by now.
+  if (stoodStill(deps, sinceMs)) return { kind: "not-asked", result: { kind: "again" } };
   const outcome = await cloud.start(order.projectId, order.serverId, signal);
   await reach(`${phase}:start-asked`);
   return { kind: "asked", outcome };

@@ -11,12 +11,13 @@ import {
   notNow,
   type PhaseStep,
   type StepDeps,
+  stoodStill,
   withCalls,
 } from "./step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
-  const { store, rules, reach } = deps;
+  const { store, clock, rules, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
@@ -53,6 +54,7 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     const preparation = afterPrepareLook(order, state, { look, cancelRequested }, moment());
     if (preparation.kind !== "stop") return conclude(claimed, envelope, preparation);
     if (reserved.kind === "reserved") await reserved.ready(signal);
+    const askedMs = clock.monotonicMs();
     const allowed = await store.mayStop(order, claimed.claim);
     if (allowed.kind === "held") {
       const { before } = state;
@@ -60,6 +62,8 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     }
     if (allowed.kind !== "go") return notNow(allowed, rules);
     await reach("prepare:may-stop");
+    // The command may have ended by now: a stop would leave its server off.
+    if (stoodStill(deps, askedMs)) return { kind: "again" };
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;
     const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, signal);
     await reach("prepare:stop-asked");

@@ -101,6 +101,17 @@ export async function withCalls(
   );
 }
 
+/**
+ * Did this worker stand still since then, by the monotonic clock, for so long that what it was allowed may not hold any more? Asked
+ * right before each call that changes a server: by now another worker may have gone on.
+ */
+export function stoodStill(
+  { clock, rules }: Pick<StepDeps, "clock" | "rules">,
+  sinceMs: number,
+): boolean {
+  return clock.monotonicMs() - sinceMs > rules.signatureMaxAgeMs;
+}
+
 /** Concludes with a decision; the command keeps the lock that its message arrived with. */
 export function conclude(
   claimed: Extract<ClaimAnswer, { kind: "claimed" }>,

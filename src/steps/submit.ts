@@ -23,6 +23,7 @@ import {
   type PhaseStep,
   type StepDeps,
   type StepResult,
+  stoodStill,
   withCalls,
 } from "./step.ts";
 
@@ -120,7 +121,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
 }
 
 async function sendOnce(
-  { outlet, clock, rules }: StepDeps,
+  deps: StepDeps,
   request: SignedReinstall,
   signedAt: number,
   signal: AbortSignal,
@@ -133,8 +134,8 @@ async function sendOnce(
     retryAfterMs: null,
   });
   if (signal.aborted) return notSent("the worker is stopping");
-  if (outlet.isBlocked()) return notSent("the broker takes no messages now");
-  if (clock.monotonicMs() - signedAt > rules.signatureMaxAgeMs) {
+  if (deps.outlet.isBlocked()) return notSent("the broker takes no messages now");
+  if (stoodStill(deps, signedAt)) {
     return notSent("the signature grew old before the request could be sent");
   }
   return await request.send(signal);

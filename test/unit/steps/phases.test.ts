@@ -282,6 +282,16 @@ describe("prepare", () => {
     expect(token).toBe(7);
   });
 
+  it("stops nothing when it stood still after it was allowed to: the command may have ended since", async () => {
+    const world = running();
+    world.answers.mayStop = () => {
+      world.clock.pass(RULES.signatureMaxAgeMs + 1);
+      return { kind: "go" };
+    };
+    expect(await prepare(world)).toEqual({ kind: "again" });
+    expect(world.calls).toEqual(["look", "store.mayStop"]);
+  });
+
   it("asks for a hard stop when the soft one took too long", async () => {
     const world = running();
     const stop = { type: "SOFT" as const, askedAtMs: NOW - 2 * MINUTE };
