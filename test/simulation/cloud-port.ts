@@ -75,8 +75,9 @@ export function createCloudPort(
     onTravel(underway) {
       world.inFlight += underway ? 1 : -1;
     },
-    onHeldUp(ms) {
-      world.trace(`network  POST of ${about} is held up for ${Math.round(ms)} ms`);
+    onHeldUp(what, ms) {
+      if (what === "stop") world.monitor.stopHeldUp(about);
+      world.trace(`network  ${what} of ${about} is held up for ${Math.round(ms)} ms`);
     },
   });
 }

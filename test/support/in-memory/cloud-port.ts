@@ -65,7 +65,8 @@ export interface MemoryCloudApiOptions {
   readonly onStart?: (server: ServerId) => void;
   /** The POST is on its way, `true`, or will not be any more. */
   readonly onTravel?: (underway: boolean) => void;
-  readonly onHeldUp?: (ms: number) => void;
+  /** A request is held up on its way, for so long. */
+  readonly onHeldUp?: (what: "stop" | "POST", ms: number) => void;
   /** No disk service is configured: `disk` is absent. */
   readonly withoutDisks?: boolean;
   /** A protocol broken on purpose: the signature is made when the request leaves. */
@@ -151,7 +152,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   function late(effect: () => StopOutcome, reply: Reply<StopOutcome>): void {
     const signedAtMs = network.nowMs();
     const lateMs = network.heldUpMs();
-    onHeldUp?.(lateMs);
+    onHeldUp?.("stop", lateMs);
     options.onTravel?.(true);
     time.after(lateMs, () => {
       options.onTravel?.(false);
@@ -251,7 +252,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     if (network.happens("send-lost-request")) return never(NO_ANSWER, network.brokenMs());
     if (network.happens("send-late")) {
       const lateMs = network.heldUpMs();
-      onHeldUp?.(lateMs);
+      onHeldUp?.("POST", lateMs);
       time.after(lateMs, () => arrive());
       return reply(NO_ANSWER, Math.min(lateMs, network.postTimeoutMs));
     }
