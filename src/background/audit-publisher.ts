@@ -4,6 +4,7 @@ import { toOperatorEvent } from "../core/operator-event.ts";
 import type { AuditTrail } from "../steps/ports/audit-trail.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Outlet } from "../steps/ports/outlet.ts";
+import { type BackgroundTask, createTask } from "./task.ts";
 
 /** Where the actions are noted, where they are published, and who is informed. */
 export interface AuditPublisherOptions {
@@ -31,13 +32,10 @@ export interface AuditPublisherOptions {
  * Publishes what people did by hand: the entries that the scripts note, one worker at a time. What a worker has published
  * and not said so before it died is published again, under the same id.
  */
-export function createAuditPublisher(options: AuditPublisherOptions) {
+export function createAuditPublisher(options: AuditPublisherOptions): BackgroundTask {
   const { trail, outlet, projects, region, clock, intervalMs, leaseMs } = options;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let started = false;
 
-  async function publishOf(project: ProjectId): Promise<void> {
+  async function publishOf(project: ProjectId, signal: AbortSignal): Promise<void> {
     const taken = await trail.take(project, leaseMs);
     // Readiness and the log have the reason: every step asks the same store.
     if (taken.kind !== "taken") return;
@@ -54,11 +52,11 @@ export function createAuditPublisher(options: AuditPublisherOptions) {
     await trail.published(project, taken, upTo);
   }
 
-  async function run(): Promise<void> {
+  async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       for (const project of projects) {
         try {
-          await publishOf(project);
+          await publishOf(project, signal);
         } catch (error) {
           options.onError(error);
         }
@@ -67,12 +65,5 @@ export function createAuditPublisher(options: AuditPublisherOptions) {
     }
   }
 
-  return {
-    start(): void {
-      if (started || signal.aborted) return;
-      started = true;
-      void run();
-    },
-    stop: (): void => stopping.abort(),
-  };
+  return createTask(run);
 }

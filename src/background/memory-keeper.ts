@@ -2,6 +2,7 @@ import type { ProjectId } from "../contract/ids.ts";
 import { changeOf, firstSeen, type MemoryChange, type MemorySeen } from "../core/store-memory.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { StoreMemoryWatch } from "../steps/ports/store-memory.ts";
+import { type BackgroundTask, createTask } from "./task.ts";
 
 /** Whose memory is watched, how often, and who is informed. */
 export interface MemoryKeeperOptions {
@@ -17,22 +18,14 @@ export interface MemoryKeeperOptions {
 
 /**
  * Asks the store now and then which memory it has, so that a loss is noticed when nothing runs, too; and keeps the locks
- * that no message carries (brakes.md §6).
+ * that no message carries (brakes.md §6). It has seen nothing yet; `start` makes it look at once and then every `intervalMs`.
  */
-export interface MemoryKeeper {
-  start(): void;
-  stop(): void;
-}
-
-/** A keeper that has seen nothing yet; `start` makes it look at once and then every `intervalMs`. */
-export function createMemoryKeeper(options: MemoryKeeperOptions): MemoryKeeper {
+export function createMemoryKeeper(options: MemoryKeeperOptions): BackgroundTask {
   const { store, projects, clock, intervalMs } = options;
   const seen = new Map<ProjectId, MemorySeen>();
   const looks = new Map<ProjectId, number>();
   /** Those of which it is known what they were when they were seen first. */
   const judged = new Set<ProjectId>();
-  const stopping = new AbortController();
-  let started = false;
 
   async function look(project: ProjectId): Promise<void> {
     const before = seen.get(project) ?? null;
@@ -62,20 +55,13 @@ export function createMemoryKeeper(options: MemoryKeeperOptions): MemoryKeeper {
     }
   }
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       await Promise.all(projects.map(look));
       judgeFirst();
-      await clock.sleep(intervalMs, stopping.signal);
+      await clock.sleep(intervalMs, signal);
     }
   }
 
-  return {
-    start() {
-      if (started || stopping.signal.aborted) return;
-      started = true;
-      void run();
-    },
-    stop: () => stopping.abort(),
-  };
+  return createTask(run);
 }

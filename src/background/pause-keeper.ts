@@ -2,6 +2,7 @@ import type { SwitchEntry, SwitchName } from "../contract/brakes.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";
+import { type BackgroundTask, createTask } from "./task.ts";
 
 /** Where the pauses are kept, how often they are read, and who is informed. */
 export interface PauseKeeperOptions {
@@ -19,9 +20,7 @@ export interface PauseKeeperOptions {
 }
 
 /** Keeps the pauses in this worker's memory, and puts them back into a store that forgot them (brakes.md §6). */
-export interface PauseKeeper {
-  start(): void;
-  stop(): void;
+export interface PauseKeeper extends BackgroundTask {
   /** The pauses that stand, as far as this worker has seen. Answers from memory. */
   standing(): readonly StandingPause[];
   /** When all projects were last read, epoch ms; null: not yet. */
@@ -32,9 +31,7 @@ export interface PauseKeeper {
 export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
   const { store, projects, clock, intervalMs } = options;
   const remembered = new Map<ProjectId, Pauses>();
-  const stopping = new AbortController();
   let readAtMs: number | null = null;
-  let started = false;
 
   async function read(project: ProjectId): Promise<boolean> {
     const before = remembered.get(project) ?? new Map<SwitchName, SwitchEntry>();
@@ -52,22 +49,17 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
     return true;
   }
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       const all = await Promise.all(projects.map(read));
       if (all.every(Boolean)) readAtMs = clock.nowMs();
       options.onRead();
-      await clock.sleep(intervalMs, stopping.signal);
+      await clock.sleep(intervalMs, signal);
     }
   }
 
   return {
-    start() {
-      if (started || stopping.signal.aborted) return;
-      started = true;
-      void run();
-    },
-    stop: () => stopping.abort(),
+    ...createTask(run),
     standing: () =>
       [...remembered].flatMap(([project, pauses]) =>
         [...pauses].flatMap(([scope, entry]) => (entry.on ? [{ project, scope, entry }] : [])),

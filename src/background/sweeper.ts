@@ -1,4 +1,5 @@
 import type { Clock } from "../steps/ports/clock.ts";
+import { type BackgroundTask, createTask } from "./task.ts";
 
 /** What a sweep does, when it may be done, and who is informed. */
 export interface SweeperOptions {
@@ -15,32 +16,23 @@ export interface SweeperOptions {
 }
 
 /** Sweeps now and then, while the world is in order. */
-export function createSweeper(options: SweeperOptions): { start(): void; stop(): void } {
+export function createSweeper(options: SweeperOptions): BackgroundTask {
   const { clock, intervalMs, steadyMs } = options;
-  const stopping = new AbortController();
   let steadySince: number | null = null;
-  let started = false;
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await clock.sleep(intervalMs, stopping.signal);
-      if (stopping.signal.aborted) return;
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(intervalMs, signal);
+      if (signal.aborted) return;
       steadySince = options.isSteady() ? (steadySince ?? clock.monotonicMs()) : null;
       if (steadySince === null || clock.monotonicMs() - steadySince < steadyMs) continue;
       try {
-        options.onSwept(await options.sweep(stopping.signal));
+        options.onSwept(await options.sweep(signal));
       } catch (error) {
         options.onError(error);
       }
     }
   }
 
-  return {
-    start() {
-      if (started || stopping.signal.aborted) return;
-      started = true;
-      void run();
-    },
-    stop: () => stopping.abort(),
-  };
+  return createTask(run);
 }

@@ -1,8 +1,9 @@
 import { createMemoryWatch } from "../adapters/redis/memory-store.ts";
 import { createPauseStore } from "../adapters/redis/pause-store.ts";
-import { createMemoryKeeper, type MemoryKeeper } from "../background/memory-keeper.ts";
+import { createMemoryKeeper } from "../background/memory-keeper.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { createPauseKeeper } from "../background/pause-keeper.ts";
+import type { BackgroundTask } from "../background/task.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
 import { memoryLog } from "../observe/memory-log.ts";
 import type { Ground } from "./ground.ts";
@@ -14,7 +15,7 @@ export function createMemory(
   { config, projects, clock, metrics, logger }: Ground,
   { scripts }: Stores,
   queuesExisted: () => boolean | null,
-): MemoryKeeper {
+): BackgroundTask {
   return createMemoryKeeper({
     store: createMemoryWatch(scripts, clock),
     projects,

@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
 import type { SwitchName } from "../../src/contract/brakes.ts";
-import { createMemoryKeeper, type MemoryKeeper } from "../../src/background/memory-keeper.ts";
+import { createMemoryKeeper } from "../../src/background/memory-keeper.ts";
 import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-keeper.ts";
 import { createSweeper } from "../../src/background/sweeper.ts";
+import type { BackgroundTask } from "../../src/background/task.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import type { Closed } from "../../src/core/windows.ts";
@@ -62,7 +63,7 @@ export class Incarnation {
   readonly #hardStop = new AbortController();
   readonly #sweeper: ReturnType<typeof createSweeper>;
   readonly #pauseKeeper: PauseKeeper;
-  readonly #memoryKeeper: MemoryKeeper;
+  readonly #memoryKeeper: BackgroundTask;
   #connection: Connection | null = null;
   /** Stood still for a while: what it remembers may be put back too late. */
   #wasPaused = false;
