@@ -7,11 +7,6 @@
 local ASKS_MOST = 2000
 local ASKS_TTL_MS = 86400000
 
-local function asks_entry(pauses_key)
-  local text = redis.call('HGET', pauses_key, 'storm-asks')
-  return text and pause_entry(text) or { on = false, atMs = 0 }
-end
-
 local function asks_are_off(rules)
   return (rules.stormAsks or 0) == 0
 end
@@ -26,7 +21,7 @@ end
 -- Ends a storm that is over. Not in a memory that is young: those who wait are not all back yet.
 local function end_asks(keys, rules)
   if asks_are_off(rules) then return end
-  local entry = asks_entry(keys.pauses)
+  local entry = switch_entry(keys.pauses, 'storm-asks')
   if not entry.on or asks_still_wait(keys.waiting, entry, rules) then return end
   local open_at = tonumber(redis.call('HGET', string.match(keys.pauses, '^(.*:)pauses$') .. 'epoch', 'open_at') or '')
   if not open_at or now_ms() < open_at then return end
@@ -47,7 +42,7 @@ end
 local function note_ask(key, ask)
   if not ask.askedAt or asks_are_off(ask.rules) then return end
   local limit, window = ask.rules.stormAsks, ask.rules.stormAsksWindowMs
-  local entry, at = asks_entry(key.pauses), ask.askedAt
+  local entry, at = switch_entry(key.pauses, 'storm-asks'), ask.askedAt
   if entry.on or now_ms() < (entry.untilMs or 0) then return end
   if tonumber(redis.call('HGET', key.storm, 'asks_since') or '0') ~= entry.atMs then
     redis.call('DEL', key.asks)

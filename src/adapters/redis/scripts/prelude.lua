@@ -225,3 +225,9 @@ local function pause_entry(text)
   end
   return entry
 end
+
+-- The entry of a switch that scripts set as well; off, and older than any other, where there is none.
+local function switch_entry(pauses_key, name)
+  local text = redis.call('HGET', pauses_key, name)
+  return text and pause_entry(text) or { on = false, atMs = 0 }
+end

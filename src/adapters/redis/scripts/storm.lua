@@ -8,11 +8,6 @@ local STORM_ENDS_MOST = 20
 local STORM_MEMORY_MS = 86400000
 local STORM_COOLDOWN_MOST_MS = 7200000
 
-local function storm_entry(pauses_key)
-  local text = redis.call('HGET', pauses_key, 'storm-failures')
-  return text and pause_entry(text) or { on = false, atMs = 0 }
-end
-
 local function storm_state(storm_key)
   local state = fields(storm_key, 'ends', 'cooldown', 'closed_at', 'probe', 'level', 'level_at', 'level_by')
   local readable, ends = pcall(cjson.decode, state.ends or '[]')
@@ -72,7 +67,7 @@ end
 local function carry_storm(keys, command, change)
   local rules = change.rules
   if storm_is_off(rules) then return end
-  local state, entry = storm_state(keys.storm), storm_entry(keys.pauses)
+  local state, entry = storm_state(keys.storm), switch_entry(keys.pauses, 'storm-failures')
   local result = change.intended and change.result or 'nothing'
   if state.probe == command then
     if result == 'success' then

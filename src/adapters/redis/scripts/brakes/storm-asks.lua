@@ -10,13 +10,13 @@ BRAKES[#BRAKES + 1] = {
   end,
   ask = function(key, ask)
     if asks_are_off(ask.rules) then return nil end
-    local entry = asks_entry(key.pauses)
+    local entry = switch_entry(key.pauses, 'storm-asks')
     if not entry.on or not asks_still_wait(key.waiting, entry, ask.rules) then return nil end
     return { verdict = 'wait', sinceMs = entry.atMs, reason = entry.reason }
   end,
   slots = function(key, ask)
     if asks_are_off(ask.rules) then return nil end
-    local entry = asks_entry(key.pauses)
+    local entry = switch_entry(key.pauses, 'storm-asks')
     if entry.on then return 1, entry.reason end
     return nil
   end,

@@ -15,7 +15,7 @@ BRAKES[#BRAKES + 1] = {
   at = { admission = true, stop = true, intent = true },
   ask = function(key, ask)
     if storm_is_off(ask.rules) then return nil end
-    local entry = storm_entry(key.pauses)
+    local entry = switch_entry(key.pauses, 'storm-failures')
     if not entry.on then return nil end
     local state = storm_state(key.storm)
     local probe = standing_probe(key.storm, state.probe)
@@ -28,11 +28,11 @@ BRAKES[#BRAKES + 1] = {
   end,
   passed = function(key, ask)
     if storm_is_off(ask.rules) then return end
-    if storm_entry(key.pauses).on then put(key.storm, { probe = ask.command }) end
+    if switch_entry(key.pauses, 'storm-failures').on then put(key.storm, { probe = ask.command }) end
   end,
   slots = function(key, ask)
     if storm_is_off(ask.rules) then return nil end
-    local entry = storm_entry(key.pauses)
+    local entry = switch_entry(key.pauses, 'storm-failures')
     if entry.on then return 1 end
     local state = storm_state(key.storm)
     if state.level and state.level_at == entry.atMs then return state.level end
