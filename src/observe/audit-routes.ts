@@ -6,16 +6,14 @@ import type { Route } from "./http-routes.ts";
 import { instantText } from "./instant-text.ts";
 import {
   asked,
-  AWAY,
   cursor,
   DEFAULT_LIMIT,
   limit,
+  listAnswers,
   listed,
   name,
   next,
-  NO_PROJECT,
   whole,
-  WRONG,
 } from "./paging.ts";
 
 const AuditQuery = z.strictObject({
@@ -58,12 +56,7 @@ export function auditRoutes(): readonly Route[] {
       path: "/v1/audit",
       summary: "what people did by hand, who and why: the youngest first",
       query: AuditQuery,
-      answers: {
-        200: { says: "a page of it", body: AuditList },
-        400: WRONG,
-        404: NO_PROJECT,
-        503: AWAY,
-      },
+      answers: listAnswers("a page of it", AuditList),
       take: ({ audit }, context) =>
         asked(context, AuditQuery, async (query) => {
           const { max_age_seconds, limit = DEFAULT_LIMIT, cursor, ...filter } = query;

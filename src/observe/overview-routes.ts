@@ -2,18 +2,7 @@ import { z } from "zod";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import type { Route } from "./http-routes.ts";
 import { CommandList, commandJson, LockList, lockJson } from "./overview-answers.ts";
-import {
-  asked,
-  AWAY,
-  cursor,
-  DEFAULT_LIMIT,
-  limit,
-  listed,
-  name,
-  NO_PROJECT,
-  whole,
-  WRONG,
-} from "./paging.ts";
+import { asked, cursor, DEFAULT_LIMIT, limit, listAnswers, listed, name, whole } from "./paging.ts";
 
 const CommandsQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),
@@ -53,12 +42,7 @@ export function overviewRoutes(): readonly Route[] {
       summary:
         "open commands and inquiries after `unresolved`, who has not moved for longest first; or the last that ended",
       query: CommandsQuery,
-      answers: {
-        200: { says: "a page of them", body: CommandList },
-        400: WRONG,
-        404: NO_PROJECT,
-        503: AWAY,
-      },
+      answers: listAnswers("a page of them", CommandList),
       take: ({ overview }, context) =>
         asked(context, CommandsQuery, async (query) => {
           const { min_age_seconds, waits_for, limit = DEFAULT_LIMIT, cursor, ...rest } = query;
@@ -73,12 +57,7 @@ export function overviewRoutes(): readonly Route[] {
       path: "/v1/locks",
       summary: "locked servers, the oldest lock first",
       query: LocksQuery,
-      answers: {
-        200: { says: "a page of them", body: LockList },
-        400: WRONG,
-        404: NO_PROJECT,
-        503: AWAY,
-      },
+      answers: listAnswers("a page of them", LockList),
       take: ({ overview }, context) =>
         asked(context, LocksQuery, async ({ project, limit = DEFAULT_LIMIT, cursor }) => {
           const found = await overview.locks(project, { limit, cursor });

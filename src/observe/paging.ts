@@ -51,12 +51,20 @@ export const next = z
 
 export const DEFAULT_LIMIT = 100;
 
-export const WRONG = {
+const WRONG = {
   says: "a parameter that cannot be one: `message` names it and the rule",
   body: Fault,
 };
 export const NO_PROJECT = { says: "no project of this worker", body: Fault };
-export const AWAY = { says: "the store does not answer", body: Fault };
+const AWAY = { says: "the store does not answer", body: Fault };
+
+/** The answers of a list, by status. */
+export const listAnswers = (says: string, body: z.ZodType) => ({
+  200: { says, body },
+  400: WRONG,
+  404: NO_PROJECT,
+  503: AWAY,
+});
 
 /** A page of a list as it is answered. */
 export function listed<Entry>(

@@ -1,6 +1,6 @@
 import type { DependencyHealth } from "../../contract/http.ts";
 import { Frame, type FrameProps } from "./layout.tsx";
-import { Ago, Said } from "./pieces.tsx";
+import { Ago, Detail, Said } from "./pieces.tsx";
 
 export interface MessagePageProps extends Omit<FrameProps, "children"> {
   readonly sentences: readonly string[];
@@ -27,11 +27,7 @@ export function MessagePage({ sentences, dependencies, ...frame }: MessagePagePr
               <dt>{name}</dt>
               <dd>
                 {state}, for <Ago ms={sinceMs} nowMs={frame.nowMs} />
-                {detail === null ? null : (
-                  <>
-                    : <Said text={detail} />
-                  </>
-                )}
+                <Detail text={detail} />
               </dd>
             </>
           ))}

@@ -8,6 +8,15 @@ export function Said({ text }: { readonly text: string }) {
   return <bdi>{printable(text)}</bdi>;
 }
 
+/** What else is known, after a colon; nothing where there is nothing. */
+export function Detail({ text }: { readonly text: string | null }) {
+  return text === null ? null : (
+    <>
+      : <Said text={text} />
+    </>
+  );
+}
+
 /** One character after the other, so that a long text is not cut as an owner's name is. */
 function printable(text: string): string {
   return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => shownOwner(one));

@@ -3,12 +3,12 @@ import { explainServer, span } from "../../core/explain.ts";
 import { Emitter } from "./emitter.tsx";
 import { Frame, type FrameProps } from "./layout.tsx";
 import {
+  Detail,
   Ago,
   CommandLink,
   Instant,
   Nothing,
   Outcome,
-  Said,
   Section,
   Sentences,
 } from "./pieces.tsx";
@@ -136,11 +136,7 @@ function Verdicts({ of }: { readonly of: ServerDetail["brakes"] }) {
               <dt>{brake}</dt>
               <dd>
                 <b>{verdict}</b>
-                {detail === null ? null : (
-                  <>
-                    : <Said text={detail} />
-                  </>
-                )}
+                <Detail text={detail} />
               </dd>
             </>
           ))}
