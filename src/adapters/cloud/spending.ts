@@ -42,14 +42,14 @@ export function createSpending({
   ): Promise<Unavailable | null> {
     if (delayMs <= 0) return null;
     await clock.sleep(delayMs, signal);
-    if (signal.aborted) return usedUp(delayMs);
+    if (signal.aborted) return STOPPING;
     if (delayMs < NEWS_MS) return null;
     const held = await budget.take(project, { class: ofClass, calls: 0 });
     const heldMs = held.kind === "granted" ? held.delayMs : held.ms;
     if (heldMs <= 0) return null;
     if (delayMs + heldMs > REACH_MS[1]) return usedUp(heldMs);
     await clock.sleep(heldMs, signal);
-    return signal.aborted ? usedUp(heldMs) : null;
+    return signal.aborted ? STOPPING : null;
   }
 
   function reserved(calls: number, spacingMs: number): ReservedCalls {
@@ -90,7 +90,7 @@ export function createSpending({
     gone.set(project, bucket);
     if (taken.kind === "wait") return usedUp(taken.ms);
     if (taken.delayMs > 0) await clock.sleep(taken.delayMs, signal);
-    return signal.aborted ? usedUp(taken.delayMs) : null;
+    return signal.aborted ? STOPPING : null;
   }
 
   return {
@@ -122,6 +122,15 @@ export function createSpending({
     },
   };
 }
+
+/** Nothing is sent any more: no lack of calls. */
+const STOPPING: Unavailable = {
+  waitsFor: "cloud-unavailable",
+  cloudCode: null,
+  message: "the worker is stopping",
+  retryAfterMs: null,
+  unasked: true,
+};
 
 function usedUp(retryAfterMs: number): Unavailable {
   return {
