@@ -79,6 +79,10 @@ async function cancel(alert) {
       "cancel",
       idOf(alert),
       ...project,
+      "--reason",
+      "the alert is resolved",
+      "--by",
+      "self-healing",
     ]);
     console.log("cancelled:", stdout.trim());
   } catch (error) {
