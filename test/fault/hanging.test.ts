@@ -24,7 +24,7 @@ const ENV = {
 
 const LIMIT_MS = limitMs();
 /** Longer than the limit, so that whatever waits through it would be seen. */
-const AWAY_MS = 60_000;
+const AWAY_MS = 90_000;
 
 function limitMs(): number {
   const loaded = loadConfig(

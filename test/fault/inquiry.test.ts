@@ -86,10 +86,16 @@ describe("after unresolved", () => {
     });
     // Whoever joined goes on by itself, and has the server.
     await stage.emitter.event(joined, "submitted");
-    const acts = stage.emitter.actions().filter(({ data }) => data.command_id === id);
-    expect(acts.map(({ data }) => [data.action, data.as])).toEqual([
-      ["resolve", "not-reinstalled"],
-    ]);
+    // A worker publishes what people did when it asks next.
+    await eventually(
+      async () => {
+        const acts = stage.emitter.actions().filter(({ data }) => data.command_id === id);
+        expect(acts.map(({ data }) => [data.action, data.as])).toEqual([
+          ["resolve", "not-reinstalled"],
+        ]);
+      },
+      { what: "the event of the action" },
+    );
     await stage.emitter.outcome(joined);
     expect(stage.emitter.story(id).filter((name) => name === "settled")).toHaveLength(1);
     expect(stage.reinstalls(server.id)).toBe(1);

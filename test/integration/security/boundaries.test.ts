@@ -32,7 +32,7 @@ describe("what the documented rights leave out", () => {
     ],
     [
       "ecs-operator",
-      ["HDEL", "ecs:{p}:lock:s", "owner"],
+      ["HINCRBY", "ecs:{p}:lock:s", "token", "1"],
       ["SET", "ecs:{p}:token", "1"],
       ["FLUSHDB"],
     ],

@@ -199,11 +199,13 @@ describe.each([
       server: [server, ...project],
       explain: [server, ...project],
       list: [],
+      approve: [id, ...project, "--reason", "as the page says"],
       cancel: [id, ...project, "--reason", "as the page says"],
       resume: [...project, "--reason", "over"],
       unlock: [server, ...project, "--owner", "left-behind", "--reason", "seen", "--force"],
       audit: [],
-      protect: [server, ...project, "--reason", "as the page says"],
+      // It stays: by another reason, so that nobody takes it for the pause.
+      protect: [server, ...project, "--reason", "a license server"],
     };
     for (const [verb, args] of Object.entries(lines)) {
       const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl };
