@@ -4,7 +4,14 @@ import { type Decision, final, type Next, next } from "./decision.ts";
 import { type FinalDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look, StartOutcome } from "./observations.ts";
-import { owesStart, type Power, type PowerAfter, leftAs, powerOf } from "./power.ts";
+import {
+  leftAs,
+  owesStart,
+  type Power,
+  type PowerAfter,
+  powerOf,
+  unansweredStopMs,
+} from "./power.ts";
 import { describe, isIdle } from "./server-fitness.ts";
 import type { In, State } from "./state.ts";
 import { concludeSuccess } from "./success.ts";
@@ -249,8 +256,10 @@ function stopEnded(
   job: JobLook | null,
   { nowMs, rules }: Moment,
 ): "ended" | "pending" | "ask" {
-  if (stop === undefined || nowMs >= stop.askedAtMs + rules.postFenceMs) return "ended";
-  if (stop.jobId === undefined) return "pending";
+  const isDead = (askedAtMs: number) => nowMs >= askedAtMs + rules.postFenceMs;
+  const unansweredAtMs = unansweredStopMs(stop);
+  if (unansweredAtMs !== null && !isDead(unansweredAtMs)) return "pending";
+  if (stop?.jobId === undefined || isDead(stop.askedAtMs)) return "ended";
   if (job === null) return "ask";
   return job.kind === "running" || job.kind === "unreadable" ? "pending" : "ended";
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { JobId } from "../contract/ids.ts";
-import { openObject } from "./open-object.ts";
 import type { ServerView } from "./observations.ts";
+import { openObject } from "./open-object.ts";
 import type { Rules } from "./rules.ts";
 
 /**
@@ -18,6 +18,8 @@ export const Power = openObject({
     askedAtMs: z.number(),
     /** Absent: nobody answered, or without a job. */
     jobId: JobId.optional(),
+    /** An earlier stop that nobody answered: when it was asked for at the latest. */
+    unansweredAtMs: z.number().optional(),
   }).optional(),
 });
 export type Power = z.infer<typeof Power>;
@@ -43,13 +45,31 @@ export function aboutToStop(power: Power | undefined): Power | undefined {
   return power?.was === "on" ? { ...power, mayHaveStopped: true } : power;
 }
 
-/** A stop was asked for, and perhaps taken. */
+/** A stop was asked for, and perhaps taken. An earlier one that nobody answered stays known: it may arrive after this one. */
 export function stopAsked(power: Power | undefined, askedAtMs: number, jobId: JobId | null): Power {
+  const unansweredAtMs = unansweredStopMs(power?.stop);
+  const answered =
+    jobId === null ? {} : { jobId, ...(unansweredAtMs === null ? {} : { unansweredAtMs }) };
+  return { was: power?.was ?? "on", mayHaveStopped: true, stop: { askedAtMs, ...answered } };
+}
+
+/**
+ * Another delivery of a step may have asked for a stop, at this instant at the latest: nobody knows its answer. What is
+ * known of a stop with a job stays.
+ */
+export function otherStopPerhaps(power: Power, untilMs: number): Power {
+  const { stop } = power;
   return {
-    was: power?.was ?? "on",
+    ...power,
     mayHaveStopped: true,
-    stop: { askedAtMs, ...(jobId === null ? {} : { jobId }) },
+    stop: stop?.jobId === undefined ? { askedAtMs: untilMs } : { ...stop, unansweredAtMs: untilMs },
   };
+}
+
+/** When a stop was asked for, at the latest, of which nobody has an answer; null: there is none. */
+export function unansweredStopMs(stop: Power["stop"]): number | null {
+  if (stop === undefined) return null;
+  return (stop.jobId === undefined ? stop.askedAtMs : stop.unansweredAtMs) ?? null;
 }
 
 /** Is a start owed where the reinstall is not carried out? */

@@ -1,8 +1,9 @@
+import { mayAskToStop } from "../core/decide-prepare.ts";
 import { leaveAsFound } from "../core/decide-restore.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Moment } from "../core/moment.ts";
-import { type Power, stopAsked } from "../core/power.ts";
+import { otherStopPerhaps, type Power } from "../core/power.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { Arrival, StepResult } from "./step.ts";
 
@@ -16,7 +17,7 @@ interface Taken {
 /** A step's result, with the server started first where it was stopped for a reinstall that is not made now. */
 export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment): StepResult {
   if (result.kind !== "conclude") return result;
-  const power = powerAtStep(taken, moment);
+  const power = powerAtStep(result.decision, taken, moment);
   const decision = withPower(result.decision, power);
   return { ...result, decision: leaveAsFound(taken.envelope.state, power, decision, moment) };
 }
@@ -29,23 +30,33 @@ function withPower(decision: Decision, power: Power | undefined): Decision {
   if (decision.kind === "final" || power === undefined) return decision;
   const { state } = decision;
   if (state.phase !== "prepare" && state.phase !== "submit") return decision;
-  const isSaid = state.power?.stop !== undefined;
   const mayStillStop = state.phase === "prepare" && power.stop === undefined;
-  return isSaid || mayStillStop ? decision : { ...decision, state: { ...state, power } };
+  return mayStillStop ? decision : { ...decision, state: { ...state, power } };
 }
 
 /**
  * What we may have done to the server by now. A message in `prepare` says "stopped, perhaps" from the beginning: where no
- * delivery of it can have asked for a stop, that is not so; where one can have, nobody knows when it did.
+ * delivery of it can have asked for a stop, that is not so; where another one can have, nobody knows when it did, and its
+ * stop may arrive after the one that this delivery asked for.
  */
-function powerAtStep(
-  { envelope, claimed, arrival }: Taken,
-  { nowMs }: Pick<Moment, "nowMs">,
-): Power | undefined {
-  const { state, revived } = envelope;
-  const power = "power" in state ? state.power : undefined;
-  if (state.phase !== "prepare" || power === undefined || power.stop !== undefined) return power;
-  const first =
-    !arrival.redelivered && revived === 0 && !claimed.takenOver && claimed.restored === "no";
-  return first ? { ...power, mayHaveStopped: false } : stopAsked(power, nowMs, null);
+function powerAtStep(decision: Decision, taken: Taken, moment: Moment): Power | undefined {
+  const { state } = taken.envelope;
+  const known = "power" in state ? state.power : undefined;
+  if (state.phase !== "prepare" || known === undefined) return known;
+  const asked = decision.kind === "next" && decision.state.phase === "prepare";
+  const power = (asked ? decision.state.power : undefined) ?? known;
+  if (mayAskToStop(state, moment) && !isFirst(taken)) {
+    return otherStopPerhaps(power, moment.nowMs + moment.rules.signatureMaxAgeMs);
+  }
+  return power.stop === undefined ? { ...power, mayHaveStopped: false } : power;
+}
+
+/** No other delivery can have taken this step. */
+function isFirst({ envelope, claimed, arrival }: Taken): boolean {
+  return (
+    !arrival.redelivered &&
+    envelope.revived === 0 &&
+    !claimed.takenOver &&
+    claimed.restored === "no"
+  );
 }

@@ -163,6 +163,18 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "other-stop-forgotten",
+    what: "a stop that another delivery of the step may have asked for is not waited for",
+    breaks: ["F6"],
+    deps: otherStopForgotten,
+    scenario: narrowed({
+      rates: { "stop-late": 0.5, disconnect: 0.02, "send-refused": 0.5 },
+      cloud: HONEST,
+      servers: [{ ...STOPPED, status: "ACTIVE" }],
+      emissions: [wish("cmd-1", 0)],
+    }),
+  },
+  {
     name: "start-without-lock",
     what: "who has lost the server's lock starts it all the same",
     breaks: ["F6"],
@@ -726,6 +738,26 @@ function powerRebuilt(deps: WorkerDeps): WorkerDeps {
     outlet: {
       ...outlet,
       publish: (messages, signal) => outlet.publish(messages.map(rebuilt), signal),
+    },
+  };
+}
+
+/** What another delivery of a step may have asked for does not reach the next message. */
+function otherStopForgotten(deps: WorkerDeps): WorkerDeps {
+  const { outlet } = deps;
+  const forgotten = (message: Outgoing): Outgoing => {
+    if (message.kind !== "step") return message;
+    const { state } = message.envelope;
+    if (!("power" in state) || state.power?.stop?.unansweredAtMs === undefined) return message;
+    const { unansweredAtMs: _forgotten, ...stop } = state.power.stop;
+    const power = { ...state.power, stop };
+    return { ...message, envelope: { ...message.envelope, state: { ...state, power } } };
+  };
+  return {
+    ...deps,
+    outlet: {
+      ...outlet,
+      publish: (messages, signal) => outlet.publish(messages.map(forgotten), signal),
     },
   };
 }

@@ -176,6 +176,15 @@ describe("a turn of restore", () => {
     });
   });
 
+  it("waits, too, until an earlier stop is dead that nobody answered, whatever became of the last one", () => {
+    const stop = { askedAtMs: NOW - 10, jobId: JOB, unansweredAtMs: NOW };
+    const two = state("restore", { power: { ...STOPPED, stop } });
+    const dead = NOW + RULES.postFenceMs;
+    asNext(turn(OFF, { now: moment({ nowMs: dead - 1 }) }, two), "restore");
+    asNext(turn(ON, { now: moment({ nowMs: dead - 1 }) }, two), "restore");
+    expect(turn(OFF, { now: moment({ nowMs: dead }) }, two)).toEqual({ kind: "start" });
+  });
+
   it("does not start again while the job of the last start runs, and does when that failed", () => {
     const started = state("restore", {
       start: { askedAtMs: NOW, jobId: JOB },

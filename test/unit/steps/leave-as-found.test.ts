@@ -1,21 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { cancelled } from "../../../src/core/endings.ts";
+import { JobId } from "../../../src/contract/ids.ts";
 import { next } from "../../../src/core/decision.ts";
+import { cancelled } from "../../../src/core/endings.ts";
+import type { In } from "../../../src/core/state.ts";
 import { leavingAsFound } from "../../../src/steps/leave-as-found.ts";
 import { conclude } from "../../../src/steps/step.ts";
 import { BEFORE, BODY, envelope, moment, NOW, state } from "../core/builders.ts";
 import { claimed } from "./fakes.ts";
 
+const JOB = JobId.parse("ff80808288d41e1b018990260955686a");
 const PREPARING = state("prepare", { power: { was: "on", mayHaveStopped: true } });
+/** By then another delivery that is slow has sent its stop, or does not send it any more. */
+const UNTIL = NOW + moment().rules.signatureMaxAgeMs;
 const SUBMIT = state("submit", { power: PREPARING.power });
 
 /** What a step in `prepare` comes to, of a first delivery or of a later one. */
 function after(
   decision: ReturnType<typeof cancelled>,
   later: Partial<Parameters<typeof claimed>[0]> | "redelivered" | "revived" | null,
+  from: In<"prepare"> = PREPARING,
 ) {
   const claim = claimed(typeof later === "object" && later !== null ? later : {});
-  const message = envelope(PREPARING, later === "revived" ? { revived: 1 } : {});
+  const message = envelope(from, later === "revived" ? { revived: 1 } : {});
   const arrival = { redelivered: later === "redelivered" };
   const result = conclude(claim, message, decision);
   const found = leavingAsFound(result, { envelope: message, claimed: claim, arrival }, moment());
@@ -42,10 +48,10 @@ describe("a step in prepare, of a message that says that we may have stopped the
 
   it.each(LATER)("tells the next step that a stop may be on its way: %o", (later) => {
     expect(after(next(PREPARING, 0), later)).toMatchObject({
-      state: { phase: "prepare", power: { was: "on", stop: { askedAtMs: NOW } } },
+      state: { phase: "prepare", power: { was: "on", stop: { askedAtMs: UNTIL } } },
     });
     expect(after(next(SUBMIT, 0), later)).toMatchObject({
-      state: { phase: "submit", power: { mayHaveStopped: true, stop: { askedAtMs: NOW } } },
+      state: { phase: "submit", power: { mayHaveStopped: true, stop: { askedAtMs: UNTIL } } },
     });
   });
 
@@ -59,9 +65,29 @@ describe("a step in prepare, of a message that says that we may have stopped the
     });
   });
 
-  it("does not write over a stop whose answer is known", () => {
-    const stop = { askedAtMs: NOW - 1 };
-    const stopped = { ...PREPARING, power: { was: "on" as const, mayHaveStopped: true, stop } };
-    expect(after(next(stopped, 0), "redelivered")).toMatchObject({ state: stopped });
+  const stopped = (stop: { askedAtMs: number; jobId?: JobId }) =>
+    ({ ...PREPARING, power: { was: "on", mayHaveStopped: true, stop } }) as const;
+
+  it.each(LATER)("keeps the stop of an earlier delivery beside its own: %o", (later) => {
+    const decision = next(stopped({ askedAtMs: NOW - 1, jobId: JOB }), 0);
+    expect(after(decision, later)).toMatchObject({
+      state: { power: { stop: { askedAtMs: NOW - 1, jobId: JOB, unansweredAtMs: UNTIL } } },
+    });
+    expect(after(next(stopped({ askedAtMs: NOW - 1 }), 0), later)).toMatchObject({
+      state: { power: { stop: { askedAtMs: UNTIL } } },
+    });
+  });
+
+  it("knows one stop only in its first delivery", () => {
+    const own = stopped({ askedAtMs: NOW, jobId: JOB });
+    expect(after(next(own, 0), null)).toMatchObject({ state: own });
+  });
+
+  it("does not think of another stop where none was due yet", () => {
+    const asked = { ...stopped({ askedAtMs: NOW - 1, jobId: JOB }) };
+    const waiting = { ...asked, stop: { type: "SOFT" as const, askedAtMs: NOW - 1, jobId: JOB } };
+    const decision = after(next(waiting, 0), "redelivered", waiting);
+    expect(decision).toMatchObject({ state: { power: asked.power } });
+    expect(decision).not.toHaveProperty("state.power.stop.unansweredAtMs");
   });
 });
