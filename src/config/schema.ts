@@ -199,6 +199,7 @@ const Brakes = z.strictObject({
   stormCooldownMs: whole("ms", 1000, 7_200_000),
   stormAsks: whole("servers", 0, 1_000),
   stormAsksWindowMs: whole("ms", 1000, 86_400_000),
+  perSourcePerHour: whole("starts", 0, 10_000),
   maxRunning: whole("reinstalls", 1, 1_000),
   maxRunningPerGroup: whole("reinstalls", 0, 1_000),
   approval: uniqueList(

@@ -54,6 +54,7 @@ export const WaitReason = z.enum([
   "storm-failures",
   "cap",
   "group-cap",
+  "source",
   "windows",
   "approval",
 ]);

@@ -25,6 +25,8 @@ export const BrakeRules = z.object({
   /** So many different servers that are asked for within the window are a storm of asks. */
   stormAsks: z.int(),
   stormAsksWindowMs: z.number(),
+  /** `BRAKES_PER_SOURCE_PER_HOUR`: so many commands of one source may start within an hour. */
+  perSourcePerHour: z.int(),
   /** `BRAKES_MAX_RUNNING`: reinstalls of one project that are in work at once, at most; at least 1. */
   maxRunning: z.int(),
   /** `BRAKES_MAX_RUNNING_PER_GROUP`: the same of one group. */

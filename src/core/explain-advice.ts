@@ -60,6 +60,12 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return untilMs === null
         ? []
         : [`Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`];
+    case "source":
+      return untilMs === null
+        ? []
+        : [
+            `Wait until ${new Date(untilMs).toISOString()} (BRAKES_PER_SOURCE_PER_HOUR), or send a new command with override: ["source"] and a reason, where BRAKES_OVERRIDABLE allows it.`,
+          ];
     case "approval":
       return command === null
         ? []

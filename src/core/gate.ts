@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { Brake, liftOf } from "../contract/brakes.ts";
 import { rungAtMost } from "./backoff.ts";
-import { CAP_SAYS, capData, delayInLine, describeCap } from "./cap-hold.ts";
+import { CAP_SAYS, capData, delayInLine } from "./cap-hold.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final } from "./decision.ts";
 import { rejected } from "./events.ts";
+import { describeHold, instant } from "./hold-words.ts";
 import type { Moment } from "./moment.ts";
 import type { Before } from "./state.ts";
 import { waitFor } from "./waiting.ts";
-import { Closed, describeClosed } from "./windows.ts";
+import { Closed } from "./windows.ts";
 
 /**
  * A brake that holds a command, as the gate answered (`adapters/redis/scripts/brakes.lua`): which one, and what a
@@ -86,6 +87,16 @@ export const Hold = z.discriminatedUnion("brake", [
     /** The one to be approved. */
     command: z.string(),
   }),
+  z.object({
+    brake: z.literal("source"),
+    verdict: z.literal("wait"),
+    /** When the oldest start that counts is an hour old. */
+    untilMs: z.number(),
+    /** So many commands of the source may start within an hour. */
+    limit: z.number(),
+    /** Absent: the command has none. */
+    source: z.string().optional(),
+  }),
   z.object({ brake: z.literal("windows"), verdict: z.literal("wait"), ...Closed.shape }),
   z.object({ brake: z.literal("cap"), ...CAP_SAYS }),
   z.object({ brake: z.literal("group-cap"), ...CAP_SAYS }),
@@ -99,13 +110,14 @@ export const Hold = z.discriminatedUnion("brake", [
 export type Hold = z.infer<typeof Hold>;
 
 /** A brake that holds nobody itself: it lowers the cap, which says so of whom it holds (`loweredBy`). */
-const Slows = z.object({
+export const Slows = z.object({
   brake: z.literal("storm-asks"),
   verdict: z.literal("wait"),
   sinceMs: z.number(),
   /** How many servers were asked for. */
   reason: z.string(),
 });
+export type Slows = z.infer<typeof Slows>;
 
 /** What one brake says of a command. */
 export const BrakeVerdict = z.union([
@@ -123,13 +135,6 @@ export const BrakeVerdict = z.union([
   Slows,
 ]);
 export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
-
-/** In one sentence; null: it says go, and there is no more to say. */
-export function describeVerdict(said: BrakeVerdict): string | null {
-  if (said.verdict !== "go") return describeHold(said);
-  if (said.overridden === true) return "lifted by the command's override";
-  return said.by === undefined ? null : `approved${setBy(said)}`;
-}
 
 /**
  * The one place where a brake's answer becomes what happens to the command: nothing of it has been sent. A command that
@@ -181,67 +186,6 @@ function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
   }
 }
 
-/**
- * In one sentence, for events, dry runs and people.
- *
- * @internal
- */
-export function describeHold(hold: Hold | z.infer<typeof Slows>): string {
-  switch (hold.brake) {
-    case "pause":
-      return hold.scope === "configuration"
-        ? "reinstalls are paused by the worker's configuration"
-        : `reinstalls are paused (${hold.scope})${setBy(hold)}`;
-    case "protected":
-      return describeProtection(hold);
-    case "storm-failures": {
-      const next =
-        hold.untilMs === undefined
-          ? `waits for ${hold.probe} to end`
-          : `one command goes after ${instant(hold.untilMs)}`;
-      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake)}`;
-    }
-    case "storm-asks":
-      return `one reinstall at a time since ${instant(hold.sinceMs)}: ${hold.reason}; to lift: ${liftOf(hold.brake)}`;
-    case "cooldown":
-      return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
-    case "quarantine": {
-      const { reinstalls, limit, windowMs } = hold;
-      return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
-    }
-    case "approval":
-      return `a person must approve it (${hold.scope}): ecs-reinstall approve ${hold.command} --reason …`;
-    case "windows":
-      return describeClosed(hold);
-    case "cap":
-      return describeCap("project", hold);
-    case "group-cap":
-      return describeCap("group", hold);
-    case "not-before":
-      return `not before ${instant(hold.untilMs)}`;
-  }
-}
-
-function describeProtection(hold: Extract<Hold, { brake: "protected" }>): string {
-  switch (hold.scope) {
-    case "configuration":
-      return "the server is protected by the worker's configuration";
-    case "operator":
-      return `the server is protected${setBy(hold)}`;
-    case "cloud mark":
-      return `the server is protected by its mark in the cloud: ${hold.reason}`;
-  }
-}
-
-function setBy({ by, sinceMs, reason }: SetBy): string {
-  const who = by === undefined ? "" : ` by ${by}`;
-  const since = sinceMs === undefined ? "" : ` since ${instant(sinceMs)}`;
-  const why = reason === undefined ? "" : `: ${reason}`;
-  return `${who}${since}${why}`;
-}
-
-type SetBy = Partial<Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | "reason">>;
-
 /** The same in fields, as events carry it. */
 function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
   const name = hold.brake;
@@ -264,6 +208,8 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
       return { name, limit: hold.limit };
     case "approval":
       return { name, scope: hold.scope };
+    case "source":
+      return { name, until: instant(hold.untilMs), limit: hold.limit };
     case "windows": {
       const until = hold.untilMs === undefined ? undefined : instant(hold.untilMs);
       return present({ name, until, reason: hold.reason });
@@ -287,8 +233,4 @@ function earlier({ reinstalls }: Quarantine): readonly Readonly<Record<string, u
 /** Without what is not known. */
 function present(data: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
-}
-
-function instant(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -479,6 +479,23 @@ export const MUTANTS: readonly Mutation[] = [
     scenario: narrowed({ brakes: { ...NO_BRAKES, approval: ["all"] } }),
   },
   {
+    name: "source-leaks",
+    what: "the gate does not ask how many commands of a source have started",
+    breaks: ["P7"],
+    switches: { ignoreSources: true },
+    scenario: narrowed({
+      rates: {},
+      faultsForMs: 100_000,
+      cloud: HONEST,
+      brakes: { ...NO_BRAKES, perSourcePerHour: 1 },
+      servers: [STOPPED, ANOTHER],
+      emissions: [
+        commandOf("cmd-1", STOPPED.id, 0, { userid: "u" }, { source: "healer" }),
+        commandOf("cmd-2", ANOTHER.id, 60_000, { userid: "u" }, { source: "healer" }),
+      ],
+    }),
+  },
+  {
     name: "protection-leaks",
     what: "the gate before the POST does not ask for protected servers",
     breaks: ["F4"],

@@ -130,7 +130,9 @@ export function scenarioOf(seed: number): Scenario {
   const held = random.chance(0.25) ? { ...drawn.rates, "stop-late": 0.3 } : drawn.rates;
   const opensAtMs = random.chance(0.15) ? BEGINNING_MS + random.wild(1_000, 900_000) : 0;
   const approval = random.chance(0.1) ? [random.pick(["all", "web"])] : [];
-  return { ...drawn, emissions, brakes: { ...brakes, approval }, rates: held, opensAtMs };
+  const perSourcePerHour = random.chance(0.05) ? random.pick([1, 2]) : 0;
+  const limited = { ...brakes, approval, perSourcePerHour };
+  return { ...drawn, emissions, brakes: limited, rates: held, opensAtMs };
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */

@@ -14,6 +14,7 @@ import { Monitor } from "./monitor.ts";
 import type { Mutation } from "./mutation.ts";
 import { brief } from "./network.ts";
 import { Pauses } from "./pauses.ts";
+import { Starts } from "./starts.ts";
 import { Storms } from "./storms.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
@@ -40,6 +41,7 @@ export class World {
   readonly loss: Loss;
   readonly pauses: Pauses;
   readonly #storms: Storms;
+  readonly #starts: Starts;
   readonly inWork: InWork;
   readonly incarnations: Incarnation[] = [];
   storeUp = true;
@@ -72,6 +74,7 @@ export class World {
           this.inWork.begin(order) ??
             this.pauses.objectionTo(order.serverId, atMs) ??
             this.pauses.unapproved(order) ??
+            this.#starts.objectionTo(order) ??
             this.#storms.objectionTo(order.commandId) ??
             this.#storms.besideObjectionTo(order.commandId),
         ),
@@ -83,6 +86,7 @@ export class World {
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
     this.#storms = new Storms(this);
+    this.#starts = new Starts(this);
     if (this.scenario.brakes.approval.length > 0) this.pauses.approveNowAndThen();
     this.inWork = new InWork(this.scenario.brakes);
     this.#prepareStore();

@@ -21,6 +21,7 @@ export const NO_BRAKES: BrakeRules = {
   stormOpenAt: 10,
   stormAsks: 0,
   stormAsksWindowMs: 300_000,
+  perSourcePerHour: 0,
   maxRunning: 1_000,
   maxRunningPerGroup: 0,
   callsPerSecond: 0,

@@ -6,7 +6,8 @@ import type {
   CommandStory,
   ServerDetail,
 } from "../../contract/overview.ts";
-import { type BrakeVerdict, describeVerdict } from "../../core/gate.ts";
+import type { BrakeVerdict } from "../../core/gate.ts";
+import { describeVerdict } from "../../core/hold-words.ts";
 import { Order } from "../../core/order.ts";
 import type { RedisClient } from "./client.ts";
 import { readEvidence } from "./command-evidence.ts";

@@ -1,4 +1,5 @@
 import type { ProjectId, ServerId } from "../../contract/ids.ts";
+import { sha256 } from "../../core/identity.ts";
 
 /** All keys of one project share a hash tag: one script sees them all, on Redis Cluster too (design §6). */
 export function keysOf(project: ProjectId) {
@@ -38,6 +39,8 @@ export function keysOf(project: ProjectId) {
     asks: `${prefix}asks`,
     /** The server's last reinstalls (history.lua). */
     history: (server: ServerId) => `${prefix}history:${server}`,
+    /** Commands of a source that started within an hour (starts.lua); a source is any text, and no part of a key. */
+    sourceStarts: (source = "") => `${prefix}starts-of-source:${sha256(source)}`,
     token: `${prefix}token`,
     active: `${prefix}active`,
     /** The last commands that ended, by when (ended.lua). */

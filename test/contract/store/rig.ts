@@ -25,6 +25,7 @@ import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import { sha256 } from "../../../src/core/identity.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -90,6 +91,8 @@ export interface StoreRig {
   requestCancel(command: CommandId): Promise<void>;
   /** A slot that nobody has given back, as a lost write leaves it. */
   leaveSlot(command: CommandId): Promise<void>;
+  /** A command of the source got its slot at that time, epoch ms. */
+  leaveStart(source: string, command: CommandId, atMs: number): Promise<void>;
   /** What a person does who frees a server. */
   freeLock(server: ServerId): Promise<void>;
 }
@@ -161,6 +164,11 @@ function memoryRigs(): () => Promise<StoreRig> {
         return [...ended].toSorted(([, at], [, by]) => at - by).map(([id]) => id);
       },
       leaveSlot: async (id) => void memory.of(PROJECT).slots.set(id, Date.now()),
+      async leaveStart(source, id, atMs) {
+        const { sourceStarts } = memory.of(PROJECT);
+        const name = sha256(source);
+        sourceStarts.set(name, new Map(sourceStarts.get(name)).set(id, atMs));
+      },
       freeLock: async (server) => void memory.of(PROJECT).locks.delete(server),
       async requestCancel(command) {
         const { records } = memory.of(PROJECT);
@@ -240,6 +248,8 @@ function redisRigs(): () => Promise<StoreRig> {
       expires: async (id) => (await client.pttl(k.command(id))) > 0,
       ended: () => client.zrange(k.ended, "0", "-1"),
       leaveSlot: async (id) => void (await client.zadd(k.slots, Date.now(), id)),
+      leaveStart: async (source, id, atMs) =>
+        void (await client.zadd(k.sourceStarts(source), atMs, id)),
       freeLock: async (server) => void (await redis.command("DEL", k.lock(server))),
       requestCancel: async (id) => void (await redis.command("HSET", k.command(id), "cancel", "1")),
     };

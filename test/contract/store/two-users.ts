@@ -97,7 +97,7 @@ async function connected(url: string, user?: string): Promise<User> {
     rebuildHoldMs: 0,
     waitReplicas: 0,
     waitTimeoutMs: 1_000,
-    brakes: NO_BRAKES,
+    brakes: { ...NO_BRAKES, perSourcePerHour: 10 },
     windows: NO_WINDOWS,
   };
   const clock = { ...systemClock, nonce: () => "epoch" };

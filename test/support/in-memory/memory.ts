@@ -100,6 +100,8 @@ export class ProjectMemory {
     after: 0,
     servers: new Map(),
   };
+  /** Of each source, by the hash of its name: its commands that started, by when (`starts.lua`). */
+  sourceStarts = new Map<string, ReadonlyMap<string, number>>();
   /** How many slots were taken from commands that had ended or were gone. */
   dropped = 0;
   /** Calls to the cloud; what was learned of its quota. */
@@ -139,6 +141,7 @@ export class ProjectMemory {
     copy.lineUntil = new Map(this.lineUntil);
     copy.waiting = new Map(this.waiting);
     copy.asks = this.asks;
+    copy.sourceStarts = new Map(this.sourceStarts);
     copy.dropped = this.dropped;
     copy.calls = this.calls;
     copy.learned = this.learned;

@@ -15,6 +15,7 @@ import { cooldown } from "./brakes/cooldown.ts";
 import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
 import { quarantine } from "./brakes/quarantine.ts";
+import { source } from "./brakes/source.ts";
 import { stormAsks } from "./brakes/storm-asks.ts";
 import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
@@ -32,6 +33,7 @@ const BRAKES: readonly TwinBrake[] = [
   approval,
   windows,
   cooldown,
+  source,
   groupCap,
   capOf((question) => leastOf(question, question.rules.maxRunning)),
 ];
@@ -63,6 +65,7 @@ export function brakes(
   if (where === "admission") for (const { before } of BRAKES) before?.(question);
   for (const brake of BRAKES) {
     if (ctx.switches.ignoreStorms && brake.name === "storm-failures") continue;
+    if (ctx.switches.ignoreSources && brake.name === "source") continue;
     if (ctx.switches.ignoreApprovals && brake.name === "approval") continue;
     const hold = brake.at.includes(where) ? holdOf(brake, question) : null;
     // Who is asked at a gate holds.
@@ -70,6 +73,12 @@ export function brakes(
   }
   for (const { at, passed } of BRAKES) if (at.includes(where)) passed?.(question);
   return null;
+}
+
+/** What the brakes count once a command gets its lock and slot. */
+export function noteStarted(ctx: ScriptContext, m: ProjectMemory, order: Order): void {
+  const question = questionOf(ctx, m, { order });
+  for (const { started } of BRAKES) started?.(question);
 }
 
 /** `every_verdict` of `brakes.lua`. */

@@ -6,7 +6,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { noteAsk } from "./brakes/asks.ts";
-import { brakes, callPace, effectiveCap, questionOf } from "./script-brakes.ts";
+import { brakes, callPace, effectiveCap, noteStarted, questionOf } from "./script-brakes.ts";
 import {
   freeSlot,
   giveSlot,
@@ -157,6 +157,7 @@ function giveBoth(
 ): LockAnswer {
   const { commandId: id, serverId } = order;
   const now = ctx.memory.nowMs();
+  noteStarted(ctx, m, order);
   if (!ctx.switches.lockWithoutSlot) giveSlot(m, order, now);
   const lock = lockOf(m, serverId, ctx);
   let token = lock?.token ?? 0;

@@ -48,6 +48,8 @@ export interface StoreSwitches {
   readonly ignoreAsks?: true;
   /** Windows hold nobody. */
   readonly ignoreWindows?: true;
+  /** As many of a source start as want to. */
+  readonly ignoreSources?: true;
   /** Nobody needs an approval. */
   readonly ignoreApprovals?: true;
   /** Who puts pauses back does not ask which entry is newer. */

@@ -67,6 +67,16 @@ describe("a storm of asks", () => {
   });
 });
 
+describe("the starts of a source", () => {
+  it("are without limit, or so many an hour", () => {
+    expect(config().brakes.perSourcePerHour).toBe(0);
+    expect(config({ BRAKES_PER_SOURCE_PER_HOUR: "20" }).brakes.perSourcePerHour).toBe(20);
+    expect(problems({ BRAKES_PER_SOURCE_PER_HOUR: "many" })).toEqual([
+      "BRAKES_PER_SOURCE_PER_HOUR (brakes.perSourcePerHour): must be a whole number from 0 to 10000 (starts)",
+    ]);
+  });
+});
+
 it("an empty list is said as [], since an empty variable counts as not set", () => {
   expect(config({ BRAKES_OVERRIDABLE: "" }).brakes.overridable).toEqual(["windows"]);
   expect(config({ BRAKES_OVERRIDABLE: " [] " }).brakes.overridable).toEqual([]);

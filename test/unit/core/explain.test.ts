@@ -130,6 +130,11 @@ describe("a command that waits", () => {
       `ecs-reinstall resume storm-asks --for 8h --project ${PROJECT} --reason …`,
     ],
     ["cooldown", null, "the server rests until 2026-11-23T14:25:00.000Z"],
+    [
+      "source",
+      null,
+      "Wait until 2026-11-23T14:25:00.000Z (BRAKES_PER_SOURCE_PER_HOUR), or send a new command",
+    ],
     ["approval", "all", `ecs-reinstall approve heal-2 --project ${PROJECT} --reason …`],
     ["windows", null, "Wait until 2026-11-23T14:25:00.000Z, or send a new command with override"],
     ["a-later-one", null, "docs/brakes.md"],

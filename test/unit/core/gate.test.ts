@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeHold, describeVerdict, heldBy, type Hold } from "../../../src/core/gate.ts";
+import { heldBy, type Hold } from "../../../src/core/gate.ts";
+import { describeHold, describeVerdict } from "../../../src/core/hold-words.ts";
 import {
   asFinal,
   asNext,
@@ -145,6 +146,20 @@ describe("a command that a pause holds", () => {
       "lifted by the command's override",
     );
     expect(describeVerdict({ brake: "pause", ...go })).toBeNull();
+  });
+
+  it("waits until fewer commands of its source have started, and says of which, how many and until when", () => {
+    const spent = { brake: "source", verdict: "wait", limit: 5, untilMs: NOW + MINUTE } as const;
+    const held = asNext(heldBy(candidate(), { ...spent, source: "healer" }, moment()), "waiting");
+    expect(held.state.waitsFor).toBe("source");
+    expect(held.delayMs).toBeLessThanOrEqual(Math.max(...RULES.ladderMs));
+    expect(held.events[0]?.data).toMatchObject({
+      waits_for: "source",
+      detail:
+        "commands with the source healer have started 5 reinstalls within an hour, as many as may: not before 2026-11-23T15:01:00.000Z",
+      brake: { name: "source", limit: 5, until: "2026-11-23T15:01:00.000Z" },
+    });
+    expect(describeHold(spent)).toContain("commands with no source have started 5");
   });
 
   it("asks again soon after the windows open, within the longest delay, and says when that is", () => {

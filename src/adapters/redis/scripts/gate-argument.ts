@@ -15,6 +15,7 @@ export const GATE_KEYS = [
   "storm",
   "asks",
   "history",
+  "sourceStarts",
   ...LINE_KEYS,
   "dropped",
   "calls",
@@ -24,11 +25,19 @@ export const GATE_KEYS = [
 export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
   const { pauses, paused, storm, asks, dropped, calls } = k;
   const history = k.history(order.serverId);
+  const sourceStarts = k.sourceStarts(order.source);
   const lines = lineKeys(k, order);
-  return { pauses, paused, storm, asks, history, ...lines, dropped, calls } satisfies Record<
-    (typeof GATE_KEYS)[number],
-    string
-  >;
+  return {
+    pauses,
+    paused,
+    storm,
+    asks,
+    history,
+    sourceStarts,
+    ...lines,
+    dropped,
+    calls,
+  } satisfies Record<(typeof GATE_KEYS)[number], string>;
 }
 
 /** What the gate is asked about a command (brakes/table.lua). */
@@ -37,6 +46,7 @@ export const GateArgument = z.object({
     command: z.string(),
     server: z.string(),
     group: z.string().optional(),
+    source: z.string().optional(),
     /** It waits for a busy server because its order says so. */
     waits: z.boolean(),
     /** Of a new command: when it was sent, epoch ms. Absent: it was counted when it was new. */
@@ -56,7 +66,7 @@ export const GateArgument = z.object({
 /** {@link GateArgument} of one command. */
 export function gateArgument(
   { rules, clock }: Pick<StoreContext, "rules" | "clock">,
-  { commandId, serverId, group, onBusy, override = [] }: Order,
+  { commandId, serverId, group, source, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
   const closed = rules.windows?.closedAt(clock.nowMs()) ?? null;
   return {
@@ -64,6 +74,7 @@ export function gateArgument(
       command: commandId,
       server: serverId,
       ...(group !== undefined && { group }),
+      ...(source !== undefined && { source }),
       waits: onBusy === "wait",
       override,
       ...(closed !== null && { closed }),

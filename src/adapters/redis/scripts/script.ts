@@ -56,6 +56,7 @@ export const BRAKE_FILES = [
   "approval",
   "windows",
   "cooldown",
+  "source",
   "cap",
 ];
 
@@ -67,6 +68,7 @@ const SHARED = [
   "history",
   "storm",
   "asks",
+  "starts",
   "ended",
   "tail",
   "brakes/table",

@@ -112,6 +112,9 @@ end
 
 -- Lock and slot, together; the same answer when it has them.
 local function give_both(key, id, ask, call_in)
+  for _, brake in ipairs(BRAKES) do
+    if brake.started then brake.started(key, ask) end
+  end
   give_slot(key, id, ask.group)
   leave_lines(key, id)
   -- The lock last: whoever has it has all the rest.

@@ -57,6 +57,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
       ["line-until", m.lineUntil],
       ["waiting", m.waiting],
       ["asks", m.asks.servers],
+      ...named("starts-of-source", m.sourceStarts),
       ...named("slots-of", m.groupSlots),
       ...named("line-of", m.groupLines),
       ...named("waiters", m.waiters),
@@ -155,7 +156,9 @@ async function linesOf(
     if (short === "line-until") {
       const until = Object.entries(await client.hgetall(name));
       lines.push([short, new Map(until.map(([id, at]) => [id, Number(at)]))]);
-    } else if (/^(slots|line|waiting|asks|(slots-of|line-of|waiters):.*)$/.test(short)) {
+    } else if (
+      /^(slots|line|waiting|asks|(starts-of-source|slots-of|line-of|waiters):.*)$/.test(short)
+    ) {
       const scores = scoresOf(await client.zrange(name, "0", "-1", "WITHSCORES"));
       lines.push([short, new Map(Object.entries(scores))]);
     }

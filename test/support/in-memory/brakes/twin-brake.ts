@@ -35,6 +35,8 @@ export interface TwinBrake {
   readonly before?: (question: BrakeQuestion) => void;
   /** Once no brake holds the command. */
   readonly passed?: (question: BrakeQuestion) => void;
+  /** When the command gets its lock and slot. */
+  readonly started?: (question: BrakeQuestion) => void;
   /** How many slots it leaves to the project, and why; null: as many as there are. */
   readonly slots?: (
     question: BrakeQuestion,

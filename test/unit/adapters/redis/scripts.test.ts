@@ -117,6 +117,7 @@ describe("the two halves of a script say the same", () => {
       "line",
       "prelude",
       "slots",
+      "starts",
       "storm",
       "tail",
     ];

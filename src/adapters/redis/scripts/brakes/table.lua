@@ -5,9 +5,10 @@
 --   ask   function (key, ask): nil for "go", else { verdict = 'go', 'wait' or 'no', untilMs?, and what a person wants to know }
 --   before function (key, ask), optional: writes, before the brakes of an admission are asked, what it must know later
 --   passed function (key, ask), optional: writes, once no brake holds the command
+--   started function (key, ask), optional: writes, when the command gets its lock and slot
 --   slots function (key, ask), optional: how many slots this brake leaves to the project, and why; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
--- (gate-argument.ts): { command, server, group?, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
+-- (gate-argument.ts): { command, server, group?, source?, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
 local BRAKES = {}
 
 -- Name and type of each key that brakes read: the last keys of every script that asks the gate.
