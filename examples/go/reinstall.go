@@ -40,6 +40,8 @@ func main() {
 		log.Fatal("usage: reinstall SERVER_ID KEYNAME USERID COMMAND_ID")
 	}
 	server, keyname, userid, commandID := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
+	address, err := amqp.ParseURI(os.Getenv("AMQP_URL"))
+	must(err)
 	connection, err := amqp.Dial(os.Getenv("AMQP_URL"))
 	must(err)
 	defer connection.Close()
@@ -72,7 +74,8 @@ func main() {
 	defer cancel()
 	confirm, err := channel.PublishWithDeferredConfirmWithContext(
 		ctx, "ecs.reinstall.commands", "reinstall", true, false, amqp.Publishing{
-			MessageId: commandID, CorrelationId: commandID, ReplyTo: queue.Name,
+			// The broker refuses any user but ours.
+			MessageId: commandID, CorrelationId: commandID, ReplyTo: queue.Name, UserId: address.Username,
 			ContentType: "application/json", DeliveryMode: amqp.Persistent, Timestamp: time.Now(), Body: body,
 		})
 	must(err)

@@ -24,7 +24,8 @@ def main() -> int:
     server, keyname, userid = sys.argv[1:4]
     # Give your own id where you may try again: the id is what makes two sends one reinstall.
     command_id = sys.argv[4] if len(sys.argv) > 4 else str(uuid.uuid4())
-    connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
+    parameters = pika.URLParameters(os.environ["AMQP_URL"])
+    connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     # Without confirms nobody knows whether the broker has the command.
     channel.confirm_delivery()
@@ -54,6 +55,8 @@ def main() -> int:
             reply_to=queue,
             content_type="application/json",
             delivery_mode=2,
+            # Who sends it: the broker refuses any name but ours.
+            user_id=parameters.credentials.username,
             timestamp=int(time.time()),
         ),
         mandatory=True,

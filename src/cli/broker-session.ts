@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChannelModel, ConfirmChannel } from "amqplib";
+import { userOf } from "../adapters/amqp/log-in.ts";
 import { openModel } from "../adapters/amqp/opening.ts";
 import type { Config } from "../config/assemble.ts";
 import { maskedUrl } from "../config/masked.ts";
@@ -24,6 +25,8 @@ export interface BrokerSession {
     readonly replyTo?: string | undefined;
     /** Goes with `replyTo`; else the id. */
     readonly correlationId?: string | undefined;
+    /** Without `user_id`: who sent it is not proven then. */
+    readonly anonymous?: boolean | undefined;
   }): Promise<void>;
   /** Rejects when the connection ends before `close` is called. */
   readonly lost: Promise<never>;
@@ -31,12 +34,14 @@ export interface BrokerSession {
 }
 
 const ROUTING_KEY = "reinstall";
+/** Whom amqplib logs in where the URL names nobody. */
+const DEFAULT_USER = "guest";
 /** For the broker to say good-bye. */
 const CLOSE_MS = 1_000;
 
 /** Connects to the first broker that answers. */
 export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSession> {
-  const { model, socket } = await connectToAny(amqp);
+  const { model, socket, user } = await connectToAny(amqp);
   let closing = false;
   let broken: Error | null = null;
   let watch: (emitter: ChannelModel | ConfirmChannel) => void = () => undefined;
@@ -93,7 +98,7 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
         if (event.success) onEvent(event.data);
       }),
     listen,
-    async publish({ id, body, replyTo, correlationId = id }) {
+    async publish({ id, body, replyTo, correlationId = id, anonymous = false }) {
       const { commandsExchange } = amqp.names;
       let returned = false;
       channel.once("return", () => {
@@ -106,6 +111,8 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
         contentType: "application/json",
         timestamp: Math.floor(Date.now() / 1000),
         appId: "ecs-reinstall-cli",
+        // The broker refuses the name of another user: so the worker knows who sent it.
+        ...(!anonymous && { userId: user }),
         ...(replyTo !== undefined && { replyTo, correlationId }),
       });
       await within(confirmed, amqp, lost);
@@ -122,7 +129,7 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
 
 async function connectToAny(
   amqp: Config["amqp"],
-): Promise<{ model: ChannelModel; socket: AbortController }> {
+): Promise<{ model: ChannelModel; socket: AbortController; user: string }> {
   const failures: string[] = [];
   const { tls, connectTimeoutMs, rpcTimeoutMs, heartbeatSeconds } = amqp;
   const { servername } = tls;
@@ -135,7 +142,8 @@ async function connectToAny(
   for (const url of amqp.urlsNow()) {
     const socket = new AbortController();
     try {
-      return { model: await openModel("ecs-reinstall-cli", url, settings, socket.signal), socket };
+      const model = await openModel("ecs-reinstall-cli", url, settings, socket.signal);
+      return { model, socket, user: userOf(url) ?? DEFAULT_USER };
     } catch (error) {
       socket.abort();
       failures.push(`${withoutUser(url)}: ${reason(error)}`);

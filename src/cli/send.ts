@@ -18,6 +18,7 @@ type SendFlags = BodyFlags & {
   readonly timeout: number;
   readonly replyTo?: string;
   readonly correlationId?: string;
+  readonly userId: boolean;
 };
 
 /** `ecs-reinstall send`: publishes one command, and follows it if asked. */
@@ -39,6 +40,10 @@ export function sendCommand(io: CliIo): Command {
         "--wait",
         "print the command's events until it ends: exit 0 on succeeded or planned",
       ).conflicts(["replyTo"]),
+    )
+    .option(
+      "--no-user-id",
+      "do not say who sends it: for a broker that knows the user under another name (OAuth 2)",
     )
     .option("--timeout <seconds>", "longest wait", seconds, 3600)
     .option("--json", "print events as JSON, one a line")
@@ -82,7 +87,7 @@ async function publish(
   reply: { readonly replyTo?: string | undefined; readonly correlationId?: string | undefined },
 ): Promise<void> {
   sending.sent = "perhaps";
-  await session.publish({ ...sending.command, ...reply });
+  await session.publish({ ...sending.command, ...reply, anonymous: !sending.flags.userId });
   sending.sent = "yes";
 }
 

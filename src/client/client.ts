@@ -1,3 +1,4 @@
+import { unescape } from "node:querystring";
 import { type ChannelModel, connect as connectTo } from "amqplib";
 import type { ReinstallEvent } from "../contract/event-data.ts";
 import { ReinstallClientError } from "./failure.ts";
@@ -34,6 +35,11 @@ export type ReinstallClientOptions = Reach & {
   readonly queuePrefix?: string;
   /** The broker removes that queue when nobody has listened for so long; default 30 minutes. */
   readonly queueExpiresMs?: number;
+  /**
+   * The user that the connection logs in as: the `user_id` of every command, which the broker checks.
+   * Default: the user of `url`; with `connect` and `connection`: none. `null`: none.
+   */
+  readonly userId?: string | null;
   /** `http://worker:8080`: where to ask for final events that may have been missed. */
   readonly statusUrl?: string;
 };
@@ -93,6 +99,7 @@ export function createReinstallClient(options: ReinstallClientOptions): Reinstal
     queuePrefix: options.queuePrefix ?? "ecs-client.",
     queueExpiresMs: options.queueExpiresMs ?? QUEUE_EXPIRES_MS,
     answerMs: ANSWER_MS,
+    userId: options.userId === undefined ? userOfUrl(options) : options.userId,
     onMessage: (content) => {
       const event = heardEvent(content);
       if (event !== null) for (const one of followed.values()) one.take(event);
@@ -221,6 +228,11 @@ function reach(options: Reach): { connect: () => Promise<ChannelModel>; lasting:
   const { url } = options;
   const clientProperties = { connection_name: "ecs-reinstall-client" };
   return { connect: () => connectTo(url, { timeout: ANSWER_MS, clientProperties }), lasting: true };
+}
+
+/** Whom amqplib logs in; null: the caller does. */
+function userOfUrl(options: Reach): string | null {
+  return "url" in options ? unescape(new URL(options.url).username) || "guest" : null;
 }
 
 /** The final event of a command, none while it is open; null: nobody can say. */

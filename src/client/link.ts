@@ -109,7 +109,7 @@ export function createLink(options: LinkOptions): Link {
         .catch(() => undefined);
     },
     publish: (id, body, signal) =>
-      lastingly((current) => publishOn(current, options.commandsExchange, id, body), signal),
+      lastingly((current) => publishOn(current, options, id, body), signal),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new ReinstallClientError("closed", "the client was closed"));

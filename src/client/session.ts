@@ -11,6 +11,8 @@ export interface LinkOptions {
   readonly queuePrefix: string;
   /** The queue is removed when nobody has listened for so long. */
   readonly queueExpiresMs: number;
+  /** The `user_id` of what is published; null: it has none. */
+  readonly userId: string | null;
   /** Longest wait for one answer of the broker. */
   readonly answerMs: number;
   readonly onMessage: (content: Buffer) => void;
@@ -128,7 +130,7 @@ function keyOf(serverId: string): string {
 /** Publishes a command; resolves when the broker has it in a queue. */
 export function publishOn(
   { channel, queue }: Session,
-  exchange: string,
+  { commandsExchange: exchange, userId }: LinkOptions,
   id: string,
   body: Buffer,
 ): Promise<void> {
@@ -148,6 +150,7 @@ export function publishOn(
       contentType: "application/json",
       timestamp: Math.floor(Date.now() / 1000),
       appId: "ecs-reinstall-client",
+      ...(userId === null ? {} : { userId }),
     };
     channel.publish(exchange, ROUTING_KEY, body, properties, (error: unknown) => {
       // A return comes before its confirm.

@@ -98,11 +98,11 @@ export function routesOf(
     },
     /** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
     workDead(delivery) {
+      // Straight from there, it is an emitter's own: whatever it says of how it waited, we did not write that.
+      if (queueOfDeath(delivery) === commandsQueue) return worker.takeDead(delivery, "command");
       const arrival = arrivalOf(delivery);
       if (arrival !== null) return worker.takeDead(delivery, "command", arrival);
-      return queueOfDeath(delivery) === commandsQueue
-        ? worker.takeDead(delivery, "command")
-        : worker.takeDead(asPassedOn(delivery), "step");
+      return worker.takeDead(asPassedOn(delivery), "step");
     },
   };
 }

@@ -34,7 +34,9 @@ const COMMON = {
   source: text("the command's `source`").optional(),
   reason: text("the command's `reason`").optional(),
   group: text("the command's `group`").optional(),
-  sender: text("the broker user who sent the command, where the worker checks it").optional(),
+  sender: text(
+    "the broker user who sent the command: its AMQP `user_id`, which the broker checks",
+  ).optional(),
 };
 
 /** What is said of the message itself, where it is understood. */

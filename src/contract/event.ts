@@ -70,6 +70,7 @@ export const EventData = z.looseObject({
   source: z.string().optional(),
   reason: z.string().optional(),
   group: z.string().optional(),
+  sender: z.string().optional(),
 });
 
 /** Members that the `data` of every event has; what is beside them is what that event adds. */

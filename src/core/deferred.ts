@@ -8,6 +8,8 @@ export interface DeferMarks {
   readonly unseenUntilMs: number | null;
   /** A delivery of ours had taken it: what the store knows under its id is this very publish, and no other's. */
   readonly taken?: boolean;
+  /** The broker user who sent it, as the command queue said it; absent: not known. */
+  readonly sender?: string | undefined;
 }
 
 /** Why a raw command waits. `rebuilding`: what the store said about its young memory, by its own clock. */
@@ -53,7 +55,9 @@ export function marksWhenDeferred(
   nowMs: number,
 ): DeferMarks {
   const { arrivedAtMs, mayHaveRun, unseenUntilMs } = before;
-  const taken = before.taken === true ? { taken: true } : {};
+  const { sender } = before;
+  const who = sender === undefined ? {} : { sender };
+  const kept = before.taken === true ? { taken: true, ...who } : who;
   switch (why.why) {
     case "store-rebuilding":
       return {
@@ -61,7 +65,7 @@ export function marksWhenDeferred(
         arrivedAtMs: Math.min(arrivedAtMs, why.untilMs - 1),
         mayHaveRun: mayHaveRun || why.mayHaveRun,
         unseenUntilMs: why.untilMs,
-        ...taken,
+        ...kept,
       };
     case "store-away":
     case "refusal-unconfirmed": {
@@ -71,14 +75,14 @@ export function marksWhenDeferred(
         arrivedAtMs,
         mayHaveRun,
         unseenUntilMs: late ? unseenUntilMs : unseenUntil(nowMs, delayMs),
-        ...taken,
+        ...kept,
       };
     }
     case "fenced":
-      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, taken: true };
+      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, ...who, taken: true };
     case "queue-full":
     case "later-version":
     case "store-unreadable":
-      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, ...taken };
+      return { arrivedAtMs, mayHaveRun: true, unseenUntilMs, ...kept };
   }
 }

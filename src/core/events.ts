@@ -12,6 +12,8 @@ export interface Subject {
   readonly source?: string | undefined;
   readonly reason?: string | undefined;
   readonly group?: string | undefined;
+  /** The broker user who sent the command. */
+  readonly sender?: string | undefined;
   readonly replyTo?: ReplyTo | undefined;
   readonly trace?: TraceContext | undefined;
 }
@@ -63,6 +65,7 @@ export function toProgressEvent(
       ...(subject.source === undefined ? {} : { source: subject.source }),
       ...(subject.reason === undefined ? {} : { reason: subject.reason }),
       ...(subject.group === undefined ? {} : { group: subject.group }),
+      ...(subject.sender === undefined ? {} : { sender: subject.sender }),
       ...draft.data,
     },
   };

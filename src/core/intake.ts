@@ -30,6 +30,8 @@ export interface RawCommand extends MessageProperties {
   readonly timestampMs?: number | undefined;
   readonly replyTo?: string | undefined;
   readonly correlationId?: string | undefined;
+  /** The broker user who sent it, where the broker has checked that; never what a message says of itself. */
+  readonly sender?: string | undefined;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
 }

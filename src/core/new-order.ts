@@ -44,9 +44,10 @@ function expiryOf(
   return { expiresAtMs: atMs, expiresBy: "age-since-not-before" };
 }
 
-/** Where answers go, and whose trace they belong to. */
-export function addressing(raw: RawCommand): Pick<Order, "replyTo" | "trace"> {
+/** What the message around a command says: who sent it, where answers go, and whose trace they belong to. */
+export function addressing(raw: RawCommand): Pick<Order, "sender" | "replyTo" | "trace"> {
   return {
+    ...(raw.sender === undefined ? {} : { sender: raw.sender }),
     ...(raw.replyTo === undefined
       ? {}
       : { replyTo: { queue: raw.replyTo, correlationId: raw.correlationId } }),

@@ -50,6 +50,8 @@ export const Order = openObject({
   receivedAtMs: z.number(),
   source: z.string().optional(),
   reason: z.string().optional(),
+  /** The broker user who sent it, as the broker had checked at the command queue; absent: nobody said, or an earlier version took it. */
+  sender: z.string().optional(),
   replyTo: ReplyTo.optional(),
   trace: TraceContext.optional(),
 });

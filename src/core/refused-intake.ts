@@ -37,7 +37,7 @@ export function refusedIntake(
   const fields = "specversion" in message && isRecord(message["data"]) ? message["data"] : message;
   const hash = sha256(raw.body);
   const projectId = fields["project_id"] ?? undefined;
-  const { replyTo, ...trace } = addressing(raw);
+  const { replyTo, ...around } = addressing(raw);
   const { shape } = CommandBody;
   return {
     kind: "refused",
@@ -54,7 +54,7 @@ export function refusedIntake(
       source: shape.source.safeParse(fields["source"]).data,
       reason: shape.reason.safeParse(fields["reason"]).data,
       group: shape.group.safeParse(fields["group"]).data,
-      ...trace,
+      ...around,
       ...(replyTo === undefined || rules.isOurQueue(replyTo.queue) ? {} : { replyTo }),
     },
     contentHash: hash,

@@ -16,6 +16,8 @@ export function createTakeCommand(deps: WorkerDeps) {
   ): Promise<Disposition> {
     const { redelivered } = delivery;
     const { arrivedAtMs, mayHaveRun, unseenUntilMs } = marks ?? firstSeen(clock.nowMs());
+    // Read once: what is deferred is published by the worker's own user.
+    const sender = marks === null ? delivery.userId : marks.sender;
     return takeRaw(admit, delivery, {
       arrivedAtMs,
       redelivered: redelivered || marks !== null,
@@ -23,6 +25,7 @@ export function createTakeCommand(deps: WorkerDeps) {
       // What the broker brings again may have been anywhere.
       unseenUntilMs: redelivered && marks === null ? null : unseenUntilMs,
       ...(marks?.taken === true ? { taken: true } : {}),
+      sender,
     });
   };
 }

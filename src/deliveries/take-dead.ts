@@ -31,6 +31,7 @@ export function createTakeDead(deps: WorkerDeps) {
         redelivered: true,
         mayHaveRun: true,
         unseenUntilMs: marks?.unseenUntilMs ?? null,
+        sender: marks === null ? delivery.userId : marks.sender,
       });
     }
     const read = readEnvelope(delivery.body);

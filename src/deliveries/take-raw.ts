@@ -9,8 +9,8 @@ import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { createTurnAway } from "./turn-away.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
 
-/** How a raw command arrived: what the store is asked with, and whether a delivery of ours had taken it. */
-export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<DeferMarks, "taken">;
+/** How a raw command arrived: what the store is asked with, whether a delivery of ours had taken it, and who sent it. */
+export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<DeferMarks, "taken" | "sender">;
 
 /** Takes one raw command through `step`, which admits it: read it, refuse it or admit it, carry that out. */
 export function createTakeRaw(deps: WorkerDeps) {
@@ -24,19 +24,19 @@ export function createTakeRaw(deps: WorkerDeps) {
     delivery: Delivery,
     arrived: RawArrival,
   ): Promise<Disposition> {
-    const { arrivedAtMs } = arrived;
+    const { arrivedAtMs, sender } = arrived;
     const defer: Work["defer"] = (delayMs, why) => {
       const atMostMs = Math.min(delayMs, rules.ladderMs.at(-1) ?? 0);
       const marks = marksWhenDeferred(arrived, why, atMostMs, clock.nowMs());
       return outlet.republishArrival(delivery, { delayMs, ...marks }, signal);
     };
-    const intake = readCommand(delivery, arrivedAtMs, intakeRules);
+    const intake = readCommand({ ...delivery, sender }, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
     const { order, body, notes } = intake;
     journal.noted(order.commandId, notes);
     // Published is before arrived: the broker may have held it for longer than the store remembers.
     const { atMs: sinceMs } = sentAt(delivery.timestampMs, arrivedAtMs);
-    const { taken = false, ...delivered } = arrived;
+    const { taken = false, sender: _inTheOrder, ...delivered } = arrived;
     const arrival = { ...delivered, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
     const result = await step(order, body, arrival, signal);
     const answer = taken ? withoutAnswerOfItsOwn(result) : result;

@@ -15,6 +15,7 @@ import { createWorker } from "../../src/worker.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
 import type { Connection, Message } from "../support/in-memory/broker.ts";
+import { believingEmitters } from "./senders.ts";
 import { handOver } from "../support/in-memory/deliveries.ts";
 import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
@@ -186,7 +187,8 @@ export class Incarnation {
       this.#deps({ about: content.about, lineage: lineageOf(content), envelope }),
     );
     try {
-      return await handOver(worker, message);
+      const believes = this.#world.mutation?.believesEmitters === true;
+      return await handOver(believes ? believingEmitters(worker) : worker, message);
     } catch (error) {
       this.#world.monitor.threw(error);
       await this.#clock().sleep(THROWN_PAUSE_MS, this.#hardStop.signal);

@@ -13,6 +13,7 @@ import {
 } from "./outcome.ts";
 import type { PromiseName, Violation } from "./promises.ts";
 import { type Emission, SECRET } from "./scenario.ts";
+import { wrongSender } from "./senders.ts";
 import type { Objection } from "./pauses.ts";
 
 /** What is known of one command id from the outside. */
@@ -119,6 +120,8 @@ export class Monitor {
     this.checks += 1;
     const [fault] = contractFaults(event);
     if (fault !== undefined) this.fail("bug", fault);
+    const wrong = wrongSender(event);
+    if (wrong !== null) this.fail("P5", `${event.id} says ${wrong}`);
   }
 
   /** Answers to a misuse of an id go to whoever asked, and then to nobody else. */

@@ -479,6 +479,26 @@ export const MUTANTS: readonly Mutation[] = [
     scenario: narrowed({ brakes: { ...NO_BRAKES, approval: ["all"] } }),
   },
   {
+    name: "sender-forgotten",
+    what: "a raw command that is put aside loses who sent it",
+    breaks: ["P5"],
+    deps: (deps) => ({
+      ...deps,
+      outlet: {
+        ...deps.outlet,
+        republishArrival: (raw, marks, signal) =>
+          deps.outlet.republishArrival(raw, { ...marks, sender: undefined }, signal),
+      },
+    }),
+    scenario: narrowed({ rates: { "store-away": 0.05 } }),
+  },
+  {
+    name: "sender-believed",
+    what: "what a message of the command queue says of who sent it is believed",
+    breaks: ["P5"],
+    believesEmitters: true,
+  },
+  {
     name: "source-leaks",
     what: "the gate does not ask how many commands of a source have started",
     breaks: ["P7"],

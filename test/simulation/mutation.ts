@@ -28,6 +28,8 @@ export interface Mutation {
   /** The request takes its signature when it leaves, however late. */
   readonly signAtSend?: true;
   readonly ackFirst?: true;
+  /** Whatever a message of the command queue says of itself counts as ours. */
+  readonly believesEmitters?: true;
   /** Narrows the scenarios to the kind where it shows. */
   readonly scenario?: (scenario: Scenario) => Scenario;
 }

@@ -14,6 +14,7 @@ import { Monitor } from "./monitor.ts";
 import type { Mutation } from "./mutation.ts";
 import { brief } from "./network.ts";
 import { Pauses } from "./pauses.ts";
+import { FORGED, senderOf } from "./senders.ts";
 import { Starts } from "./starts.ts";
 import { Storms } from "./storms.ts";
 import type { SimulatedProcess } from "./process.ts";
@@ -176,6 +177,7 @@ export class World {
       if (!this.broker.up) return this.#emit(emission, 1_000);
       this.toEmit.delete(emission);
       this.monitor.emitted(emission);
+      const sender = senderOf(emission.id);
       const content: Content = {
         about: emission.id,
         kind: "command",
@@ -185,7 +187,9 @@ export class World {
           contentType: "application/json",
           timestamp: Math.floor(this.time.nowMs / 1_000),
           ...(emission.replyTo === undefined ? {} : { replyTo: emission.replyTo }),
-          headers: lineageHeader((this.#lineages += 1)),
+          ...FORGED,
+          ...(sender === undefined ? {} : { userId: sender }),
+          headers: { ...FORGED.headers, ...lineageHeader((this.#lineages += 1)) },
         },
         label: "command",
       };

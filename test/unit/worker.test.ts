@@ -158,6 +158,71 @@ describe("a command that is understood", () => {
   });
 });
 
+describe("who sent a command", () => {
+  const sendersOf = ({ published }: World) =>
+    published.flatMap((m) =>
+      m.kind === "event"
+        ? [m.event.data.sender]
+        : m.kind === "step"
+          ? [m.envelope.order.sender]
+          : [],
+    );
+  const FORGED = { headers: { "x-ecs-sender": "mallory" }, type: "ecs.reinstall.arrival.v1" };
+  const marks = { arrivedAtMs: NOW, mayHaveRun: false, unseenUntilMs: null };
+
+  it("is the user that the broker has checked: it is in the events, and goes along", async () => {
+    const world = createWorld();
+    await take(world, COMMAND_FIELDS, { userId: "ada", ...FORGED });
+    expect(sendersOf(world)).toEqual(["ada", "ada"]);
+  });
+
+  it("is not known where the message says none, whatever its headers say", async () => {
+    const world = createWorld();
+    await take(world, COMMAND_FIELDS, FORGED);
+    expect(sendersOf(world)).toEqual([undefined, undefined]);
+    expect(envelopes(world)[0]?.order).not.toHaveProperty("sender");
+  });
+
+  it("goes along when it is put aside", async () => {
+    const world = createWorld();
+    world.answers.admit = () => AWAY;
+    await take(world, COMMAND_FIELDS, { userId: "ada", ...FORGED });
+    expect(world.marksWhenDeferred).toMatchObject([{ sender: "ada" }]);
+  });
+
+  it("is what was noted when it comes back: the worker has published it then", async () => {
+    const world = createWorld();
+    const worker = createWorker(world.deps);
+    await worker.takeCommand(delivery(COMMAND_FIELDS, { userId: "worker" }), {
+      ...marks,
+      sender: "ada",
+    });
+    expect(sendersOf(world)).toEqual(["ada", "ada"]);
+    const unknown = createWorld();
+    const other = createWorker(unknown.deps);
+    await other.takeCommand(delivery(COMMAND_FIELDS, { userId: "worker" }), marks);
+    expect(sendersOf(unknown)).toEqual([undefined, undefined]);
+  });
+
+  it("is the same of a message that the broker gave up on", async () => {
+    const dead = async (changed: Partial<Delivery>, kept: { sender?: string } | null) => {
+      const world = createWorld();
+      const of = kept === null ? null : { ...marks, ...kept };
+      await createWorker(world.deps).takeDead(delivery(COMMAND_FIELDS, changed), "command", of);
+      return sendersOf(world)[0];
+    };
+    expect(await dead({ userId: "ada", ...FORGED }, null)).toBe("ada");
+    expect(await dead(FORGED, null)).toBeUndefined();
+    expect(await dead({ userId: "worker" }, { sender: "ada" })).toBe("ada");
+  });
+
+  it("is in the answer to a message that is refused", async () => {
+    const world = refusing();
+    await take(world, { ...COMMAND_FIELDS, on_busy: "steal" }, { userId: "ada" });
+    expect(sendersOf(world)).toEqual(["ada"]);
+  });
+});
+
 /** A world whose store keeps what is refused. */
 function refusing(): World {
   const world = createWorld();

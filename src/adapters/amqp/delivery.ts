@@ -54,6 +54,7 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
       typeof properties.timestamp === "number" ? properties.timestamp * 1_000 : undefined,
     replyTo: text(properties.replyTo),
     correlationId: text(properties.correlationId),
+    userId: text(properties.userId),
     headers,
     traceparent: traceText(headers["traceparent"]),
     tracestate: traceText(headers["tracestate"]),

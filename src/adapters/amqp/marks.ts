@@ -18,6 +18,8 @@ const MAY_HAVE_RUN = "x-ecs-doubt";
 const UNSEEN_UNTIL = "x-ecs-unseen-until";
 /** Boolean: a delivery of ours had taken it; whoever brings it again asks for no answer of its own. */
 const TAKEN = "x-ecs-taken";
+/** Text: the broker user who sent it, as the command queue said. Nobody but the worker writes where this is believed. */
+const SENDER = "x-ecs-sender";
 /** Number: how often an internal message was passed on by workers that do not understand it. */
 const PASSES = "x-ecs-passes";
 
@@ -26,12 +28,14 @@ type Headers = Readonly<Record<string, unknown>>;
 
 /** The headers of a raw command that waits. */
 export function arrivalHeaders(marks: DeferMarks): Headers {
-  const { arrivedAtMs, mayHaveRun, unseenUntilMs, taken } = marks;
+  const { arrivedAtMs, mayHaveRun, unseenUntilMs, taken, sender } = marks;
   return {
     [ARRIVED_AT]: arrivedAtMs,
     [MAY_HAVE_RUN]: mayHaveRun,
     [UNSEEN_UNTIL]: unseenUntilMs ?? undefined,
     [TAKEN]: taken === true ? true : undefined,
+    // Undefined, too: what the emitter may have written there is not kept.
+    [SENDER]: sender,
   };
 }
 
@@ -42,12 +46,15 @@ export function arrivalOf({ type, headers }: Delivery): DeferMarks | null {
     const value = headers[header];
     return typeof value === "number" ? value : null;
   };
+  const sender = headers[SENDER];
   return {
     arrivedAtMs: instant(ARRIVED_AT) ?? Date.now(),
     mayHaveRun: headers[MAY_HAVE_RUN] === true,
     // Without: an earlier version of us deferred it.
     unseenUntilMs: instant(UNSEEN_UNTIL),
     ...(headers[TAKEN] === true ? { taken: true } : {}),
+    // Without: nobody had said it, or a version deferred it that did not ask.
+    ...(typeof sender === "string" ? { sender } : {}),
   };
 }
 

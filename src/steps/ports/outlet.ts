@@ -70,6 +70,8 @@ export interface Delivery {
   readonly timestampMs: number | undefined;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  /** Who published it, which the broker has checked. In a queue of ours: the worker, where it says so at all. */
+  readonly userId?: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
   /** W3C Trace Context: the span that sent it, where its headers name one. */
   readonly traceparent?: string | undefined;

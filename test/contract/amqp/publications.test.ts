@@ -98,6 +98,16 @@ describe("headers of a command that is put aside", () => {
     expect(arrivalOf({ ...back, headers: own })).not.toHaveProperty("taken");
   });
 
+  test("say who had sent it, and never what the emitter says of that", () => {
+    const forged = { "x-ecs-sender": "mallory" };
+    const asked = (sender?: string) =>
+      arrivalPublication(settings, { ...raw, headers: forged }, { ...marks, sender }).properties;
+    const read = ({ headers = {} }: ReturnType<typeof asked>) =>
+      arrivalOf({ ...raw, type: "ecs.reinstall.arrival.v1", headers })?.sender;
+    expect([read(asked("ada")), read(asked())]).toEqual(["ada", undefined]);
+    expect(asked("ada")).not.toHaveProperty("userId");
+  });
+
   test("never name further queues", () => {
     expect(kept({ CC: ["ecs.reinstall.dead"], BCC: ["x"] })).toEqual(own);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
-import { createDeliveries } from "../../../src/composition/deliveries.ts";
+import { createDeliveries, routesOf } from "../../../src/composition/deliveries.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { MINUTE, NOW, SECOND } from "../core/builders.ts";
@@ -66,5 +66,36 @@ describe("the time that a command lay in its queue", () => {
     const { handlers, waited } = build();
     await handlers.commands(came({ timestampMs: NOW + 2 * SECOND }));
     expect(await waited()).toEqual({ count: 1, sum: 0 });
+  });
+});
+
+describe("what an emitter writes as if it were ours", () => {
+  const FORGED = {
+    type: "ecs.reinstall.arrival.v1",
+    headers: { "x-ecs-arrived-at": 1, "x-ecs-sender": "mallory" },
+  };
+  const taken = async (queue: "commands" | "work" | "workDead", changed: Partial<Delivery>) => {
+    const asked: unknown[] = [];
+    const note = async (_delivery: unknown, ...more: unknown[]) => {
+      asked.push(...more);
+      return "ack" as const;
+    };
+    const worker = { takeCommand: note, takeStep: note, takeDead: note };
+    await routesOf(worker, "commands")[queue](came({ ...FORGED, ...changed }));
+    return asked;
+  };
+  const diedIn = (queue: string) => ({ headers: { ...FORGED.headers, "x-death": [{ queue }] } });
+
+  it("is not read in the command queue, nor when it comes straight from there", async () => {
+    expect(await taken("commands", {})).toEqual([]);
+    expect(await taken("workDead", diedIn("commands"))).toEqual(["command"]);
+  });
+
+  it("is read where nobody but the worker writes", async () => {
+    expect(await taken("work", {})).toMatchObject([{ sender: "mallory" }]);
+    expect(await taken("workDead", diedIn("work"))).toMatchObject([
+      "command",
+      { sender: "mallory" },
+    ]);
   });
 });

@@ -78,4 +78,17 @@ describe("a raw command that waits", () => {
     const rebuilding = { why: "store-rebuilding", untilMs: NOW, mayHaveRun: false } as const;
     expect(marksWhenDeferred(fenced, rebuilding, SECOND, NOW).taken).toBe(true);
   });
+
+  it.each([
+    AWAY,
+    { why: "store-rebuilding", untilMs: NOW, mayHaveRun: false },
+    { why: "refusal-unconfirmed" },
+    { why: "fenced" },
+    { why: "queue-full" },
+    { why: "later-version" },
+    { why: "store-unreadable" },
+  ] as const)("keeps who sent it ($why)", (why) => {
+    expect(marksWhenDeferred({ ...FIRST, sender: "ada" }, why, SECOND, NOW).sender).toBe("ada");
+    expect(marksWhenDeferred(FIRST, why, SECOND, NOW)).not.toHaveProperty("sender");
+  });
 });
