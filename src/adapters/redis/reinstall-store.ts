@@ -4,6 +4,7 @@ import type { Clock } from "../../steps/ports/clock.ts";
 import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
+import { createMarks } from "./marks.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { acquire } from "./scripts/acquire.ts";
 import { admit } from "./scripts/admit.ts";
@@ -20,7 +21,6 @@ import { save } from "./scripts/save.ts";
 import { settle } from "./scripts/settle.ts";
 import type { StoreContext } from "./scripts/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
-import { published } from "./scripts/published.ts";
 import { storedJson } from "./stored-json.ts";
 import { StoredOutcome } from "./stored-outcome.ts";
 import type { StoreRules } from "./store-rules.ts";
@@ -55,7 +55,7 @@ export function createReinstallStore(
     finish: (step) => finish(context, step),
     settle: (step) => settle(context, step),
     endInquiry: (order) => endInquiry(context, order),
-    published: (project, id, sequence) => published(context, project, id, sequence),
+    published: createMarks(context, clock),
     outcomeOf: (project, command, server) => outcomeOf(redis, keysOf(project), command, server),
   };
 }

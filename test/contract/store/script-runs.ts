@@ -1,7 +1,17 @@
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
 import { PauseScope } from "../../../src/contract/brakes.ts";
-import { claimed, delivery, DISK, PROJECT, REDELIVERED, SERVER } from "./samples.ts";
+import { ServerId } from "../../../src/contract/ids.ts";
+import {
+  claimed,
+  delivery,
+  DISK,
+  order,
+  outcome,
+  PROJECT,
+  REDELIVERED,
+  SERVER,
+} from "./samples.ts";
 import {
   AGAIN,
   BY,
@@ -38,6 +48,7 @@ interface ScriptRun {
 const k = keysOf(PROJECT);
 const REINSTALLED = { kind: "reinstalled", diskId: DISK, atMs: 1_000, healed: true } as const;
 const id = COMMAND.commandId;
+const OTHER = order("cmd-b", { serverId: ServerId.parse(SERVER.replace(/.$/, "0")) });
 
 const GIVES_BACK: Pick<ScriptRun, "before" | "act"> = {
   before: intended,
@@ -110,6 +121,19 @@ const FINISHES: readonly ScriptRun[] = [
       return ready;
     },
     act: ({ store }) => store.published(PROJECT, id, 2),
+  },
+  {
+    what: "published, two at once",
+    before: async (users) => {
+      const { store } = users.whole;
+      const ready = await submitting(users);
+      await store.finish(finishing(ready.claim));
+      const { claim } = claimed(await store.admit(OTHER, delivery("o")));
+      await store.finish({ ...finishing(claim), order: OTHER, outcome: outcome(OTHER) });
+      return ready;
+    },
+    act: ({ store }) =>
+      Promise.all([OTHER.commandId, id].map((one) => store.published(PROJECT, one, 2))),
   },
 ];
 

@@ -1,6 +1,6 @@
 import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
 import { beforeEach, describe, expect, it } from "vitest";
-import { DiskId } from "../../../src/contract/ids.ts";
+import { DiskId, ServerId } from "../../../src/contract/ids.ts";
 import { SWEEPER, type StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import {
@@ -384,6 +384,33 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
     await rig.store.published(PROJECT, a.commandId, 2);
     expect(await rig.stranded.find(PROJECT, -1_000, 10)).toEqual([]);
+  });
+
+  it("marks each of several outcomes that are published together, whatever is at the key of one", async () => {
+    const ids = ["cmd-1", "cmd-2", "cmd-3"].map((id) => order(id).commandId);
+    for (const [index, id] of ids.entries()) {
+      const of = order(id, { serverId: ServerId.parse(SERVER.replace(/.$/, String(index))) });
+      const { claim } = claimed(await rig.store.admit(of, delivery(`n-${id}`)));
+      const ended = { outcome: outcome(of), lock: "free", healedAtMs: null } as const;
+      await rig.store.finish({ order: of, claim, ...ended });
+    }
+    const open = async () => {
+      await rig.releaseSweep();
+      const found = await rig.stranded.find(PROJECT, -60_000, 10);
+      return found.map(({ commandId }) => commandId).toSorted();
+    };
+    expect(await open()).toEqual(ids);
+    const [first, second, third] = ids;
+    if (first === undefined || second === undefined || third === undefined) throw new Error();
+    await rig.breakKey({ command: first });
+    // A number that is not that of its outcome says nothing.
+    await Promise.all([
+      rig.store.published(PROJECT, first, 2),
+      rig.store.published(PROJECT, second, 2),
+      rig.store.published(PROJECT, third, 9),
+    ]);
+    expect(await open()).not.toContain(second);
+    expect(await open()).toContain(third);
   });
 
   it("goes on behind those that it has found, and begins again after the last", async () => {

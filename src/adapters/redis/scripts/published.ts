@@ -4,21 +4,24 @@ import { keysOf } from "../keys.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
 
+/** A record whose final event, of that number, is confirmed. */
+const Mark = z.object({ id: z.string(), sequence: z.int() });
+export type Mark = z.infer<typeof Mark>;
+
 /** @internal */
 export const publishedScript = script({
   name: "published",
-  keys: ["cmd", "active"],
-  argument: z.object({ id: z.string(), sequence: z.int() }),
+  keys: ["active"],
+  argument: z.object({ commandPrefix: z.string(), marks: z.array(Mark) }),
   answer: z.object({ kind: z.literal("saved") }),
 });
 
-/** `published` of the store. The record's field is `told`, as records of every version have it. */
+/** `published` of the store, for records of one project. The record's field is `told`, as records of every version have it. */
 export async function published(
-  { scripts }: StoreContext,
+  { scripts }: Pick<StoreContext, "scripts">,
   project: ProjectId,
-  id: string,
-  sequence: number,
+  marks: readonly Mark[],
 ): Promise<void> {
-  const k = keysOf(project);
-  await scripts.run(publishedScript, { cmd: k.command(id), active: k.active }, { id, sequence });
+  const { active, commandPrefix } = keysOf(project);
+  await scripts.run(publishedScript, { active }, { commandPrefix, marks: [...marks] });
 }
