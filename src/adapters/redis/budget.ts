@@ -15,6 +15,8 @@ export interface RedisBudget extends RequestBudget {
   rates(projects: readonly ProjectId[]): Promise<readonly CallStatus[]>;
 }
 
+const AT_ONCE: Taken = { kind: "granted", delayMs: 0, spacingMs: 0 };
+
 /**
  * One budget per project for all replicas, in Redis. What is learned of the cloud's quota is decided by core/call-rate.ts
  * and stored by compare-and-set. While Redis is away each replica goes on with a share of its own, by what it knew last:
@@ -58,7 +60,9 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
     nowMs: () => known.nowMs(),
 
     async take(project, wanted): Promise<CallsTaken> {
-      const taken = (await known.take(project, wanted)) ?? takeOwn(project, wanted);
+      const taken = (await known.draw(project, wanted.calls))
+        ? AT_ONCE
+        : ((await known.take(project, wanted)) ?? takeOwn(project, wanted));
       const { perSecond, depth } = paceOf(known.of(project).learned, limits);
       if (taken.kind === "granted") {
         const { delayMs, spacingMs } = taken;
@@ -77,10 +81,14 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
       await known.learn(project, (seen, { atMs }) => raised(seen, limits, atMs));
     },
 
-    refused: (project, throttling) =>
-      known.learn(project, (seen, { atMs, used }) =>
-        lowered(seen, { ...throttling, used }, limits, atMs),
-      ),
+    refused(project, throttling) {
+      const { hand } = known.of(project);
+      hand.drop();
+      const drawn = hand.drawn();
+      return known.learn(project, (seen, { atMs, used }) =>
+        lowered(seen, { ...throttling, used: used + drawn }, limits, atMs),
+      );
+    },
 
     rates: (projects) => Promise.all(projects.map(statusOf)),
   };

@@ -1,5 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { CallBucket } from "../../core/call-bucket.ts";
+import { createHandful, type Handful } from "../../core/handful.ts";
 import { type CallLimits, type LearnedRate, NOTHING_LEARNED } from "../../core/call-rate.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CallsWanted } from "../cloud/budget.ts";
@@ -25,6 +26,10 @@ interface Known {
   passedMs: number | null;
   /** Its own share, for while Redis is away. */
   bucket: CallBucket | null;
+  /** Calls that it has taken and not made yet. */
+  readonly hand: Handful;
+  /** A question under way that brings more of them. */
+  filling: Promise<unknown> | null;
 }
 
 /** Others may change the rate at the same time; then what they saw is what counts. */
@@ -39,7 +44,15 @@ export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedR
     storeAheadMs === null ? clock.nowMs() : Math.round(clock.monotonicMs() + storeAheadMs);
 
   function of(project: ProjectId): Known {
-    const one = known.get(project) ?? { learned: NOTHING_LEARNED, passedMs: null, bucket: null };
+    const found = known.get(project);
+    if (found !== undefined) return found;
+    const one: Known = {
+      learned: NOTHING_LEARNED,
+      passedMs: null,
+      bucket: null,
+      hand: createHandful(limits),
+      filling: null,
+    };
     known.set(project, one);
     return one;
   }
@@ -54,6 +67,14 @@ export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedR
 
   return {
     of,
+    /** Calls that this replica has in hand, perhaps in a moment; false: there are not so many. */
+    async draw(project: ProjectId, calls: number): Promise<boolean> {
+      const { hand, filling } = of(project);
+      if (hand.draw(calls, clock.monotonicMs())) return true;
+      if (filling === null || calls === 0) return false;
+      await filling;
+      return hand.draw(calls, clock.monotonicMs());
+    },
     /** Epoch ms by Redis's clock, as far as it is known. */
     nowMs,
 
@@ -61,15 +82,26 @@ export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedR
     async take(project: ProjectId, wanted: CallsWanted) {
       if (!isThere()) return null;
       const mine = of(project);
-      const { passedMs } = mine;
-      const answer = await scripts.run(
+      const { passedMs, hand } = mine;
+      const spare = wanted.calls === 0 ? 0 : hand.beyond(wanted.calls, clock.monotonicMs());
+      const asking = scripts.run(
         takeCallsScript,
         { calls: keysOf(project).calls },
-        { ask: callsAsked(wanted.class, wanted.calls, limits), passed: passedMs },
+        {
+          ask: callsAsked(wanted.class, wanted.calls, limits),
+          spare,
+          drawn: hand.drawn(),
+          passed: passedMs,
+        },
       );
+      if (spare > 0) mine.filling = asking;
+      const answer = await asking;
+      if (mine.filling === asking) mine.filling = null;
+      hand.add(answer.kind === "granted" ? answer.spare : 0, spare, clock.monotonicMs());
       if (answer.kind === "away" || answer.kind === "corrupt") return null;
       storeAheadMs = answer.atMs - clock.monotonicMs();
       mine.learned = answer.learned;
+      if (answer.learned.perSecond > 0 || answer.learned.heldUntilMs > answer.atMs) hand.drop();
       if (mine.passedMs === passedMs) mine.passedMs = null;
       return answer;
     },

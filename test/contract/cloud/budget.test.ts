@@ -112,6 +112,53 @@ describe("the request budget in Redis", () => {
     }
   });
 
+  describe("asked often, with plenty left", () => {
+    const PLENTY: CallLimits = { perSecond: 100, burst: 200 };
+    const tokens = async () => Number(await clients.at(-1)?.hget(keysOf(PROJECT).calls, "tokens"));
+    const used = async () => Number(await clients.at(-1)?.hget(keysOf(PROJECT).calls, "used"));
+
+    it("gives some beyond those that are asked for, which need no question then", async () => {
+      const budget = await replica(PLENTY);
+      const before = await questions();
+      await grants(budget, 40);
+      const asked = (await questions()) - before;
+      expect(asked).toBeLessThan(40);
+      expect(asked).toBeGreaterThan(40 / 10);
+      // Whatever a replica has in hand is taken, and counts as used only when it is made.
+      expect(await tokens()).toBeLessThanOrEqual(PLENTY.burst - 39 + 10);
+      expect(await used()).toBeLessThanOrEqual(40);
+    });
+
+    it("gives none where less than half is left, or a class has got nothing", async () => {
+      const budget = await replica(PLENTY);
+      await grants(budget, 20);
+      await budget.take(PROJECT, { class: 1, calls: 110 });
+      const before = await questions();
+      await grants(budget, 20);
+      // But for those that it had in hand by then.
+      expect((await questions()) - before).toBeGreaterThanOrEqual(20 - 10);
+      await redis.flushAll();
+      const other = await replica(PLENTY);
+      await grants(other, 20);
+      await clients.at(-1)?.hset(keysOf(PROJECT).calls, "denied3", String(Date.now()));
+      const then = await questions();
+      await grants(other, 20);
+      expect((await questions()) - then).toBeGreaterThanOrEqual(20 - 10);
+    });
+
+    it("asks for each again once the cloud turned one away, whichever replica heard it", async () => {
+      const [one, two] = [await replica(PLENTY), await replica(PLENTY)];
+      await grants(two, 20);
+      await grants(one, 20);
+      await one.refused(PROJECT, { begunMs: one.nowMs(), ...MERE, retryAfterMs: 60_000 });
+      expect((await one.take(PROJECT, ONE)).kind).toBe("wait");
+      // The other has a few in hand at most.
+      const granted = await grants(two, 20);
+      expect(granted).toBeLessThanOrEqual(10);
+      expect((await two.take(PROJECT, ONE)).kind).toBe("wait");
+    });
+  });
+
   it("grants a share while Redis is away, and keeps the holds that it has heard of", async () => {
     const budget = await replica();
     await budget.take(PROJECT, { class: 4, calls: 0 });
@@ -163,7 +210,12 @@ describe("the bucket in Redis and the one in core", () => {
       const answer = await scripts.run(
         takeCallsScript,
         { calls: keysOf(PROJECT).calls },
-        { ask: { ...callsAsked(ask.class, ask.calls, limits), ahead: ask.ahead }, passed: null },
+        {
+          ask: { ...callsAsked(ask.class, ask.calls, limits), ahead: ask.ahead },
+          spare: 0,
+          drawn: 0,
+          passed: null,
+        },
       );
       if (answer.kind !== "granted" && answer.kind !== "wait") throw new Error(answer.kind);
       const nowMs = answer.atMs + passedMs;
@@ -191,6 +243,12 @@ async function letPass(ms: number): Promise<void> {
   for (const name of ["at", "denied1", "denied2", "denied3", "denied4"]) {
     if (known[name] !== undefined) await client?.hset(key, name, String(Number(known[name]) - ms));
   }
+}
+
+/** How often a script has run in this Redis. */
+async function questions(): Promise<number> {
+  const stats = String(await redis.command("INFO", "commandstats"));
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
 async function longAgo(...names: readonly string[]): Promise<void> {

@@ -2,7 +2,8 @@
 -- why; src/core/call-rate.ts decides what is learned. The hash `calls` holds
 --   tokens, at           calls in hand at that instant; below 0: so many are taken ahead
 --   denied1 … denied4    since when a class has got nothing
---   second, used, used_before  calls that were taken in that second (epoch s), and in the one before
+--   second, used, used_before  calls that were taken in that second (epoch s), and in the one before; those that a worker has
+--                        in hand (take_spare) only once it has made them
 --   rate, depth          calls a second, and at once, that were learned; absent: those that are configured
 --   held                 no call before this instant
 --   version, ceiling, changed, lowered, stated_until, hold, passed  what the next change goes by (learn-rate.ts)
@@ -17,6 +18,15 @@ local function pace_of(calls_key, limits)
     pace.depth = math.max(1, math.min(tonumber(known.depth or '') or 1, limits.burst))
   end
   return pace
+end
+
+-- The fields `second`, `used` and `used_before` with so many calls more. `known` has them as they are.
+local function used_with(known, calls, now)
+  local second, used, before = math.floor(now / 1000), calls, 0
+  local last = tonumber(known.second or '') or 0
+  if last == second then used, before = used + (tonumber(known.used or '') or 0), tonumber(known.used_before or '') or 0
+  elseif last == second - 1 then before = tonumber(known.used or '') or 0 end
+  return { second = second, used = used, used_before = before }
 end
 
 -- Takes calls together: { granted = true, delay, spacing } in ms, or { granted = false, delay }. `ask`: { class, calls, ahead, reachMs,
@@ -47,14 +57,32 @@ local function take_calls(calls_key, ask)
     return { granted = false, delay = math.ceil(after_others) }
   end
   if ask.calls > 0 then
-    local second, used, before = math.floor(now / 1000), ask.calls, 0
-    local last = tonumber(known.second or '') or 0
-    if last == second then used, before = used + (tonumber(known.used or '') or 0), tonumber(known.used_before or '') or 0
-    elseif last == second - 1 then before = tonumber(known.used or '') or 0 end
-    put(calls_key, { tokens = tokens - ask.calls, at = from, second = second, used = used, used_before = before })
+    local taken = used_with(known, ask.calls, now)
+    taken.tokens, taken.at = tokens - ask.calls, from
+    put(calls_key, taken)
     if known[denied_field] then redis.call('HDEL', calls_key, denied_field) end
   end
   return { granted = true, delay = math.ceil(delay), spacing = spaced and math.ceil(1 / per_ms) or 0 }
+end
+
+-- Right after take_calls has given some at once: further calls, at most so many, for a worker that will need them soon and
+-- asks no more for each. Only out of plenty: half of the bucket stays for the others, and nobody has got nothing or was
+-- turned away by the cloud lately.
+local function take_spare(calls_key, wanted, limits)
+  if wanted == 0 then return 0 end
+  local known = fields(calls_key, 'tokens', 'rate', 'held', 'denied1', 'denied2', 'denied3', 'denied4')
+  if (tonumber(known.rate or '') or 0) > 0 or (tonumber(known.held or '') or 0) > now_ms() then return 0 end
+  if known.denied1 or known.denied2 or known.denied3 or known.denied4 then return 0 end
+  local tokens = tonumber(known.tokens or '') or 0
+  local spare = math.max(0, math.min(wanted, math.floor(tokens - limits.burst / 2)))
+  if spare > 0 then put(calls_key, { tokens = tokens - spare }) end
+  return spare
+end
+
+-- So many calls were made that a worker had in hand.
+local function note_drawn(calls_key, drawn)
+  if drawn == 0 then return end
+  put(calls_key, used_with(fields(calls_key, 'second', 'used', 'used_before'), drawn, now_ms()))
 end
 
 -- No more work in progress than the rate can carry (`slotsAt` of src/core/call-rate.ts).

@@ -7,6 +7,10 @@ export const takeCallsScript = script({
   keys: ["calls"],
   argument: z.object({
     ask: CallsAsked,
+    /** Further calls that the worker would have in hand, at most (core/handful.ts). */
+    spare: z.int(),
+    /** So many that it had in hand it has made since the last answer. */
+    drawn: z.int(),
     /** When the youngest call that passed was begun, epoch ms by the store's clock; null: none that is not known there. */
     passed: z.number().nullable(),
   }),
@@ -15,6 +19,7 @@ export const takeCallsScript = script({
       kind: z.literal("granted"),
       delayMs: z.number(),
       spacingMs: z.number(),
+      spare: z.number(),
       ...Left,
     }),
     z.object({ kind: z.literal("wait"), ms: z.number(), ...Left }),

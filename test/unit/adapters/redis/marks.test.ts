@@ -68,7 +68,7 @@ describe("marks of what is published", () => {
     expect([a.isDone(), b.isDone()]).toEqual([true, true]);
   });
 
-  it("do not wait once there are eight; the ninth begins to wait anew", async () => {
+  it("do not wait once there are eight; the ninth waits for others again", async () => {
     const play = build();
     for (let number = 1; number <= 9; number++) await play.mark(ONE, String(number));
     expect(marksOf(play.sent)).toMatchObject([Array.from({ length: 8 }, () => ({ sequence: 1 }))]);
