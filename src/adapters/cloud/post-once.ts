@@ -32,6 +32,9 @@ export function createPostOnce(options: PostOnceOptions): Send {
   };
 }
 
+/** What undici would make, with a stack, at each end of a connection. Whoever asked has its answer by then. */
+const ENDED = new Error("the client is destroyed");
+
 /** One try. */
 interface Run {
   readonly signal: AbortSignal;
@@ -64,7 +67,7 @@ async function post(
       answered = true;
     },
   });
-  await client.destroy();
+  await client.destroy(ENDED);
   connection.stream.destroy();
   connection.raw.destroy();
   if (result.kind === "answered" || !signal.aborted) return result;

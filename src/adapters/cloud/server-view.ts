@@ -102,10 +102,12 @@ function unread(what: string): Pick<ServerView, "mark" | "unreadMark"> {
   return { mark: null, unreadMark: presentable(what).slice(0, 80) };
 }
 
+const Tags = z.array(z.string());
+
 /** What follows `ecs-reinstall=`, or "" for the bare key, once for each such tag; null: not a list of texts. */
 function tagValues(tags: unknown): readonly string[] | null {
   if (tags === undefined || tags === null) return [];
-  const list = z.array(z.string()).safeParse(tags);
+  const list = Tags.safeParse(tags);
   if (!list.success) return null;
   return list.data.flatMap((tag) => {
     const [key = "", ...value] = tag.split("=");
