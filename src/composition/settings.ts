@@ -130,8 +130,10 @@ export function intakeRules(
 
 /** The times and limits that the core decides by. */
 export function protocolRules({ protocol, cloud, brakes }: Config): Rules {
+  const { readyProbe, readyTimeoutMs, ...rest } = protocol;
   return {
-    ...protocol,
+    ...rest,
+    readyTimeoutMs: readyProbe === undefined ? null : readyTimeoutMs,
     allow: brakes.allow,
     ladderMs: protocol.pollIntervalsMs,
     // A token has no date in the request: the cloud takes one however late it comes.

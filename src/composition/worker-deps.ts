@@ -3,12 +3,16 @@ import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
 import { isEmittersMistake } from "../adapters/cloud/error-table.ts";
 import { marksInStoreTime } from "../adapters/redis/in-store-time.ts";
+import { createReadiness } from "../adapters/readiness.ts";
+import { isLoopback } from "../config/assemble.ts";
 import { createJournal } from "../observe/journal.ts";
 import { meteredCloud } from "../observe/metered-cloud.ts";
 import { storeMeter } from "../observe/metered-store.ts";
 import { watchedStore } from "../observe/watched-store.ts";
 import type { ReachPoint } from "../steps/ports/clock.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
+import type { Config } from "../config/assemble.ts";
+import type { Readiness } from "../steps/ports/readiness.ts";
 import type { Ground } from "./ground.ts";
 import { intakeRules, protocolRules } from "./settings.ts";
 import type { Stores } from "./stores.ts";
@@ -34,6 +38,7 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
     cloud: meteredCloud(tracing?.cloud(cloud) ?? cloud, metrics),
     store: watchedStore(store, tracing === null ? [meter] : [tracing.store, meter]),
     evidence: tracing?.evidence(evidence) ?? evidence,
+    readiness: readinessOf(config),
     clock,
     rules,
     reach,
@@ -44,4 +49,12 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
     intake: intakeRules(config, amqp),
     signal,
   };
+}
+
+/** Servers on this machine are those of a simulator on this machine. */
+function readinessOf({ protocol, cloud }: Config): Readiness | undefined {
+  const { readyProbe } = protocol;
+  if (readyProbe === undefined) return undefined;
+  const loopback = isLoopback(new URL(cloud.ecsEndpoint).hostname);
+  return createReadiness({ probe: readyProbe, loopback });
 }

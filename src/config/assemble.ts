@@ -129,7 +129,8 @@ function checkEndpoints({ cloud, protocol }: Settings, report: Report): void {
   }
 }
 
-function isLoopback(host: string): boolean {
+/** By a host of a URL. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

@@ -123,6 +123,14 @@ function generalRules({ amqp, redis, protocol }: Settings, heapBytes: number): (
       `STOP_DEADLINE_MS (${protocol.stopDeadlineMs})`,
       ["protocol.stopDeadlineMs"],
     ),
+    protocol.readyProbe === undefined
+      ? null
+      : atLeast(
+          ["protocol.readyTimeoutMs", protocol.readyTimeoutMs],
+          Math.min(...protocol.pollIntervalsMs),
+          `the shortest of POLL_INTERVALS_MS (${Math.min(...protocol.pollIntervalsMs)}), or a server has no time to answer READY_PROBE`,
+          ["protocol.pollIntervalsMs", "protocol.readyProbe"],
+        ),
     atMost(
       ["amqp.reconnect.initialMs", amqp.reconnect.initialMs],
       amqp.reconnect.maxMs,

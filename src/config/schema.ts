@@ -19,6 +19,7 @@ import {
   uniqueList,
   whole,
 } from "./fields.ts";
+import { readyProbe } from "./ready-probe.ts";
 import { windowList } from "./window-fields.ts";
 
 /*
@@ -167,6 +168,8 @@ const Protocol = z.strictObject({
   postFenceMs: whole("ms", 1000, 86_400_000),
   rebuildHoldMs: whole("ms", 10, 86_400_000).exactOptional(),
   settleMs: whole("ms", 0, 3_600_000),
+  readyProbe: readyProbe().exactOptional(),
+  readyTimeoutMs: whole("ms", 10, 3_600_000),
   evidenceMinSamples: whole("reinstalls", 1, 1_000_000),
   signatureWindowMs: whole("ms", 1000, 86_400_000),
   maxClockOffsetMs: whole("ms", 100, 600_000),

@@ -108,8 +108,14 @@ const ADDED = {
     power: Power,
     ready: z
       .boolean()
-      .describe("the server answers, where the worker is set up to ask it")
+      .describe("the server answers; absent where nobody asked it (READY_PROBE)")
       .optional(),
+    ready_seconds: z
+      .number()
+      .min(0)
+      .describe("for how long it was asked, after SETTLE_MS; there where `ready` is")
+      .optional(),
+    ready_detail: text("why it is not ready: the result of the last ask").optional(),
     leader,
   },
   failed: {

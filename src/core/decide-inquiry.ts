@@ -138,9 +138,9 @@ function byServer(
     moment,
   );
   if (decision.kind === "next") {
-    // A reinstall that worked leads on where a lock settles, or where every server is started (`POWER_AFTER=on`).
+    // A reinstall that worked leads on where a lock settles, a server is asked, or every one is started (`POWER_AFTER=on`).
     const { phase } = decision.state;
-    return phase === "settle" || phase === "restore" ? replaced(sinceMs) : null;
+    return ["settle", "ready", "restore"].includes(phase) ? replaced(sinceMs) : null;
   }
   const { event, data } = decision.draft;
   if (event === "succeeded") return replaced(sinceMs);

@@ -40,7 +40,7 @@ export const TURN_DELAYS = 3;
 
 /** In these a request is with the cloud, or may be: a command keeps its slot through them, whoever wrote its message. */
 export function isSent({ phase }: Pick<State, "phase">): boolean {
-  return phase === "reconcile" || phase === "watch" || phase === "settle";
+  return ["reconcile", "watch", "settle", "ready"].includes(phase);
 }
 
 /** Does a command in this phase keep its slot? All others have given it back. */

@@ -62,6 +62,17 @@ export type Look =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | ({ readonly kind: "unreadable" } & Unavailable);
 
+/** The result of one ask of a server itself. */
+export type ReadyAnswer =
+  | { readonly kind: "answered" }
+  | {
+      readonly kind: "silent";
+      /** Why that is no answer, for people. */
+      readonly detail: string;
+    }
+  /** We stopped asking before there was an answer. */
+  | { readonly kind: "unasked" };
+
 /** One page of a project's servers. */
 export type ListLook =
   | {

@@ -13,6 +13,8 @@ export interface Rules {
   readonly requestsExpire: boolean;
   /** The lock is kept this long after success. */
   readonly settleMs: number;
+  /** After that, a reinstalled server is asked for this long until it answers; null: it is not asked. */
+  readonly readyTimeoutMs: number | null;
   /** An `unresolved` server is looked at for this long; 0: not at all. */
   readonly unresolvedWatchMs: number;
   /** POSTs that may have reached the cloud, at most, for one command. */

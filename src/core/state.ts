@@ -157,6 +157,19 @@ const Settle = openObject({
   success: Success,
 });
 
+/** The server is asked until it answers (`READY_PROBE`). Since 0.2. */
+const Ready = openObject({
+  phase: z.literal("ready"),
+  jobId: JobId.optional(),
+  success: Success,
+  /** When the settling time was over. */
+  sinceMs: z.number(),
+  /** From then on one more ask decides. */
+  untilMs: z.number(),
+  /** The server's own address, as the cloud named it after the reinstall; absent: not looked for yet, or none was named. */
+  address: z.string().optional(),
+});
+
 const Restore = openObject({
   phase: z.literal("restore"),
   /** Of a command that goes back to its place in line. */
@@ -219,6 +232,7 @@ export const State = z.discriminatedUnion("phase", [
   Reconcile,
   Watch,
   Settle,
+  Ready,
   Restore,
   Inquiry,
 ]);

@@ -41,24 +41,51 @@ function towardsStart(
   );
 }
 
-/** Keeps the lock for the settling time, if there is one, then says so. */
-export function concludeSuccess(
-  { jobId, ...success }: Success,
-  { nowMs, rules }: Moment,
-): Decision {
+/** Keeps the lock for the settling time, if there is one, then asks the server whether it is ready, if it is to be asked. */
+export function concludeSuccess({ jobId, ...success }: Success, moment: Moment): Decision {
+  const { nowMs, rules } = moment;
   const settling: In<"settle"> = {
     phase: "settle",
     ...(jobId === undefined ? {} : { jobId }),
     untilMs: nowMs + rules.settleMs,
     success,
   };
-  return rules.settleMs > 0 ? next(settling, rules.settleMs) : afterSettling(settling, nowMs);
+  return rules.settleMs > 0 ? next(settling, rules.settleMs) : afterSettling(settling, moment);
 }
 
-/** The lock has been kept long enough: the final word. */
-export function afterSettling(current: In<"settle">, nowMs: number): Decision {
+/** The lock has been kept long enough: is the server asked, or is this the end? */
+export function afterSettling(current: In<"settle">, { nowMs, rules }: Moment): Decision {
   if (nowMs < current.untilMs) return next(current, current.untilMs - nowMs);
   const { success, jobId } = current;
+  const { readyTimeoutMs } = rules;
+  if (readyTimeoutMs === null) return succeeded(current, null, nowMs);
+  return next(
+    {
+      phase: "ready",
+      ...(jobId === undefined ? {} : { jobId }),
+      success,
+      sinceMs: nowMs,
+      untilMs: nowMs + readyTimeoutMs,
+    },
+    0,
+  );
+}
+
+/** The result of asking the server. */
+export interface ReadyVerdict {
+  readonly ready: boolean;
+  /** For how long it was asked. */
+  readonly askedMs: number;
+  /** The result of the last ask, where the server is not ready. */
+  readonly detail?: string;
+}
+
+/** The final word; `verdict` is null where nobody asked the server. */
+export function succeeded(
+  { success, jobId }: Pick<In<"settle" | "ready">, "success" | "jobId">,
+  verdict: ReadyVerdict | null,
+  healedAtMs: number,
+): Decision {
   return final(
     {
       event: "succeeded",
@@ -68,10 +95,11 @@ export function afterSettling(current: In<"settle">, nowMs: number): Decision {
         verified: success.verified,
         evidence: success.evidence,
         ...(success.power === undefined ? {} : { power: success.power }),
+        ...(verdict === null ? {} : readySaid(verdict)),
       },
     },
     {
-      healedAtMs: nowMs,
+      healedAtMs,
       undo: false,
       sample:
         success.disk === "unseen"
@@ -79,4 +107,12 @@ export function afterSettling(current: In<"settle">, nowMs: number): Decision {
           : { volumeType: success.volumeType ?? null, disk: success.disk },
     },
   );
+}
+
+function readySaid({ ready, askedMs, detail }: ReadyVerdict) {
+  return {
+    ready,
+    ready_seconds: Math.max(0, askedMs) / 1000,
+    ...(detail === undefined ? {} : { ready_detail: detail }),
+  };
 }

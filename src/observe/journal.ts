@@ -141,6 +141,8 @@ const LOGGED = [
   "evidence",
   "verified",
   "duration_seconds",
+  "ready",
+  "ready_detail",
   "why",
   "seen",
   "problems",
@@ -176,10 +178,14 @@ function countEnd(
   if (isLeftOff(data["power"])) metrics.serverLeftOff(project);
   if (outcome === "failed") metrics.commandFailed(errorClass, project);
   if (outcome !== "succeeded" || joined) return;
-  const duration = data["duration_seconds"];
+  // The server was reinstalled before it was asked whether it answers.
+  const askedSeconds = numberOf(data["ready_seconds"]) ?? 0;
+  const endSeconds = recoveryMs === null ? null : recoveryMs / 1000;
+  if (data["ready"] === false) metrics.notReady(project);
   metrics.reinstalled({
-    duration: typeof duration === "number" ? duration : null,
-    recovery: recoveryMs === null ? null : recoveryMs / 1000,
+    duration: numberOf(data["duration_seconds"]),
+    recovery: endSeconds === null ? null : endSeconds - askedSeconds,
+    ready: data["ready"] === true ? endSeconds : null,
     project,
     source: textOf(data["source"]) ?? "",
   });
@@ -188,6 +194,10 @@ function countEnd(
 function countOverrides(metrics: Metrics, { override = [], projectId }: Order): void {
   const lifted = OVERRIDABLE_BRAKES.filter((brake) => override.includes(brake));
   for (const brake of lifted) metrics.override(brake, projectId);
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
 function textOf(value: unknown): string | null {

@@ -78,6 +78,17 @@ export const COMMANDS_METRICS = {
     { project: null, source: null },
     RECOVERY_BUCKETS,
   ),
+  ready: histogram(
+    "ready_seconds",
+    "From the fault that the emitter saw (`observed_at`) to the server that answers (`READY_PROBE`), by who asked.",
+    { project: null, source: null },
+    RECOVERY_BUCKETS,
+  ),
+  notReady: counter(
+    "not_ready_total",
+    "Reinstalls that succeeded, and whose server did not answer in time (`READY_PROBE`).",
+    { project: null },
+  ),
   phaseSeconds: histogram(
     "phase_seconds",
     "Time that a command spent in a phase.",
@@ -146,10 +157,14 @@ export interface CommandsMetrics {
   reinstalled(seconds: {
     readonly duration: number | null;
     readonly recovery: number | null;
+    /** From the fault seen to the server that answers; null: not named, not asked, or it does not answer. */
+    readonly ready: number | null;
     readonly project: string;
     /** As the emitter named itself. */
     readonly source: string;
   }): void;
+  /** A reinstall succeeded, and its server does not answer. */
+  notReady(project: string): void;
   /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
   phaseEnded(phase: Phase | "admit", seconds: number): void;
   stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
@@ -190,12 +205,14 @@ export function commandsMetrics(
     inquiryGivenUp: (project) => m.inquiriesGivenUp.inc({ project: ours(project) }),
     commandFailed: (name, project) =>
       m.failures.inc({ class: errorClass(name), project: ours(project) }),
-    reinstalled({ duration, recovery, project: named, source: asker }) {
+    reinstalled({ duration, recovery, ready, project: named, source: asker }) {
       const project = ours(named);
+      const source = closed.source(asker);
       if (duration !== null) m.duration.observe({ project }, duration);
-      if (recovery === null) return;
-      m.recovery.observe({ project, source: closed.source(asker) }, Math.max(0, recovery));
+      if (recovery !== null) m.recovery.observe({ project, source }, Math.max(0, recovery));
+      if (ready !== null) m.ready.observe({ project, source }, Math.max(0, ready));
     },
+    notReady: (project) => m.notReady.inc({ project: ours(project) }),
     phaseEnded: (phase, seconds) => m.phaseSeconds.observe({ phase }, Math.max(0, seconds)),
     stepEnded(phase, result, seconds) {
       m.steps.inc({ phase, result });

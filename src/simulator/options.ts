@@ -58,6 +58,18 @@ export const behaviourFields = {
   repeatedPower: z.enum(["refused", "accepted"]),
   /** A `SOFT` stop never comes to an end; a `HARD` one does. */
   softStopHangs: z.boolean(),
+  /**
+   * The server itself, for who asks whether it is up: it listens on this port of its own address, which must be one of this
+   * machine, while it runs and nothing is being done to it; after a reinstall only this long after its end, null: never
+   * again. Any HTTP request is answered with `status`. Null: it answers nobody.
+   */
+  answers: z
+    .strictObject({
+      port: z.number().int().min(1).max(65_535),
+      afterMs: durationMs.nullable().default(0),
+      status: z.number().int().min(200).max(599).default(200),
+    })
+    .nullable(),
   /** Whether a reinstall job names its server through a sub-job instead of directly (§2.2: not documented). */
   subJobs: z.boolean(),
 };
@@ -126,6 +138,7 @@ export const optionsSchema = z.strictObject({
   repeatedPower: behaviourFields.repeatedPower.default("refused"),
   softStopHangs: behaviourFields.softStopHangs.default(false),
   subJobs: behaviourFields.subJobs.default(false),
+  answers: behaviourFields.answers.default(null),
 });
 
 /** The options with every default filled in. */

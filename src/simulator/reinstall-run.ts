@@ -68,6 +68,7 @@ export function startReinstall(
       server.reinstallFailed = true;
     },
     ended(end) {
+      server.reinstalledMs = state.schedule.nowMs();
       state.ledger.append({
         kind: "reinstall-finished",
         at: state.schedule.nowMs(),

@@ -11,7 +11,11 @@ import { shownStatus } from "./server-view.ts";
 import type { SimulatedServer } from "./simulator.ts";
 
 /** A server for people in the same process: always up to date, never the record itself. */
-export function serverHandle(state: CloudState, record: ServerRecord): SimulatedServer {
+export function serverHandle(
+  state: CloudState,
+  record: ServerRecord,
+  onChanged: () => void,
+): SimulatedServer {
   const now = () => {
     state.schedule.catchUp();
     return record;
@@ -39,6 +43,7 @@ export function serverHandle(state: CloudState, record: ServerRecord): Simulated
     },
     act(action) {
       applyOutsideAction(state, now(), outsideActionSchema.parse(action));
+      onChanged();
     },
     patch(patch) {
       const { name, locked, frozen, keyName, imageId, metadata, ...more } =
@@ -61,6 +66,7 @@ export function serverHandle(state: CloudState, record: ServerRecord): Simulated
         state.putDisk(server, disk, systemDiskCreatedAtMs);
       }
       server.behaviour = behaviourOf(behaviour, server.behaviour);
+      onChanged();
     },
   };
 }

@@ -86,6 +86,8 @@ export interface ServerRecord {
   updatedMs: number;
   launchedMs: number;
   behaviour: Behaviour;
+  /** When its last reinstall ended; null: never reinstalled. */
+  reinstalledMs: number | null;
   /** Job ids of what runs on it right now. */
   readonly running: Set<string>;
   /** Ends a soft stop that would never end, so that a hard one can follow. */
@@ -104,6 +106,7 @@ export function createServerRecord(
 ): ServerRecord {
   const spec = serverSpecSchema.parse(input);
   const id = spec.id ?? randomUUID();
+  const behaviour = behaviourOf(spec, settings);
   const systemDisk = spec.systemDiskId === undefined ? randomUUID() : spec.systemDiskId;
   return {
     id,
@@ -124,7 +127,7 @@ export function createServerRecord(
     reinstallFailed: spec.reinstallFailed,
     metadata: spec.metadata ?? {},
     tags: spec.tags ?? [],
-    address: spec.address ?? addressFrom(id),
+    address: spec.address ?? addressFrom(id, behaviour.answers === null ? 10 : 127),
     floatingAddress: spec.floatingAddress ?? null,
     volumes: [
       ...(systemDisk === null ? [] : [systemVolume(systemDisk)]),
@@ -134,7 +137,8 @@ export function createServerRecord(
       spec.state === "ERROR" ? { code: 500, message: "Simulated error", createdMs: nowMs } : null,
     updatedMs: nowMs,
     launchedMs: nowMs,
-    behaviour: behaviourOf(spec, settings),
+    behaviour,
+    reinstalledMs: null,
     running: new Set(),
     giveUpSoftStop: null,
     actionLog: [],
@@ -175,10 +179,10 @@ export function addressesOf(server: ServerRecord) {
   ];
 }
 
-/** Somewhere in 10.0.0.0/8, the same for the same id. */
-function addressFrom(id: string): string {
+/** Somewhere in a network of 2^24 addresses, the same for the same id. Linux has all of 127.0.0.0/8 as its own. */
+function addressFrom(id: string, network: 10 | 127): string {
   const bytes = [0, 2, 4].map((at) => Number.parseInt(id.slice(at, at + 2), 16));
-  return `10.${bytes.join(".")}`;
+  return `${network}.${bytes.join(".")}`;
 }
 
 const VM_STATES = { ACTIVE: "active", SHUTOFF: "stopped", ERROR: "error" } as const;

@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { createAdmin } from "./admin.ts";
+import { createAnswering } from "./answering.ts";
 import { createCallCounter } from "./call-counter.ts";
 import { type CloudState, createCloudState } from "./cloud-state.ts";
 import { createExchange } from "./exchange.ts";
@@ -20,6 +21,7 @@ import { serverRoutes } from "./routes-servers.ts";
 import { volumeRoutes } from "./routes-volumes.ts";
 import { createSchedule } from "./schedule.ts";
 import { serverHandle } from "./server-handle.ts";
+import type { ServerRecord } from "./server-record.ts";
 import type { InProcess, Simulator } from "./simulator.ts";
 import { createTokenAccess } from "./token-access.ts";
 
@@ -37,6 +39,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { take, ...faults } = createFaults();
   const calls = createCallCounter();
   const quota = createQuota(() => schedule.nowMs(), settings.quota);
+  const answering = createAnswering(state);
   const closing = new AbortController();
   const connections = new Map<string, Socket>();
 
@@ -51,18 +54,22 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     signal: closing.signal,
   });
 
+  const handleOf = (record: ServerRecord) => serverHandle(state, record, () => answering.changed());
   const methods: InProcess = {
     addServer(spec = {}) {
       schedule.catchUp();
-      return serverHandle(state, state.addServer(spec));
+      const added = state.addServer(spec);
+      answering.changed();
+      return handleOf(added);
     },
     server(id) {
       const found = state.servers.get(id);
-      return found === undefined ? undefined : serverHandle(state, found);
+      return found === undefined ? undefined : handleOf(found);
     },
-    servers: () => [...state.servers.values()].map((one) => serverHandle(state, one)),
+    servers: () => [...state.servers.values()].map(handleOf),
     removeServer(id) {
       state.servers.delete(id);
+      answering.changed();
     },
     faults,
     ledger() {
@@ -89,6 +96,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     },
     reset() {
       state.clear();
+      answering.changed();
       keys.reset();
       tokens.clear();
       faults.clear();
@@ -135,6 +143,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     comeBack: async () => await listen(server, { ...settings, port }),
     async close() {
       closing.abort();
+      await answering.close();
       await stopListening();
     },
   };

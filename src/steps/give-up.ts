@@ -1,4 +1,5 @@
 import { unresolved } from "../core/endings.ts";
+import { askedNoMore } from "../core/decide-ready.ts";
 import { givenUp } from "../core/decide-restore.ts";
 import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
@@ -31,8 +32,10 @@ export function giveUp(
   const { state } = envelope;
   // The success is known: only its settling time is given up.
   if (state.phase === "settle") {
-    return conclude(claimed, envelope, afterSettling(state, Math.max(nowMs, state.untilMs)));
+    const settled = { ...moment, nowMs: Math.max(nowMs, state.untilMs) };
+    return conclude(claimed, envelope, afterSettling(state, settled));
   }
+  if (state.phase === "ready") return conclude(claimed, envelope, askedNoMore(state));
   if (state.phase === "restore") return conclude(claimed, envelope, givenUp(state, why, moment));
   // The command has its outcome: an inquiry that cannot look now looks later.
   if (state.phase === "inquiry") {

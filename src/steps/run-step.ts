@@ -8,6 +8,7 @@ import { leavingAsFound } from "./leave-as-found.ts";
 import { momentsOf } from "./moment.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { createPrepare } from "./prepare.ts";
+import { createReady } from "./ready.ts";
 import { createReconcile } from "./reconcile.ts";
 import { createRestore } from "./restore.ts";
 import { createSettle } from "./settle.ts";
@@ -77,6 +78,7 @@ function createPhases(deps: StepDeps) {
   const reconcile = createReconcile(deps);
   const watch = createWatch(deps);
   const settle = createSettle(deps);
+  const ready = createReady(deps);
   const restore = createRestore(deps);
   const inquire = createInquire(deps);
   return async (
@@ -101,6 +103,8 @@ function createPhases(deps: StepDeps) {
         return await watch({ ...envelope, state }, claimed, arrival, signal);
       case "settle":
         return await settle({ ...envelope, state }, claimed, arrival, signal);
+      case "ready":
+        return await ready({ ...envelope, state }, claimed, arrival, signal);
       case "restore":
         return await restore({ ...envelope, state }, claimed, arrival, signal);
       case "inquiry":

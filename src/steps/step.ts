@@ -14,6 +14,7 @@ import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
+import type { Readiness } from "./ports/readiness.ts";
 import type { Outlet } from "./ports/outlet.ts";
 
 /** What every step leans on. */
@@ -21,6 +22,8 @@ export interface StepDeps {
   readonly cloud: CloudApi;
   readonly store: ReinstallStore;
   readonly evidence: DiskEvidence;
+  /** Absent: reinstalled servers are not asked whether they answer. */
+  readonly readiness?: Readiness | undefined;
   readonly outlet: Pick<Outlet, "isBlocked">;
   readonly clock: Clock;
   readonly rules: Rules;

@@ -102,6 +102,16 @@ describe("the network policy", () => {
       [[53], [5672, 5671], [6379], [443]],
     ],
     [
+      "servers that are asked whether they answer",
+      "config.READY_PROBE=tcp:22",
+      [[53], [5672, 5671], [6379], [443], [22]],
+    ],
+    [
+      "servers that are asked over HTTP",
+      "config.READY_PROBE=http:8080/healthz/v2",
+      [[53], [5672, 5671], [6379], [443], [8080]],
+    ],
+    [
       "ports that somebody chose",
       "networkPolicy.egress.amqp.ports={1},networkPolicy.egress.redis.ports={2},networkPolicy.egress.https.ports={3}",
       [[53], [1], [2], [3]],
@@ -129,6 +139,16 @@ describe("the network policy", () => {
       { cidr: "::/0", except: ["fe80::a9fe:a9fe/128"] },
     ]);
   });
+});
+
+it("lets no link-local address be asked whether it answers, whatever the cloud names", async () => {
+  const blocks = (await egress("minimal", ["config.READY_PROBE=tcp:22"]))[4]?.to?.map(
+    ({ ipBlock }) => ipBlock,
+  );
+  expect(blocks).toEqual([
+    { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] },
+    { cidr: "::/0", except: ["fe80::/10"] },
+  ]);
 });
 
 describe("a port of its own for metrics and probes", () => {

@@ -213,6 +213,7 @@ export class Incarnation {
         ...(mutation?.switches === undefined ? {} : { switches: mutation.switches }),
       }),
       evidence: createMemoryEvidence(world.memory, EVIDENCE_MIN_SAMPLES, transport),
+      readiness: world.answering.port(process, context.about),
       clock: this.#clock(context.about === "sweep" ? SWEEPER_MARK : ""),
       rules: { ...world.scenario.rules, ...mutation?.rules },
       reach: (label) => this.#reach(label),

@@ -6,6 +6,7 @@ import type { Execution } from "../support/in-memory/cloud.ts";
 import {
   checkOutcome,
   checkPower,
+  checkReady,
   checkSettled,
   checkSettledPower,
   leavesTrace,
@@ -196,6 +197,8 @@ export class Monitor {
       ? null
       : checkOutcome(event, this.#observed, (id) => this.#leaderOf(id));
     if (problem !== null) this.fail("P5", `${event.id} ${problem}: ${text}`);
+    const wrong = track.reborn ? null : checkReady(event, this.#observed);
+    if (wrong !== null) this.fail("P5", `${event.id} ${wrong}: ${text}`);
     const off = track.reborn ? null : checkPower(event, this.#observed);
     const isPromised = event.data.event !== "succeeded" || !track.stoppedAfterPost;
     if (off !== null && isPromised) this.fail("F6", `${event.id} ${off}: ${text}`);

@@ -52,6 +52,17 @@ const TWO_AT_ONCE: Partial<Scenario> = {
   ],
 };
 
+/** A server that answers half a minute after its reinstall, and is asked for twice that. */
+const ASKED: Partial<Scenario> = {
+  rates: {},
+  faultsForMs: 100_000,
+  skewMs: 0,
+  cloud: { ...HONEST, jobsUpToMs: 20_000 },
+  rules: { ...RULES, readyTimeoutMs: 60_000 },
+  servers: [{ ...STOPPED, address: "10.0.0.1", answersAfterMs: 30_000 }],
+  emissions: [wish("cmd-1", 0), wish("cmd-2", 1_000)],
+};
+
 /** A command is put aside and copied, carried out, and forgotten before the last copy comes. */
 const COPIES: Partial<Scenario> = {
   rates: {
@@ -528,6 +539,20 @@ export const MUTANTS: readonly Mutation[] = [
     breaks: ["F4"],
     deps: blindToTheMark,
     scenario: narrowed({ rates: { "hold-all": 0.02 }, faultsForMs: 300_000 }),
+  },
+  {
+    name: "ready-unasked",
+    what: "a server is said to be ready that did not answer",
+    breaks: ["P5"],
+    deps: (deps) => ({ ...deps, readiness: { ask: async () => ({ kind: "answered" }) } }),
+    scenario: narrowed(ASKED),
+  },
+  {
+    name: "ready-hasty",
+    what: "the first ask that is not answered decides",
+    breaks: ["P5"],
+    rules: { readyTimeoutMs: 0 },
+    scenario: narrowed(ASKED),
   },
   {
     name: "lifted-pause-comes-back",

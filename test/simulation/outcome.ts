@@ -1,5 +1,6 @@
 import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
+import type { Ask } from "./answering.ts";
 import type { LockRecord } from "../support/in-memory/memory.ts";
 
 /** What the monitor may look at. */
@@ -11,6 +12,10 @@ export interface Observed {
   /** A disk that was replaced shows when. */
   readonly knowsAges: boolean;
   readonly serverWindowMs: number;
+  /** For how long a reinstalled server is asked; null: it is not. */
+  readonly readyTimeoutMs: number | null;
+  /** Clocks of workers are off by up to this. */
+  readonly skewMs: number;
   readonly locks: ReadonlyMap<string, LockRecord>;
   /** Commands that have a slot. */
   readonly slots: ReadonlyMap<string, number>;
@@ -21,6 +26,8 @@ export interface Observed {
   /** Unsettled messages about a command. */
   messagesAbout(id: string): number;
   diskChanges(serverId: string): number;
+  /** How its server was asked for a command. */
+  asksOf(id: string): readonly Ask[];
   /** The command whose stop keeps the server off: nothing else was done to it since, and it is not being started. */
   keptOffBy(serverId: string): string | null;
 }
@@ -87,6 +94,34 @@ export function checkPower({ data }: ProgressEvent, observed: Observed): string 
   return power.after !== "on" && power.next_step !== undefined
     ? null
     : "and the server is off, whatever it says of it";
+}
+
+/**
+ * P5: is it true what a success says of the server itself? Ready: it answered who asked for this command. Not ready: it was
+ * asked in vain when its time was over, or it is off. Null: yes.
+ */
+export function checkReady({ data }: ProgressEvent, observed: Observed): string | null {
+  const { readyTimeoutMs, skewMs } = observed;
+  if (data.event !== "succeeded" || data["leader"] !== undefined) return null;
+  if (data["ready"] === undefined) return null;
+  if (readyTimeoutMs === null) return "and nobody was to ask the server";
+  const asks = observed.asksOf(data.command_id);
+  const strayed = asks.find((one) => one.serverId !== data.server_id);
+  if (strayed !== undefined) return `and ${strayed.serverId} was asked`;
+  if (data["ready"] === true) {
+    return asks.some(({ answered }) => answered) ? null : "and the server never answered";
+  }
+  if (data["ready_detail"] === "the server is off") return null;
+  const ran = observed.ledger.find((one) => one.commandId === data.command_id);
+  const last = asks.at(-1);
+  if (ran === undefined || last === undefined || last.answered) {
+    return "and the server was not asked in vain";
+  }
+  // Two workers may have looked at the clock, each off the other way.
+  const askedMs = last.atMs - ran.startMs;
+  return askedMs >= readyTimeoutMs - 2 * skewMs
+    ? null
+    : `and it was asked for ${askedMs} of ${readyTimeoutMs} ms only`;
 }
 
 /** P5: is it true what a `settled` event says about an unresolved command? Null: yes, as far as the ledger knows. */

@@ -14,6 +14,7 @@ export const RULES: Rules = {
   postFenceMs: SIGNATURE_WINDOW_MS + 20_000 + POST_TIMEOUT_MS + 30_000,
   requestsExpire: true,
   settleMs: 0,
+  readyTimeoutMs: null,
   unresolvedWatchMs: 3_600_000,
   maxSubmissions: 2,
   softStopMs: 40_000,

@@ -132,7 +132,19 @@ export function scenarioOf(seed: number): Scenario {
   const approval = random.chance(0.1) ? [random.pick(["all", "web"])] : [];
   const perSourcePerHour = random.chance(0.05) ? random.pick([1, 2]) : 0;
   const limited = { ...brakes, approval, perSourcePerHour };
-  return { ...drawn, emissions, brakes: limited, rates: held, opensAtMs };
+  const complete = { ...drawn, emissions, brakes: limited, rates: held, opensAtMs };
+  return seed % 7 === 3 ? asked(complete, random) : complete;
+}
+
+/** Drawn after everything else: reinstalled servers are asked, and answer at once, after a while, too late, or never. */
+function asked(scenario: Scenario, random: Random): Scenario {
+  const readyTimeoutMs = random.pick([20_000, 60_000, 150_000]);
+  const servers = scenario.servers.map((one, index) => {
+    const answersAfterMs = random.pick([0, 10_000, 40_000, 200_000, null]);
+    const address = `10.0.0.${index + 1}`;
+    return { ...one, address, ...(answersAfterMs === null ? {} : { answersAfterMs }) };
+  });
+  return { ...scenario, servers, rules: { ...scenario.rules, readyTimeoutMs } };
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */

@@ -4,6 +4,7 @@ import { type Content, MemoryBroker } from "../support/in-memory/broker.ts";
 import { type Course, MemoryCloud } from "../support/in-memory/cloud.ts";
 import { type ProjectMemory, StoreMemory } from "../support/in-memory/memory.ts";
 import { BEGINNING_MS, VirtualTime } from "../support/in-memory/virtual-time.ts";
+import { Answering } from "./answering.ts";
 import { Dice } from "./dice.ts";
 import { lineageHeader } from "./lineage.ts";
 import { Incarnation, SWEEPER_MARK } from "./incarnation.ts";
@@ -41,6 +42,7 @@ export class World {
   readonly monitor: Monitor;
   readonly loss: Loss;
   readonly pauses: Pauses;
+  readonly answering: Answering;
   readonly #storms: Storms;
   readonly #starts: Starts;
   readonly inWork: InWork;
@@ -86,6 +88,7 @@ export class World {
     this.monitor = new Monitor(this.#observed(), () => this.loss.happened, mutation?.breaks);
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
+    this.answering = new Answering(this);
     this.#storms = new Storms(this);
     this.#starts = new Starts(this);
     if (this.scenario.brakes.approval.length > 0) this.pauses.approveNowAndThen();
@@ -299,6 +302,9 @@ export class World {
       },
       memory,
       isSwept: (id: string) => this.project.records.get(id)?.claim.includes(SWEEPER_MARK) === true,
+      readyTimeoutMs: this.scenario.rules.readyTimeoutMs,
+      skewMs: this.scenario.skewMs,
+      asksOf: (id: string) => this.answering.asksOf(id),
       messagesAbout: (id: string) => broker.contents().filter((c) => c.about === id).length,
       keptOffBy: (serverId: string) => {
         const plan = this.scenario.servers.find((one) => one.id === serverId);

@@ -14,8 +14,8 @@ const MORE_MEMBERS = [
 const NEW_PHASE = [
   [
     "core/state.js",
-    "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n]",
-    "    Watch,\n    Settle,\n    Restore,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
+    "    Watch,\n    Settle,\n    Ready,\n    Restore,\n    Inquiry,\n]",
+    "    Watch,\n    Settle,\n    Ready,\n    Restore,\n    Inquiry,\n    Watch.extend({ phase: z.literal('follow'), pace: z.number() }),\n]",
   ],
   [
     "core/phases.js",

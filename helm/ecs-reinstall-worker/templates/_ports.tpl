@@ -62,6 +62,11 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 {{- include "ecs.portsOf" (dict "of" (list .Values.tracing.endpoint) "default" 443) }}
 {{- end }}
 
+{{/* `tcp:22`, `http:8080/healthz`. */}}
+{{- define "ecs.readyPorts" -}}
+{{- list (get .Values.config "READY_PROBE" | toString | regexFind "[0-9]+" | int) | toJson }}
+{{- end }}
+
 {{/* A setting with commas in it as a JSON list. */}}
 {{- define "ecs.listed" -}}
 {{- $all := list }}

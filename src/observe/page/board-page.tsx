@@ -166,6 +166,7 @@ const WORK: Readonly<Record<string, string>> = {
   watch: "the cloud reinstalls it",
   reconcile: "nobody answered the request: looking for proof",
   settle: "reinstalled; seen to be well before it is said",
+  ready: "reinstalled; asked until it answers",
   restore: "not reinstalled; the server is being started again",
 };
 

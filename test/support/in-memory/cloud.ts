@@ -43,6 +43,8 @@ export interface ServerPlan {
   readonly mark?: "never" | "allowed";
   /** Absent: the look shows none. */
   readonly address?: string;
+  /** How long after its reinstall it answers who asks it; absent: never. */
+  readonly answersAfterMs?: number;
 }
 
 /** `stays-off`: the job says SUCCESS; `job-fails` and `error`: it says FAIL, and leaves the server off or in `ERROR`. */

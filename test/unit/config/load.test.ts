@@ -56,6 +56,54 @@ describe("the cap of reinstalls in work", () => {
   });
 });
 
+describe("asking a reinstalled server whether it answers", () => {
+  const RULE =
+    "must be tcp:PORT or http:PORT/PATH, such as tcp:22 or http:8080/healthz, with a port from 1 to 65535";
+
+  it("is off, and asks a port or a path for ten minutes", () => {
+    expect(config().protocol.readyProbe).toBeUndefined();
+    expect(config().protocol.readyTimeoutMs).toBe(600_000);
+    expect(config({ READY_PROBE: "tcp:22" }).protocol.readyProbe).toEqual({
+      kind: "tcp",
+      port: 22,
+    });
+    expect(config({ READY_PROBE: "http:8080/healthz?deep=1" }).protocol.readyProbe).toEqual({
+      kind: "http",
+      port: 8080,
+      path: "/healthz?deep=1",
+    });
+  });
+
+  it.each([
+    "ssh",
+    "tcp",
+    "tcp:0",
+    "tcp:65536",
+    "tcp:22/",
+    "tcp:10.0.0.1:22",
+    "http:0/healthz",
+    "http:8080",
+    "http:8080/a b",
+    "http:8080/#part",
+    "http:8080/\r\nHost: other",
+    "https:8443/healthz",
+    "http://10.0.0.1:8080/healthz",
+    " tcp:22",
+  ])("refuses %j", (wrong) => {
+    expect(problems({ READY_PROBE: wrong })).toEqual([
+      `READY_PROBE (protocol.readyProbe): ${RULE}`,
+    ]);
+  });
+
+  it("gives a server time for one turn at least", () => {
+    const short = { POLL_INTERVALS_MS: "5000,60000", READY_TIMEOUT_MS: "4999" };
+    expect(problems({ ...short, READY_PROBE: "tcp:22" })).toEqual([
+      "READY_TIMEOUT_MS (protocol.readyTimeoutMs): must be at least 5000, and is 4999: the shortest of POLL_INTERVALS_MS (5000), or a server has no time to answer READY_PROBE",
+    ]);
+    expect(problems(short)).toEqual([]);
+  });
+});
+
 describe("a storm of asks", () => {
   it("is 20 servers in 5 minutes, and may be off", () => {
     expect(config().brakes).toMatchObject({ stormAsks: 20, stormAsksWindowMs: 300_000 });

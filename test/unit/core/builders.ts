@@ -39,6 +39,7 @@ export const RULES: Rules = {
   postFenceMs: 18 * MINUTE,
   requestsExpire: true,
   settleMs: 0,
+  readyTimeoutMs: null,
   unresolvedWatchMs: 7 * 24 * HOUR,
   maxSubmissions: 3,
   softStopMs: 2 * MINUTE,
@@ -226,6 +227,19 @@ export const STATES: { readonly [P in Phase]: In<P> } = {
       volumeType: "SSD",
       disk: "replaced",
     },
+  },
+  ready: {
+    phase: "ready",
+    jobId: JOB,
+    success: {
+      durationSeconds: 93.5,
+      verified: true,
+      evidence: "job",
+      volumeType: "SSD",
+      disk: "replaced",
+    },
+    sinceMs: NOW,
+    untilMs: NOW + 10 * MINUTE,
   },
   restore: {
     phase: "restore",

@@ -65,6 +65,14 @@ describe("an inquiry", () => {
     });
   });
 
+  it("is settled by a replaced disk also where a server is asked whether it is ready", () => {
+    const asking = moment({ rules: { ...RULES, readyTimeoutMs: HOUR } });
+    const look = seen({ systemDiskId: NEW_DISK, status: "ACTIVE", vmState: "active" });
+    expect(
+      afterInquiryLook(order(), OPEN, { job: null, look, trust: "trusted" }, asking),
+    ).toMatchObject({ kind: "settled", settlement: { as: "reinstalled" } });
+  });
+
   it("is settled by the same disk once the request is dead and the evidence trusted", () => {
     expect(settlement(OPEN, seen())).toMatchObject({ as: "not-reinstalled", healedAtMs: null });
     expect(turn(OPEN, seen(), { trust: "untested" }).kind).toBe("look-again");

@@ -10,13 +10,18 @@ const failed = (failure: string, code: string | null = "Ecs.1"): FinalDraft => (
 it.each<[string, FinalDraft, string]>([
   ["a job that failed", failed("job-failed"), "job-failed Ecs.1"],
   ["a server left broken", failed("server-broken", null), "server-broken"],
+  [
+    "a server that does not answer after its reinstall",
+    { event: "succeeded", data: { ready: false } },
+    "not-ready",
+  ],
   ["an end that nobody knows", { event: "unresolved", data: {} }, "unresolved"],
 ])("counts %s", (_what, draft, cause) => {
   expect(stormEndOf(draft, false)).toEqual({ result: "failure", cause });
 });
 
-it("counts a success", () => {
-  const draft: FinalDraft = { event: "succeeded", data: {} };
+it.each([{}, { ready: true }])("counts a success: %j", (data) => {
+  const draft: FinalDraft = { event: "succeeded", data };
   expect(stormEndOf(draft, false)).toMatchObject({ result: "success" });
 });
 

@@ -34,10 +34,33 @@ describe("a success", () => {
   });
 
   it("is told when it has settled, not before", () => {
-    const early = asNext(afterSettling(state("settle"), NOW + MINUTE - 1), "settle");
+    const early = asNext(
+      afterSettling(state("settle"), moment({ nowMs: NOW + MINUTE - 1 })),
+      "settle",
+    );
     expect(early).toMatchObject({ delayMs: 1, state: state("settle") });
-    const decision = asFinal(afterSettling(state("settle"), NOW + MINUTE), "succeeded");
+    const decision = asFinal(
+      afterSettling(state("settle"), moment({ nowMs: NOW + MINUTE })),
+      "succeeded",
+    );
     expect(decision.healedAtMs).toBe(NOW + MINUTE);
+  });
+
+  it("is told once the server was asked, where it is to be", () => {
+    const asking = moment({ rules: { ...RULES, readyTimeoutMs: MINUTE } });
+    const now = { ...asking, nowMs: NOW + MINUTE };
+    const expected = {
+      phase: "ready",
+      jobId: JOB,
+      success,
+      sinceMs: NOW + MINUTE,
+      untilMs: NOW + 2 * MINUTE,
+    };
+    const settled = asNext(afterSettling(state("settle"), now), "ready");
+    const atOnce = asNext(succeed({ ...success, jobId: JOB }, UNSEEN, now), "ready");
+    for (const decision of [settled, atOnce]) {
+      expect(decision).toMatchObject({ delayMs: 0, lock: "keep", events: [], state: expected });
+    }
   });
 
   it.each(["replaced", "kept"] as const)("teaches that the disk was %s", (disk) => {

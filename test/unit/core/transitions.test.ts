@@ -12,10 +12,17 @@ import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
 import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
 import { afterRestoreLook, afterStart, leaveAsFound } from "../../../src/core/decide-restore.ts";
+import { afterReadyAnswer, afterReadyLook } from "../../../src/core/decide-ready.ts";
 import { afterPoll } from "../../../src/core/decide-watch.ts";
 import { type Decision, final } from "../../../src/core/decision.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
-import type { JobLook, Look, StopOutcome, Submission } from "../../../src/core/observations.ts";
+import type {
+  JobLook,
+  Look,
+  ReadyAnswer,
+  StopOutcome,
+  Submission,
+} from "../../../src/core/observations.ts";
 import { plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In, Phase } from "../../../src/core/state.ts";
@@ -119,6 +126,7 @@ const joined = (event: string, of = order()) => {
 const UNHEARD_OF = { kind: "unheard-of" } as const;
 const SUCCESS: JobLook = { kind: "succeeded", endedAtMs: null };
 const SETTLING: Rules = { ...RULES, settleMs: MINUTE };
+const ASKING: Rules = { ...RULES, readyTimeoutMs: MINUTE };
 
 const PLACE = { ...STATES.waiting, body: undefined, phase: undefined };
 
@@ -217,6 +225,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     prepare: () => reconciled(ACTIVE),
     submit: () => reconciled(seen()),
     settle: () => reconciled(OTHER_DISK, PROOF, SETTLING),
+    ready: () => reconciled(OTHER_DISK, PROOF, ASKING),
     succeeded: () => reconciled(OTHER_DISK),
     failed: () => reconciled(ABSENT, NOW),
     unresolved: () => reconciled(UNREADABLE, DEADLINE),
@@ -231,14 +240,20 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
       ),
     watch: () => polled(RUNNING),
     settle: () => polled(SUCCESS, OTHER_DISK, NOW, SETTLING),
+    ready: () => polled(SUCCESS, OTHER_DISK, NOW, ASKING),
     reconcile: () => polled({ kind: "foreign", serverId: SERVER, by: "job" }),
     succeeded: () => polled(SUCCESS, OTHER_DISK),
     failed: () => polled({ kind: "failed", cloudCode: "Ecs.0202", message: "no disk" }),
     unresolved: () => polled(RUNNING, UNREADABLE, DEADLINE),
   },
   settle: {
-    settle: () => afterSettling(STATES.settle, NOW),
-    succeeded: () => afterSettling(STATES.settle, NOW + MINUTE),
+    settle: () => afterSettling(STATES.settle, moment()),
+    ready: () => afterSettling(STATES.settle, moment({ nowMs: NOW + MINUTE, rules: ASKING })),
+    succeeded: () => afterSettling(STATES.settle, moment({ nowMs: NOW + MINUTE })),
+  },
+  ready: {
+    ready: () => afterReadyAnswer(STATES.ready, { kind: "silent", detail: "refused" }, moment()),
+    succeeded: () => afterReadyAnswer(STATES.ready, { kind: "answered" }, moment()),
   },
   restore: {
     restore: () => restore({}, seen()),
@@ -250,6 +265,12 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
         { after: { kind: "succeed", success: STATES.settle.success } },
         ACTIVE,
         moment({ rules: SETTLING }),
+      ),
+    ready: () =>
+      restore(
+        { after: { kind: "succeed", success: STATES.settle.success } },
+        ACTIVE,
+        moment({ rules: ASKING }),
       ),
     succeeded: () =>
       restore({ after: { kind: "succeed", success: STATES.settle.success } }, ACTIVE),
@@ -287,6 +308,7 @@ const anyOrder = fc
 const anyRules: fc.Arbitrary<Rules> = fc
   .record({
     settleMs: fc.constantFrom(0, MINUTE),
+    readyTimeoutMs: fc.constantFrom(null, MINUTE),
     maxSubmissions: fc.integer({ min: 1, max: 3 }),
     stopRunning: fc.constantFrom("always" as const, "when-asked" as const),
     stopBy: fc.constantFrom("worker" as const, "cloud" as const),
@@ -294,6 +316,11 @@ const anyRules: fc.Arbitrary<Rules> = fc
     jobDeadlineMs: fc.integer({ min: 1, max: HOUR }),
   })
   .map((changed) => ({ ...RULES, ...changed }));
+const anyReadyAnswer = fc.constantFrom<ReadyAnswer>(
+  { kind: "answered" },
+  { kind: "silent", detail: "refused" },
+  { kind: "unasked" },
+);
 const anyMoment = fc.record({ nowMs: instant, rules: anyRules, random: chance });
 const anyWait = fc.option(fc.integer({ min: 0, max: HOUR }), { nil: null });
 const anyUnreadable = fc
@@ -519,8 +546,15 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       return turn.kind === "start" ? afterStart(current, outcome, now) : turn;
     }),
   settle: fc
-    .tuple(instant, instant)
+    .tuple(instant, anyMoment)
     .map(([untilMs, now]) => afterSettling(state("settle", { untilMs }), now)),
+  ready: fc
+    .tuple(instant, anyLook, anyReadyAnswer, anyMoment)
+    .map(([untilMs, look, answer, now]) => {
+      const current = state("ready", { untilMs });
+      const found = afterReadyLook(current, look, now);
+      return found.kind === "ask" ? afterReadyAnswer(current, answer, now) : found;
+    }),
   inquiry: fc
     .tuple(anyReconcile, anyLook, fc.option(anyJob, { nil: null }))
     .map(([{ before, fenceAtMs, accepted, why }, look, job]) => {

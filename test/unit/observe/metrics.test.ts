@@ -111,7 +111,13 @@ describe("what is counted", () => {
 
   it("a fault seen in the future as healed at once", async () => {
     const { metrics, lines } = build();
-    metrics.reinstalled({ duration: 60, recovery: -5, project: PROJECT, source: "healer" });
+    metrics.reinstalled({
+      duration: 60,
+      recovery: -5,
+      ready: null,
+      project: PROJECT,
+      source: "healer",
+    });
     expect(await lines()).toEqual(
       expect.arrayContaining([
         `ecs_reinstall_duration_seconds_sum{${OF_PROJECT}} 60`,
@@ -121,10 +127,26 @@ describe("what is counted", () => {
     );
   });
 
+  it("a server that answers by who asked, apart from its recovery, and one that does not", async () => {
+    const { metrics, lines } = build();
+    const of = { duration: null, project: PROJECT, source: "healer" };
+    metrics.reinstalled({ ...of, recovery: 90, ready: 130 });
+    metrics.reinstalled({ ...of, recovery: 60, ready: null });
+    metrics.notReady(PROJECT);
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        `ecs_reinstall_recovery_seconds_sum{${OF_PROJECT},source="healer"} 150`,
+        `ecs_reinstall_ready_seconds_sum{${OF_PROJECT},source="healer"} 130`,
+        `ecs_reinstall_ready_seconds_count{${OF_PROJECT},source="healer"} 1`,
+        `ecs_reinstall_not_ready_total{${OF_PROJECT}} 1`,
+      ]),
+    );
+  });
+
   it("a recovery of a source that is not in METRICS_SOURCES as another's", async () => {
     const { metrics, lines } = build();
     for (const source of ["", "an-emitter-s-invention", "HEALER"]) {
-      metrics.reinstalled({ duration: null, recovery: 700, project: PROJECT, source });
+      metrics.reinstalled({ duration: null, recovery: 700, ready: null, project: PROJECT, source });
     }
     const bucket = (le: string) =>
       `ecs_reinstall_recovery_seconds_bucket{le="${le}",${OF_PROJECT},source="other"}`;
@@ -287,7 +309,7 @@ describe("where somebody traces", () => {
     const options = { version: "1", processMetrics: false, projects: [PROJECT] };
     const metrics = createMetrics({ ...options, traceId: () => here });
     const recovered = (recovery: number) =>
-      metrics.reinstalled({ duration: null, recovery, project: PROJECT, source: "" });
+      metrics.reinstalled({ duration: null, recovery, ready: null, project: PROJECT, source: "" });
     recovered(700);
     here = null;
     recovered(20);
@@ -306,7 +328,13 @@ describe("where somebody traces", () => {
 
   it("and without, it is the text format, which every scraper reads", async () => {
     const { metrics } = build();
-    metrics.reinstalled({ duration: null, recovery: 700, project: PROJECT, source: "" });
+    metrics.reinstalled({
+      duration: null,
+      recovery: 700,
+      ready: null,
+      project: PROJECT,
+      source: "",
+    });
     expect(metrics.contentType).toMatch(/^text\/plain/);
     expect(await metrics.page()).not.toContain("trace_id");
   });

@@ -12,6 +12,7 @@ import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type {
   JobLook,
   Look,
+  ReadyAnswer,
   StartOutcome,
   StopOutcome,
   Submission,
@@ -110,6 +111,7 @@ interface Answers {
   /** Null: keeps what it is given. */
   settle: () => Awaited<ReturnType<Store["settle"]>> | null;
   outcomeOf: () => Awaited<ReturnType<Store["outcomeOf"]>>;
+  ready: () => ReadyAnswer;
   trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
   count: () => Awaited<ReturnType<DiskEvidence["count"]>>;
   publish: () => "confirmed" | "refused" | "unconfirmed";
@@ -201,6 +203,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     finish: () => null,
     settle: () => null,
     outcomeOf: () => ({ kind: "open" }),
+    ready: () => ({ kind: "answered" }),
     trust: () => "trusted",
     count: () => "counted",
     publish: () => "confirmed",
@@ -221,6 +224,12 @@ export function createWorld(rules: Partial<Rules> = {}): World {
         return answers.count();
       },
     } satisfies DiskEvidence,
+    readiness: {
+      ask: async (address: string) => {
+        calls.push(`ask ${address}`);
+        return answers.ready();
+      },
+    },
     outlet: fakeOutlet(world, calls),
     journal: fakeJournal(world.diary),
     clock,

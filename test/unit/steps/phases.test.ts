@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createJoin } from "../../../src/steps/join.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import { createPrepare } from "../../../src/steps/prepare.ts";
+import { createReady } from "../../../src/steps/ready.ts";
 import { createReconcile } from "../../../src/steps/reconcile.ts";
 import { createSettle } from "../../../src/steps/settle.ts";
 import { conclude, notNow, type StepResult } from "../../../src/steps/step.ts";
@@ -13,6 +14,7 @@ import {
   BEFORE,
   envelope,
   finalEvent,
+  HOUR,
   JOB,
   LEADER,
   MINUTE,
@@ -435,6 +437,55 @@ describe("settle", () => {
     world.clock.pass(MINUTE);
     asFinal(concluded(await settle()).decision, "succeeded");
     expect(world.calls).toEqual([]);
+  });
+});
+
+describe("ready", () => {
+  const ADDRESS = "10.0.0.7";
+  const ready = async (world: World, current = STATES.ready, claim: Partial<Claimed> = {}) =>
+    concluded(
+      await createReady(world.deps)(envelope(current), claimed(claim), ARRIVAL, world.signal),
+    ).decision;
+  const withServer = () => {
+    const world = createWorld();
+    world.answers.look = () => seen({ status: "ACTIVE", vmState: "active", address: ADDRESS });
+    return world;
+  };
+
+  it("looks for the address once, and asks at each turn until the server answers", async () => {
+    const world = withServer();
+    world.answers.ready = () => ({ kind: "silent", detail: "refused" });
+    const first = asNext(await ready(world), "ready");
+    expect(first.state.address).toBe(ADDRESS);
+    world.clock.pass(first.delayMs);
+    world.answers.ready = () => ({ kind: "answered" });
+    const last = asFinal(await ready(world, first.state), "succeeded");
+    expect(last.draft.data).toMatchObject({ ready: true, ready_seconds: 2 });
+    expect(world.calls).toEqual(["look", `ask ${ADDRESS}`, `ask ${ADDRESS}`]);
+    expect(world.reached).toEqual(["ready:looked", "ready:asked", "ready:asked"]);
+  });
+
+  it("asks nobody without the lock: another command may be reinstalling the server", async () => {
+    const world = withServer();
+    const { draft } = asFinal(await ready(world, STATES.ready, { lock: "lost" }), "succeeded");
+    expect(draft.data).not.toHaveProperty("ready");
+    expect(world.calls).toEqual([]);
+  });
+
+  it("asks nobody where it was switched off meanwhile", async () => {
+    const world = withServer();
+    const { readiness: _, ...deps } = world.deps;
+    const step = createReady(deps);
+    const result = await step(envelope(STATES.ready), claimed(), ARRIVAL, world.signal);
+    expect(asFinal(concluded(result).decision, "succeeded").draft.data).not.toHaveProperty("ready");
+    expect(world.calls).toEqual([]);
+  });
+
+  it("does not end for a worker that stops while it asks", async () => {
+    const world = withServer();
+    world.answers.ready = () => ({ kind: "unasked" });
+    world.clock.pass(HOUR);
+    asNext(await ready(world), "ready");
   });
 });
 

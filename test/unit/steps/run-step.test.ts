@@ -40,6 +40,7 @@ describe("a step", () => {
     ["reconcile", "reconcile", "look"],
     ["watch", "watch", "job ff80808200000000000000000000abcd"],
     ["settle", "settle", undefined],
+    ["ready", "succeeded", "look"],
   ])("does what its phase asks: %s", async (phase, leadsTo, firstCall) => {
     const world = createWorld();
     const result = await run(world, envelope(STATES[phase]));
@@ -143,5 +144,11 @@ describe("a step that nobody can carry on", () => {
     const { draft, sample } = asFinal(after(STATES.settle), "succeeded");
     expect(draft.data).toMatchObject({ evidence: "job", verified: true });
     expect(sample).toEqual({ volumeType: "SSD", disk: "replaced" });
+  });
+
+  it("has succeeded where only the asking is lost, and does not say whether the server is ready", () => {
+    const { draft, healedAtMs } = asFinal(after(STATES.ready), "succeeded");
+    expect(draft.data).not.toHaveProperty("ready");
+    expect(healedAtMs).toBe(STATES.ready.sinceMs);
   });
 });
