@@ -176,9 +176,14 @@ export function afterStart(
   }
 }
 
-/** The server is not looked at any more: the command comes to its end, or goes back to its place, without it. */
+/**
+ * The server is not looked at any more: the command comes to its end, or goes back to its place, without it. What it owes the
+ * server at its end it leaves to the lock's owner.
+ */
 export function givenUp(current: In<"restore">, why: string, moment: Moment): Decision {
-  return restored(current, "unknown", moment, why);
+  const decision = restored(current, "unknown", moment, why);
+  if (decision.kind === "next") return decision;
+  return { ...decision, owes: { ...current.power, mayHaveStopped: true } };
 }
 
 /** How the command goes on, now that the server is as it should be, or cannot be brought there. */

@@ -1,4 +1,5 @@
 import type { Problem } from "../contract/command.ts";
+import type { Debt } from "./debt.ts";
 import type { EventDraft, FinalDraft } from "./events.ts";
 import type { In, State } from "./state.ts";
 
@@ -33,6 +34,8 @@ export interface Final {
   readonly healedAtMs: number | null;
   /** Nothing was reinstalled: a server that we may have stopped is started before this is said. */
   readonly undo: boolean;
+  /** What the command owes the server and leaves to the lock's next owner; null: nothing. */
+  readonly owes: Debt | null;
   /** What an inquiry goes on with, where nobody knows what happened; null: nothing is left to find out. */
   readonly inquiry: InquirySeed | null;
   /** What this outcome teaches about "a reinstall replaces the system disk" (design §5). */
@@ -64,7 +67,10 @@ function mayBeWithTheCloud(state: State): boolean {
 export function final(
   draft: FinalDraft,
   more: Partial<
-    Pick<Final, "lock" | "intent" | "emittersFault" | "healedAtMs" | "undo" | "inquiry" | "sample">
+    Pick<
+      Final,
+      "lock" | "intent" | "emittersFault" | "healedAtMs" | "undo" | "owes" | "inquiry" | "sample"
+    >
   > = {},
 ): Final {
   return {
@@ -75,6 +81,7 @@ export function final(
     emittersFault: false,
     healedAtMs: null,
     undo: true,
+    owes: null,
     inquiry: null,
     sample: null,
     ...more,

@@ -75,7 +75,9 @@ export function createConclusion(
       const nonce = clock.nonce();
       const claimed = await store.claim(envelope, { nonce, redelivered: true });
       if (claimed.kind === "claimed") {
-        const answer = await finish.store(work.order, { ...result, claim: claimed.claim });
+        // What another command owes the server is known to the decision only if it was to the claim that it was made with.
+        const claim = { ...claimed.claim, debt: result.claim.debt };
+        const answer = await finish.store(work.order, { ...result, claim });
         const disposition = await stored(work, result, answer, signal);
         if (disposition !== null) return disposition;
       } else if (claimed.kind !== "away") break;

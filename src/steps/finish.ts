@@ -101,6 +101,7 @@ export function createFinish(deps: FinishDeps) {
       intent: decision.intent,
       storm: stormEndOf(decision.draft, decision.emittersFault),
       healedAtMs: decision.healedAtMs,
+      owes: decision.owes,
     });
     await reach("step:finished");
     if (answer.kind !== "finished") return answer;

@@ -18,7 +18,7 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
       return conclude(
         claimed,
         envelope,
-        givenUp(state, "another command has the server", moment()),
+        givenUp(state, "another command has the server, and starts it when it may", moment()),
       );
     }
     // Other locks may still come back, and with one of them the right to start this server.

@@ -1,3 +1,4 @@
+import { withDebt } from "../core/debt.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
@@ -25,14 +26,15 @@ export function createRunStep(deps: StepDeps) {
   const moment = momentsOf(deps);
   const runPhase = createPhases(deps);
   return async function runStep(
-    envelope: Envelope,
+    delivered: Envelope,
     arrival: Arrival,
     signal: AbortSignal,
   ): Promise<StepResult> {
     await reach("step:before-claim");
-    const answer = await store.claim(envelope, arrival);
+    const answer = await store.claim(delivered, arrival);
     await reach("step:claimed");
-    if (answer.kind !== "claimed") return unclaimed(envelope, answer, rules);
+    if (answer.kind !== "claimed") return unclaimed(delivered, answer, rules);
+    const envelope = { ...delivered, state: withDebt(delivered.state, answer.debt) };
     const result =
       envelope.deaths >= MAX_DEATHS
         ? giveUp(

@@ -4,6 +4,7 @@ import { towardsProof } from "../core/towards.ts";
 import { final } from "../core/decision.ts";
 import { type Envelope, isLaterVersion, restoreEnvelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
+import { withDebt } from "../core/debt.ts";
 import type { Order } from "../core/order.ts";
 import { giveUp } from "./give-up.ts";
 import type { createComplete } from "./complete.ts";
@@ -74,8 +75,9 @@ export function createSweep(deps: SweepDeps) {
     const nonce = `${SWEEPER}${clock.nonce()}`;
     const answer = await store.claim(envelope, { nonce, redelivered: true });
     if (answer.kind !== "claimed") return answer.kind === "corrupt" ? "stuck" : "moving";
-    const taken = { envelope, claimed: answer, arrival: { redelivered: true } };
-    const result = leavingAsFound(giveUp(envelope, answer, LOST, moment()), taken, moment());
+    const owing = { ...envelope, state: withDebt(envelope.state, answer.debt) };
+    const taken = { envelope: owing, claimed: answer, arrival: { redelivered: true } };
+    const result = leavingAsFound(giveUp(owing, answer, LOST, moment()), taken, moment());
     await complete(workOf(envelope.order, envelope), result, signal);
     return "ended";
   }

@@ -200,6 +200,19 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "debt-forgotten",
+    what: "who takes over what another command owes the server forgets it",
+    breaks: ["F6"],
+    switches: { lockTtlMs: 15_000 },
+    deps: debtForgotten,
+    scenario: narrowed({
+      rates: { "send-refused": 0.5 },
+      cloud: HONEST,
+      servers: [{ ...STOPPED, status: "ACTIVE" }],
+      emissions: [wish("cmd-1", 0), wish("cmd-2", 1_000)],
+    }),
+  },
+  {
     name: "too-early",
     what: "the message of a waiting command does not say when it may begin",
     breaks: ["P7"],
@@ -820,6 +833,21 @@ function otherStopForgotten(deps: WorkerDeps): WorkerDeps {
     outlet: {
       ...outlet,
       publish: (messages, signal) => outlet.publish(messages.map(forgotten), signal),
+    },
+  };
+}
+
+/** What the claim says of a debt is not read; saved, it counts as taken over. */
+function debtForgotten(deps: WorkerDeps): WorkerDeps {
+  const { store } = deps;
+  return {
+    ...deps,
+    store: {
+      ...store,
+      async claim(envelope, delivery) {
+        const answer = await store.claim(envelope, delivery);
+        return answer.kind === "claimed" ? { ...answer, debt: undefined } : answer;
+      },
     },
   };
 }

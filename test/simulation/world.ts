@@ -82,6 +82,7 @@ export class World {
             this.#storms.besideObjectionTo(order.commandId),
         ),
       onIntentOver: (id) => this.inWork.end(id),
+      onDebtTaken: ({ serverId, commandId }) => this.cloud.answersFor(serverId, commandId),
     });
     this.broker = this.#createBroker();
     this.cloud = this.#createCloud();

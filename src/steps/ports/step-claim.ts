@@ -1,3 +1,4 @@
+import type { Debt } from "../../core/debt.ts";
 import type { DiskId, JobId } from "../../contract/ids.ts";
 import type { Outbox, StoredOutcome } from "./step-record.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
@@ -18,6 +19,8 @@ export interface StepClaim {
   readonly arrivedMs: number;
   /** The command has a slot of its project. */
   readonly slot: boolean;
+  /** What another command owes the server, as it is stored; this step takes it over. Absent: nothing. */
+  readonly debt?: string | undefined;
   /** Is the store's memory so young that no new lock is given and nothing may be submitted? Until when. */
   readonly rebuildingUntilMs: number | null;
 }
@@ -49,6 +52,8 @@ export type ClaimAnswer =
       /** The present memory began before anybody can have taken the message: what it does not know was not done. */
       readonly unseen: boolean;
       readonly lock: "held" | "lost" | "none";
+      /** {@link StepClaim.debt}, read. */
+      readonly debt?: Debt | undefined;
       readonly cancelRequested: boolean;
     }
   | { readonly kind: "saved"; readonly outbox: Outbox }

@@ -1,4 +1,5 @@
 import type { ProgressEvent, SettledAs } from "../../contract/event.ts";
+import type { Debt } from "../../core/debt.ts";
 import type { Order } from "../../core/order.ts";
 import type { State } from "../../core/state.ts";
 import type { StepClaim } from "./step-claim.ts";
@@ -54,6 +55,8 @@ export interface StepFinish {
   readonly intent?: "keep" | "clear";
   /** What it says of reinstalls in general; absent or null: nothing. */
   readonly storm?: StormEnd | null;
+  /** A start that it owes the server, for the lock's next owner; absent or null: none. */
+  readonly owes?: Debt | null;
   /** Set on success: from now on older `observed_at` are superseded. */
   readonly healedAtMs: number | null;
 }

@@ -24,6 +24,7 @@ import {
   INTENT,
   intended,
   leavingInquiry,
+  owing,
   NOTHING,
   type Ready,
   refusal,
@@ -62,6 +63,11 @@ const FINISHES_NOW: Pick<ScriptRun, "before" | "act"> = {
 const SAVES: readonly ScriptRun[] = [
   { what: "save", before: submitting, act: ({ store }, { claim }) => store.save(saveOf(claim)) },
   {
+    what: "save that takes a debt over",
+    before: owing,
+    act: ({ store }, { claim }) => store.save(saveOf(claim)),
+  },
+  {
     what: "save that gives the lock back",
     ...GIVES_BACK,
   },
@@ -81,6 +87,17 @@ const FINISHES: readonly ScriptRun[] = [
   {
     what: "finish",
     ...FINISHES_NOW,
+  },
+  {
+    what: "finish that leaves a debt",
+    before: intended,
+    act: ({ store }, { claim }) =>
+      store.finish({ ...finishing(claim), owes: { was: "on", mayHaveStopped: true } }),
+  },
+  {
+    what: "finish that takes a debt over",
+    before: owing,
+    act: ({ store }, { claim }) => store.finish(finishing(claim)),
   },
   {
     what: "finish that keeps the lock",

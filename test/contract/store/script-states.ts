@@ -1,3 +1,4 @@
+import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";
 import type { State } from "../../../src/core/state.ts";
@@ -76,6 +77,15 @@ export async function refused({ whole }: TwoUsers, count = 1): Promise<Ready> {
 export async function submitting({ whole }: TwoUsers): Promise<Ready> {
   const { next: message } = await admitted(whole.store, COMMAND);
   const { claim } = claimed(await whole.store.claim(message, FIRST));
+  return { claim, message };
+}
+
+/** The same, and the step has found what another command owes its server. */
+export async function owing(users: TwoUsers): Promise<Ready> {
+  const { message } = await submitting(users);
+  const debt = JSON.stringify({ was: "on", mayHaveStopped: true });
+  await users.whole.client.set(keysOf(PROJECT).debt(COMMAND.serverId), debt);
+  const { claim } = claimed(await users.whole.store.claim(message, AGAIN));
   return { claim, message };
 }
 

@@ -197,6 +197,12 @@ export class MemoryCloud {
     this.#known(id).mark = mark;
   }
 
+  /** From now on another command answers for its being off. */
+  answersFor(id: ServerId, by: string): void {
+    const server = this.#known(id);
+    if (server.offBy !== null) server.offBy = by;
+  }
+
   server(id: ServerId): Readonly<Server> {
     return this.#known(id);
   }

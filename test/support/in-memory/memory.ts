@@ -86,6 +86,8 @@ export class ProjectMemory {
   storm: StormRecord = { ends: [] };
   /** Of each server, by command and attempt. */
   history = new Map<string, ReadonlyMap<string, PastReinstall>>();
+  /** Of each server: as it is stored. */
+  debts = new Map<string, string>();
   /** Sorted sets of command ids: see line.lua. */
   slots = new Map<string, number>();
   groupSlots = new Map<string, Map<string, number>>();
@@ -133,6 +135,7 @@ export class ProjectMemory {
     copy.ended = new Map(this.ended);
     copy.storm = this.storm;
     copy.history = new Map(this.history);
+    copy.debts = new Map(this.debts);
     copy.slots = new Map(this.slots);
     copy.groupSlots = copiesOf(this.groupSlots);
     copy.waiters = copiesOf(this.waiters);
@@ -173,6 +176,8 @@ export interface MemoryOptions {
   readonly onIntent?: (order: Order, atMs: number) => void;
   /** Told when a command's intent is over: proven not carried out, or the command has its final event. */
   readonly onIntentOver?: (command: CommandId) => void;
+  /** Told when a command has taken over what another one owed its server. */
+  readonly onDebtTaken?: (order: Order) => void;
 }
 
 /** What Redis holds: the state behind the in-memory store, evidence and stranded commands. */
@@ -181,6 +186,7 @@ export class StoreMemory {
   readonly onKept: (text: string) => void;
   readonly onIntent: NonNullable<MemoryOptions["onIntent"]>;
   readonly onIntentOver: NonNullable<MemoryOptions["onIntentOver"]>;
+  readonly onDebtTaken: NonNullable<MemoryOptions["onDebtTaken"]>;
   projects = new Map<ProjectId, ProjectMemory>();
   evidence = new Map<string, number>();
   #run = 1;
@@ -198,11 +204,13 @@ export class StoreMemory {
     onKept = () => {},
     onIntent = () => {},
     onIntentOver = () => {},
+    onDebtTaken = () => {},
   }: MemoryOptions) {
     this.nowMs = nowMs;
     this.onKept = onKept;
     this.onIntent = onIntent;
     this.onIntentOver = onIntentOver;
+    this.onDebtTaken = onDebtTaken;
     this.#historyMs = historyMs;
   }
 

@@ -2,6 +2,7 @@ import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
 import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import { debtFrom, takesDebt } from "../../../src/core/debt.ts";
 import { isSent } from "../../../src/core/line.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { comeBack, giveSlot } from "./script-line.ts";
@@ -56,8 +57,12 @@ export function claim(
     const held = holdLock(ctx, m, { envelope, restored, now });
     putBackPlaces(ctx, m, envelope, record.created, false);
     const { intent } = record;
+    const text =
+      held === "held" && takesDebt(envelope.state.phase) ? m.debts.get(order.serverId) : undefined;
+    const debt = text === undefined ? undefined : debtFrom(text);
     return {
       kind: "claimed",
+      ...(debt === undefined ? {} : { debt }),
       claim: {
         nonce: delivery.nonce,
         step,
@@ -67,6 +72,7 @@ export function claim(
         arrivedMs: record.created,
         slot: m.slots.has(order.commandId),
         rebuildingUntilMs: now < epoch.openAt ? epoch.openAt : null,
+        ...(debt === undefined ? {} : { debt: text }),
       },
       attempt: {
         attempt: record.attempt,

@@ -195,6 +195,7 @@ export function save(ctx: ScriptContext, step: StepSave): SaveAnswer {
     }
     if (step.lock === "release") freeLock(m, order.serverId, id);
     else markLock(m, order.serverId, id, state.phase);
+    payDebt(ctx, m, order, claim);
     return SAVED;
   });
 }
@@ -235,9 +236,18 @@ export function finish(ctx: ScriptContext, step: StepFinish): FinishAnswer {
     if (step.lock === "free") freeLock(m, order.serverId, order.commandId);
     else markLock(m, order.serverId, order.commandId, name);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
+    payDebt(ctx, m, order, claim);
+    if (step.owes != null) m.debts.set(order.serverId, JSON.stringify(step.owes));
     if (outcome.inquiry !== undefined) openInquiry(ctx, m, order, outcome.inquiry.envelope);
     return { kind: "finished", outcome: JSON.parse(final) as StoredOutcome, first: true };
   });
+}
+
+/** What the step has taken over is its command's own from now on. */
+function payDebt(ctx: ScriptContext, m: ProjectMemory, order: Order, claim: StepClaim): void {
+  if (claim.debt === undefined || m.debts.get(order.serverId) !== claim.debt) return;
+  m.debts.delete(order.serverId);
+  ctx.memory.onDebtTaken(order);
 }
 
 function openInquiry(ctx: ScriptContext, m: ProjectMemory, order: Order, resume: unknown): void {

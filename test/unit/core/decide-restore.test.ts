@@ -235,8 +235,9 @@ describe("a turn of restore", () => {
     expect(decision.draft.data).toMatchObject({ class: "internal", power: { after: "on" } });
   });
 
-  it("is left where the lock is another command's", () => {
+  it("is left to the lock's owner where the lock is another command's", () => {
     const decision = asFinal(givenUp(STATES.restore, "lost", moment()), "cancelled");
+    expect(decision.owes).toEqual({ ...STATES.restore.power, mayHaveStopped: true });
     expect(decision.draft.data["power"]).toEqual({
       before: "on",
       detail: "lost",

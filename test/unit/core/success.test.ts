@@ -19,6 +19,7 @@ describe("a success", () => {
       emittersFault: false,
       healedAtMs: NOW,
       undo: false,
+      owes: null,
       inquiry: null,
       sample: { volumeType: "SSD", disk: "replaced" },
     });

@@ -1,6 +1,6 @@
 -- Claims a later step for one delivery; puts record, lock, slot and place in line back when the store has forgotten them. With `hop` the
 -- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
-local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', unpack(LINE_KEYS))
+local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', 'debt string', unpack(LINE_KEYS))
 if foreign then return foreign end
 
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox',
@@ -111,5 +111,6 @@ return reply({
   kind = 'claimed', nonce = arg.nonce, step = arg.step, sequence = base, epoch = epoch.id, atMs = at, arrivedMs = arrived,
   slot = has_slot(key, arg.owner), rebuildingUntilMs = rebuilding,
   attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
+  debt = arg.takesDebt and held == 'held' and redis.call('GET', key.debt) or cjson.null,
   takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
   cancelRequested = now_rec.cancel == '1' })

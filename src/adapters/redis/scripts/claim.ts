@@ -8,6 +8,7 @@ import {
 } from "../../../core/envelope.ts";
 import type { ClaimAnswer } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
+import { debtFrom, takesDebt } from "../../../core/debt.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";
@@ -18,12 +19,14 @@ const Stale = z.object({ kind: z.literal("stale") });
 /** What `claim.lua` is asked with, whether a delivery claims its step or its message only waits on. */
 export const claimShape = {
   name: "claim",
-  keys: ["cmd", "lock", "token", "active", "epoch", ...LINE_KEYS] as const,
+  keys: ["cmd", "lock", "token", "active", "epoch", "debt", ...LINE_KEYS] as const,
   argument: EpochArgument.extend({
     /** Of the record. */
     id: z.string(),
     /** Whose lock it is: the command. */
     owner: z.string(),
+    /** What another command owes the server is taken over (core/debt.ts). */
+    takesDebt: z.boolean(),
     /** An inquiry: a lock that is gone stays so. */
     inquiry: z.boolean(),
     /** The delivery's own; empty for a hop, which claims nothing. */
@@ -72,6 +75,8 @@ export const claimScript = script({
           .nullable(),
         jobId: JobId.nullable(),
       }),
+      /** As it is stored. */
+      debt: z.string().nullable(),
       takenOver: z.boolean(),
       restored: z.enum(["no", "behind", "absent"]),
       foreignEpoch: z.boolean(),
@@ -102,6 +107,7 @@ export function claimKeys({ order, state }: Envelope) {
     token: k.token,
     active: k.active,
     epoch: k.epoch,
+    debt: k.debt(order.serverId),
     ...lineKeys(k, order),
   };
 }
@@ -117,6 +123,7 @@ export function claimOf(
     ...epochArgument(context),
     id: recordIdOf(order.commandId, state.phase),
     owner: order.commandId,
+    takesDebt: takesDebt(state.phase),
     inquiry: state.phase === "inquiry",
     nonce: claiming.nonce,
     redelivered: claiming.redelivered || envelope.revived > 0,
@@ -148,10 +155,12 @@ export async function claim(
   const answer = await context.scripts.run(claimScript, claimKeys(envelope), asked);
   if (answer.kind !== "claimed") return answer;
   const { kind, attempt, takenOver, restored, foreignEpoch, unseen, lock, ...more } = answer;
-  const { cancelRequested, ...claimOfStep } = more;
+  const { cancelRequested, debt: text, ...claimOfStep } = more;
+  const debt = text === null ? undefined : debtFrom(text);
   return {
     kind,
-    claim: claimOfStep,
+    claim: { ...claimOfStep, ...(debt !== undefined && text !== null && { debt: text }) },
+    ...(debt !== undefined && { debt }),
     attempt,
     takenOver,
     restored,

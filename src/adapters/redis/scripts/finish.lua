@@ -2,7 +2,7 @@
 -- before the last one has its outcome. A second call gives back what the first stored.
 local key, arg, foreign =
   called('cmd hash', 'lock hash', 'active zset', 'last hash', 'epoch hash', 'inquiry hash', 'history hash', 'storm hash',
-    'pauses hash', unpack(LINE_KEYS))
+    'pauses hash', 'debt string', unpack(LINE_KEYS))
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'outcome', 'final', 'step', 'server', 'told', 'tail', 'intent_attempt', 'intent_at')
 if not rec.claim then return reply({ kind = 'forgotten' }) end
@@ -20,7 +20,7 @@ local tail = {
   claim = arg.claim, step = arg.step, ttl_ms = arg.ttlMs, active = true, place = { line = 'none' }, free_slot = true, group = arg.group,
   free_lock = arg.freeLock, lock_phase = arg.outcome, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs, history = history,
   storm = storm, ended = now,
-  inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
+  paid = arg.paid or nil, owes = arg.owes or nil, inquiry = arg.inquiry or nil, forget = { 'outbox', 'resume' } }
 put(key.cmd, { step = arg.step, phase = 'done', outcome = arg.outcome, final = arg.final, final_seq = arg.finalSequence,
   updated = now, tail = cjson.encode(tail) })
 carry_out(key, arg.id, tail)

@@ -26,6 +26,7 @@ export const finishScript = script({
     "history",
     "storm",
     "pauses",
+    "debt",
     ...LINE_KEYS,
   ],
   argument: ClaimArgument.extend({
@@ -46,6 +47,10 @@ export const finishScript = script({
     healedAt: z.number().nullable(),
     ttlMs: z.number(),
     lastTtlMs: z.number(),
+    /** What another command owed the server and this step has taken over, as it is stored; null: nothing. */
+    paid: z.string().nullable(),
+    /** JSON, as it is stored; null: it owes nothing. */
+    owes: z.string().nullable(),
     /** The record of the inquiry that it leaves behind; null: none. */
     inquiry: z
       .object({
@@ -86,6 +91,7 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       history: k.history(order.serverId),
       storm: k.storm,
       pauses: k.pauses,
+      debt: k.debt(order.serverId),
       ...lineKeys(k, order),
     },
     {
@@ -103,6 +109,8 @@ export function finish(context: StoreContext, step: StepFinish): Promise<FinishA
       healedAt: step.healedAtMs,
       ttlMs: context.rules.dedupTtlMs,
       lastTtlMs: LAST_SUCCESS_TTL_MS,
+      paid: claim.debt ?? null,
+      owes: step.owes == null ? null : JSON.stringify(step.owes),
       inquiry:
         outcome.inquiry === undefined
           ? null

@@ -176,6 +176,7 @@ local function keys_of_record(cmd, server, group)
   local prefix, of = string.match(cmd, '^([^}]*}:)'), group or ''
   return { cmd = cmd, active = prefix .. 'active', lock = prefix .. 'lock:' .. server,
     waiters = prefix .. 'waiters:' .. server, last = prefix .. 'last:' .. server, history = prefix .. 'history:' .. server,
+    debt = prefix .. 'debt:' .. server,
     storm = prefix .. 'storm', pauses = prefix .. 'pauses',
     slots = prefix .. 'slots', groupSlots = prefix .. 'slots-of:' .. of, line = prefix .. 'line',
     groupLine = prefix .. 'line-of:' .. of, lineUntil = prefix .. 'line-until',

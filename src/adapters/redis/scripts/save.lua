@@ -9,7 +9,7 @@ local function note_field(count)
 end
 
 local key, arg, foreign = called('cmd hash', 'lock hash', 'active zset', 'epoch hash', 'history hash', 'storm hash',
-  'pauses hash', unpack(LINE_KEYS))
+  'pauses hash', 'debt string', unpack(LINE_KEYS))
 if foreign then return foreign end
 local rec = fields(key.cmd, 'claim', 'step', 'outcome', 'attempt', 'server', 'told', 'tail', 'intent_attempt', 'phase', 'notes')
 -- Also where its end is all that is known of it: an inquiry that was forgotten, and then ended.
@@ -18,7 +18,7 @@ if not rec.claim then return reply({ kind = 'forgotten' }) end
 if rec.claim ~= arg.claim then return claim_lost(key.epoch, arg.claimEpoch) end
 if tonumber(rec.step) == arg.step then return complete(key.cmd, arg.id, rec) or reply({ kind = 'saved' }) end
 local tail = {
-  claim = arg.claim, step = arg.step, active = true, place = place_of(arg.place), free_slot = arg.releaseSlot, group = arg.group,
+  claim = arg.claim, step = arg.step, active = true, paid = arg.paid or nil, place = place_of(arg.place), free_slot = arg.releaseSlot, group = arg.group,
   free_lock = arg.releaseLock, lock_phase = arg.phase,
   history = arg.clearIntent and { out = tonumber(rec.intent_attempt or '') } or nil,
   forget = arg.clearIntent and { 'intent_attempt', 'intent_signed', 'intent_disk', 'intent_claim', 'intent_at' } or nil,

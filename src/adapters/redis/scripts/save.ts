@@ -13,7 +13,7 @@ import { ClaimArgument, claimArgument, type StoreContext } from "./store-context
 /** @internal */
 export const saveScript = script({
   name: "save",
-  keys: ["cmd", "lock", "active", "epoch", "history", "storm", "pauses", ...LINE_KEYS],
+  keys: ["cmd", "lock", "active", "epoch", "history", "storm", "pauses", "debt", ...LINE_KEYS],
   argument: ClaimArgument.extend({
     id: z.string(),
     step: z.int(),
@@ -38,6 +38,8 @@ export const saveScript = script({
     /** It publishes events. */
     publishes: z.boolean(),
     rules: BrakeRules,
+    /** What another command owed the server and this step has taken over, as it is stored; null: nothing. */
+    paid: z.string().nullable(),
   }),
   answer: z.discriminatedUnion("kind", [z.object({ kind: z.literal("saved") }), Fenced, Forgotten]),
 });
@@ -58,6 +60,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       history: k.history(order.serverId),
       storm: k.storm,
       pauses: k.pauses,
+      debt: k.debt(order.serverId),
       ...lineKeys(k, order),
     },
     {
@@ -82,6 +85,7 @@ export function save(context: StoreContext, step: StepSave): Promise<SaveAnswer>
       ),
       publishes: outbox.events.length > 0,
       rules: context.rules.brakes,
+      paid: claim.debt ?? null,
     },
   );
 }

@@ -1,5 +1,8 @@
 -- What scripts leave to be done after their decision. The loader puts this after line.lua, history.lua and ended.lua.
 
+-- How long a debt is known: by then a person has seen the server (ms).
+local DEBT_MS = 86400000
+
 -- What a script does once it has decided, each part of which may be done twice. A script that decides writes it into the
 -- record, as `tail`, in the same command as its decision, and then does it: the field is there as long as something may
 -- be left to do. A command may be refused half way (by the access list), and then the next script that meets the record
@@ -12,6 +15,8 @@
 --   group        of the command; false: none
 --   free_lock    the lock is given back; or else lock_phase, what it shows
 --   healed_at    the server's last success, kept for last_ttl_ms
+--   paid         the debt that the step has taken over (core/debt.ts): it is the command's own now
+--   owes         the debt that the command leaves behind
 --   owner        whose lock that is, where it is not the record's own id
 --   history      what becomes of its reinstalls in the server's history
 --   storm        what its end says of a storm of failures, and the limits of the worker that asks
@@ -41,6 +46,8 @@ local function carry_out(keys, id, tail)
     put(keys.last, { at = tail.healed_at, command = owner })
     redis.call('PEXPIRE', keys.last, digits(tail.last_ttl_ms))
   end
+  if tail.paid and redis.call('GET', keys.debt) == tail.paid then redis.call('DEL', keys.debt) end
+  if tail.owes then redis.call('SET', keys.debt, tail.owes, 'PX', DEBT_MS) end
   redis.call('HDEL', keys.cmd, 'tail', unpack(tail.forget or {}))
 end
 
@@ -56,7 +63,7 @@ local function complete(cmd, id, rec)
   end
   local keys = keys_of_record(cmd, rec.server, tail.group)
   local foreign = foreign_at(keys.active, 'zset') or foreign_at(keys.lock, 'hash') or foreign_at(keys.last, 'hash')
-    or foreign_at(keys.history, 'hash') or foreign_at(keys.storm, 'hash') or foreign_at(keys.pauses, 'hash')
+    or foreign_at(keys.history, 'hash') or foreign_at(keys.debt, 'string') or foreign_at(keys.storm, 'hash') or foreign_at(keys.pauses, 'hash')
     or foreign_at(cmd .. INQUIRY, 'hash') or foreign_line(keys)
   if foreign then return foreign end
   if rec.told == '1' then tail.active = false end

@@ -168,6 +168,7 @@ const UNRESOLVED = {
   frees: false,
   heals: false,
   inquires: true,
+  owes: false,
   command: 0,
   twice: false,
   fault: null,
@@ -311,6 +312,9 @@ function within(
             },
             lock: step.frees ? "free" : "keep",
             healedAtMs: step.heals ? present.nowMs : null,
+            owes: step.owes
+              ? { was: "on", mayHaveStopped: true, stop: { askedAtMs: present.nowMs } }
+              : null,
           }),
         learn(answer) {
           if ((answer as { readonly kind: string }).kind !== "finished") return;

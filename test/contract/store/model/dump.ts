@@ -24,6 +24,8 @@ export interface Dump {
   readonly audit: readonly unknown[];
   /** Of each server that has one. */
   readonly histories: Readonly<Record<string, unknown>>;
+  /** What a command left to the next owner of a server's lock. */
+  readonly debts: Readonly<Record<string, string>>;
 }
 
 /** What the store in memory keeps of the project. */
@@ -67,6 +69,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
     audit: m.audit,
+    debts: Object.fromEntries(m.debts),
     histories: Object.fromEntries(
       [...m.history].flatMap(([server, entries]) =>
         entries.size === 0 ? [] : [[server, Object.fromEntries(entries)]],
@@ -124,6 +127,7 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
         : { id: epoch["id"], since: Number(epoch["since"]), openAt: Number(epoch["open_at"]) },
     pauses: Object.fromEntries(pauses.map(([scope, text]) => [scope, JSON.parse(text)])),
     audit: (await client.lrange(k.audit, 0, -1)).map((text): unknown => JSON.parse(text)),
+    debts: await textsOf(client, prefix, names, "debt"),
     histories: of("history", (hash) =>
       Object.fromEntries(Object.entries(hash).map(([field, text]) => [field, JSON.parse(text)])),
     ),
@@ -164,6 +168,18 @@ async function linesOf(
     }
   }
   return lines;
+}
+
+async function textsOf(
+  client: RedisClient,
+  prefix: string,
+  names: readonly string[],
+  kind: string,
+): Promise<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for (const name of names.filter((one) => one.startsWith(`${prefix}${kind}:`)))
+    texts[name.slice(prefix.length + kind.length + 1)] = (await client.get(name)) ?? "";
+  return texts;
 }
 
 function scoresOf(flat: readonly string[]): Record<string, number> {

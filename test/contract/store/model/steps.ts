@@ -78,6 +78,8 @@ type Call =
       readonly frees: boolean;
       readonly heals: boolean;
       readonly inquires: boolean;
+      /** It leaves a debt at the server. */
+      readonly owes: boolean;
     }
   | {
       readonly op: "settle";
@@ -174,6 +176,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
       frees: fc.boolean(),
       heals: fc.boolean(),
       inquires: fc.boolean(),
+      owes: rarely,
     }),
   },
   {
