@@ -15,8 +15,8 @@ const OF_USE = 0.25;
 export interface Handful {
   /** Makes so many of them; false: there are not so many, and none is made. */
   draw(calls: number, nowMs: number): boolean;
-  /** What to ask for beyond `calls` that are asked for now. Each time {@link add} must follow. */
-  beyond(calls: number, nowMs: number): number;
+  /** What to ask for beyond `calls` that are asked for now; so many are `waiting` for it. Each time {@link add} must follow. */
+  beyond(calls: number, waiting: number, nowMs: number): number;
   /** What that question brought: so many of `asked`. */
   add(given: number, asked: number, nowMs: number): void;
   /** The cloud turns calls away: each is asked for again. */
@@ -50,11 +50,11 @@ export function createHandful({ perSecond }: Pick<CallLimits, "perSecond">): Han
       count(calls, nowMs);
       return true;
     },
-    beyond(calls, nowMs) {
+    beyond(calls, waiting, nowMs) {
       count(calls, nowMs);
       if (nowMs >= untilMs) left = 0;
       const useful = Math.floor(OF_USE * Math.max(made, madeBefore));
-      const more = Math.max(0, Math.min(most, useful) - left - asked);
+      const more = Math.max(0, Math.min(most, useful) + (most > 0 ? waiting : 0) - left - asked);
       asked += more;
       return more;
     },

@@ -15,8 +15,6 @@ export interface RedisBudget extends RequestBudget {
   rates(projects: readonly ProjectId[]): Promise<readonly CallStatus[]>;
 }
 
-const AT_ONCE: Taken = { kind: "granted", delayMs: 0, spacingMs: 0 };
-
 /**
  * One budget per project for all replicas, in Redis. What is learned of the cloud's quota is decided by core/call-rate.ts
  * and stored by compare-and-set. While Redis is away each replica goes on with a share of its own, by what it knew last:
@@ -41,7 +39,7 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
   }
 
   async function statusOf(project: ProjectId): Promise<CallStatus> {
-    const asked = await known.take(project, { class: 4, calls: 0 });
+    const asked = await known.ask(project, { class: 4, calls: 0 });
     const { learned, bucket } = known.of(project);
     const pace = paceOf(learned, limits);
     const isHeld = pace.heldUntilMs > known.nowMs();
@@ -60,9 +58,7 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
     nowMs: () => known.nowMs(),
 
     async take(project, wanted): Promise<CallsTaken> {
-      const taken = (await known.draw(project, wanted.calls))
-        ? AT_ONCE
-        : ((await known.take(project, wanted)) ?? takeOwn(project, wanted));
+      const taken = (await known.take(project, wanted)) ?? takeOwn(project, wanted);
       const { perSecond, depth } = paceOf(known.of(project).learned, limits);
       if (taken.kind === "granted") {
         const { delayMs, spacingMs } = taken;

@@ -1,8 +1,10 @@
+import type { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CallBucket } from "../../core/call-bucket.ts";
+import type { CallBucket, Taken } from "../../core/call-bucket.ts";
 import { createHandful, type Handful } from "../../core/handful.ts";
 import { type CallLimits, type LearnedRate, NOTHING_LEARNED } from "../../core/call-rate.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
+import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { CallsWanted } from "../cloud/budget.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
@@ -29,11 +31,16 @@ interface Known {
   /** Calls that it has taken and not made yet. */
   readonly hand: Handful;
   /** A question under way that brings more of them. */
-  filling: Promise<unknown> | null;
+  filling: Promise<z.infer<typeof takeCallsScript.answer> | StoreAway | StoreCorrupt> | null;
+  /** Calls that others want who wait for it. */
+  waiting: number;
 }
 
 /** Others may change the rate at the same time; then what they saw is what counts. */
 const TRIES = 3;
+/** Who has waited for so many questions of others asks by itself. */
+const ROUNDS = 3;
+const AT_ONCE: Taken = { kind: "granted", delayMs: 0, spacingMs: 0 };
 
 /** The buckets and learned rates in Redis, and what this replica has seen of them last. */
 export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedRatesDeps) {
@@ -52,6 +59,7 @@ export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedR
       bucket: null,
       hand: createHandful(limits),
       filling: null,
+      waiting: 0,
     };
     known.set(project, one);
     return one;
@@ -65,45 +73,54 @@ export function createLearnedRates({ scripts, isThere, clock, limits }: LearnedR
     return answer.kind === "away" || answer.kind === "corrupt" ? null : answer;
   }
 
+  async function ask(project: ProjectId, wanted: CallsWanted) {
+    if (!isThere()) return null;
+    const mine = of(project);
+    const { passedMs, hand, waiting } = mine;
+    const spare = wanted.calls === 0 ? 0 : hand.beyond(wanted.calls, waiting, clock.monotonicMs());
+    const asking = scripts.run(
+      takeCallsScript,
+      { calls: keysOf(project).calls },
+      {
+        ask: callsAsked(wanted.class, wanted.calls, limits),
+        spare,
+        drawn: hand.drawn(),
+        passed: passedMs,
+      },
+    );
+    if (spare > 0) mine.filling = asking;
+    const answer = await asking;
+    if (mine.filling === asking) mine.filling = null;
+    hand.add(answer.kind === "granted" ? answer.spare : 0, spare, clock.monotonicMs());
+    if (answer.kind === "away" || answer.kind === "corrupt") return null;
+    storeAheadMs = answer.atMs - clock.monotonicMs();
+    mine.learned = answer.learned;
+    if (answer.learned.perSecond > 0 || answer.learned.heldUntilMs > answer.atMs) hand.drop();
+    if (mine.passedMs === passedMs) mine.passedMs = null;
+    return answer;
+  }
+
   return {
     of,
-    /** Calls that this replica has in hand, perhaps in a moment; false: there are not so many. */
-    async draw(project: ProjectId, calls: number): Promise<boolean> {
-      const { hand, filling } = of(project);
-      if (hand.draw(calls, clock.monotonicMs())) return true;
-      if (filling === null || calls === 0) return false;
-      await filling;
-      return hand.draw(calls, clock.monotonicMs());
-    },
     /** Epoch ms by Redis's clock, as far as it is known. */
     nowMs,
 
-    /** Takes calls from the bucket in Redis; null: it does not answer. */
-    async take(project: ProjectId, wanted: CallsWanted) {
-      if (!isThere()) return null;
+    /** Asks the bucket in Redis; null: it does not answer. */
+    ask,
+
+    /** Takes calls: of those that this replica has in hand, or from the bucket in Redis; null: it does not answer. */
+    async take(project: ProjectId, wanted: CallsWanted): Promise<Taken | null> {
       const mine = of(project);
-      const { passedMs, hand } = mine;
-      const spare = wanted.calls === 0 ? 0 : hand.beyond(wanted.calls, clock.monotonicMs());
-      const asking = scripts.run(
-        takeCallsScript,
-        { calls: keysOf(project).calls },
-        {
-          ask: callsAsked(wanted.class, wanted.calls, limits),
-          spare,
-          drawn: hand.drawn(),
-          passed: passedMs,
-        },
-      );
-      if (spare > 0) mine.filling = asking;
-      const answer = await asking;
-      if (mine.filling === asking) mine.filling = null;
-      hand.add(answer.kind === "granted" ? answer.spare : 0, spare, clock.monotonicMs());
-      if (answer.kind === "away" || answer.kind === "corrupt") return null;
-      storeAheadMs = answer.atMs - clock.monotonicMs();
-      mine.learned = answer.learned;
-      if (answer.learned.perSecond > 0 || answer.learned.heldUntilMs > answer.atMs) hand.drop();
-      if (mine.passedMs === passedMs) mine.passedMs = null;
-      return answer;
+      const { calls } = wanted;
+      for (let rounds = 0; !mine.hand.draw(calls, clock.monotonicMs()); rounds += 1) {
+        // Of those who waited for one question, the first to find nothing asks the next, for all of them.
+        if (mine.filling === null || calls === 0 || rounds === ROUNDS) return ask(project, wanted);
+        mine.waiting += calls;
+        const answer = await mine.filling;
+        mine.waiting -= calls;
+        if (answer.kind !== "granted" || answer.spare === 0) return ask(project, wanted);
+      }
+      return AT_ONCE;
     },
 
     /** Decides by what is learned now, and stores what follows; again where another replica was first. */

@@ -129,6 +129,16 @@ describe("the request budget in Redis", () => {
       expect(await used()).toBeLessThanOrEqual(40);
     });
 
+    it("answers many that ask together with few questions", async () => {
+      const budget = await replica(PLENTY);
+      await grants(budget, 40);
+      const before = await questions();
+      const together = Array.from({ length: 40 }, () => budget.take(PROJECT, ONE));
+      const answers = await Promise.all(together);
+      expect(answers.every(({ kind }) => kind === "granted")).toBe(true);
+      expect((await questions()) - before).toBeLessThanOrEqual(4);
+    });
+
     it("gives none where less than half is left, or a class has got nothing", async () => {
       const budget = await replica(PLENTY);
       await grants(budget, 20);

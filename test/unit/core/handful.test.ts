@@ -9,7 +9,7 @@ function worker(perSecond: number) {
   const call = (): void => {
     if (hand.draw(1, nowMs)) return;
     questions += 1;
-    const asked = hand.beyond(1, nowMs);
+    const asked = hand.beyond(1, 0, nowMs);
     hand.add(asked, asked, nowMs);
   };
   return {
@@ -37,7 +37,7 @@ describe("calls that a worker has in hand", () => {
     const { hand, calls, nowMs } = worker(perSecond);
     calls(1_000, 900);
     hand.drop();
-    expect(hand.beyond(1, nowMs())).toBe(most);
+    expect(hand.beyond(1, 0, nowMs())).toBe(most);
   });
 
   it("are no more than a quarter of what is made in a second: so none is taken in vain", () => {
@@ -53,7 +53,7 @@ describe("calls that a worker has in hand", () => {
     const { hand, calls, nowMs } = worker(100);
     calls(100, 1_000);
     hand.drop();
-    const asked = hand.beyond(1, nowMs());
+    const asked = hand.beyond(1, 0, nowMs());
     hand.add(3, asked, nowMs());
     expect(hand.draw(2, nowMs())).toBe(true);
     expect(hand.draw(2, nowMs())).toBe(false);
@@ -76,9 +76,15 @@ describe("calls that a worker has in hand", () => {
     const { hand, calls, nowMs } = worker(100);
     calls(100, 1_000);
     hand.drop();
-    expect([hand.beyond(1, nowMs()), hand.beyond(1, nowMs())]).toEqual([10, 0]);
+    expect([hand.beyond(1, 0, nowMs()), hand.beyond(1, 0, nowMs())]).toEqual([10, 0]);
     hand.add(0, 10, nowMs());
-    expect(hand.beyond(1, nowMs())).toBe(10);
+    expect(hand.beyond(1, 0, nowMs())).toBe(10);
+  });
+
+  it("are asked for as well by whoever waits for the question of another, but at a low rate", () => {
+    const quick = createHandful({ perSecond: 100 });
+    expect(quick.beyond(1, 30, 1_000)).toBe(30);
+    expect(createHandful({ perSecond: 9 }).beyond(1, 30, 1_000)).toBe(0);
   });
 
   it("are gone once the cloud turns calls away", () => {
