@@ -23,6 +23,7 @@ settings and credentials are ([runbooks](runbooks/README.md#the-shell)).
 | a worker's HTTP API (\`--url\`, else \`ECS_REINSTALL_URL\`, else this machine's) | \`list\`, \`explain\`, \`audit\`, \`status\`, \`server\`; \`unlock\` and \`cancel\` ask it, too |
 | Redis (\`REDIS_URL\`, user \`ecs-operator\`) | \`cancel\`, \`pause\`, \`resume\`, \`protect\`, \`unprotect\`, \`release\`, \`resolve\`, \`unlock\` and the like |
 | RabbitMQ (\`AMQP_URL\`, user \`ecs-person\`) | \`send\`, \`watch\` |
+| RabbitMQ (user \`ecs-dead-reader\`, to return \`ecs-dead-returner\`) | \`dead\`; \`dead drop\` and \`dead return\` need Redis, too |
 
 Answers are for people unless \`--json\` is given: the sentences may change, the JSON only by [the rule of the contract](contract/README.md#versions).
 

@@ -4,7 +4,7 @@ import { OPERATOR_ACTIONS } from "../contract/operator-event.ts";
 import { type UrlFlag, urlOption } from "./ask-worker.ts";
 import type { CliIo } from "./io.ts";
 import { matching, seconds, wholeNumber } from "./option-values.ts";
-import { type Column, given, readAll, tableOf, text } from "./table.ts";
+import { type Column, given, readAll, type Row, tableOf, text } from "./table.ts";
 
 interface AuditFlags extends UrlFlag {
   readonly project?: string;
@@ -49,6 +49,11 @@ async function audit(flags: AuditFlags, io: CliIo): Promise<void> {
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
 
+function lettersOf({ dead_letters: count }: Row): string | null {
+  if (typeof count !== "number") return null;
+  return count === 1 ? "1 dead letter" : `${count} dead letters`;
+}
+
 const COLUMNS: readonly Column[] = [
   ["when", (row) => text(row["at"])],
   ["by", (row) => text(row["by"])],
@@ -56,7 +61,7 @@ const COLUMNS: readonly Column[] = [
   [
     "about",
     (row) =>
-      [row["command_id"], row["server_id"], row["scope"], row["as"]]
+      [row["command_id"], row["server_id"], row["scope"], row["as"], lettersOf(row)]
         .map(text)
         .filter(Boolean)
         .join(" "),

@@ -7,6 +7,7 @@ import { maskedUrl } from "../config/masked.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import { ProgressEvent } from "../contract/event.ts";
 import type { ServerId } from "../contract/ids.ts";
+import { type HeldDead, holdDead } from "./dead-queue.ts";
 import { CliFailure } from "./failure.ts";
 
 /** One short conversation with the broker: listen, publish one command, leave. */
@@ -28,6 +29,8 @@ export interface BrokerSession {
     /** Without `user_id`: who sent it is not proven then. */
     readonly anonymous?: boolean | undefined;
   }): Promise<void>;
+  /** Takes the first messages of the dead queue into this hand, at most so many: each stays there unless it is dropped. */
+  holdDead(most: number): Promise<HeldDead>;
   /** Rejects when the connection ends before `close` is called. */
   readonly lost: Promise<never>;
   close(): Promise<void>;
@@ -98,6 +101,8 @@ export async function openBrokerSession(amqp: Config["amqp"]): Promise<BrokerSes
         if (event.success) onEvent(event.data);
       }),
     listen,
+    holdDead: (most) =>
+      holdDead(channel, { names: amqp.names, most, within: (work) => within(work, amqp, lost) }),
     async publish({ id, body, replyTo, correlationId = id, anonymous = false }) {
       const { commandsExchange } = amqp.names;
       let returned = false;

@@ -5,6 +5,7 @@ import { auditCommand } from "./audit.ts";
 import { cancelCommand } from "./cancel.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config-check.ts";
+import { deadCommand } from "./dead.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
 import { CliFailure } from "./failure.ts";
@@ -61,6 +62,7 @@ export function createProgram(io: CliIo): Command {
     unprotectCommand(io),
     releaseCommand(io),
     auditCommand(io),
+    deadCommand(io),
     completionCommand(io),
     approveCommand(io),
   ];

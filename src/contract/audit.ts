@@ -22,6 +22,8 @@ export interface NotedAct extends Act {
   readonly scope?: string;
   /** What a person says became of an `unresolved` command. */
   readonly as?: string;
+  /** Of how many dead letters. */
+  readonly count?: number;
 }
 
 /** One entry of a project's list of actions, as it is stored: written by the script that acts. */
@@ -39,6 +41,7 @@ export const AuditEntry = z.object({
   server: z.string().optional(),
   scope: z.string().optional(),
   as: z.string().optional(),
+  count: z.int().optional(),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 

@@ -12,6 +12,8 @@ export const OPERATOR_ACTIONS = [
   "cancel",
   "unlock",
   "resolve",
+  "dead-drop",
+  "dead-return",
 ] as const;
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
 
@@ -42,6 +44,11 @@ export const OperatorEvent = z.object({
       ["reinstalled", "not-reinstalled"],
       "of `resolve`: what the person says became of it",
     ).optional(),
+    dead_letters: z
+      .int()
+      .min(1)
+      .describe("of `dead-drop` and `dead-return`: of how many dead letters")
+      .optional(),
   }),
 });
 export type OperatorEvent = z.infer<typeof OperatorEvent>;

@@ -16,6 +16,7 @@ import { parseJsonText } from "./json-text.ts";
 import { mediaOf, type MessageProperties, type Mode } from "./media.ts";
 import type { IntakeNotes } from "./notes.ts";
 import { toOrder } from "./new-order.ts";
+import type { Origin } from "./origin.ts";
 import type { Order } from "./order.ts";
 import { problemsOf, uniqueProblems } from "./problems.ts";
 import { type Refused, refusedIntake } from "./refused-intake.ts";
@@ -34,6 +35,7 @@ export interface RawCommand extends MessageProperties {
   readonly sender?: string | undefined;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  readonly origin?: Origin | undefined;
 }
 
 export interface IntakeRules {

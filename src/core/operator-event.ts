@@ -8,7 +8,7 @@ export function toOperatorEvent(
   project: ProjectId,
   entry: AuditEntry,
 ): OperatorEvent {
-  const { id, at, action, by, reason, command, server, scope, as } = entry;
+  const { id, at, action, by, reason, command, server, scope, as, count } = entry;
   return {
     specversion: "1.0",
     id: `operator/${id}`,
@@ -26,6 +26,7 @@ export function toOperatorEvent(
       ...(server === undefined ? {} : { server_id: server }),
       ...(scope === undefined ? {} : { scope }),
       ...(as === undefined ? {} : { as }),
+      ...(count === undefined ? {} : { dead_letters: count }),
     },
   };
 }

@@ -5,6 +5,7 @@ import { sha256 } from "./identity.ts";
 import type { IntakeRules, RawCommand } from "./intake.ts";
 import { isRecord } from "./is-record.ts";
 import { addressing } from "./new-order.ts";
+import { shownOrigin } from "./origin.ts";
 import { sanitisedCopy } from "./sanitise.ts";
 
 /** A message that was not understood or not allowed. */
@@ -14,7 +15,7 @@ export interface Refused {
   readonly contentHash: string;
   readonly problems: readonly Problem[];
   /** What may be kept of the message: no secret, nothing large. */
-  readonly copy: unknown;
+  readonly copy: object;
 }
 
 /** What was read of it before it was refused. */
@@ -59,6 +60,9 @@ export function refusedIntake(
     },
     contentHash: hash,
     problems,
-    copy: sanitisedCopy(value, raw.body.byteLength, hash),
+    copy: {
+      ...sanitisedCopy(value, raw.body.byteLength, hash),
+      ...(raw.origin && { origin: shownOrigin(raw.origin) }),
+    },
   };
 }

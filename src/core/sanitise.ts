@@ -36,7 +36,7 @@ const LEFT_OUT = "(left out)";
  * in the wrong field breaks that field's rule, a misspelt `admin_pass` is a field that nobody knows. What is left out
  * is named by its length and the beginning of its hash; a message that could not be read, by size and hash.
  */
-export function sanitisedCopy(value: unknown, bytes: number, hash: string): unknown {
+export function sanitisedCopy(value: unknown, bytes: number, hash: string): object {
   if (value === undefined) return { bytes, sha256: hash };
   const level = isRecord(value) && "specversion" in value ? EVENT : MESSAGE;
   return { bytes, sha256: hash, command: keepMembers(value, level) };

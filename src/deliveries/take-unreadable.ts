@@ -1,3 +1,4 @@
+import { shownOrigin } from "../core/origin.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import type { UnreadableStep } from "./read-envelope.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
@@ -29,7 +30,11 @@ export function createTakeUnreadable({ outlet, rules, journal, signal }: WorkerD
       kind: "dead" as const,
       messageId: `${delivery.messageId ?? "unnamed"}/dead`,
       reason: `internal message cannot be read: ${read.why}`,
-      body: { bytes: delivery.body.byteLength, message_id: delivery.messageId ?? null },
+      body: {
+        bytes: delivery.body.byteLength,
+        message_id: delivery.messageId ?? null,
+        ...(delivery.origin && { origin: shownOrigin(delivery.origin) }),
+      },
     };
     return (await outlet.publish([dead], signal)) === "confirmed" ? "ack" : "requeue";
   };

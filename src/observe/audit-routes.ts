@@ -40,6 +40,10 @@ const AuditJson = z.object({
   server_id: text("the server that it is about"),
   scope: text("of `pause` and `resume`: what it covers, or the storm that it ends"),
   as: text("of `resolve`: what the person says became of it"),
+  dead_letters: z
+    .int()
+    .nullable()
+    .describe("of `dead-drop` and `dead-return`: of how many dead letters"),
 });
 
 const AuditList = z.object({
@@ -69,7 +73,7 @@ export function auditRoutes(): readonly Route[] {
 }
 
 function auditJson(entry: AuditView): z.input<typeof AuditJson> {
-  const { id, at, action, projectId, by, reason, command, server, scope, as } = entry;
+  const { id, at, action, projectId, by, reason, command, server, scope, as, count } = entry;
   return {
     id,
     at: instantText(at),
@@ -81,5 +85,6 @@ function auditJson(entry: AuditView): z.input<typeof AuditJson> {
     server_id: server ?? null,
     scope: scope ?? null,
     as: as ?? null,
+    dead_letters: count ?? null,
   };
 }

@@ -39,7 +39,7 @@ export function createRefuse({ store, clock, region, projects }: RefuseDeps) {
   return async function refuse(intake: Extract<Intake, { kind: "refused" }>): Promise<Refused> {
     const { subject, problems, contentHash } = intake;
     const reason = problems.map((p) => `${p.path || "message"}: ${p.code}`).join(", ");
-    const body = { problems, ...asObject(intake.copy) };
+    const body = { problems, ...intake.copy };
     const atMs = clock.nowMs();
     const outcome = (sequence: number): StoredOutcome => ({
       event: toProgressEvent(region, subject, { sequence, atMs }, rejected(problems)),
@@ -100,8 +100,4 @@ function homeOf(
   if (first === undefined) throw new Error("a worker has at least one project");
   if (projectId !== null && projects.includes(projectId)) return { project: projectId };
   return { project: first, strayFrom: projectId ?? "-" };
-}
-
-function asObject(copy: unknown): object {
-  return typeof copy === "object" && copy !== null ? copy : { copy };
 }

@@ -4,6 +4,7 @@ import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
 import type { BrokerSession } from "../../src/cli/broker-session.ts";
 import type { CliIo } from "../../src/cli/io.ts";
+import type { DeadLetter } from "../../src/core/dead-letter.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { StoreSession } from "../../src/cli/store-session.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
@@ -201,6 +202,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   COMMAND_ID: "heal-2026-11-23-web-01",
   SERVER_ID: "4f4b3dfa-eb70-47cf-a60a-998a53bd598a",
   PROJECT_ID: "0123456789abcdef0123456789abcdef",
+  DEAD_ID: "heal-2026-11-23-web-01/1/dead",
   USER_ID: "7e25b1da389f4697a79df3a0e5bd494e",
 };
 
@@ -265,6 +267,7 @@ const STORE: StoreSession = {
     standingPauses: async () => new Map(),
     projects: async () => [],
     unlock: async (_project, { owner }) => ({ kind: "freed", owner }),
+    note: async () => ({ kind: "noted" }),
   },
   close: () => undefined,
 };
@@ -281,9 +284,33 @@ function broker(): BrokerSession {
     },
     publish: async ({ id }) =>
       tell({ id: `${id}/1`, data: { command_id: id, event: "planned" } } as never),
+    holdDead: async () => ({
+      letters: [DEAD_LETTER],
+      complete: true,
+      drop: async () => undefined,
+      returnOne: async () => undefined,
+      putBack: async () => undefined,
+    }),
     close: async () => undefined,
   };
 }
+
+const DEAD_LETTER: DeadLetter = {
+  id: PLACEHOLDERS["DEAD_ID"] ?? "",
+  kind: "whole",
+  reason: "put here",
+  at: null,
+  command_id: null,
+  project_id: null,
+  server_id: null,
+  source: null,
+  command_reason: null,
+  origin: { app_id: null, user_id: null, exchange: null, routing_key: null, queue: null },
+  deliveries: 0,
+  returned: 0,
+  not_returnable: null,
+  content: {},
+};
 
 function httpApp() {
   const nothing = {

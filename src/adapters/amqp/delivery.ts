@@ -1,5 +1,7 @@
 import type { ConsumeMessage } from "amqplib";
+import { RETURNED } from "../../core/dead-letter.ts";
 import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
+import { originOf } from "./origin.ts";
 import { deathOf } from "./x-death.ts";
 
 /** A message as the broker brought it, with what only this room asks of it. */
@@ -23,7 +25,10 @@ export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 /** What is read of a message. */
 export interface RawMessage {
   readonly content: Buffer;
-  readonly fields: Pick<ConsumeMessage["fields"], "redelivered">;
+  readonly fields: Pick<ConsumeMessage["fields"], "redelivered"> & {
+    readonly exchange?: string;
+    readonly routingKey?: string;
+  };
   readonly properties: Omit<Partial<ConsumeMessage["properties"]>, "headers"> & {
     readonly headers?: Readonly<Record<string, unknown>> | undefined;
   };
@@ -58,7 +63,9 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
     headers,
     traceparent: traceText(headers["traceparent"]),
     tracestate: traceText(headers["tracestate"]),
-    redelivered: fields.redelivered,
+    // Whoever returned a dead letter does not know how far it was when it died.
+    redelivered: fields.redelivered || headers[RETURNED] !== undefined,
+    origin: originOf(queue, message),
     ...(death === null ? {} : { death }),
     // From RabbitMQ 4.3 on the first counts failures only, and the second every delivery.
     deliveryCount: Math.max(count(headers["x-delivery-count"]), count(headers["x-acquired-count"])),

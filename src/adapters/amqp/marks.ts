@@ -1,4 +1,5 @@
 import type { DeferMarks } from "../../core/deferred.ts";
+import { Origin } from "../../core/origin.ts";
 import type { Delivery } from "../../steps/ports/outlet.ts";
 
 /*
@@ -20,6 +21,8 @@ const UNSEEN_UNTIL = "x-ecs-unseen-until";
 const TAKEN = "x-ecs-taken";
 /** Text: the broker user who sent it, as the command queue said. Nobody but the worker writes where this is believed. */
 const SENDER = "x-ecs-sender";
+/** Table: where the command comes from ({@link Origin}), for whoever reads its dead letter. */
+const ORIGIN = "x-ecs-origin";
 /** Number: how often an internal message was passed on by workers that do not understand it. */
 const PASSES = "x-ecs-passes";
 
@@ -27,7 +30,7 @@ const PASSES = "x-ecs-passes";
 type Headers = Readonly<Record<string, unknown>>;
 
 /** The headers of a raw command that waits. */
-export function arrivalHeaders(marks: DeferMarks): Headers {
+export function arrivalHeaders(marks: DeferMarks, origin: Origin | undefined): Headers {
   const { arrivedAtMs, mayHaveRun, unseenUntilMs, taken, sender } = marks;
   return {
     [ARRIVED_AT]: arrivedAtMs,
@@ -36,7 +39,14 @@ export function arrivalHeaders(marks: DeferMarks): Headers {
     [TAKEN]: taken === true ? true : undefined,
     // Undefined, too: what the emitter may have written there is not kept.
     [SENDER]: sender,
+    [ORIGIN]:
+      origin && Object.fromEntries(Object.entries(origin).filter(([, one]) => one !== undefined)),
   };
+}
+
+/** Where a command comes from that waits; empty where an earlier version of us deferred it. */
+export function originMark(headers: Headers): Origin {
+  return Origin.safeParse(headers[ORIGIN]).data ?? {};
 }
 
 /** What they say, once it comes back; null: it is no such message. Without the time of its arrival: now. */

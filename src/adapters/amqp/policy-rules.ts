@@ -72,10 +72,8 @@ export function objectionsTo(
       : "a full queue takes no more messages";
     lay(key, harm, drops ? ours : purpose === "work");
   }
-  if (givesUpSooner(effective["delivery-limit"], plan.arguments["x-delivery-limit"]) && ours) {
-    const drops = purpose === "work-dead";
-    const harm = drops ? "what is delivered so often is dropped" : "messages are given up early";
-    lay("delivery-limit", harm, drops);
+  if (givesUpSooner(effective["delivery-limit"], plan.arguments["x-delivery-limit"])) {
+    lay("delivery-limit", HARM_OF_LIMIT[purpose], purpose === "work-dead");
   }
   if (facts.type !== "quorum") {
     object("type", `it is a ${facts.type} queue, which may lose what it confirmed`, ours);
@@ -93,6 +91,15 @@ const HARM_OF_TTL: Readonly<Record<MeasuredQueue, string>> = {
   "work-dead": "what the broker gave up on is dropped, unheard of",
   dead: "dead letters are dropped before people see them",
   delay: "delays are shorter than configured",
+};
+
+const GIVEN_UP_EARLY = "messages are given up early";
+const HARM_OF_LIMIT: Readonly<Record<MeasuredQueue, string>> = {
+  commands: GIVEN_UP_EARLY,
+  work: GIVEN_UP_EARLY,
+  "work-dead": "what is delivered so often is dropped",
+  dead: "dead letters that people have looked at so often are dropped",
+  delay: GIVEN_UP_EARLY,
 };
 
 /** Only where the worker declares a queue that exists does the broker compare them itself. */

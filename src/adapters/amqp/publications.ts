@@ -1,14 +1,12 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { OperatorEvent } from "../../contract/operator-event.ts";
+import { DEAD_TYPE } from "../../core/dead-letter.ts";
 import { recordIdOf } from "../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
 import { ARRIVAL_TYPE, arrivalHeaders, passedOnHeaders, STEP_TYPE } from "./marks.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { delayQueue, topologyOf } from "./topology.ts";
-
-/** AMQP `type` of a copy in the dead queue. */
-const DEAD_TYPE = "ecs.reinstall.dead.v1";
 
 /** How one outgoing message looks on the wire. */
 export function publicationOf(
@@ -66,7 +64,7 @@ export function arrivalPublication(
   marks: ArrivalMarks,
 ): Publication {
   const again = { ...raw, type: ARRIVAL_TYPE };
-  return againWith(arrivalHeaders(marks), settings, again, marks.delayMs);
+  return againWith(arrivalHeaders(marks, raw.origin), settings, again, marks.delayMs);
 }
 
 /** An internal message as it arrived, for a worker that understands it. */
@@ -146,11 +144,11 @@ function toQueue(queue: string, body: Buffer, properties: Publication["propertie
   return { exchange: "", routingKey: queue, body, properties };
 }
 
-/*
- * Not the broker's own notes: x-death would let it see a circle and drop the message. Nor CC and BCC: RabbitMQ sends
- * copies to the queues they name.
+/**
+ * What of a message's headers goes on with it. Not the broker's own notes: x-death would let it see a circle and drop
+ * the message. Nor CC and BCC: RabbitMQ sends copies to the queues they name.
  */
-function headersToKeep(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function headersToKeep(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kept = Object.entries(headers).filter(([name]) => !BROKER_HEADERS.test(name));
   // amqplib throws beyond 64 KiB, and what cannot be deferred could never be answered.
   if (JSON.stringify(kept).length <= MAX_HEADER_CHARACTERS) return Object.fromEntries(kept);

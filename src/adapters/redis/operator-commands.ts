@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import type { Act } from "../../contract/audit.ts";
+import type { Act, NotedAct } from "../../contract/audit.ts";
 import { actionOf, type SwitchEntry, SwitchName, subjectOf } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
@@ -10,6 +10,7 @@ import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { cancelScript } from "./scripts/cancel.ts";
+import { noteActScript } from "./scripts/note-act.ts";
 import { setPauseScript } from "./scripts/set-pause.ts";
 import { readLeftBehind } from "./left-behind.ts";
 import { redisNowMs } from "./time.ts";
@@ -18,6 +19,7 @@ import { unlockScript } from "./scripts/unlock.ts";
 import { StoredPause } from "./stored-pause.ts";
 
 type CancelAnswer = z.infer<typeof cancelScript.answer> | StoreAway | StoreCorrupt;
+type NoteAnswer = z.infer<typeof noteActScript.answer> | StoreAway | StoreCorrupt;
 type UnlockAnswer = z.infer<typeof unlockScript.answer> | StoreAway | StoreCorrupt;
 /** @internal */
 export type SetPauseAnswer = z.infer<typeof setPauseScript.answer> | StoreAway | StoreCorrupt;
@@ -43,6 +45,8 @@ export interface OperatorCommands {
    * what is submitted goes on. `wasOn`: how it stood before.
    */
   setPause(project: ProjectId, change: PauseChange): Promise<SetPauseAnswer>;
+  /** Notes what is about to be done outside of the store. */
+  note(project: ProjectId, act: NotedAct): Promise<NoteAnswer>;
   /** How a command stands: `open`, its outcome, or null where the project knows none of that id. Rejects when Redis does not answer. */
   standingOf(project: ProjectId, command: CommandId): Promise<string | null>;
   /** Has some worker an entry of this age, or a newer one, in its memory? */
@@ -104,6 +108,7 @@ export function createOperatorCommands(
       const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope) };
       return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on, forMs });
     },
+    note: (project, act) => scripts.run(noteActScript, { audit: keysOf(project).audit }, { act }),
     async standingOf(project, command) {
       const key = keysOf(project).command(command);
       const [content, outcome] = await redis.hmget(key, "content", "outcome");

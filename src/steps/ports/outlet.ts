@@ -3,6 +3,7 @@ import type { OperatorEvent } from "../../contract/operator-event.ts";
 import type { Death } from "../../core/death.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { DeferMarks } from "../../core/deferred.ts";
+import type { Origin } from "../../core/origin.ts";
 
 /** What a step leaves behind, published before its delivery is acknowledged. */
 export type Outgoing =
@@ -78,6 +79,8 @@ export interface Delivery {
   readonly tracestate?: string | undefined;
   /** It may have been delivered before, to us or to another worker. False is no proof of the contrary. */
   readonly redelivered: boolean;
+  /** Who published it, and where to. */
+  readonly origin?: Origin;
   /** Why the broker took it out of a queue last, where it says so. */
   readonly death?: Death;
   /** How often workers that do not understand it have passed it on. */

@@ -73,7 +73,7 @@ test("a time to live over everything: not ready, named, and ready when it is gon
 });
 
 test("operator policies, lengths, deletion and delivery limits are seen for what they do", async () => {
-  await lay({ expires: 3_600_000, "delivery-limit": 5 }, "^ecs\\.reinstall\\.(work|delay)");
+  await lay({ expires: 3_600_000, "delivery-limit": 5 }, "^ecs\\.reinstall\\.(work|dead|delay)");
   await lay(
     { "max-length": 10_000 },
     "^ecs\\.reinstall\\.(dead|work|commands)",
@@ -89,7 +89,7 @@ test("operator policies, lengths, deletion and delivery limits are seen for what
     "delivery-limit refused",
   ]);
   expect(keysOf("commands")).toEqual(["max-length"]);
-  expect(keysOf("dead")).toEqual(["max-length"]);
+  expect(keysOf("dead")).toEqual(["expires", "max-length", "delivery-limit"]);
   expect(keysOf("delay")).toContain("expires refused");
   expect(policies()?.objections.find(({ purpose }) => purpose === "commands")?.message).toMatch(
     /operator policy 'laid' sets max-length=10000: a full queue takes no more messages/,

@@ -206,9 +206,12 @@ describe.each([
       audit: [],
       // It stays: by another reason, so that nobody takes it for the pause.
       protect: [server, ...project, "--reason", "a license server"],
+      dead: ["list"],
     };
+    const reader = await makeRabbitMqUser(services.rabbitMq, "ecs-dead-reader");
+    made.push(reader);
     for (const [verb, args] of Object.entries(lines)) {
-      const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl };
+      const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl, AMQP_URL: reader };
       expect(await cli(env, verb, ...args), verb).toMatch(/\S/);
       if (verb !== "pause") continue;
       await stage.emitter.send(stage.command(id, server));

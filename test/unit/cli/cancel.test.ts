@@ -33,6 +33,7 @@ async function run(args: readonly string[], { rows, cancel, types }: World) {
     resolve: never,
     holder: never,
     unlock: never,
+    note: never,
   };
   const code = await runCli(["cancel", ...args, "--project", PROJECT, ...WHY], {
     env: {},

@@ -65,6 +65,7 @@ async function run(args: string[], world: World = {}) {
   const session: BrokerSession = {
     lost: world.lost ?? new Promise<never>(() => undefined),
     listen: () => Promise.reject(new Error("nobody listens here")),
+    holdDead: () => Promise.reject(new Error("nobody looks there")),
     follow: (_server, onEvent) => {
       told = onEvent;
       return Promise.resolve("reply-queue");

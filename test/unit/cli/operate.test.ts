@@ -29,6 +29,7 @@ async function run(args: readonly string[], { operator = {}, look }: World) {
     standingPauses: never,
     projects: never,
     resolve: never,
+    note: never,
     holder: async () => HELD,
     unlock: async (_project, freeing, act) => {
       unlocked.push([freeing.owner, act.by, act.reason]);

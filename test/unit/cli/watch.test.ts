@@ -57,6 +57,7 @@ async function run(
         lost,
         follow: never,
         publish: never,
+        holdDead: never,
         listen: async (wanted, onMessage) => {
           keys.push(wanted);
           for (const message of messages) onMessage(message);

@@ -520,6 +520,7 @@ describe("lists", () => {
         server_id: null,
         scope: null,
         as: null,
+        dead_letters: null,
       },
     ]);
     await get(`/v1/audit?cursor=${next}`);

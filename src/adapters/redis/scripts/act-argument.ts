@@ -11,4 +11,5 @@ export const ActArgument = z.object({
   server: z.string().optional(),
   scope: z.string().optional(),
   as: z.string().optional(),
+  count: z.int().optional(),
 });

@@ -15,6 +15,7 @@ import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pa
 import { learnRateScript } from "../../../../src/adapters/redis/scripts/learn-rate.ts";
 import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
+import { noteActScript } from "../../../../src/adapters/redis/scripts/note-act.ts";
 import { noteDiskScript } from "../../../../src/adapters/redis/scripts/note-disk.ts";
 import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
 import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lock.ts";
@@ -46,6 +47,7 @@ const SCRIPTS = [
   learnRateScript,
   mayStartScript,
   mayStopScript,
+  noteActScript,
   noteDiskScript,
   openEpochScript,
   pruneLockScript,

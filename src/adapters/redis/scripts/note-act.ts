@@ -1,0 +1,10 @@
+import { z } from "zod";
+import { ActArgument } from "./act-argument.ts";
+import { script } from "./script.ts";
+
+export const noteActScript = script({
+  name: "note-act",
+  keys: ["audit"],
+  argument: z.object({ act: ActArgument }),
+  answer: z.discriminatedUnion("kind", [z.object({ kind: z.literal("noted") })]),
+});
