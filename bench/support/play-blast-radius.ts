@@ -38,44 +38,9 @@ export async function playBlastRadius(options: {
   readonly image: "good" | "bad";
   readonly hours: number;
 }): Promise<BlastRadius> {
-  const { servers: count, brakes, image, hours } = options;
-  const ids = Array.from({ length: count }, (_, n) =>
-    ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(n).padStart(12, "0")}`),
-  );
-  const scenario: Scenario = {
-    seed: 1,
-    workers: 2,
-    prefetch: 10,
-    rules: { ...RULES, ladderMs: [2_000, 5_000, 10_000, 30_000, 60_000] },
-    brakes,
-    servers: ids.map((id) => ({
-      id,
-      status: "ACTIVE",
-      view: "shown",
-      softStopWorks: true,
-      endsAs: "ACTIVE",
-    })),
-    cloud: {
-      lax: false,
-      keepsDisk: false,
-      failShare: image === "bad" ? 1 : 0,
-      stuckShare: 0,
-      strangeJobs: false,
-      jobsUpToMs: 120_000,
-    },
-    samples: { replaced: 5, kept: 0 },
-    emissions: ids.map((id, n) => commandOf(`heal-${n}`, id, n, { userid: "user" }, {})),
-    rates: {},
-    focus: [],
-    focusFactor: 1,
-    faultsForMs: hours * 3_600_000,
-    disks: false,
-    rudeOutsiders: false,
-    retryAfterUpToMs: 0,
-    skewMs: 0,
-    slowNetwork: false,
-    deliveryLimit: { commands: 100, work: 1_000 },
-  };
+  const { hours } = options;
+  const scenario = fleetOf(options);
+  const ids = scenario.servers.map(({ id }) => id);
   let saidAtMs: number | null = null;
   class Watched extends World {
     override published(event: ProgressEvent, by: string): void {
@@ -122,5 +87,51 @@ export async function playBlastRadius(options: {
     mostDown,
     mostDownInStorm,
     saidAfterMs: saidAtMs === null ? null : saidAtMs - beganMs,
+  };
+}
+
+/** A fleet of running servers, each asked for a millisecond after the one before, without a fault. */
+export function fleetOf({
+  servers: count,
+  brakes,
+  image,
+  hours,
+}: Parameters<typeof playBlastRadius>[0]): Scenario {
+  const ids = Array.from({ length: count }, (_, n) =>
+    ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(n).padStart(12, "0")}`),
+  );
+  return {
+    seed: 1,
+    workers: 2,
+    prefetch: 10,
+    rules: { ...RULES, ladderMs: [2_000, 5_000, 10_000, 30_000, 60_000] },
+    brakes,
+    servers: ids.map((id) => ({
+      id,
+      status: "ACTIVE",
+      view: "shown",
+      softStopWorks: true,
+      endsAs: "ACTIVE",
+    })),
+    cloud: {
+      lax: false,
+      keepsDisk: false,
+      failShare: image === "bad" ? 1 : 0,
+      stuckShare: 0,
+      strangeJobs: false,
+      jobsUpToMs: 120_000,
+    },
+    samples: { replaced: 5, kept: 0 },
+    emissions: ids.map((id, n) => commandOf(`heal-${n}`, id, n, { userid: "user" }, {})),
+    rates: {},
+    focus: [],
+    focusFactor: 1,
+    faultsForMs: hours * 3_600_000,
+    disks: false,
+    rudeOutsiders: false,
+    retryAfterUpToMs: 0,
+    skewMs: 0,
+    slowNetwork: false,
+    deliveryLimit: { commands: 100, work: 1_000 },
   };
 }
