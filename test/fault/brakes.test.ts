@@ -3,18 +3,18 @@ import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { operatorOf } from "../support/operator.ts";
+import { operatorInProcess } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 import { posts } from "./own-stage.ts";
 
 let stage: SharedStage;
-let operator: ReturnType<typeof operatorOf>;
+let operator: ReturnType<typeof operatorInProcess>;
 
 /** The stage of one group: a worker with these brakes on, all others off. */
 function withBrakes(env: Readonly<Record<string, string>>): void {
   beforeAll(async () => {
-    stage = await openOnSharedServices({ env, simulator: { stopDurationMs: 5_000 } });
-    operator = operatorOf(stage.services.redis.url, DEFAULT_PROJECT_ID);
+    stage = await openOnSharedServices({ env });
+    operator = operatorInProcess(stage.services.redis.url, DEFAULT_PROJECT_ID);
     await stage.addWorker();
   });
   afterAll(async () => {
@@ -87,6 +87,8 @@ describe("windows that are closed", () => {
 
 describe("one server", () => {
   withBrakes({ BRAKES_COOLDOWN_MS: "4000" });
+  /** Its stop takes long enough for a brake to be put on meanwhile. */
+  const slow = { state: "ACTIVE", stopDurationMs: 5_000 } as const;
 
   it("rests after a reinstall: the next command waits until the instant that it says, then goes", async () => {
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
@@ -108,7 +110,7 @@ describe("one server", () => {
   });
 
   it("is protected while it stops: it runs again, and no command reinstalls it until unprotect", async () => {
-    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const server = stage.simulator.addServer(slow);
     const stopping = await send("stopping", server);
     await stage.emitter.event(stopping, "stopping");
     await operator("protect", server.id, "--reason", "the database", "--by", "ada");
@@ -133,7 +135,7 @@ describe("one server", () => {
   ])(
     "is marked %s in the cloud while it stops: it runs again, and is not reinstalled",
     async (word, tags) => {
-      const server = stage.simulator.addServer({ state: "ACTIVE" });
+      const server = stage.simulator.addServer(slow);
       const stopping = await send(`stopping-${word}`, server);
       await stage.emitter.event(stopping, "stopping");
       server.patch({ tags });

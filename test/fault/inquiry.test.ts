@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Redis } from "ioredis";
 import { commandId } from "../support/emitter.ts";
-import { operatorOf } from "../support/operator.ts";
+import { operatorInProcess } from "../support/operator.ts";
 import { eventually } from "../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage } from "../support/stage.ts";
@@ -73,7 +73,7 @@ describe("after unresolved", () => {
       await stage.emitter.event(joined, "joined");
     });
     stage.simulator.faults.clear();
-    const operator = operatorOf(services.redis.url, server.projectId);
+    const operator = operatorInProcess(services.redis.url, server.projectId);
     const why = ["--reason", "its disk is the old one", "--by", "ada"];
     const resolve = () => operator("resolve", id, "--as", "not-reinstalled", ...why);
     expect(await resolve()).toContain("settled as not-reinstalled");
@@ -103,7 +103,7 @@ describe("after unresolved", () => {
 
   it("unlock asks the cloud first, and refuses while something runs there", async () => {
     const { server, id } = await unresolved("unlocked");
-    const operator = operatorOf(services.redis.url, server.projectId);
+    const operator = operatorInProcess(services.redis.url, server.projectId);
     const url = stage.workers[0]?.httpUrl ?? "";
     const unlock = (...more: string[]) =>
       operator("unlock", server.id, "--url", url, "--reason", "looked at it", ...more);
