@@ -3,12 +3,12 @@ import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
-import { startWorker } from "../support/worker-process.ts";
+import { AS_BUILT, startWorker } from "../support/worker-process.ts";
 
 let stage: SharedStage;
 
 beforeAll(async () => {
-  stage = await openOnSharedServices();
+  stage = await openOnSharedServices({ env: AS_BUILT });
 });
 
 afterAll(() => stage?.close());
@@ -21,6 +21,7 @@ async function json(url: string): Promise<{ status: number; body: Record<string,
 describe("the configuration", () => {
   it("that is wrong ends the process with 78 and names every problem by its variable", async () => {
     const worker = await startWorker({
+      ...AS_BUILT,
       ECS_PROJECTS: "paris",
       POLL_INTERVALS_MS: "5,1",
       POST_FENCE_MS: "1000",

@@ -1,6 +1,8 @@
 // The built worker with fail points: places in its code where a test wants it killed, stopped or failing.
 // Production has no such thing: `main` is given a `reach` here, and nowhere else.
-import { main } from "../../dist/main.js";
+import { pathToFileURL } from "node:url";
+
+const { main } = await import(pathToFileURL(process.argv[2]).href);
 
 const armed = JSON.parse(process.env.FAIL_POINTS ?? "[]").map((point) => ({
   nth: 1,

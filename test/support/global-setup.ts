@@ -2,6 +2,7 @@ import type { TestProject } from "vitest/node";
 import { rabbitMqManagement } from "./rabbitmq-management.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "./rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "./redis.ts";
+import { BUNDLE_VARIABLE, bundleWorker } from "./worker-bundle.ts";
 
 /** Where the run's shared services are: started here, or given in the environment. */
 export interface SharedAddresses {
@@ -47,14 +48,18 @@ interface Started {
 
 async function startOnce(): Promise<Started> {
   const given = givenAddresses();
-  const [rabbitMq, redis] = await bothOrNone(
-    given.rabbitMqUrl === undefined ? startRabbitMq() : undefined,
-    given.redisUrl === undefined
-      ? startRedis({ extraArgs: ["--databases", `${REDIS_DATABASES}`] })
-      : undefined,
-  );
+  const [[rabbitMq, redis], bundle] = await Promise.all([
+    bothOrNone(
+      given.rabbitMqUrl === undefined ? startRabbitMq() : undefined,
+      given.redisUrl === undefined
+        ? startRedis({ extraArgs: ["--databases", `${REDIS_DATABASES}`] })
+        : undefined,
+    ),
+    bundleWorker(),
+  ]);
   const rabbitMqUrl = given.rabbitMqUrl ?? rabbitMq?.url ?? "";
   const rabbitMqManagementUrl = given.rabbitMqManagementUrl ?? rabbitMq?.managementUrl ?? "";
+  if (bundle !== undefined) process.env[BUNDLE_VARIABLE] = bundle.path;
   // A clear failure here, not in the first test.
   await rabbitMqManagement(rabbitMqUrl, rabbitMqManagementUrl).api("GET", "/overview");
   return {
@@ -66,7 +71,8 @@ async function startOnce(): Promise<Started> {
     },
     users: 0,
     async stop() {
-      await Promise.all([rabbitMq?.stop(), redis?.stop()]);
+      delete process.env[BUNDLE_VARIABLE];
+      await Promise.all([rabbitMq?.stop(), redis?.stop(), bundle?.remove()]);
     },
   };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type OwnedProcess, ownedDirectory, spawnOwned } from "./child-process.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
+import { BUILT_MAIN, workerMain } from "./worker-bundle.ts";
 
 /** A place in the worker's code, and what happens when it is reached for the nth time (from 1). */
 export interface FailPoint {
@@ -47,6 +48,9 @@ const BRAKES_OFF = {
 
 const ENTRY = fileURLToPath(new URL("./armed-worker.mjs", import.meta.url));
 
+/** For an environment: the files of `dist` themselves, not their bundle. So do all that pass options to Node.js. */
+export const AS_BUILT: Readonly<Record<string, string>> = { NODE_OPTIONS: "" };
+
 /**
  * Starts `dist/main.js` with this environment and these fail points; does not wait until it is ready. `logFile`: where it
  * writes instead of a file of its own, e.g. `/dev/full`.
@@ -59,7 +63,8 @@ export async function startWorker(
   logFile ??= join((await ownedDirectory("ecs-worker-")).path, "log");
   const written = logFile;
   const port = await freePort();
-  const child = await spawnOwned(process.execPath, [ENTRY], {
+  const main = env["NODE_OPTIONS"] === undefined ? workerMain() : BUILT_MAIN;
+  const child = await spawnOwned(process.execPath, [ENTRY, main], {
     logFile,
     env: {
       PATH: process.env["PATH"],
