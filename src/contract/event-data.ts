@@ -194,8 +194,8 @@ const ADDED = {
     power: Power,
   },
   cancelled: {
-    why: text("why"),
-    by: text("who did it").optional(),
+    why: text("the reason that the person gave"),
+    by: text("the person who cancelled it").optional(),
     power: Power,
   },
   planned: {

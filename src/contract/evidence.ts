@@ -1,3 +1,4 @@
+import type { AuditEntry } from "./audit.ts";
 import type { SwitchEntry } from "./brakes.ts";
 import type { CommandStory } from "./overview.ts";
 
@@ -12,6 +13,8 @@ export interface CommandEvidence {
   readonly intent: RecordedIntent | null;
   /** Switches of people that cover this command or its server, standing or lifted, the youngest first. */
   readonly switches: readonly StoredSwitch[];
+  /** What people did by hand about it or its server, and since it is known to its project or group, the youngest first. */
+  readonly acts: readonly AuditEntry[];
   /** A person has asked for its end. */
   readonly cancelAsked: boolean;
 }

@@ -1,7 +1,7 @@
 import { COMMON_MEMBERS, type FinalEventName, type ProgressEvent } from "../contract/event.ts";
 import type { CommandId } from "../contract/ids.ts";
 import { delayForAge } from "./backoff.ts";
-import { cancelled, tooLate } from "./endings.ts";
+import { type CancelRequest, cancelled, tooLate } from "./endings.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
@@ -27,7 +27,7 @@ export interface LeaderLook {
   readonly leader: Leader;
   /** Is the store's memory young? The leader's own message may still put its record back. */
   readonly rebuilding: boolean;
-  readonly cancelRequested: boolean;
+  readonly cancelRequest: CancelRequest | null;
   /** This command may have gone on by itself in a memory that the store has lost. */
   readonly mayHaveRun: boolean;
 }
@@ -44,7 +44,7 @@ export function afterLeaderLook(
 ): Decision {
   const { leader } = look;
   const mayHaveRun = look.mayHaveRun || current.doubt === true;
-  if (look.cancelRequested && !mayHaveRun) return cancelled();
+  if (look.cancelRequest !== null && !mayHaveRun) return cancelled(look.cancelRequest);
   const stay = { ...current, ...(mayHaveRun ? { doubt: true } : {}) };
   const again = () => next(stay, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
   switch (leader.kind) {

@@ -1,6 +1,6 @@
 import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { heldByMark } from "./cloud-mark.ts";
-import { cancelled, diskMismatch, expired } from "./endings.ts";
+import { type CancelRequest, cancelled, diskMismatch, expired } from "./endings.ts";
 import { towardsSubmit } from "./towards.ts";
 import { type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
@@ -23,11 +23,11 @@ export function mayAskToStop({ stop }: In<"prepare">, { nowMs, rules }: Moment):
 export function afterPrepareLook(
   order: Order,
   current: In<"prepare">,
-  { look, cancelRequested }: { readonly look: Look; readonly cancelRequested: boolean },
+  { look, cancelRequest }: { readonly look: Look; readonly cancelRequest: CancelRequest | null },
   moment: Moment,
 ): Preparation {
   const { nowMs, rules, random } = moment;
-  if (cancelRequested) return cancelled();
+  if (cancelRequest !== null) return cancelled(cancelRequest);
   if (nowMs >= order.expiresAtMs) return expired(order);
   const againMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
   const again = () => next(current, againMs);

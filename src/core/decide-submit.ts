@@ -4,7 +4,7 @@ import { delayAfterNothing } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { heldByMark } from "./cloud-mark.ts";
 import { askedFor, waitFor } from "./waiting.ts";
-import { cancelled, diskMismatch, expired } from "./endings.ts";
+import { type CancelRequest, cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
 import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
@@ -26,12 +26,12 @@ export function withoutCalls(
   current: In<"submit">,
   {
     unavailable,
-    cancelRequested,
-  }: { readonly unavailable: Unavailable; readonly cancelRequested: boolean },
+    cancelRequest,
+  }: { readonly unavailable: Unavailable; readonly cancelRequest: CancelRequest | null },
   moment: Moment,
 ): Decision {
   const { nowMs, rules } = moment;
-  if (cancelRequested) return cancelled();
+  if (cancelRequest !== null) return cancelled(cancelRequest);
   if (nowMs >= order.expiresAtMs) return expired(order);
   const delayMs = delayAfterNothing(0, unavailable, rules.ladderMs);
   if (delayMs <= SHORT_OF_CALLS_MS) return next(current, delayMs);
@@ -50,11 +50,11 @@ export function withoutCalls(
 export function lastLook(
   order: Order,
   current: In<"submit">,
-  { look, cancelRequested }: { readonly look: Look; readonly cancelRequested: boolean },
+  { look, cancelRequest }: { readonly look: Look; readonly cancelRequest: CancelRequest | null },
   moment: Moment,
 ): Decision | null {
   const { nowMs, rules } = moment;
-  if (cancelRequested) return cancelled();
+  if (cancelRequest !== null) return cancelled(cancelRequest);
   if (nowMs >= order.expiresAtMs) return expired(order);
   const candidate = candidateOf(order, current);
   const { before } = current;

@@ -53,9 +53,19 @@ export function tooLate(
   );
 }
 
+/** A person has asked for a command's end: who and why; a command line of an earlier version does not say it. */
+export interface CancelRequest {
+  readonly by?: string | null;
+  readonly why?: string | null;
+}
+
 /** `cancelled`: nothing was done, because a person said so. */
-export function cancelled(): Decision {
-  return final({ event: "cancelled", data: { why: "cancelled by an operator" } });
+export function cancelled({ by, why }: CancelRequest): Decision {
+  const data = {
+    why: why ?? "cancelled by an operator",
+    ...(by === undefined || by === null ? {} : { by }),
+  };
+  return final({ event: "cancelled", data });
 }
 
 /** `superseded`: nothing was done, because it is no longer needed. */

@@ -6,6 +6,7 @@ import type {
   StoredSwitch,
   TakenStep,
 } from "../contract/evidence.ts";
+import { AuditJson, auditJson } from "./audit-json.ts";
 import { instantText } from "./instant-text.ts";
 import { LockJson, lockJson, PastReinstallJson, pastReinstallJson } from "./overview-answers.ts";
 
@@ -86,6 +87,11 @@ export const EvidenceJson = z.object({
     .describe(
       "pauses, protections and releases that cover it, and storms of its project, standing or lifted within 30 days, the youngest first",
     ),
+  acts: z
+    .array(AuditJson)
+    .describe(
+      "what people did by hand about it or its server, and what they did since it arrived to what covers it: of the list of actions, the youngest first, at most 100",
+    ),
   cancel_asked: z.boolean().describe("a person has asked for its end"),
 });
 
@@ -93,7 +99,7 @@ export function evidenceJson(
   evidence: CommandEvidence,
   nowMs: number,
 ): z.input<typeof EvidenceJson> {
-  const { story, asked, steps, intent, switches, cancelAsked } = evidence;
+  const { story, asked, steps, intent, switches, acts, cancelAsked } = evidence;
   const { command, server } = story;
   const own = server?.history.filter(({ commandId }) => commandId === command.commandId);
   return {
@@ -105,6 +111,7 @@ export function evidenceJson(
     lock: lockOf(evidence),
     waiting: server?.waiting.map(({ commandId }) => commandId) ?? [],
     manual_actions: switches.map(switchJson),
+    acts: acts.map((act) => auditJson({ ...act, projectId: command.projectId })),
     cancel_asked: cancelAsked,
   };
 }

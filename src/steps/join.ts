@@ -17,7 +17,7 @@ export function createJoin(deps: StepDeps): PhaseStep<"joined"> {
       {
         leader: leaderFrom(answer),
         rebuilding: claimed.claim.rebuildingUntilMs !== null,
-        cancelRequested: claimed.cancelRequested,
+        cancelRequest: claimed.cancelRequest,
         mayHaveRun: copyMayHaveRun(claimed),
       },
       moment(),

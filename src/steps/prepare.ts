@@ -50,8 +50,8 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
         ? await reserved.cloud.look(order.projectId, order.serverId, signal)
         : { ...reserved, kind: "unreadable" };
     await reach("prepare:looked");
-    const { cancelRequested } = claimed;
-    const preparation = afterPrepareLook(order, state, { look, cancelRequested }, moment());
+    const { cancelRequest } = claimed;
+    const preparation = afterPrepareLook(order, state, { look, cancelRequest }, moment());
     if (preparation.kind !== "stop") return conclude(claimed, envelope, preparation);
     if (reserved.kind === "reserved") await reserved.ready(signal);
     const askedMs = clock.monotonicMs();

@@ -66,10 +66,10 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     await reach("submit:attempt-claimed");
 
     // Both calls are taken here, and waited for here: nothing stands between look and POST.
-    const { cancelRequested } = claimed;
+    const { cancelRequest } = claimed;
     const reserved = await withCalls(deps.cloud, order.projectId, LOOK_AND_POST, signal);
     if (reserved.kind === "unavailable") {
-      const asked = { unavailable: reserved, cancelRequested };
+      const asked = { unavailable: reserved, cancelRequest };
       return conclude(claimed, envelope, withoutCalls(order, state, asked, moment()));
     }
     const { cloud } = reserved;
@@ -77,7 +77,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     // 2. Look again: the disk that was seen before is the If-Match of this request.
     const look = await cloud.look(order.projectId, order.serverId, signal);
     await reach("submit:looked");
-    const objection = lastLook(order, state, { look, cancelRequested }, moment());
+    const objection = lastLook(order, state, { look, cancelRequest }, moment());
     if (objection !== null) return conclude(claimed, envelope, objection);
     if (outlet.isBlocked()) return { kind: "again" };
 

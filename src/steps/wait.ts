@@ -16,7 +16,10 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     const mayHaveRun = state.doubt === true || copyMayHaveRun(claimed);
     const candidate = { order, body: state.body, tries: state.tries, waiting: state, mayHaveRun };
     // "Nothing was done" is said only where it is known.
-    if (!mayHaveRun && claimed.cancelRequested) return conclude(claimed, envelope, cancelled());
+    const { cancelRequest } = claimed;
+    if (!mayHaveRun && cancelRequest !== null) {
+      return conclude(claimed, envelope, cancelled(cancelRequest));
+    }
     if (!mayHaveRun && clock.nowMs() >= order.expiresAtMs) {
       return conclude(claimed, envelope, expired(order, state));
     }

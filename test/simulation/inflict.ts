@@ -60,7 +60,7 @@ export function inflict(world: World, fault: BoundaryFault, process: SimulatedPr
       // Or frees a server that was left unresolved.
       if (record?.outcome === "unresolved") world.project.locks.delete(record.server);
       else if (record !== null && record !== undefined) {
-        world.project.records.set(id, { ...record, cancel: true });
+        world.project.records.set(id, { ...record, cancel: {} });
       }
       return;
     }

@@ -339,6 +339,7 @@ function evidenceOf(nowMs: number, command: CommandDetail): CommandEvidence {
         reason: "the rack has power again",
       },
     ],
+    acts: [],
     cancelAsked: false,
   };
 }

@@ -1,3 +1,4 @@
+import { AuditEntry } from "../../contract/audit.ts";
 import { brakeOf, SwitchName } from "../../contract/brakes.ts";
 import type {
   AskedFor,
@@ -46,6 +47,7 @@ export async function readEvidence(
     steps: stepsOf(values.slice(FIELDS.length)),
     intent: intentOf(record),
     switches: await switchesOf(redis, project, command),
+    acts: await actsOf(redis, project, command),
     cancelAsked: record["cancel"] === "1",
   };
 }
@@ -89,15 +91,49 @@ function intentOf(record: Readonly<Record<string, string | null>>): RecordedInte
   };
 }
 
+/** Of the list of what people did by hand. */
+const MOST_ACTS = 100;
+
+async function actsOf(
+  redis: RedisClient,
+  project: ProjectId,
+  command: CommandDetail,
+): Promise<readonly AuditEntry[]> {
+  const covering = new Set(scopesOf(command));
+  const { commandId, serverId, createdAtMs } = command;
+  const isAbout = (act: AuditEntry) =>
+    act.command === commandId ||
+    (act.server !== undefined && act.server === serverId) ||
+    (act.scope !== undefined &&
+      covering.has(act.scope) &&
+      createdAtMs !== null &&
+      act.at >= createdAtMs);
+  const texts = await redis.lrange(keysOf(project).audit, 0, -1);
+  return texts
+    .flatMap((text) => storedJson(AuditEntry).safeParse(text).data ?? [])
+    .filter(isAbout)
+    .toReversed()
+    .slice(0, MOST_ACTS);
+}
+
+/** Names of the switches that cover a command. */
+function scopesOf({ serverId, group }: CommandDetail): readonly string[] {
+  return [
+    "everything",
+    "project",
+    "storm-failures",
+    "storm-asks",
+    ...(group === null ? [] : [`group:${group}`]),
+    ...["server", "protected", "released"].map((kind) => `${kind}:${serverId}`),
+  ];
+}
+
 async function switchesOf(
   redis: RedisClient,
   project: ProjectId,
-  { serverId, group }: CommandDetail,
+  command: CommandDetail,
 ): Promise<readonly StoredSwitch[]> {
-  const covering = new Set<string>(["everything", "project", "storm-failures", "storm-asks"]);
-  if (group !== null) covering.add(`group:${group}`);
-  for (const kind of ["server", "protected", "released"]) covering.add(`${kind}:${serverId}`);
-  const scopes = [...covering];
+  const scopes = scopesOf(command);
   const texts = await hashFields(redis, keysOf(project).pauses, ...scopes);
   return (texts === "foreign" ? [] : texts)
     .flatMap((text, index): StoredSwitch[] => {

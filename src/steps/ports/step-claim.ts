@@ -1,4 +1,5 @@
 import type { Debt } from "../../core/debt.ts";
+import type { CancelRequest } from "../../core/endings.ts";
 import type { DiskId, JobId } from "../../contract/ids.ts";
 import type { Outbox, StoredOutcome } from "./step-record.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
@@ -54,7 +55,8 @@ export type ClaimAnswer =
       readonly lock: "held" | "lost" | "none";
       /** {@link StepClaim.debt}, read. */
       readonly debt?: Debt | undefined;
-      readonly cancelRequested: boolean;
+      /** Null: nobody has asked for its end. */
+      readonly cancelRequest: CancelRequest | null;
     }
   | { readonly kind: "saved"; readonly outbox: Outbox }
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly published: boolean }

@@ -108,11 +108,17 @@ it("is what was asked, each step with its events, the request, and what people d
     by: "bo",
     reason: "-",
   });
+  await people.cancel(PROJECT, one.commandId, { id: "c", by: "ada", reason: "not needed" });
   const open = await evidenceOf(one);
   expect(open).toMatchObject({
     asked: { onBusy: "wait", dryRun: false, override: ["windows"], contentHash: one.contentHash },
     intent: { attempt: 1, signedAtMs: 7, systemDisk: DISK },
-    cancelAsked: false,
+    cancelAsked: true,
+    acts: [
+      { action: "cancel", command: "cmd-a", by: "ada", reason: "not needed" },
+      { action: "unprotect", server: SERVER, by: "bo" },
+      { action: "pause", scope: "group:web", by: "ada" },
+    ],
   });
   expect(open.steps).toEqual([
     {

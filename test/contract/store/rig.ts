@@ -173,7 +173,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       async requestCancel(command) {
         const { records } = memory.of(PROJECT);
         const record = records.get(command);
-        if (record !== undefined) records.set(command, { ...record, cancel: true });
+        if (record !== undefined) records.set(command, { ...record, cancel: {} });
       },
     };
   };

@@ -60,7 +60,7 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
       foreignEpoch: false,
       unseen: false,
       lock: "held",
-      cancelRequested: false,
+      cancelRequest: null,
     });
   });
 
@@ -308,7 +308,22 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
   it("passes on that a person cancelled", async () => {
     const { next } = await admitted(rig.store, a);
     await rig.requestCancel(a.commandId);
-    expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequested: true });
+    expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequest: {} });
+  });
+
+  it("passes on who cancelled first, and why", async () => {
+    const { next } = await admitted(rig.store, a);
+    for (const [id, by] of [
+      ["1", "ada"],
+      ["2", "eve"],
+    ] as const) {
+      const act = { id, by, reason: `as ${by} says` };
+      expect(await rig.operator.cancel(PROJECT, a.commandId, act)).toMatchObject({
+        kind: "requested",
+      });
+    }
+    const cancelRequest = { by: "ada", why: "as ada says" };
+    expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequest });
   });
 
   it("tells an older step that comes again what a sweeper has saved: no message stands behind that", async () => {

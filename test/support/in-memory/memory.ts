@@ -1,3 +1,4 @@
+import type { CancelRequest } from "../../../src/core/endings.ts";
 import type { SwitchEntry } from "../../../src/contract/brakes.ts";
 import type { PastReinstall } from "./brakes/history.ts";
 import type { StormRecord } from "./brakes/storm.ts";
@@ -43,7 +44,8 @@ export interface CommandRecord {
   /** `data` of the `settled` event. */
   readonly settled?: string;
   readonly job?: string;
-  readonly cancel?: boolean;
+  /** Who has asked for its end, and why. */
+  readonly cancel?: CancelRequest;
   /** The command that it found in its way first, where its order says to wait. */
   readonly behind?: string;
   readonly intent?: {

@@ -91,7 +91,7 @@ export function claim(
       foreignEpoch: !ctx.switches.trustAbsence && foreign,
       unseen: isUnseen(ctx, envelope, epoch),
       lock: held,
-      cancelRequested: record.cancel === true,
+      cancelRequest: record.cancel === undefined ? null : { by: null, why: null, ...record.cancel },
     };
   });
 }

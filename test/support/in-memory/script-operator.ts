@@ -12,6 +12,8 @@ import { REFUSED, script, type ScriptContext } from "./scripts.ts";
 
 /** `AUDIT_MOST` of audit.lua. */
 const AUDIT_MOST = 1_000;
+/** `AUDIT_AGAIN` of audit.lua. */
+const AUDIT_AGAIN = 200;
 /** Of one turn. */
 const MOST = 100;
 
@@ -27,7 +29,7 @@ export function noteAct(
   act: NotedAct,
   answer?: unknown,
 ): NotedEntry {
-  const known = m.audit.find(({ id }) => id === act.id);
+  const known = m.audit.slice(-AUDIT_AGAIN).find(({ id }) => id === act.id);
   if (known !== undefined) return known;
   const number = (m.audit.at(-1)?.number ?? 0) + 1;
   const entry = { ...act, number, at: ctx.memory.nowMs(), ...(answer !== undefined && { answer }) };
@@ -71,7 +73,10 @@ export function cancel(
     if (outcome !== undefined) return { kind: "ended" as const, outcome };
     if (SENT_PHASES.some((one) => one === phase)) return { kind: "too-late" as const, phase };
     noteAct(ctx, m, { ...act, action: "cancel", command });
-    m.records.set(command, { ...record, cancel: true });
+    m.records.set(command, {
+      ...record,
+      cancel: record.cancel ?? { by: act.by, why: act.reason },
+    });
     return { kind: "requested" as const, phase };
   });
 }

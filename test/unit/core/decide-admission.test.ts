@@ -423,5 +423,7 @@ it("nothing done is told with its reason", () => {
     healedAtMs: null,
     sample: null,
   });
-  expect(asFinal(cancelled(), "cancelled").draft.data).toEqual({ why: "cancelled by an operator" });
+  expect(asFinal(cancelled({}), "cancelled").draft.data).toEqual({
+    why: "cancelled by an operator",
+  });
 });

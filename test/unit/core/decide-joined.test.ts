@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { CancelRequest } from "../../../src/core/endings.ts";
 import { afterLeaderLook, type Leader } from "../../../src/core/decide-joined.ts";
 import type { In } from "../../../src/core/state.ts";
 import {
@@ -17,17 +18,17 @@ import {
 
 interface Given {
   readonly rebuilding?: boolean;
-  readonly cancelRequested?: boolean;
+  readonly cancelRequest?: CancelRequest | null;
   readonly mayHaveRun?: boolean;
   readonly changed?: Partial<In<"joined">>;
   readonly expiresAtMs?: number;
 }
 
 function after(leader: Leader, given: Given = {}) {
-  const { rebuilding = false, cancelRequested = false, mayHaveRun = false, changed } = given;
+  const { rebuilding = false, cancelRequest = null, mayHaveRun = false, changed } = given;
   const current = state("joined", { body: BODY, ...changed });
   const of = given.expiresAtMs === undefined ? order() : order({ expiresAtMs: given.expiresAtMs });
-  const look = { leader, rebuilding, cancelRequested, mayHaveRun };
+  const look = { leader, rebuilding, cancelRequest, mayHaveRun };
   return afterLeaderLook(of, current, look, moment());
 }
 
@@ -112,7 +113,7 @@ describe("a command that joined another", () => {
       const late = { mayHaveRun: true, expiresAtMs: NOW };
       asFinal(after(ended("unresolved", true), late), "unresolved");
       asFinal(after(ended("expired"), late), "unresolved");
-      asNext(after({ kind: "open" }, { mayHaveRun: true, cancelRequested: true }), "joined");
+      asNext(after({ kind: "open" }, { mayHaveRun: true, cancelRequest: {} }), "joined");
     });
   });
 
@@ -130,7 +131,7 @@ describe("a command that joined another", () => {
   it.each([{ kind: "open" } as const, ended("succeeded")])(
     "is cancelled when a person says so (%j)",
     (leader) => {
-      asFinal(after(leader, { cancelRequested: true }), "cancelled");
+      asFinal(after(leader, { cancelRequest: {} }), "cancelled");
     },
   );
 });

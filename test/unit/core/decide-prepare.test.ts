@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { CancelRequest } from "../../../src/core/endings.ts";
 import { JobId } from "../../../src/contract/ids.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
 import type { Look, StopOutcome } from "../../../src/core/observations.ts";
@@ -26,12 +27,15 @@ const STOPPING = seen({ status: "ACTIVE", taskState: "powering-off" });
 function after(
   look: Look,
   changed: Partial<In<"prepare">> = {},
-  { cancelRequested = false, expiresAtMs = NOW + MINUTE } = {},
+  {
+    cancelRequest = null,
+    expiresAtMs = NOW + MINUTE,
+  }: { readonly cancelRequest?: CancelRequest | null; readonly expiresAtMs?: number } = {},
 ) {
   return afterPrepareLook(
     order({ expiresAtMs }),
     state("prepare", changed),
-    { look, cancelRequested },
+    { look, cancelRequest },
     moment(),
   );
 }
@@ -121,7 +125,11 @@ describe("a server that should be stopped", () => {
   });
 
   it("is left alone when a person says so, or when it is too late", () => {
-    asFinal(after(ACTIVE, {}, { cancelRequested: true }), "cancelled");
+    const cancelRequest = { by: "ada", why: "not needed" };
+    expect(after(ACTIVE, {}, { cancelRequest })).toMatchObject({
+      draft: { event: "cancelled", data: { by: "ada", why: "not needed" } },
+    });
+    asFinal(after(ACTIVE, {}, { cancelRequest: {} }), "cancelled");
     asFinal(after(ACTIVE, {}, { expiresAtMs: NOW }), "expired");
     asFinal(after(UNREADABLE, {}, { expiresAtMs: NOW }), "expired");
   });

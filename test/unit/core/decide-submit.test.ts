@@ -39,7 +39,10 @@ describe("a command at the line for which there are no calls", () => {
     withoutCalls(
       order({ expiresAtMs: given.expiresAtMs ?? NOW + MINUTE }),
       CURRENT,
-      { unavailable: { ...UNASKED, retryAfterMs }, cancelRequested: given.cancel ?? false },
+      {
+        unavailable: { ...UNASKED, retryAfterMs },
+        cancelRequest: given.cancel === true ? {} : null,
+      },
       moment(),
     );
 
@@ -71,7 +74,7 @@ describe("the last look before the POST", () => {
     return lastLook(
       order({ expiresAtMs }),
       CURRENT,
-      { look: seenThere, cancelRequested: cancel },
+      { look: seenThere, cancelRequest: cancel ? {} : null },
       moment({ rules: all }),
     );
   }

@@ -83,9 +83,19 @@ const admission = (c: ReturnType<typeof candidate>, look: Look, rules = RULES) =
 const busy = (c: ReturnType<typeof candidate>, sameWish = true) =>
   afterBusy(c, { holder: LEADER, sameWish }, moment());
 const lookToPrepare = (look: Look, o = order(), cancel = false) =>
-  afterPrepareLook(o, STATES.prepare, { look, cancelRequested: cancel }, moment()) as Decision;
+  afterPrepareLook(
+    o,
+    STATES.prepare,
+    { look, cancelRequest: cancel ? {} : null },
+    moment(),
+  ) as Decision;
 const toLine = (look: Look, o = order(), cancel = false, rules = RULES) =>
-  lastLook(o, STATES.submit, { look, cancelRequested: cancel }, moment({ rules })) as Decision;
+  lastLook(
+    o,
+    STATES.submit,
+    { look, cancelRequest: cancel ? {} : null },
+    moment({ rules }),
+  ) as Decision;
 const posted = (outcome: Submission) =>
   afterSubmission(order(), STATES.submit, { outcome, signedAtMs: NOW }, moment());
 const reconciled = (look: Look, at = PROOF, rules = RULES) =>
@@ -110,7 +120,7 @@ const SETTLED = {
 };
 const LEADER_LOOK = {
   rebuilding: false,
-  cancelRequested: false,
+  cancelRequest: null,
   mayHaveRun: false,
 };
 const joined = (event: string, of = order()) => {
@@ -131,7 +141,7 @@ const ASKING: Rules = { ...RULES, readyTimeoutMs: MINUTE };
 const PLACE = { ...STATES.waiting, body: undefined, phase: undefined };
 
 /** Started first: what the phase would have come to, of a server that we may have stopped. */
-const restoredFirst = (phase: Phase, decision: Decision = cancelled()) =>
+const restoredFirst = (phase: Phase, decision: Decision = cancelled({})) =>
   leaveAsFound(STATES[phase], STOPPED, decision, moment());
 const restore = (changed: Partial<In<"restore">>, look: Look, now = moment()) => {
   const turn = afterRestoreLook(
@@ -178,7 +188,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
     quarantined: () => heldBy(waiting(), QUARANTINED, moment()),
     superseded: () => final(superseded("healed-since", {})),
     expired: () => expired(order()),
-    cancelled: () => cancelled(),
+    cancelled: () => cancelled({}),
   },
   joined: {
     joined: () => joined("unresolved"),
@@ -189,7 +199,7 @@ const CELLS: { readonly [F in From]: { readonly [T in To<F>]: () => Decision } }
       afterLeaderLook(order(), STATES.joined, { ...LEADER_LOOK, leader: UNHEARD_OF }, moment()),
     expired: () => joined("superseded", LATE),
     cancelled: () => {
-      const look = { ...LEADER_LOOK, leader: UNHEARD_OF, cancelRequested: true };
+      const look = { ...LEADER_LOOK, leader: UNHEARD_OF, cancelRequest: {} };
       return afterLeaderLook(order(), STATES.joined, look, moment());
     },
   },
@@ -459,6 +469,8 @@ const anyRestore = fc
   .map((changed) => state("restore", changed));
 
 /** A decision function with any arguments at all, and the phase it decides for. */
+const anyCancel = fc.constantFrom({}, null);
+
 const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
   admit: fc.tuple(anyCandidate, anyLook, anyMoment, fc.nat(4)).map(([c, look, now, which]) => {
     const fresh = { ...c, waiting: null };
@@ -490,7 +502,7 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       ),
       fc.record({
         rebuilding: fc.boolean(),
-        cancelRequested: fc.boolean(),
+        cancelRequest: anyCancel,
         mayHaveRun: fc.boolean(),
       }),
       instant,
@@ -500,17 +512,17 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
       afterLeaderLook(order(), STATES.joined, { leader, ...flags }, moment({ nowMs, random })),
     ),
   prepare: fc
-    .tuple(anyOrder, anyPrepare, anyLook, anyStop, anyMoment, fc.boolean())
-    .map(([o, current, look, stop, now, cancelRequested]) => {
-      const found = afterPrepareLook(o, current, { look, cancelRequested }, now);
+    .tuple(anyOrder, anyPrepare, anyLook, anyStop, anyMoment, anyCancel)
+    .map(([o, current, look, stop, now, cancelRequest]) => {
+      const found = afterPrepareLook(o, current, { look, cancelRequest }, now);
       return found.kind === "stop" ? afterStop(current, found.type, stop, now) : found;
     }),
   submit: fc
-    .tuple(anyOrder, anyTries, anyBody, anyLook, anySubmission, anyMoment, fc.boolean())
-    .map(([o, tries, body, look, outcome, now, cancelRequested]) => {
+    .tuple(anyOrder, anyTries, anyBody, anyLook, anySubmission, anyMoment, anyCancel)
+    .map(([o, tries, body, look, outcome, now, cancelRequest]) => {
       const current = state("submit", { tries, body });
       return (
-        lastLook(o, current, { look, cancelRequested }, now) ??
+        lastLook(o, current, { look, cancelRequest }, now) ??
         afterSubmission(o, current, { outcome, signedAtMs: now.nowMs }, now)
       );
     }),

@@ -300,6 +300,17 @@ describe("looks into the store", () => {
       switches: [
         { brake: "pause", scope: "project", on: false, atMs: 0, by: "ada", reason: "over" },
       ],
+      acts: [
+        {
+          id: "a",
+          number: 1,
+          at: 0,
+          action: "cancel",
+          by: "ada",
+          reason: "over",
+          command: "heal:web-01",
+        },
+      ],
       cancelAsked: true,
     };
     const { get } = await serve({ views: { evidenceById: found([evidence]) } });
@@ -321,6 +332,7 @@ describe("looks into the store", () => {
         manual_actions: [
           { brake: "pause", scope: "project", on: false, at: epoch, by: "ada", reason: "over" },
         ],
+        acts: [{ action: "cancel", at: epoch, by: "ada", command_id: "heal:web-01" }],
       },
     });
     const other = await get("/v1/commands/heal:web-01?view=everything");

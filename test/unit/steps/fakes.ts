@@ -81,7 +81,7 @@ export function claimed(changed: Partial<Claimed> = {}): Claimed {
     foreignEpoch: false,
     unseen: false,
     lock: "held",
-    cancelRequested: false,
+    cancelRequest: null,
     ...changed,
   };
 }

@@ -39,11 +39,14 @@ const LATER = [
 
 describe("a step in prepare, of a message that says that we may have stopped the server", () => {
   it("ends at once in its first delivery: no stop can have been asked for", () => {
-    expect(after(cancelled(), null)).toMatchObject({ kind: "final" });
+    expect(after(cancelled({}), null)).toMatchObject({ kind: "final" });
   });
 
   it.each(LATER)("starts the server first in a later one: %o", (later) => {
-    expect(after(cancelled(), later)).toMatchObject({ kind: "next", state: { phase: "restore" } });
+    expect(after(cancelled({}), later)).toMatchObject({
+      kind: "next",
+      state: { phase: "restore" },
+    });
   });
 
   it.each(LATER)("tells the next step that a stop may be on its way: %o", (later) => {

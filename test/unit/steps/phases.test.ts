@@ -94,7 +94,7 @@ describe("waiting", () => {
       waitsFor: "not-before",
       doubt: true,
     });
-    asFinal(concluded(await wait(world, { cancelRequested: true }, waits)).decision, "cancelled");
+    asFinal(concluded(await wait(world, { cancelRequest: {} }, waits)).decision, "cancelled");
     expect(world.calls).toEqual([]);
     asNext(
       concluded(await wait(world, {}, { order: order({ notBeforeMs: NOW }) })).decision,
@@ -122,7 +122,7 @@ describe("waiting", () => {
 
   it("ends when it is cancelled, or too late, without asking anybody", async () => {
     const world = createWorld();
-    asFinal(concluded(await wait(world, { cancelRequested: true })).decision, "cancelled");
+    asFinal(concluded(await wait(world, { cancelRequest: {} })).decision, "cancelled");
     const current = state("waiting", { waitsFor: "quarantine", sinceMs: NOW });
     const late = asFinal(concluded(await wait(world, {}, LATE, current)).decision, "expired");
     expect(late.draft.data["brake"]).toEqual({
@@ -185,7 +185,7 @@ describe("waiting", () => {
 
     it("is neither cancelled nor expired: nobody knows that nothing was done", async () => {
       const world = createWorld();
-      const cancelled = await wait(world, { cancelRequested: true }, {}, doubting);
+      const cancelled = await wait(world, { cancelRequest: {} }, {}, doubting);
       asNext(concluded(cancelled).decision, "reconcile");
       asNext(concluded(await wait(world, {}, LATE, doubting)).decision, "reconcile");
     });
@@ -248,7 +248,7 @@ describe("joined", () => {
   });
 
   it("is cancelled when a person says so", async () => {
-    const result = await join(createWorld(), { cancelRequested: true });
+    const result = await join(createWorld(), { cancelRequest: {} });
     asFinal(concluded(result).decision, "cancelled");
   });
 });
@@ -359,7 +359,7 @@ describe("prepare", () => {
 
   it("stops nothing that a person has cancelled, or too late", async () => {
     const world = running();
-    const cancelled = await prepare(world, { cancelRequested: true });
+    const cancelled = await prepare(world, { cancelRequest: {} });
     asFinal(concluded(cancelled).decision, "cancelled");
     asFinal(concluded(await prepare(world, {}, STATES.prepare, LATE)).decision, "expired");
     expect(world.calls).toEqual(["look", "look"]);

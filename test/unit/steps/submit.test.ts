@@ -228,7 +228,7 @@ describe("nothing is sent", () => {
 
   it("when a person has cancelled it, or it is too late", async () => {
     const cancelled = accepting();
-    asFinal((await decided(cancelled, { claim: { cancelRequested: true } })).decision, "cancelled");
+    asFinal((await decided(cancelled, { claim: { cancelRequest: {} } })).decision, "cancelled");
     nothingSent(cancelled);
     const late = accepting();
     const given = { envelope: { order: order({ expiresAtMs: NOW }) } };

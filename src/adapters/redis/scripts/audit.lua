@@ -20,9 +20,12 @@ local function last_act(texts)
   return nil
 end
 
+-- A second run of an action comes within seconds: it is looked for among so many, the youngest.
+local AUDIT_AGAIN = 200
+
 -- The entry of an action, if it was noted before: this is its second run. `answer` in it is what the first one saw.
 local function noted_act(audit, id)
-  for _, text in ipairs(redis.call('LRANGE', audit, 0, -1)) do
+  for _, text in ipairs(redis.call('LRANGE', audit, -AUDIT_AGAIN, -1)) do
     local entry = string.find(text, id, 1, true) and audit_entry(text)
     if entry and entry.id == id then return entry end
   end

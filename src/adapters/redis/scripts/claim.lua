@@ -99,7 +99,8 @@ if arg.hop then
   return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end
 
-local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel')
+local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel',
+  'cancel_by', 'cancel_why')
 local intent = cjson.null
 if now_rec.intent_attempt then
   intent = { attempt = tonumber(now_rec.intent_attempt), signedAtMs = cjson.null, diskId = now_rec.intent_disk }
@@ -113,4 +114,5 @@ return reply({
   attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
   debt = arg.takesDebt and held == 'held' and redis.call('GET', key.debt) or cjson.null,
   takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
-  cancelRequested = now_rec.cancel == '1' })
+  cancelRequest = now_rec.cancel == '1' and { by = or_null(now_rec.cancel_by), why = or_null(now_rec.cancel_why) }
+    or cjson.null })

@@ -82,7 +82,7 @@ export const claimScript = script({
       foreignEpoch: z.boolean(),
       unseen: z.boolean(),
       lock: z.enum(["held", "lost", "none"]),
-      cancelRequested: z.boolean(),
+      cancelRequest: z.object({ by: z.string().nullable(), why: z.string().nullable() }).nullable(),
     }),
     SavedBefore,
     Finished,
@@ -155,7 +155,7 @@ export async function claim(
   const answer = await context.scripts.run(claimScript, claimKeys(envelope), asked);
   if (answer.kind !== "claimed") return answer;
   const { kind, attempt, takenOver, restored, foreignEpoch, unseen, lock, ...more } = answer;
-  const { cancelRequested, debt: text, ...claimOfStep } = more;
+  const { cancelRequest, debt: text, ...claimOfStep } = more;
   const debt = text === null ? undefined : debtFrom(text);
   return {
     kind,
@@ -167,6 +167,6 @@ export async function claim(
     foreignEpoch,
     unseen,
     lock,
-    cancelRequested,
+    cancelRequest,
   };
 }

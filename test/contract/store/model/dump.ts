@@ -41,7 +41,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
       ...(one.claim === REFUSED ? { claimBase: undefined } : {}),
       doubt: one.doubt === true,
       told: one.told === true,
-      cancel: one.cancel === true,
+      cancel: one.cancel !== undefined,
       refused: one.refused ?? {},
       restored: one.restored && `${one.restored.step}:${one.restored.how}`,
       intent: one.intent && { ...one.intent, signedAtMs: one.intent.signedAtMs ?? "" },

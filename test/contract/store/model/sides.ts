@@ -95,7 +95,7 @@ export function memorySide(present: Present): Side {
     async cancel(command) {
       const { records } = memory.of(PROJECT);
       const record = records.get(command);
-      if (record !== undefined) records.set(command, { ...record, cancel: true });
+      if (record !== undefined) records.set(command, { ...record, cancel: {} });
     },
     async unlock(server, owner) {
       const ctx = { memory, switches: {}, holdMs: 0, candidate: "", brakes: NO_BRAKES };
