@@ -1,5 +1,6 @@
 import type { BenchCase, Figure } from "./case.ts";
-import { DEFAULTS, playBlastRadius } from "./support/play-blast-radius.ts";
+import { DEFAULTS } from "./support/fleet.ts";
+import { playBlastRadius } from "./support/play-blast-radius.ts";
 
 /** The limits that each column has instead of the defaults. */
 const SETTINGS = {

@@ -3,8 +3,17 @@ import type { BenchCase } from "./case.ts";
 import { cpu } from "./cpu.ts";
 import { inFlight } from "./in-flight.ts";
 import { latency } from "./latency.ts";
+import { refresh } from "./refresh.ts";
 import { start } from "./start.ts";
 import { takeover } from "./takeover.ts";
 
 /** In the order in which they are run. */
-export const CASES: readonly BenchCase[] = [start, cpu, latency, takeover, inFlight, blastRadius];
+export const CASES: readonly BenchCase[] = [
+  start,
+  cpu,
+  latency,
+  takeover,
+  inFlight,
+  blastRadius,
+  refresh,
+];

@@ -5,6 +5,7 @@ import { startBare } from "./support/bare-program.ts";
 import { type Counted, countedOf, each } from "./support/counted.ts";
 import { type Emitter, openEmitter } from "./support/emitter.ts";
 import { cpuMsEach } from "./support/program.ts";
+import { redisMemory } from "./support/redis-memory.ts";
 import { startWorker } from "./support/worker.ts";
 
 /** Before anything is counted: the compiler of Node.js has seen every path. */
@@ -15,11 +16,11 @@ const COMMANDS = 1_000;
 export const cpu: BenchCase = {
   name: "cpu",
   title: "CPU for one command",
-  method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash.`,
+  method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted, and how much more memory Redis uses when all have ended; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash.`,
   bounds:
     "One thread of JavaScript. About a third is the I/O that the bare loop has, too. By profile the rest has no large part: calls of write (a quarter of all with the I/O), the cloud's answers and their schemas, signing, the connection of its own for each POST, the scripts' arguments, each below a tenth. More workers share the load; nothing in one is shared with another.",
   async run(bench) {
-    const { counted, worker } = await ofWorker(bench);
+    const { counted, worker, keptKib } = await ofWorker(bench);
     const bareLoop = await ofBare(bench, "loop", counted);
     const naive = await ofBare(bench, "naive", counted);
     return [
@@ -38,6 +39,11 @@ export const cpu: BenchCase = {
         },
       },
       ...countsOf(counted),
+      {
+        what: "Redis memory for one command that has ended",
+        unit: "KiB",
+        values: { worker: keptKib },
+      },
     ];
   },
 };
@@ -47,20 +53,23 @@ interface Cost {
   readonly perSecond: number;
 }
 
-async function ofWorker(bench: Bench): Promise<{ counted: Counted; worker: Cost }> {
+async function ofWorker(bench: Bench) {
   const stage = await bench.stage({ jobDurationMs: 1 });
   const worker = await startWorker(stage, nodeArgs());
   const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
   bench.say("the worker");
   let before: Counted | undefined;
+  let keptBefore = 0;
   const cost = await costOf(emitter, worker, async () => {
     before = await countedOf(bench, stage, worker);
+    keptBefore = await redisMemory(bench.redis);
   });
   const after = await countedOf(bench, stage, worker);
+  const keptKib = ((await redisMemory(bench.redis)) - keptBefore) / COMMANDS / 1024;
   await emitter.close();
   await worker.stop();
   await stage.close();
-  return { counted: each(before ?? after, after, COMMANDS), worker: cost };
+  return { counted: each(before ?? after, after, COMMANDS), worker: cost, keptKib };
 }
 
 async function ofBare(bench: Bench, name: "loop" | "naive", counted: Counted): Promise<Cost> {

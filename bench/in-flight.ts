@@ -1,5 +1,6 @@
 import type { Bench, BenchCase, Figure } from "./case.ts";
 import { openEmitter } from "./support/emitter.ts";
+import { redisMemory } from "./support/redis-memory.ts";
 import { startWorker } from "./support/worker.ts";
 
 const WARM_UP = 200;
@@ -76,10 +77,9 @@ async function ofJobs(bench: Bench, jobs: number): Promise<readonly Figure[]> {
 /** MiB. */
 async function memory({ rabbitMq, redis }: Bench, worker: Awaited<ReturnType<typeof startWorker>>) {
   const [node] = (await rabbitMq.api("GET", "/nodes")) as { mem_used: number }[];
-  const used = /used_memory:(\d+)/.exec(String(await redis.command("INFO", "memory")))?.[1];
   return {
     worker: (await worker.metric("process_resident_memory_bytes")) / MIB,
     broker: (node?.mem_used ?? 0) / MIB,
-    store: Number(used ?? 0) / MIB,
+    store: (await redisMemory(redis)) / MIB,
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { DEFAULTS, playBlastRadius } from "../../bench/support/play-blast-radius.ts";
+import { DEFAULTS } from "../../bench/support/fleet.ts";
+import { playBlastRadius } from "../../bench/support/play-blast-radius.ts";
 import { storeRules } from "../../src/composition/settings.ts";
 import { loadConfig } from "../../src/config/load.ts";
 

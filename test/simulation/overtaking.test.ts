@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { fleetOf } from "../../bench/support/play-blast-radius.ts";
+import { fleetOf } from "../../bench/support/fleet.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";
 import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { commandOf, type Scenario } from "./scenario.ts";
