@@ -215,11 +215,13 @@ function storedOutcome(
 ): StoredOutcome {
   const { preface, event, inquiry } = ended;
   const { deadReason } = ended.decision.draft;
+  const left = ended.decision.inquiry;
   return {
     ...(preface.length === 0 ? {} : { preface }),
     event,
     reply: order.replyTo ?? null,
     dead: deadReason === undefined ? null : { reason: deadReason, body: { order, event } },
+    ...(left === null ? {} : { fenceAtMs: left.fenceAtMs }),
     ...(inquiry === undefined ? {} : { inquiry }),
   };
 }

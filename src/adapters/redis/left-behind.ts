@@ -40,7 +40,7 @@ const InquiryMessage = storedJson(
 
 const Settled = storedJson(z.object({ as: z.string() }));
 
-/** `POST_FENCE_MS` as it is by default: where nobody has kept how long the request of a command may take effect. */
+/** `POST_FENCE_MS` as it is by default, for what a version has ended that did not keep the fence with the outcome. */
 const FENCE_MS = 18 * 60_000;
 
 /** Reads a command and its inquiry. Null: no such command is known. Rejects when Redis does not answer. */
@@ -72,7 +72,8 @@ export async function readLeftBehind(
   };
 }
 
-/** Its inquiry is over or lost: whatever it sent was sent before its end. */
+/** Its inquiry is over or lost, or there never was one: whatever it sent was sent before its end. */
 function fenceAfter(final: LeftBehind["final"]): number | null {
+  if (final?.fenceAtMs !== undefined) return final.fenceAtMs;
   return final?.event.data.event === "unresolved" ? Date.parse(final.event.time) + FENCE_MS : null;
 }

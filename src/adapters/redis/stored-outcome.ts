@@ -13,6 +13,7 @@ export const StoredOutcome = z.object({
   event: StoredEvent,
   reply: z.object({ queue: z.string(), correlationId: z.string().optional() }).nullable(),
   dead: z.object({ reason: z.string(), body: z.unknown() }).nullable(),
+  fenceAtMs: z.number().nullable().optional(),
   inquiry: z.object({ envelope: z.unknown(), delayMs: z.number() }).optional(),
 });
 

@@ -21,6 +21,8 @@ export interface StoredOutcome {
   readonly reply: { readonly queue: string; readonly correlationId?: string | undefined } | null;
   /** A sanitised copy for the dead queue, when this outcome deserves one. */
   readonly dead: { readonly reason: string; readonly body: unknown } | null;
+  /** Of an `unresolved`: before this instant its request may still take effect, epoch ms; null: for ever. */
+  readonly fenceAtMs?: number | null | undefined;
   /** The first message of the inquiry that an `unresolved` leaves behind: published with the event, and repeated with it. */
   readonly inquiry?: { readonly envelope: unknown; readonly delayMs: number } | undefined;
 }

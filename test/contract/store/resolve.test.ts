@@ -87,6 +87,19 @@ describe("a person's word about an unresolved command", () => {
     expect(await resolve()).toMatchObject({ kind: "fenced" });
   });
 
+  it("waits as long as its worker was set to, where the inquiry is over", async () => {
+    const over = async (fenceAtMs: number) => {
+      await unresolvedBy(users, {}, { fenceAtMs });
+      await users.whole.client.del(k.command(`${command}${INQUIRY_SUFFIX}`));
+    };
+    const fenceAtMs = Date.now() + HOUR;
+    await over(fenceAtMs);
+    expect(await resolve()).toEqual({ kind: "fenced", untilMs: fenceAtMs });
+    await users.redis.flushAll();
+    await over(Date.now() - 1);
+    expect(await resolve()).toMatchObject({ kind: "settled" });
+  });
+
   it("comes too late once the worker knows, and starts the server", async () => {
     await unresolvedBy(users, { start: { askedAtMs: 1, firstAskedAtMs: 1 } });
     expect(await resolve()).toEqual({ kind: "starting" });

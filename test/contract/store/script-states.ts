@@ -1,3 +1,4 @@
+import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";
@@ -158,7 +159,11 @@ export async function unresolved(users: TwoUsers): Promise<Ready> {
 }
 
 /** The same as a person finds it: ended `unresolved`, the fence passed long ago. */
-export async function unresolvedBy(users: TwoUsers, inquiry: object): Promise<Ready> {
+export async function unresolvedBy(
+  users: TwoUsers,
+  inquiry: object,
+  kept: Pick<StoredOutcome, "fenceAtMs"> = {},
+): Promise<Ready> {
   const { claim } = await intended(users);
   const leaving = leavingInquiry(claim);
   const message = firstOfInquiry(claim);
@@ -169,6 +174,7 @@ export async function unresolvedBy(users: TwoUsers, inquiry: object): Promise<Re
       ...leaving.outcome,
       event: event(COMMAND, 2, "unresolved"),
       inquiry: { envelope: first, delayMs: 1_000 },
+      ...kept,
     },
   });
   return { claim, message: first };
