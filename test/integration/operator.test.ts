@@ -5,7 +5,7 @@ import { shownOwner } from "../../src/core/lock-owner.ts";
 import { run } from "../support/child-process.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { BIN, operatorOf } from "../support/operator.ts";
+import { BIN, operatorInProcess, operatorOf } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 let stage: SharedStage;
@@ -17,9 +17,9 @@ beforeAll(async () => {
 
 afterAll(() => stage?.close());
 
-/** The command line as an operator types it. */
+/** The command line as an operator types it. The last test starts the program itself. */
 function cli(projectId: string, ...args: string[]): Promise<string> {
-  return operatorOf(stage.services.redis.url, projectId)(...args);
+  return operatorInProcess(stage.services.redis.url, projectId)(...args);
 }
 
 const WHY = ["--reason", "as the test says"];
@@ -94,7 +94,8 @@ it("cancel by a filter ends all that wait, and nothing without a yes", async () 
   }
   const cancel = (...more: string[]) =>
     cli(projectId, "cancel", "--group", "filtered", "--url", url, ...WHY, ...more);
-  await expect(cancel()).rejects.toThrow("--yes cancels these 2 commands");
+  // The list of the worker follows what it says by a moment.
+  await eventually(() => expect(cancel()).rejects.toThrow("--yes cancels these 2 commands"));
   expect(await cancel("--yes")).toContain("2 of 2 commands end at their next step");
   for (const id of ids) expect((await stage.emitter.outcome(id)).data.event).toBe("cancelled");
   await cli(projectId, "resume", ...pause);

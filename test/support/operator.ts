@@ -19,11 +19,15 @@ export function operatorOf(redisUrl: string, projectId: string): Operator {
 }
 
 /** The same in this process: for a fault that does not wait until a program has started. */
-export function operatorInProcess(redisUrl: string, projectId: string): Operator {
+export const operatorInProcess = (redisUrl: string, projectId: string): Operator =>
+  cliInProcess(environmentOf(redisUrl, projectId));
+
+/** The command line with this environment, in this process. */
+export function cliInProcess(env: Readonly<Record<string, string>>): Operator {
   return async (...args) => {
     const said = { out: "", err: "" };
     const code = await runCli(args, {
-      env: environmentOf(redisUrl, projectId),
+      env,
       program: "ecs-reinstall",
       out: (text) => void (said.out += text),
       err: (text) => void (said.err += text),

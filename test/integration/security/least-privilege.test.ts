@@ -1,8 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
-import { run } from "../../support/child-process.ts";
 import {
   documentedRedisRules,
   makeRabbitMqUser,
@@ -11,6 +9,7 @@ import {
 } from "../../support/documented-users.ts";
 import { commandId } from "../../support/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
+import { cliInProcess, operatorInProcess } from "../../support/operator.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
@@ -164,8 +163,7 @@ describe.each([
   it("obeys an operator who may do only what operators do", async () => {
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
     const [held, paused] = [commandId("held"), commandId("paused")];
-    const operate = (...args: string[]) =>
-      cli({ REDIS_URL: operatorRedis, ECS_PROJECTS: server.projectId }, ...args);
+    const operate = operatorInProcess(operatorRedis, server.projectId);
     expect(await operate("pause", "--reason", "maintenance")).toContain("are paused");
     await stage.emitter.send(stage.command(paused, server.id));
     await stage.emitter.event(paused, "waiting");
@@ -210,9 +208,9 @@ describe.each([
     };
     const reader = await makeRabbitMqUser(services.rabbitMq, "ecs-dead-reader");
     made.push(reader);
+    const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl, AMQP_URL: reader };
     for (const [verb, args] of Object.entries(lines)) {
-      const env = { REDIS_URL: operatorRedis, ECS_REINSTALL_URL: httpUrl, AMQP_URL: reader };
-      expect(await cli(env, verb, ...args), verb).toMatch(/\S/);
+      expect(await cliInProcess(env)(verb, ...args), verb).toMatch(/\S/);
       if (verb !== "pause") continue;
       await stage.emitter.send(stage.command(id, server));
       await stage.emitter.event(id, "waiting");
@@ -226,8 +224,8 @@ describe.each([
     await redis.command("HSET", record, ...ended);
     await redis.command("HSET", lock, "owner", id, "token", "1", "operation", "reinstall");
     const word = ["--as", "not-reinstalled", "--reason", "seen"];
-    const env = { REDIS_URL: operatorRedis };
-    expect(await cli(env, "resolve", id, ...project, ...word)).toContain("is settled as");
+    const settle = cliInProcess({ REDIS_URL: operatorRedis });
+    expect(await settle("resolve", id, ...project, ...word)).toContain("is settled as");
     // These two look at no Redis: a worker's settings, and a person's right to publish.
     expect(verbsOfPages().filter((verb) => !(verb in lines))).toEqual([
       "config",
@@ -285,11 +283,6 @@ describe("the documented Redis rights", () => {
 async function usedCommands(): Promise<ReadonlySet<string>> {
   const stats = String(await redis.command("INFO", "commandstats"));
   return new Set([...stats.matchAll(/^cmdstat_([^:]+):/gm)].map(([, name]) => name ?? ""));
-}
-
-function cli(env: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
-  const bin = fileURLToPath(new URL("../../../dist/cli/ecs-reinstall.js", import.meta.url));
-  return run(process.execPath, [bin, ...args], { env: { PATH: process.env["PATH"], ...env } });
 }
 
 /** What the pages for operators have them do with the command line; they name no program of Redis. */
