@@ -2,6 +2,7 @@ import { createAuditTrail } from "../adapters/redis/audit-trail.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
 import { createAuditPublisher } from "../background/audit-publisher.ts";
 import { CommandId } from "../contract/ids.ts";
+import { OPERATOR_ACTIONS } from "../contract/operator-event.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import { createPublishSettled } from "../steps/publish-settled.ts";
 import type { Ground } from "./ground.ts";
@@ -13,7 +14,7 @@ const INTERVAL_MS = 3_000;
 
 /** Publishes what people do by hand. */
 export function createWatchedAudit(
-  { config, projects, clock, logger }: Ground,
+  { config, projects, clock, logger, metrics }: Ground,
   { redis, scripts }: Stores,
   { store, outlet }: Pick<WorkerDeps, "store" | "outlet">,
 ): Part {
@@ -33,6 +34,8 @@ export function createWatchedAudit(
         { projectId, action, by, reason, commandId: command, serverId: server, scope },
         "a person acted by hand",
       );
+      const known = OPERATOR_ACTIONS.find((one) => one === action);
+      if (known !== undefined) metrics.operatorAction(projectId, known);
       const id = CommandId.safeParse(command);
       if (action === "resolve" && id.success) await publishSettled(projectId, id.data, signal);
     },

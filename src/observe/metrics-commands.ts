@@ -18,6 +18,7 @@ import {
   type StepOutcome,
   type SubmissionKind,
 } from "../contract/labels.ts";
+import { OPERATOR_ACTIONS, type OperatorAction } from "../contract/operator-event.ts";
 import { IMPLAUSIBLE_STAMPS, type ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { TRANSITIONS } from "../core/transitions.ts";
@@ -88,6 +89,11 @@ export const COMMANDS_METRICS = {
     "not_ready_total",
     "Reinstalls that succeeded, and whose server did not answer in time (`READY_PROBE`).",
     { project: null },
+  ),
+  operatorActions: counter(
+    "operator_actions_total",
+    "What people did by hand, once its event is published; an action is counted again where the worker dies right then.",
+    { project: null, action: OPERATOR_ACTIONS },
   ),
   phaseSeconds: histogram(
     "phase_seconds",
@@ -165,6 +171,8 @@ export interface CommandsMetrics {
   }): void;
   /** A reinstall succeeded, and its server does not answer. */
   notReady(project: string): void;
+  /** A person acted by hand. */
+  operatorAction(project: string, action: OperatorAction): void;
   /** A command left a phase after this long (wall clocks of two workers may make it negative: counted as 0). */
   phaseEnded(phase: Phase | "admit", seconds: number): void;
   stepEnded(phase: Phase | "admit", outcome: StepOutcome, seconds: number): void;
@@ -213,6 +221,7 @@ export function commandsMetrics(
       if (ready !== null) m.ready.observe({ project, source }, Math.max(0, ready));
     },
     notReady: (project) => m.notReady.inc({ project: ours(project) }),
+    operatorAction: (project, action) => m.operatorActions.inc({ project: ours(project), action }),
     phaseEnded: (phase, seconds) => m.phaseSeconds.observe({ phase }, Math.max(0, seconds)),
     stepEnded(phase, result, seconds) {
       m.steps.inc({ phase, result });

@@ -280,6 +280,13 @@ it("what a person does by hand is published once, and listed: who, when, why", a
     ["ecs.reinstall.operator.cancel.v1", "bob", "sent by mistake"],
     ["ecs.reinstall.operator.resume.v1", "ada", "seen"],
   ]);
+  const counted = new RegExp(
+    `ecs_reinstall_operator_actions_total\\{action="cancel",project="${projectId}"\\} [1-9]`,
+  );
+  await eventually(async () => {
+    const pages = stage.workers.map(async (one) => (await fetch(`${one.httpUrl}/metrics`)).text());
+    expect((await Promise.all(pages)).join("\n")).toMatch(counted);
+  });
   const said = await operator("audit", "--url", url, "--by", "bob");
   expect(said).toMatch(new RegExp(`bob.*cancel.*${id}.*sent by mistake`));
   const asked = await operator("audit", "--url", url, "--server", server.id, "--json");
