@@ -4,6 +4,7 @@ import { cpu } from "./cpu.ts";
 import { inFlight } from "./in-flight.ts";
 import { latency } from "./latency.ts";
 import { refresh } from "./refresh.ts";
+import { polls } from "./polls.ts";
 import { start } from "./start.ts";
 import { takeover } from "./takeover.ts";
 
@@ -16,4 +17,5 @@ export const CASES: readonly BenchCase[] = [
   inFlight,
   blastRadius,
   refresh,
+  polls,
 ];

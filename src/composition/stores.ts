@@ -1,6 +1,7 @@
 import { createRedisBudget } from "../adapters/redis/budget.ts";
 import { createRedisClient } from "../adapters/redis/client.ts";
 import { createDiskEvidence } from "../adapters/redis/disk-evidence.ts";
+import { createJobDurations, NO_DURATIONS } from "../adapters/redis/job-durations.ts";
 import { createReinstallStore } from "../adapters/redis/reinstall-store.ts";
 import { createRedisHealth } from "../adapters/redis/health.ts";
 import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts";
@@ -70,6 +71,7 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     storeClock,
     store,
     evidence: createDiskEvidence(redis, cloud.region, protocol.evidenceMinSamples),
+    durations: protocol.pollLearned ? createJobDurations({ redis, scripts, clock }) : NO_DURATIONS,
     budget: createRedisBudget({
       scripts,
       isThere: () => redis.status === "ready",

@@ -30,7 +30,7 @@ export interface Outside {
 export function workerDeps(ground: Ground, stores: Stores, outside: Outside): WorkerDeps {
   const { config, projects, clock, metrics, logger, tracing, signal } = ground;
   const { broker, cloud, amqp, reach } = outside;
-  const { store, evidence, storeClock } = stores;
+  const { store, evidence, durations, storeClock } = stores;
   const rules = protocolRules(config);
   const meter = storeMeter({ metrics, clock, settleMs: rules.settleMs });
   const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
@@ -39,6 +39,7 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
     store: watchedStore(store, tracing === null ? [meter] : [tracing.store, meter]),
     evidence: tracing?.evidence(evidence) ?? evidence,
     readiness: readinessOf(config),
+    durations,
     clock,
     rules,
     reach,

@@ -164,6 +164,7 @@ const Protocol = z.strictObject({
     (steps) => steps.every((step, index) => index === 0 || step > (steps[index - 1] ?? 0)),
     LADDER_RULE,
   ),
+  pollLearned: bool(),
   jobDeadlineMs: whole("ms", 1000, 604_800_000),
   postFenceMs: whole("ms", 1000, 86_400_000),
   rebuildHoldMs: whole("ms", 10, 86_400_000).exactOptional(),

@@ -10,6 +10,7 @@ import { failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { Look, Submission, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
+import { untilNextPoll } from "./poll-plan.ts";
 import { refusedAgain } from "./refused-again.ts";
 import type { Rules } from "./rules.ts";
 import { powerMember } from "./power.ts";
@@ -189,8 +190,10 @@ export function afterAcceptance(
   current: In<"submit">,
   jobId: JobId,
   announced: boolean,
-  { nowMs, rules }: Moment,
+  moment: Moment,
 ): Decision {
+  const { nowMs, rules } = moment;
+  const isForeseen = announced && moment.likelyEnd != null;
   return next(
     {
       phase: "watch",
@@ -204,10 +207,11 @@ export function afterAcceptance(
       successes: 0,
       missing: 0,
     },
-    rules.ladderMs[0] ?? 0,
+    isForeseen ? untilNextPoll(0, moment) : (rules.ladderMs[0] ?? 0),
     announced
       ? [{ event: "submitted", data: { job_id: jobId, attempt: current.tries.attempt } }]
       : [],
+    isForeseen ? { isPunctual: true } : {},
   );
 }
 

@@ -4,6 +4,7 @@ import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
+import { untilNextPoll } from "./poll-plan.ts";
 import type { Rules } from "./rules.ts";
 import { powerMember } from "./power.ts";
 import { describe, isIdle } from "./server-fitness.ts";
@@ -36,10 +37,18 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
   const announced = announcement(current);
   const unread = [job, look].find((one) => one?.kind === "unreadable");
   const isLate = nowMs >= current.deadlineMs && isOwed({ job, look });
-  const plannedMs = isLate ? (rules.ladderMs[0] ?? 0) : pollDelay(ageMs, rules.ladderMs, random);
+  // What is odd about a job is looked at by its age, whenever such jobs end.
+  const isForeseen = !isLate && job.kind === "running" && moment.likelyEnd != null;
+  const byAgeMs = isLate ? (rules.ladderMs[0] ?? 0) : pollDelay(ageMs, rules.ladderMs, random);
+  const plannedMs = isForeseen ? untilNextPoll(ageMs, moment) : byAgeMs;
   const delayMs = unread ? delayAfterNothing(plannedMs, unread, rules.ladderMs) : plannedMs;
   const pollAgain = (changed: Partial<In<"watch">>, events: readonly EventDraft[] = []) =>
-    next({ ...current, announced: true, ...changed }, delayMs, [...announced, ...events]);
+    next(
+      { ...current, announced: true, ...changed },
+      delayMs,
+      [...announced, ...events],
+      isForeseen ? { isPunctual: true } : {},
+    );
   const isOver = nowMs >= current.deadlineMs;
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
     !isOver || isOwed({ job, look })

@@ -1,5 +1,6 @@
 import type { Problem } from "../contract/command.ts";
 import type { Debt } from "./debt.ts";
+import { rungAtMost } from "./backoff.ts";
 import type { EventDraft, FinalDraft } from "./events.ts";
 import type { In, State } from "./state.ts";
 
@@ -11,6 +12,8 @@ export interface Next {
   readonly state: State;
   /** Not before this long from now; a rung of the ladder or more. */
   readonly delayMs: number;
+  /** Not later either: the wait goes in hops where no rung fits (`firstHopMs`). */
+  readonly isPunctual?: true;
   readonly events: readonly EventDraft[];
   /** `clear`: it is proven that the intent's request was not carried out. */
   readonly intent: "keep" | "clear";
@@ -53,10 +56,18 @@ export function next(
   state: State,
   delayMs: number,
   events: readonly EventDraft[] = [],
-  more: Partial<Pick<Next, "intent" | "lock">> = {},
+  more: Partial<Pick<Next, "intent" | "lock" | "isPunctual">> = {},
 ): Next {
   const lock = mayBeWithTheCloud(state) ? "keep" : "release";
   return { kind: "next", state, delayMs, events, intent: "keep", lock, ...more };
+}
+
+/** In which delay queue the wait begins. */
+export function firstHopMs(
+  { delayMs, isPunctual }: Pick<Next, "delayMs" | "isPunctual">,
+  ladderMs: readonly number[],
+): number {
+  return isPunctual ? rungAtMost(delayMs, ladderMs) : delayMs;
 }
 
 function mayBeWithTheCloud(state: State): boolean {

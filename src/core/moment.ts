@@ -1,3 +1,4 @@
+import type { LikelyEnd } from "./likely-end.ts";
 import type { Rules } from "./rules.ts";
 
 /**
@@ -10,4 +11,6 @@ export interface Moment {
   /** Uniform in [0, 1): the jitter of a delay. */
   readonly random: number;
   readonly rules: Rules;
+  /** Of the job that this is about; null or absent: its age alone says when it is polled. */
+  readonly likelyEnd?: LikelyEnd | null;
 }

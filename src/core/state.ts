@@ -11,6 +11,8 @@ export const Before = openObject({
   systemDiskId: DiskId,
   /** Volume type where the cloud shows it: evidence is counted apart for each. */
   volumeType: z.string().optional(),
+  /** Operating system where the cloud shows it: how long jobs take is learned apart for each. Since 0.2. */
+  osType: z.string().optional(),
   status: z.string(),
   atMs: z.number(),
 });

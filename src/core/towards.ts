@@ -51,6 +51,7 @@ export function beforeOf(server: ServerView, nowMs: number): Before | undefined 
   return {
     systemDiskId: server.systemDiskId,
     ...(server.volumeType === null ? {} : { volumeType: server.volumeType }),
+    ...(server.osType === null ? {} : { osType: server.osType }),
     status: describe(server),
     atMs: nowMs,
   };

@@ -1,6 +1,7 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { IntakeRules } from "../core/intake.ts";
 import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
+import type { JobDurations } from "../steps/ports/job-durations.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Outlet } from "../steps/ports/outlet.ts";
 import type { StepDeps } from "../steps/step.ts";
@@ -9,6 +10,7 @@ import type { StepDeps } from "../steps/step.ts";
 export interface WorkerDeps extends StepDeps {
   readonly outlet: Outlet;
   readonly evidence: DiskEvidence;
+  readonly durations: JobDurations;
   readonly journal: Journal;
   readonly region: string;
   /** The projects this worker may act on; the first is the default. */

@@ -1,6 +1,6 @@
 import { inquiryDelay } from "../core/decide-inquiry.ts";
 import { startThenWait } from "../core/decide-restore.ts";
-import { type Final, type Next, next } from "../core/decision.ts";
+import { type Final, firstHopMs, type Next, next } from "../core/decision.ts";
 import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
 import { isInWork } from "../core/line.ts";
@@ -50,10 +50,8 @@ export function createFinish(deps: FinishDeps) {
     const events = decision.events.map((draft, index) =>
       toProgressEvent(region, order, { sequence: claim.sequence + index, atMs: nowMs }, draft),
     );
-    const outbox: Outbox = {
-      events,
-      next: { envelope: storedEnvelope(envelope), delayMs: decision.delayMs },
-    };
+    const delayMs = firstHopMs(decision, deps.rules.ladderMs);
+    const outbox: Outbox = { events, next: { envelope: storedEnvelope(envelope), delayMs } };
     const answer = await store.save({
       order,
       claim,
@@ -70,7 +68,7 @@ export function createFinish(deps: FinishDeps) {
       ends: null,
       messages: [
         ...events.map((event) => ({ kind: "event" as const, event })),
-        { kind: "step", envelope, delayMs: decision.delayMs },
+        { kind: "step", envelope, delayMs },
       ],
     };
   }
@@ -146,10 +144,11 @@ export function createFinish(deps: FinishDeps) {
 export function nextEnvelope(
   order: Order,
   { claim, token }: { readonly claim: StepClaim; readonly token: number | null },
-  decision: Pick<Next, "state" | "delayMs" | "events" | "lock">,
+  decision: Pick<Next, "state" | "delayMs" | "isPunctual" | "events" | "lock">,
   { nowMs, rules }: Pick<Moment, "nowMs" | "rules">,
 ): Envelope {
   const longestMs = rules.ladderMs.at(-1) ?? 0;
+  const firstMs = Math.min(firstHopMs(decision, rules.ladderMs), longestMs);
   return {
     v: ENVELOPE_VERSION,
     order,
@@ -158,7 +157,7 @@ export function nextEnvelope(
     epoch: claim.epoch,
     dueMs: nowMs + decision.delayMs,
     // Of a longer wait only the first hop is sure: our clocks are not the store's.
-    unseenUntilMs: unseenUntil(claim.atMs, Math.min(decision.delayMs, longestMs)),
+    unseenUntilMs: unseenUntil(claim.atMs, firstMs),
     token: decision.lock === "release" ? null : token,
     slot: claim.slot && isInWork(decision.state),
     placeMs: claim.arrivedMs,
@@ -176,11 +175,11 @@ export function unsavedNext(
 ): Next {
   const reached = decision.kind === "next" ? decision.state : null;
   if (decision.kind === "next" && decision.state.phase !== "submit") {
-    return {
-      ...decision,
-      events: [],
-      state: reached?.phase === "watch" ? { ...reached, announced: false } : decision.state,
-    };
+    if (reached?.phase !== "watch") return { ...decision, events: [] };
+    // `submitted` is owed: it goes out as soon as there is a store to number it.
+    const { isPunctual: _until, ...soon } = decision;
+    const delayMs = rules.ladderMs[0] ?? 0;
+    return { ...soon, delayMs, events: [], state: { ...reached, announced: false } };
   }
   if (state.phase !== "submit") throw new Error(`nothing is submitted in ${state.phase}`);
   const { body, before, power } = state;

@@ -15,6 +15,7 @@ import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type { Readiness } from "./ports/readiness.ts";
+import type { JobDurations } from "./ports/job-durations.ts";
 import type { Outlet } from "./ports/outlet.ts";
 
 /** What every step leans on. */
@@ -24,6 +25,7 @@ export interface StepDeps {
   readonly evidence: DiskEvidence;
   /** Absent: reinstalled servers are not asked whether they answer. */
   readonly readiness?: Readiness | undefined;
+  readonly durations: JobDurations;
   readonly outlet: Pick<Outlet, "isBlocked">;
   readonly clock: Clock;
   readonly rules: Rules;

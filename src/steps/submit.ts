@@ -11,6 +11,7 @@ import {
   withoutCalls,
 } from "../core/decide-submit.ts";
 import { expired } from "../core/endings.ts";
+import { jobKind } from "../core/likely-end.ts";
 import { towardsReconcile } from "../core/towards.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";
@@ -65,6 +66,7 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
     if (claim.rebuildingUntilMs !== null) return wait("store-rebuilding", "the store is young");
     await reach("submit:attempt-claimed");
 
+    const likelyEnd = await deps.durations.likelyEnd(order.projectId, jobKind(state.before));
     // Both calls are taken here, and waited for here: nothing stands between look and POST.
     const { cancelRequest } = claimed;
     const reserved = await withCalls(deps.cloud, order.projectId, LOOK_AND_POST, signal);
@@ -113,7 +115,12 @@ export function createSubmit(deps: StepDeps): PhaseStep<"submit"> {
 
     // 7. What became of it.
     const { signedAtMs } = request;
-    const decision = afterSubmission(order, state, { outcome, signedAtMs }, moment());
+    const decision = afterSubmission(
+      order,
+      state,
+      { outcome, signedAtMs },
+      { ...moment(), likelyEnd },
+    );
     // Recorded with a slot, whether the message had one or not.
     const withSlot = { ...claim, slot: true };
     return { kind: "conclude", claim: withSlot, decision, token, submitted: true };

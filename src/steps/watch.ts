@@ -1,21 +1,26 @@
 import { afterPoll } from "../core/decide-watch.ts";
+import { jobKind } from "../core/likely-end.ts";
+import { teaches, tookMs } from "../core/poll-plan.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
 
 /** `watch`: ask once how the job is; when it says SUCCESS, or when its time is over, ask the server too. */
 export function createWatch(deps: StepDeps): PhaseStep<"watch"> {
-  const { reach } = deps;
+  const { durations, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
     const { order, state } = envelope;
     const { projectId, serverId } = order;
-    const isLast = moment().nowMs >= state.deadlineMs;
+    const kind = jobKind(state.before);
+    const likelyEnd = await durations.likelyEnd(projectId, kind);
+    const now = () => ({ ...moment(), likelyEnd });
+    const isLast = now().nowMs >= state.deadlineMs;
     // Before "nobody knows" both are asked, whoever else wants calls.
     const wished = isLast ? ({ class: 1, calls: 2 } as const) : ({ class: 3, calls: 1 } as const);
     const reserved = await withCalls(deps.cloud, projectId, wished, signal);
     if (reserved.kind === "unavailable") {
       const job = { ...reserved, kind: "unreadable" } as const;
-      return conclude(claimed, envelope, afterPoll(state, { job, look: null }, moment()));
+      return conclude(claimed, envelope, afterPoll(state, { job, look: null }, now()));
     }
     const { cloud } = reserved;
     const job = await cloud.job(projectId, serverId, state.jobId, signal);
@@ -23,6 +28,12 @@ export function createWatch(deps: StepDeps): PhaseStep<"watch"> {
     const look =
       job.kind === "succeeded" || isLast ? await cloud.look(projectId, serverId, signal) : null;
     await reach("watch:looked");
-    return conclude(claimed, envelope, afterPoll(state, { job, look }, moment()));
+    const decision = afterPoll(state, { job, look }, now());
+    const isOver = decision.kind === "final" || decision.state.phase !== "watch";
+    if (isOver && job.kind === "succeeded") {
+      const took = tookMs(state, job, now());
+      if (teaches(took, likelyEnd)) await durations.learn(projectId, kind, took);
+    }
+    return conclude(claimed, envelope, decision);
   };
 }

@@ -19,6 +19,7 @@ import { believingEmitters } from "./senders.ts";
 import { handOver } from "../support/in-memory/deliveries.ts";
 import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
+  createMemoryDurations,
   createMemoryEvidence,
   createMemoryLook,
   createMemoryPauses,
@@ -214,6 +215,8 @@ export class Incarnation {
       }),
       evidence: createMemoryEvidence(world.memory, EVIDENCE_MIN_SAMPLES, transport),
       readiness: world.answering.port(process, context.about),
+      // Each worker remembers them in production: no call of its own.
+      durations: createMemoryDurations(world.memory),
       clock: this.#clock(context.about === "sweep" ? SWEEPER_MARK : ""),
       rules: { ...world.scenario.rules, ...mutation?.rules },
       reach: (label) => this.#reach(label),

@@ -29,6 +29,8 @@ export interface CloudTraits {
   readonly strangeJobs: boolean;
   /** The longest reinstall. */
   readonly jobsUpToMs: number;
+  /** The shortest one, where jobs are as simple as they can be: at once known, and over when they say so. */
+  readonly plainJobsFromMs?: number;
 }
 
 /** Everything that a seed decides before the first event. */
@@ -41,6 +43,8 @@ export interface Scenario {
   readonly cloud: CloudTraits;
   /** Samples the evidence starts with: untested, trusted or contradicted. */
   readonly samples: { readonly replaced: number; readonly kept: number };
+  /** How long jobs took before, as the store has it: right, too long, or too short; absent: nothing was learned. */
+  readonly durations?: readonly number[];
   readonly emissions: readonly Emission[];
   readonly rates: FaultRates;
   readonly focus: readonly string[];
@@ -133,7 +137,8 @@ export function scenarioOf(seed: number): Scenario {
   const perSourcePerHour = random.chance(0.05) ? random.pick([1, 2]) : 0;
   const limited = { ...brakes, approval, perSourcePerHour };
   const complete = { ...drawn, emissions, brakes: limited, rates: held, opensAtMs };
-  return seed % 7 === 3 ? asked(complete, random) : complete;
+  const last = seed % 7 === 3 ? asked(complete, random) : complete;
+  return seed % 5 === 3 ? { ...last, durations: durationsOf(random) } : last;
 }
 
 /** Drawn after everything else: reinstalled servers are asked, and answer at once, after a while, too late, or never. */
@@ -145,6 +150,12 @@ function asked(scenario: Scenario, random: Random): Scenario {
     return { ...one, address, ...(answersAfterMs === null ? {} : { answersAfterMs }) };
   });
   return { ...scenario, servers, rules: { ...scenario.rules, readyTimeoutMs } };
+}
+
+/** Drawn last of all. Jobs take up to `jobsUpToMs`. */
+function durationsOf(random: Random): number[] {
+  const likely = random.pick([10_000, 40_000, 80_000, 400_000, 1_200_000]);
+  return Array.from({ length: 5 }, () => Math.floor(likely * random.between(0.9, 1.3) + 1_000));
 }
 
 /** Drawn last: some commands are of a group. Copies stay copies. */

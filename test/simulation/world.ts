@@ -23,6 +23,9 @@ import { Random } from "./random.ts";
 import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS } from "./rules.ts";
 import { type Emission, PROJECT, type Scenario } from "./scenario.ts";
 
+/** Every kind of job that there is here. */
+const KINDS = ["sas/unknown/off", "sas/unknown/on"];
+
 export interface WorldOptions {
   readonly scenario: Scenario;
   readonly mutation?: Mutation | undefined;
@@ -219,6 +222,7 @@ export class World {
     const { replaced, kept } = this.scenario.samples;
     this.memory.evidence.set("sas:replaced", replaced);
     this.memory.evidence.set("sas:kept", kept);
+    for (const kind of KINDS) this.project.durations.set(kind, this.scenario.durations ?? []);
     // As a first installation leaves it: open at once.
     const since = this.memory.nowMs() - 60_000;
     this.project.origin = "first";
@@ -261,7 +265,12 @@ export class World {
 
   #course(): Course {
     const { random, scenario } = this;
-    const { failShare, stuckShare, strangeJobs } = scenario.cloud;
+    const { failShare, stuckShare, strangeJobs, plainJobsFromMs, jobsUpToMs } = scenario.cloud;
+    if (plainJobsFromMs !== undefined) {
+      const durationMs = random.between(plainJobsFromMs, jobsUpToMs);
+      const plain = { earlyMs: 0, visibleAfterMs: 0, vanishesAfterMs: null, foreign: false };
+      return { durationMs, end: "success", ...plain };
+    }
     const hidden = scenario.servers.some((one) => one.view === "hidden");
     const stuck = !hidden && random.chance(stuckShare);
     return {

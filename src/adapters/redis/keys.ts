@@ -32,6 +32,8 @@ export function keysOf(project: ProjectId) {
     dropped: `${prefix}slots-dropped`,
     /** Calls to the cloud that may be made, and what was learned of its quota (calls.lua). */
     calls: `${prefix}calls`,
+    /** How long the last jobs took that succeeded, by their kind (learn-duration.lua). */
+    durations: `${prefix}durations`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     /** The project's last ends, and what a storm of failures is at (storm.lua). */
     storm: `${prefix}storm`,

@@ -3,6 +3,7 @@ import type { NotedAct } from "../../../src/contract/audit.ts";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
 import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/disk-evidence.ts";
+import { createJobDurations } from "../../../src/adapters/redis/job-durations.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
@@ -20,6 +21,7 @@ import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
@@ -38,6 +40,7 @@ import {
   unlock,
 } from "../../support/in-memory/script-operator.ts";
 import {
+  createMemoryDurations,
   createMemoryEvidence,
   createMemoryLook,
   createMemoryPauses,
@@ -60,6 +63,8 @@ interface WorkerMore {
 export interface StoreRig {
   readonly store: ReinstallStore;
   readonly evidence: DiskEvidence;
+  /** Of a replica that remembers nothing beside the store. */
+  readonly durations: JobDurations;
   readonly stranded: StrandedCommands;
   /** The same memory with another hold; 0: a new epoch is open at once. */
   withHold(holdMs: number): ReinstallStore;
@@ -121,6 +126,7 @@ function memoryRigs(): () => Promise<StoreRig> {
     return {
       store: withHold(0),
       evidence: createMemoryEvidence(memory, MIN_SAMPLES),
+      durations: createMemoryDurations(memory),
       stranded: createMemoryStranded(memory),
       withHold,
       flushAll: async () => memory.flushAll(),
@@ -179,6 +185,12 @@ function memoryRigs(): () => Promise<StoreRig> {
   };
 }
 
+/** Each look at it is a minute after the last one. */
+function everLater() {
+  let minutes = 0;
+  return { monotonicMs: () => (minutes += 1) * 60_000 };
+}
+
 function redisRigs(): () => Promise<StoreRig> {
   let redis: PrivateRedis;
   let client: RedisClient;
@@ -212,6 +224,7 @@ function redisRigs(): () => Promise<StoreRig> {
     return {
       store: withHold(0),
       evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
+      durations: createJobDurations({ redis: client, scripts, clock: everLater() }),
       stranded: createStrandedCommands(client, systemClock),
       withHold,
       flushAll: () => redis.flushAll(),

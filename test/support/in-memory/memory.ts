@@ -111,6 +111,8 @@ export class ProjectMemory {
   /** Calls to the cloud; what was learned of its quota. */
   calls: CallBucket | null = null;
   learned: LearnedRate = NOTHING_LEARNED;
+  /** How long the last jobs took that succeeded, by their kind, the latest first. */
+  durations = new Map<string, readonly number[]>();
   token = 0;
   epoch: Epoch | null = null;
   /** Of the epoch's hash: stays until the store is emptied. */
@@ -150,6 +152,7 @@ export class ProjectMemory {
     copy.dropped = this.dropped;
     copy.calls = this.calls;
     copy.learned = this.learned;
+    copy.durations = new Map(this.durations);
     copy.token = this.token;
     copy.epoch = this.epoch;
     copy.origin = this.origin;

@@ -4,7 +4,9 @@ import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { Closed } from "../../../src/core/windows.ts";
 import { Order } from "../../../src/core/order.ts";
+import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/likely-end.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StoreAway } from "../../../src/steps/ports/store-trouble.ts";
@@ -152,6 +154,20 @@ export function createMemoryEvidence(
         return { kind: "counted" as const };
       });
       return answer.kind;
+    },
+  };
+}
+
+/** How long jobs took. Nobody remembers it beside the store. */
+export function createMemoryDurations(memory: StoreMemory): JobDurations {
+  return {
+    likelyEnd: async (project, kind) => likelyEnd(memory.of(project).durations.get(kind) ?? []),
+    async learn(project, kind, tookMs) {
+      memory.remember();
+      const { durations } = memory.of(project);
+      const latest = [tookMs, ...(durations.get(kind) ?? [])];
+      durations.set(kind, latest.slice(0, DURATIONS_KEPT));
+      return "kept";
     },
   };
 }

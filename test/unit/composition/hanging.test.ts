@@ -60,7 +60,7 @@ function build(world: World, wrap: (deps: World["deps"]) => World["deps"] = (dep
 /** Every turn of the event loop that a step of fakes needs. */
 const turns = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-type Ports = "cloud" | "store" | "outlet" | "evidence";
+type Ports = "cloud" | "store" | "outlet" | "evidence" | "durations";
 
 /** The deps with `before` called ahead of every call of these ports. */
 function ahead(
@@ -113,7 +113,7 @@ describe("an adapter that answers nothing until its time-out", () => {
   function slowly(world: World) {
     let firstToTheCloud = true;
     return (deps: World["deps"]) =>
-      ahead(deps, ["cloud", "store", "outlet", "evidence"], (port, method) => {
+      ahead(deps, ["cloud", "store", "outlet", "evidence", "durations"], (port, method) => {
         const { clock } = world;
         // Nothing is sent when it signs.
         if (port === "cloud" && method !== "sign") {

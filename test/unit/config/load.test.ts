@@ -226,6 +226,7 @@ describe("defaults", () => {
     expect(cloud.region).toBe("eu-west-0");
     expect(protocol).toMatchObject({
       pollIntervalsMs: [2000, 5000, 10_000, 30_000, 60_000],
+      pollLearned: true,
       jobDeadlineMs: 2_700_000,
       postFenceMs: 1_080_000,
       settleMs: 0,

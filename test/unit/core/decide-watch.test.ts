@@ -78,6 +78,23 @@ describe("a job that runs", () => {
     expect(asNext(after(RUNNING, { at: NOW + age }), "watch").delayMs).toBe(delayMs);
   });
 
+  it("is asked again when jobs of its kind are likely to end, punctually", () => {
+    const likelyEnd = { fromMs: 73 * SECOND, toMs: 107 * SECOND };
+    const foreseen = (job: JobLook, at: number) =>
+      afterPoll(
+        state("watch"),
+        { job, look: null },
+        moment({ nowMs: NOW + at, likelyEnd, random: 0 }),
+      );
+    expect(foreseen(RUNNING, 13 * SECOND)).toMatchObject({ delayMs: 60_000, isPunctual: true });
+    // What is odd, or was not answered, is asked again by the job's age.
+    for (const job of [MISSING, PARTS_FOREIGN, UNREADABLE]) {
+      const decision = asNext(foreseen(job, 13 * SECOND), "watch");
+      expect(decision.delayMs).toBeLessThanOrEqual(10_000);
+      expect(decision).not.toHaveProperty("isPunctual");
+    }
+  });
+
   it("starts the counts of successes and misses anew", () => {
     const changed = { successes: 2, missing: 2 };
     expect(asNext(after(RUNNING, { changed }), "watch").state).toMatchObject({

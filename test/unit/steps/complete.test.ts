@@ -98,6 +98,18 @@ describe("a next step", () => {
     expect(events(world)[0]?.event).toMatchObject({ id: `${COMMAND}/20`, data: { sequence: 20 } });
   });
 
+  it("that is punctual waits in hops: the first is the longest that is not too long", async () => {
+    const world = createWorld();
+    const decision = next(STATES.watch, 45_000, [], { isPunctual: true });
+    await complete(world, { ...WATCH, decision });
+    expect(steps(world)).toMatchObject([
+      { delayMs: 30_000, envelope: { dueMs: NOW + 45_000, unseenUntilMs: NOW + 35_000 } },
+    ]);
+    expect(world.saves[0]?.outbox.next?.delayMs).toBe(30_000);
+    await complete(world, { ...WATCH, decision: next(STATES.watch, 45_000) });
+    expect(steps(world)[1]).toMatchObject({ delayMs: 45_000, envelope: { dueMs: NOW + 45_000 } });
+  });
+
   it("is saved with what follows from it, word for word, but without the body", async () => {
     const world = createWorld();
     const secret = { ...BODY, metadata: { user_data: "UExBTlRFRA==" } };

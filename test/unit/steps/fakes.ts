@@ -9,6 +9,7 @@ import type { StepFinish, StepSave } from "../../../src/steps/ports/step-record.
 import type { Clock } from "../../../src/steps/ports/clock.ts";
 import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
+import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
 import type {
   JobLook,
   Look,
@@ -114,6 +115,8 @@ interface Answers {
   ready: () => ReadyAnswer;
   trust: () => Awaited<ReturnType<DiskEvidence["trust"]>>;
   count: () => Awaited<ReturnType<DiskEvidence["count"]>>;
+  likelyEnd: (kind: string) => Awaited<ReturnType<JobDurations["likelyEnd"]>>;
+  learn: () => Awaited<ReturnType<JobDurations["learn"]>>;
   publish: () => "confirmed" | "refused" | "unconfirmed";
   /** Putting the same message aside; as `publish` says unless a test says otherwise. */
   marksWhenDeferred: () => "confirmed" | "unconfirmed";
@@ -206,6 +209,8 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     ready: () => ({ kind: "answered" }),
     trust: () => "trusted",
     count: () => "counted",
+    likelyEnd: () => null,
+    learn: () => "kept",
     publish: () => "confirmed",
     marksWhenDeferred: () => (answers.publish() === "confirmed" ? "confirmed" : "unconfirmed"),
     isBlocked: () => false,
@@ -230,6 +235,13 @@ export function createWorld(rules: Partial<Rules> = {}): World {
         return answers.ready();
       },
     },
+    durations: {
+      likelyEnd: async (_project, kind) => answers.likelyEnd(kind),
+      learn: async (_project, kind, tookMs) => {
+        calls.push(`durations.learn ${kind} ${tookMs}`);
+        return answers.learn();
+      },
+    } satisfies JobDurations,
     outlet: fakeOutlet(world, calls),
     journal: fakeJournal(world.diary),
     clock,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createJoin } from "../../../src/steps/join.ts";
+import type { JobLook } from "../../../src/core/observations.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import { createPrepare } from "../../../src/steps/prepare.ts";
 import { createReady } from "../../../src/steps/ready.ts";
@@ -24,6 +25,7 @@ import {
   PAUSED,
   refusal,
   RULES,
+  RUNNING,
   SECOND,
   seen,
   STATES,
@@ -425,6 +427,64 @@ describe("watch", () => {
     world.answers.look = () => seen({ systemDiskId: NEW_DISK });
     asFinal(concluded(await watch(world)).decision, "succeeded");
     expect(world.calls).toEqual([`job ${JOB}`, "look", `job ${JOB}`, "look"]);
+  });
+
+  it("polls by what is known of jobs of its kind", async () => {
+    const world = createWorld();
+    const kinds: string[] = [];
+    world.answers.likelyEnd = (kind) => {
+      kinds.push(kind);
+      return { fromMs: 80 * SECOND, toMs: 80 * SECOND };
+    };
+    expect(concluded(await watch(world)).decision).toMatchObject({ delayMs: 81_800 });
+    expect(kinds).toEqual(["SSD/unknown/off"]);
+  });
+
+  describe("learns how long a job took", () => {
+    const LIKELY = { fromMs: 60 * SECOND, toMs: 60 * SECOND };
+    const after = async (job: JobLook, ageMs: number, prepared: Partial<World["answers"]> = {}) => {
+      const world = createWorld();
+      Object.assign(world.answers, prepared);
+      world.answers.job = () => job;
+      world.clock.pass(ageMs);
+      await watch(world);
+      return world.calls.filter((call) => call.startsWith("durations."));
+    };
+    const succeeded = (afterMs: number): JobLook => ({
+      kind: "succeeded",
+      endedAtMs: NOW + afterMs,
+    });
+    const done = { look: () => seen({ systemDiskId: NEW_DISK }) };
+    const learned = (ms: number) => [`durations.learn SSD/unknown/off ${ms}`];
+
+    it("when it has succeeded", async () => {
+      expect(await after(succeeded(93_500), 95 * SECOND, done)).toEqual(learned(93_500));
+    });
+
+    it("not while the server does not agree", async () => {
+      expect(await after(succeeded(93_500), 95 * SECOND)).toEqual([]);
+    });
+
+    it("nor of one that failed, or still runs", async () => {
+      const failedJob: JobLook = { kind: "failed", cloudCode: "Ecs.0202", message: "-" };
+      expect(await after(failedJob, 95 * SECOND, done)).toEqual([]);
+      expect(await after(RUNNING, 95 * SECOND, done)).toEqual([]);
+    });
+
+    it("of a very short one only where its kind is known, for that is wrong then", async () => {
+      expect(await after(succeeded(900), SECOND, done)).toEqual([]);
+      const known = { ...done, likelyEnd: () => LIKELY };
+      expect(await after(succeeded(900), SECOND, known)).toEqual(learned(900));
+    });
+
+    it("and ends whether that was kept or not", async () => {
+      const world = createWorld();
+      world.answers.job = () => succeeded(93_500);
+      world.answers.look = done.look;
+      world.answers.learn = () => "away";
+      world.clock.pass(95 * SECOND);
+      asFinal(concluded(await watch(world)).decision, "succeeded");
+    });
   });
 });
 

@@ -111,6 +111,21 @@ describe("a submit that goes well", () => {
   });
 });
 
+describe("a job that was accepted", () => {
+  it("is polled first when jobs of its kind are likely to end", async () => {
+    const world = accepting();
+    const kinds: string[] = [];
+    world.answers.likelyEnd = (kind) => {
+      kinds.push(kind);
+      return { fromMs: 80 * SECOND, toMs: 80 * SECOND };
+    };
+    const windows = state("submit", { before: { ...BEFORE, osType: "windows" } });
+    const { decision } = await decided(world, { line: windows });
+    expect(decision).toMatchObject({ delayMs: 81_800, isPunctual: true });
+    expect(kinds).toEqual(["SSD/windows/off"]);
+  });
+});
+
 describe("nothing is sent", () => {
   const nothingSent = (world: World) => {
     expect(world.sent).toEqual([]);

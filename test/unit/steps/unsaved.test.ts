@@ -5,6 +5,7 @@ import { unsavedNext } from "../../../src/steps/finish.ts";
 import { conclude } from "../../../src/steps/step.ts";
 import {
   envelope,
+  JOB,
   moment,
   order,
   refusal,
@@ -59,6 +60,18 @@ it("nothing is started where the configuration wants no server touched", () => {
   for (const outcome of [NOT_SENT, { kind: "refused", refusal: refusal() } as const]) {
     expect(unsaved(AT_THE_LINE, outcome, untouched).state).toMatchObject({ phase: "waiting" });
   }
+});
+
+it("a job that is watched is polled soon, for `submitted` is owed", () => {
+  const accepted = { kind: "accepted", jobId: JOB } as const;
+  const likelyEnd = { fromMs: 73_000, toMs: 107_000 };
+  const decision = unsaved(AT_THE_LINE, accepted, moment({ likelyEnd }));
+  expect(decision).toMatchObject({
+    delayMs: 2_000,
+    events: [],
+    state: { phase: "watch", announced: false },
+  });
+  expect(decision).not.toHaveProperty("isPunctual");
 });
 
 it("a refusal is asked for again after the server was started", () => {

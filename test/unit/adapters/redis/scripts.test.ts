@@ -12,6 +12,7 @@ import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
+import { learnDurationScript } from "../../../../src/adapters/redis/scripts/learn-duration.ts";
 import { learnRateScript } from "../../../../src/adapters/redis/scripts/learn-rate.ts";
 import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
@@ -44,6 +45,7 @@ const SCRIPTS = [
   hopScript,
   intentScript,
   keepPausesScript,
+  learnDurationScript,
   learnRateScript,
   mayStartScript,
   mayStopScript,

@@ -1,0 +1,66 @@
+import { z } from "zod";
+import type { ProjectId } from "../../contract/ids.ts";
+import { DURATIONS_KEPT, type LikelyEnd, likelyEnd } from "../../core/likely-end.ts";
+import type { Clock } from "../../steps/ports/clock.ts";
+import type { JobDurations } from "../../steps/ports/job-durations.ts";
+import type { RedisClient } from "./client.ts";
+import { keysOf } from "./keys.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+import { learnDurationScript } from "./scripts/learn-duration.ts";
+import { storedJson } from "./stored-json.ts";
+
+interface JobDurationsDeps {
+  readonly redis: Pick<RedisClient, "hget" | "status">;
+  readonly scripts: Pick<ScriptRunner, "run">;
+  readonly clock: Pick<Clock, "monotonicMs">;
+}
+
+/** What the other replicas learn meanwhile may be this old. */
+const FRESH_MS = 30_000;
+const TTL_MS = 90 * 86_400_000;
+
+const Durations = storedJson(z.array(z.number()));
+
+/** The durations in Redis. Each replica remembers what they say for a while: a poll does not ask for them. */
+export function createJobDurations({ redis, scripts, clock }: JobDurationsDeps): JobDurations {
+  const known = new Map<string, { readonly likely: LikelyEnd | null; readonly atMs: number }>();
+
+  function remember(project: ProjectId, kind: string, likely: LikelyEnd | null) {
+    known.set(`${project}/${kind}`, { likely, atMs: clock.monotonicMs() });
+    return likely;
+  }
+
+  return {
+    async likelyEnd(project, kind) {
+      const mine = known.get(`${project}/${kind}`);
+      const isFresh = mine !== undefined && clock.monotonicMs() - mine.atMs < FRESH_MS;
+      if (isFresh || redis.status !== "ready") return mine?.likely ?? null;
+      try {
+        const text = await redis.hget(keysOf(project).durations, kind);
+        const tookMs = text === null ? [] : (Durations.safeParse(text).data ?? []);
+        return remember(project, kind, likelyEnd(tookMs));
+      } catch {
+        // Asked again when it is next wanted.
+        return mine?.likely ?? null;
+      }
+    },
+
+    async learn(project, kind, tookMs) {
+      if (redis.status !== "ready") return "away";
+      const answer = await scripts.run(
+        learnDurationScript,
+        { durations: keysOf(project).durations },
+        { kind, tookMs, keep: DURATIONS_KEPT, ttlMs: TTL_MS },
+      );
+      if (answer.kind !== "kept") return "away";
+      remember(project, kind, likelyEnd(answer.tookMs));
+      return "kept";
+    },
+  };
+}
+
+/** For who does not want polls put off (`POLL_LEARNED=false`): nothing is kept, and nothing known. */
+export const NO_DURATIONS: JobDurations = {
+  likelyEnd: async () => null,
+  learn: async () => "kept",
+};
