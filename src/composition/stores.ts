@@ -8,6 +8,7 @@ import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts
 import { createRedisProbe } from "../adapters/redis/probe.ts";
 import { watchRebuilding } from "../adapters/redis/rebuilding.ts";
 import { createScriptRunner } from "../adapters/redis/script-runner.ts";
+import { firstPollMs } from "../core/poll-plan.ts";
 import { renewAccess, watchRedis } from "../adapters/redis/watch.ts";
 import { watchForChange } from "../config/rotation.ts";
 import type { Ground } from "./ground.ts";
@@ -71,7 +72,15 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     storeClock,
     store,
     evidence: createDiskEvidence(redis, cloud.region, protocol.evidenceMinSamples),
-    durations: protocol.pollLearned ? createJobDurations({ redis, scripts, clock }) : NO_DURATIONS,
+    durations: protocol.pollLearned
+      ? createJobDurations({
+          redis,
+          scripts,
+          clock,
+          onKnown: (project, kind, likely) =>
+            metrics.firstPoll(project, kind, firstPollMs(likely) / 1000),
+        })
+      : NO_DURATIONS,
     budget: createRedisBudget({
       scripts,
       isThere: () => redis.status === "ready",

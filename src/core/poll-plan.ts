@@ -24,6 +24,11 @@ export function tookMs(
   return Math.round(Math.min(seenMs, Math.max(0, endedAtMs - acceptedAtMs)));
 }
 
+/** The earliest first poll that follows from this; 0: it is not put off. */
+export function firstPollMs(likely: LikelyEnd | null): number {
+  return likely === null ? 0 : Math.min(likely.fromMs, LONGEST_WAIT_MS);
+}
+
 /** Is this worth keeping? Of a job that is too short for the range only where a range is known, which then moves. */
 export function teaches(tookMs: number, known: LikelyEnd | null): boolean {
   return tookMs >= SHORTEST_MS || known !== null;

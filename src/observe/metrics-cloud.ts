@@ -46,6 +46,11 @@ export const CLOUD_METRICS = {
     "Questions for the age of a system disk (EVS_ENDPOINT), by what the disk service said.",
     { answer: DISK_ANSWERS },
   ),
+  firstPoll: gauge(
+    "first_poll_seconds",
+    "How long after the POST a job of this kind is polled first, as this worker knows it (POLL_LEARNED). The kind: type of the system disk, operating system, running or not. 0: too little is known, it is polled from its first seconds on.",
+    { project: null, kind: null },
+  ),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
 } as const;
 
@@ -63,6 +68,8 @@ export interface CloudMetrics {
   breaker(name: Breaker, state: BreakerState): void;
   /** The disk service was asked how old a system disk is. */
   diskAge(answer: DiskAnswer): void;
+  /** When jobs of this kind are polled first, after the POST; 0: from their first seconds on. */
+  firstPoll(project: string, kind: string, seconds: number): void;
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
 }
@@ -73,6 +80,7 @@ export function cloudMetrics(
   ours: (project: string) => string,
 ): CloudMetrics {
   const cloudCode = bounded();
+  const jobKind = bounded(50);
 
   return {
     cloudRequest(request) {
@@ -87,6 +95,8 @@ export function cloudMetrics(
     },
     breaker: (name, state) => m.breakers.set({ breaker: name }, BREAKER_VALUES[state]),
     diskAge: (answer) => m.diskAges.inc({ answer }),
+    firstPoll: (project, kind, seconds) =>
+      m.firstPoll.set({ project: ours(project), kind: jobKind(kind) }, seconds),
     clockOffset: (seconds) => m.clockOffset.set(seconds),
   };
 }

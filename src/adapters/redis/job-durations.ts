@@ -13,6 +13,8 @@ interface JobDurationsDeps {
   readonly redis: Pick<RedisClient, "hget" | "status">;
   readonly scripts: Pick<ScriptRunner, "run">;
   readonly clock: Pick<Clock, "monotonicMs">;
+  /** Called with what is known, each time that it is read or learned. */
+  readonly onKnown?: (project: ProjectId, kind: string, likely: LikelyEnd | null) => void;
 }
 
 /** What the other replicas learn meanwhile may be this old. */
@@ -22,11 +24,13 @@ const TTL_MS = 90 * 86_400_000;
 const Durations = storedJson(z.array(z.number()));
 
 /** The durations in Redis. Each replica remembers what they say for a while: a poll does not ask for them. */
-export function createJobDurations({ redis, scripts, clock }: JobDurationsDeps): JobDurations {
+export function createJobDurations(deps: JobDurationsDeps): JobDurations {
+  const { redis, scripts, clock, onKnown } = deps;
   const known = new Map<string, { readonly likely: LikelyEnd | null; readonly atMs: number }>();
 
   function remember(project: ProjectId, kind: string, likely: LikelyEnd | null) {
     known.set(`${project}/${kind}`, { likely, atMs: clock.monotonicMs() });
+    onKnown?.(project, kind, likely);
     return likely;
   }
 

@@ -93,6 +93,24 @@ describe("how long jobs take, in each replica", () => {
     expect(await theirs.likelyEnd(PROJECT, "sas")).toEqual(LEARNED);
   });
 
+  it("is shown whenever it is read or learned", async () => {
+    const shown: unknown[] = [];
+    const mine = createJobDurations({
+      redis: client,
+      scripts: createScriptRunner(client),
+      clock,
+      onKnown: (...known) => shown.push(known),
+    });
+    await client.hset(key, "sas", JSON.stringify(FIVE.slice(1)));
+    await mine.likelyEnd(PROJECT, "sas");
+    await mine.likelyEnd(PROJECT, "sas");
+    await mine.learn(PROJECT, "sas", 64_000);
+    expect(shown).toEqual([
+      [PROJECT, "sas", null],
+      [PROJECT, "sas", LEARNED],
+    ]);
+  });
+
   it("stays as it was known last while Redis is away", async () => {
     const mine = replica();
     for (const tookMs of FIVE) await mine.learn(PROJECT, "sas", tookMs);

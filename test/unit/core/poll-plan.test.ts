@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pollDelay } from "../../../src/core/backoff.ts";
 import { jobKind, type LikelyEnd, likelyEnd } from "../../../src/core/likely-end.ts";
-import { teaches, tookMs, untilNextPoll } from "../../../src/core/poll-plan.ts";
+import { firstPollMs, teaches, tookMs, untilNextPoll } from "../../../src/core/poll-plan.ts";
 import { BEFORE, CALM, LADDER, MINUTE, moment, NOW, RULES, SECOND, state } from "./builders.ts";
 
 const LONGEST = 5 * MINUTE;
@@ -143,6 +143,14 @@ describe("the next poll of a job whose end is foreseen", () => {
       }),
     );
   });
+});
+
+it.each([
+  [null, 0],
+  [LIKELY, 73_000],
+  [range(1_200, 1_500), LONGEST],
+])("the first poll of what is known as %j is put off for %i ms", (likely, expected) => {
+  expect(firstPollMs(likely)).toBe(expected);
 });
 
 describe("following many jobs", () => {

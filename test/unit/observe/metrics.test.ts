@@ -265,6 +265,16 @@ describe("what is waited for", () => {
     expect(await quantile("0.9")).toMatch(/ 0$/);
   });
 
+  it("is when jobs of a kind are polled first; 0 where that is not known any more", async () => {
+    const { metrics, lines } = build();
+    const shown = (seconds: number) =>
+      `ecs_reinstall_first_poll_seconds{project="${PROJECT}",kind="SSD/linux/off"} ${seconds}`;
+    metrics.firstPoll(PROJECT, "SSD/linux/off", 73.5);
+    expect(await lines()).toContain(shown(73.5));
+    metrics.firstPoll(PROJECT, "SSD/linux/off", 0);
+    expect(await lines()).toContain(shown(0));
+  });
+
   it("is a late message by the delay of its queue", async () => {
     const { metrics, lines } = build();
     metrics.overdue(
