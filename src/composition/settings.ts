@@ -11,6 +11,7 @@ import type { IntakeRules } from "../core/intake.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import type { Rules } from "../core/rules.ts";
 import { toWindow } from "../core/window-text.ts";
+import type { SenderRule } from "../core/senders.ts";
 import { createWindows, type Windows } from "../core/windows.ts";
 
 /*
@@ -85,7 +86,14 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
 }
 
 function brakeRules({ brakes, cloud: { budget } }: Pick<Config, "brakes" | "cloud">): BrakeRules {
-  const { paused, overridable: _intake, allow: _core, windows: _zones, ...limits } = brakes;
+  const {
+    paused,
+    overridable: _intake,
+    allow: _core,
+    windows: _zones,
+    senders: _users,
+    ...limits
+  } = brakes;
   return {
     pausedByConfiguration: paused,
     stormOpenAt: limits.maxRunning,
@@ -100,6 +108,11 @@ export function windowsOf({ windows }: Config["brakes"]): Windows {
   return createWindows(windows.map(toWindow));
 }
 
+/** What each broker user may ask for. */
+function sendersOf({ senders }: Config["brakes"]): readonly SenderRule[] {
+  return senders.map(({ per_hour: perHour, ...rule }) => ({ ...rule, perHour }));
+}
+
 /** What the store's scripts are given. */
 export function storeRules(config: Config): StoreRules {
   const { protocol, redis } = config;
@@ -110,6 +123,7 @@ export function storeRules(config: Config): StoreRules {
     waitTimeoutMs: redis.waitTimeoutMs,
     brakes: brakeRules(config),
     windows: windowsOf(config.brakes),
+    senders: sendersOf(config.brakes),
   };
 }
 
@@ -124,6 +138,7 @@ export function intakeRules(
     dedupTtlMs,
     userDataCheck,
     overridable: brakes.overridable,
+    senders: sendersOf(brakes),
     isOurQueue: (queue) => isOurs(amqp, queue),
   };
 }

@@ -20,6 +20,7 @@ import {
   whole,
 } from "./fields.ts";
 import { readyProbe } from "./ready-probe.ts";
+import { senderList } from "./sender-fields.ts";
 import { windowList } from "./window-fields.ts";
 
 /*
@@ -212,6 +213,7 @@ const Brakes = z.strictObject({
     "must be `all`, or groups of 1-64 characters of A-Z a-z 0-9 . _ -, separated by commas",
   ),
   windows: windowList(),
+  senders: senderList(),
   overridable: uniqueList(oneOf(OVERRIDABLE_BRAKES), { min: 0, max: OVERRIDABLE_BRAKES.length }),
 });
 

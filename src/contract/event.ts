@@ -55,6 +55,7 @@ export const WaitReason = z.enum([
   "cap",
   "group-cap",
   "source",
+  "sender",
   "windows",
   "approval",
 ]);

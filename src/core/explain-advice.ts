@@ -66,6 +66,12 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
         : [
             `Wait until ${new Date(untilMs).toISOString()} (BRAKES_PER_SOURCE_PER_HOUR), or send a new command with override: ["source"] and a reason, where BRAKES_OVERRIDABLE allows it.`,
           ];
+    case "sender":
+      return untilMs === null
+        ? []
+        : [
+            `Look at what this broker user asks for, and wait until ${new Date(untilMs).toISOString()} (per_hour in BRAKES_SENDERS).`,
+          ];
     case "approval":
       return command === null
         ? []

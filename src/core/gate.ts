@@ -97,6 +97,16 @@ export const Hold = z.discriminatedUnion("brake", [
     /** Absent: the command has none. */
     source: z.string().optional(),
   }),
+  z.object({
+    brake: z.literal("sender"),
+    verdict: z.literal("wait"),
+    /** When the oldest start that counts is an hour old. */
+    untilMs: z.number(),
+    /** So many commands of the sender may start within an hour. */
+    limit: z.number(),
+    /** The broker user. */
+    sender: z.string(),
+  }),
   z.object({ brake: z.literal("windows"), verdict: z.literal("wait"), ...Closed.shape }),
   z.object({ brake: z.literal("cap"), ...CAP_SAYS }),
   z.object({ brake: z.literal("group-cap"), ...CAP_SAYS }),
@@ -209,6 +219,7 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
     case "approval":
       return { name, scope: hold.scope };
     case "source":
+    case "sender":
       return { name, until: instant(hold.untilMs), limit: hold.limit };
     case "windows": {
       const until = hold.untilMs === undefined ? undefined : instant(hold.untilMs);

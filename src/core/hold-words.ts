@@ -40,6 +40,8 @@ export function describeHold(hold: Hold | Slows): string {
       const whose = hold.source === undefined ? "no source" : `the source ${hold.source}`;
       return `commands with ${whose} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
     }
+    case "sender":
+      return `commands of the broker user ${hold.sender} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
     case "windows":
       return describeClosed(hold);
     case "cap":

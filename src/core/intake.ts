@@ -20,6 +20,7 @@ import type { Origin } from "./origin.ts";
 import type { Order } from "./order.ts";
 import { problemsOf, uniqueProblems } from "./problems.ts";
 import { type Refused, refusedIntake } from "./refused-intake.ts";
+import { type SenderRule, senderProblems } from "./senders.ts";
 import { strangersOf } from "./unknown-fields.ts";
 import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "./user-data.ts";
 
@@ -49,6 +50,8 @@ export interface IntakeRules {
   readonly overridable: readonly Brake[];
   /** What a `user_data` that nothing would read comes to. */
   readonly userDataCheck: UserDataCheck;
+  /** What each broker user may ask for; none: everybody may ask for everything. */
+  readonly senders: readonly SenderRule[];
   /** Is it a queue of the worker's own? Nobody may have answers sent there. */
   readonly isOurQueue: (queue: string) => boolean;
 }
@@ -103,6 +106,9 @@ function readFields(raw: RawCommand, { prefix, arrivedAtMs, ...from }: Fields, r
     ...(parsed.success ? [] : problemsOf(parsed.error, prefix.slice(0, -1))),
     ...(parsed.success ? brokenCombinations(parsed.data, arrivedAtMs, rules, prefix) : []),
     ...(parsed.success ? userDataProblems(parsed.data, rules, prefix) : []),
+    ...(parsed.success
+      ? senderProblems(rules.senders, wishOf(raw, parsed.data, identified.projectId), prefix)
+      : []),
     ...strangers.misspelt,
     ...identified.problems,
     ...replyProblems(raw, rules),
@@ -121,6 +127,10 @@ function readFields(raw: RawCommand, { prefix, arrivedAtMs, ...from }: Fields, r
     unknownFields: strangers.unknown.length,
     notes: { unknownFields: strangers.unknown, nulls, unsetTimes, ignoredTimestamp },
   } as const;
+}
+
+function wishOf({ sender }: RawCommand, { group }: CommandBody, project: ProjectId | undefined) {
+  return { sender, project, group };
 }
 
 const CLOUD_EVENT: Problem = {

@@ -167,3 +167,86 @@ describe("the command line and the client say who sends", () => {
     expect(await sendersOf(nobodys)).toEqual([undefined]);
   });
 });
+
+describe("a worker that knows its emitters", () => {
+  let other: SharedStage;
+  let known: string;
+  let stranger: string;
+
+  beforeAll(async () => {
+    other = await openOnSharedServices();
+    known = await makeRabbitMqUser(other.services.rabbitMq, "ecs-client");
+    stranger = await makeRabbitMqUser(other.services.rabbitMq, "ecs-client");
+    await other.addWorker([], {
+      BRAKES_SENDERS: JSON.stringify([
+        { user: nameOf(known), groups: ["web", "db"], per_hour: 2 },
+        { user: "somebody-else", projects: ["f".repeat(32)] },
+      ]),
+    });
+  });
+  afterAll(async () => {
+    for (const one of [known, stranger]) await removeRabbitMqUser(other.services.rabbitMq, one);
+    await other.close();
+  });
+
+  const send = async (url: string, more: Record<string, unknown>, properties: Options.Publish) => {
+    const id = commandId("known");
+    const server = other.simulator.addServer({ state: "SHUTOFF" }).id;
+    await sendAs(url, other.command(id, server, more), properties);
+    return { id, server };
+  };
+  const refusal = async ({ id, server }: { id: string; server: string }) => {
+    const { data } = await other.emitter.outcome(id);
+    expect(data.event).toBe("rejected");
+    expect(other.reinstalls(server)).toBe(0);
+    return (data["problems"] as { path: string; code: string }[]).map(({ path, code }) => [
+      path,
+      code,
+    ]);
+  };
+  const NOT_ALLOWED = "sender-not-allowed";
+
+  it("refuses who does not say who sends, even one who forges our header", async () => {
+    const web = { group: "web" };
+    expect(await refusal(await send(known, web, {}))).toEqual([["user_id", NOT_ALLOWED]]);
+    const headers = { ...FORGED.headers, "x-ecs-sender": nameOf(known) };
+    expect(await refusal(await send(stranger, web, { ...FORGED, headers }))).toEqual([
+      ["user_id", NOT_ALLOWED],
+    ]);
+  });
+
+  it("refuses a user that it does not know, also for a dry run", async () => {
+    const userId = nameOf(stranger);
+    for (const more of [{ group: "web" }, { group: "web", dry_run: true }]) {
+      expect(await refusal(await send(stranger, more, { userId }))).toEqual([
+        ["user_id", NOT_ALLOWED],
+      ]);
+    }
+  });
+
+  it("refuses a group that is not the user's, and a command without one", async () => {
+    const userId = nameOf(known);
+    for (const more of [{ group: "cache" }, {}]) {
+      expect(await refusal(await send(known, more, { userId }))).toEqual([["group", NOT_ALLOWED]]);
+    }
+  });
+
+  it("carries out what a known user may ask for, and lets more than its limit wait", async () => {
+    const userId = nameOf(known);
+    for (const group of ["web", "db"]) {
+      const { id, server } = await send(known, { group }, { userId });
+      expect((await other.emitter.outcome(id)).data).toMatchObject({
+        event: "succeeded",
+        sender: userId,
+      });
+      expect(other.reinstalls(server)).toBe(1);
+    }
+    const third = await send(known, { group: "web" }, { userId });
+    const waiting = await other.emitter.event(third.id, "waiting");
+    expect(waiting.data).toMatchObject({
+      waits_for: "sender",
+      brake: { name: "sender", limit: 2, until: expect.any(String) },
+    });
+    expect(other.reinstalls(third.server)).toBe(0);
+  });
+});

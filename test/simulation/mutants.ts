@@ -540,6 +540,23 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "sender-leaks",
+    what: "the gate does not ask how many commands of a broker user have started",
+    breaks: ["P7"],
+    switches: { ignoreSenders: true },
+    scenario: narrowed({
+      rates: {},
+      faultsForMs: 100_000,
+      cloud: HONEST,
+      senders: [{ user: "healer-2", perHour: 1 }],
+      servers: [STOPPED, ANOTHER],
+      emissions: [
+        commandOf("cmd-2", STOPPED.id, 0, { userid: "u" }, {}),
+        commandOf("cmd-12", ANOTHER.id, 60_000, { userid: "u" }, {}),
+      ],
+    }),
+  },
+  {
     name: "protection-leaks",
     what: "the gate before the POST does not ask for protected servers",
     breaks: ["F4"],

@@ -1,3 +1,4 @@
+import type { SenderRule } from "../../src/core/senders.ts";
 import { ServerId } from "../../src/contract/ids.ts";
 import type { Rules } from "../../src/core/rules.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
@@ -61,6 +62,8 @@ export interface Scenario {
   readonly slowNetwork: boolean;
   /** Limits of all workers. */
   readonly brakes: BrakeRules;
+  /** How many commands of each broker user may start within an hour; absent: as many as it asks for. */
+  readonly senders?: readonly SenderRule[];
   /** The windows of all workers open at this instant, by the worker's own clock; absent or 0: there are none. */
   readonly opensAtMs?: number;
   readonly deliveryLimit: { readonly commands: number; readonly work: number };
@@ -136,7 +139,8 @@ export function scenarioOf(seed: number): Scenario {
   const approval = random.chance(0.1) ? [random.pick(["all", "web"])] : [];
   const perSourcePerHour = random.chance(0.05) ? random.pick([1, 2]) : 0;
   const limited = { ...brakes, approval, perSourcePerHour };
-  const complete = { ...drawn, emissions, brakes: limited, rates: held, opensAtMs };
+  const senders = random.chance(0.05) ? [{ user: "healer-2", perHour: 1 }] : [];
+  const complete = { ...drawn, emissions, brakes: limited, senders, rates: held, opensAtMs };
   const last = seed % 7 === 3 ? asked(complete, random) : complete;
   return seed % 5 === 3 ? { ...last, durations: durationsOf(random) } : last;
 }

@@ -1,10 +1,13 @@
 import type { Order } from "../../src/core/order.ts";
+import { perHourOf } from "../../src/core/senders.ts";
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** When the commands of each source got the slot that they were carried out with. */
+type Asked = Pick<Order, "commandId" | "source" | "sender">;
+
+/** When the commands of each source, and of each sender, got the slot that they were carried out with. */
 export class Starts {
   readonly #world: World;
   readonly #startedMs = new Map<string, Map<string, number>>();
@@ -13,18 +16,26 @@ export class Starts {
     this.#world = world;
   }
 
-  /** The gate records an intent. Have more commands of the source started within an hour than may? Null: no. */
-  objectionTo({ commandId, source = "" }: Pick<Order, "commandId" | "source">): Objection | null {
-    const { project, loss, scenario } = this.#world;
-    const limit = scenario.brakes.perSourcePerHour;
+  /** The gate records an intent. Have more commands of its source or sender started within an hour than may? Null: no. */
+  objectionTo(asked: Asked): Objection | null {
+    const { brakes, senders } = this.#world.scenario;
+    const { source = "", sender } = asked;
+    return (
+      this.#tooMany(asked, `source ${source}`, brakes.perSourcePerHour) ??
+      this.#tooMany(asked, `sender ${sender}`, perHourOf(senders, sender))
+    );
+  }
+
+  #tooMany({ commandId }: Asked, of: string, limit: number): Objection | null {
+    const { project, loss } = this.#world;
     const atMs = project.slots.get(commandId);
     // When a slot was given is not known any more once the store has forgotten it.
     if (limit === 0 || loss.happened || atMs === undefined) return null;
-    const all = this.#startedMs.get(source) ?? new Map<string, number>();
-    this.#startedMs.set(source, all.set(commandId, atMs));
+    const all = this.#startedMs.get(of) ?? new Map<string, number>();
+    this.#startedMs.set(of, all.set(commandId, atMs));
     const within = [...all].filter(([, other]) => Math.abs(other - atMs) < HOUR_MS);
     const before = within.filter(([, other]) => other <= atMs).map(([id]) => id);
     if (before.length <= limit) return null;
-    return { promise: "P7", text: `the starts ${before.join(", ")} of one source within an hour` };
+    return { promise: "P7", text: `the starts ${before.join(", ")} of the ${of} within an hour` };
   }
 }

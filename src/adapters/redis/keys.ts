@@ -43,6 +43,8 @@ export function keysOf(project: ProjectId) {
     history: (server: ServerId) => `${prefix}history:${server}`,
     /** Commands of a source that started within an hour (starts.lua); a source is any text, and no part of a key. */
     sourceStarts: (source = "") => `${prefix}starts-of-source:${sha256(source)}`,
+    /** The same of a broker user. */
+    senderStarts: (sender = "") => `${prefix}starts-of-sender:${sha256(sender)}`,
     /** A start that a command owes the server and could not ask for, for its next owner (core/debt.ts). */
     debt: (server: ServerId) => `${prefix}debt:${server}`,
     token: `${prefix}token`,

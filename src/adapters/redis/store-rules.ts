@@ -1,4 +1,5 @@
 import type { BrakeRules } from "../../core/brake-rules.ts";
+import type { SenderRule } from "../../core/senders.ts";
 import type { Windows } from "../../core/windows.ts";
 
 /** The rules of the store, as configured. */
@@ -13,4 +14,6 @@ export interface StoreRules {
   readonly brakes: BrakeRules;
   /** Times at which nothing begins: those of the worker that asks; absent: there are none. */
   readonly windows?: Windows;
+  /** What each broker user may ask for; absent: nobody is named. */
+  readonly senders?: readonly SenderRule[];
 }

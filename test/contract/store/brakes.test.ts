@@ -72,7 +72,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
     const told = await rig.store.admit(dry, delivery("n1"));
     expect(told).toMatchObject({ lock: { kind: "acquired" } });
     if (told.kind !== "claimed") throw new Error(told.kind);
-    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(Array(11).fill("go"));
+    expect(told.verdicts?.map(({ verdict }) => verdict)).toEqual(Array(12).fill("go"));
     await pause("project");
     const again = order("cmd-dry-2", { group: "web", dryRun: true });
     expect(await rig.store.admit(again, delivery("n2"))).toMatchObject({
@@ -87,6 +87,7 @@ describe.each(RIGS)("the gate %s", (_name, rigs) => {
         { brake: "windows", verdict: "go" },
         { brake: "cooldown", verdict: "go" },
         { brake: "source", verdict: "go" },
+        { brake: "sender", verdict: "go" },
         { brake: "group-cap", verdict: "go" },
         { brake: "cap", verdict: "go" },
       ],

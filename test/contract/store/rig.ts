@@ -49,6 +49,7 @@ import {
 } from "../../support/in-memory/store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./samples.ts";
+import type { SenderRule } from "../../../src/core/senders.ts";
 import type { Windows } from "../../../src/core/windows.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
@@ -57,6 +58,7 @@ interface WorkerMore {
   /** A store that forgot gives no lock for so long. */
   readonly holdMs?: number;
   readonly windows?: Windows;
+  readonly senders?: readonly SenderRule[];
 }
 
 /** A store under test, and what its surroundings may do to it. */
@@ -148,12 +150,13 @@ function memoryRigs(): () => Promise<StoreRig> {
       audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
-      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS } = {}) =>
+      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS, senders = [] } = {}) =>
         createMemoryStore({
           memory,
           nonce,
           rebuildHoldMs: holdMs,
           brakes,
+          senders,
           closedNow: () => windows.closedAt(Date.now()),
         }),
       async lockFor(server, owner) {
@@ -212,7 +215,9 @@ function redisRigs(): () => Promise<StoreRig> {
     await redis.flushAll();
     const k = keysOf(PROJECT);
     const scripts = createScriptRunner(client);
-    const storeWith = (rules: Pick<StoreRules, "rebuildHoldMs" | "brakes" | "windows">) =>
+    const storeWith = (
+      rules: Pick<StoreRules, "rebuildHoldMs" | "brakes" | "windows" | "senders">,
+    ) =>
       createReinstallStore(
         client,
         scripts,
@@ -251,8 +256,8 @@ function redisRigs(): () => Promise<StoreRig> {
       audit: createAuditTrail(scripts, systemClock),
       pauses: createPauseStore(client, scripts),
       memory: createMemoryWatch(scripts, systemClock),
-      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS } = {}) =>
-        storeWith({ rebuildHoldMs: holdMs, brakes, windows }),
+      withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS, senders = [] } = {}) =>
+        storeWith({ rebuildHoldMs: holdMs, brakes, windows, senders }),
       async lockFor(server, owner) {
         const lock = { owner, token: 1, operation: "resize", since: Date.now(), phase: "running" };
         await client.hset(k.lock(server), lock);

@@ -26,7 +26,7 @@ export interface Ready {
 }
 
 /** The only command of these tests. */
-export const COMMAND = order("cmd-a");
+export const COMMAND = order("cmd-a", { sender: "sender" });
 const id = COMMAND.commandId;
 export const FIRST = { nonce: "s1", redelivered: false };
 export const AGAIN = { nonce: "s2", redelivered: true };

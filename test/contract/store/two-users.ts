@@ -98,6 +98,7 @@ async function connected(url: string, user?: string): Promise<User> {
     waitReplicas: 0,
     waitTimeoutMs: 1_000,
     brakes: { ...NO_BRAKES, perSourcePerHour: 10 },
+    senders: [{ user: "sender", perHour: 10 }],
     windows: NO_WINDOWS,
   };
   const clock = { ...systemClock, nonce: () => "epoch" };

@@ -106,6 +106,8 @@ export class ProjectMemory {
   };
   /** Of each source, by the hash of its name: its commands that started, by when (`starts.lua`). */
   sourceStarts = new Map<string, ReadonlyMap<string, number>>();
+  /** The same of each sender. */
+  senderStarts = new Map<string, ReadonlyMap<string, number>>();
   /** How many slots were taken from commands that had ended or were gone. */
   dropped = 0;
   /** Calls to the cloud; what was learned of its quota. */
@@ -149,6 +151,7 @@ export class ProjectMemory {
     copy.waiting = new Map(this.waiting);
     copy.asks = this.asks;
     copy.sourceStarts = new Map(this.sourceStarts);
+    copy.senderStarts = new Map(this.senderStarts);
     copy.dropped = this.dropped;
     copy.calls = this.calls;
     copy.learned = this.learned;

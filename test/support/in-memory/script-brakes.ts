@@ -5,6 +5,7 @@ import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { Pace } from "../../../src/core/call-bucket.ts";
 import { paceOf, slotsAt } from "../../../src/core/call-rate.ts";
 import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
+import { perHourOf } from "../../../src/core/senders.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
@@ -16,6 +17,7 @@ import { pause } from "./brakes/pause.ts";
 import { protectedServer } from "./brakes/protected.ts";
 import { quarantine } from "./brakes/quarantine.ts";
 import { source } from "./brakes/source.ts";
+import { sender } from "./brakes/sender.ts";
 import { stormAsks } from "./brakes/storm-asks.ts";
 import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
@@ -34,6 +36,7 @@ const BRAKES: readonly TwinBrake[] = [
   windows,
   cooldown,
   source,
+  sender,
   groupCap,
   capOf((question) => leastOf(question, question.rules.maxRunning)),
 ];
@@ -45,7 +48,9 @@ export function questionOf(
   { order, askedAtMs }: Pick<BrakeQuestion, "order" | "askedAtMs">,
 ): BrakeQuestion {
   const closed = ctx.switches.ignoreWindows ? null : (ctx.closed ?? null);
-  return { m, order, rules: ctx.brakes, nowMs: ctx.memory.nowMs(), askedAtMs, closed };
+  const senderPerHour = ctx.switches.ignoreSenders ? 0 : perHourOf(ctx.senders, order.sender);
+  const nowMs = ctx.memory.nowMs();
+  return { m, order, rules: ctx.brakes, senderPerHour, nowMs, askedAtMs, closed };
 }
 
 const overrides = ({ order }: BrakeQuestion, { name }: TwinBrake) =>

@@ -2,6 +2,7 @@ import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { SenderRule } from "../../../src/core/senders.ts";
 import type { Closed } from "../../../src/core/windows.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
@@ -15,6 +16,8 @@ export interface ScriptContext {
   readonly brakes: BrakeRules;
   /** Its windows, as it says: by the clock of the worker, not by the store's. */
   readonly closed?: Closed | null;
+  /** What each broker user may ask for, as the worker has it. */
+  readonly senders?: readonly SenderRule[];
   /** Id of the next epoch, should one begin now. */
   readonly candidate: string;
 }

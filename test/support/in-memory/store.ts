@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventData as EventDataShape } from "../../../src/contract/event.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import type { SenderRule } from "../../../src/core/senders.ts";
 import type { Closed } from "../../../src/core/windows.ts";
 import { Order } from "../../../src/core/order.ts";
 import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/likely-end.ts";
@@ -46,6 +47,8 @@ export interface MemoryStoreOptions {
   readonly brakes?: BrakeRules;
   /** Unless said, there are none. */
   readonly closedNow?: () => Closed | null;
+  /** What each broker user may ask for; unless said, nobody is named. */
+  readonly senders?: readonly SenderRule[];
   readonly transport?: StoreTransport;
   readonly switches?: StoreSwitches;
 }
@@ -53,7 +56,7 @@ export interface MemoryStoreOptions {
 /** The store of the steps in memory: the Lua scripts, written again. The contract tests hold the two together. */
 export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
   const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
-  const { brakes = NO_BRAKES, closedNow = () => null } = options;
+  const { brakes = NO_BRAKES, closedNow = () => null, senders = [] } = options;
   const run = <T>(label: string, body: (ctx: ScriptContext) => T): Promise<T | StoreAway> => {
     const ctx: ScriptContext = {
       memory,
@@ -62,6 +65,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
       candidate: nonce(),
       brakes,
       closed: closedNow(),
+      senders,
     };
     return transport(label, () => body(ctx));
   };

@@ -50,6 +50,8 @@ export interface StoreSwitches {
   readonly ignoreWindows?: true;
   /** As many of a source start as want to. */
   readonly ignoreSources?: true;
+  /** As many of a sender start as want to. */
+  readonly ignoreSenders?: true;
   /** Nobody needs an approval. */
   readonly ignoreApprovals?: true;
   /** Who puts pauses back does not ask which entry is newer. */

@@ -115,6 +115,38 @@ describe("a storm of asks", () => {
   });
 });
 
+describe("who may send", () => {
+  const senders = (value: unknown) => ({ BRAKES_SENDERS: JSON.stringify(value) });
+
+  it("is everybody, or named broker users with what each may ask for", () => {
+    expect(config().brakes.senders).toEqual([]);
+    const named = [
+      { user: "healer", projects: [PROJECT], groups: ["web"], per_hour: 20 },
+      { user: "ada" },
+    ];
+    expect(config(senders(named)).brakes.senders).toEqual(named);
+    expect(config({ BRAKES_SENDERS: "[]" }).brakes.senders).toEqual([]);
+  });
+
+  it.each([
+    ["text", "healer", "must be a JSON list"],
+    ["a name alone", ["healer"], "must be an object"],
+    ["no user", [{ per_hour: 1 }], "user"],
+    ["an empty name", [{ user: "" }], "must be the name of a broker user"],
+    ["a misspelt member", [{ user: "a", perHour: 1 }], "perHour"],
+    ["no project", [{ user: "a", projects: [] }], "projects"],
+    ["a project that is none", [{ user: "a", projects: ["x"] }], "projects"],
+    ["a group that is none", [{ user: "a", groups: ["no group"] }], "groups"],
+    ["a limit of 0", [{ user: "a", per_hour: 0 }], "from 1 to 10000"],
+    ["a user twice", [{ user: "a" }, { user: "a", per_hour: 1 }], "must be named once"],
+  ])("is refused as %s, naming the field", (_what, value, said) => {
+    const found = problems(senders(value));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain("BRAKES_SENDERS");
+    expect(found[0]).toContain(said);
+  });
+});
+
 describe("the starts of a source", () => {
   it("are without limit, or so many an hour", () => {
     expect(config().brakes.perSourcePerHour).toBe(0);

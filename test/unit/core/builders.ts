@@ -64,6 +64,7 @@ export const INTAKE_RULES: Omit<IntakeRules, "projects"> = {
   commandMaxAgeMs: 24 * HOUR,
   dedupTtlMs: 7 * 24 * HOUR,
   overridable: ["windows"],
+  senders: [],
   userDataCheck: "strict",
   isOurQueue: (queue) => queue.startsWith("ecs.reinstall."),
 };

@@ -135,6 +135,7 @@ describe("a command that waits", () => {
       null,
       "Wait until 2026-11-23T14:25:00.000Z (BRAKES_PER_SOURCE_PER_HOUR), or send a new command",
     ],
+    ["sender", null, "wait until 2026-11-23T14:25:00.000Z (per_hour in BRAKES_SENDERS)"],
     ["approval", "all", `ecs-reinstall approve heal-2 --project ${PROJECT} --reason …`],
     ["windows", null, "Wait until 2026-11-23T14:25:00.000Z, or send a new command with override"],
     ["a-later-one", null, "docs/brakes.md"],

@@ -160,6 +160,9 @@ describe("a command that a pause holds", () => {
       brake: { name: "source", limit: 5, until: "2026-11-23T15:01:00.000Z" },
     });
     expect(describeHold(spent)).toContain("commands with no source have started 5");
+    const user = { ...spent, brake: "sender", sender: "healer" } as const;
+    expect(asNext(heldBy(candidate(), user, moment()), "waiting").state.waitsFor).toBe("sender");
+    expect(describeHold(user)).toContain("of the broker user healer have started 5");
   });
 
   it("asks again soon after the windows open, within the longest delay, and says when that is", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BrakeRules } from "../../../core/brake-rules.ts";
 import { WORK_SECONDS } from "../../../core/call-rate.ts";
 import type { Order } from "../../../core/order.ts";
+import { perHourOf } from "../../../core/senders.ts";
 import { Closed } from "../../../core/windows.ts";
 import type { keysOf } from "../keys.ts";
 import { CallsAsked, callsAsked } from "./calls.ts";
@@ -16,6 +17,7 @@ export const GATE_KEYS = [
   "asks",
   "history",
   "sourceStarts",
+  "senderStarts",
   ...LINE_KEYS,
   "dropped",
   "calls",
@@ -26,6 +28,7 @@ export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
   const { pauses, paused, storm, asks, dropped, calls } = k;
   const history = k.history(order.serverId);
   const sourceStarts = k.sourceStarts(order.source);
+  const senderStarts = k.senderStarts(order.sender);
   const lines = lineKeys(k, order);
   return {
     pauses,
@@ -34,6 +37,7 @@ export function gateKeys(k: ReturnType<typeof keysOf>, order: Order) {
     asks,
     history,
     sourceStarts,
+    senderStarts,
     ...lines,
     dropped,
     calls,
@@ -47,6 +51,9 @@ export const GateArgument = z.object({
     server: z.string(),
     group: z.string().optional(),
     source: z.string().optional(),
+    sender: z.string().optional(),
+    /** Of the sender; 0: as many as it asks for. */
+    senderPerHour: z.int(),
     /** It waits for a busy server because its order says so. */
     waits: z.boolean(),
     /** Of a new command: when it was sent, epoch ms. Absent: it was counted when it was new. */
@@ -66,7 +73,7 @@ export const GateArgument = z.object({
 /** {@link GateArgument} of one command. */
 export function gateArgument(
   { rules, clock }: Pick<StoreContext, "rules" | "clock">,
-  { commandId, serverId, group, source, onBusy, override = [] }: Order,
+  { commandId, serverId, group, source, sender, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
   const closed = rules.windows?.closedAt(clock.nowMs()) ?? null;
   return {
@@ -75,6 +82,8 @@ export function gateArgument(
       server: serverId,
       ...(group !== undefined && { group }),
       ...(source !== undefined && { source }),
+      ...(sender !== undefined && { sender }),
+      senderPerHour: perHourOf(rules.senders, sender),
       waits: onBusy === "wait",
       override,
       ...(closed !== null && { closed }),

@@ -57,6 +57,7 @@ export const BRAKE_FILES = [
   "windows",
   "cooldown",
   "source",
+  "sender",
   "cap",
 ];
 

@@ -58,6 +58,7 @@ export function knownOf(index: number): Known {
     receivedAtMs: BEGINNING_MS,
     onBusy: index % 2 === 0 ? "join" : "wait",
     ...(index % 2 === 0 ? { group: "web" } : {}),
+    ...(index % 2 === 0 ? { sender: "user" } : {}),
     ...(index < 1 ? {} : { source: index === 1 ? "healer" : "detector" }),
   });
   return { order: of, claims: [], messages: [], token: null, ended: false, refusal: 1, final: 1 };

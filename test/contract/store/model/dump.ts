@@ -60,6 +60,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
       ["waiting", m.waiting],
       ["asks", m.asks.servers],
       ...named("starts-of-source", m.sourceStarts),
+      ...named("starts-of-sender", m.senderStarts),
       ...named("slots-of", m.groupSlots),
       ...named("line-of", m.groupLines),
       ...named("waiters", m.waiters),
@@ -161,7 +162,9 @@ async function linesOf(
       const until = Object.entries(await client.hgetall(name));
       lines.push([short, new Map(until.map(([id, at]) => [id, Number(at)]))]);
     } else if (
-      /^(slots|line|waiting|asks|(starts-of-source|slots-of|line-of|waiters):.*)$/.test(short)
+      /^(slots|line|waiting|asks|(starts-of-source|starts-of-sender|slots-of|line-of|waiters):.*)$/.test(
+        short,
+      )
     ) {
       const scores = scoresOf(await client.zrange(name, "0", "-1", "WITHSCORES"));
       lines.push([short, new Map(Object.entries(scores))]);

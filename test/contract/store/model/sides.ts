@@ -39,6 +39,9 @@ const FEW_SLOTS: BrakeRules = {
   perSourcePerHour: 1,
 };
 
+/** Of its commands, two are of this user, which may start one. */
+const SENDERS = [{ user: "user", perHour: 1 }];
+
 /** Locks are held back so long after a loss of memory. */
 export const HOLD_MS = 300;
 const DEDUP_TTL_MS = 7 * 86_400_000;
@@ -77,7 +80,7 @@ const epochName = (present: Present) => () => `epoch-${present.step}`;
 export function memorySide(present: Present): Side {
   const memory = new StoreMemory({ nowMs: () => present.nowMs });
   const nonce = epochName(present);
-  const options = { memory, nonce, rebuildHoldMs: HOLD_MS, brakes: FEW_SLOTS };
+  const options = { memory, nonce, rebuildHoldMs: HOLD_MS, brakes: FEW_SLOTS, senders: SENDERS };
   const stranded = createMemoryStranded(memory);
   return {
     store: createMemoryStore(options),
@@ -131,6 +134,7 @@ export function redisSide(client: RedisClient, present: Present): Side {
         waitTimeoutMs: 0,
         brakes: FEW_SLOTS,
         windows: NO_WINDOWS,
+        senders: SENDERS,
       },
       clock,
     ),

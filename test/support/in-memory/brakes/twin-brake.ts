@@ -16,6 +16,8 @@ export interface BrakeQuestion {
   readonly m: ProjectMemory;
   readonly order: Order;
   readonly rules: BrakeRules;
+  /** Of the sender; 0: as many as it asks for. */
+  readonly senderPerHour: number;
   readonly nowMs: number;
   /** Of a new command: when it was sent. */
   readonly askedAtMs?: number | undefined;

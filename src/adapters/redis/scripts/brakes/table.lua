@@ -8,7 +8,7 @@
 --   started function (key, ask), optional: writes, when the command gets its lock and slot
 --   slots function (key, ask), optional: how many slots this brake leaves to the project, and why; nil for as many as there are
 -- `key` has all keys of the gate by name. `ask` is what is asked for, and the limits of the worker that asks
--- (gate-argument.ts): { command, server, group?, source?, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
+-- (gate-argument.ts): { command, server, group?, source?, sender?, senderPerHour, waits, override, rules, calls, workSeconds }. `ask` writes nothing.
 local BRAKES = {}
 
 -- Name and type of each key that brakes read: the last keys of every script that asks the gate.
