@@ -31,6 +31,8 @@ export async function readAll(
   io: CliIo,
 ): Promise<{ readonly rows: readonly Row[]; readonly complete: boolean }> {
   const found: Row[] = [];
+  const seen = new Set<string>();
+  let fitting = 0;
   let cursor: string | null = null;
   do {
     const parameters = new URLSearchParams(query);
@@ -39,11 +41,23 @@ export async function readAll(
     const asked = await askWorker(`${path}?${parameters.toString()}`, flags, io);
     if (asked.kind === "absent") throw new CliFailure(asked.message);
     const page = pageOf(asked.body, member);
-    found.push(...page.rows.filter(keep));
+    for (const row of page.rows.filter(keep)) {
+      fitting += 1;
+      // A command that moves between two pages is on both.
+      const name =
+        typeof row["command_id"] === "string" && member === "commands" ? nameOf(row) : null;
+      if (name !== null && seen.has(name)) continue;
+      if (name !== null) seen.add(name);
+      found.push(row);
+    }
     cursor = page.next;
-  } while (cursor !== null && found.length < flags.limit);
+  } while (cursor !== null && fitting < flags.limit);
   const rows = found.slice(0, flags.limit);
   return { rows, complete: cursor === null && rows.length === found.length };
+}
+
+function nameOf({ project_id, command_id }: Row): string {
+  return `${String(project_id)} ${String(command_id)}`;
 }
 
 /** The parameters that are given. */

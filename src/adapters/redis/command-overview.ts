@@ -109,13 +109,16 @@ async function pageOf<Entry>(
   for (const project of projects) {
     if (cursor !== undefined && project < cursor.project) continue;
     const from = cursor?.project === project ? cursor : { score: 0, id: "" };
+    // Who moves meanwhile stands further back in the index, and comes again.
+    const seen = new Set<string>();
     for await (const batch of batchesAfter(redis, index(project), { from, size })) {
       const found = await Promise.all(batch.map(({ id }) => read(project, id)));
       for (const [at, entry] of found.entries()) {
-        if (entry !== null && fits(entry)) entries.push(entry);
-        looked += 1;
         const here = batch[at];
         if (here === undefined) continue;
+        if (entry !== null && fits(entry) && !seen.has(here.id)) entries.push(entry);
+        seen.add(here.id);
+        looked += 1;
         if (entries.length >= limit || looked >= MOST_LOOKED_AT) {
           return { entries, next: { project, ...here } };
         }

@@ -108,6 +108,7 @@ test("hands over what the message said", async () => {
     headers: { a: 1 },
     redelivered: false,
     deliveryCount: 0,
+    origin: { queue: QUEUE, routingKey: QUEUE },
   });
   expect(seen[1]).toMatchObject({ bytes: 0, headers: {}, messageId: undefined });
   await eventually(async () => (await depth()) === 0);

@@ -144,6 +144,27 @@ describe("open commands", () => {
     expect(rest.view.entries.map(({ commandId }) => commandId)).toEqual(["b", "c", "a"]);
   });
 
+  it("who moves while a page is read is on it once", async () => {
+    await put({ a: { score: 1 }, b: { score: 2 } });
+    let score = 9;
+    const moving = new Proxy(client, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        if (name !== "call") return member.bind(target) as unknown;
+        return async (...asked: unknown[]) => {
+          const answer: unknown = await member.apply(target, asked);
+          if (score < 12) await target.zadd(k.active, (score += 1), "a");
+          return answer;
+        };
+      },
+    });
+    const found = await createOverview(moving, [PROJECT]).commands({}, { limit: 9 });
+    if (found.kind !== "found") throw new Error(found.kind);
+    expect(found.view.entries.map(({ commandId }) => commandId)).toEqual(["a", "b"]);
+    expect(found.view.next).toBeNull();
+  });
+
   it("are given quickly where there are 50 000, and a filter that fits nothing stays bounded", async () => {
     for (let from = 0; from < 50_000; from += 5_000) {
       const ids = Array.from({ length: 5_000 }, (_, index) => `cmd-${from + index}`);

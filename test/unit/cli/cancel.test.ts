@@ -8,12 +8,14 @@ const WHY = ["--reason", "sent by mistake", "--by", "ada"];
 interface World {
   /** Rows that the worker lists; undefined: no worker answers. */
   readonly rows?: readonly object[];
+  /** So many pages have those rows. */
+  readonly pages?: number;
   readonly cancel?: OperatorCommands["cancel"];
   /** What a person at a terminal types. */
   readonly types?: string;
 }
 
-async function run(args: readonly string[], { rows, cancel, types }: World) {
+async function run(args: readonly string[], { rows, pages = 1, cancel, types }: World) {
   const asked: string[] = [];
   const cancelled: string[] = [];
   const questions: string[] = [];
@@ -46,7 +48,10 @@ async function run(args: readonly string[], { rows, cancel, types }: World) {
     fetch: async (url) => {
       asked.push(url.replace("http://127.0.0.1:8080", ""));
       if (rows === undefined) throw new Error("ECONNREFUSED");
-      return Response.json({ commands: rows, next: null });
+      return Response.json({
+        commands: rows,
+        next: pages > asked.length ? `page-${asked.length + 1}` : null,
+      });
     },
     ...(types === undefined
       ? {}
@@ -133,5 +138,13 @@ describe("cancel by a filter", () => {
     expect([all.code, all.cancelled, all.asked]).toEqual([2, [], []]);
     const both = await run(["heal-1", "--group", "web"], { rows });
     expect([both.code, both.cancelled]).toEqual([2, []]);
+  });
+
+  it("cancels a command once that moved between two pages, and so is on both", async () => {
+    const rows = [row("heal-1", "waiting"), row("heal-2", "waiting")];
+    const { out, cancelled, asked } = await run(["--group", "web", "--yes"], { rows, pages: 2 });
+    expect(asked).toHaveLength(2);
+    expect(cancelled).toEqual(["heal-1", "heal-2"]);
+    expect(out).toContain("2 of 2 commands end at their next step");
   });
 });

@@ -114,7 +114,8 @@ describe("list", () => {
 
   it("stops at its limit, and says that there are more", async () => {
     const page = [200, { commands: [row("heal-1"), row("heal-2")], next: "abc" }] as const;
-    const { out, err } = await run(["list", "--limit", "3", "--json"], [page]);
+    const second = [200, { commands: [row("heal-3"), row("heal-4")], next: "def" }] as const;
+    const { out, err } = await run(["list", "--limit", "3", "--json"], [page, second]);
     expect(JSON.parse(out)).toMatchObject({ commands: [{}, {}, {}], complete: false });
     expect(err).toBe("");
     expect((await run(["list", "--limit", "1"], [page])).err).toBe(
