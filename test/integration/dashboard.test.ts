@@ -196,6 +196,8 @@ describe("the runbooks' queries", () => {
 
 /** Queries that such a run may leave without a value, and why. */
 const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
+  "Duration of a reinstall: polled first, {{kind}}":
+    "too few jobs of ten seconds ended in this run to learn from",
   "Recovery: to an answer, 95 %": "no server is asked whether it answers in this run",
   "Why commands wait: brake {{brake}}: {{decision}}": "no brake is set in this run",
   Alerts: "the rules do not run here",
