@@ -40,7 +40,8 @@ function servicesOf(config: Config, signal: AbortSignal): Promise<readonly Findi
     maxClockOffsetMs: config.protocol.maxClockOffsetMs,
     nowMs: () => systemClock.nowMs(),
   };
-  return [brokerFindings(amqpSettings(config), signal), storeFindings(store, signal)];
+  const about = { namesSenders: config.brakes.senders.length > 0 };
+  return [brokerFindings(amqpSettings(config), about, signal), storeFindings(store, signal)];
 }
 
 const LOOK_MS = 1_000;

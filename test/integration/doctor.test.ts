@@ -376,6 +376,80 @@ describe("what is planted is found", () => {
     }
   });
 
+  describe("where broker users decide what is allowed", () => {
+    const SENDERS = { BRAKES_SENDERS: JSON.stringify([{ user: "node-healer" }]) };
+    const IMPERSONATORS = "users that may publish as anybody";
+    const WRITERS = "users that may write to the worker's own queues";
+    const namesIn = (found: Finding | undefined) => found?.says.split(": ")[1]?.split(", ") ?? [];
+
+    /** A broker of its own: its users are its own, too. */
+    async function askedBy(tags: string, plant: (on: PrivateRabbitMq, vhost: string) => unknown) {
+      const own = await startRabbitMq({ extraConf: ["max_message_size = 1048576"] });
+      try {
+        const env = await vhostWith({}, own);
+        await own.createUser("asker", "pw", tags);
+        const vhost = decodeURIComponent(new URL(env["AMQP_URL"] ?? "").pathname.slice(1));
+        await own.setPermissions({
+          user: "asker",
+          vhost,
+          configure: "^$",
+          write: "^$",
+          read: "^$",
+        });
+        await plant(own, vhost);
+        const login = { AMQP_MANAGEMENT_USERNAME: "asker", AMQP_MANAGEMENT_PASSWORD: "pw" };
+        const asked = async (senders: Env) =>
+          (await doctor(env, login, senders, await redisUser())).findings.filter(({ check }) =>
+            [IMPERSONATORS, WRITERS].includes(check),
+          );
+        return { with: await asked(SENDERS), without: await asked({}) };
+      } finally {
+        await own.stop();
+      }
+    }
+
+    it("finds who may publish as anybody, and who may write to the worker's queues", async () => {
+      const found = await askedBy("administrator", async (on, vhost) => {
+        await on.createUser("mallory", "pw", "impersonator");
+        const emitter = documentedRabbitMqRights().get("ecs-emitter") as RabbitMqRights;
+        const { configure, write, read } = emitter;
+        for (const [user, right] of [
+          ["emitter", write],
+          ["to-all", ".*"],
+          ["to-default", "^amq\\.default$"],
+          ["to-delays", "^ecs\\.reinstall\\.delay"],
+        ] as const) {
+          await on.createUser(user, "pw");
+          await on.setPermissions({ user, vhost, configure, write: right, read });
+        }
+      });
+      expect(found.with).toMatchObject([
+        { check: IMPERSONATORS, verdict: "warning" },
+        { check: WRITERS, verdict: "warning" },
+      ]);
+      expect(namesIn(found.with[0])).toEqual(["mallory"]);
+      // Whoever made the vhost may do everything in it.
+      const others = ["guest", "to-all", "to-default", "to-delays"];
+      expect(namesIn(found.with[1]).toSorted()).toEqual(others);
+      expect(found.without).toEqual([]);
+    }, 90_000);
+
+    it("says so where it may not ask, and what to type", async () => {
+      const found = await askedBy("management", () => undefined);
+      expect(found.with).toMatchObject([
+        { check: IMPERSONATORS, verdict: "warning", says: expect.stringContaining("(401)") },
+        { check: WRITERS, verdict: "warning", todo: expect.stringContaining("list_permissions") },
+      ]);
+    }, 90_000);
+
+    it("is content where nobody else may", async () => {
+      const found = await askedBy("administrator", async (on, vhost) => {
+        await on.api("DELETE", `/permissions/${encodeURIComponent(vhost)}/guest`);
+      });
+      expect(found.with.map(({ verdict }) => verdict)).toEqual(["ok", "ok"]);
+    }, 90_000);
+  });
+
   it("a broker that takes too short messages, and one without a limit", async () => {
     const small = await startRabbitMq({ extraConf: ["max_message_size = 65536"] });
     try {

@@ -9,6 +9,7 @@ import { nodeOf, openModel } from "./opening.ts";
 import { vhostOf } from "./opening-refusal.ts";
 import { queueFindings } from "./queue-findings.ts";
 import { rightFindings } from "./right-findings.ts";
+import { senderFindings } from "./sender-findings.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { tagFindings } from "./tag-findings.ts";
 
@@ -26,10 +27,12 @@ export interface Examined {
  * Looks at the broker as the worker would use it, over a connection of its own, and changes nothing: no message reaches a
  * queue, nothing is declared that is not there. Never rejects.
  *
+ * @param about `namesSenders`: broker users decide what a command may ask for
  * @param signal ends it; what was found until then is given
  */
 export async function brokerFindings(
   settings: AmqpSettings,
+  about: { readonly namesSenders: boolean },
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const found = findingsOf("rabbitmq");
@@ -46,6 +49,7 @@ export async function brokerFindings(
     await rightFindings(examined);
     await sizeFinding(examined);
     await tagFindings(examined);
+    if (about.namesSenders) await senderFindings(examined);
   } catch (error) {
     const todo = "Look at the broker's log and its load, then ask again.";
     found.wrong("answers", `the broker stopped answering: ${asError(error).message}`, todo);

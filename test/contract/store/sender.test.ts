@@ -5,7 +5,7 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { delivery } from "./samples.ts";
-import { ACQUIRED, asks, begins, commandOf, ends } from "./waiters.ts";
+import { ACQUIRED, asks, begins, commandOf, ends, tries } from "./waiters.ts";
 
 const SENDERS: readonly SenderRule[] = [{ user: "healer", perHour: 2 }, { user: "person" }];
 const sender = "healer";
@@ -56,7 +56,7 @@ describe.each(RIGS)("so many starts of a broker user within an hour %s", (_name,
     expect(await lockOf(of(3))).toEqual(HELD);
   });
 
-  it("hold a command also that names the brake in its override", async () => {
+  it("hold a command also that lifts the limit of its source", async () => {
     await begins(store, of(1));
     await begins(store, of(2));
     expect(await lockOf(of(3, { override: ["source"] }))).toEqual(HELD);
@@ -73,5 +73,13 @@ describe.each(RIGS)("so many starts of a broker user within an hour %s", (_name,
     const off = rig.withBrakes(NO_BRAKES);
     for (const n of [1, 2, 3]) expect((await asks(off, of(n))).lock).toMatchObject(ACQUIRED);
     expect(await lockOf(of(4))).toMatchObject(ACQUIRED);
+  });
+
+  it("let a command go on that was accepted before senders were named, and has none", async () => {
+    const before = rig.withBrakes(NO_BRAKES);
+    await rig.setPause({ scope: "project", on: true, by: "ada", reason: "r" });
+    const waiter = await begins(before, of(1, { sender: undefined }));
+    await rig.setPause({ scope: "project", on: false, by: "ada", reason: "r" });
+    expect(await tries(store, waiter)).toMatchObject({ lock: ACQUIRED });
   });
 });
