@@ -14,9 +14,9 @@ interface ProjectOptions {
 const FILES_THAT_COMPUTE = 2;
 /**
  * Files with services mostly wait: for heartbeats to be missed, for a fence to pass. So many run side by side on two
- * cores, but not beside those that compute, which go first.
+ * cores, but not beside those that compute, which go first. A variable so that what failed is run again one by one.
  */
-const FILES_THAT_WAIT = 4;
+const FILES_THAT_WAIT = Number(process.env["TEST_FILES_AT_ONCE"] ?? 4);
 
 /** One project per test folder. */
 function project(name: string, { testTimeoutMs, services, isolate = true }: ProjectOptions) {

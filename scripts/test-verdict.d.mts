@@ -25,5 +25,6 @@ export function verdict(
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly failures: readonly string[];
   readonly onlyAgain: readonly string[];
 };

@@ -18,12 +18,14 @@ export function filesToRunAgain(report) {
 
 /**
  * Counts of both runs together: of a file that was run again the second run counts. `onlyAgain`: the names of what
- * failed first and passed then. A file that could not be set up, and each error outside of any test, is a failure.
+ * failed first and passed then, `failures`: of what failed in the end. A file that could not be set up, and each error
+ * outside of any test, is a failure.
  */
 export function verdict(first, again) {
   const second = new Map((again?.files ?? []).map((file) => [keyOf(file), file]));
   const counts = { passed: 0, failed: first.strayErrors + (again?.strayErrors ?? 0), skipped: 0 };
   const onlyAgain = [];
+  const failures = [];
   for (const before of first.files) {
     const after = second.get(keyOf(before));
     const file = after === undefined || after.tests.length === 0 ? before : after;
@@ -33,18 +35,25 @@ export function verdict(first, again) {
       else counts.skipped += 1;
     }
     if (isBroken(file)) counts.failed += 1;
+    failures.push(...failed(file));
     if (file === after) onlyAgain.push(...mended(before, after));
   }
-  return { ...counts, onlyAgain };
+  return { ...counts, failures, onlyAgain };
 }
 
 function mended(before, after) {
-  const passes = new Set(after.tests.filter(isPassed).map(({ name }) => name));
-  const names = before.tests
-    .filter(({ state, name }) => state === "failed" && passes.has(name))
-    .map(({ name }) => `${before.path} > ${name}`);
-  return isBroken(before) && !isBroken(after) ? [...names, `${before.path} (its set-up)`] : names;
+  const passes = new Set(after.tests.filter(isPassed).map(({ name }) => nameOf(after, name)));
+  const names = failed(before).filter((name) => passes.has(name));
+  return isBroken(before) && !isBroken(after) ? [...names, setUpOf(before)] : names;
 }
+
+function failed(file) {
+  const names = file.tests.filter(isFailed).map(({ name }) => nameOf(file, name));
+  return isBroken(file) ? [...names, setUpOf(file)] : names;
+}
+
+const nameOf = ({ path }, test) => `${path} > ${test}`;
+const setUpOf = ({ path }) => `${path} (its set-up)`;
 
 const isPassed = ({ state }) => state === "passed";
 const isFailed = ({ state }) => state === "failed";

@@ -1,6 +1,6 @@
 // Runs vitest and ends with one line that a person and a script can read: "N passed, N failed" (", N skipped").
 // Fails also when no test ran, which vitest by itself may call a success. Test files on real servers that failed are run
-// once more, alone; what passed only then is listed before the last line.
+// once more, one after the other. What passed only then and what failed in the end is listed before the last line.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,10 +25,11 @@ const first = await vitest(args);
 const { paths, tooMany } =
   first.report === undefined || stopped ? { paths: [], tooMany: 0 } : filesToRunAgain(first.report);
 if (tooMany > 0) console.log(`${tooMany} files failed: not by chance, so none is run again.`);
-const again = paths.length > 0 ? await vitest(onlyFiles(paths)) : undefined;
+const again =
+  paths.length > 0 ? await vitest(onlyFiles(paths), { TEST_FILES_AT_ONCE: "1" }) : undefined;
 rmSync(folder, { recursive: true, force: true });
 
-const { passed, skipped, onlyAgain, ...counted } = verdict(
+const { passed, skipped, failures, onlyAgain, ...counted } = verdict(
   first.report ?? { files: [], strayErrors: 0 },
   again?.report,
 );
@@ -37,18 +38,22 @@ const { exitCode } = again ?? first;
 const failed = counted.failed === 0 && exitCode !== 0 ? 1 : counted.failed;
 
 if (passed + failed + skipped === 0) console.log("No test ran.");
-if (onlyAgain.length > 0) {
-  console.log(`\npassed only when run again: ${onlyAgain.length}`);
-  for (const name of onlyAgain) console.log(`  ${name}`);
-  console.log("");
-}
+list("passed only when run again", onlyAgain);
+list("failed", failures);
 const counts = [`${passed} passed`, `${failed} failed`];
 if (skipped > 0) counts.push(`${skipped} skipped`);
 console.log(counts.join(", "));
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
+function list(what, names) {
+  if (names.length === 0) return;
+  console.log(`\n${what}: ${names.length}`);
+  for (const name of names) console.log(`  ${name}`);
+  console.log("");
+}
+
 /** Answers vitest's exit code, and what it reported if it came to its end. */
-async function vitest(given) {
+async function vitest(given, env = {}) {
   const reportFile = join(folder, "report.json");
   rmSync(reportFile, { force: true });
   const reporters = ["--reporter=default", `--reporter=${join(root, "scripts/test-report.mjs")}`];
@@ -58,7 +63,7 @@ async function vitest(given) {
     {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, TEST_REPORT: reportFile },
+      env: { ...process.env, ...env, TEST_REPORT: reportFile },
     },
   );
   const exitCode = await new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 
 /*
  * Below the kernel's ephemeral range (32768 on Linux): a port taken from there could be given to some outgoing
@@ -8,26 +8,50 @@ import { createServer } from "node:net";
  */
 const LOWEST_PORT = 27_000;
 const HIGHEST_PORT = 32_700;
+/**
+ * Ports are handed out from blocks. The first port of a block stays bound by the process that has the block, so that no
+ * other process, test file, demo or benchmark, hands out one of its ports: not before the server that it is for
+ * listens, nor while that server is down. The system gives a block back when its process ends.
+ */
+const BLOCK = 50;
+const BLOCKS = (HIGHEST_PORT - LOWEST_PORT) / BLOCK;
 
-const handedOut = new Set<number>();
+let ports: Iterator<number> = [].values();
 
-/** A loopback port that nobody listens on now, and that this process will not hand out again. */
+/** A loopback port that nobody listens on now, and that no process will be given again while this one runs. */
 export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < 500; tries += 1) {
-    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
-    if (handedOut.has(port)) continue;
-    handedOut.add(port);
-    if (await nobodyListens(port)) return port;
+  for (;;) {
+    const { value, done } = ports.next();
+    if (done === true) {
+      ports = await ownBlock();
+    } else if (await nobodyListens(value)) {
+      return value;
+    }
   }
-  throw new Error(`no free port between ${LOWEST_PORT} and ${HIGHEST_PORT}`);
+}
+
+async function ownBlock(): Promise<Iterator<number>> {
+  for (let tries = 0; tries < 50 * BLOCKS; tries += 1) {
+    const first = LOWEST_PORT + randomInt(BLOCKS) * BLOCK;
+    const lease = await listener(first);
+    if (lease === undefined) continue;
+    lease.unref();
+    return Array.from({ length: BLOCK - 1 }, (_, index) => first + 1 + index).values();
+  }
+  throw new Error(`no free block of ports between ${LOWEST_PORT} and ${HIGHEST_PORT}`);
 }
 
 async function nobodyListens(port: number): Promise<boolean> {
+  const probe = await listener(port);
+  if (probe === undefined) return false;
+  await new Promise((closed) => probe.close(closed));
+  return true;
+}
+
+async function listener(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
-      probe.close(() => resolve(true)),
-    );
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => resolve(server));
   });
 }

@@ -53,6 +53,7 @@ describe("the verdict of two runs", () => {
       failed: 2,
       skipped: 0,
       onlyAgain: ["test/fault/a.test.ts > two"],
+      failures: ["test/unit/u.test.ts > two", "test/fault/a.test.ts > three"],
     });
   });
 
@@ -64,13 +65,19 @@ describe("the verdict of two runs", () => {
 
   it("names a file that could be set up only then", () => {
     const first = report(file("fault/a", { one: "skipped", two: "skipped" }, true));
-    expect(verdict(first, undefined)).toMatchObject({ passed: 0, failed: 1, skipped: 2 });
+    expect(verdict(first, undefined)).toMatchObject({
+      passed: 0,
+      failed: 1,
+      skipped: 2,
+      failures: ["test/fault/a.test.ts (its set-up)"],
+    });
     const again = report(file("fault/a", { one: "passed", two: "skipped" }));
     expect(verdict(first, again)).toEqual({
       passed: 1,
       failed: 0,
       skipped: 1,
       onlyAgain: ["test/fault/a.test.ts (its set-up)"],
+      failures: [],
     });
   });
 
@@ -145,7 +152,12 @@ describe("the script", () => {
       "test/unit/u.test.mjs": FIRST_ONLY,
       "test/fault/f.test.mjs": `it("is wrong", () => { throw new Error("wrong"); });`,
     });
-    expect(lines.at(-1)).toBe("0 passed, 2 failed");
+    // In the order in which the files ended.
+    expect(lines.slice(-4, -2).toSorted()).toEqual([
+      "  test/fault/f.test.mjs > is wrong",
+      "  test/unit/u.test.mjs > comes late",
+    ]);
+    expect([lines.at(-5), ...lines.slice(-2)]).toEqual(["failed: 2", "", "0 passed, 2 failed"]);
     expect(lines.join("\n")).not.toContain("only when run again");
     expect(status).toBe(1);
   }, 60_000);
