@@ -1,8 +1,8 @@
-# The present LTS of Node.js on the present Debian. `scripts/pin-base-images.sh` writes the digests of today behind the tags (it needs
-# docker or skopeo, and the registry): run it for each release, and whenever the bases have fixes. Others of the same kind:
-# --build-arg NODE_IMAGE=node:22-trixie-slim
-ARG NODE_IMAGE=node:24-trixie-slim
-ARG BASE_IMAGE=debian:trixie-slim
+# The present LTS of Node.js on the present Debian, by digest: a tag can be given another image at any time. The digests are of the
+# lists of all platforms, as of October 2026 (Node.js 24.21.0, Debian 13.7). To refresh them: scripts/pin-base-images.sh (it needs skopeo or
+# docker, and the registry), for each release and whenever the bases have fixes. Others of the same kind: --build-arg NODE_IMAGE=node:22-trixie-slim
+ARG NODE_IMAGE=node:24-trixie-slim@sha256:173f125896c3b47ddf056734c7ea789d04595a6a08769a8f78e0df642781fb66
+ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
 
 # Only its `node` is taken: it is the one part that differs from platform to platform.
 FROM ${NODE_IMAGE} AS node

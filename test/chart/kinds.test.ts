@@ -1,21 +1,37 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CASES, type Document, documents, ROOT } from "./helm.ts";
+import { isOfKubernetes, MINORS, wrongFor } from "./kubernetes-fields.ts";
 import { isOfTheOperator, wrongForTheOperator } from "./rabbitmq-kinds.ts";
 
 /*
- * Everything rendered against the types of Kubernetes, the Prometheus operator and KEDA, custom resources included. Two
- * judges, for each sees what the other does not: the compiler finds fields that do not exist, the validators made from
- * the schemas find what is missing, and values and patterns that do not fit.
+ * Everything rendered against the types of Kubernetes, the Prometheus operator and KEDA, custom resources included. Three
+ * judges, for each sees what the others do not: the compiler finds fields that do not exist, the validators made from
+ * the schemas find what is missing, and values and patterns that do not fit; the fields of the three newest minors of
+ * Kubernetes, one by one, find what only some of them have.
  */
 
 describe.each(CASES)("rendered with %s-values.yaml", (name) => {
   it("has only kinds and fields that exist", async () => {
     const all = (await documents(name)).filter((one) => !isOfTheOperator(one));
     expect(await compiled(name, all.map(asTypeScript))).toBe("");
+  });
+
+  it.each(MINORS)("has only fields that Kubernetes %s has", async (minor) => {
+    const own = (await documents(name)).filter(isOfKubernetes);
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.flatMap((document) => wrongFor(minor, document))).toEqual([]);
+  });
+
+  it("has only kinds that one of the judges knows", async () => {
+    const strangers = (await documents(name)).filter(
+      (document) =>
+        !isOfKubernetes(document) && !isOfTheOperator(document) && !isCustom(document.apiVersion),
+    );
+    expect(strangers).toEqual([]);
   });
 
   it("passes the validators of its kinds", async () => {
@@ -32,6 +48,13 @@ describe.each(CASES)("rendered with %s-values.yaml", (name) => {
   });
 });
 
+it("the upgrade page names the minors", () => {
+  const [oldest, middle, newest] = MINORS;
+  expect(readFileSync(join(ROOT, "docs/upgrade.md"), "utf8")).toContain(
+    `the fields of ${oldest}, ${middle} and ${newest}`,
+  );
+});
+
 describe("the judges", () => {
   it("do see a field that does not exist, deep inside", async () => {
     const [first, ...rest] = await documents("minimal");
@@ -39,6 +62,31 @@ describe("the judges", () => {
     expect(await compiled("wrong-field", [wrong, ...rest].map(asTypeScript))).toContain(
       "podSelektor",
     );
+  });
+
+  it("do see what an older Kubernetes does not have, a wrong type, and a map's values", async () => {
+    const document = (spec: Document["spec"]): Document => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "x", namespace: "ops", labels: {} },
+      spec,
+    });
+    const [oldest = "", , newest = ""] = MINORS;
+    const since = document({ evictionResponders: [{ name: "x", priority: 1 }] });
+    expect(wrongFor(newest, since)).toEqual([]);
+    expect(wrongFor(oldest, since)).toEqual(["v1 Pod x: spec.evictionResponders does not exist"]);
+    const types = document({
+      nodeSelector: { disk: 1 },
+      containers: [
+        { ports: [{ containerPort: "80" }], resources: { limits: { cpu: 1, memory: "1Gi" } } },
+      ],
+      tolerations: "none",
+    });
+    expect(wrongFor(newest, types)).toEqual([
+      "v1 Pod x: spec.nodeSelector.* is no string",
+      "v1 Pod x: spec.containers[].ports[].containerPort is no number",
+      "v1 Pod x: spec.tolerations is a string, or does not exist",
+    ]);
   });
 
   it("do see a value that does not fit", async () => {
@@ -52,6 +100,8 @@ describe("the judges", () => {
 type Model = new (document: unknown) => { validate(): void };
 
 const run = promisify(execFile);
+
+const isCustom = (apiVersion: string) => /^(monitoring\.coreos\.com|keda\.sh)\//.test(apiVersion);
 
 function moduleOf({ apiVersion }: Pick<Document, "apiVersion">): string {
   const [group = ""] = apiVersion.split("/");

@@ -54,3 +54,9 @@ it("the image's labels are what the manifest says", () => {
     licenses: license,
   });
 });
+
+it.each(["NODE_IMAGE", "BASE_IMAGE"])("the base image %s has a tag and a digest", (name) => {
+  expect(only(new RegExp(`^ARG ${name}=(\\S+)$`, "m"), "Dockerfile")).toMatch(
+    /^[a-z]+:[a-z0-9-]+@sha256:[0-9a-f]{64}$/,
+  );
+});
