@@ -16,7 +16,9 @@ const FILES_THAT_COMPUTE = 2;
  * Files with services mostly wait: for heartbeats to be missed, for a fence to pass. So many run side by side on two
  * cores, but not beside those that compute, which go first. A variable so that what failed is run again one by one.
  */
-const FILES_THAT_WAIT = Number(process.env["TEST_FILES_AT_ONCE"] ?? 4);
+const FILES_THAT_WAIT = Number(process.env["TEST_FILES_AT_ONCE"] ?? 5);
+/** Of one file. More workers that start at one time than the cores can serve make each of them late. */
+const TESTS_THAT_WAIT = 3;
 
 /** One project per test folder. */
 function project(name: string, { testTimeoutMs, services, isolate = true }: ProjectOptions) {
@@ -32,6 +34,7 @@ function project(name: string, { testTimeoutMs, services, isolate = true }: Proj
             globalSetup: ["test/support/global-setup.ts"],
             setupFiles: ["test/support/report-failures.ts"],
             maxWorkers: FILES_THAT_WAIT,
+            maxConcurrency: TESTS_THAT_WAIT,
             sequence: { groupOrder: 1 },
           }
         : { maxWorkers: FILES_THAT_COMPUTE, sequence: { groupOrder: 0 } }),
@@ -49,7 +52,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       project("unit", { testTimeoutMs: 60_000, services: false, isolate: false }),
-      project("contract", { testTimeoutMs: 30_000, services: true }),
+      project("contract", { testTimeoutMs: 60_000, services: true }),
       project("simulation", { testTimeoutMs: 180_000, services: false }),
       project("integration", { testTimeoutMs: 90_000, services: true }),
       project("fault", { testTimeoutMs: 180_000, services: true }),

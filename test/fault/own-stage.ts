@@ -23,7 +23,7 @@ export const QUICK_AMQP = {
   ECS_POST_TIMEOUT_MS: "3000",
 };
 /** Jobs that outlast the fault. */
-export const LONG = { server: { jobDurationMs: 6_000 } };
+export const LONG = { server: { jobDurationMs: 10_000 } };
 
 /** For faults of the worker and of the cloud: the run's broker and Redis, a vhost and a database of its own. */
 export async function onSharedServices(

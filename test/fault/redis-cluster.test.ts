@@ -9,7 +9,7 @@ import {
 } from "../support/redis-cluster.ts";
 import { sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
-import { allHeard, allOnce, earnTrust, onStage, posts, sendFleet } from "./own-stage.ts";
+import { allHeard, allOnce, earnTrust, LONG, onStage, posts, sendFleet } from "./own-stage.ts";
 
 /** A key of the project that the stage's commands belong to. */
 const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:epoch`;
@@ -19,7 +19,6 @@ const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:epoch`;
  */
 
 /** Jobs that outlast the fault. */
-const LONG = { server: { jobDurationMs: 4_000 } };
 
 async function onCluster(
   options: ClusterOptions & { readonly env?: Readonly<Record<string, string>> },

@@ -9,12 +9,20 @@ import { type PrivateRedis, type RedisOptions, startRedis } from "../support/red
 import { startReplica, startWatchedRedis } from "../support/redis-failover.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage, StageOptions } from "../support/stage.ts";
-import { allHeard, allOnce, earnTrust, onRedis, onStage, posts, sendFleet } from "./own-stage.ts";
+import {
+  allHeard,
+  allOnce,
+  earnTrust,
+  LONG,
+  onRedis,
+  onStage,
+  posts,
+  sendFleet,
+} from "./own-stage.ts";
 
 const ENV = { REDIS_COMMAND_TIMEOUT_MS: "500", ECS_POST_TIMEOUT_MS: "3000" };
 const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:`;
 /** Jobs that outlast the fault. */
-const LONG = { server: { jobDurationMs: 4_000 } };
 
 async function onPrivateRedis(
   play: (stage: Stage, redis: PrivateRedis, rabbitMq: SharedServices["rabbitMq"]) => Promise<void>,
@@ -349,7 +357,7 @@ it.concurrent("silent: not ready within seconds, with nothing to do and with ste
     expect(await detail()).toMatch(/^our clock minus Redis's: -?0\.\d+ s$/);
     await eventually(async () => (await gauges()).includes("\necs_reinstall_open_commands{"));
     await redis.pause();
-    await eventually(async () => (await readiness(stage)) === 503, { timeoutMs: 5_000 });
+    await eventually(async () => (await readiness(stage)) === 503);
     expect((await dependencies(stage))["redis"]).toBe("down");
     expect(await liveness(stage)).toBe(200);
     const fleet = await sendFleet(stage, 2);
@@ -360,7 +368,7 @@ it.concurrent("silent: not ready within seconds, with nothing to do and with ste
       timeoutMs: 30_000,
     });
     await redis.resume();
-    await eventually(async () => (await readiness(stage)) === 200, { timeoutMs: 15_000 });
+    await eventually(async () => (await readiness(stage)) === 200, { timeoutMs: 30_000 });
     await allOnce(stage, fleet);
     await stage.audit(fleet.ids);
   });
@@ -495,7 +503,7 @@ it.concurrent("a finished command that comes again when nobody remembers it: sto
     for (const { command_id: id } of commands)
       expect(await ends("succeeded", id)).toBe("succeeded");
     await redis.flushAll();
-    await eventually(() => Date.now() > expiresAtMs, { timeoutMs: 15_000 });
+    await eventually(() => Date.now() > expiresAtMs, { timeoutMs: 30_000 });
     for (const command of commands) await stage.emitter.send(command);
     await ends("superseded", commands[0]?.command_id);
     await ends("expired", commands[1]?.command_id);
@@ -528,7 +536,7 @@ it.concurrent("a copy of a command that was put aside comes when nobody remember
       await redis.start();
       await allOnce(stage, fleet);
       const unseenUntilMs = Number(properties.headers?.["x-ecs-unseen-until"]);
-      await eventually(() => Date.now() > unseenUntilMs, { timeoutMs: 15_000 });
+      await eventually(() => Date.now() > unseenUntilMs, { timeoutMs: 30_000 });
       await redis.flushAll();
       channel.sendToQueue("ecs.reinstall.work", content, properties);
       // The evidence is forgotten too, so that nothing is proven.

@@ -46,6 +46,8 @@ describe("the configuration", () => {
   });
 });
 
+const SUCCEEDED_TWICE = /ecs_reinstall_commands_total\{outcome="succeeded",project="[0-9a-f]+"\} 2/;
+
 describe("the HTTP API", () => {
   it("shows a command, what holds a server, health and metrics", async () => {
     const worker = await stage.addWorker();
@@ -76,10 +78,11 @@ describe("the HTTP API", () => {
       { name: "redis", state: "up" },
       { name: "cloud", state: "up" },
     ]);
-    const metrics = await (await fetch(`${worker.httpUrl}/metrics`)).text();
-    expect(metrics).toMatch(
-      /ecs_reinstall_commands_total\{outcome="succeeded",project="[0-9a-f]+"\} 2/,
-    );
+    // Counted once the event is known to be out, which its reader may be before.
+    const metrics = await eventually(async () => {
+      const text = await (await fetch(`${worker.httpUrl}/metrics`)).text();
+      return SUCCEEDED_TWICE.test(text) && text;
+    });
     expect(metrics).toMatch(
       /ecs_reinstall_cloud_requests_total\{operation="reinstall",outcome="ok",project="[0-9a-f]+"\} 2/,
     );

@@ -14,7 +14,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 50, what = "the condition" }: EventuallyOptions = {},
+  { timeoutMs = 30_000, intervalMs = 50, what = "the condition" }: EventuallyOptions = {},
 ): Promise<Exclude<T, false>> {
   const startedMs = performance.now();
   let attempts = 0;

@@ -47,19 +47,19 @@ export function createHeardEvents(): HeardEvents {
           .sort((a, b) => a.data.sequence - b.data.sequence)
           .map(({ data }) => data.event);
       },
-      outcome: (id, timeoutMs = 30_000) =>
+      outcome: (id, timeoutMs = 60_000) =>
         eventually(() => find(id, (name) => FINAL_EVENTS.some((one) => one === name)) ?? false, {
           what: `the outcome of ${id} (heard: ${heard(id)
             .map((h) => h.event.data.event)
             .join(", ")})`,
           timeoutMs,
         }),
-      misuse: (id, name, timeoutMs = 30_000) =>
+      misuse: (id, name, timeoutMs = 60_000) =>
         eventually(() => misuses(id, name)[0] ?? false, {
           what: `the answer ${name} to a misuse of ${id}`,
           timeoutMs,
         }),
-      event: (id, name, timeoutMs = 30_000) =>
+      event: (id, name, timeoutMs = 60_000) =>
         eventually(() => find(id, (one) => one === name) ?? false, {
           what: `the event ${name} of ${id}`,
           timeoutMs,

@@ -14,7 +14,7 @@ export async function expectNoLeftovers(): Promise<void> {
       const left = leftovers();
       if (left.length > 0) throw new Error(left.join(", "));
     },
-    { what: "the end of everything this test file opened", timeoutMs: 5_000 },
+    { what: "the end of everything this test file opened", timeoutMs: 30_000 },
   );
 }
 

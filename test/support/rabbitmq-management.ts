@@ -62,7 +62,7 @@ export function rabbitMqManagement(amqpUrl: string, managementUrl: string): Rabb
       method,
       // A kept connection would outlive the call and look like a leak of the test.
       headers: { authorization, "content-type": "application/json", connection: "close" },
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(30_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();

@@ -65,7 +65,7 @@ export async function startWatchedRedis({
     }
     await eventually(() => agree(sentinels), {
       what: "sentinels that know each other",
-      timeoutMs: 15_000,
+      timeoutMs: 30_000,
     });
     return {
       sentinels: sentinels.map(({ port }) => ({ host: "127.0.0.1", port })),

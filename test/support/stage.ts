@@ -138,7 +138,7 @@ export async function openStage(options: StageOptions, ofOneTest = false): Promi
           ];
           expect(wrong).toEqual([]);
         },
-        { what: "a clean audit", timeoutMs: 15_000, intervalMs: 250 },
+        { what: "a clean audit", timeoutMs: 30_000, intervalMs: 250 },
       );
     },
     failureReport,

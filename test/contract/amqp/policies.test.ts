@@ -54,8 +54,8 @@ const probe = () => brokerProbe((running as RunningBroker).broker).check();
 test("a time to live over everything: not ready, named, and ready when it is gone", async () => {
   await lay({ "message-ttl": 60_000 });
   running = startBroker(looking());
-  await eventually(() => (keysOf("commands")?.length ?? 0) > 0, { timeoutMs: 15_000 });
-  await eventually(() => (keysOf("work-dead")?.length ?? 0) > 0, { timeoutMs: 15_000 });
+  await eventually(() => (keysOf("commands")?.length ?? 0) > 0, { timeoutMs: 30_000 });
+  await eventually(() => (keysOf("work-dead")?.length ?? 0) > 0, { timeoutMs: 30_000 });
   expect(keysOf("commands")).toEqual(["message-ttl refused"]);
   expect(keysOf("work")).toEqual(["message-ttl refused"]);
   expect(keysOf("work-dead")).toEqual(["message-ttl refused"]);
@@ -68,7 +68,7 @@ test("a time to live over everything: not ready, named, and ready when it is gon
   });
   expect(running.log.lines.filter(({ level }) => level === "error").length).toBe(4);
   await lift();
-  await eventually(() => running?.broker.status().ready, { timeoutMs: 15_000 });
+  await eventually(() => running?.broker.status().ready, { timeoutMs: 30_000 });
   expect(running.log.has("a harmful policy is gone")).toBe(true);
 });
 
@@ -81,7 +81,7 @@ test("operator policies, lengths, deletion and delivery limits are seen for what
   );
   running = startBroker(looking());
   await eventually(() => policies()?.unchecked === null, { timeoutMs: 20_000 });
-  await eventually(() => (keysOf("work")?.length ?? 0) === 3, { timeoutMs: 15_000 });
+  await eventually(() => (keysOf("work")?.length ?? 0) === 3, { timeoutMs: 30_000 });
   expect(keysOf("work")).toEqual(["expires refused", "max-length refused", "delivery-limit"]);
   expect(keysOf("work-dead")).toEqual([
     "expires refused",

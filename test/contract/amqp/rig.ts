@@ -210,7 +210,7 @@ export async function whenWritable(
   return eventually(() => !publisher.isBlocked(), { timeoutMs, intervalMs: 5 }).catch(() => false);
 }
 
-export async function untilReady({ broker }: RunningBroker, timeoutMs = 10_000): Promise<void> {
+export async function untilReady({ broker }: RunningBroker, timeoutMs = 30_000): Promise<void> {
   await eventually(() => broker.status().ready, { what: "a ready broker", timeoutMs });
 }
 

@@ -77,7 +77,7 @@ function rigsOn(
       left,
       nowMs: () => performance.now(),
       async until(holds, what) {
-        await eventually(holds, { what, intervalMs: 5, timeoutMs: 15_000 });
+        await eventually(holds, { what, intervalMs: 5, timeoutMs: 30_000 });
       },
       async connect({ prefetch = 4, answer } = {}) {
         const taker = await connect({ ...settings, prefetch }, rabbit.port, answer);

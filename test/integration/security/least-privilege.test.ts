@@ -226,9 +226,10 @@ describe.each([
     const word = ["--as", "not-reinstalled", "--reason", "seen"];
     const settle = cliInProcess({ REDIS_URL: operatorRedis });
     expect(await settle("resolve", id, ...project, ...word)).toContain("is settled as");
-    // These two look at no Redis: a worker's settings, and a person's right to publish.
+    // These look at no Redis, or as somebody else: a worker's settings, its rights, and a person's right to publish.
     expect(verbsOfPages().filter((verb) => !(verb in lines))).toEqual([
       "config",
+      "doctor",
       "resolve",
       "send",
     ]);

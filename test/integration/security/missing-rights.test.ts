@@ -53,7 +53,7 @@ describe("a worker that RabbitMQ refuses a right", () => {
       const id = await sendOne();
       const worker = await stage.spawnWorker([], { AMQP_URL: url });
       await eventually(async () => expect(await stateOf(worker, "rabbitmq")).toContain(said), {
-        timeoutMs: 15_000,
+        timeoutMs: 30_000,
       });
       expect(worker.output()).toContain(said);
       expect(worker.process.ending).toBeUndefined();
@@ -109,10 +109,10 @@ describe("a worker that Redis refuses a right", () => {
       const id = await sendOne();
       const worker = await stage.spawnWorker([], { REDIS_URL: url });
       await eventually(async () => expect(await stateOf(worker, "redis")).toMatch(said), {
-        timeoutMs: 15_000,
+        timeoutMs: 30_000,
       });
       // The page is written anew for who asks for it; the log may come a moment later.
-      await eventually(() => expect(worker.output()).toMatch(said), { timeoutMs: 15_000 });
+      await eventually(() => expect(worker.output()).toMatch(said), { timeoutMs: 30_000 });
       expect(worker.process.ending).toBeUndefined();
       await onRedis(services.redis.url, async (redis) => {
         await redis.call(
