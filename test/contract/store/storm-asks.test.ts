@@ -25,10 +25,13 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
   const fresh = rigs();
   let rig: StoreRig;
   let store: ReinstallStore;
+  /** The same store, for whom the window has passed. */
+  let later: ReinstallStore;
 
   beforeEach(async () => {
     rig = await fresh();
     store = rig.withBrakes(RULES);
+    later = rig.withBrakes({ ...RULES, stormAsksWindowMs: 0 });
   });
 
   /** What the fifth command for a server of its own is answered; those before are in work or wait. */
@@ -113,8 +116,19 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     const [, , third, fourth] = await queue();
     if (!third || !fourth) throw new Error("no queue");
     expect(await stands()).toBe(true);
-    await ends(store, third);
+    await ends(later, third);
     expect(await stands()).toBe(false);
+  });
+
+  it("stands for its window however few wait: a large cap leaves nobody who does", async () => {
+    store = rig.withBrakes({ ...RULES, maxRunning: 50 });
+    for (let n = 0; n < 3; n++) {
+      expect(await begins(store, commandOf(n))).toMatchObject({ lock: ACQUIRED });
+    }
+    const fourth = await begins(store, commandOf(3));
+    expect(fourth).toMatchObject({ lock: SLOW });
+    expect(await tries(store, fourth)).toMatchObject({ lock: SLOW });
+    for (const n of [4, 5]) expect(await lockOf(commandOf(n))).toMatchObject(SLOW);
   });
 
   it("is over when fewer than half of its number wait: by the next who asks", async () => {
@@ -122,9 +136,9 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     if (!first || !second || !third || !fourth) throw new Error("no queue");
     await ends(store, first);
     await ends(store, second);
-    expect(await tries(store, third)).toMatchObject({ lock: ACQUIRED });
+    expect(await tries(later, third)).toMatchObject({ lock: ACQUIRED });
     // One waits. What was asked for before does not count again.
-    expect(await tries(store, fourth)).toMatchObject({ lock: ACQUIRED });
+    expect(await tries(later, fourth)).toMatchObject({ lock: ACQUIRED });
     await lockOf(commandOf(9));
     expect(await stands()).toBe(false);
   });
@@ -133,8 +147,8 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     const [first, second] = await queue();
     if (!first || !second) throw new Error("no queue");
     await rig.setPause({ ...BY_ADA, scope: "project", on: true });
-    await ends(store, first);
-    await ends(store, second);
+    await ends(later, first);
+    await ends(later, second);
     await lockOf(commandOf(9));
     expect(await stands()).toBe(true);
   });

@@ -11,8 +11,11 @@ local function asks_are_off(rules)
   return (rules.stormAsks or 0) == 0
 end
 
--- Do so many of the commands that the storm brought still wait that it goes on? At least half its limit.
-local function asks_still_wait(waiting_key, entry, rules)
+-- Does the storm go on? For as long as the window in which so many asks make one, for there may be more to come: where the
+-- cap is large, most of those that began it do not wait. And then while so many of the commands that it brought wait: at
+-- least half its limit.
+local function asks_go_on(waiting_key, entry, rules)
+  if now_ms() < entry.atMs + rules.stormAsksWindowMs then return true end
   local enough = math.ceil(rules.stormAsks / 2)
   local since = digits(entry.sinceMs or entry.atMs)
   return #redis.call('ZRANGEBYSCORE', waiting_key, since, '+inf', 'LIMIT', 0, enough) >= enough
@@ -22,7 +25,7 @@ end
 local function end_asks(keys, rules)
   if asks_are_off(rules) then return end
   local entry = switch_entry(keys.pauses, 'storm-asks')
-  if not entry.on or asks_still_wait(keys.waiting, entry, rules) then return end
+  if not entry.on or asks_go_on(keys.waiting, entry, rules) then return end
   local open_at = tonumber(redis.call('HGET', string.match(keys.pauses, '^(.*:)pauses$') .. 'epoch', 'open_at') or '')
   if not open_at or now_ms() < open_at then return end
   set_storm(keys.pauses, 'storm-asks', entry, { on = false, reason = 'few of its commands still wait' })

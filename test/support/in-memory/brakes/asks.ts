@@ -22,9 +22,10 @@ function setAsks(
   m.pauses = new Map(m.pauses).set("storm-asks", { ...entry, atMs, by: "worker" });
 }
 
-/** `asks_still_wait`. */
-export function asksStillWait(m: ProjectMemory, rules: BrakeRules): boolean {
+/** `asks_go_on`. */
+export function asksGoOn(m: ProjectMemory, rules: BrakeRules, nowMs: number): boolean {
   const { sinceMs, atMs } = asksEntry(m);
+  if (nowMs < atMs + rules.stormAsksWindowMs) return true;
   const since = sinceMs ?? atMs;
   const waiting = [...m.waiting.values()].filter((arrivedMs) => arrivedMs >= since);
   return 2 * waiting.length >= rules.stormAsks;
@@ -32,7 +33,7 @@ export function asksStillWait(m: ProjectMemory, rules: BrakeRules): boolean {
 
 /** `end_asks`. */
 export function endAsks(m: ProjectMemory, rules: BrakeRules, nowMs: number): void {
-  if (asksAreOff(rules) || !asksEntry(m).on || asksStillWait(m, rules)) return;
+  if (asksAreOff(rules) || !asksEntry(m).on || asksGoOn(m, rules, nowMs)) return;
   if (m.epoch === null || nowMs < m.epoch.openAt) return;
   setAsks(m, nowMs, { on: false, reason: "few of its commands still wait" });
 }

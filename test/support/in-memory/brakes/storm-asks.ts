@@ -1,4 +1,4 @@
-import { asksAreOff, asksEntry, asksStillWait, endAsks } from "./asks.ts";
+import { asksAreOff, asksEntry, asksGoOn, endAsks } from "./asks.ts";
 import type { TwinBrake } from "./twin-brake.ts";
 
 /** `brakes/storm-asks.lua`. */
@@ -8,9 +8,9 @@ export const stormAsks: TwinBrake = {
   before({ m, rules, nowMs, askedAtMs }) {
     if (askedAtMs === undefined) endAsks(m, rules, nowMs);
   },
-  ask({ m, rules }) {
+  ask({ m, rules, nowMs }) {
     const { on, atMs: sinceMs, reason } = asksEntry(m);
-    if (asksAreOff(rules) || !on || !asksStillWait(m, rules)) return null;
+    if (asksAreOff(rules) || !on || !asksGoOn(m, rules, nowMs)) return null;
     return { brake: "storm-asks", verdict: "wait", sinceMs, reason };
   },
   slots({ m, rules }) {

@@ -11,7 +11,7 @@ BRAKES[#BRAKES + 1] = {
   ask = function(key, ask)
     if asks_are_off(ask.rules) then return nil end
     local entry = switch_entry(key.pauses, 'storm-asks')
-    if not entry.on or not asks_still_wait(key.waiting, entry, ask.rules) then return nil end
+    if not entry.on or not asks_go_on(key.waiting, entry, ask.rules) then return nil end
     return { verdict = 'wait', sinceMs = entry.atMs, reason = entry.reason }
   end,
   slots = function(key, ask)
