@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { OVERRIDABLE_BRAKES } from "../contract/brakes.ts";
 import {
   type EventName,
@@ -36,6 +37,7 @@ export function createJournal(deps: JournalDeps): Journal {
         if (data.event === "waiting" && waitsFor.success)
           metrics.waits(waitsFor.data, order.projectId);
         if (data.event === "accepted") countOverrides(metrics, order);
+        countCloudMark(metrics, data);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
         metrics.reconciled("not-executed", order.projectId);
@@ -58,6 +60,7 @@ export function createJournal(deps: JournalDeps): Journal {
     ended(from, outcome, observedAtMs) {
       const { data } = outcome.event;
       metrics.event(data.event);
+      countCloudMark(metrics, data);
       countEnd(deps, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
       const settledAs = SETTLED_AS.find((as) => data.event === "settled" && as === data["as"]);
       if (settledAs !== undefined) metrics.settled(settledAs, String(data.project_id));
@@ -125,6 +128,14 @@ export function createJournal(deps: JournalDeps): Journal {
     },
   };
 }
+
+/** A mark that a look has shown: no script of the gate decides by it, so that the store's meter does not see it. */
+function countCloudMark(metrics: Metrics, data: ProgressEvent["data"]): void {
+  const brake = CloudMark.safeParse(data["brake"]);
+  if (brake.success) metrics.brakeDecision("protected", "no", String(data.project_id));
+}
+
+const CloudMark = z.object({ name: z.literal("protected"), scope: z.literal("cloud mark") });
 
 /** Members of an event that help who reads the log, beside the ids that every line has. */
 const LOGGED = [

@@ -107,7 +107,7 @@ export const STORE_METRICS = {
   ),
   brakeDecisions: counter(
     "brake_decisions_total",
-    "Times that a brake did not let a command go on, each try counted.",
+    "Times that a brake did not let a command go on, each try counted; by a mark of the server in the cloud, each event that says so.",
     { brake: Brake.options, decision: BRAKE_DECISIONS, project: null },
   ),
   pausesPutBack: counter(

@@ -102,3 +102,25 @@ it.each<[string, FinalEventName, object, EndVerdict]>([
 ])("the objective of good ends judges: %s", async (_, name, data, verdict) => {
   expect(await judged(name, data)).toEqual([verdict]);
 });
+
+it("a server's mark in the cloud that ends a command, or keeps it waiting, counts as a decision", async () => {
+  const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
+  const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
+  const journal = createJournal({ logger, metrics, clock: createWorld().clock, isEmittersMistake });
+  const counted = async () => {
+    const series = `ecs_reinstall_brake_decisions_total{brake="protected",decision="no",project="${projectId}"} `;
+    const lines = (await metrics.page()).split("\n");
+    return lines.find((line) => line.startsWith(series))?.slice(series.length);
+  };
+  const said = (name: "rejected" | "failed", scope: string) => {
+    const event = finalEvent(name);
+    return { ...event, data: { ...event.data, brake: { name: "protected", scope } } };
+  };
+  journal.ended("admit", { event: said("rejected", "cloud mark"), reply: null, dead: null }, null);
+  expect(await counted()).toBe("1");
+  journal.moved(order(), "reconcile", "waiting", [said("failed", "cloud mark")]);
+  expect(await counted()).toBe("2");
+  // The store's meter has counted this one where it was asked.
+  journal.ended("admit", { event: said("rejected", "operator"), reply: null, dead: null }, null);
+  expect(await counted()).toBe("2");
+});
