@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ownedDirectory } from "../../support/child-process.ts";
-import { commandId } from "../../support/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import type { WorkerProcess } from "../../support/worker-process.ts";
+import { sendAllTheTime, watchReadiness } from "./under-way.ts";
 
 /* The order of docs/key-rotation.md, one key after the other, while commands arrive and run. */
 
@@ -72,50 +72,10 @@ async function startWorker(): Promise<WorkerProcess> {
   });
 }
 
-/** Asks for readiness all the time; answers each "no", with its reason, when it is stopped. */
-function watchReadiness(worker: WorkerProcess) {
-  const outages: string[] = [];
-  let asked = 0;
-  const ending = new AbortController();
-  const done = (async () => {
-    while (!ending.signal.aborted) {
-      const answer = await fetch(`${worker.httpUrl}/readyz`);
-      asked += 1;
-      if (!answer.ok) outages.push(await answer.text());
-      await sleep(50);
-    }
-  })();
-  return async () => {
-    ending.abort();
-    await done;
-    return { asked, outages };
-  };
-}
-
-/** Sends a command every 200 ms until it is stopped; answers all ids. */
-function sendAllTheTime() {
-  const sent: { readonly id: string; readonly serverId: string }[] = [];
-  const ending = new AbortController();
-  const done = (async () => {
-    while (!ending.signal.aborted) {
-      const server = stage.simulator.addServer({ state: "SHUTOFF" });
-      const id = commandId(`together-${sent.length}`);
-      sent.push({ id, serverId: server.id });
-      await stage.emitter.send(stage.command(id, server.id));
-      await sleep(200);
-    }
-  })();
-  return async () => {
-    ending.abort();
-    await done;
-    return sent;
-  };
-}
-
 it("AK/SK, the broker's and Redis's password rotate under a running worker: no outage, each command once", async () => {
   const worker = await startWorker();
   const readiness = watchReadiness(worker);
-  const commands = sendAllTheTime();
+  const commands = sendAllTheTime(stage);
   await sleep(1_000);
 
   stage.simulator.putCredential(NEW);
