@@ -154,6 +154,8 @@ describe("a set-up as it should be", () => {
     const { code, bad, findings } = await doctor(await vhostWith(), await redisUser());
     expect(bad).toEqual([]);
     expect(code).toBe(0);
+    const work = findings.find(({ check }) => check === "queue 'ecs.reinstall.work'");
+    expect(work?.says).toMatch(/; 0 ready, 0 consumers$/);
     const checks = findings.map(({ check }) => check);
     const rights = documentedRedisRules("ecs-worker")
       .filter((rule) => rule.startsWith("+"))

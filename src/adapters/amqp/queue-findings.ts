@@ -1,3 +1,4 @@
+import type { ConfirmChannel } from "amqplib";
 import { asError } from "../thrown.ts";
 import { pause } from "../time-limits.ts";
 import type { Examined } from "./broker-findings.ts";
@@ -60,17 +61,22 @@ async function queueFinding(examined: Examined, plan: QueuePlan): Promise<void> 
   const { model, settings, found, vhost, signal } = examined;
   const check = `queue '${plan.name}'`;
   const timeoutMs = settings.rpcTimeoutMs;
-  const reply = await ask(model, (channel) => channel.checkQueue(plan.name), timeoutMs);
+  let counted = "";
+  const count = async (channel: Pick<ConfirmChannel, "checkQueue">) => {
+    const { messageCount, consumerCount } = await channel.checkQueue(plan.name);
+    counted = `${messageCount} ready, ${consumerCount} consumers`;
+  };
+  const reply = await ask(model, count, timeoutMs);
   if (reply.kind === "no") return missing(examined, check, reply);
   const facts = await factsOf(settings, vhost, plan.name, signal);
   if (facts === null) {
-    found.ok(check, "is there; its type, arguments and policies could not be seen");
+    found.ok(check, `is there; its type, arguments and policies could not be seen; ${counted}`);
     return;
   }
   const objections = objectionsTo(plan, purposeOf(plan.name, settings.names), facts);
   const worst = objections.find(({ refused }) => refused) ?? objections[0];
   if (worst === undefined) {
-    found.ok(check, "quorum, with our arguments; no policy does harm");
+    found.ok(check, `quorum, with our arguments; no policy does harm; ${counted}`);
     return;
   }
   const says = objections.map(({ message }) => message.replace(`${check}: `, "")).join("; ");
