@@ -1,5 +1,6 @@
 import { NO_DURATIONS } from "../../src/adapters/redis/job-durations.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
+import { LIST_RULES } from "../../src/core/list-round.ts";
 import { ServerId } from "../../src/contract/ids.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import { NO_BRAKES } from "../../test/support/brake-rules.ts";
@@ -14,8 +15,11 @@ export interface PollsPlayed {
   readonly polls: number;
   /** Looks at its server, for one command in the mean. */
   readonly looks: number;
-  /** From the end of the job to the final event, in the mean. */
+  /** Lists of servers, all of them. */
+  readonly lists: number;
+  /** From the end of the job to the final event, in the mean; and of 99 in 100 at most. */
   readonly lateMs: number;
+  readonly lateMostlyMs: number;
 }
 
 interface PollsOptions {
@@ -29,11 +33,15 @@ interface PollsOptions {
   /** POLL_INTERVALS_MS. */
   readonly ladderMs: readonly number[];
   readonly commands: number;
+  /** A command every so often; default 7 s. */
+  readonly apartMs?: number;
+  /** Polls share lists of servers (`POLL_LIST`). */
+  readonly areListed?: boolean;
+  /** The share of jobs that fail and leave their servers as they were; default 0. */
+  readonly failShare?: number;
 }
 
 const SPREAD = 0.2;
-/** A command every so often. */
-const APART_MS = 7_000;
 const EVERY_PROMISE: Mutation["breaks"] = [
   ...(["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9"] as const),
   ...(["F1", "F2", "F3", "F4", "F5", "F6", "bug"] as const),
@@ -42,6 +50,7 @@ const EVERY_PROMISE: Mutation["breaks"] = [
 /** Plays it in virtual time, on the simulation's ports: the worker itself, no fault. */
 export async function playPolls(options: PollsOptions): Promise<PollsPlayed> {
   const { seed, jobMs, learnedMs = jobMs, isLearned, ladderMs, commands } = options;
+  const { apartMs = 7_000, areListed = false, failShare = 0 } = options;
   const ids = Array.from({ length: commands }, (_, n) =>
     ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(n).padStart(12, "0")}`),
   );
@@ -61,7 +70,7 @@ export async function playPolls(options: PollsOptions): Promise<PollsPlayed> {
     cloud: {
       lax: false,
       keepsDisk: false,
-      failShare: 0,
+      failShare,
       stuckShare: 0,
       strangeJobs: false,
       plainJobsFromMs: jobMs * (1 - SPREAD),
@@ -72,11 +81,12 @@ export async function playPolls(options: PollsOptions): Promise<PollsPlayed> {
     durations: Array.from({ length: 50 }, (_, n) =>
       Math.round(learnedMs * (1 - SPREAD + (2 * SPREAD * (n + 0.5)) / 50)),
     ),
-    emissions: ids.map((id, n) => commandOf(`cmd-${n}`, id, n * APART_MS, { userid: "u" }, {})),
+    ...(areListed && { lists: LIST_RULES }),
+    emissions: ids.map((id, n) => commandOf(`cmd-${n}`, id, n * apartMs, { userid: "u" }, {})),
     rates: {},
     focus: [],
     focusFactor: 1,
-    faultsForMs: commands * APART_MS + 3_600_000,
+    faultsForMs: commands * apartMs + 3_600_000,
     disks: false,
     rudeOutsiders: false,
     retryAfterUpToMs: 0,
@@ -86,30 +96,39 @@ export async function playPolls(options: PollsOptions): Promise<PollsPlayed> {
   };
   let polls = 0;
   let looks = 0;
+  let lists = 0;
   const lateMs: number[] = [];
   class Watched extends World {
     override published(event: ProgressEvent, by: string): void {
       super.published(event, by);
-      if (event.data.event !== "succeeded") return;
+      if (event.data.event !== "succeeded" && event.data.event !== "failed") return;
       const run = this.cloud.ledger.find((one) => one.commandId === event.data.command_id);
       lateMs.push(this.time.nowMs - (run?.endMs ?? this.time.nowMs));
     }
   }
-  const counted = (deps: WorkerDeps): WorkerDeps => ({
-    ...deps,
-    durations: isLearned ? deps.durations : NO_DURATIONS,
-    cloud: {
-      ...deps.cloud,
-      job: (...asked) => {
-        polls += 1;
-        return deps.cloud.job(...asked);
+  const counted = (deps: WorkerDeps): WorkerDeps => {
+    const list = deps.cloud.list?.bind(deps.cloud);
+    return {
+      ...deps,
+      durations: isLearned ? deps.durations : NO_DURATIONS,
+      cloud: {
+        ...deps.cloud,
+        job: (...asked) => {
+          polls += 1;
+          return deps.cloud.job(...asked);
+        },
+        look: (...asked) => {
+          looks += 1;
+          return deps.cloud.look(...asked);
+        },
+        list: (...asked) => {
+          lists += 1;
+          if (list === undefined) throw new Error("a cloud without lists");
+          return list(...asked);
+        },
       },
-      look: (...asked) => {
-        looks += 1;
-        return deps.cloud.look(...asked);
-      },
-    },
-  });
+    };
+  };
   const mutation: Mutation = {
     name: "counted",
     what: "nothing is broken",
@@ -127,7 +146,13 @@ export async function playPolls(options: PollsOptions): Promise<PollsPlayed> {
   if (violation !== null) throw new Error(`${violation.promise}: ${violation.text}`);
   const ended = lateMs.length;
   if (ended < commands) throw new Error(`${ended} of ${commands} commands ended`);
-  return { polls: polls / commands, looks: looks / commands, lateMs: mean(lateMs) };
+  return {
+    polls: polls / commands,
+    looks: looks / commands,
+    lists,
+    lateMs: mean(lateMs),
+    lateMostlyMs: lateMs.toSorted((a, b) => a - b)[Math.ceil(0.99 * ended) - 1] ?? 0,
+  };
 }
 
 function mean(of: readonly number[]): number {

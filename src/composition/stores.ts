@@ -2,12 +2,16 @@ import { createRedisBudget } from "../adapters/redis/budget.ts";
 import { createRedisClient } from "../adapters/redis/client.ts";
 import { createDiskEvidence } from "../adapters/redis/disk-evidence.ts";
 import { createJobDurations, NO_DURATIONS } from "../adapters/redis/job-durations.ts";
+import { createServerLists } from "../adapters/redis/server-lists.ts";
 import { createReinstallStore } from "../adapters/redis/reinstall-store.ts";
 import { createRedisHealth } from "../adapters/redis/health.ts";
 import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts";
 import { createRedisProbe } from "../adapters/redis/probe.ts";
 import { watchRebuilding } from "../adapters/redis/rebuilding.ts";
 import { createScriptRunner } from "../adapters/redis/script-runner.ts";
+import type { ProjectId } from "../contract/ids.ts";
+import type { PollWay } from "../contract/labels.ts";
+import { LIST_RULES, type RoundAnswer } from "../core/list-round.ts";
 import { firstPollMs } from "../core/poll-plan.ts";
 import { renewAccess, watchRedis } from "../adapters/redis/watch.ts";
 import { watchForChange } from "../config/rotation.ts";
@@ -54,6 +58,14 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
       health.rebuilding(projectId, forMs);
     },
   );
+  const listing = {
+    rules: LIST_RULES,
+    onTaken: (projectId: ProjectId, answer: RoundAnswer) =>
+      metrics.poll(projectId, pollWay(answer)),
+    onFailed: whenNew((projectId, why) =>
+      logger.warn({ projectId, why }, "servers cannot be listed: each job is asked for by itself"),
+    ),
+  };
   const part: Part = {
     start() {
       probe.start();
@@ -81,6 +93,7 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
             metrics.firstPoll(project, kind, firstPollMs(likely) / 1000),
         })
       : NO_DURATIONS,
+    lists: protocol.pollList ? createServerLists({ redis, scripts, ...listing }) : undefined,
     budget: createRedisBudget({
       scripts,
       isThere: () => redis.status === "ready",
@@ -92,6 +105,21 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
       },
     }),
     part,
+  };
+}
+
+/** By what a poll was to do, for metrics. */
+function pollWay(answer: RoundAnswer): PollWay {
+  return answer.kind === "alone" ? answer.why : answer.kind;
+}
+
+/** Of each project only what was not said of it last. */
+function whenNew(say: (projectId: ProjectId, why: string) => void): typeof say {
+  const last = new Map<ProjectId, string>();
+  return (projectId, why) => {
+    if (last.get(projectId) === why) return;
+    last.set(projectId, why);
+    say(projectId, why);
   };
 }
 

@@ -30,7 +30,7 @@ export interface Outside {
 export function workerDeps(ground: Ground, stores: Stores, outside: Outside): WorkerDeps {
   const { config, projects, clock, metrics, logger, tracing, signal } = ground;
   const { broker, cloud, amqp, reach } = outside;
-  const { store, evidence, durations, storeClock } = stores;
+  const { store, evidence, durations, lists, storeClock } = stores;
   const rules = protocolRules(config);
   const meter = storeMeter({ metrics, clock, settleMs: rules.settleMs });
   const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
@@ -40,6 +40,7 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
     evidence: tracing?.evidence(evidence) ?? evidence,
     readiness: readinessOf(config),
     durations,
+    lists,
     clock,
     rules,
     reach,

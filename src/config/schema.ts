@@ -166,6 +166,7 @@ const Protocol = z.strictObject({
     LADDER_RULE,
   ),
   pollLearned: bool(),
+  pollList: bool(),
   jobDeadlineMs: whole("ms", 1000, 604_800_000),
   postFenceMs: whole("ms", 1000, 86_400_000),
   rebuildHoldMs: whole("ms", 10, 86_400_000).exactOptional(),

@@ -107,6 +107,15 @@ export const DISK_ANSWERS = ["seen", "in-future", "absent", "refused", "unreadab
 /** One of {@link DISK_ANSWERS}. */
 export type DiskAnswer = (typeof DISK_ANSWERS)[number];
 
+/**
+ * What a poll of a job does where a list of servers may stand for it: `few`: it asks for its job, for too few would share a list;
+ * `held`: the same, for lists failed lately or Redis is away; `listed`: it sees a list that is there; `listing`: it makes one;
+ * `awaited`: it waits for who makes one.
+ */
+export const POLL_WAYS = ["few", "held", "listed", "listing", "awaited"] as const;
+/** One of {@link POLL_WAYS}. */
+export type PollWay = (typeof POLL_WAYS)[number];
+
 /** A sweeper put a command back on its way, ended it, found that it moves after all, or cannot help it. */
 export const SWEEP_RESULTS = ["revived", "ended", "moving", "stuck"] as const;
 /** One of {@link SWEEP_RESULTS}. */

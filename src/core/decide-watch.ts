@@ -4,7 +4,7 @@ import { type Decision, final, next } from "./decision.ts";
 import { type EventDraft, failed } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
-import { untilNextPoll } from "./poll-plan.ts";
+import { isOwedQuery, untilNextGlance, untilNextPoll } from "./poll-plan.ts";
 import type { Rules } from "./rules.ts";
 import { powerMember } from "./power.ts";
 import { describe, isIdle } from "./server-fitness.ts";
@@ -26,6 +26,25 @@ export interface Poll {
   readonly job: JobLook;
   /** The server, read only when the job says SUCCESS, or at the deadline; null otherwise. */
   readonly look: Look | null;
+}
+
+/** May a list stand for the query of this poll? Only where nothing is odd, nothing owed, and nobody waits for `submitted`. */
+export function mayGlance(current: In<"watch">, moment: Moment): boolean {
+  const { announced, successes, missing, foreign = 0, deadlineMs } = current;
+  const isPlain = announced && successes + missing + foreign === 0;
+  return isPlain && moment.nowMs < deadlineMs && !isOwedQuery(current, moment);
+}
+
+/** A poll without a query: a fresh list showed nothing of the job's end, or none is there yet. Nothing was seen of the job. */
+export function afterGlance(
+  current: In<"watch">,
+  glance: "goes-on" | "awaited",
+  moment: Moment,
+): Decision {
+  const { nowMs, rules } = moment;
+  const ageMs = nowMs - current.acceptedAtMs;
+  const delayMs = glance === "awaited" ? (rules.ladderMs[0] ?? 0) : untilNextGlance(ageMs, moment);
+  return next(current, delayMs, [], { isPunctual: true });
 }
 
 /**

@@ -13,6 +13,15 @@ const POLLS_WITHIN = 6;
 /** How far behind the range polls stay as close, as a share of it. */
 const BEHIND = 0.25;
 
+/**
+ * So long at most (or the longest rung, if that is shorter) a job is not asked for because lists show nothing of its end: of one
+ * that failed they may never show any. Within the range, where most of them end well, twice as long.
+ */
+const UNASKED_MS = 30_000;
+
+/** How far apart polls are within the range where a list answers them. */
+const LISTED_APART_MS = 2_000;
+
 /** How long a job took that succeeded. Where the cloud does not say when it ended: half a wait before it was seen. */
 export function tookMs(
   { acceptedAtMs }: In<"watch">,
@@ -61,4 +70,23 @@ export function untilNextPoll(
   }
   const isNear = ageMs <= toMs + (toMs - fromMs) * BEHIND;
   return isNear ? Math.min(plannedMs, rungAtMost(apartMs, ladderMs)) : plannedMs;
+}
+
+/** Is the job to be asked for, whatever lists show? */
+export function isOwedQuery({ acceptedAtMs, askedAtMs }: In<"watch">, moment: Moment): boolean {
+  const { nowMs, rules, likelyEnd: likely = null } = moment;
+  const ageMs = nowMs - acceptedAtMs;
+  const unaskedMs = nowMs - (askedAtMs ?? acceptedAtMs + firstPollMs(likely));
+  const isLikely = likely !== null && ageMs <= likely.toMs;
+  const slowMs = rungAtMost(UNASKED_MS, rules.ladderMs);
+  const mostMs = Math.max(slowMs, pollDelay(ageMs, rules.ladderMs, 1));
+  return unaskedMs >= (isLikely ? 2 * mostMs : mostMs);
+}
+
+/** How long until the next poll of a job that a list showed nothing of: it costs no call. */
+export function untilNextGlance(ageMs: number, moment: Omit<Moment, "nowMs">): number {
+  const { rules, likelyEnd: likely = null } = moment;
+  const plannedMs = untilNextPoll(ageMs, moment);
+  const isNear = likely !== null && ageMs >= likely.fromMs;
+  return isNear ? Math.min(plannedMs, rungAtMost(LISTED_APART_MS, rules.ladderMs)) : plannedMs;
 }

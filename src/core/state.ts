@@ -139,6 +139,8 @@ const Watch = openObject({
   missing: z.int(),
   /** Polls in a row whose sub-jobs named other servers only; absent: none. */
   foreign: z.int().optional(),
+  /** When the job was asked for last; absent: not yet, or lists are not used. Since 0.2. */
+  askedAtMs: z.number().optional(),
 });
 
 /** What is known about a reinstall that worked. */

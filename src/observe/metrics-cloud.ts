@@ -2,11 +2,13 @@ import {
   BREAKERS,
   DISK_ANSWERS,
   OPERATIONS,
+  POLL_WAYS,
   REQUEST_OUTCOMES,
   type Breaker,
   type BreakerState,
   type DiskAnswer,
   type Operation,
+  type PollWay,
   type RequestOutcome,
 } from "../contract/labels.ts";
 import {
@@ -51,6 +53,11 @@ export const CLOUD_METRICS = {
     "How long after the POST a job of this kind is polled first, as this worker knows it (POLL_LEARNED). The kind: type of the system disk, operating system, running or not. 0: too little is known, it is polled from its first seconds on.",
     { project: null, kind: null },
   ),
+  polls: counter(
+    "polls_total",
+    "Polls of jobs that a list of servers may stand for (POLL_LIST): few: it asked for its own job, as a list would cost more; held: the same, as lists failed lately or Redis is away; listed: it saw a list that was there; listing: it made one; awaited: it waited for one.",
+    { project: null, way: POLL_WAYS },
+  ),
   clockOffset: gauge("clock_offset_seconds", "Our clock minus the cloud's.", {}),
 } as const;
 
@@ -70,6 +77,8 @@ export interface CloudMetrics {
   diskAge(answer: DiskAnswer): void;
   /** When jobs of this kind are polled first, after the POST; 0: from their first seconds on. */
   firstPoll(project: string, kind: string, seconds: number): void;
+  /** A poll of a job, by what it was to do. */
+  poll(project: string, way: PollWay): void;
   /** Our clock minus the cloud's. */
   clockOffset(seconds: number): void;
 }
@@ -97,6 +106,7 @@ export function cloudMetrics(
     diskAge: (answer) => m.diskAges.inc({ answer }),
     firstPoll: (project, kind, seconds) =>
       m.firstPoll.set({ project: ours(project), kind: jobKind(kind) }, seconds),
+    poll: (project, way) => m.polls.inc({ project: ours(project), way }),
     clockOffset: (seconds) => m.clockOffset.set(seconds),
   };
 }

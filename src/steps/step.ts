@@ -17,6 +17,7 @@ import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type { Readiness } from "./ports/readiness.ts";
 import type { JobDurations } from "./ports/job-durations.ts";
 import type { Outlet } from "./ports/outlet.ts";
+import type { ServerLists } from "./ports/server-lists.ts";
 
 /** What every step leans on. */
 export interface StepDeps {
@@ -26,6 +27,8 @@ export interface StepDeps {
   /** Absent: reinstalled servers are not asked whether they answer. */
   readonly readiness?: Readiness | undefined;
   readonly durations: JobDurations;
+  /** Absent: each poll asks for its own job. */
+  readonly lists?: ServerLists | undefined;
   readonly outlet: Pick<Outlet, "isBlocked">;
   readonly clock: Clock;
   readonly rules: Rules;

@@ -21,6 +21,7 @@ import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
   createMemoryDurations,
   createMemoryEvidence,
+  createMemoryLists,
   createMemoryLook,
   createMemoryPauses,
   createMemoryStore,
@@ -218,6 +219,9 @@ export class Incarnation {
       readiness: world.answering.port(process, context.about),
       // Each worker remembers them in production: no call of its own.
       durations: createMemoryDurations(world.memory),
+      ...(world.scenario.lists && {
+        lists: createMemoryLists(world.memory, world.scenario.lists, transport),
+      }),
       clock: this.#clock(context.about === "sweep" ? SWEEPER_MARK : ""),
       rules: { ...world.scenario.rules, ...mutation?.rules },
       reach: (label) => this.#reach(label),

@@ -59,7 +59,7 @@ export function storeTransport(
       const there = world.latency();
       const carryOut = () => {
         if (!world.storeUp) {
-          world.loss.unasked(about);
+          if (!label.startsWith("list-")) world.loss.unasked(about);
           return AWAY;
         }
         const answer = effect();
@@ -70,7 +70,8 @@ export function storeTransport(
         return answer;
       };
       const noAnswer = () => {
-        world.loss.unasked(about);
+        // What becomes of a list moves nobody but the next poll.
+        if (!label.startsWith("list-")) world.loss.unasked(about);
         reply(AWAY, STORE_TIMEOUT_MS);
       };
       if (dice.call("store-lost-request", label)) return noAnswer();

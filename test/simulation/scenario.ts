@@ -7,6 +7,7 @@ import { Random } from "./random.ts";
 import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { RULES } from "./rules.ts";
 import type { BrakeRules } from "../../src/core/brake-rules.ts";
+import { LIST_RULES, type ListRules } from "../../src/core/list-round.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";
 
 export const PROJECT = "0123456789abcdef0123456789abcdef";
@@ -46,6 +47,8 @@ export interface Scenario {
   readonly samples: { readonly replaced: number; readonly kept: number };
   /** How long jobs took before, as the store has it: right, too long, or too short; absent: nothing was learned. */
   readonly durations?: readonly number[];
+  /** When polls share a list of servers; absent: each asks for its own job. */
+  readonly lists?: ListRules;
   readonly emissions: readonly Emission[];
   readonly rates: FaultRates;
   readonly focus: readonly string[];
@@ -142,7 +145,15 @@ export function scenarioOf(seed: number): Scenario {
   const senders = random.chance(0.05) ? [{ user: "healer-2", perHour: 1 }] : [];
   const complete = { ...drawn, emissions, brakes: limited, senders, rates: held, opensAtMs };
   const last = seed % 7 === 3 ? asked(complete, random) : complete;
-  return seed % 5 === 3 ? { ...last, durations: durationsOf(random) } : last;
+  const learned = seed % 5 === 3 ? { ...last, durations: durationsOf(random) } : last;
+  return seed % 9 < 2 ? listed(learned, random) : learned;
+}
+
+/** Drawn after all that: every poll may share a list, which is lost or late now and then. */
+function listed(scenario: Scenario, random: Random): Scenario {
+  const lists = { ...LIST_RULES, worth: 0, holdMs: random.pick([1_000, 30_000]) };
+  const isLost = random.chance(0.5) ? { "list-unreadable": 0.2 } : {};
+  return { ...scenario, lists, rates: { ...scenario.rates, ...isLost } };
 }
 
 /** Drawn after everything else: reinstalled servers are asked, and answer at once, after a while, too late, or never. */

@@ -269,7 +269,8 @@ export class World {
     if (plainJobsFromMs !== undefined) {
       const durationMs = random.between(plainJobsFromMs, jobsUpToMs);
       const plain = { earlyMs: 0, visibleAfterMs: 0, vanishesAfterMs: null, foreign: false };
-      return { durationMs, end: "success", ...plain };
+      const fails = failShare > 0 && random.chance(failShare);
+      return { durationMs, end: fails ? "fail-old-disk" : "success", ...plain };
     }
     const hidden = scenario.servers.some((one) => one.view === "hidden");
     const stuck = !hidden && random.chance(stuckShare);

@@ -67,6 +67,9 @@ export interface CloudAdapter extends CloudApi {
 /** ECS API notes §6.3: "Clock difference over 15 minutes is rejected". */
 const SIGNATURE_WINDOW_MS = 15 * 60_000;
 
+/** A page of 1 000 servers, 8 KB each: most have 2 or 3. */
+const LIST_BYTES = 8_388_608;
+
 /** The ECS API of one region, over HTTPS. Opens nothing until it is asked. */
 export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudAdapter {
   const { clock, budget, refusals = ALONE, onRequest = () => {} } = deps;
@@ -86,6 +89,12 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     poolConnections,
   });
   const pooled = namingProxy(http.send, proxyOf);
+  const listing = createHttpClient({
+    connect: createConnect(connecting),
+    timeouts,
+    maxAnswerBytes: Math.max(maxAnswerBytes, LIST_BYTES),
+    poolConnections: Math.min(poolConnections, 4),
+  });
   const postOnce = namingProxy(
     createPostOnce({
       connect: createConnect({ ...connecting, resettable: true }),
@@ -131,7 +140,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     const posting = { ...reading, send: postOnce };
     return {
       look: createLook(reading),
-      list: createList(reading),
+      list: createList({ ...reading, send: namingProxy(listing.send, proxyOf) }),
       job: createJob(reading),
       stop: createStop(posting),
       start: createStart(posting),
@@ -175,7 +184,9 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     },
     probe: createProbe({ calls, ecs, ims, evs, send: pooled }),
     clockOffsetMs: () => cloudClock.offsetMs(),
-    close: () => http.close(),
+    async close() {
+      await Promise.all([http.close(), listing.close()]);
+    },
   };
 }
 

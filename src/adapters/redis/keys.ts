@@ -34,6 +34,9 @@ export function keysOf(project: ProjectId) {
     calls: `${prefix}calls`,
     /** How long the last jobs took that succeeded, by their kind (learn-duration.lua). */
     durations: `${prefix}durations`,
+    /** Polls of jobs that may share one list of servers (list-round.lua), and the youngest list. */
+    listRound: `${prefix}list-round`,
+    list: `${prefix}list`,
     last: (server: ServerId) => `${prefix}last:${server}`,
     /** The project's last ends, and what a storm of failures is at (storm.lua). */
     storm: `${prefix}storm`,

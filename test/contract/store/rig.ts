@@ -22,6 +22,9 @@ import { createStrandedCommands } from "../../../src/adapters/redis/stranded-com
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
+import { LIST_RULES, type ListRules } from "../../../src/core/list-round.ts";
+import { createServerLists } from "../../../src/adapters/redis/server-lists.ts";
+import type { ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
@@ -42,6 +45,7 @@ import {
 import {
   createMemoryDurations,
   createMemoryEvidence,
+  createMemoryLists,
   createMemoryLook,
   createMemoryPauses,
   createMemoryStore,
@@ -67,6 +71,8 @@ export interface StoreRig {
   readonly evidence: DiskEvidence;
   /** Of a replica that remembers nothing beside the store. */
   readonly durations: JobDurations;
+  /** Of a replica that has read none yet; a list is used for so long, and made at every poll. */
+  listsOf(rules?: Partial<ListRules>): ServerLists;
   readonly stranded: StrandedCommands;
   /** The same memory with another hold; 0: a new epoch is open at once. */
   withHold(holdMs: number): ReinstallStore;
@@ -129,6 +135,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       store: withHold(0),
       evidence: createMemoryEvidence(memory, MIN_SAMPLES),
       durations: createMemoryDurations(memory),
+      listsOf: (rules) => createMemoryLists(memory, { ...LIST_RULES, worth: 0, ...rules }),
       stranded: createMemoryStranded(memory),
       withHold,
       flushAll: async () => memory.flushAll(),
@@ -229,6 +236,8 @@ function redisRigs(): () => Promise<StoreRig> {
     return {
       store: withHold(0),
       evidence: createDiskEvidence(client, "test", MIN_SAMPLES),
+      listsOf: (rules) =>
+        createServerLists({ redis: client, scripts, rules: { ...LIST_RULES, worth: 0, ...rules } }),
       durations: createJobDurations({ redis: client, scripts, clock: everLater() }),
       stranded: createStrandedCommands(client, systemClock),
       withHold,

@@ -6,6 +6,8 @@ import type { CallBucket } from "../../../src/core/call-bucket.ts";
 import { type LearnedRate, NOTHING_LEARNED } from "../../../src/core/call-rate.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Order } from "../../../src/core/order.ts";
+import type { MadeList } from "../../../src/steps/ports/server-lists.ts";
+import type { ListRound } from "./script-list.ts";
 import type { NotedEntry } from "./script-operator.ts";
 
 /** One command as the store knows it; the fields of the Redis hash `cmd:<id>`. */
@@ -115,6 +117,9 @@ export class ProjectMemory {
   learned: LearnedRate = NOTHING_LEARNED;
   /** How long the last jobs took that succeeded, by their kind, the latest first. */
   durations = new Map<string, readonly number[]>();
+  /** Polls that may share one list of servers, and the youngest list. */
+  listRound: ListRound | undefined;
+  list: (MadeList & { readonly atMs: number }) | null = null;
   token = 0;
   epoch: Epoch | null = null;
   /** Of the epoch's hash: stays until the store is emptied. */

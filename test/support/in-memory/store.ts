@@ -6,6 +6,8 @@ import type { SenderRule } from "../../../src/core/senders.ts";
 import type { Closed } from "../../../src/core/windows.ts";
 import { Order } from "../../../src/core/order.ts";
 import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/likely-end.ts";
+import type { ListEnd, ListRules } from "../../../src/core/list-round.ts";
+import type { MadeList, ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
@@ -19,6 +21,7 @@ import type { CommandRecord, StoreMemory } from "./memory.ts";
 import { admit, refuse } from "./script-admit.ts";
 import { keepPauses, mayStart, mayStop } from "./script-brakes.ts";
 import { claim, hop } from "./script-claim.ts";
+import { endRound, takeRound } from "./script-list.ts";
 import { noteDisk } from "./script-note-disk.ts";
 import { watchMemory } from "./script-memory.ts";
 import {
@@ -173,6 +176,47 @@ export function createMemoryDurations(memory: StoreMemory): JobDurations {
       durations.set(kind, latest.slice(0, DURATIONS_KEPT));
       return "kept";
     },
+  };
+}
+
+/** Lists of servers. Nobody remembers one beside the store. */
+export function createMemoryLists(
+  memory: StoreMemory,
+  rules: ListRules,
+  transport: StoreTransport = atOnce,
+): ServerLists {
+  async function ended(
+    project: ProjectId,
+    begunMs: number,
+    { end, made }: { readonly end: ListEnd; readonly made: MadeList | null },
+  ): Promise<void> {
+    await transport("list-ended", () => {
+      memory.remember();
+      const m = memory.of(project);
+      if (m.listRound?.begunMs !== begunMs) return;
+      m.listRound = endRound(m.listRound, { begunMs, end }, rules, memory.nowMs());
+      if (made !== null) m.list = { ...made, atMs: begunMs };
+    });
+  }
+  return {
+    async take(project) {
+      const taken = await transport("list-round", () => {
+        memory.remember();
+        const m = memory.of(project);
+        const { round, answer } = takeRound(m.listRound, rules, memory.nowMs());
+        m.listRound = round;
+        return answer;
+      });
+      return taken.kind === "away" ? { kind: "alone", why: "held" } : taken;
+    },
+    async listed(project, atMs) {
+      const { list } = memory.of(project);
+      return list !== null && list.atMs >= atMs ? list.servers : null;
+    },
+    made: (project, begunMs, made) =>
+      ended(project, begunMs, { end: { kind: "listed", pages: made.pages }, made }),
+    unmade: (project, begunMs, { why: _forPeople, ...end }) =>
+      ended(project, begunMs, { end, made: null }),
   };
 }
 

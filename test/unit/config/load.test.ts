@@ -259,6 +259,7 @@ describe("defaults", () => {
     expect(protocol).toMatchObject({
       pollIntervalsMs: [2000, 5000, 10_000, 30_000, 60_000],
       pollLearned: true,
+      pollList: true,
       jobDeadlineMs: 2_700_000,
       postFenceMs: 1_080_000,
       settleMs: 0,

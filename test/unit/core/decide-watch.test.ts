@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { afterPoll } from "../../../src/core/decide-watch.ts";
+import { afterGlance, afterPoll, mayGlance } from "../../../src/core/decide-watch.ts";
 import type { JobLook, Look } from "../../../src/core/observations.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In } from "../../../src/core/state.ts";
@@ -391,5 +391,43 @@ describe("a job whose parts name another server only", () => {
   it("ends at the deadline", () => {
     const young = { ...LATE, changed: { foreign: 0 } };
     asFinal(after(PARTS_FOREIGN, young), "unresolved");
+  });
+});
+
+describe("a list instead of a query", () => {
+  const ageMs = 40 * SECOND;
+  const asked = { acceptedAtMs: NOW, askedAtMs: NOW + 20 * SECOND };
+  const may = (changed: Partial<In<"watch">>, nowMs = NOW + ageMs) =>
+    mayGlance(state("watch", { ...asked, ...changed }), moment({ nowMs }));
+
+  it("may do while nothing is odd and no query is owed", () => {
+    expect(may({})).toBe(true);
+  });
+
+  it.each<[string, Partial<In<"watch">>, number?]>([
+    ["SUCCESS was said", { successes: 1 }],
+    ["the job was missing", { missing: 1 }],
+    ["the job was about another server", { foreign: 1 }],
+    ["`submitted` is to be published", { announced: false }],
+    ["the job was not asked for long", { askedAtMs: NOW }],
+    ["its time is over", { deadlineMs: NOW + ageMs }],
+  ])("does not do where %s", (_, changed) => {
+    expect(may(changed)).toBe(false);
+  });
+
+  it("moves nothing but the next poll", () => {
+    const current = state("watch", asked);
+    const decision = asNext(
+      afterGlance(current, "goes-on", moment({ nowMs: NOW + ageMs })),
+      "watch",
+    );
+    expect(decision).toMatchObject({ delayMs: 5_000, events: [], intent: "keep", lock: "keep" });
+    expect(decision.state).toBe(current);
+  });
+
+  it("is waited for on the shortest rung", () => {
+    const current = state("watch", asked);
+    const decision = afterGlance(current, "awaited", moment({ nowMs: NOW + ageMs }));
+    expect(asNext(decision, "watch")).toMatchObject({ delayMs: 2_000, events: [] });
   });
 });

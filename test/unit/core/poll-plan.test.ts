@@ -2,7 +2,14 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pollDelay } from "../../../src/core/backoff.ts";
 import { jobKind, type LikelyEnd, likelyEnd } from "../../../src/core/likely-end.ts";
-import { firstPollMs, teaches, tookMs, untilNextPoll } from "../../../src/core/poll-plan.ts";
+import {
+  firstPollMs,
+  isOwedQuery,
+  teaches,
+  tookMs,
+  untilNextGlance,
+  untilNextPoll,
+} from "../../../src/core/poll-plan.ts";
 import { BEFORE, CALM, LADDER, MINUTE, moment, NOW, RULES, SECOND, state } from "./builders.ts";
 
 const LONGEST = 5 * MINUTE;
@@ -230,3 +237,46 @@ function range(from: number, to: number): LikelyEnd {
 function repeated(times: number, seconds: number): number[] {
   return Array.from({ length: times }, () => seconds);
 }
+
+describe("a job whose polls are answered by lists", () => {
+  const owed = (ageSeconds: number, askedSeconds: number | null, likely: LikelyEnd | null) =>
+    isOwedQuery(
+      state("watch", {
+        acceptedAtMs: NOW,
+        ...(askedSeconds !== null && { askedAtMs: NOW + askedSeconds * SECOND }),
+      }),
+      moment({ nowMs: NOW + ageSeconds * SECOND, likelyEnd: likely }),
+    );
+
+  it.each<[age: number, asked: number | null, likely: LikelyEnd | null, expected: boolean]>([
+    // Nothing is learned: each 30 s.
+    [29, null, null, false],
+    [30, null, null, true],
+    [59, 30, null, false],
+    [60, 30, null, true],
+    // From when its kind begins to end: a minute within the range, half a minute behind it.
+    [102, null, LIKELY, false],
+    [107, null, LIKELY, false],
+    [108, null, LIKELY, true],
+    [137, 108, LIKELY, false],
+    [138, 108, LIKELY, true],
+    [60 * 4 + 29, null, range(210, 900), false],
+    [60 * 4 + 30, null, range(210, 900), true],
+    // Where polls are a minute apart by its age, a list changes nothing.
+    [20 * 60, 20 * 60 - 59, null, false],
+    [20 * 60, 20 * 60 - 60, null, true],
+  ])("at %i s, asked last at %j s, is owed a query or not", (age, asked, likely, expected) => {
+    expect(owed(age, asked, likely)).toBe(expected);
+  });
+
+  it.each([
+    [60, LIKELY, 17_500],
+    [80, LIKELY, 2_000],
+    [110, LIKELY, 2_000],
+    [20, null, 10_000],
+    [60, null, 5_000],
+  ])("is looked at again at %i s by %j after %i ms", (age, likely, expected) => {
+    const rules = { random: CALM, rules: RULES, likelyEnd: likely };
+    expect(untilNextGlance(age * SECOND, rules)).toBe(expected);
+  });
+});

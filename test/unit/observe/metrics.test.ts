@@ -265,6 +265,14 @@ describe("what is waited for", () => {
     expect(await quantile("0.9")).toMatch(/ 0$/);
   });
 
+  it("is a poll by what it did where a list may stand for it", async () => {
+    const { metrics, lines } = build();
+    metrics.poll(PROJECT, "listed");
+    metrics.poll(PROJECT, "listed");
+    const shown = `ecs_reinstall_polls_total{way="listed",project="${PROJECT}"} 2`;
+    expect(await lines()).toContain(shown);
+  });
+
   it("is when jobs of a kind are polled first; 0 where that is not known any more", async () => {
     const { metrics, lines } = build();
     const shown = (seconds: number) =>

@@ -166,12 +166,15 @@ export function redisSide(client: RedisClient, present: Present): Side {
 }
 
 /** Tells the scripts what time it is: before each call, and before it may be refused. */
-export async function setTime(client: RedisClient, { nowMs }: Present): Promise<void> {
+export async function setTime(
+  client: RedisClient,
+  { nowMs }: Pick<Present, "nowMs">,
+): Promise<void> {
   await client.hset(TIME_KEY, { s: Math.floor(nowMs / 1_000), us: (nowMs % 1_000) * 1_000 });
 }
 
 /** Runs each script with its clock replaced. */
-function onTime(client: RedisClient): ScriptRunner {
+export function onTime(client: RedisClient): ScriptRunner {
   const runner = createScriptRunner(client);
   const texts = new Map<string, { readonly text: string; readonly sha: string }>();
   const run: ScriptRunner["run"] = async (script, keys, argument) => {

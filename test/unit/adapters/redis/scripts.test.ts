@@ -14,6 +14,8 @@ import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
 import { learnDurationScript } from "../../../../src/adapters/redis/scripts/learn-duration.ts";
 import { learnRateScript } from "../../../../src/adapters/redis/scripts/learn-rate.ts";
+import { listEndedScript } from "../../../../src/adapters/redis/scripts/list-ended.ts";
+import { listRoundScript } from "../../../../src/adapters/redis/scripts/list-round.ts";
 import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
 import { noteActScript } from "../../../../src/adapters/redis/scripts/note-act.ts";
@@ -47,6 +49,8 @@ const SCRIPTS = [
   keepPausesScript,
   learnDurationScript,
   learnRateScript,
+  listEndedScript,
+  listRoundScript,
   mayStartScript,
   mayStopScript,
   noteActScript,
