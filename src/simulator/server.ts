@@ -156,7 +156,8 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 /** The largest header block that the real gateway takes (ECS API reference notes §5.3). */
 const MAX_HEADER_BYTES = 128 * 1_024;
 
-function allRoutes(state: CloudState, tokens: ReturnType<typeof createTokenAccess>) {
+/** @internal Every call that is answered. */
+export function allRoutes(state: CloudState, tokens: ReturnType<typeof createTokenAccess>) {
   return [
     ...reinstallRoutes(state),
     ...jobRoutes(state),
