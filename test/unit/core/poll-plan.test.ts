@@ -238,6 +238,21 @@ function repeated(times: number, seconds: number): number[] {
   return Array.from({ length: times }, () => seconds);
 }
 
+it.each([
+  [80, LIKELY, 0.49, 2_000],
+  [80, LIKELY, 0.5, 5_000],
+  [110, LIKELY, 0.49, 2_000],
+  [80, range(70, 170), 0.49, 5_000],
+  [120, range(70, 270), 0.49, 10_000],
+  [120, range(70, 270), 0.5, 10_000],
+  [65, range(60, 68), 0.49, 2_000],
+])(
+  "within the range half of the polls are one rung closer, and none is further than by age: at %i s of %j",
+  (age, likely, random, ms) => {
+    expect(next(age * SECOND, likely, random)).toBe(ms);
+  },
+);
+
 describe("a job whose polls are answered by lists", () => {
   const owed = (ageSeconds: number, askedSeconds: number | null, likely: LikelyEnd | null) =>
     isOwedQuery(
