@@ -43,6 +43,8 @@ function words(id: string, as: string, answer: ResolveAnswer): string {
             ]
           : []),
       ].join("\n");
+    case "noted":
+      return `it is noted that ${id} reinstalled nothing. Its server may have been stopped for it: a worker starts it again, and then the event settled follows`;
     case "settled-before":
       throw new CliFailure(`${id} is settled already, as ${answer.as}: the first word counts`);
     case "unheard-of":
@@ -57,7 +59,7 @@ function words(id: string, as: string, answer: ResolveAnswer): string {
       );
     case "starting":
       throw new CliFailure(
-        `the cloud has proven that ${id} reinstalled nothing; its server is being started, and then the worker settles it`,
+        `it is known that ${id} reinstalled nothing; its server is being started, and then the worker settles it`,
       );
     case "lock-gone":
       throw new CliFailure(`the server of ${id} is not locked by it any more: nothing to settle`);

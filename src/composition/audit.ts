@@ -19,7 +19,7 @@ export function createWatchedAudit(
   { store, outlet }: Pick<WorkerDeps, "store" | "outlet">,
 ): Part {
   const stranded = createStrandedCommands(redis, clock);
-  const publishSettled = createPublishSettled({ store, stranded, outlet });
+  const publishSettled = createPublishSettled({ store, stranded, outlet, clock });
   return createAuditPublisher({
     trail: createAuditTrail(scripts, clock),
     outlet,

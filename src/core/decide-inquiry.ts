@@ -1,5 +1,5 @@
 import type { SettledAs } from "../contract/event.ts";
-import { delayAfterNothing } from "./backoff.ts";
+import { delayAfterNothing, delayForAge } from "./backoff.ts";
 import { afterReconcileLook } from "./decide-reconcile.ts";
 import { type Decision, next } from "./decision.ts";
 import type { Moment } from "./moment.ts";
@@ -15,6 +15,8 @@ export interface InquiryLook {
   readonly job: JobLook | null;
   readonly look: Look;
   readonly trust: Trust;
+  /** The store's memory is young: a person's word waits. */
+  readonly young: boolean;
 }
 
 /** What became of a request that may have been carried out. */
@@ -41,18 +43,39 @@ export function afterInquiryLook(
   seen: InquiryLook,
   moment: Moment,
 ): InquiryTurn {
-  const { nowMs, rules } = moment;
-  const settlement = byJob(current, seen) ?? byServer(order, current, seen, moment);
+  const { nowMs } = moment;
+  const proven = byJob(current, seen) ?? byServer(order, current, seen, moment);
+  const isOpen = proven === null || proven.as === "not-reinstalled";
+  const settlement = (isOpen ? byPerson(current, seen, moment) : null) ?? proven;
   if (settlement?.as === "not-reinstalled")
     return leftAsFound(current, seen.look, settlement, moment);
   if (settlement !== null) return { kind: "settled", settlement };
   const isAsked = seen.look.kind !== "unreadable" || seen.look.unasked !== true;
   if (nowMs >= current.untilMs && isAsked) return { kind: "given-up" };
-  const delayMs =
-    current.start === undefined
-      ? inquiryDelay(nowMs - current.sinceMs, rules.ladderMs)
-      : (rules.ladderMs[0] ?? 0);
-  return { kind: "look-again", decision: next(current, delayMs) };
+  return { kind: "look-again", decision: next(current, delayAfter(current, moment)) };
+}
+
+function delayAfter({ start, word, sinceMs }: In<"inquiry">, { nowMs, rules, random }: Moment) {
+  if (start !== undefined) return rules.ladderMs[0] ?? 0;
+  if (word !== undefined) return delayForAge(nowMs - word.atMs, rules.ladderMs, random);
+  return inquiryDelay(nowMs - sinceMs, rules.ladderMs);
+}
+
+/**
+ * A person has said that nothing was reinstalled. It counts where the request is dead and nothing runs on the server: then
+ * it may be started.
+ */
+function byPerson(
+  { word, fenceAtMs }: In<"inquiry">,
+  { job, look, young }: InquiryLook,
+  { nowMs }: Moment,
+): Settlement | null {
+  if (word === undefined || young || look.kind !== "seen" || !isIdle(look.server)) return null;
+  if (job?.kind === "running" || job?.kind === "unreadable") return null;
+  const clockMs = Math.min(nowMs, look.server.cloudTimeMs ?? nowMs);
+  if (fenceAtMs !== null && clockMs < fenceAtMs) return null;
+  const { by, why } = word;
+  return { as: "not-reinstalled", data: { evidence: "person", by, why }, healedAtMs: null };
 }
 
 /** A server that we stopped for a reinstall that was not made runs again before that is said (brakes.md §8). */

@@ -206,12 +206,18 @@ const Restore = openObject({
   ]),
 });
 
+/** What a person says of an `unresolved` command, kept until it counts. */
+export const Word = openObject({ by: z.string(), why: z.string(), atMs: z.number() });
+export type Word = z.infer<typeof Word>;
+
 /**
  * What a command left `unresolved`: nobody knows whether its request was carried out, and the server is locked. The
  * inquiry looks further, ever more slowly. It has a record and steps of its own beside the command's (contract §3).
  */
 const Inquiry = openObject({
   phase: z.literal("inquiry"),
+  /** A person has said that nothing was reinstalled: it counts once the server runs again, where that is owed. */
+  word: Word.optional(),
   /** As in `reconcile`: absent when the first look was lost. */
   before: Before.optional(),
   power: Power.optional(),

@@ -8,7 +8,9 @@ export function createInquire(deps: StepDeps): PhaseStep<"inquiry"> {
   const { cloud, evidence, clock, reach } = deps;
   const moment = momentsOf(deps);
   return async (envelope, claimed, _arrival, signal) => {
-    const { order, state } = envelope;
+    const { order } = envelope;
+    const word = envelope.state.word ?? claimed.word;
+    const state = word === undefined ? envelope.state : { ...envelope.state, word };
     const { projectId, serverId } = order;
     // A person has freed the server, or another command has gone on: nothing is left to find out.
     if (claimed.lock !== "held") return { kind: "inquiry-over", why: "lock-gone" };
@@ -19,7 +21,7 @@ export function createInquire(deps: StepDeps): PhaseStep<"inquiry"> {
     // While the store's memory is young nothing is proof: other locks may still come back.
     const young = claimed.claim.rebuildingUntilMs !== null;
     const trust = young ? "untested" : await evidence.trust(state.before?.volumeType ?? null);
-    const turn = afterInquiryLook(order, state, { job, look, trust }, moment());
+    const turn = afterInquiryLook(order, state, { job, look, trust, young }, moment());
     switch (turn.kind) {
       case "settled":
         return { kind: "settled", settlement: turn.settlement, token: envelope.token };

@@ -28,8 +28,9 @@ afterAll(async () => {
 async function unresolved(
   name: string,
   meanwhile: (serverId: string) => Promise<void> = async () => {},
+  state: "ACTIVE" | "SHUTOFF" = "SHUTOFF",
 ) {
-  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const server = stage.simulator.addServer({ state });
   const id = commandId(name);
   stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, lostRequest: true });
   await stage.emitter.send(stage.command(id, server.id));
@@ -101,10 +102,35 @@ describe("after unresolved", () => {
     expect(stage.reinstalls(server.id)).toBe(1);
   });
 
+  it.each(["goes on", "is killed, and another one comes"])(
+    "a person says that nothing was reinstalled, of a server that we had stopped: it runs again before that counts, and the worker %s",
+    async (worker) => {
+      const { server, id } = await unresolved("stopped", undefined, "ACTIVE");
+      stage.simulator.faults.clear();
+      expect(server.isOn).toBe(false);
+      const operator = operatorInProcess(services.redis.url, server.projectId);
+      const why = ["--reason", "its disk is the old one", "--by", "ada"];
+      const said = await operator("resolve", id, "--as", "not-reinstalled", ...why);
+      expect(said).toContain("a worker starts it again");
+      if (worker !== "goes on") {
+        await stage.workers.at(-1)?.kill();
+        await stage.addWorker();
+      }
+      expect((await stage.emitter.event(id, "settled")).data).toMatchObject({
+        as: "not-reinstalled",
+        evidence: "person",
+        by: "ada",
+        power: { before: "on", after: "on" },
+      });
+      expect([server.isOn, stage.reinstalls(server.id)]).toEqual([true, 0]);
+      expect(stage.emitter.story(id).filter((name) => name === "settled")).toHaveLength(1);
+    },
+  );
+
   it("unlock asks the cloud first, and refuses while something runs there", async () => {
     const { server, id } = await unresolved("unlocked");
     const operator = operatorInProcess(services.redis.url, server.projectId);
-    const url = stage.workers[0]?.httpUrl ?? "";
+    const url = stage.workers.at(-1)?.httpUrl ?? "";
     const unlock = (...more: string[]) =>
       operator("unlock", server.id, "--url", url, "--reason", "looked at it", ...more);
     server.act({ action: "set-task", taskState: "resize_prep" });

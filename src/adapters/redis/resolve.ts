@@ -8,6 +8,7 @@ import type { RedisClient } from "./client.ts";
 import { readLeftBehind } from "./left-behind.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { runSettle } from "./scripts/settle.ts";
+import { runNoteWord } from "./scripts/note-word.ts";
 import { redisNowMs } from "./time.ts";
 
 /** What a person says became of an `unresolved` command. */
@@ -20,6 +21,8 @@ export interface Resolution {
 export type ResolveAnswer =
   /** `oursToStart`: the server was stopped for the reinstall, and nobody starts it. */
   | { readonly kind: "settled"; readonly oursToStart: boolean }
+  /** The server may be off by our doing: a worker starts it, and then settles the command by this word. */
+  | { readonly kind: "noted" }
   /** The cloud, or somebody else, was first. */
   | { readonly kind: "settled-before"; readonly as: string }
   | { readonly kind: "unheard-of" }
@@ -27,7 +30,7 @@ export type ResolveAnswer =
   | { readonly kind: "not-unresolved"; readonly outcome: string }
   /** Its request may still take effect, until `untilMs`. */
   | { readonly kind: "fenced"; readonly untilMs: number }
-  /** The cloud has proven that nothing was reinstalled; the worker starts the server, and then says so. */
+  /** It is known that nothing was reinstalled; the worker starts the server, and then says so. */
   | { readonly kind: "starting" }
   /** The server is not locked by it any more. */
   | { readonly kind: "lock-gone" }
@@ -78,12 +81,22 @@ async function settleBy(
   if (!order.success || final === null) {
     return { kind: "corrupt", message: `the record of ${command} cannot be read: use unlock` };
   }
+  const act = { ...by, action: "resolve" as const, command, server: order.data.serverId, as };
   const word = { as, by: by.by, why: by.reason, atMs: nowMs };
+  if (as === "not-reinstalled" && power?.mayHaveStopped === true && known.settledAs === null) {
+    const noted = await runNoteWord(scripts, order.data, {
+      token,
+      word: { by: by.by, why: by.reason, atMs: nowMs },
+      act,
+    });
+    // Nobody looks at the server any more: the word counts at once, and says what is left to do.
+    if (noted.kind !== "inquiry-over") return noted;
+  }
   const { event, healedAtMs, oursToStart } = settledByPerson(final.event, order.data, power, word);
   const answer = await runSettle(
     { scripts, ttlMs: KEPT_MS },
     { order: order.data, token, as, outcome: { event, reply: null, dead: null }, healedAtMs },
-    { ...by, action: "resolve", command, server: order.data.serverId, as },
+    act,
   );
   if (answer.kind !== "settled") return answer;
   return answer.first

@@ -1,6 +1,7 @@
 import type { Debt } from "../../core/debt.ts";
 import type { CancelRequest } from "../../core/endings.ts";
 import type { DiskId, JobId } from "../../contract/ids.ts";
+import type { Word } from "../../core/state.ts";
 import type { Outbox, StoredOutcome } from "./step-record.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
@@ -57,6 +58,8 @@ export type ClaimAnswer =
       readonly debt?: Debt | undefined;
       /** Null: nobody has asked for its end. */
       readonly cancelRequest: CancelRequest | null;
+      /** Of an inquiry: what a person has said of its command. Absent: nothing. */
+      readonly word?: Word | undefined;
     }
   | { readonly kind: "saved"; readonly outbox: Outbox }
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly published: boolean }

@@ -51,8 +51,39 @@ describe("a person's word about an unresolved command", () => {
     });
   });
 
-  it("says that nobody starts a server that we had stopped for nothing", async () => {
+  it("waits for the start of a server that we may have stopped: the next turn of its inquiry has the word", async () => {
+    const { message } = await unresolvedBy(users, { power: RAN });
+    expect(await resolve("not-reinstalled")).toEqual({ kind: "noted" });
+    expect(await lockOwner()).toBe(command);
+    expect(await users.whole.client.llen(k.audit)).toBe(1);
+    // The first word stays.
+    const another = { ...ACT, id: "act-2", by: "bob" };
+    const again = { command, as: "not-reinstalled" } as const;
+    expect(await users.whole.operator.resolve(PROJECT, again, another)).toEqual({ kind: "noted" });
+    expect(
+      await users.whole.store.claim(message, { nonce: "n", redelivered: false }),
+    ).toMatchObject({
+      kind: "claimed",
+      lock: "held",
+      word: { by: BY.by, why: BY.reason },
+    });
+    // That it was reinstalled all the same is said by another word, which needs no start.
+    expect(await resolve("reinstalled")).toMatchObject({ kind: "settled" });
+  });
+
+  it("is not noted where somebody has freed the server, or the store's memory is young", async () => {
     await unresolvedBy(users, { power: RAN });
+    await users.whole.client.hset(k.epoch, "open_at", Date.now() + HOUR);
+    expect(await resolve("not-reinstalled")).toMatchObject({ kind: "rebuilding" });
+    await users.whole.client.hset(k.epoch, "open_at", 0);
+    await users.whole.client.del(k.lock(SERVER));
+    expect(await resolve("not-reinstalled")).toEqual({ kind: "lock-gone" });
+    expect(await users.whole.client.exists(k.audit)).toBe(0);
+  });
+
+  it("says that nobody starts a server that we had stopped for nothing, where nobody looks any more", async () => {
+    await unresolvedBy(users, { power: RAN });
+    await users.whole.store.endInquiry(COMMAND);
     expect(await resolve("not-reinstalled")).toEqual({ kind: "settled", oursToStart: true });
     expect(await settled()).toMatchObject({
       as: "not-reinstalled",

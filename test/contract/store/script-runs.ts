@@ -33,6 +33,7 @@ import {
   settling,
   submitting,
   unresolved,
+  unresolvedBy,
 } from "./script-states.ts";
 import type { TwoUsers, User } from "./two-users.ts";
 
@@ -194,6 +195,11 @@ const INQUIRIES: readonly ScriptRun[] = [
       return ready;
     },
     act: ({ store }) => store.settle(settling("reinstalled")),
+  },
+  {
+    what: "note-word",
+    before: (users) => unresolvedBy(users, { power: { was: "on", mayHaveStopped: true } }),
+    act: (user) => user.noteWord(),
   },
   {
     what: "end-inquiry",

@@ -9,6 +9,7 @@ import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
+import { runNoteWord } from "../../../src/adapters/redis/scripts/note-word.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
@@ -19,7 +20,7 @@ import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
-import { PROJECT } from "./samples.ts";
+import { order, PROJECT } from "./samples.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 const k = keysOf(PROJECT);
@@ -32,6 +33,8 @@ export interface User {
   readonly pauses: PauseStore;
   readonly audit: AuditTrail;
   settleByHand(step: StepSettle, act: NotedAct): Promise<{ readonly kind: string }>;
+  /** A person's word of the first command, for its inquiry. */
+  noteWord(): Promise<{ readonly kind: string }>;
   readonly stranded: StrandedCommands;
 }
 
@@ -109,6 +112,12 @@ async function connected(url: string, user?: string): Promise<User> {
     pauses: createPauseStore(client, scripts),
     audit: createAuditTrail(scripts, { nonce: () => "lease" }),
     settleByHand: (step, act) => runSettle({ scripts, ttlMs: 600_000 }, step, act),
+    noteWord: () =>
+      runNoteWord(scripts, order("cmd-a"), {
+        token: 1,
+        word: { by: "ada", why: "seen", atMs: 1_800_000_000_000 },
+        act: { id: "act-1", by: "ada", reason: "seen", action: "resolve", command: "cmd-a" },
+      }),
     stranded: createStrandedCommands(client, systemClock),
   };
 }

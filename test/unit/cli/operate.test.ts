@@ -120,6 +120,8 @@ describe("resolve", () => {
     expect([free.code, free.out]).toEqual([0, expect.stringContaining("settled as reinstalled")]);
     const off = await resolve({ kind: "settled", oursToStart: true }, "not-reinstalled");
     expect(off.out).toContain("nobody starts it");
+    const noted = await resolve({ kind: "noted" }, "not-reinstalled");
+    expect([noted.code, noted.out]).toEqual([0, expect.stringContaining("a worker starts it")]);
   });
 
   it.each<[ResolveAnswer, string]>([

@@ -34,10 +34,10 @@ const FAIL: JobLook = { kind: "failed", cloudCode: "Ecs.0202", message: "no disk
 function turn(
   current: In<"inquiry">,
   look: Look,
-  more: { job?: JobLook; trust?: "trusted" | "untested"; nowMs?: number } = {},
+  more: { job?: JobLook; trust?: "trusted" | "untested"; nowMs?: number; young?: boolean } = {},
 ) {
-  const { job = null, trust = "trusted", nowMs = NOW } = more;
-  return afterInquiryLook(order(), current, { job, look, trust }, moment({ nowMs }));
+  const { job = null, trust = "trusted", nowMs = NOW, young = false } = more;
+  return afterInquiryLook(order(), current, { job, look, trust, young }, moment({ nowMs }));
 }
 
 function settlement(...args: Parameters<typeof turn>) {
@@ -58,7 +58,7 @@ describe("an inquiry", () => {
   it("is settled by a replaced disk of a server that is off, also where every server is started", () => {
     const look = seen({ systemDiskId: NEW_DISK });
     const always = moment({ rules: { ...RULES, powerAfter: "on" } });
-    const looked = { job: null, look, trust: "trusted" as const };
+    const looked = { job: null, look, trust: "trusted" as const, young: false };
     expect(afterInquiryLook(order(), OPEN, looked, always)).toMatchObject({
       kind: "settled",
       settlement: { as: "reinstalled" },
@@ -69,7 +69,7 @@ describe("an inquiry", () => {
     const asking = moment({ rules: { ...RULES, readyTimeoutMs: HOUR } });
     const look = seen({ systemDiskId: NEW_DISK, status: "ACTIVE", vmState: "active" });
     expect(
-      afterInquiryLook(order(), OPEN, { job: null, look, trust: "trusted" }, asking),
+      afterInquiryLook(order(), OPEN, { job: null, look, trust: "trusted", young: false }, asking),
     ).toMatchObject({ kind: "settled", settlement: { as: "reinstalled" } });
   });
 
@@ -127,6 +127,65 @@ describe("an inquiry", () => {
           state: { start: { askedAtMs: NOW, firstAskedAtMs: NOW - MINUTE } },
         });
       }
+    });
+  });
+
+  describe("of which a person has said that nothing was reinstalled", () => {
+    const word = { by: "ada", why: "the disk is the old one", atMs: NOW - MINUTE };
+    const said = state("inquiry", { fenceAtMs: NOW - HOUR, power: STOPPED, word });
+    const unproven = { trust: "untested" as const };
+    const on = seen({ status: "ACTIVE" });
+
+    it("starts the server that we stopped, and then it counts", () => {
+      expect(turn(said, seen(), unproven)).toEqual({ kind: "start" });
+      expect(settlement(said, on, unproven)).toEqual({
+        as: "not-reinstalled",
+        data: {
+          evidence: "person",
+          by: "ada",
+          why: word.why,
+          power: { before: "on", after: "on" },
+        },
+        healedAtMs: null,
+      });
+    });
+
+    it("counts at once where no start is owed", () => {
+      const wasOff = { ...said, power: { ...STOPPED, was: "off" as const } };
+      expect(settlement(wasOff, seen(), unproven).data).not.toHaveProperty("power");
+      const untouched = moment({ rules: { ...RULES, powerAfter: "untouched" } });
+      const looked = { job: null, look: seen(), trust: "untested" as const, young: false };
+      expect(afterInquiryLook(order(), said, looked, untouched).kind).toBe("settled");
+    });
+
+    it.each<[string, In<"inquiry">, Look, Parameters<typeof turn>[2]]>([
+      ["the request may still arrive", { ...said, fenceAtMs: NOW + MINUTE }, seen(), {}],
+      ["its job runs", said, seen(), { job: RUNNING }],
+      ["its job cannot be read", said, seen(), { job: UNREADABLE }],
+      ["something runs on the server", said, seen({ taskState: "powering-off" }), {}],
+      ["the server cannot be seen", said, UNREADABLE, {}],
+      ["the store's memory is young", said, seen(), { young: true }],
+    ])("is neither started nor settled while %s", (_, current, look, more) => {
+      expect(turn(current, look, { ...unproven, ...more })).toMatchObject({
+        kind: "look-again",
+        decision: { state: { word }, delayMs: expect.any(Number) },
+      });
+    });
+
+    it("looks again soon, and more slowly the longer it lasts", () => {
+      const after = (nowMs: number) => {
+        const again = turn(said, UNREADABLE, { nowMs });
+        return again.kind === "look-again" && again.decision.kind === "next"
+          ? again.decision.delayMs
+          : null;
+      };
+      expect(after(word.atMs)).toBeLessThan(after(NOW + HOUR) ?? 0);
+      expect(after(NOW + HOUR)).toBeLessThanOrEqual((LADDER.at(-1) ?? 0) * 1.5);
+    });
+
+    it("says nothing against what the cloud proves", () => {
+      expect(settlement(said, seen({ systemDiskId: NEW_DISK })).as).toBe("reinstalled");
+      expect(settlement({ ...ACCEPTED, word }, seen(), { job: FAIL }).as).toBe("failed");
     });
   });
 

@@ -109,7 +109,8 @@ const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES)
   afterPoll(STATES.watch, { job, look }, moment({ nowMs: at, rules }));
 /** What a turn of an inquiry comes to, as a decision: settled, or another look; one that gave up would throw. */
 const inquired = (current: In<"inquiry">, look: Look, job: JobLook | null = null): Decision => {
-  const turn = afterInquiryLook(order(), current, { job, look, trust: "trusted" }, moment());
+  const seen = { job, look, trust: "trusted" as const, young: false };
+  const turn = afterInquiryLook(order(), current, seen, moment());
   if (turn.kind === "look-again") return turn.decision;
   if (turn.kind === "settled") return SETTLED;
   throw new Error("given up");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createComplete } from "../../../src/steps/complete.ts";
 import { createInquire } from "../../../src/steps/inquire.ts";
-import { asNext, envelope, NEW_DISK, seen, STATES } from "../core/builders.ts";
+import { asNext, envelope, NEW_DISK, NOW, seen, STATES } from "../core/builders.ts";
 import { type Claimed, claimed, createWorld, type World } from "./fakes.ts";
 
 const ARRIVAL = { nonce: "nonce-1", redelivered: false };
@@ -70,6 +70,24 @@ describe("an inquiry's turn", () => {
     const result = await inquire(world, { claim });
     if (result.kind !== "conclude") throw new Error(result.kind);
     expect(asNext(result.decision, "inquiry").state).toEqual(STATES.inquiry);
+  });
+
+  it("takes a person's word from its record into its state, and starts the server first", async () => {
+    const world = createWorld();
+    const word = { by: "ada", why: "seen", atMs: NOW };
+    const power = { was: "on", mayHaveStopped: true } as const;
+    const message = envelope({ ...STATES.inquiry, power, fenceAtMs: NOW - 1 });
+    const turn = () => createInquire(world.deps)(message, claimed({ word }), ARRIVAL, world.signal);
+    world.answers.look = () => seen();
+    const started = await turn();
+    expect(world.calls.filter((call) => call.includes("start"))).toEqual(["start"]);
+    if (started.kind !== "conclude") throw new Error(started.kind);
+    expect(asNext(started.decision, "inquiry").state).toMatchObject({ word, start: {} });
+    world.answers.look = () => seen({ status: "ACTIVE" });
+    expect(await turn()).toMatchObject({
+      kind: "settled",
+      settlement: { as: "not-reinstalled", data: { by: "ada", power: { after: "on" } } },
+    });
   });
 
   it("comes back when the store does not answer", async () => {

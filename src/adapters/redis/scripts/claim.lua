@@ -100,7 +100,7 @@ if arg.hop then
 end
 
 local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel',
-  'cancel_by', 'cancel_why')
+  'cancel_by', 'cancel_why', 'word')
 local intent = cjson.null
 if now_rec.intent_attempt then
   intent = { attempt = tonumber(now_rec.intent_attempt), signedAtMs = cjson.null, diskId = now_rec.intent_disk }
@@ -113,6 +113,6 @@ return reply({
   slot = has_slot(key, arg.owner), rebuildingUntilMs = rebuilding,
   attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
   debt = arg.takesDebt and held == 'held' and redis.call('GET', key.debt) or cjson.null,
-  takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
+  word = or_null(now_rec.word), takenOver = taken_over, restored = restored, foreignEpoch = foreign_epoch, unseen = unseen, lock = held,
   cancelRequest = now_rec.cancel == '1' and { by = or_null(now_rec.cancel_by), why = or_null(now_rec.cancel_why) }
     or cjson.null })

@@ -9,6 +9,8 @@ import {
 import type { ClaimAnswer } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { debtFrom, takesDebt } from "../../../core/debt.ts";
+import { Word } from "../../../core/state.ts";
+import { storedJson } from "../stored-json.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";
@@ -77,6 +79,8 @@ export const claimScript = script({
       }),
       /** As it is stored. */
       debt: z.string().nullable(),
+      /** As it is stored. */
+      word: z.string().nullable(),
       takenOver: z.boolean(),
       restored: z.enum(["no", "behind", "absent"]),
       foreignEpoch: z.boolean(),
@@ -155,12 +159,14 @@ export async function claim(
   const answer = await context.scripts.run(claimScript, claimKeys(envelope), asked);
   if (answer.kind !== "claimed") return answer;
   const { kind, attempt, takenOver, restored, foreignEpoch, unseen, lock, ...more } = answer;
-  const { cancelRequest, debt: text, ...claimOfStep } = more;
+  const { cancelRequest, debt: text, word: said, ...claimOfStep } = more;
+  const word = said === null ? undefined : storedJson(Word).safeParse(said).data;
   const debt = text === null ? undefined : debtFrom(text);
   return {
     kind,
     claim: { ...claimOfStep, ...(debt !== undefined && text !== null && { debt: text }) },
     ...(debt !== undefined && { debt }),
+    ...(word !== undefined && { word }),
     attempt,
     takenOver,
     restored,

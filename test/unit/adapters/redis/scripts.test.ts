@@ -19,6 +19,7 @@ import { listRoundScript } from "../../../../src/adapters/redis/scripts/list-rou
 import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
 import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
 import { noteActScript } from "../../../../src/adapters/redis/scripts/note-act.ts";
+import { noteWordScript } from "../../../../src/adapters/redis/scripts/note-word.ts";
 import { noteDiskScript } from "../../../../src/adapters/redis/scripts/note-disk.ts";
 import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
 import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lock.ts";
@@ -55,6 +56,7 @@ const SCRIPTS = [
   mayStopScript,
   noteActScript,
   noteDiskScript,
+  noteWordScript,
   openEpochScript,
   pruneLockScript,
   refuseScript,
