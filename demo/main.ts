@@ -6,7 +6,8 @@ import { stayUp } from "./keep.ts";
 import { paintFor } from "./paint.ts";
 import { report } from "./report.ts";
 import { show } from "./show.ts";
-import { createStage } from "./stage.ts";
+import { playBrakes } from "./brakes/play-brakes.ts";
+import { createStage, type Stage } from "./stage.ts";
 
 const EXIT_FAILED = 1;
 /** As a shell says it: ended by SIGINT. */
@@ -65,9 +66,25 @@ async function perform(): Promise<number> {
   const services = await stage.open();
   const ending = await show(services, { stream: out, paint, signal: interrupt.signal });
   const tookMs = performance.now() - startedMs;
-  passed = await report(services, ending, { stream: out, paint, tookMs });
+  const told = await report(services, ending, { stream: out, paint, tookMs });
+  passed = (await brakes(services)) && told;
   if (keep) await stayUp(services, say, interrupted);
   return passed ? 0 : EXIT_FAILED;
+}
+
+async function brakes(services: Stage): Promise<boolean> {
+  const startedMs = performance.now();
+  const problems = await playBrakes(services, { stream: out, paint });
+  const took = seconds(performance.now() - startedMs).trim();
+  say("");
+  if (problems.length === 0) {
+    say(
+      `${paint("green", "PASS: three scenes about the brakes, each as its page says")} (${took}).`,
+    );
+    return true;
+  }
+  say(paint("red", `FAIL: ${problems.join("; ")}.`));
+  return false;
 }
 
 function messageOf(error: unknown): string {

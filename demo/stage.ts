@@ -22,6 +22,11 @@ export interface Stage {
   /** In the order of their start, the killed one included. */
   readonly workers: readonly WorkerProcess[];
   readonly startWorker: () => Promise<WorkerProcess>;
+  /** One that has no part in the story: with the product's own brakes, and on these addresses. */
+  readonly addWorker: (
+    name: string,
+    addresses: { readonly AMQP_URL: string; readonly REDIS_URL: string },
+  ) => Promise<WorkerProcess>;
   /** Throws for a name that is not in the cast. */
   readonly serverNamed: (name: string) => SimulatedServer;
 }
@@ -65,10 +70,13 @@ export function createStage(announce: Announce): {
     ]);
     const servers = castServers(simulator);
     const settings = workerSettings(rabbitMq, redis, simulator);
+    const start = (name: string, own: Readonly<Record<string, string>>) =>
+      opened(
+        startWorkerProcess(name, { ...settings, ...own }, join(logs.path, `${name}.log`)),
+        (one) => one.stop(),
+      );
     const startWorker = async (name = `worker-${workers.length + 1}`) => {
-      const logFile = join(logs.path, `${name}.log`);
-      const started = startWorkerProcess(name, settings, logFile);
-      const worker = await opened(started, (one) => one.stop());
+      const worker = await start(name, STORY_BRAKES);
       workers.push(worker);
       workers.sort((a, b) => a.name.localeCompare(b.name));
       return worker;
@@ -88,6 +96,7 @@ export function createStage(announce: Announce): {
       simulator,
       workers,
       startWorker: () => startWorker(),
+      addWorker: start,
       serverNamed(name) {
         const server = servers.get(name);
         if (server === undefined) throw new Error(`no server ${name} in the cast`);
@@ -118,6 +127,9 @@ export function createStage(announce: Announce): {
     close: () => (closing ??= closeAll()),
   };
 }
+
+/** The story shows many servers at once. */
+const STORY_BRAKES = { BRAKES_MAX_RUNNING: "1000", BRAKES_STORM_ASKS: "0" };
 
 function castServers(simulator: Simulator): ReadonlyMap<string, SimulatedServer> {
   return new Map(

@@ -42,9 +42,6 @@ export async function startWorkerProcess(
     // Nothing of ours but the path: a developer's own ECS_ACCESS_KEY must not reach a demo.
     env: {
       PATH: process.env["PATH"],
-      // The scenes show many servers at once.
-      BRAKES_MAX_RUNNING: "1000",
-      BRAKES_STORM_ASKS: "0",
       ...settings,
       HTTP_HOST: "127.0.0.1",
       HTTP_PORT: `${port}`,

@@ -25,13 +25,19 @@ export interface PauseKeeper extends BackgroundTask {
   standing(): readonly StandingPause[];
   /** When all projects were last read, epoch ms; null: not yet. */
   readAtMs(): number | null;
+  /** Reads before the next turn, for somebody who looks now; after a second, or a second after the last read, it is enough. */
+  refresh(): Promise<void>;
 }
+
+/** People may look as often as they like: the store is asked no more often for it. */
+const FRESH_MS = 1_000;
 
 /** A keeper that has read nothing yet; `start` makes it read at once and then every `intervalMs`. */
 export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
   const { store, projects, clock, intervalMs } = options;
   const remembered = new Map<ProjectId, Pauses>();
   let readAtMs: number | null = null;
+  let reading: Promise<void> | null = null;
 
   async function read(project: ProjectId): Promise<boolean> {
     const before = remembered.get(project) ?? new Map<SwitchName, SwitchEntry>();
@@ -49,11 +55,23 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
     return true;
   }
 
+  async function readAll(): Promise<void> {
+    const all = await Promise.all(projects.map(read));
+    if (all.every(Boolean)) readAtMs = clock.nowMs();
+    options.onRead();
+  }
+
+  /** Two reads at one time would inform about each change twice. */
+  function readOnce(): Promise<void> {
+    reading ??= readAll().finally(() => {
+      reading = null;
+    });
+    return reading;
+  }
+
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const all = await Promise.all(projects.map(read));
-      if (all.every(Boolean)) readAtMs = clock.nowMs();
-      options.onRead();
+      await readOnce();
       await clock.sleep(intervalMs, signal);
     }
   }
@@ -65,5 +83,11 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
         [...pauses].flatMap(([scope, entry]) => (entry.on ? [{ project, scope, entry }] : [])),
       ),
     readAtMs: () => readAtMs,
+    async refresh() {
+      if (readAtMs !== null && clock.nowMs() - readAtMs < FRESH_MS) return;
+      const enough = new AbortController();
+      await Promise.race([readOnce(), clock.sleep(FRESH_MS, enough.signal)]);
+      enough.abort();
+    },
   };
 }

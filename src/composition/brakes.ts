@@ -41,6 +41,7 @@ export function createBrakes(
     pausedByConfiguration: config.brakes.paused,
     standing: () => keeper.standing(),
     readAtMs: () => keeper.readAtMs(),
+    refresh: () => keeper.refresh(),
   });
   const keeper = createPauseKeeper({
     store: createPauseStore(redis, scripts),

@@ -109,6 +109,8 @@ export interface BrakesView {
   holding(): readonly BrakeStatus[];
   /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;
+  /** Reads them now for somebody who looks, at most once a second; answers after a second where the store does not. */
+  refresh(): Promise<void>;
 }
 
 /** How things stand around the store, from memory: measured every quarter of a minute. */

@@ -15,6 +15,7 @@ export interface PauseWatch {
   readonly closed: () => Closed | null;
   readonly standing: () => readonly StandingPause[];
   readonly readAtMs: () => number | null;
+  readonly refresh: () => Promise<void>;
 }
 
 /** Keeps the last count of what the store holds. */
@@ -38,6 +39,7 @@ export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
     calls: () => calls,
     slots: () => [...counted].map(([projectId, { slots }]) => ({ projectId, ...slots })),
     readAtMs: watch.readAtMs,
+    refresh: watch.refresh,
     holding: () => [
       ...ownBrakes(watch).flatMap((own) => projects.map((projectId) => ({ projectId, ...own }))),
       ...watch.standing().map(({ project, scope, entry }) => ({

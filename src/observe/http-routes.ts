@@ -192,8 +192,9 @@ const ANSWERED: readonly Route[] = [
     path: "/v1/brakes",
     summary: "the brakes that hold something now, as far as this worker knows",
     query: BrakesQuery,
-    answers: { 200: { says: "from the worker's memory", body: Brakes } },
-    take: ({ brakes }, context) => {
+    answers: { 200: { says: "from the worker's memory, read again for who asks", body: Brakes } },
+    take: async ({ brakes }, context) => {
+      await brakes.refresh();
       const asked = context.req.query("project");
       const readAtMs = brakes.readAtMs();
       const isAsked = ({ projectId }: { readonly projectId: string }) =>

@@ -396,6 +396,7 @@ export function busyNight(): Deps {
       slots: () => [{ projectId: PROJECT, taken: 6, cap: 10, waiting: 0 }],
       calls: () => [],
       readAtMs: now,
+      refresh: async () => undefined,
     },
     views: {
       commandById: async (id) => {
@@ -461,6 +462,7 @@ export function quiet(): Deps {
       slots: () => [{ projectId: PROJECT, taken: 0, cap: 10, waiting: 0 }],
       calls: () => [],
       readAtMs: () => Date.now(),
+      refresh: async () => undefined,
     },
     views: {
       commandById: async () => ({ kind: "absent" }),
@@ -493,7 +495,13 @@ export function storeAway(): Deps {
         up("cloud"),
       ],
     },
-    brakes: { holding: () => [], slots: () => [], calls: () => [], readAtMs: () => null },
+    brakes: {
+      holding: () => [],
+      slots: () => [],
+      calls: () => [],
+      readAtMs: () => null,
+      refresh: async () => undefined,
+    },
     views: { commandById: away, evidenceById: away, serverStatus: away },
     overview: { commands: away, locks: away, inWork: away },
   };

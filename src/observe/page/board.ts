@@ -64,10 +64,14 @@ export async function readBoard(
   const { health, brakes, situation } = deps;
   const isAsked = (one: { readonly projectId: ProjectId }) =>
     project === null || one.projectId === project;
+  const [store] = await Promise.all([
+    readStore(deps, project ?? undefined, nowMs),
+    brakes.refresh(),
+  ]);
   return {
     nowMs,
     project,
-    store: await readStore(deps, project ?? undefined, nowMs),
+    store,
     dependencies: health.dependencies(),
     hangs: health.hangs(),
     holding: brakes.holding().filter(isAsked),

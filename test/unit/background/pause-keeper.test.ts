@@ -16,6 +16,7 @@ function keeper() {
   const told: StandingPause[] = [];
   const putBack: number[] = [];
   const asked: Pauses[] = [];
+  let nowMs = 5_000;
   const made = createPauseKeeper({
     store: {
       keep: async (_project, remembered) => {
@@ -25,7 +26,7 @@ function keeper() {
     },
     projects: [PROJECT],
     clock: {
-      nowMs: () => 5_000,
+      nowMs: () => nowMs,
       monotonicMs: () => 0,
       random: () => 0,
       nonce: () => "n",
@@ -45,6 +46,10 @@ function keeper() {
     told,
     putBack,
     asked,
+    later: (ms: number, answer: typeof store): void => {
+      nowMs += ms;
+      store = answer;
+    },
     read: async (answer: typeof store): Promise<void> => {
       store = answer;
       const before = asked.length;
@@ -96,4 +101,39 @@ describe("a worker that keeps the pauses", () => {
     expect(putBack).toEqual([1]);
     made.stop();
   });
+
+  it("reads at once for somebody who looks, and no more than once a second", async () => {
+    const { made, asked, told, read, later } = keeper();
+    await read(kept({}));
+    later(999, kept({ project: ON }));
+    await made.refresh();
+    expect([asked.length, made.standing().length]).toEqual([1, 0]);
+    later(1, kept({ project: ON }));
+    await Promise.all([made.refresh(), made.refresh()]);
+    expect([asked.length, made.standing().length, told.length]).toEqual([2, 1, 1]);
+    await made.refresh();
+    expect(asked).toHaveLength(2);
+    made.stop();
+  });
+});
+
+it("does not keep who looks waiting for a store that does not answer", async () => {
+  const made = createPauseKeeper({
+    store: { keep: () => new Promise(() => undefined) },
+    projects: [PROJECT],
+    clock: {
+      nowMs: () => 0,
+      monotonicMs: () => 0,
+      random: () => 0,
+      nonce: () => "n",
+      // The second that is waited has passed at once.
+      sleep: () => Promise.resolve(),
+    },
+    intervalMs: 1_000,
+    onChanged: () => undefined,
+    onPutBack: () => undefined,
+    onRead: () => undefined,
+  });
+  await made.refresh();
+  expect(made.readAtMs()).toBeNull();
 });

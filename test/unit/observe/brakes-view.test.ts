@@ -18,6 +18,7 @@ it("closed windows hold each project, with the reason and the time, for as long 
     closed: () => closed,
     standing: () => [],
     readAtMs: () => null,
+    refresh: async () => undefined,
   });
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: PROJECTS });
   const logger = createLogger({ level: "silent", destination: { write: () => undefined } });

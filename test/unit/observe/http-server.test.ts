@@ -126,6 +126,7 @@ function build(world: World = {}, port = 0): HttpServer {
       slots: () => [],
       calls: () => [],
       readAtMs: () => null,
+      refresh: async () => undefined,
     },
     audit: { entries: () => Promise.resolve({ kind: "absent" }), ...world.audit },
     looks: world.looks ?? { look: () => Promise.resolve({ kind: "absent" }) },
@@ -787,6 +788,7 @@ describe("/v1/brakes", () => {
       },
     ],
     readAtMs: () => null,
+    refresh: async () => undefined,
   };
 
   it("shows how fast requests may go to the cloud for each project, and until when none may", async () => {
