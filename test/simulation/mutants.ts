@@ -1,4 +1,6 @@
 import { ServerId } from "../../src/contract/ids.ts";
+import { listedServer, looksOver } from "../../src/core/listed-server.ts";
+import { LIST_PAGE, LIST_RULES } from "../../src/core/list-round.ts";
 import type { Submission } from "../../src/core/observations.ts";
 import type { Outgoing } from "../../src/steps/ports/outlet.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
@@ -331,6 +333,16 @@ export const MUTANTS: readonly Mutation[] = [
       focusFactor: 15,
       faultsForMs: 300_000,
       cloud: { ...HONEST, lax: true },
+    }),
+  },
+  {
+    name: "list-believed",
+    what: "a server that looks over in a list counts as reinstalled, without a query of its job",
+    breaks: ["P5"],
+    deps: listBelieved,
+    scenario: narrowed({
+      cloud: { ...HONEST, failShare: 0.5 },
+      lists: { ...LIST_RULES, worth: 0 },
     }),
   },
   {
@@ -705,6 +717,26 @@ function blindToTheMark(deps: WorkerDeps): WorkerDeps {
       look: async (...asked) => {
         const look = await cloud.look(...asked);
         return look.kind === "seen" ? { ...look, server: { ...look.server, mark: null } } : look;
+      },
+    },
+  };
+}
+
+/** A poll that a list sends to its job does not ask it. */
+function listBelieved(deps: WorkerDeps, { envelope }: DeliveryContext): WorkerDeps {
+  const { cloud } = deps;
+  const state = envelope?.state;
+  if (state?.phase !== "watch") return deps;
+  return {
+    ...deps,
+    cloud: {
+      ...cloud,
+      async job(project, server, job, signal) {
+        const look = await cloud.list?.(project, { page: 1, limit: LIST_PAGE }, signal);
+        const view = look?.kind === "seen" ? look.servers.get(server) : undefined;
+        return view !== undefined && looksOver(listedServer(view), state.before)
+          ? { kind: "succeeded", endedAtMs: null }
+          : await cloud.job(project, server, job, signal);
       },
     },
   };
