@@ -27,6 +27,8 @@ function added(data: object, without: ReadonlySet<string>): readonly string[] {
 }
 
 /** What emitters and people wrote goes to a terminal: control characters must not. */
-function shown(parts: readonly string[]): string {
-  return parts.join(" ").replaceAll(/\p{C}/gu, "?");
+export function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, "?");
 }
+
+const shown = (parts: readonly string[]) => printable(parts.join(" "));

@@ -2,6 +2,7 @@ import type { Config } from "../config/assemble.ts";
 import type { Environment } from "../config/sources.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import type { EndingSignal } from "../process/exit-codes.ts";
+import type { Terminal } from "./live-line.ts";
 import type { StoreSession } from "./store-session.ts";
 
 /** What the commands touch of the outside world; tests bring their own. */
@@ -11,6 +12,8 @@ export interface CliIo {
   readonly program: string;
   out(text: string): void;
   err(text: string): void;
+  /** Standard output, where it is a terminal. */
+  readonly terminal?: Terminal | undefined;
   openBroker(amqp: Config["amqp"]): Promise<BrokerSession>;
   openStore(env: Environment): Promise<StoreSession>;
   fetch(

@@ -8,6 +8,7 @@ import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_CONFIG } from "../process/exit-codes.ts";
 import { untilInterrupted } from "./interruption.ts";
+import { createLiveLine, type LiveLine } from "./live-line.ts";
 import { jsonFile, seconds } from "./option-values.ts";
 import { type BodyFlags, commandFrom, type ReadyCommand } from "./send-body.ts";
 import { type SendField, sendFields } from "./send-fields.ts";
@@ -38,7 +39,7 @@ export function sendCommand(io: CliIo): Command {
     .addOption(
       new Option(
         "--wait",
-        "print the command's events until it ends: exit 0 on succeeded or planned",
+        "follow the command until it ends: on a terminal in one line that is written again each second, else its events, one a line; exit 0 on succeeded or planned",
       ).conflicts(["replyTo"]),
     )
     .option(
@@ -59,7 +60,10 @@ async function send(flags: SendFlags, fields: readonly SendField[], io: CliIo): 
     throw new CliFailure("", EXIT_CONFIG);
   }
   const sending: Sending = { command, flags, io, sent: "no" };
-  const words = () => interruptedWords(sending);
+  const words = () => {
+    sending.live?.end();
+    return interruptedWords(sending);
+  };
   await untilInterrupted(io, words, async () => {
     const session = await io.openBroker(loaded.amqp);
     try {
@@ -79,6 +83,8 @@ interface Sending {
   readonly io: CliIo;
   /** How far it has come, for whoever interrupts it. */
   sent: "no" | "perhaps" | "yes";
+  /** On a terminal, while it is followed. */
+  live?: LiveLine;
 }
 
 async function publish(
@@ -117,12 +123,20 @@ async function publishAndWait(session: BrokerSession, sending: Sending): Promise
     // The final event comes twice: as an event and as a reply.
     if ((about !== command.id && reused !== command.id) || seen.has(event.id)) return;
     seen.add(event.id);
-    io.out(json === true ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`);
     const ending = endingOf(event);
+    if (ending === null && sending.live !== undefined) return sending.live.show(event);
+    sending.live?.end();
+    io.out(json === true ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`);
     if (ending !== null) end(ending);
   });
-  await publish(session, sending, { replyTo });
-  if (json !== true) io.out(`${command.id} is queued\n`);
+  if (json !== true && io.terminal !== undefined) {
+    sending.live = createLiveLine(io.terminal, command.id);
+  }
+  await publish(session, sending, { replyTo }).catch((error: unknown) => {
+    sending.live?.end();
+    throw error;
+  });
+  if (json !== true && sending.live === undefined) io.out(`${command.id} is queued\n`);
   const later = `it goes on: ${io.program} status ${command.id}`;
   const lost = session.lost.catch((error: Error) => {
     throw new CliFailure(`${error.message}; ${later}`);
@@ -134,6 +148,7 @@ async function publishAndWait(session: BrokerSession, sending: Sending): Promise
     // The last event has said why.
     if (ending === "not-done") throw new CliFailure("");
   } finally {
+    sending.live?.end();
     late.cancel();
   }
 }

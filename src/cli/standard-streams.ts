@@ -1,4 +1,5 @@
 import { EXIT_FAILURE } from "../process/exit-codes.ts";
+import { type Terminal, terminalOf } from "./live-line.ts";
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader has gone. */
 const EXIT_READER_GONE = 141;
@@ -8,6 +9,7 @@ const LONGEST_QUOTE = 300;
 export function createStandardStreams(): {
   out(text: string): void;
   err(text: string): void;
+  readonly terminal: Terminal | undefined;
 } {
   let last = "";
   let listening = false;
@@ -26,12 +28,15 @@ export function createStandardStreams(): {
     process.stderr.on("error", () => undefined);
   }
 
+  function out(text: string): void {
+    if (!listening) listen();
+    last = text;
+    process.stdout.write(text);
+  }
+
   return {
-    out(text) {
-      if (!listening) listen();
-      last = text;
-      process.stdout.write(text);
-    },
+    out,
+    terminal: terminalOf(process.stdout, process.env["TERM"]),
     err(text) {
       if (!listening) listen();
       process.stderr.write(text);
