@@ -9,7 +9,7 @@ import type { Config } from "../config/assemble.ts";
 /**
  * Requests to the cloud that may be repeated: `restore` makes four (the server, two jobs, the start), one of them may be
  * tried again with new credentials, one may need a token, one may ask for the cloud's time, and two may have to wait for
- * others whose credentials are not proven yet.
+ * others whose credentials are not proven yet. `watch` makes the last page of a list, which begins within 5 s, and two more.
  */
 const CLOUD_REQUESTS = 9;
 /** Scripts and looks: the claim, the attempt, the intent, the saved state, the mark "published", and three more tries to store the result of a POST; half may be sent again as text. */

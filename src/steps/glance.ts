@@ -1,6 +1,6 @@
 import type { ProjectId, ServerId } from "../contract/ids.ts";
 import { type ListedServer, listedServer, looksOver } from "../core/listed-server.ts";
-import { LIST_PAGE, MOST_PAGES } from "../core/list-round.ts";
+import { LIST_PAGE, LIST_RULES, MOST_PAGES } from "../core/list-round.ts";
 import type { ListLook } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import type { In } from "../core/state.ts";
@@ -16,7 +16,7 @@ type Listed =
   | { readonly kind: "unmade"; readonly end: UnmadeList };
 
 /** Looks at a server in a list that many polls share, and makes it where it is this poll's turn. */
-export function createGlance({ cloud, lists }: Pick<StepDeps, "cloud" | "lists">) {
+export function createGlance({ cloud, lists, clock }: Pick<StepDeps, "cloud" | "lists" | "clock">) {
   return async function glance(
     { projectId, serverId }: Order,
     { before }: In<"watch">,
@@ -41,7 +41,9 @@ export function createGlance({ cloud, lists }: Pick<StepDeps, "cloud" | "lists">
     { projectId, begunMs }: { readonly projectId: ProjectId; readonly begunMs: number },
     signal: AbortSignal,
   ): Promise<ListedServers | null | "awaited"> {
-    const list = await allPages(cloud, projectId, signal);
+    const untilMs = clock.monotonicMs() + LIST_RULES.leaseMs;
+    const inTime = () => clock.monotonicMs() <= untilMs;
+    const list = await allPages(cloud, projectId, inTime, signal);
     if (list.kind === "made") {
       await to.made(projectId, begunMs, list);
       return list.servers;
@@ -51,11 +53,18 @@ export function createGlance({ cloud, lists }: Pick<StepDeps, "cloud" | "lists">
   }
 }
 
-async function allPages(cloud: CloudApi, project: ProjectId, signal: AbortSignal): Promise<Listed> {
+/** `inTime`: asked before each further page; a list that comes later is not kept. */
+async function allPages(
+  cloud: CloudApi,
+  project: ProjectId,
+  inTime: () => boolean,
+  signal: AbortSignal,
+): Promise<Listed> {
   const servers = new Map<ServerId, ListedServer>();
   let limit = LIST_PAGE;
   let pages = 1;
   for (let page = 1; page <= pages; page += 1) {
+    if (!inTime()) return tooLate(page - 1, pages);
     const look = await onePage(cloud, project, { page, limit }, signal);
     if (look.kind !== "seen") return { kind: "unmade", end: whyNot(look) };
     for (const [id, server] of look.servers) servers.set(id, listedServer(server));
@@ -68,6 +77,11 @@ async function allPages(cloud: CloudApi, project: ProjectId, signal: AbortSignal
     }
   }
   return { kind: "made", pages: Math.max(1, pages), servers };
+}
+
+function tooLate(read: number, pages: number): Listed {
+  const why = `${read} of ${pages} pages took longer than ${LIST_RULES.leaseMs} ms`;
+  return { kind: "unmade", end: { kind: "failed", atLeastMs: 0, why } };
 }
 
 /** In the class of polls: it stands for many of them. */

@@ -60,7 +60,7 @@ function build(world: World, wrap: (deps: World["deps"]) => World["deps"] = (dep
 /** Every turn of the event loop that a step of fakes needs. */
 const turns = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-type Ports = "cloud" | "store" | "outlet" | "evidence" | "durations";
+type Ports = "cloud" | "store" | "outlet" | "evidence" | "durations" | "lists";
 
 /** The deps with `before` called ahead of every call of these ports. */
 function ahead(
@@ -70,7 +70,7 @@ function ahead(
 ): World["deps"] {
   const wrapped = ports.map((port) => [
     port,
-    new Proxy<object>(deps[port], {
+    new Proxy<object>(deps[port] ?? {}, {
       get(target, method: string) {
         const real: unknown = Reflect.get(target, method);
         if (typeof real !== "function" || method === "isBlocked") return real;
@@ -109,11 +109,28 @@ describe("an adapter that answers nothing until its time-out", () => {
   const { connectMs, headersMs, bodyMs, postMs } = CONFIG.cloud.timeouts;
   const requestMs = connectMs + headersMs + bodyMs;
 
+  const PORTS: readonly Ports[] = ["cloud", "store", "outlet", "evidence", "durations", "lists"];
+
+  /** Each poll makes a list of five pages. */
+  function listing(deps: World["deps"]): World["deps"] {
+    const page = { kind: "seen", servers: new Map(), listed: 1_000, total: 5_000 } as const;
+    return {
+      ...deps,
+      cloud: { ...deps.cloud, list: async () => page },
+      lists: {
+        take: async () => ({ kind: "listing", begunMs: 1 }),
+        listed: async () => null,
+        made: async () => undefined,
+        unmade: async () => undefined,
+      },
+    };
+  }
+
   /** What each call can take at most; the first to the cloud also pays for all that comes before it. */
   function slowly(world: World) {
     let firstToTheCloud = true;
     return (deps: World["deps"]) =>
-      ahead(deps, ["cloud", "store", "outlet", "evidence", "durations"], (port, method) => {
+      ahead(listing(deps), PORTS, (port, method) => {
         const { clock } = world;
         // Nothing is sent when it signs.
         if (port === "cloud" && method !== "sign") {

@@ -34,6 +34,7 @@ function sharing(
   take: RoundAnswer,
   pages: readonly ListLook[] = [],
   kept: ListedServers | null = null,
+  pageMs = 0,
 ) {
   const world = createWorld();
   world.clock.pass(AGE_MS);
@@ -50,6 +51,7 @@ function sharing(
   };
   const list: NonNullable<CloudApi["list"]> = async (_project, page) => {
     asked.push(page);
+    world.clock.pass(pageMs);
     const look = pages[page.page - 1];
     if (look === undefined) throw new Error(`page ${page.page} is not expected`);
     return look;
@@ -158,6 +160,20 @@ describe("the poll that makes the list", () => {
       { page: 2, limit: 1_000 },
     ]);
     expect(ended).toMatchObject([{ kind: "made", pages: 2 }]);
+    expect(queries(world)).toEqual([`job ${JOB}`]);
+  });
+
+  it("asks for no further page once its time is over", async () => {
+    const more = { listed: 1_000, total: 5_000 };
+    const { world, poll, asked, ended } = sharing(
+      LISTING,
+      [1, 2, 3].map(() => page([], more)),
+      null,
+      2 * SECOND,
+    );
+    await poll();
+    expect(asked).toHaveLength(3);
+    expect(ended).toMatchObject([{ kind: "failed", why: "3 of 5 pages took longer than 5000 ms" }]);
     expect(queries(world)).toEqual([`job ${JOB}`]);
   });
 
