@@ -23,6 +23,8 @@ export interface PauseKeeperOptions {
 export interface PauseKeeper extends BackgroundTask {
   /** The pauses that stand, as far as this worker has seen. Answers from memory. */
   standing(): readonly StandingPause[];
+  /** Storms that a person keeps off for a while, by this worker's clock. Answers from memory. */
+  keptOff(): readonly StandingPause[];
   /** When all projects were last read, epoch ms; null: not yet. */
   readAtMs(): number | null;
   /** Reads before the next turn, for somebody who looks now; after a second, or a second after the last read, it is enough. */
@@ -76,12 +78,16 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
     }
   }
 
+  const entries = (): readonly StandingPause[] =>
+    [...remembered].flatMap(([project, pauses]) =>
+      [...pauses].map(([scope, entry]) => ({ project, scope, entry })),
+    );
+
   return {
     ...createTask(run),
-    standing: () =>
-      [...remembered].flatMap(([project, pauses]) =>
-        [...pauses].flatMap(([scope, entry]) => (entry.on ? [{ project, scope, entry }] : [])),
-      ),
+    standing: () => entries().filter(({ entry }) => entry.on),
+    keptOff: () =>
+      entries().filter(({ entry }) => !entry.on && (entry.untilMs ?? 0) > clock.nowMs()),
     readAtMs: () => readAtMs,
     async refresh() {
       if (readAtMs !== null && clock.nowMs() - readAtMs < FRESH_MS) return;

@@ -65,12 +65,14 @@ function asksForEnds({ state, outcome }: ListFlags): boolean {
 
 async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
   const listing = LISTS[kind](flags);
-  const { rows, complete } = await readAll(listing, flags, io);
+  const { rows, complete, beside } = await readAll(listing, flags, io);
   if (flags.json === true) {
-    io.out(`${JSON.stringify({ [listing.member]: rows, complete }, null, 2)}\n`);
+    const off = listing.beside === undefined ? {} : { [listing.beside]: beside };
+    io.out(`${JSON.stringify({ [listing.member]: rows, ...off, complete }, null, 2)}\n`);
     return;
   }
   io.out(`${rows.length === 0 ? `no ${EMPTY[kind]}` : tableOf(COLUMNS[kind], rows, Date.now())}\n`);
+  if (beside.length > 0) io.out(`Kept off by a person:\n${tableOf(OFF, beside, Date.now())}\n`);
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
 
@@ -94,6 +96,7 @@ const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
     whole: true,
     query: given({ project }),
     member: "holding",
+    beside: "kept_off",
     keep: () => true,
   }),
 };
@@ -143,6 +146,13 @@ const LOCK: readonly Column[] = [
   ["operation", (row) => text(row["operation"])],
   ["phase", (row) => text(row["phase"])],
   ["for", (row, nowMs) => age(row["since"], nowMs)],
+];
+const OFF: readonly Column[] = [
+  ["brake", (row) => text(row["brake"])],
+  ["project", (row) => text(row["project_id"])],
+  ["by", (row) => text(row["by"])],
+  ["until", (row) => text(row["until"])],
+  ["reason", (row) => text(row["reason"])],
 ];
 const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   commands: COMMAND,

@@ -20,27 +20,34 @@ export interface Listing {
   readonly keep: (row: Row) => boolean;
   /** It comes as a whole: it takes no limit. */
   readonly whole?: true;
+  /** Another member with entries, of the last page; an older worker does not have it. */
+  readonly beside?: string;
 }
 
 const PAGE = 500;
 
 /** Reads a list page by page, up to a limit. `complete`: there is no more. */
 export async function readAll(
-  { path, query, member, keep, whole }: Listing,
+  { path, query, member, keep, whole, beside }: Listing,
   flags: UrlFlag & { readonly limit: number },
   io: CliIo,
-): Promise<{ readonly rows: readonly Row[]; readonly complete: boolean }> {
+): Promise<{
+  readonly rows: readonly Row[];
+  readonly complete: boolean;
+  readonly beside: readonly Row[];
+}> {
   const found: Row[] = [];
   const seen = new Set<string>();
   let fitting = 0;
   let cursor: string | null = null;
+  let others: readonly Row[] = [];
   do {
     const parameters = new URLSearchParams(query);
     if (whole !== true) parameters.set("limit", String(Math.min(flags.limit, PAGE)));
     if (cursor !== null) parameters.set("cursor", cursor);
     const asked = await askWorker(`${path}?${parameters.toString()}`, flags, io);
     if (asked.kind === "absent") throw new CliFailure(asked.message);
-    const page = pageOf(asked.body, member);
+    const page = pageOf(asked.body, member, beside);
     for (const row of page.rows.filter(keep)) {
       fitting += 1;
       // A command that moves between two pages is on both.
@@ -51,9 +58,10 @@ export async function readAll(
       found.push(row);
     }
     cursor = page.next;
+    others = page.beside;
   } while (cursor !== null && fitting < flags.limit);
   const rows = found.slice(0, flags.limit);
-  return { rows, complete: cursor === null && rows.length === found.length };
+  return { rows, complete: cursor === null && rows.length === found.length, beside: others };
 }
 
 function nameOf({ project_id, command_id }: Row): string {
@@ -67,13 +75,18 @@ export function given(query: Readonly<Record<string, string | undefined>>): Reco
   );
 }
 
-function pageOf(body: unknown, member: string): { rows: readonly Row[]; next: string | null } {
+function pageOf(
+  body: unknown,
+  member: string,
+  beside: string | undefined,
+): { rows: readonly Row[]; beside: readonly Row[]; next: string | null } {
   const read = Page.safeParse(body);
   const rows = Rows.safeParse(read.data?.[member]);
-  if (!read.success || !rows.success) {
+  const others = Rows.safeParse(beside === undefined ? [] : (read.data?.[beside] ?? []));
+  if (!read.success || !rows.success || !others.success) {
     throw new CliFailure("the worker's answer is none that this version knows");
   }
-  return { rows: rows.data, next: read.data.next ?? null };
+  return { rows: rows.data, beside: others.data, next: read.data.next ?? null };
 }
 
 const Page = z.looseObject({ next: z.string().nullish() });

@@ -40,6 +40,7 @@ export function createBrakes(
     closed: () => windows.closedAt(clock.nowMs()),
     pausedByConfiguration: config.brakes.paused,
     standing: () => keeper.standing(),
+    keptOff: () => keeper.keptOff(),
     readAtMs: () => keeper.readAtMs(),
     refresh: () => keeper.refresh(),
   });

@@ -82,6 +82,12 @@ export interface BrakeStatus {
   readonly reason: string | null;
 }
 
+/** A storm that a person lifted for a while: it does not set itself before that. */
+export interface KeptOff extends BrakeStatus {
+  /** Epoch ms. */
+  readonly untilMs: number;
+}
+
 /** How many reinstalls of a project are in work, and how many wait for that. */
 export interface SlotStatus extends SlotCensus {
   readonly projectId: ProjectId;
@@ -107,6 +113,8 @@ export interface BrakesView {
   /** Of each project that was asked for; none before the first time. Asked every 15 s. */
   calls(): readonly CallStatus[];
   holding(): readonly BrakeStatus[];
+  /** Brakes that do not set themselves now, because a person said so. */
+  keptOff(): readonly KeptOff[];
   /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;
   /** Reads them now for somebody who looks, at most once a second; answers after a second where the store does not. */

@@ -1,7 +1,7 @@
 import { brakeOf, STORMS } from "../contract/brakes.ts";
 import type { Census } from "../core/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
-import type { BrakesView, CallStatus } from "../contract/http.ts";
+import type { BrakeStatus, BrakesView, CallStatus } from "../contract/http.ts";
 import { type Closed, describeClosed } from "../core/windows.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
 import type { Logger } from "./logger.ts";
@@ -14,6 +14,7 @@ export interface PauseWatch {
   /** This worker's windows are closed now; null: they are open. */
   readonly closed: () => Closed | null;
   readonly standing: () => readonly StandingPause[];
+  readonly keptOff: () => readonly StandingPause[];
   readonly readAtMs: () => number | null;
   readonly refresh: () => Promise<void>;
 }
@@ -42,16 +43,16 @@ export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
     refresh: watch.refresh,
     holding: () => [
       ...ownBrakes(watch).flatMap((own) => projects.map((projectId) => ({ projectId, ...own }))),
-      ...watch.standing().map(({ project, scope, entry }) => ({
-        brake: brakeOf(scope),
-        projectId: project,
-        scope,
-        by: entry.by,
-        sinceMs: entry.atMs,
-        reason: entry.reason,
-      })),
+      ...watch.standing().map(statusOf),
     ],
+    keptOff: () =>
+      watch.keptOff().map((one) => ({ ...statusOf(one), untilMs: one.entry.untilMs ?? 0 })),
   };
+}
+
+function statusOf({ project, scope, entry }: StandingPause): BrakeStatus {
+  const { by, atMs: sinceMs, reason } = entry;
+  return { brake: brakeOf(scope), projectId: project, scope, by, sinceMs, reason };
 }
 
 /** Of each project, by this worker's configuration. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BrakeStatus, CallStatus, SlotStatus } from "../contract/http.ts";
+import type { BrakeStatus, CallStatus, KeptOff, SlotStatus } from "../contract/http.ts";
 import type { CommandEvidence } from "../contract/evidence.ts";
 import type { CommandStory, ServerDetail } from "../contract/overview.ts";
 import { explainCommand, explainServer } from "../core/explain.ts";
@@ -91,6 +91,18 @@ export const Brakes = z.object({
       reason: z.string().nullable(),
     }),
   ),
+  kept_off: z
+    .array(
+      z.object({
+        brake: z.string(),
+        project_id: z.string(),
+        by: z.string().nullable().describe("who lifted it"),
+        since: instant("when it was lifted"),
+        until: instant("it does not set itself before"),
+        reason: z.string().nullable(),
+      }),
+    )
+    .describe("storms that a person keeps off for a while"),
   slots: z
     .array(
       z.object({
@@ -145,6 +157,11 @@ function storyJson(story: CommandStory, nowMs: number): object {
 export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: BrakeStatus): object {
   const since = sinceMs === null ? null : instantText(sinceMs);
   return { brake, project_id: projectId, scope, by, since, reason };
+}
+
+export function keptOffJson({ brake, projectId, by, sinceMs, untilMs, reason }: KeptOff): object {
+  const since = sinceMs === null ? null : instantText(sinceMs);
+  return { brake, project_id: projectId, by, since, until: instantText(untilMs), reason };
 }
 
 /** How fast one project's calls may be made, as it is shown. */

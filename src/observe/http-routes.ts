@@ -18,6 +18,7 @@ import { mayWork } from "./health.ts";
 import {
   Alive,
   brakeJson,
+  keptOffJson,
   Brakes,
   callsJson,
   Commands,
@@ -202,6 +203,7 @@ const ANSWERED: readonly Route[] = [
       return context.json({
         read_at: readAtMs === null ? null : instantText(readAtMs),
         holding: brakes.holding().filter(isAsked).map(brakeJson),
+        kept_off: brakes.keptOff().filter(isAsked).map(keptOffJson),
         slots: brakes.slots().filter(isAsked).map(slotJson),
         calls: brakes.calls().filter(isAsked).map(callsJson),
       });

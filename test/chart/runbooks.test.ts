@@ -364,6 +364,7 @@ function httpApp() {
       calls: () => [],
       readAtMs: () => 0,
       refresh: async () => undefined,
+      keptOff: () => [],
     },
     looks: { look: async () => ({ kind: "absent" }) },
     audit: { entries: async () => ({ kind: "found", view: { entries: [], next: null } }) },

@@ -397,6 +397,7 @@ export function busyNight(): Deps {
       calls: () => [],
       readAtMs: now,
       refresh: async () => undefined,
+      keptOff: () => [],
     },
     views: {
       commandById: async (id) => {
@@ -463,6 +464,7 @@ export function quiet(): Deps {
       calls: () => [],
       readAtMs: () => Date.now(),
       refresh: async () => undefined,
+      keptOff: () => [],
     },
     views: {
       commandById: async () => ({ kind: "absent" }),
@@ -501,6 +503,7 @@ export function storeAway(): Deps {
       calls: () => [],
       readAtMs: () => null,
       refresh: async () => undefined,
+      keptOff: () => [],
     },
     views: { commandById: away, evidenceById: away, serverStatus: away },
     overview: { commands: away, locks: away, inWork: away },

@@ -1,4 +1,4 @@
-import type { BrakeStatus, DependencyHealth, SlotStatus } from "../../contract/http.ts";
+import type { BrakeStatus, DependencyHealth, KeptOff, SlotStatus } from "../../contract/http.ts";
 import { type CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { CommandDetail, CommandStory, LockView } from "../../contract/overview.ts";
 import { whyItWaits } from "../../core/explain.ts";
@@ -16,6 +16,7 @@ export interface Board {
   /** Why only a restart of this worker helps; null: no reason. */
   readonly hangs: string | null;
   readonly holding: readonly BrakeStatus[];
+  readonly keptOff: readonly KeptOff[];
   readonly slots: readonly SlotStatus[];
   readonly deadLetters: number | null;
   readonly notTaken: number | null;
@@ -75,6 +76,7 @@ export async function readBoard(
     dependencies: health.dependencies(),
     hangs: health.hangs(),
     holding: brakes.holding().filter(isAsked),
+    keptOff: brakes.keptOff().filter(isAsked),
     slots: brakes.slots().filter(isAsked),
     deadLetters: situation.deadLetters(),
     notTaken: situation.notTaken(),

@@ -1,4 +1,4 @@
-import type { BrakeStatus, SlotStatus } from "../../contract/http.ts";
+import type { BrakeStatus, KeptOff, SlotStatus } from "../../contract/http.ts";
 import type { CommandDetail } from "../../contract/overview.ts";
 import { span } from "../../core/explain.ts";
 import type { Board } from "./board.ts";
@@ -8,7 +8,7 @@ import { Durations, Ends, type HourOfEnds, Share, Slots } from "./pictures.tsx";
 
 /** Brakes, slots, the budget of requests, and how fast reinstalls go. */
 export function Limits({ board }: { readonly board: Board }) {
-  const { slots, holding, store, budgetLeft, notTaken, nowMs } = board;
+  const { slots, holding, keptOff, store, budgetLeft, notTaken, nowMs } = board;
   const ended = store?.ended ?? [];
   const set = holding.filter(({ brake }) => !brake.startsWith("storm-"));
   return (
@@ -27,6 +27,15 @@ export function Limits({ board }: { readonly board: Board }) {
           ) : null}
         </ul>
       )}
+      {keptOff.length === 0 ? null : (
+        <ul class="sentences">
+          {keptOff.map((one) => (
+            <li>
+              <Off of={one} nowMs={nowMs} />
+            </li>
+          ))}
+        </ul>
+      )}
       <div class="cards">
         {slots.map((one) => (
           <SlotCard of={one} alone={slots.length === 1} />
@@ -40,6 +49,20 @@ export function Limits({ board }: { readonly board: Board }) {
         {budgetLeft === null ? null : <Budget left={budgetLeft} notTaken={notTaken} />}
       </div>
     </Section>
+  );
+}
+
+function Off({ of: one, nowMs }: { readonly of: KeptOff; readonly nowMs: number }) {
+  return (
+    <>
+      <b>{one.brake}</b> (project {one.projectId}) does not set itself for another{" "}
+      {span(one.untilMs - nowMs)}: lifted by <Said text={one.by ?? ""} />
+      {one.reason === null ? null : (
+        <>
+          : <Said text={one.reason} />
+        </>
+      )}
+    </>
   );
 }
 

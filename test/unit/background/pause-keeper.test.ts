@@ -102,6 +102,16 @@ describe("a worker that keeps the pauses", () => {
     made.stop();
   });
 
+  it("knows which storm a person keeps off, until it may set itself again", async () => {
+    const { made, read, later } = keeper();
+    const off = { ...LIFTED, untilMs: 6_000 };
+    await read(kept({ "storm-asks": off, project: LIFTED }));
+    expect(made.keptOff()).toEqual([{ project: PROJECT, scope: "storm-asks", entry: off }]);
+    later(1_000, kept({}));
+    expect(made.keptOff()).toEqual([]);
+    made.stop();
+  });
+
   it("reads at once for somebody who looks, and no more than once a second", async () => {
     const { made, asked, told, read, later } = keeper();
     await read(kept({}));

@@ -163,6 +163,22 @@ describe("list", () => {
     expect(found).toEqual(shows);
   });
 
+  it("brakes: with storms that a person keeps off for a while, in the table and as JSON", async () => {
+    const off = {
+      brake: "storm-asks",
+      by: "bob",
+      until: "2026-11-28T08:00:00Z",
+      reason: "refresh",
+    };
+    const answer = [200, { holding: [], kept_off: [off] }] as const;
+    const { out, asked } = await run(["list", "brakes"], [answer]);
+    expect(asked).toEqual(["/v1/brakes?"]);
+    expect(out).toMatch(/^no brake holds anything\nKept off by a person:\n/);
+    expect(out).toMatch(/storm-asks .* bob .* 2026-11-28T08:00:00Z .* refresh/);
+    const { out: json } = await run(["list", "brakes", "--json"], [answer]);
+    expect(JSON.parse(json)).toEqual({ holding: [], kept_off: [off], complete: true });
+  });
+
   it.each([
     [
       ["list", "everything"],

@@ -19,6 +19,7 @@ it("closed windows hold each project, with the reason and the time, for as long 
     standing: () => [],
     readAtMs: () => null,
     refresh: async () => undefined,
+    keptOff: () => [],
   });
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: PROJECTS });
   const logger = createLogger({ level: "silent", destination: { write: () => undefined } });

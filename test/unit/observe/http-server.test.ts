@@ -127,6 +127,7 @@ function build(world: World = {}, port = 0): HttpServer {
       calls: () => [],
       readAtMs: () => null,
       refresh: async () => undefined,
+      keptOff: () => [],
     },
     audit: { entries: () => Promise.resolve({ kind: "absent" }), ...world.audit },
     looks: world.looks ?? { look: () => Promise.resolve({ kind: "absent" }) },
@@ -789,6 +790,7 @@ describe("/v1/brakes", () => {
     ],
     readAtMs: () => null,
     refresh: async () => undefined,
+    keptOff: () => [],
   };
 
   it("shows how fast requests may go to the cloud for each project, and until when none may", async () => {

@@ -168,6 +168,24 @@ describe("the first page", () => {
     expect(text).toContain("A step hangs in this worker");
   });
 
+  it("says which storm a person keeps off, for how long, who and why", async () => {
+    const nowMs = Date.now();
+    const off = {
+      brake: "storm-asks",
+      projectId: PROJECT,
+      scope: "storm-asks",
+      by: "ada",
+      sinceMs: nowMs,
+      reason: "<refresh> of the web pool",
+      untilMs: nowMs + 2 * 3_600_000 + 30_000,
+    };
+    const scene = { ...quiet(), brakes: { ...quiet().brakes, keptOff: () => [off] } };
+    const { text } = await (await visit(scene))("/");
+    expect(text).toMatch(
+      /storm-asks \(project \w+\) does not set itself for another 2 h.*: lifted by ada: <refresh> of the web pool/,
+    );
+  });
+
   it("says what it means that nothing is there", async () => {
     const { status, text, html } = await (await visit(quiet()))("/");
     expect(status).toBe(200);
