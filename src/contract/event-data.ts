@@ -88,6 +88,9 @@ const ADDED = {
   submitted: {
     job_id: jobId,
     attempt: z.int().min(1).describe("which try to send the request this was"),
+    request_id: text(
+      "what the cloud calls the request (`X-Request-Id`), for its support; absent where it does not say",
+    ).optional(),
   },
   progress: {
     job_id: jobId,

@@ -1,4 +1,3 @@
-import type { JobId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { delayAfterNothing } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
@@ -6,9 +5,9 @@ import { heldByMark } from "./cloud-mark.ts";
 import { askedFor, waitFor } from "./waiting.ts";
 import { type CancelRequest, cancelled, diskMismatch, expired } from "./endings.ts";
 import { clearingIntent, type Decision, final, next } from "./decision.ts";
-import { failed } from "./events.ts";
+import { failed, submitted } from "./events.ts";
 import type { Moment } from "./moment.ts";
-import type { Look, Submission, Unavailable } from "./observations.ts";
+import type { Acceptance, Look, Submission, Unavailable } from "./observations.ts";
 import type { Order } from "./order.ts";
 import { untilNextPoll } from "./poll-plan.ts";
 import { refusedAgain } from "./refused-again.ts";
@@ -132,7 +131,7 @@ export function afterSubmission(
   const { before } = current;
   switch (outcome.kind) {
     case "accepted":
-      return afterAcceptance(current, outcome.jobId, true, moment);
+      return afterAcceptance(current, outcome, true, moment);
     case "refused":
       return clearingIntent(final(failed(outcome.refusal)));
     case "later":
@@ -188,7 +187,7 @@ function afterRefusalOfServer(
  */
 export function afterAcceptance(
   current: In<"submit">,
-  jobId: JobId,
+  { jobId, requestId }: Acceptance,
   announced: boolean,
   moment: Moment,
 ): Decision {
@@ -199,6 +198,7 @@ export function afterAcceptance(
       phase: "watch",
       tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
       jobId,
+      ...(requestId !== undefined && { requestId }),
       before: current.before,
       ...powerMember(current.power),
       acceptedAtMs: nowMs,
@@ -208,9 +208,7 @@ export function afterAcceptance(
       missing: 0,
     },
     isForeseen ? untilNextPoll(0, moment) : (rules.ladderMs[0] ?? 0),
-    announced
-      ? [{ event: "submitted", data: { job_id: jobId, attempt: current.tries.attempt } }]
-      : [],
+    announced ? [submitted({ jobId, requestId }, current.tries)] : [],
     isForeseen ? { isPunctual: true } : {},
   );
 }

@@ -1,7 +1,7 @@
 import { delayAfterNothing, pollDelay } from "./backoff.ts";
 import { unresolved } from "./endings.ts";
 import { type Decision, final, next } from "./decision.ts";
-import { type EventDraft, failed } from "./events.ts";
+import { type EventDraft, failed, submitted } from "./events.ts";
 import type { Moment } from "./moment.ts";
 import type { JobLook, Look } from "./observations.ts";
 import { isOwedQuery, untilNextGlance, untilNextPoll } from "./poll-plan.ts";
@@ -237,14 +237,7 @@ function toEvidence(
 
 /** `submitted`, when it could not be published right after the POST. */
 function announcement(current: In<"watch">): EventDraft[] {
-  return current.announced
-    ? []
-    : [
-        {
-          event: "submitted",
-          data: { job_id: current.jobId, attempt: current.tries.attempt },
-        },
-      ];
+  return current.announced ? [] : [submitted(current, current.tries)];
 }
 
 function seconds(ms: number): number {

@@ -2,6 +2,7 @@ import type { Problem } from "../contract/command.ts";
 import type { EventName, FinalEventName, ProgressEvent } from "../contract/event.ts";
 import type { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
 import { sha256 } from "./identity.ts";
+import type { Acceptance } from "./observations.ts";
 import type { ReplyTo, TraceContext } from "./order.ts";
 
 /** Whom an event is about. Project and server are null when the command did not name them validly. */
@@ -111,6 +112,15 @@ export function rejected(problems: readonly Problem[], deadReason?: string): Fin
     data: { problems },
     ...(deadReason === undefined ? {} : { deadReason }),
   };
+}
+
+/** `submitted`: the cloud has taken the request. */
+export function submitted(
+  { jobId, requestId }: Acceptance,
+  { attempt }: { readonly attempt: number },
+): EventDraft {
+  const said = requestId === undefined ? {} : { request_id: requestId };
+  return { event: "submitted", data: { job_id: jobId, attempt, ...said } };
 }
 
 /** `failed`: the cloud said so, or it is proven that nothing was done. */

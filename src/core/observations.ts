@@ -145,9 +145,16 @@ export type StopOutcome =
 /** May or may not have been done when `unreadable`: starting twice is harmless, look again. */
 export type StartOutcome = StopOutcome;
 
+/** What the cloud said when it took a request. */
+export interface Acceptance {
+  readonly jobId: JobId;
+  /** What it calls the request itself, for its support; absent: it did not say. */
+  readonly requestId?: string | undefined;
+}
+
 /** What became of one POST, by what may be done next (design §4.7). */
 export type Submission =
-  | { readonly kind: "accepted"; readonly jobId: JobId }
+  | ({ readonly kind: "accepted" } & Acceptance)
   /** Proven rejected, for good. */
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** Proven rejected, for now. */

@@ -127,6 +127,8 @@ const Watch = openObject({
   phase: z.literal("watch"),
   tries: Tries,
   jobId: JobId,
+  /** What the cloud called the request that it accepted; absent: it did not say, or an older version's. */
+  requestId: z.string().optional(),
   before: Before,
   power: Power.optional(),
   acceptedAtMs: z.number(),

@@ -49,6 +49,15 @@ it("shows a reinstall while it runs, and when it has ended, step by step", async
       reinstalls: [{ command_id: id, outcome: "succeeded" }],
     },
   });
+  const { entries } = stage.simulator.ledger();
+  const request = entries.find(
+    (entry) => entry.kind === "reinstall-request" && entry.serverId === server.id,
+  );
+  const requestId = request?.kind === "reinstall-request" ? request.requestId : "none";
+  expect((await stage.emitter.event(id, "submitted")).data).toMatchObject({
+    request_id: requestId,
+  });
+  expect(bundle.text).toContain(`"request_id":"${requestId}"`);
   const ended = await html("/v1/commands?state=ended");
   const listed = JSON.parse(ended.text) as { commands: { command_id: string }[] };
   expect(listed.commands.map(({ command_id }) => command_id)).toContain(id);

@@ -69,7 +69,10 @@ export function createSign({ calls, service, send, reinstallApi }: ReinstallDeps
 export function submissionFrom(answer: Answer): Submission {
   const jobId = JobId.safeParse(answer.json?.["job_id"]);
   const success = answer.status >= 200 && answer.status < 300;
-  if (success && jobId.success) return { kind: "accepted", jobId: jobId.data };
+  if (success && jobId.success) {
+    const { requestId } = answer;
+    return { kind: "accepted", jobId: jobId.data, ...(requestId !== null && { requestId }) };
+  }
   const error = knownError(answer);
   // An error that comes with a job contradicts itself: whatever it says, something may run.
   if (error === null || answer.json?.["job_id"]) return unknown(answer);

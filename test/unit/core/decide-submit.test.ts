@@ -211,19 +211,27 @@ describe("what became of the POST", () => {
     expect(decision.events).toEqual([{ event: "submitted", data: { job_id: JOB, attempt: 2 } }]);
   });
 
+  it("accepted: what the cloud calls the request is kept, and said", () => {
+    const decision = asNext(after({ kind: "accepted", jobId: JOB, requestId: "r-1" }), "watch");
+    expect(decision.state).toMatchObject({ jobId: JOB, requestId: "r-1" });
+    expect(decision.events[0]?.data).toEqual({ job_id: JOB, attempt: 2, request_id: "r-1" });
+  });
+
   it("accepted: the job is polled first when jobs of its kind begin to end, punctually", () => {
     const likelyEnd = { fromMs: 73 * SECOND, toMs: 107 * SECOND };
     const foreseen = moment({ likelyEnd, random: 0 });
-    expect(afterAcceptance(CURRENT, JOB, true, foreseen)).toMatchObject({
+    expect(afterAcceptance(CURRENT, { jobId: JOB }, true, foreseen)).toMatchObject({
       delayMs: 73_000,
       isPunctual: true,
     });
     // `submitted` is owed: that does not wait.
-    expect(afterAcceptance(CURRENT, JOB, false, foreseen)).toMatchObject({ delayMs: 2_000 });
+    expect(afterAcceptance(CURRENT, { jobId: JOB }, false, foreseen)).toMatchObject({
+      delayMs: 2_000,
+    });
   });
 
   it("accepted: told later where it cannot be told now", () => {
-    const decision = asNext(afterAcceptance(CURRENT, JOB, false, moment()), "watch");
+    const decision = asNext(afterAcceptance(CURRENT, { jobId: JOB }, false, moment()), "watch");
     expect(decision.events).toEqual([]);
     expect(decision.state.announced).toBe(false);
   });

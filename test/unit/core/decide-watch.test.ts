@@ -174,6 +174,14 @@ describe("`submitted`", () => {
     expect(decision.events[0]).toEqual(submitted);
   });
 
+  it("says late, too, what the cloud calls the request", () => {
+    const decision = asNext(
+      after(UNREADABLE, { changed: { ...changed, requestId: "r-1" } }),
+      "watch",
+    );
+    expect(decision.events[0]?.data).toMatchObject({ request_id: "r-1" });
+  });
+
   it("is told once", () => {
     expect(asNext(after(UNREADABLE, { changed }), "watch").state.announced).toBe(true);
     expect(asNext(after(UNREADABLE), "watch").events).toEqual([]);
