@@ -18,7 +18,7 @@ it("plays the demo to its end, passes, and leaves no worker behind", async () =>
   const workers = [...text.matchAll(/ pid (\d+)$/gm)].map(([, pid]) => Number(pid));
   expect(workers).toHaveLength(2);
   await eventually(() => workers.every((pid) => !isRunning(pid)), { what: "the workers' end" });
-});
+}, 240_000);
 
 /** As `npm run demo` does after its build, with the output into a pipe. */
 async function playDemo(): Promise<{ exitCode: number | null; text: string }> {
