@@ -32,6 +32,10 @@ export interface Act {
   type(args: readonly string[], shownLines?: number): Promise<void>;
   /** How many reinstalls the cloud has begun on these servers, and the most of them that ran at one time. */
   begun(servers: readonly SimulatedServer[]): { readonly count: number; readonly atOnce: number };
+  /** How many requests to stop, start or reinstall these servers the cloud has got, refused ones included. */
+  requested(servers: readonly SimulatedServer[]): number;
+  /** Why a command waits, as its last event about that says. */
+  reasonOf(commandId: string): string;
 }
 
 export type Play = (act: Act, stage: Stage) => Promise<void>;
@@ -80,6 +84,10 @@ export async function playAct(
   const reader = await readEvents(vhost.url, (event) => heard.push(event));
   const emitter = await createEmitter(vhost.url, Date.now());
   const told = (commandId: string) => heard.filter(({ data }) => data.command_id === commandId);
+  const entriesOf = (servers: readonly SimulatedServer[]) => {
+    const ids = new Set(servers.map(({ id }) => id));
+    return stage.simulator.ledger().entries.filter(({ serverId }) => ids.has(serverId));
+  };
   const until = async (what: string, holds: () => boolean) =>
     void (await eventually(holds, { what, timeoutMs: LONGEST_MS }));
 
@@ -115,7 +123,6 @@ export async function playAct(
         cwd: ROOT,
         env: {
           PATH: process.env["PATH"],
-          USER: "ada",
           REDIS_URL: redisUrl,
           ECS_PROJECTS: DEFAULT_PROJECT_ID,
           ECS_REINSTALL_URL: worker.url,
@@ -124,12 +131,11 @@ export async function playAct(
       for (const line of answer.trimEnd().split("\n").slice(0, shownLines))
         for (const part of wrapped(line, columns - INDENT.length)) write(`${INDENT}${part}`);
     },
-    begun(servers) {
-      const ids = new Set(servers.map(({ id }) => id));
-      return countBegun(
-        stage.simulator.ledger().entries.filter((entry) => ids.has(entry.serverId)),
-      );
-    },
+    begun: (servers) => countBegun(entriesOf(servers)),
+    requested: (servers) =>
+      entriesOf(servers).filter(({ kind }) => kind.endsWith("-request")).length,
+    reasonOf: (commandId) =>
+      String(told(commandId).findLast(({ data }) => data.event === "waiting")?.data["detail"]),
   };
   try {
     await play(act, stage);

@@ -7,7 +7,7 @@ const LIMIT = 5;
 /** Every reinstall fails: after five the project stops by itself. */
 export async function failingImage(act: Act, { simulator }: Stage): Promise<void> {
   const lost = act.fleet("broken", LIMIT, { jobDurationMs: 600 });
-  const spared = act.fleet("spared", 3, { jobDurationMs: 600 });
+  const spared = act.fleet("spared", 3, { state: "ACTIVE", jobDurationMs: 600 });
   const faults = [...lost, ...spared].flatMap(({ id }) =>
     simulator.faults.set({ operation: "reinstall", serverId: id, run: { fail: {} } }),
   );
@@ -16,19 +16,14 @@ export async function failingImage(act: Act, { simulator }: Stage): Promise<void
   act.say(`${LIMIT} have failed. Three more commands come:`);
   const ids = await act.send("next", spared);
   await act.allTold(ids, "waiting");
-  act.say(`${ids[0]} waits: ${reasonOf(act, ids[0] ?? "")}`);
+  act.say(`${ids[0]} waits: ${act.reasonOf(ids[0] ?? "")}`);
   await act.type(["list", "brakes"]);
   act.claim(`${LIMIT} servers lost`, act.begun(lost).count === LIMIT);
-  act.claim("the other three are not touched", act.begun(spared).count === 0);
+  act.claim("the other three are not touched, not even stopped", act.requested(spared) === 0);
 
   for (const id of faults) simulator.faults.clear(id);
   act.say("The image is mended, and the person on call lets the project go on.");
   await act.type(["resume", "storm-failures", "--reason", "the image is mended"], 3);
   await act.allTold(ids, "succeeded");
   act.claim("they succeed, each reinstalled once", act.begun(spared).count === spared.length);
-}
-
-function reasonOf(act: Act, id: string): string {
-  const waiting = act.told(id).find(({ data }) => data.event === "waiting");
-  return String(waiting?.data["detail"]);
 }

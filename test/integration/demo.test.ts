@@ -11,7 +11,8 @@ it("plays the demo to its end, passes, and leaves no worker behind", async () =>
   expect(text).toMatch(/^PASS: 17 commands, 10 reinstalls/m);
   expect(text).toMatch(/worker-\d killed \(-9\) in the middle of its request for web-12/);
   expect(text).toMatch(/\d+ of 60 servers wiped, \d+ commands cancelled before anything was done/);
-  expect(text).toMatch(/✓ the other three are not touched/);
+  expect(text).toMatch(/✓ the other three are not touched, not even stopped/);
+  expect(text).toMatch(/✓ the five that wait say who paused, and why/);
   expect(text).toMatch(/✓ no reinstall began after the pause/);
   expect(text).toMatch(/^PASS: three scenes about the brakes/m);
   expect(exitCode).toBe(0);
