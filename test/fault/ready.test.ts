@@ -22,11 +22,16 @@ async function isAsked(redisUrl: string, serverId: string): Promise<void> {
   });
 }
 
-async function metricsOf(stage: Stage): Promise<string> {
-  const pages = stage.workers.map(async ({ httpUrl }) =>
-    (await fetch(`${httpUrl}/metrics`)).text(),
-  );
-  return (await Promise.all(pages)).join("\n");
+/** Metrics of all workers, as soon as they say this: an end is counted once its event is out, which its reader may be before. */
+async function metricsThatSay(stage: Stage, said: RegExp): Promise<string> {
+  return eventually(async () => {
+    const pages = stage.workers.map(async ({ httpUrl }) =>
+      (await fetch(`${httpUrl}/metrics`)).text(),
+    );
+    const text = (await Promise.all(pages)).join("\n");
+    expect(text).toMatch(said);
+    return text;
+  });
 }
 
 it.concurrent("a server that answers a while after its reinstall: ready, and timed from the fault", async () => {
@@ -43,7 +48,7 @@ it.concurrent("a server that answers a while after its reinstall: ready, and tim
     expect(data).toMatchObject({ event: "succeeded", verified: true, ready: true });
     expect(data["ready_seconds"]).toBeGreaterThan(0);
     expect(data).not.toHaveProperty("ready_detail");
-    const metrics = await metricsOf(stage);
+    const metrics = await metricsThatSay(stage, /^ecs_reinstall_ready_seconds_count\{.*\} 1$/m);
     const sum = (name: string) =>
       Number(
         new RegExp(`^ecs_reinstall_${name}_seconds_sum\\{.*\\} (.*)$`, "m").exec(metrics)?.[1],
@@ -74,7 +79,7 @@ it.concurrent("a server that does not answer is reinstalled all the same, and sa
       });
       expect(data["ready_seconds"]).toBeGreaterThanOrEqual(1);
     }
-    expect(await metricsOf(stage)).toMatch(/^ecs_reinstall_not_ready_total\{.*\} 2$/m);
+    await metricsThatSay(stage, /^ecs_reinstall_not_ready_total\{.*\} 2$/m);
     // Two in a row are a storm here: the image does not come up.
     const next = commandId("held");
     await stage.emitter.send(stage.command(next, stage.simulator.addServer(spec).id));
