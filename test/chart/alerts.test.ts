@@ -7,6 +7,7 @@ import {
   HEALTHY,
   judged,
   LEFT_OFF,
+  NOT_READY,
   OPEN,
   OVERDUE,
   oldestLock,
@@ -185,6 +186,7 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   EcsReinstallStorm: { at: "21m", series: { [STORM]: "0x20 1x100" } },
   EcsReinstallStormAsks: { at: "21m", series: { [STORM_ASKS]: "0x20 1x100" } },
   EcsReinstallServerLeftOff: { at: "30m", series: { [LEFT_OFF]: "0x20 1x100" } },
+  EcsReinstallServerNotReady: { at: "30m", series: { [NOT_READY]: "0x20 1x100" } },
   EcsReinstallSlotsTaken: { at: "90m", series: { [slots("taken")]: "2x20 10x100" } },
   EcsReinstallQueueDelay: {
     at: "40m",

@@ -8,6 +8,7 @@ export const OVERDUE = `locks_overdue{project="${PROJECT}"}`;
 export const UNRESOLVED = `unresolved_total{project="${PROJECT}"}`;
 export const paused = (project = PROJECT) => `paused{project="${project}"}`;
 export const LEFT_OFF = `servers_left_off_total{project="${PROJECT}"}`;
+export const NOT_READY = `not_ready_total{project="${PROJECT}"}`;
 export const STORM = `brake{brake="storm-failures",project="${PROJECT}"}`;
 export const STORM_ASKS = `brake{brake="storm-asks",project="${PROJECT}"}`;
 export const slots = (state: string) => `slots{project="${PROJECT}",state="${state}"}`;
@@ -38,6 +39,7 @@ export const HEALTHY: Series = {
   [STORM]: "0x400",
   [STORM_ASKS]: "0x400",
   [LEFT_OFF]: "0x400",
+  [NOT_READY]: "0x400",
   [slots("taken")]: "2x400",
   [slots("cap")]: "10x400",
   [slots("waiting")]: "0x400",
