@@ -24,6 +24,8 @@ export function terminalOf(
 }
 
 export interface LiveLine {
+  /** The broker has the command. */
+  sent(): void;
   show(event: ProgressEvent): void;
   /** Takes the line away. May be called twice. */
   end(): void;
@@ -35,11 +37,17 @@ const AGAIN = "\r\u001B[2K";
 /** One line about a command, written again each second: where it stands, for how long, what it waits for and until when. */
 export function createLiveLine(terminal: Terminal, commandId: string): LiveLine {
   const beganMs = Date.now();
+  let isSent = false;
   let last: { readonly event: ProgressEvent; readonly atMs: number } | null = null;
 
   function draw(): void {
     const nowMs = Date.now();
-    const stands = last === null ? "queued" : standing(last.event, nowMs, nowMs - last.atMs);
+    const stands =
+      last === null
+        ? isSent
+          ? "queued"
+          : "being sent"
+        : standing(last.event, nowMs, nowMs - last.atMs);
     const text = printable(`${commandId}  ${lasting(nowMs - beganMs)}  ${stands}`);
     // One less: a full line would wrap, and could not be written over.
     terminal.write(`${AGAIN}${text.slice(0, terminal.columns() - 1)}`);
@@ -48,6 +56,10 @@ export function createLiveLine(terminal: Terminal, commandId: string): LiveLine 
   let timer: NodeJS.Timeout | undefined = setInterval(draw, TICK_MS);
   draw();
   return {
+    sent() {
+      isSent = true;
+      draw();
+    },
     show(event) {
       last = { event, atMs: Date.now() };
       draw();

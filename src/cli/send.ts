@@ -136,6 +136,7 @@ async function publishAndWait(session: BrokerSession, sending: Sending): Promise
     sending.live?.end();
     throw error;
   });
+  sending.live?.sent();
   if (json !== true && sending.live === undefined) io.out(`${command.id} is queued\n`);
   const later = `it goes on: ${io.program} status ${command.id}`;
   const lost = session.lost.catch((error: Error) => {

@@ -154,6 +154,7 @@ describe("lists that polls share", () => {
 
   it("that show a new disk too early end nothing: the job is asked on as without them", () => {
     const name = "misleading: the new disk shows long before the end";
-    expect(of(name).ofFirst).toBeGreaterThan(3);
+    // The query that the early disk brought, and at least one more.
+    expect(of(name).ofFirst).toBeGreaterThan(1);
   });
 });

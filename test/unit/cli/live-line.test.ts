@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BrokerSession } from "../../../src/cli/broker-session.ts";
 import type { CliIo } from "../../../src/cli/io.ts";
-import { terminalOf } from "../../../src/cli/live-line.ts";
+import { createLiveLine, terminalOf } from "../../../src/cli/live-line.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { EndingSignal } from "../../../src/process/exit-codes.ts";
@@ -211,4 +211,16 @@ describe("standard output", () => {
     stream.columns = 40;
     expect(terminal?.columns()).toBe(40);
   });
+});
+
+it("is sent, and then queued", () => {
+  const written: string[] = [];
+  const line = createLiveLine(
+    { columns: () => 80, write: (text) => void written.push(text) },
+    "c-1",
+  );
+  expect(written.at(-1)).toContain("c-1  0 s  being sent");
+  line.sent();
+  expect(written.at(-1)).toContain("c-1  0 s  queued");
+  line.end();
 });
