@@ -18,7 +18,8 @@ export function terminalOf(
 ): Terminal | undefined {
   if (stream.isTTY !== true || term === "dumb") return undefined;
   return {
-    columns: () => stream.columns ?? 80,
+    // 0: nobody has set its size.
+    columns: () => (stream.columns !== undefined && stream.columns > 0 ? stream.columns : 80),
     write: (text) => void stream.write(text),
   };
 }

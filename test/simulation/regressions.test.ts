@@ -28,6 +28,7 @@ const REGRESSIONS = [
     "what a sweeper saved and could not publish is published by the message of that very step",
   ],
   [401192, "what a sweeper saved and could not tell is told by whoever comes late"],
+  [10000851, "a command that comes again publishes what a sweeper saved for it"],
   [7361419, "a stop that another delivery of the step asked for is waited for"],
 ] as const;
 

@@ -348,8 +348,12 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const swept = await take(following, "sweeper:1");
     expect(await again(true)).toEqual({ kind: "saved", outbox: swept.outbox });
     expect(await again(false)).toEqual({ kind: "stale" });
+    // And the command itself, if it comes again.
+    const raw = () => rig.store.admit(a, delivery("raw", AGAIN));
+    expect(await raw()).toEqual({ kind: "saved", outbox: swept.outbox });
     await take(swept.following, "w2");
     expect(await again(true)).toEqual({ kind: "stale" });
+    expect(await raw()).toEqual({ kind: "handed-over" });
   });
 
   it("cannot claim a step of another command under the same id", async () => {

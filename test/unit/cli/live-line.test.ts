@@ -210,6 +210,8 @@ describe("standard output", () => {
     const terminal = terminalOf(stream, undefined);
     stream.columns = 40;
     expect(terminal?.columns()).toBe(40);
+    stream.columns = 0;
+    expect(terminal?.columns()).toBe(80);
   });
 });
 
