@@ -28,14 +28,12 @@ export function createStandardStreams(): {
     process.stderr.on("error", () => undefined);
   }
 
-  function out(text: string): void {
-    if (!listening) listen();
-    last = text;
-    process.stdout.write(text);
-  }
-
   return {
-    out,
+    out(text) {
+      if (!listening) listen();
+      last = text;
+      process.stdout.write(text);
+    },
     terminal: terminalOf(process.stdout, process.env["TERM"]),
     err(text) {
       if (!listening) listen();

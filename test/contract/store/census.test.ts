@@ -15,6 +15,7 @@ import { storedEnvelope } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import {
   admitted,
   claimed,
@@ -38,9 +39,7 @@ let store: ReinstallStore;
 
 beforeAll(async () => {
   redis = await startRedis();
-  client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
-  client.on("error", () => undefined);
-  await client.connect();
+  client = await connected(redis.url);
   scripts = createScriptRunner(client);
   store = createReinstallStore(
     client,

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createJobDurations, NO_DURATIONS } from "../../../src/adapters/redis/job-durations.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { PROJECT } from "./samples.ts";
 
@@ -73,13 +74,7 @@ describe("how long jobs take, in each replica", () => {
   afterAll(() => redis.stop());
   beforeEach(async () => {
     await redis.flushAll();
-    client = createRedisClient({
-      url: redis.url,
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 2_000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    client = await connected(redis.url);
   });
   afterEach(() => client.disconnect());
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createOverview } from "../../../src/adapters/redis/command-overview.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
@@ -7,6 +7,7 @@ import type { CommandFilter, PageMark } from "../../../src/contract/overview.ts"
 import { toProgressEvent } from "../../../src/core/events.ts";
 import type { Order } from "../../../src/core/order.ts";
 import { startRedis, type PrivateRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { claimed, delivery, order, outcome, PROJECT, SERVER } from "./samples.ts";
 
@@ -90,13 +91,7 @@ describe("lists of ended commands", () => {
   let client: RedisClient;
   beforeAll(async () => {
     redis = await startRedis();
-    client = createRedisClient({
-      url: redis.url,
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 2_000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    client = await connected(redis.url);
   });
   afterAll(async () => {
     client.disconnect();

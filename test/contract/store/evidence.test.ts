@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createOperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
@@ -13,6 +13,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import {
   admitted,
   claimed,
@@ -41,9 +42,7 @@ let store: ReinstallStore;
 
 beforeAll(async () => {
   redis = await startRedis();
-  client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
-  client.on("error", () => undefined);
-  await client.connect();
+  client = await connected(redis.url);
   store = createReinstallStore(client, createScriptRunner(client), RULES, systemClock);
 });
 afterAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createServerLists } from "../../../src/adapters/redis/server-lists.ts";
@@ -12,6 +12,7 @@ import { StoreMemory } from "../../support/in-memory/memory.ts";
 import { createMemoryLists } from "../../support/in-memory/store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { Random } from "../../simulation/random.ts";
+import { connected } from "./connected.ts";
 import { onTime, setTime } from "./model/sides.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { PROJECT, SERVER } from "./samples.ts";
@@ -141,13 +142,7 @@ describe("lists that polls share, in each replica", () => {
   afterAll(() => redis.stop());
   beforeEach(async () => {
     await redis.flushAll();
-    client = createRedisClient({
-      url: redis.url,
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 2_000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    client = await connected(redis.url);
   });
   afterEach(() => client.disconnect());
 
@@ -213,13 +208,7 @@ describe("lists that polls share, on Redis and in memory", () => {
   let client: RedisClient;
   beforeAll(async () => {
     redis = await startRedis();
-    client = createRedisClient({
-      url: redis.url,
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 2_000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    client = await connected(redis.url);
   });
   afterAll(async () => {
     client.disconnect();

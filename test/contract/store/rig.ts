@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import type { NotedAct } from "../../../src/contract/audit.ts";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/disk-evidence.ts";
 import { createJobDurations } from "../../../src/adapters/redis/job-durations.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
@@ -52,6 +52,7 @@ import {
   createMemoryStranded,
 } from "../../support/in-memory/store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import { PROJECT } from "./samples.ts";
 import type { SenderRule } from "../../../src/core/senders.ts";
 import type { Windows } from "../../../src/core/windows.ts";
@@ -206,13 +207,7 @@ function redisRigs(): () => Promise<StoreRig> {
   let client: RedisClient;
   beforeAll(async () => {
     redis = await startRedis({ appendOnly: true, extraArgs: ["--appendfsync", "always"] });
-    client = createRedisClient({
-      url: redis.url,
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 2_000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    client = await connected(redis.url);
   });
   afterAll(async () => {
     client.disconnect();

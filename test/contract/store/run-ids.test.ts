@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import { delivery, order, PROJECT } from "./samples.ts";
 
 const EPOCH = keysOf(PROJECT).epoch;
@@ -22,13 +23,6 @@ const RULES = {
 function storeOn(client: RedisClient, behindProxy: boolean) {
   const scripts = createScriptRunner(client, undefined, { behindProxy });
   return createReinstallStore(client, scripts, RULES, systemClock);
-}
-
-async function connected(url: string): Promise<RedisClient> {
-  const client = createRedisClient({ url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
-  client.on("error", () => undefined);
-  await client.connect();
-  return client;
 }
 
 describe("the run id of the server", () => {

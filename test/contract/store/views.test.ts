@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/client.ts";
 import { createOperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
@@ -12,6 +12,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { In } from "../../../src/core/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { connected } from "./connected.ts";
 import {
   admitted,
   claimed,
@@ -43,9 +44,7 @@ let store: ReinstallStore;
 
 beforeAll(async () => {
   redis = await startRedis();
-  client = createRedisClient({ url: redis.url, commandTimeoutMs: 2_000, connectTimeoutMs: 2_000 });
-  client.on("error", () => undefined);
-  await client.connect();
+  client = await connected(redis.url);
   store = createReinstallStore(client, createScriptRunner(client), RULES, systemClock);
 });
 afterAll(async () => {

@@ -8,7 +8,7 @@ import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import type { WorkerProcess } from "../../support/worker-process.ts";
-import { sendAllTheTime, watchReadiness } from "./under-way.ts";
+import { expectNoOutage, sendAllTheTime, watchReadiness } from "./under-way.ts";
 
 /* The order of docs/key-rotation.md, one key after the other, while commands arrive and run. */
 
@@ -99,14 +99,7 @@ it("AK/SK, the broker's and Redis's password rotate under a running worker: no o
   await redis.command("ACL", "SETUSER", "worker", "<redis-old");
   await sleep(1_000);
 
-  const sent = await commands();
-  const outcomes = await Promise.all(sent.map(({ id }) => stage.emitter.outcome(id, 60_000)));
-  const { asked, outages } = await readiness();
-  expect(outages).toEqual([]);
-  expect(asked).toBeGreaterThan(50);
-  expect(outcomes.map(({ data }) => data.event)).toEqual(sent.map(() => "succeeded"));
-  expect(sent.map(({ serverId }) => stage.reinstalls(serverId))).toEqual(sent.map(() => 1));
-  await stage.audit(sent.map(({ id }) => id));
+  await expectNoOutage(stage, commands, readiness);
 
   // It lives on the new ones alone: what is opened now logs in with them.
   await rabbitMq.ctl("close_all_user_connections", "worker", "test");

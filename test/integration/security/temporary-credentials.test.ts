@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ownedDirectory } from "../../support/child-process.ts";
 import { openOnSharedServices, type SharedStage } from "../../support/stage.ts";
-import { sendAllTheTime, watchReadiness } from "./under-way.ts";
+import { expectNoOutage, sendAllTheTime, watchReadiness } from "./under-way.ts";
 
 /*
  * Credentials that live for minutes, which something beside the worker renews: it fetches an access key, a secret key and a
@@ -64,13 +64,6 @@ it("temporary credentials that are renewed in files, one file after the other: n
     stage.simulator.removeCredential(setOf(n - 1).accessKey);
   }
 
-  const sent = await commands();
-  const outcomes = await Promise.all(sent.map(({ id }) => stage.emitter.outcome(id)));
-  const { asked, outages } = await readiness();
-  expect(outages).toEqual([]);
-  expect(asked).toBeGreaterThan(50);
-  expect(outcomes.map(({ data }) => data.event)).toEqual(sent.map(() => "succeeded"));
-  expect(sent.map(({ serverId }) => stage.reinstalls(serverId))).toEqual(sent.map(() => 1));
-  await stage.audit(sent.map(({ id }) => id));
+  await expectNoOutage(stage, commands, readiness);
   expect(worker.output()).not.toMatch(/SK-\d|token-\d/);
 });

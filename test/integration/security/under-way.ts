@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import { commandId } from "../../support/emitter.ts";
 import type { Stage } from "../../support/stage.ts";
 import type { WorkerProcess } from "../../support/worker-process.ts";
@@ -41,4 +42,20 @@ export function sendAllTheTime(stage: Stage) {
     await done;
     return sent;
   };
+}
+
+/** Ends both: the worker was ready all the time, and each command succeeded and was carried out once. */
+export async function expectNoOutage(
+  stage: Stage,
+  commands: ReturnType<typeof sendAllTheTime>,
+  readiness: ReturnType<typeof watchReadiness>,
+): Promise<void> {
+  const sent = await commands();
+  const outcomes = await Promise.all(sent.map(({ id }) => stage.emitter.outcome(id, 60_000)));
+  const { asked, outages } = await readiness();
+  expect(outages).toEqual([]);
+  expect(asked).toBeGreaterThan(50);
+  expect(outcomes.map(({ data }) => data.event)).toEqual(sent.map(() => "succeeded"));
+  expect(sent.map(({ serverId }) => stage.reinstalls(serverId))).toEqual(sent.map(() => 1));
+  await stage.audit(sent.map(({ id }) => id));
 }
