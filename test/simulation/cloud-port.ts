@@ -1,5 +1,5 @@
-import type { CloudApi } from "../../src/steps/ports/cloud-api.ts";
-import type { Look } from "../../src/core/observations.ts";
+import type { CloudApi, Signing } from "../../src/steps/ports/cloud-api.ts";
+import type { Look, Submission } from "../../src/core/observations.ts";
 import {
   type CloudFault,
   type CloudNetwork,
@@ -43,7 +43,7 @@ export function createCloudPort(
       if (world.tracing) world.trace(`cloud    ${about} ${label} -> ${brief(answer)}`);
     },
   };
-  return createMemoryCloudApi({
+  const cloud = createMemoryCloudApi({
     cloud: world.cloud,
     time: world.time,
     network,
@@ -80,7 +80,23 @@ export function createCloudPort(
       world.trace(`network  ${what} of ${about} is held up for ${Math.round(ms)} ms`);
     },
   });
+  return { ...cloud, sign: async (...args) => watched(await cloud.sign(...args)) };
+
+  /** Whoever knows that nothing was carried out is not in work any more, even where the store never hears of it. */
+  function watched(signing: Signing): Signing {
+    if (signing.kind !== "signed") return signing;
+    const { request: signed } = signing;
+    const send = async (signal: AbortSignal) => {
+      const answer = await signed.send(signal);
+      if (WAITS_AGAIN.has(answer.kind)) world.inWork.end(about);
+      return answer;
+    };
+    return { ...signing, request: { ...signed, send } };
+  }
 }
+
+/** Answers to a POST after which its command waits again, and no server is being reinstalled for it. */
+const WAITS_AGAIN: ReadonlySet<Submission["kind"]> = new Set(["not-sent", "later"]);
 
 /** `send-late` happens to `send`. */
 function callOf(fault: CloudFault): string {
