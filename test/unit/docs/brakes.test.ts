@@ -5,15 +5,14 @@ const SCRIPTS = new URL("../../../src/adapters/redis/scripts/brakes/", import.me
 const PAGE = new URL("../../../docs/brakes.md", import.meta.url);
 
 /** What each brake's file says of where it is asked. */
-function brakesAskedAt(place: "stop" | "intent"): string[] {
+function brakesAskedAt(place: "stop" | "intent"): readonly string[] {
   return readdirSync(SCRIPTS)
     .map((file) => readFileSync(new URL(file, SCRIPTS), "utf8"))
     .flatMap((text) => {
       const name = /name = '([a-z-]+)'/.exec(text)?.[1];
       const at = /at = \{([^}]*)\}/.exec(text)?.[1] ?? "";
       return name !== undefined && at.includes(`${place} = true`) ? [name] : [];
-    })
-    .toSorted();
+    });
 }
 
 describe("the page of the brakes", () => {
@@ -25,8 +24,8 @@ describe("the page of the brakes", () => {
   ] as const)("names the brakes that are asked again at the %s", (place, start) => {
     const row = rows.find((line) => line.startsWith(start)) ?? "";
     const [named = ""] = row.slice(start.length).split("; and the command must have a slot");
-    const names = [...named.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name);
-    expect(names.toSorted()).toEqual(brakesAskedAt(place));
-    expect(names).not.toEqual([]);
+    const names = new Set([...named.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name));
+    expect(names).toEqual(new Set(brakesAskedAt(place)));
+    expect(names.size).toBeGreaterThan(0);
   });
 });
