@@ -13,6 +13,7 @@ const SETTINGS = {
 export const blastRadius: BenchCase = {
   name: "blast-radius",
   title: "The blast radius",
+  compared: "defaults",
   method:
     "A detector asks for all servers at once: 1 000 with `--long`, else 200. The worker plays it in virtual time, on the simulation's ports, without a fault: first with an image that fails every time, in changing ways, then with a good one. Reinstalls take up to two minutes.",
   bounds:

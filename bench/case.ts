@@ -13,6 +13,8 @@ export interface BenchCase {
   readonly method: string;
   /** Markdown, one paragraph: what the figures are bounded by, and what would move them. */
   readonly bounds: string;
+  /** The column whose earlier value a terminal shows beside each figure; `worker` unless said. */
+  readonly compared?: string;
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 

@@ -3,6 +3,7 @@ import type { BenchCase } from "./case.ts";
 import { cpu } from "./cpu.ts";
 import { inFlight } from "./in-flight.ts";
 import { latency } from "./latency.ts";
+import { quota } from "./quota.ts";
 import { refresh } from "./refresh.ts";
 import { polls } from "./polls.ts";
 import { start } from "./start.ts";
@@ -15,6 +16,7 @@ export const CASES: readonly BenchCase[] = [
   latency,
   takeover,
   inFlight,
+  quota,
   blastRadius,
   refresh,
   polls,

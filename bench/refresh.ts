@@ -23,6 +23,7 @@ const SETTINGS = {
 export const refresh: BenchCase = {
   name: "refresh",
   title: "A planned refresh of 200 servers",
+  compared: "BRAKES_MAX_RUNNING=10",
   method:
     "All 200 servers, which run, are asked for at once, with the storm of asks kept off and three caps. The worker plays it in virtual time, on the simulation's ports, without a fault. A reinstall takes up to four minutes, two in the mean, and each server is stopped before and runs afterwards.",
   bounds:

@@ -1,6 +1,7 @@
 import amqp from "amqplib";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
+import { reinstallCommand } from "../../test/support/emitter.ts";
 
 /** Publishes commands and counts what has succeeded. */
 export interface Emitter {
@@ -37,12 +38,7 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
   return {
     send(project = DEFAULT_PROJECT_ID) {
       const server = cloud.addServer({ state: "SHUTOFF", projectId: project });
-      const body = {
-        command_id: `bench-${sent++}`,
-        project_id: project,
-        server_id: server.id,
-        "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
-      };
+      const body = reinstallCommand(`bench-${sent++}`, server.id, { project_id: project });
       channel.publish(COMMANDS, "reinstall", Buffer.from(JSON.stringify(body)), {
         contentType: "application/json",
         persistent: true,

@@ -7,7 +7,7 @@ export interface Measured {
   readonly figures: readonly Figure[];
 }
 
-/** For a terminal: each figure, the worker's ratio to the bare loop, and what an earlier report has of the worker. */
+/** For a terminal: each figure, the worker's ratio to the bare loop, and what an earlier report has of the worker, or of the column that is compared. */
 export function tableOf({ of, figures }: Measured, before: Report): string {
   const programs = programsOf(figures);
   const table = new Table({
@@ -21,7 +21,7 @@ export function tableOf({ of, figures }: Measured, before: Report): string {
       nameOf(figure),
       ...programs.map((program) => shown(figure.values[program])),
       shown(ratioOf(figure)),
-      shown(earlier?.values[WORKER]),
+      shown(earlier?.values[of.compared ?? WORKER]),
     ]);
   }
   return `${of.name}: ${of.title}\n${table.toString()}`;

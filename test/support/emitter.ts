@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import amqp, { type ChannelModel, type ConfirmChannel, type Options } from "amqplib";
 import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { OperatorEvent } from "../../src/contract/operator-event.ts";
+import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { createHeardEvents } from "./heard-events.ts";
 
 /** An event as it came: with its routing key and the exact bytes. */
@@ -36,6 +37,21 @@ export interface Emitter {
 /** A random but valid command id with a name to recognise it by. */
 export function commandId(name: string): string {
   return `${name}-${randomBytes(3).toString("hex")}`;
+}
+
+/** A valid command for a server. */
+export function reinstallCommand(
+  id: string,
+  serverId: string,
+  more: Readonly<Record<string, unknown>> = {},
+): object {
+  return {
+    command_id: id,
+    project_id: DEFAULT_PROJECT_ID,
+    server_id: serverId,
+    "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
+    ...more,
+  };
 }
 
 /**

@@ -9,7 +9,7 @@ import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import { auditHistory, auditRest, type LocksOf } from "./audit.ts";
 import type { StageUsers } from "./documented-users.ts";
-import { type Emitter, startEmitter } from "./emitter.ts";
+import { type Emitter, reinstallCommand, startEmitter } from "./emitter.ts";
 import { eventually } from "./eventually.ts";
 import { createFailureReport, type FailureReport, reportWithTests } from "./failure-report.ts";
 import type { RabbitMqManagement } from "./rabbitmq-management.ts";
@@ -120,13 +120,7 @@ export async function openStage(options: StageOptions, ofOneTest = false): Promi
       await worker.ready();
       return worker;
     },
-    command: (id, serverId, more = {}) => ({
-      command_id: id,
-      project_id: DEFAULT_PROJECT_ID,
-      server_id: serverId,
-      "os-reinstall": { keyname: "KeyPair-350b", userid: "7e25b1da389f4697a79df3a0e5bd494e" },
-      ...more,
-    }),
+    command: reinstallCommand,
     reinstalls: (serverId) => simulator.ledger().servers[serverId]?.reinstallsExecuted ?? 0,
     async audit(commands, unresolved = []) {
       const heard = emitter.heard();

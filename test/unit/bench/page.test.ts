@@ -72,6 +72,24 @@ test("the table shows beside each figure what an earlier report has of the worke
   ]);
 });
 
+test("where no column is the worker's, the earlier value is that of the column that the case compares", () => {
+  const figures = [{ what: "CPU", unit: "ms", values: { "took, s": 7, refused: 1 } }];
+  const earlier = [{ what: "CPU", unit: "ms", values: { "took, s": 9, refused: 4 } }];
+  const before = { cpu: { ...REPORT["cpu"], figures: earlier } as Report[string] };
+  const line = tableOf({ of: { ...CASE, compared: "took, s" }, figures }, before)
+    .split("\n")
+    .find((one) => one.includes("CPU, ms"));
+  expect(line?.split("│").map((cell) => cell.trim())).toEqual([
+    "",
+    "CPU, ms",
+    "7",
+    "1",
+    "",
+    "9",
+    "",
+  ]);
+});
+
 test.each([
   [{ worker: 3, "bare loop": 2 }, 1.5],
   [{ worker: 3 }, undefined],
