@@ -1,7 +1,8 @@
 import type { Bench, BenchCase, Figure, Stage } from "./case.ts";
-import type { ChildOrder } from "./bare/child.ts";
+import type { BareName, ChildOrder } from "./bare/child.ts";
 import { startBareCloud } from "./support/bare-cloud.ts";
 import { startBare } from "./support/bare-program.ts";
+import { openBullMqEmitter } from "./support/bullmq-emitter.ts";
 import { type Counted, countedOf, each } from "./support/counted.ts";
 import { type Emitter, openEmitter } from "./support/emitter.ts";
 import { cpuMsEach } from "./support/program.ts";
@@ -16,28 +17,25 @@ const COMMANDS = 1_000;
 export const cpu: BenchCase = {
   name: "cpu",
   title: "CPU for one command",
-  method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted, and how much more memory Redis uses when all have ended; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash.`,
+  method: `${COMMANDS} commands at once, after ${WARM_UP} to warm up, for servers that are shut off; jobs of 1 ms, prefetch 50, no brake that holds anybody back. CPU is user and system time of the whole process. What the worker asked of Redis (\`INFO commandstats\`), of the simulated cloud (its own count) and of RabbitMQ (the worker's metrics) is counted, and how much more memory Redis uses when all have ended; then the *bare loop*, a process of its own without schema, decision, state or log, does exactly that many deliveries, scripts with arguments of that size, GETs, POSTs on a connection of their own and confirmed publishes, one after the other within a command as the worker must. *Naive* is bare amqplib: take, POST, ask once, publish without a confirm, acknowledge; no Redis, and a second POST after every crash. *BullMQ* does the same as a job of its own for each command, in a queue on the same Redis, with the library's defaults, 50 at once: its messages and states are there, and RabbitMQ has no part in it. A second POST after a crash is sent here, too.`,
   bounds:
     "One thread of JavaScript. About a third is the I/O that the bare loop has, too. By profile the rest has no large part: calls of write (a quarter of all with the I/O), the cloud's answers and their schemas, signing, the connection of its own for each POST, the scripts' arguments, each below a tenth. More workers share the load; nothing in one is shared with another.",
   async run(bench) {
     const { counted, worker, keptKib } = await ofWorker(bench);
-    const bareLoop = await ofBare(bench, "loop", counted);
-    const naive = await ofBare(bench, "naive", counted);
+    const costs = {
+      worker,
+      "bare loop": await ofBare(bench, "loop", counted),
+      naive: await ofBare(bench, "naive", counted),
+      BullMQ: await ofBare(bench, "bullmq", counted),
+    };
+    const row = (what: string, unit: string, of: (cost: Cost) => number): Figure => ({
+      what,
+      unit,
+      values: Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, of(cost)])),
+    });
     return [
-      {
-        what: "CPU for one command",
-        unit: "ms",
-        values: { worker: worker.cpuMs, "bare loop": bareLoop.cpuMs, naive: naive.cpuMs },
-      },
-      {
-        what: "commands in a second",
-        unit: "1/s",
-        values: {
-          worker: worker.perSecond,
-          "bare loop": bareLoop.perSecond,
-          naive: naive.perSecond,
-        },
-      },
+      row("CPU for one command", "ms", ({ cpuMs }) => cpuMs),
+      row("commands in a second", "1/s", ({ perSecond }) => perSecond),
       ...countsOf(counted),
       {
         what: "Redis memory for one command that has ended",
@@ -72,7 +70,7 @@ async function ofWorker(bench: Bench) {
   return { counted: each(before ?? after, after, COMMANDS), worker: cost, keptKib };
 }
 
-async function ofBare(bench: Bench, name: "loop" | "naive", counted: Counted): Promise<Cost> {
+async function ofBare(bench: Bench, name: BareName, counted: Counted): Promise<Cost> {
   const stage: Stage = await bench.stage();
   const bareCloud = await startBareCloud();
   const order: ChildOrder = {
@@ -82,7 +80,9 @@ async function ofBare(bench: Bench, name: "loop" | "naive", counted: Counted): P
     each: { ...counted, scriptBytes: counted.storeBytes / counted.scripts },
   };
   const program = await startBare(name, order);
-  const emitter = await openEmitter(stage.amqpUrl, stage.cloud);
+  const emitter = await (name === "bullmq"
+    ? openBullMqEmitter(stage.redisUrl)
+    : openEmitter(stage.amqpUrl, stage.cloud));
   bench.say(`bare: ${name}`);
   const cost = await costOf(emitter, program);
   await emitter.close();

@@ -15,6 +15,12 @@ export interface ChildOrder {
   };
 }
 
+/** Where the BullMQ program takes its jobs. */
+export const QUEUE = "reinstall";
+
+/** The bare programs: files of this folder. */
+export type BareName = "loop" | "naive" | "bullmq";
+
 /** What a program that was forked says: that it takes commands, or what it has used. */
 export type ChildSays =
   | { readonly kind: "ready" }

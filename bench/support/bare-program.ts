@@ -1,11 +1,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { ChildOrder, ChildSays } from "../bare/child.ts";
+import type { BareName, ChildOrder, ChildSays } from "../bare/child.ts";
 import type { Program } from "./program.ts";
 
 /** Starts `bench/bare/<name>.ts` in a process of its own, which ends with this one. Resolves when it takes commands. */
-export async function startBare(name: "loop" | "naive", order: ChildOrder): Promise<Program> {
+export async function startBare(name: BareName, order: ChildOrder): Promise<Program> {
   const child = fork(fileURLToPath(new URL(`../bare/${name}.ts`, import.meta.url)), {
     env: { PATH: process.env["PATH"], BENCH_CHILD: JSON.stringify(order) },
     // Not by the loader that this process runs with: Node.js takes the types away by itself.

@@ -25,16 +25,8 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
   const { queue } = await channel.assertQueue("", { exclusive: true });
   await channel.bindQueue(queue, EVENTS, "#.succeeded");
   let sent = 0;
-  let ended = 0;
-  let notice = () => {};
-  await channel.consume(
-    queue,
-    () => {
-      ended++;
-      notice();
-    },
-    { noAck: true },
-  );
+  const ends = countingEnds();
+  await channel.consume(queue, ends.count, { noAck: true });
   return {
     send(project = DEFAULT_PROJECT_ID) {
       const server = cloud.addServer({ state: "SHUTOFF", projectId: project });
@@ -44,7 +36,22 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
         persistent: true,
       });
     },
-    async succeeded(count, timeoutMs = 600_000) {
+    succeeded: ends.reach,
+    close: () => connection.close(),
+  };
+}
+
+/** Counts ends, and says when there are so many. */
+export function countingEnds() {
+  let ended = 0;
+  let notice = () => {};
+  return {
+    count: () => {
+      ended++;
+      notice();
+    },
+    /** Rejects after the time-out. */
+    reach: async (count: number, timeoutMs = 600_000): Promise<void> => {
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(
           () =>
@@ -59,6 +66,5 @@ export async function openEmitter(amqpUrl: string, cloud: Simulator): Promise<Em
         notice();
       });
     },
-    close: () => connection.close(),
   };
 }
