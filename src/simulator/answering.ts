@@ -16,21 +16,25 @@ interface Listening {
  */
 export function createAnswering(state: CloudState) {
   const listening = new Map<string, Listening>();
+  /** Those that have `answers`: there may be tens of thousands that have none. */
+  const asked = new Set<ServerRecord>();
   const closing = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
 
   function look(): void {
     state.schedule.catchUp();
-    const records = [...state.servers.values()];
+    for (const record of asked) {
+      if (state.servers.get(record.id) !== record) asked.delete(record);
+    }
     for (const [id, { at }] of listening) {
       const record = state.servers.get(id);
       if (record === undefined || placeOf(record, state.schedule.nowMs()) !== at) end(id);
     }
-    for (const record of records) {
+    for (const record of asked) {
       const at = placeOf(record, state.schedule.nowMs());
       if (at !== null && !listening.has(record.id)) begin(record, at);
     }
-    if (records.every(({ behaviour }) => behaviour.answers === null)) stopLooking();
+    if (asked.size === 0) stopLooking();
   }
 
   function begin(record: ServerRecord, at: string): void {
@@ -61,11 +65,12 @@ export function createAnswering(state: CloudState) {
   }
 
   return {
-    /** After a change of what the servers are asked for. */
-    changed(): void {
+    /** After a change of what a server is asked for, or when servers are gone. */
+    changed(record?: ServerRecord): void {
+      if (record?.behaviour.answers === null) asked.delete(record);
+      else if (record !== undefined) asked.add(record);
       look();
-      const asked = [...state.servers.values()].some(({ behaviour }) => behaviour.answers !== null);
-      if (asked) timer ??= setInterval(look, LOOK_EVERY_MS).unref();
+      if (asked.size > 0) timer ??= setInterval(look, LOOK_EVERY_MS).unref();
     },
     /** Nobody answers any more. */
     async close(): Promise<void> {

@@ -160,9 +160,11 @@ export function replaceSystemDisk(server: ServerRecord, diskId: string | null): 
   server.volumes = diskId === null ? data : [systemVolume(diskId), ...data];
 }
 
+const behaviourChangesSchema = behaviourSchema.partial();
+
 /** `base` with what `changes` says instead. */
 export function behaviourOf(changes: BehaviourChanges, base: Behaviour): Behaviour {
-  const own = behaviourSchema.partial().parse(changes);
+  const own = behaviourChangesSchema.parse(changes);
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   return { ...behaviourSchema.parse(base), ...Object.fromEntries(given) };
 }

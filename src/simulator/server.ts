@@ -54,12 +54,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     signal: closing.signal,
   });
 
-  const handleOf = (record: ServerRecord) => serverHandle(state, record, () => answering.changed());
+  const handleOf = (record: ServerRecord) =>
+    serverHandle(state, record, () => answering.changed(record));
   const methods: InProcess = {
     addServer(spec = {}) {
       schedule.catchUp();
       const added = state.addServer(spec);
-      answering.changed();
+      answering.changed(added);
       return handleOf(added);
     },
     server(id) {
