@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { IMAGE_NODE_OPTIONS } from "../../test/support/image-command.ts";
 import type { BareName, ChildOrder, ChildSays } from "../bare/child.ts";
 import type { Program } from "./program.ts";
 
@@ -9,7 +10,7 @@ export async function startBare(name: BareName, order: ChildOrder): Promise<Prog
   const child = fork(fileURLToPath(new URL(`../bare/${name}.ts`, import.meta.url)), {
     env: { PATH: process.env["PATH"], BENCH_CHILD: JSON.stringify(order) },
     // Not by the loader that this process runs with: Node.js takes the types away by itself.
-    execArgv: [],
+    execArgv: [...IMAGE_NODE_OPTIONS],
   });
   const says = async (kind: ChildSays["kind"]) => {
     const gone = once(child, "exit").then(() => {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -10,6 +11,7 @@ import { ownedDirectory, spawnOwned } from "../../test/support/child-process.ts"
 import { eventually } from "../../test/support/eventually.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import type { Stage } from "../case.ts";
+import { IMAGE_NODE_OPTIONS } from "../../test/support/image-command.ts";
 import type { Program } from "./program.ts";
 
 export interface Worker extends Program {
@@ -17,11 +19,19 @@ export interface Worker extends Program {
   readonly readyMs: number;
   /** Sum of all samples of one metric whose labels contain all of these, e.g. `disposition="ack"`. */
   metric(name: string, ...labels: readonly string[]): Promise<number>;
+  /**
+   * What is in use, by a collection right before. Only of a worker that was started with {@link COLLECTABLE}: what V8 has
+   * from the system besides depends on the machine.
+   */
+  collectedMemory(): Promise<NodeJS.MemoryUsage>;
   /** SIGKILL. */
   kill(): Promise<void>;
 }
 
 const ENTRY = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+
+/** Of Node.js, for {@link Worker.collectedMemory}. */
+export const COLLECTABLE = `--expose-gc --import=${new URL("../preload/collect.ts", import.meta.url).href}`;
 
 /** How fast the worker itself is, not how careful. */
 const UNHINDERED = {
@@ -33,7 +43,7 @@ const UNHINDERED = {
   POLL_INTERVALS_MS: "50,100,200",
 };
 
-/** Starts the built worker, and waits until it is ready. */
+/** Starts the built worker as the image does, and waits until it is ready. */
 export async function startWorker(
   { amqpUrl, redisUrl, cloud }: Stage,
   env: Readonly<Record<string, string>> = {},
@@ -41,10 +51,11 @@ export async function startWorker(
   const port = await freePort();
   const folder = await ownedDirectory("ecs-bench-");
   const logFile = join(folder.path, "log");
+  const memoryFile = join(folder.path, "memory");
   const startedMs = performance.now();
   const child = await spawnOwned(
     process.execPath,
-    [...(env["NODE_ARGS"]?.split(" ") ?? []), ENTRY],
+    [...IMAGE_NODE_OPTIONS, ...(env["NODE_ARGS"]?.split(" ") ?? []), ENTRY],
     {
       logFile,
       env: {
@@ -58,6 +69,7 @@ export async function startWorker(
         ECS_ACCESS_KEY: DEFAULT_ACCESS_KEY,
         ECS_SECRET_KEY: DEFAULT_SECRET_KEY,
         HTTP_PORT: String(port),
+        BENCH_MEMORY_FILE: memoryFile,
         ...UNHINDERED,
         ...env,
       },
@@ -78,6 +90,15 @@ export async function startWorker(
     readyMs,
     metric,
     cpuSeconds: () => metric("process_cpu_seconds_total"),
+    async collectedMemory() {
+      await rm(memoryFile, { force: true });
+      child.signal("SIGUSR2");
+      const text = await eventually(() => readFile(memoryFile, "utf8"), {
+        what: "the memory after a collection",
+        timeoutMs: 10_000,
+      });
+      return JSON.parse(text) as NodeJS.MemoryUsage;
+    },
     stop: () => child.terminate(30_000),
     kill: () => child.kill(),
   };

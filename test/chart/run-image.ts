@@ -10,6 +10,7 @@ import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
+import { IMAGE_NODE_OPTIONS } from "../support/image-command.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "../support/redis.ts";
 
@@ -241,7 +242,8 @@ async function startContainer(environment: Environment, secrets: string): Promis
 /** As another user where that is possible: root could write what nobody should. */
 function startTree(folder: string, environment: Environment): Started {
   const user = process.getuid?.() === 0 && !given["as-me"] ? { uid: 1000, gid: 1000 } : {};
-  const child: ChildProcess = spawn(process.execPath, [resolve(folder, "dist/main.js")], {
+  const args = [...IMAGE_NODE_OPTIONS, resolve(folder, "dist/main.js")];
+  const child: ChildProcess = spawn(process.execPath, args, {
     cwd: "/",
     env: { ...environment, NODE_ENV: "production", PATH: process.env["PATH"] },
     stdio: ["ignore", "pipe", "pipe"],
@@ -283,6 +285,10 @@ async function looksRight(): Promise<void> {
   const telling = (config.Env ?? []).filter((one) => /PASSWORD|SECRET|TOKEN|_KEY|npm/i.test(one));
   demand(user === "1000:1000", `the user is ${user}`);
   demand(entrypoint.join(" ") === "node", `the entry point is ${entrypoint.join(" ")}`);
+  demand(
+    cmd.join(" ") === [...IMAGE_NODE_OPTIONS, "/app/dist/main.js"].join(" "),
+    `the command is ${cmd.join(" ")}`,
+  );
   demand(signal === "SIGTERM", `the stop signal is ${signal}`);
   demand(missing.length === 0, `no label ${missing.join(", ")}`);
   demand(telling.length === 0, `the environment has ${telling.join(", ")}`);
