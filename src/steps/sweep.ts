@@ -15,6 +15,7 @@ import { momentsOf } from "./moment.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";
 import { SWEEPER } from "./ports/step-claim.ts";
+import type { QueueLag } from "./queue-lag.ts";
 import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {
@@ -22,8 +23,9 @@ export interface SweepDeps extends StepDeps {
   readonly stranded: Pick<StrandedCommands, "find">;
   readonly complete: ReturnType<typeof createComplete>;
   readonly projects: readonly ProjectId[];
-  /** A command without a step for this long is taken for lost. */
+  /** A command without a step for this long is taken for lost, or for longer while {@link queueLag} says that messages are late. */
   readonly sweepAfterMs: number;
+  readonly queueLag: Pick<QueueLag, "latestMs">;
   /** Called with what became of each command: put back on its way, ended, or found to move after all. */
   readonly onSwept?: (result: Swept, commandId: string, project: ProjectId) => void;
 }
@@ -54,7 +56,7 @@ const LOST_BODY: OsReinstall = { userid: "lost" };
 /**
  * Puts open commands that nobody moves any more back on their way from their records, or ends them
  * honestly (design §6). It covers what a broker may lose; a message that turns up later finds its step taken.
- * Returns how many it touched.
+ * Returns how many it put back or ended.
  */
 export function createSweep(deps: SweepDeps) {
   const { outlet, stranded, store, clock, complete } = deps;
@@ -108,14 +110,17 @@ export function createSweep(deps: SweepDeps) {
       await store.published(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
+    const isMissed = (dueMs: number) =>
+      dueMs + deps.sweepAfterMs + deps.queueLag.latestMs() <= clock.nowMs();
     if (one.resume === null) {
-      return one.order === null ? "stuck" : await endUnadmitted(one.order, signal);
+      if (one.order === null) return "stuck";
+      return isMissed(one.order.receivedAtMs) ? await endUnadmitted(one.order, signal) : "moving";
     }
     const whole = restoreEnvelope(one.resume, undefined);
     const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
     if (envelope === null) return isLaterVersion(one.resume) ? "moving" : "stuck";
-    // A long wait that the cloud asked for is no loss.
-    if (envelope.dueMs + deps.sweepAfterMs > clock.nowMs()) return "moving";
+    // A long wait that the cloud asked for is no loss, nor is a long queue.
+    if (!isMissed(envelope.dueMs)) return "moving";
     // Whoever saved that step may still publish it: what follows must not be published first.
     const saved = (one.events ?? []).map((event) => ({ kind: "event" as const, event }));
     if (saved.length > 0 && (await outlet.publish(saved, signal)) !== "confirmed") return "moving";
@@ -135,7 +140,7 @@ export function createSweep(deps: SweepDeps) {
         // On a line of its own: an optional call does not evaluate its arguments when nobody listens.
         const result = await sweepOne(one, project, signal);
         deps.onSwept?.(result, one.commandId, project);
-        touched++;
+        if (result === "revived" || result === "ended") touched++;
       }
     }
     return touched;

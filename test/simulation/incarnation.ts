@@ -10,6 +10,7 @@ import type { Closed } from "../../src/core/windows.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";
 import type { Disposition } from "../../src/steps/ports/outlet.ts";
 import type { Journal } from "../../src/steps/ports/journal.ts";
+import { createQueueLag, type QueueLag } from "../../src/steps/queue-lag.ts";
 import { createSweep } from "../../src/steps/sweep.ts";
 import { createWorker } from "../../src/worker.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
@@ -64,6 +65,7 @@ export class Incarnation {
   inHand = 0;
   readonly #world: World;
   readonly #hardStop = new AbortController();
+  readonly #queueLag: QueueLag;
   readonly #sweeper: ReturnType<typeof createSweeper>;
   readonly #pauseKeeper: PauseKeeper;
   readonly #memoryKeeper: BackgroundTask;
@@ -78,6 +80,7 @@ export class Incarnation {
     // One signal for everything in hand, as in production.
     setMaxListeners(0, this.#hardStop.signal);
     this.process = new SimulatedProcess(name, skewMs, world.time);
+    this.#queueLag = createQueueLag(this.#clock(), SWEEP_AFTER_MS);
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
     this.#pauseKeeper = this.#createPauseKeeper();
@@ -236,6 +239,7 @@ export class Incarnation {
           world.monitor.kept(`${reason} ${JSON.stringify(body)}`, `dead letter ${id}`),
       }),
       journal: QUIET,
+      queueLag: this.#queueLag,
       region: "sim",
       projects: [ProjectId.parse(PROJECT)],
       intake: {

@@ -19,7 +19,7 @@ import { AWAY, claimed, createWorld, nameOfMessage, type World } from "./fakes.t
 const LONG_AGO = { dueMs: NOW - 10 * MINUTE };
 const lost = (changed: Partial<Stranded> = {}): Stranded => ({
   commandId: COMMAND,
-  order: order(),
+  order: order({ receivedAtMs: LONG_AGO.dueMs }),
   resume: null,
   outcome: null,
   ...changed,
@@ -117,6 +117,25 @@ describe("a command that nobody moves any more", () => {
     await sweep(world, lostIn("watch", due), lostIn("submit", due));
     expect(world.published).toEqual([]);
     expect(world.claims).toEqual([]);
+  });
+
+  it("is left alone as long as it is no later than what is taken from the queue now", async () => {
+    const world = createWorld();
+    const { clock, queueLag } = world.deps;
+    const since = (ms: number) => ({ dueMs: clock.nowMs() - 5 * MINUTE - ms });
+    const unadmitted = (ms: number) => lost({ order: order({ receivedAtMs: since(ms).dueMs }) });
+    queueLag.taken(clock.nowMs() - 2 * MINUTE);
+    const late = 2 * MINUTE - 1;
+    const { results } = await sweep(
+      world,
+      ...(["watch", "submit", "waiting"] as const).map((phase) => lostIn(phase, since(late))),
+      unadmitted(late),
+    );
+    expect(results).toEqual(["moving", "moving", "moving", "moving"]);
+    expect(world.published).toEqual([]);
+    const later = 2 * MINUTE;
+    const after = await sweep(world, lostIn("watch", since(later)), unadmitted(later));
+    expect(after.results).toEqual(["revived", "ended"]);
   });
 
   it("is left alone when its record cannot be read", async () => {
