@@ -35,7 +35,7 @@ async function atTheLine(store: ReinstallStore, one: Order) {
     signedAtMs: 1_800_000_000_000,
     diskId: DISK,
   };
-  return { claim, record: () => store.recordIntent(one, claim, intent) };
+  return { one, claim, record: () => store.recordIntent(one, claim, intent) };
 }
 
 function finish(
@@ -77,8 +77,8 @@ describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
     return lifted;
   };
 
-  async function storm(asked = store): Promise<void> {
-    for (const id of ["bad-1", "bad-2", "bad-3"]) await ends(asked, id, FAILS);
+  async function storm(asked = store, name = "bad"): Promise<void> {
+    for (const n of [1, 2, 3]) await ends(asked, `${name}-${n}`, FAILS);
   }
 
   it("is told after so many failures in a row, with the most frequent cause", async () => {
@@ -174,6 +174,40 @@ describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
     await ends(store, "bad-5", FAILS);
     expect(await asks(store, "goes")).toMatchObject(GOES);
     await ends(store, "bad-6", FAILS);
+    expect(await asks(store, "held")).toMatchObject({ lock: HELD });
+  });
+
+  it("stays lifted by a person, whatever the probe comes to that goes on meanwhile", async () => {
+    const capped = rig.withBrakes({ ...RULES, maxRunning: 5, stormCooldownMs: 0 });
+    for (const [end, id] of [
+      [SUCCEEDS, "works"],
+      [FAILS, "fails"],
+      [null, "proves-nothing"],
+    ] as const) {
+      await storm(capped, id);
+      const probe = wish(id);
+      const { claim, record } = await atTheLine(capped, probe);
+      expect(await record()).toEqual({ kind: "saved" });
+      await resume();
+      await finish(capped, probe, claim, end);
+      for (const n of [1, 2, 3]) {
+        const one = wish(`${id}-then-${n}`);
+        const asked = claimed(await capped.admit(one, delivery("n")));
+        expect(asked).toMatchObject(GOES);
+        await finish(capped, one, asked.claim, null);
+      }
+    }
+  });
+
+  it("counts the end of a probe whose request is younger than its lifting", async () => {
+    await storm(later);
+    const { claim, record, one } = await atTheLine(later, wish("probe"));
+    await resume();
+    expect(await record()).toEqual({ kind: "saved" });
+    await finish(later, one, claim, FAILS);
+    await ends(store, "bad-4", FAILS);
+    expect(await asks(store, "goes")).toMatchObject(GOES);
+    await ends(store, "bad-5", FAILS);
     expect(await asks(store, "held")).toMatchObject({ lock: HELD });
   });
 

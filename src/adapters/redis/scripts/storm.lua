@@ -69,9 +69,10 @@ local function carry_storm(keys, command, change)
   if storm_is_off(rules) then return end
   local state, entry = storm_state(keys.storm), switch_entry(keys.pauses, 'storm-failures')
   local result = change.intended and change.result or 'nothing'
-  if state.probe == command then
+  local opened = command .. ' succeeded'
+  if state.probe == command and (entry.on or (entry.by == 'worker' and entry.reason == opened)) then
     if result == 'success' then
-      local at = entry.on and set_storm(keys.pauses, 'storm-failures', entry, { on = false, reason = command .. ' succeeded' }) or entry.atMs
+      local at = entry.on and set_storm(keys.pauses, 'storm-failures', entry, { on = false, reason = opened }) or entry.atMs
       put(keys.storm, { level = 1, level_at = at, level_by = command, probe = '' })
     elseif result == 'failure' then
       put(keys.storm, { cooldown = doubled_cooldown(state, rules), closed_at = now_ms(), probe = '' })
@@ -81,6 +82,8 @@ local function carry_storm(keys, command, change)
     end
     return
   end
+  -- A person has lifted the storm meanwhile: it is a command like any other.
+  if state.probe == command then put(keys.storm, { probe = '' }) end
   if result == 'nothing' or entry.on or change.intended <= entry.atMs then return end
   local known = false
   for _, one in ipairs(state.ends) do known = known or one.c == command end

@@ -70,11 +70,11 @@ export function carryStorm(
   if (stormIsOff(rules)) return;
   const intendedMs = change.intendedMs ?? 0;
   const end = change.intendedMs === undefined ? null : change.end;
-  if (m.storm.probe === command) {
-    afterProbe(m, command, end, { rules, nowMs });
-    return;
-  }
   const entry = stormEntry(m);
+  if (m.storm.probe === command) {
+    if (entry.on) return afterProbe(m, command, end, { rules, nowMs });
+    m.storm = { ...m.storm, probe: undefined };
+  }
   if (end === null || entry.on || intendedMs <= entry.atMs) return;
   const f = end.result === "failure";
   if (!m.storm.ends.some(({ c }) => c === command)) {
@@ -117,8 +117,7 @@ function afterProbe(
 ): void {
   const probe = undefined;
   if (end?.result === "success") {
-    const entry = stormEntry(m);
-    const levelAt = entry.on ? setStorm(m, false, `${command} succeeded`, nowMs) : entry.atMs;
+    const levelAt = setStorm(m, false, `${command} succeeded`, nowMs);
     m.storm = { ...m.storm, level: 1, levelAt, levelBy: command, probe };
   } else if (end?.result === "failure") {
     const before = m.storm.cooldown ?? rules.stormCooldownMs;
