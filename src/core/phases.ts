@@ -12,6 +12,8 @@ export interface PhaseTraits<P extends Phase = Phase> {
   readonly body: "always" | "until-accepted" | "to-wait" | "never";
   /** A person may still end the command: nothing was sent to the cloud. */
   readonly cancellable: boolean;
+  /** Where brakes may hold it next (docs/brakes.md): when it is admitted, again before a stop or a request, nowhere any more. */
+  readonly gate: "admission" | "intent" | "none";
   /** May a reinstall be with the cloud when the step is lost? `by-intent`: unless the store can prove that there is no intent. */
   readonly mayHaveBeenSent: "no" | "by-intent" | "yes";
   /** When a command entered the phase, epoch ms; `settleMs` is how long a success settles. */
@@ -26,6 +28,7 @@ export const PHASES = {
     does: "admit again, after a while",
     body: "always",
     cancellable: true,
+    gate: "admission",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
@@ -48,6 +51,7 @@ export const PHASES = {
     does: "read the outcome of the command that was joined",
     body: "always",
     cancellable: true,
+    gate: "admission",
     mayHaveBeenSent: "no",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
@@ -56,6 +60,7 @@ export const PHASES = {
     does: "stop the server, and wait until it is stopped",
     body: "always",
     cancellable: true,
+    gate: "intent",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
@@ -76,6 +81,7 @@ export const PHASES = {
     does: "the dangerous line: look, sign, record the intent, POST once",
     body: "always",
     cancellable: true,
+    gate: "intent",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ before }) => before.atMs,
     leadsTo: [
@@ -95,6 +101,7 @@ export const PHASES = {
     does: "nobody answered the POST: look for proof",
     body: "until-accepted",
     cancellable: false,
+    gate: "intent",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
@@ -114,6 +121,7 @@ export const PHASES = {
     does: "ask once how the job is",
     body: "never",
     cancellable: false,
+    gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ acceptedAtMs }) => acceptedAtMs,
     leadsTo: [
@@ -131,6 +139,7 @@ export const PHASES = {
     does: "keep the lock for a while after success",
     body: "never",
     cancellable: false,
+    gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ untilMs }, settleMs) => untilMs - settleMs,
     leadsTo: ["settle", "ready", "succeeded"],
@@ -139,6 +148,7 @@ export const PHASES = {
     does: "ask the reinstalled server until it answers, or its time is over",
     body: "never",
     cancellable: false,
+    gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["ready", "succeeded"],
@@ -147,6 +157,7 @@ export const PHASES = {
     does: "start the server that we stopped, or that is off after its reinstall, before the command ends or waits again",
     body: "to-wait",
     cancellable: false,
+    gate: "admission",
     mayHaveBeenSent: "no",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
@@ -167,6 +178,7 @@ export const PHASES = {
     does: "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
     body: "never",
     cancellable: false,
+    gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["inquiry", "settled"],

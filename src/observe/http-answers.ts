@@ -41,7 +41,9 @@ const Command = CommandJson.extend({
   brakes: z
     .array(BrakeSaidJson)
     .nullable()
-    .describe("what each brake says of it now; null: it has ended, or that is not known"),
+    .describe(
+      "what each brake says of it now: of one in work only those that are asked again hold it; null: it has ended, or that is not known",
+    ),
   explanation,
   evidence: EvidenceJson.optional().describe("with `view=evidence`: all that is kept of it"),
 });

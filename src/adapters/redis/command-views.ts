@@ -9,6 +9,7 @@ import type {
 import type { BrakeVerdict } from "../../core/gate.ts";
 import { describeVerdict } from "../../core/hold-words.ts";
 import { Order } from "../../core/order.ts";
+import { traitsOf } from "../../core/phases.ts";
 import type { RedisClient } from "./client.ts";
 import { readEvidence } from "./command-evidence.ts";
 import { readDetail } from "./command-record.ts";
@@ -64,9 +65,10 @@ async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<Co
   const key = keysOf(project).command(command.commandId);
   const text = command.outcome === null ? await redis.hget(key, "order") : null;
   const order = storedJson(Order).safeParse(text);
+  const gate = traitsOf(command.phase)?.gate ?? "admission";
   return {
     command,
-    brakes: order.success ? said(await verdictsOf(deps, order.data)) : null,
+    brakes: order.success ? said(await verdictsOf(deps, order.data, gate)) : null,
     server: await readServer(deps, project, server.data),
   };
 }
@@ -81,7 +83,7 @@ async function readServer(
     readLock(redis, project, server),
     readWaiters(redis, project, server),
     readHistory(redis, project, server),
-    verdictsOf(deps, imaginedOrder(project, server, deps.clock.nowMs())),
+    verdictsOf(deps, imaginedOrder(project, server, deps.clock.nowMs()), "admission"),
   ]);
   return { lock, waiting, history, brakes: said(verdicts) };
 }

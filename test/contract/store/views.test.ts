@@ -5,7 +5,7 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createCommandViews } from "../../../src/adapters/redis/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
-import { ProjectId } from "../../../src/contract/ids.ts";
+import { JobId, ProjectId } from "../../../src/contract/ids.ts";
 import type { CommandStory } from "../../../src/contract/overview.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
@@ -25,6 +25,7 @@ import {
   PROJECT,
   SERVER,
 } from "./samples.ts";
+import { begins, commandOf, saved } from "./waiters.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
@@ -36,6 +37,18 @@ const RULES = {
   waitTimeoutMs: 1_000,
   brakes: { ...NO_BRAKES, cooldownMs: 3_600_000, serverLimit: 5, serverWindowMs: 3_600_000 },
   windows: NO_WINDOWS,
+};
+
+const WATCH: In<"watch"> = {
+  phase: "watch",
+  tries: { attempt: 1, spent: 1 },
+  jobId: JobId.parse("ff80808288d41e1b018990260955686a"),
+  before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+  acceptedAtMs: 1_800_000_000_000,
+  deadlineMs: 1_900_000_000_000,
+  announced: true,
+  successes: 0,
+  missing: 0,
 };
 
 let redis: PrivateRedis;
@@ -54,9 +67,10 @@ afterAll(async () => {
 
 beforeEach(() => redis.flushAll());
 
-function viewsOf(projects: readonly ProjectId[]) {
+function viewsOf(projects: readonly ProjectId[], brakes = RULES.brakes) {
   const scripts = createScriptRunner(client);
-  return createCommandViews({ redis: client, projects, scripts, clock: systemClock, rules: RULES });
+  const rules = { ...RULES, brakes };
+  return createCommandViews({ redis: client, projects, scripts, clock: systemClock, rules });
 }
 
 async function storyOf({ commandId }: Order): Promise<CommandStory> {
@@ -166,6 +180,59 @@ it("every brake says what it thinks of an open command, and of a new one for the
   const server = await viewsOf([PROJECT]).serverStatus(PROJECT, SERVER);
   if (server.kind !== "found") throw new Error(server.kind);
   expect(server.view.brakes).toContainEqual({ ...paused, detail, untilMs: null });
+});
+
+it("of a command in work only the brakes hold that are asked again; one that was sent is held by none", async () => {
+  const held = { ...RULES.brakes, serverLimit: 1, maxRunning: 1, pausedByConfiguration: true };
+  const verdicts = async (one: Order) => {
+    const views = viewsOf([PROJECT], held);
+    const found = await views.commandById(one.commandId);
+    const brakes = found.kind === "found" ? found.view[0]?.brakes : null;
+    return brakes?.flatMap(({ brake, verdict }) => (verdict === "go" ? [] : [brake]));
+  };
+  const one = order("cmd-in-work");
+  const { next } = await admitted(store, one);
+  const { claim } = claimed(await store.claim(next, { nonce: "s1", redelivered: false }));
+  const token = next.token ?? 0;
+  await store.recordIntent(one, claim, { attempt: 1, token, signedAtMs: 1, diskId: DISK });
+  // Its own reinstall is no reason against it, nor is its own slot.
+  expect(await verdicts(one)).toEqual(["pause"]);
+  await saved(store, one, { claim, token, state: WATCH });
+  expect(await verdicts(one)).toEqual([]);
+  // Both are against the next command of that server.
+  expect(await verdicts(await another(one))).toEqual(["pause", "quarantine", "cap"]);
+});
+
+/** One more for the same server, which waits. */
+async function another({ serverId }: Order): Promise<Order> {
+  const one = order("cmd-behind", { serverId });
+  await waits(one, {}, 1);
+  return one;
+}
+
+it("the cap says how many are ahead of a command in line, itself not counted", async () => {
+  const limits = { ...RULES.brakes, maxRunning: 1 };
+  const capped = createReinstallStore(
+    client,
+    createScriptRunner(client),
+    { ...RULES, brakes: limits },
+    systemClock,
+  );
+  await begins(capped, commandOf(1));
+  for (const n of [2, 3]) await begins(capped, commandOf(n));
+  const said = async (n: number) => {
+    const found = await viewsOf([PROJECT], limits).commandById(commandOf(n).commandId);
+    if (found.kind !== "found") throw new Error(found.kind);
+    return found.view[0]?.brakes?.find(({ brake }) => brake === "cap");
+  };
+  expect(await said(1)).toMatchObject({ verdict: "go" });
+  for (const [n, ahead] of [
+    [2, 0],
+    [3, 1],
+  ] as const) {
+    const detail = `reinstalls of the project in work: 1 (at most 1); commands ahead in line: ${ahead}`;
+    expect(await said(n)).toMatchObject({ verdict: "wait", detail });
+  }
 });
 
 it("a server tells its last reinstalls, and until when it rests", async () => {

@@ -71,7 +71,7 @@ redis.call('ZADD', key.active, now, arg.want.id)
 local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
 local answer, verdicts = nil, cjson.null
 if arg.dryRun then
-  answer, verdicts = would_start(key, arg.want, arg.ask), every_verdict(key, arg.ask)
+  answer, verdicts = would_start(key, arg.want, arg.ask), every_verdict(key, arg.ask, 'admission')
 else
   arg.want.mayHaveRun = may_have_run
   answer = try_start(key, arg.want, arg.ask, arrived)

@@ -34,9 +34,13 @@ local function brakes(where, key, ask)
   return nil
 end
 
--- What each brake says, for people who ask beforehand.
-local function every_verdict(key, ask)
+-- What each brake says, for people. `where` the command is asked next: of a brake that is asked there no more, nothing holds it.
+local function every_verdict(key, ask, where)
   local verdicts = {}
-  for index, brake in ipairs(BRAKES) do verdicts[index] = verdict_of(brake, key, ask) end
+  for index, brake in ipairs(BRAKES) do
+    local said = verdict_of(brake, key, ask)
+    local is_over = where ~= 'admission' and not brake.at[where]
+    verdicts[index] = said.verdict ~= 'go' and is_over and { brake = brake.name, verdict = 'go' } or said
+  end
   return verdicts
 end

@@ -21,6 +21,6 @@ if redis.call('EXISTS', key.history) == 0 then
   note_reinstall(key.history, arg.by, 0, arg.entry)
 end
 if arg.dryRun then
-  return reply({ kind = 'noted', lock = would_start(key, arg.want, arg.ask), verdicts = every_verdict(key, arg.ask) })
+  return reply({ kind = 'noted', lock = would_start(key, arg.want, arg.ask), verdicts = every_verdict(key, arg.ask, 'admission') })
 end
 return reply({ kind = 'noted', lock = try_start(key, arg.want, arg.ask, tonumber(rec.created)), verdicts = cjson.null })

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { BrakeVerdict } from "../../../core/gate.ts";
 import type { Order } from "../../../core/order.ts";
+import type { PhaseTraits } from "../../../core/phases.ts";
 import { keysOf } from "../keys.ts";
 import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
 import { script } from "./script.ts";
@@ -10,19 +11,24 @@ import type { StoreContext } from "./store-context.ts";
 export const verdictsScript = script({
   name: "verdicts",
   keys: ["cmd", ...GATE_KEYS],
-  argument: GateArgument,
+  argument: GateArgument.extend({ gate: z.enum(["admission", "intent", "none"]) }),
   answer: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("asked"), verdicts: z.array(BrakeVerdict) }),
   ]),
 });
 
-/** What each brake says of a command now. Changes nothing. Null: the store does not answer, or not in words that we know. */
+/**
+ * What each brake says now of a command that is asked next at that gate. Changes nothing. Null: the store does not answer, or
+ * not in words that we know.
+ */
 export async function verdictsOf(
   context: Pick<StoreContext, "scripts" | "rules" | "clock">,
   order: Order,
+  gate: PhaseTraits["gate"],
 ): Promise<readonly BrakeVerdict[] | null> {
   const k = keysOf(order.projectId);
   const keys = { cmd: k.command(order.commandId), ...gateKeys(k, order) };
-  const answer = await context.scripts.run(verdictsScript, keys, gateArgument(context, order));
+  const argument = { ...gateArgument(context, order), gate };
+  const answer = await context.scripts.run(verdictsScript, keys, argument);
   return answer.kind === "asked" ? answer.verdicts : null;
 }

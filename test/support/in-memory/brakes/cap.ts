@@ -1,3 +1,4 @@
+import { ranked } from "../script-line.ts";
 import type { BrakeQuestion, TwinBrake } from "./twin-brake.ts";
 
 /** How many slots there are, and what has lowered that. */
@@ -8,19 +9,23 @@ export interface EffectiveCap {
   readonly because?: string | undefined;
 }
 
-function saidByCap(slots: number, line: number, cap: number) {
-  if (line < cap - slots) return null;
-  return { verdict: "wait", ahead: line, cap, running: slots } as const;
+type Ranks = ReadonlyMap<string, number>;
+const NOBODY: Ranks = new Map();
+
+function saidByCap(id: string, slots: Ranks, line: Ranks, cap: number) {
+  if (slots.has(id)) return null;
+  const [running, ahead] = [slots.size, line.has(id) ? ranked(line).indexOf(id) : line.size];
+  return ahead < cap - running ? null : ({ verdict: "wait", ahead, cap, running } as const);
 }
 
 /** `group-cap` of `brakes/cap.lua`. */
 export const groupCap: TwinBrake = {
   name: "group-cap",
   at: [],
-  ask({ m, order: { group }, rules: { maxRunningPerGroup: cap } }) {
+  ask({ m, order: { commandId, group }, rules: { maxRunningPerGroup: cap } }) {
     if (group === undefined || cap === 0) return null;
-    const [slots, line] = [m.groupSlots.get(group)?.size ?? 0, m.groupLines.get(group)?.size ?? 0];
-    const said = saidByCap(slots, line, cap);
+    const [slots, line] = [m.groupSlots.get(group) ?? NOBODY, m.groupLines.get(group) ?? NOBODY];
+    const said = saidByCap(commandId, slots, line, cap);
     return said && { brake: "group-cap", ...said };
   },
 };
@@ -32,7 +37,7 @@ export function capOf(effective: (question: BrakeQuestion) => EffectiveCap): Twi
     at: [],
     ask(question) {
       const { slots: cap, by, because } = effective(question);
-      const said = saidByCap(question.m.slots.size, question.m.line.size, cap);
+      const said = saidByCap(question.order.commandId, question.m.slots, question.m.line, cap);
       return (
         said && {
           brake: "cap",

@@ -10,9 +10,10 @@ GATE_KEYS[#GATE_KEYS + 1] = 'waiting zset'
 GATE_KEYS[#GATE_KEYS + 1] = 'dropped counter'
 GATE_KEYS[#GATE_KEYS + 1] = 'calls hash'
 
--- Behind everybody who waits.
-local function said_by_cap(slots, line, cap)
-  local running, ahead = redis.call('ZCARD', slots), redis.call('ZCARD', line)
+-- At its place in line; who stands in none is behind everybody who waits.
+local function said_by_cap(command, slots, line, cap)
+  if redis.call('ZSCORE', slots, command) then return nil end
+  local running, ahead = redis.call('ZCARD', slots), redis.call('ZRANK', line, command) or redis.call('ZCARD', line)
   if ahead < cap - running then return nil end
   return { verdict = 'wait', ahead = ahead, cap = cap, running = running }
 end
@@ -23,7 +24,7 @@ BRAKES[#BRAKES + 1] = {
   ask = function(key, ask)
     local cap = ask.rules.maxRunningPerGroup
     if not ask.group or cap == 0 then return nil end
-    return said_by_cap(key.groupSlots, key.groupLine, cap)
+    return said_by_cap(ask.command, key.groupSlots, key.groupLine, cap)
   end,
 }
 BRAKES[#BRAKES + 1] = {
@@ -31,7 +32,7 @@ BRAKES[#BRAKES + 1] = {
   at = {},
   ask = function(key, ask)
     local cap, by, why = effective_cap(key, ask, ask.rules.maxRunning)
-    local said = said_by_cap(key.slots, key.line, cap)
+    local said = said_by_cap(ask.command, key.slots, key.line, cap)
     if said then said.loweredBy, said.because = by, why end
     return said
   end,
