@@ -10,6 +10,7 @@ import {
 } from "../contract/brakes.ts";
 import { Group } from "../contract/command.ts";
 import { type ProjectId, ServerId } from "../contract/ids.ts";
+import { beingSent } from "./being-sent.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
@@ -39,13 +40,14 @@ export function pauseCommand(io: CliIo): Command {
         const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: true, by: flags.by, reason: flags.reason };
         const set = await setEach(operator, projects, change);
+        const sending = await beingSent(operator, set, scope);
         const seen = await Promise.all(
           set.map(({ project, atMs }) => seenSoon(operator, project, atMs)),
         );
         const unseen = set.flatMap(({ project }, index) => (seen[index] === true ? [] : [project]));
         return [
           ...set.map(({ project }) => `reinstalls in ${named(project, scope)} are paused`),
-          "Waiting commands still expire. A reinstall whose request was being made in that moment may still go out (at most 30 s).",
+          `Waiting commands still expire. ${sending}`,
           ...(unseen.length === 0
             ? []
             : [
@@ -72,7 +74,13 @@ export function resumeCommand(io: CliIo): Command {
         if (flags.for !== undefined && brake !== "storm-asks") {
           throw new CliFailure("--for goes with storm-asks only", EXIT_USAGE);
         }
-        if (brake !== "pause") return await endStorm(operator, brake, flags, io);
+        if (brake !== "pause") {
+          if (isNarrow(flags)) {
+            const message = `${brake} is of one project: --everything, --group and --server go with a pause only`;
+            throw new CliFailure(message, EXIT_USAGE);
+          }
+          return await endStorm(operator, brake, flags, io);
+        }
         const { scope, projects } = await targetOf(operator, flags, io);
         const change = { scope, on: false, by: flags.by, reason: flags.reason };
         const set = await setEach(operator, projects, change);
@@ -107,14 +115,17 @@ async function onlyStanding(
   flags: PauseFlags,
   io: CliIo,
 ): Promise<Resumable> {
-  const { everything = false, group, server } = flags;
-  if (everything || group !== undefined || server !== undefined) return "pause";
+  if (isNarrow(flags)) return "pause";
   const project = projectOf(flags, io);
   const standing = new Set([...(await operator.standingPauses(project)).keys()].map(brakeOf));
   const found = RESUMABLE.filter((brake) => standing.has(brake));
   if (found.length < 2) return found[0] ?? "pause";
   const names = found.join(", ");
   throw new CliFailure(`more than one brake holds ${project}, name one: ${names}`, EXIT_USAGE);
+}
+
+function isNarrow({ everything = false, group, server }: PauseFlags): boolean {
+  return everything || group !== undefined || server !== undefined;
 }
 
 /** What each storm counts. */
@@ -221,7 +232,7 @@ async function stillPaused(operator: OperatorCommands, project: ProjectId): Prom
   return [...standing].flatMap(([scope, { by, atMs, reason }]) =>
     brakeOf(scope) === "pause"
       ? [
-          `still paused: ${named(project, scope)}, by ${by} since ${new Date(atMs).toISOString()}: ${reason}`,
+          `still paused: ${named(project, scope)}, by ${by}${atMs === 0 ? "" : ` since ${new Date(atMs).toISOString()}`}: ${reason}`,
         ]
       : [],
   );

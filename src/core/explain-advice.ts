@@ -40,7 +40,7 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return [
         scope === "configuration"
           ? "Lift the pause: set BRAKES_PAUSED=false for the workers."
-          : `Lift the pause: ecs-reinstall resume ${scopeFlag(scope, project)} --reason …`,
+          : `Lift the pause: ecs-reinstall resume pause ${scopeFlag(scope, project)} --reason …`,
       ];
     case "protected":
       return [

@@ -265,6 +265,7 @@ const STORE: StoreSession = {
     standingOf: async () => "open",
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
+    sending: async () => [],
     projects: async () => [],
     unlock: async (_project, { owner }) => ({ kind: "freed", owner }),
     note: async () => ({ kind: "noted" }),

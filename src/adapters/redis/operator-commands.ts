@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { Act, NotedAct } from "../../contract/audit.ts";
-import { actionOf, type SwitchEntry, SwitchName, subjectOf } from "../../contract/brakes.ts";
+import { actionOf, type SwitchEntry, type SwitchName, subjectOf } from "../../contract/brakes.ts";
 import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts";
 import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
@@ -13,10 +13,10 @@ import { cancelScript } from "./scripts/cancel.ts";
 import { noteActScript } from "./scripts/note-act.ts";
 import { setPauseScript } from "./scripts/set-pause.ts";
 import { readLeftBehind } from "./left-behind.ts";
+import { readSending, readStanding, type Sending } from "./standing-pauses.ts";
 import { redisNowMs } from "./time.ts";
 import { type Resolution, resolve, type ResolveAnswer } from "./resolve.ts";
 import { unlockScript } from "./scripts/unlock.ts";
-import { StoredPause } from "./stored-pause.ts";
 
 type CancelAnswer = z.infer<typeof cancelScript.answer> | StoreAway | StoreCorrupt;
 type NoteAnswer = z.infer<typeof noteActScript.answer> | StoreAway | StoreCorrupt;
@@ -53,6 +53,11 @@ export interface OperatorCommands {
   pauseSeen(project: ProjectId, atMs: number): Promise<boolean>;
   /** The pauses of a project that stand. Rejects when Redis does not answer. */
   standingPauses(project: ProjectId): Promise<ReadonlyMap<SwitchName, SwitchEntry>>;
+  /**
+   * The commands whose intent was recorded by `atMs` and whose request has no answer yet: it may be going out. Rejects when
+   * Redis does not answer, or does not allow it.
+   */
+  sending(project: ProjectId, atMs: number): Promise<readonly Sending[]>;
   /** The projects that workers act on, as they say themselves. Rejects when Redis does not answer. */
   projects(): Promise<readonly ProjectId[]>;
   /**
@@ -117,15 +122,8 @@ export function createOperatorCommands(
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;
     },
-    async standingPauses(project) {
-      const standing = new Map<SwitchName, SwitchEntry>();
-      for (const [field, text] of Object.entries(await redis.hgetall(keysOf(project).pauses))) {
-        const scope = SwitchName.safeParse(field);
-        const entry = StoredPause.safeParse(text);
-        if (scope.success && entry.success && entry.data.on) standing.set(scope.data, entry.data);
-      }
-      return standing;
-    },
+    standingPauses: (project) => readStanding(redis, project),
+    sending: (project, atMs) => readSending(redis, project, atMs),
     async projects() {
       const named = await redis.smembers(PROJECTS_KEY);
       return named.flatMap((id) => ProjectId.safeParse(id).data ?? []).sort();

@@ -31,6 +31,7 @@ async function run(args: readonly string[], { rows, pages = 1, cancel, types }: 
     standingOf: never,
     pauseSeen: never,
     standingPauses: never,
+    sending: never,
     projects: never,
     resolve: never,
     holder: never,

@@ -68,6 +68,7 @@ async function run(args: readonly string[], world: World = {}) {
     standingOf: never,
     pauseSeen: never,
     standingPauses: never,
+    sending: never,
     resolve: never,
     holder: never,
     unlock: never,

@@ -27,6 +27,7 @@ async function run(args: readonly string[], { operator = {}, look }: World) {
     standingOf: never,
     pauseSeen: never,
     standingPauses: never,
+    sending: never,
     projects: never,
     resolve: never,
     note: never,

@@ -111,13 +111,17 @@ describe("a command that waits", () => {
   });
 
   it.each<[string, string | null, string]>([
-    ["pause", "project", `ecs-reinstall resume --project ${PROJECT} --reason …`],
-    ["pause", "everything", "ecs-reinstall resume --everything --reason …"],
-    ["pause", "group:web", `ecs-reinstall resume --project ${PROJECT} --group web --reason …`],
+    ["pause", "project", `ecs-reinstall resume pause --project ${PROJECT} --reason …`],
+    ["pause", "everything", "ecs-reinstall resume pause --everything --reason …"],
+    [
+      "pause",
+      "group:web",
+      `ecs-reinstall resume pause --project ${PROJECT} --group web --reason …`,
+    ],
     [
       "pause",
       `server:${SERVER}`,
-      `ecs-reinstall resume --project ${PROJECT} --server ${SERVER} --reason …`,
+      `ecs-reinstall resume pause --project ${PROJECT} --server ${SERVER} --reason …`,
     ],
     ["pause", "configuration", "BRAKES_PAUSED=false"],
     ["protected", "operator", `ecs-reinstall unprotect ${SERVER} --project ${PROJECT} --reason …`],

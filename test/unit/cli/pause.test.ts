@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import type {
+  OperatorCommands,
+  PauseChange,
+} from "../../../src/adapters/redis/operator-commands.ts";
+import type { Sending } from "../../../src/adapters/redis/standing-pauses.ts";
+import { runCli } from "../../../src/cli/program.ts";
+import type { SwitchEntry, SwitchName } from "../../../src/contract/brakes.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
+
+const PROJECT = "0123456789abcdef0123456789abcdef";
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
+const OTHER = "4f4b3dfa-eb70-47cf-a60a-000000000002";
+const WHY = ["--reason", "maintenance", "--by", "ada"];
+const ON: SwitchEntry = { on: true, atMs: 1_800_000_000_000, by: "bob", reason: "the rack burns" };
+const SENDING: readonly Sending[] = [
+  { command: "heal-1", server: SERVER, group: "web" },
+  { command: "heal-2", server: OTHER, group: undefined },
+];
+
+interface World {
+  readonly standing?: readonly (readonly [SwitchName, SwitchEntry])[];
+  readonly sending?: OperatorCommands["sending"];
+}
+
+async function run(args: readonly string[], { standing = [], sending }: World = {}) {
+  const changes: PauseChange[] = [];
+  const never = () => Promise.reject(new Error("not asked for here"));
+  let out = "";
+  let err = "";
+  const operator: OperatorCommands = {
+    setPause: async (_project, change) => {
+      changes.push(change);
+      return { kind: "set", atMs: 5, wasOn: true };
+    },
+    sending: sending ?? (async () => SENDING),
+    pauseSeen: async () => true,
+    standingPauses: async () => new Map(standing),
+    projects: async () => [ProjectId.parse(PROJECT)],
+    cancel: never,
+    standingOf: never,
+    resolve: never,
+    holder: never,
+    unlock: never,
+    note: never,
+  };
+  const code = await runCli([...args, ...WHY], {
+    env: { ECS_PROJECTS: PROJECT },
+    program: "ecs-reinstall",
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    openBroker: never,
+    openStore: async () => ({ operator, close: () => undefined }),
+    onSignal: () => () => undefined,
+    fetch: never,
+  });
+  return { code, out, err, scopes: changes.map(({ scope, on }) => [scope, on]) };
+}
+
+describe("pause", () => {
+  it.each([
+    [[], [`heal-1 (server ${SERVER})`, `heal-2 (server ${OTHER})`], []],
+    [["--everything"], ["heal-1", "heal-2"], []],
+    [["--group", "web"], ["heal-1"], ["heal-2"]],
+    [["--server", OTHER], ["heal-2"], ["heal-1"]],
+    [["--group", "db"], ["No request of it was being made in that moment."], ["heal-"]],
+  ])("%j names the commands of its scope that may still be sent", async (scope, named, not) => {
+    const { code, out } = await run(["pause", ...scope]);
+    expect(code).toBe(0);
+    for (const text of named) expect(out).toContain(text);
+    for (const text of not) expect(out).not.toContain(text);
+  });
+
+  it("holds where that cannot be read, and says so", async () => {
+    const sending = () => Promise.reject(new Error("NOPERM no permissions to run zrange"));
+    const { code, out, scopes } = await run(["pause"], { sending });
+    expect([code, scopes]).toEqual([0, [["project", true]]]);
+    expect(out).toContain("may still go out (at most 30 s); which ones is not known: NOPERM");
+  });
+
+  it("names so many, and counts the rest", async () => {
+    const many = Array.from({ length: 25 }, (_, n) => ({ ...SENDING[1], command: `cmd-${n}.` }));
+    const { out } = await run(["pause"], { sending: async () => many as Sending[] });
+    expect(out).toContain("and 5 more.");
+    expect(out).not.toContain("cmd-20.");
+  });
+});
+
+describe("resume", () => {
+  const both = { standing: [["project", ON] as const, ["storm-asks", ON] as const] };
+
+  it("asks which brake, where more than one stands", async () => {
+    const { code, err, scopes } = await run(["resume"], both);
+    expect([code, scopes]).toEqual([2, []]);
+    expect(err).toContain("name one: pause, storm-asks");
+    expect((await run(["resume", "pause"], both)).scopes).toEqual([["project", false]]);
+  });
+
+  it.each([["--everything"], ["--group", "web"], ["--server", SERVER]])(
+    "lifts no storm by %s: a storm is of one project",
+    async (...scope) => {
+      const { code, err, scopes } = await run(["resume", "storm-failures", ...scope], both);
+      expect([code, scopes]).toEqual([2, []]);
+      expect(err).toContain("storm-failures is of one project");
+      // Without a name it is a pause that is meant.
+      expect((await run(["resume", ...scope], both)).scopes).toEqual([
+        [expect.not.stringContaining("storm"), false],
+      ]);
+    },
+  );
+
+  it("says what still holds, also where nobody knows since when", async () => {
+    const unknown = { on: true, atMs: 0, by: "unknown", reason: "its entry cannot be read" };
+    const { out } = await run(["resume", "pause"], {
+      standing: [
+        ["group:web", ON],
+        ["everything", unknown],
+      ],
+    });
+    expect(out).toContain(
+      `still paused: ${PROJECT} (group:web), by bob since 2027-01-15T08:00:00.000Z: the rack burns`,
+    );
+    expect(out).toContain(
+      `still paused: ${PROJECT} (everything), by unknown: its entry cannot be read`,
+    );
+  });
+});
