@@ -1,8 +1,17 @@
 // The built worker with fail points: places in its code where a test wants it killed, stopped or failing.
 // Production has no such thing: `main` is given a `reach` here, and nowhere else.
+import { createRequire, flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const { main } = await import(pathToFileURL(process.argv[2]).href);
+const COMPILED_MOST_MS = 3_000;
+
+const [, , file] = process.argv;
+const { main } = file.endsWith(".cjs")
+  ? createRequire(import.meta.url)(file)
+  : await import(pathToFileURL(file).href);
+
+// Most workers are killed in the end, and would leave nothing to those that come after them. Writes only what is not there.
+setTimeout(() => flushCompileCache(), COMPILED_MOST_MS).unref();
 
 const armed = JSON.parse(process.env.FAIL_POINTS ?? "[]").map((point) => ({
   nth: 1,

@@ -63,8 +63,9 @@ export async function startWorker(
   logFile ??= join((await ownedDirectory("ecs-worker-")).path, "log");
   const written = logFile;
   const port = await freePort();
-  const main = env["NODE_OPTIONS"] === undefined ? workerMain() : BUILT_MAIN;
-  const child = await spawnOwned(process.execPath, [ENTRY, main], {
+  const main =
+    env["NODE_OPTIONS"] === undefined ? workerMain() : { path: BUILT_MAIN, env: undefined };
+  const child = await spawnOwned(process.execPath, [ENTRY, main.path], {
     logFile,
     env: {
       PATH: process.env["PATH"],
@@ -74,6 +75,7 @@ export async function startWorker(
       BRAKES_MAX_RUNNING: "1000",
       HTTP_PORT: String(port),
       FAIL_POINTS: JSON.stringify(failPoints),
+      ...main.env,
       ...BRAKES_OFF,
       ...env,
     },
