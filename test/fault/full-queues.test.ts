@@ -103,7 +103,7 @@ describe("where dead letters go", () => {
     broker = await startRabbitMq();
     // What could not be handed over is tried again after three minutes otherwise.
     const setting = "dead_letter_worker_publisher_confirm_timeout";
-    await broker.ctl("eval", `application:set_env(rabbit, ${setting}, 1000).`);
+    await broker.call(`application set_env [rabbit,${setting},1000]`);
   });
   afterAll(() => broker?.stop());
 

@@ -1,6 +1,11 @@
 import type { TestProject } from "vitest/node";
 import { rabbitMqManagement } from "./rabbitmq-management.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "./rabbitmq.ts";
+import {
+  loadedModules,
+  MODULES_VARIABLE,
+  type PrivateRabbitMq,
+  startRabbitMq,
+} from "./rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "./redis.ts";
 import { BUNDLE_VARIABLE, bundleWorker } from "./worker-bundle.ts";
 
@@ -60,6 +65,7 @@ async function startOnce(): Promise<Started> {
   const rabbitMqUrl = given.rabbitMqUrl ?? rabbitMq?.url ?? "";
   const rabbitMqManagementUrl = given.rabbitMqManagementUrl ?? rabbitMq?.managementUrl ?? "";
   if (bundle !== undefined) process.env[BUNDLE_VARIABLE] = bundle.path;
+  if (rabbitMq !== undefined) process.env[MODULES_VARIABLE] = await loadedModules(rabbitMq);
   // A clear failure here, not in the first test.
   await rabbitMqManagement(rabbitMqUrl, rabbitMqManagementUrl).api("GET", "/overview");
   return {
@@ -72,6 +78,7 @@ async function startOnce(): Promise<Started> {
     users: 0,
     async stop() {
       delete process.env[BUNDLE_VARIABLE];
+      delete process.env[MODULES_VARIABLE];
       await Promise.all([rabbitMq?.stop(), redis?.stop(), bundle?.remove()]);
     },
   };

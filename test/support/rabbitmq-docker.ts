@@ -6,6 +6,7 @@ import { container, containerNetwork, published } from "./docker-container.ts";
 import {
   confLines,
   ERLANG_ARGS,
+  evaluating,
   type NodePlan,
   type RabbitMqGround,
   type RabbitMqNode,
@@ -99,6 +100,7 @@ function dockerNode(
     resume: () => box.resume(),
     wipe: () => box.remove(),
     ctl: (args) => box.exec(["rabbitmqctl", "-q", ...args]),
+    call: (what) => box.exec(["rabbitmqctl", "-q", ...evaluating(what)]),
     remove: () => box.remove(),
   };
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync, realpathSync } from "node:fs";
 import { chmod, cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,6 +17,7 @@ import { freePort } from "./free-port.ts";
 import {
   confLines,
   ERLANG_ARGS,
+  evaluating,
   type NodePlan,
   type RabbitMqGround,
   type RabbitMqNode,
@@ -28,26 +30,33 @@ export interface LocalGroundOptions {
   readonly server: string;
   /** The folder of another Debian whose RabbitMQ is used; needs root. */
   readonly sysRoot?: string;
+  /** Names of Erlang modules that a node loads at once when it starts. */
+  readonly modules?: string | undefined;
 }
 
 /** Broker processes on this machine, with an epmd (Erlang's name server) and a cookie of their own. */
 export async function openLocalGround({
   server,
   sysRoot = "",
+  modules,
 }: LocalGroundOptions): Promise<RabbitMqGround> {
   const folder = await ownedDirectory(
     "ecs-rabbitmq-",
     sysRoot === "" ? tmpdir() : `${sysRoot}/tmp`,
   );
   const epmdPort = await freePort();
+  const cookie = randomBytes(16).toString("hex");
   const ground: Ground = {
     folder: folder.path,
     inside: folder.path.slice(sysRoot.length),
     bin: dirname(server),
     epmdPort,
+    cookie,
+    modules,
+    erlCall: sysRoot === "" ? erlCall() : undefined,
     wrap: (argv) => (sysRoot === "" ? argv : insideRoot(sysRoot, argv)),
   };
-  await writeFile(join(folder.path, ".erlang.cookie"), randomBytes(16).toString("hex"));
+  await writeFile(join(folder.path, ".erlang.cookie"), cookie);
   await chmod(join(folder.path, ".erlang.cookie"), 0o400);
   if (sysRoot !== "") await giveHosts(sysRoot);
   // A broker would start an epmd that nobody owns and that outlives it: this one is ours.
@@ -87,6 +96,9 @@ interface Ground {
   readonly inside: string;
   readonly bin: string;
   readonly epmdPort: number;
+  readonly cookie: string;
+  readonly modules: string | undefined;
+  readonly erlCall: string | undefined;
   wrap(argv: readonly string[]): readonly string[];
 }
 
@@ -105,6 +117,10 @@ async function addLocalNode(ground: Ground, plan: NodePlan): Promise<RabbitMqNod
   const conf = confLines({ ...plan, ...tls }, "127.0.0.1");
   await writeFile(join(home, "rabbitmq.conf"), `${conf.join("\n")}\n`);
   let beam: OwnedProcess | undefined;
+  const ctl: RabbitMqNode["ctl"] = async (args) => {
+    const [command = "", ...rest] = argvOf("rabbitmqctl", ["-q", ...args]);
+    return run(command, rest, { env: nodeEnv });
+  };
   return {
     nodeName: nodeNameOf(plan.name),
     ports: plan.ports,
@@ -124,9 +140,13 @@ async function addLocalNode(ground: Ground, plan: NodePlan): Promise<RabbitMqNod
     pause: async () => beam?.signal("SIGSTOP"),
     resume: async () => beam?.signal("SIGCONT"),
     wipe: () => rm(join(home, "db"), { recursive: true, force: true, maxRetries: 5 }),
-    async ctl(args) {
-      const [command = "", ...rest] = argvOf("rabbitmqctl", ["-q", ...args]);
-      return run(command, rest, { env: nodeEnv });
+    ctl,
+    async call(what) {
+      if (ground.erlCall === undefined) return ctl(evaluating(what));
+      const args = ["-n", nodeNameOf(plan.name), "-c", ground.cookie, "-a", what];
+      const said = await run(ground.erlCall, args, { env: nodeEnv });
+      if (said.startsWith("{badrpc,")) throw new Error(`${what}: ${said}`);
+      return said;
     },
   };
 }
@@ -149,6 +169,10 @@ function nodeEnvironment(ground: Ground, plan: NodePlan, distPort: number): Node
     RABBITMQ_CONFIG_FILE: join(home, "rabbitmq"),
     RABBITMQ_GENERATED_CONFIG_DIR: join(home, "generated"),
     RABBITMQ_PID_FILE: join(home, "pid"),
+    ...(ground.modules === undefined
+      ? {}
+      : // Its place is "-s MODULE boot"; what comes first is done first.
+        { RABBITMQ_BOOT_MODULE: `code ensure_modules_loaded ${ground.modules} -s rabbit` }),
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${ERLANG_ARGS} -kernel inet_dist_use_interface {127,0,0,1}`,
   };
 }
@@ -168,6 +192,13 @@ async function startEpmd(ground: Ground): Promise<OwnedProcess> {
     intervalMs: 10,
   });
   return epmd;
+}
+
+/** Calls functions of a node in milliseconds: a program of Erlang that lies beside epmd, if it was packaged. */
+function erlCall(): string | undefined {
+  const epmd = findOnPath("epmd");
+  const path = epmd === undefined ? "" : join(dirname(realpathSync(epmd)), "erl_call");
+  return existsSync(path) ? path : undefined;
 }
 
 /** Some packages keep epmd out of the PATH, in the folder of the Erlang machine. */

@@ -15,6 +15,8 @@ export interface RabbitMqNode {
   /** Removes all data of the stopped node. */
   wipe(): Promise<void>;
   ctl(args: readonly string[]): Promise<string>;
+  /** Applies a function in the node, without starting an Erlang machine for it: `module function [arguments]`. */
+  call(what: string): Promise<string>;
 }
 
 export interface NodePorts {
@@ -38,6 +40,12 @@ export interface NodePlan {
   /** Lines of rabbitmq.conf after the ones about listeners and limits. */
   readonly conf: readonly string[];
   readonly tls?: TlsFiles;
+}
+
+/** Arguments of rabbitmqctl that call the same: for where nothing smaller can. */
+export function evaluating(what: string): readonly string[] {
+  const [, module, name, args] = /^(\S+) (\S+) \[(.*)\]$/.exec(what) ?? [];
+  return ["eval", `${module}:${name}(${args}).`];
 }
 
 export interface TlsFiles {

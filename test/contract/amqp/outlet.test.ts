@@ -286,7 +286,7 @@ describe("a reply to a queue that never confirms", () => {
     });
     // As a queue that has lost its majority: it is there, and says nothing.
     const server = `'${own.vhost.name}_replies'`;
-    await own.rabbit.ctl("eval", `sys:suspend(${server}).`);
+    await own.rabbit.call(`sys suspend [${server}]`);
     try {
       const startedMs = performance.now();
       const slow = publish({ kind: "event", event: anEvent("c1/1") }, reply("c1/1", "replies"));
@@ -303,7 +303,7 @@ describe("a reply to a queue that never confirms", () => {
       expect(given()).toHaveLength(2);
       expect(running.log.lines.some(({ fields }) => fields.channel === "publisher")).toBe(false);
     } finally {
-      await own.rabbit.ctl("eval", `sys:resume(${server}).`);
+      await own.rabbit.call(`sys resume [${server}]`);
     }
   });
 });
