@@ -15,6 +15,8 @@ export interface BenchCase {
   readonly bounds: string;
   /** The column whose earlier value a terminal shows beside each figure; `worker` unless said. */
   readonly compared?: string;
+  /** Takes many minutes: measured with `--long`, or when it is named. */
+  readonly isLong?: boolean;
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 

@@ -1,3 +1,4 @@
+import { backlog } from "./backlog.ts";
 import { blastRadius } from "./blast-radius.ts";
 import type { BenchCase } from "./case.ts";
 import { cpu } from "./cpu.ts";
@@ -17,6 +18,7 @@ export const CASES: readonly BenchCase[] = [
   takeover,
   inFlight,
   quota,
+  backlog,
   blastRadius,
   refresh,
   polls,

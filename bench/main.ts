@@ -17,7 +17,7 @@ const program = new Command("bench")
   .addArgument(
     new Argument("[case...]", "only these").choices(CASES.map(({ name }) => name)).default([]),
   )
-  .option("--long", "the sizes that take many minutes, too", false)
+  .option("--long", "the sizes and cases that take many minutes, too", false)
   .option("--json <file>", "write what was measured there")
   .option("--against <file>", "compare with this file instead of docs/performance.json")
   .option(
@@ -29,7 +29,9 @@ const program = new Command("bench")
 
 const wanted = program.processedArgs[0] as readonly string[];
 const options = program.opts<{ long: boolean; json?: string; against?: string; write: boolean }>();
-const cases = CASES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const cases = CASES.filter(({ name, isLong = false }) =>
+  wanted.length === 0 ? options.long || !isLong : wanted.includes(name),
+);
 
 const before = readReport(options.against ?? RECORDED);
 let report: Report = {};

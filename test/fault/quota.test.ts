@@ -19,11 +19,7 @@ describe("a cloud that lets few calls through", () => {
     await Promise.all(
       Object.entries(CASES).map(([name, one]) =>
         onSharedServices(
-          {
-            simulator: QUOTA_CLOUD,
-            // The longest delay is 5 s here: what other tests hold for would be refused.
-            env: { ...QUOTA_ENV, REBUILD_HOLD_MS: "16000", ...one.env },
-          },
+          { simulator: QUOTA_CLOUD, env: { ...QUOTA_ENV, ...one.env } },
           async (stage) => void played.set(name, await playQuota(stage, one)),
         ),
       ),

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { commandId, reinstallCommand, startEmitter } from "../test/support/emitter.ts";
+import { tallyOf } from "../test/support/tally.ts";
+import type { Bench, BenchCase } from "./case.ts";
+import { memoryOf } from "./support/memory.ts";
+import { startWorker } from "./support/worker.ts";
+
+const COMMANDS = 20_000;
+const JOB_MS = 60_000;
+const MEASURED_MS = 120_000;
+/** Published at the same time: the broker confirms them. */
+const AT_ONCE = 500;
+const TAKEN_WITHIN_MS = 40 * 60_000;
+
+/** As config/default.yaml has it; so are the brakes of the second column. */
+const DEFAULTS = {
+  ECS_REQUESTS_PER_SECOND: "50",
+  ECS_REQUEST_BURST: "50",
+  PREFETCH: "10",
+  POLL_INTERVALS_MS: "2000,5000,10000,30000,60000",
+};
+const SETTINGS = {
+  "brakes off": { ...DEFAULTS, BRAKES_MAX_RUNNING: "1000", BRAKES_STORM_ASKS: "0" },
+  "default brakes": { ...DEFAULTS, BRAKES_MAX_RUNNING: "10", BRAKES_STORM_ASKS: "20" },
+};
+
+export const backlog: BenchCase = {
+  name: "backlog",
+  title: "A backlog of 20 000 commands",
+  compared: "default brakes",
+  isLong: true,
+  method: `${COMMANDS} commands at once, for servers that are shut off, on one worker with the default settings; jobs of ${JOB_MS / 1_000} s. *Brakes off*: a cap of 1 000 and no storm of asks; the request budget (50 in a second) stays. From the first publish until something was heard of every command; then ${MEASURED_MS / 1_000} s are measured, and the rest is not waited for. On real servers: the simulation has no request budget. Memory is that of the whole process; of RabbitMQ and Redis what they use more than before.`,
+  bounds:
+    "Every command is taken once, gets its place in the line and an event that says what it waits for; after that it costs something when it is looked at again. With the brakes off the request budget bounds how many end, with them the cap does, and the storm of asks: one at a time.",
+  async run(bench) {
+    const rows = new Map<string, { readonly unit: string; values: Record<string, number> }>();
+    for (const [name, env] of Object.entries(SETTINGS)) {
+      bench.say(name);
+      for (const [what, unit, value] of await playBacklog(bench, env)) {
+        const row = rows.get(what) ?? { unit, values: {} };
+        row.values[name] = value;
+        rows.set(what, row);
+      }
+    }
+    return [...rows].map(([what, row]) => ({ what, ...row }));
+  },
+};
+
+type Row = readonly [what: string, unit: string, value: number];
+
+async function playBacklog(
+  bench: Bench,
+  env: Readonly<Record<string, string>>,
+): Promise<readonly Row[]> {
+  const stage = await bench.stage({ jobDurationMs: JOB_MS });
+  const worker = await startWorker(stage, env);
+  const emitter = await startEmitter(stage.amqpUrl);
+  const tally = tallyOf(emitter);
+  const now = async () => ({
+    atMs: performance.now(),
+    cpu: await worker.cpuSeconds(),
+    deliveries: await worker.metric("ecs_reinstall_deliveries_total"),
+    calls: Object.values(stage.cloud.calls()).reduce((sum, count) => sum + count, 0),
+    ends: tally.ends(),
+    memory: await memoryOf(bench, worker),
+  });
+
+  const empty = await now();
+  for (let sent = 0; sent < COMMANDS; sent += AT_ONCE) {
+    const batch = Array.from({ length: AT_ONCE }, (_, index) =>
+      reinstallCommand(
+        commandId(`backlog-${sent + index}`),
+        stage.cloud.addServer({ state: "SHUTOFF" }).id,
+      ),
+    );
+    await Promise.all(batch.map((command) => emitter.send(command)));
+  }
+  while (tally.seen() < COMMANDS) {
+    bench.say(`${tally.seen()} of ${COMMANDS} taken`);
+    if (performance.now() - empty.atMs > TAKEN_WITHIN_MS) {
+      throw new Error(`${tally.seen()} of ${COMMANDS} commands taken in ${TAKEN_WITHIN_MS} ms`);
+    }
+    await sleep(5_000);
+  }
+  const before = await now();
+  await sleep(MEASURED_MS);
+  const after = await now();
+  await emitter.close();
+  await worker.stop();
+  await stage.close();
+  const seconds = (after.atMs - before.atMs) / 1_000;
+  const inOne = (of: "cpu" | "deliveries" | "calls" | "ends") => (after[of] - before[of]) / seconds;
+  return [
+    ["until something was heard of every command", "s", (before.atMs - empty.atMs) / 1_000],
+    ["CPU for that, for one command", "ms", ((before.cpu - empty.cpu) * 1_000) / COMMANDS],
+    ["then: deliveries in a second", "1/s", inOne("deliveries")],
+    ["then: calls of the cloud in a second", "1/s", inOne("calls")],
+    ["then: commands that end in an hour", "", inOne("ends") * 3_600],
+    ["then: CPU of one core", "%", inOne("cpu") * 100],
+    ["worker, without commands", "MiB", empty.memory.worker],
+    ["worker", "MiB", after.memory.worker],
+    ["RabbitMQ, more than without commands", "MiB", after.memory.broker - empty.memory.broker],
+    ["Redis, more than without commands", "MiB", after.memory.store - empty.memory.store],
+    ["`waiting` events of the command that has most", "", tally.mostWaiting()],
+  ];
+}
