@@ -60,6 +60,12 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return untilMs === null
         ? []
         : [`Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`];
+    case "not-before":
+      return untilMs === null
+        ? []
+        : [
+            `Wait until ${new Date(untilMs).toISOString()}: its emitter asked for that (not_before).`,
+          ];
     case "source":
       return untilMs === null
         ? []

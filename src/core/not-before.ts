@@ -2,7 +2,9 @@ import { rungAtMost } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { waitFor } from "./waiting.ts";
 import type { Decision } from "./decision.ts";
+import type { BrakeVerdict } from "./gate.ts";
 import type { Moment } from "./moment.ts";
+import type { Order } from "./order.ts";
 
 /**
  * Before a command's `not_before` nothing of it is started: it waits, without the server's lock. Null when it may
@@ -20,4 +22,14 @@ export function tooEarly(candidate: Candidate, moment: Moment): Decision | null 
     delayMs: rungAtMost(notBeforeMs - nowMs, rules.ladderMs),
     events: decision.events.map((event) => ({ ...event, data: { ...event.data, until } })),
   };
+}
+
+/** What that brake says of a command, for people. */
+export function notBeforeSays({ notBeforeMs }: Pick<Order, "notBeforeMs">, nowMs: number) {
+  const brake = "not-before" as const;
+  const said: BrakeVerdict =
+    notBeforeMs === undefined || nowMs >= notBeforeMs
+      ? { brake, verdict: "go" }
+      : { brake, verdict: "wait", untilMs: notBeforeMs };
+  return said;
 }

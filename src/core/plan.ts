@@ -65,7 +65,7 @@ export function plannedFrom(
       verdict: notExpired ? "pass" : "fail",
       detail: new Date(order.expiresAtMs).toISOString(),
     },
-    ...notBeforeCheck(order.notBeforeMs, nowMs),
+    notBeforeCheck(order.notBeforeMs, nowMs),
     ...withMark(verdicts, look, rules).map(brakeCheck),
     lockCheck(lock),
     {
@@ -116,10 +116,11 @@ function diskAgeCheck(
   }
 }
 
-function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check[] {
-  if (notBeforeMs === undefined) return [];
+function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check {
+  const check = "not-before";
+  if (notBeforeMs === undefined) return { check, verdict: "pass" };
   const detail = new Date(notBeforeMs).toISOString();
-  return [{ check: "not-before", verdict: nowMs < notBeforeMs ? "wait" : "pass", detail }];
+  return { check, verdict: nowMs < notBeforeMs ? "wait" : "pass", detail };
 }
 
 /** The script that answered for all brakes has not seen the server: its mark is put in. */

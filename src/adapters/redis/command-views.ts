@@ -9,7 +9,8 @@ import type {
 import type { BrakeVerdict } from "../../core/gate.ts";
 import { describeVerdict } from "../../core/hold-words.ts";
 import { Order } from "../../core/order.ts";
-import { traitsOf } from "../../core/phases.ts";
+import { notBeforeSays } from "../../core/not-before.ts";
+import { type PhaseTraits, traitsOf } from "../../core/phases.ts";
 import type { RedisClient } from "./client.ts";
 import { readEvidence } from "./command-evidence.ts";
 import { readDetail } from "./command-record.ts";
@@ -68,9 +69,20 @@ async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<Co
   const gate = traitsOf(command.phase)?.gate ?? "admission";
   return {
     command,
-    brakes: order.success ? said(await verdictsOf(deps, order.data, gate)) : null,
+    brakes: order.success ? said(await everyVerdict(deps, order.data, gate)) : null,
     server: await readServer(deps, project, server.data),
   };
+}
+
+/** The store is asked for all but one: a command's own `not_before` is no matter of the store's. */
+async function everyVerdict(
+  deps: CommandViewsDeps,
+  order: Order,
+  gate: PhaseTraits["gate"],
+): Promise<readonly BrakeVerdict[] | null> {
+  const verdicts = await verdictsOf(deps, order, gate);
+  const own = gate === "admission" ? order : {};
+  return verdicts && [...verdicts, notBeforeSays(own, deps.clock.nowMs())];
 }
 
 async function readServer(
@@ -83,7 +95,7 @@ async function readServer(
     readLock(redis, project, server),
     readWaiters(redis, project, server),
     readHistory(redis, project, server),
-    verdictsOf(deps, imaginedOrder(project, server, deps.clock.nowMs()), "admission"),
+    everyVerdict(deps, imaginedOrder(project, server, deps.clock.nowMs()), "admission"),
   ]);
   return { lock, waiting, history, brakes: said(verdicts) };
 }

@@ -5,6 +5,7 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createCommandViews } from "../../../src/adapters/redis/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
+import { Brake } from "../../../src/contract/brakes.ts";
 import { JobId, ProjectId } from "../../../src/contract/ids.ts";
 import type { CommandStory } from "../../../src/contract/overview.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
@@ -172,8 +173,16 @@ it("every brake says what it thinks of an open command, and of a new one for the
       ["protected", "go"],
       ["cooldown", "go"],
       ["quarantine", "go"],
+      ["not-before", "go"],
     ]),
   );
+  expect(new Set(brakes?.map(({ brake }) => brake))).toEqual(new Set(Brake.options));
+  const untilMs = Date.now() + 3_600_000;
+  const early = order("cmd-early", { notBeforeMs: untilMs });
+  await waits(early, { waitsFor: "not-before" }, 1);
+  const detail0 = `not before ${new Date(untilMs).toISOString()}`;
+  const notBefore = { brake: "not-before", verdict: "wait", scope: null };
+  expect((await storyOf(early)).brakes).toContainEqual({ ...notBefore, detail: detail0, untilMs });
   const paused = { brake: "pause", verdict: "wait", scope: change.scope };
   const detail = expect.stringMatching(/paused .* by ada since .*: the rack burns/);
   expect(brakes).toContainEqual({ ...paused, detail, untilMs: null });

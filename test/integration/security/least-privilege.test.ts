@@ -164,7 +164,9 @@ describe.each([
     const server = stage.simulator.addServer({ state: "SHUTOFF" });
     const [held, paused] = [commandId("held"), commandId("paused")];
     const operate = operatorInProcess(operatorRedis, server.projectId);
-    expect(await operate("pause", "--reason", "maintenance")).toContain("are paused");
+    const said = await operate("pause", "--reason", "maintenance");
+    expect(said).toContain("are paused");
+    expect(said).toContain("No request of it was being made in that moment.");
     await stage.emitter.send(stage.command(paused, server.id));
     await stage.emitter.event(paused, "waiting");
     await stage.emitter.send(stage.command(held, server.id, { on_busy: "wait" }));

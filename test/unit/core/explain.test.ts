@@ -142,6 +142,7 @@ describe("a command that waits", () => {
     ["sender", null, "wait until 2026-11-23T14:25:00.000Z (per_hour in BRAKES_SENDERS)"],
     ["approval", "all", `ecs-reinstall approve heal-2 --project ${PROJECT} --reason …`],
     ["windows", null, "Wait until 2026-11-23T14:25:00.000Z, or send a new command with override"],
+    ["not-before", null, "Wait until 2026-11-23T14:25:00.000Z: its emitter asked for that"],
     ["a-later-one", null, "docs/brakes.md"],
   ])("for the brake %s (%s): its words, and what lifts it", (brake, scope, todo) => {
     const said = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tooEarly } from "../../../src/core/not-before.ts";
+import { notBeforeSays, tooEarly } from "../../../src/core/not-before.ts";
 import {
   asFinal,
   asNext,
@@ -73,4 +73,13 @@ describe("from its not_before on", () => {
   it("so does one without", () => {
     expect(tooEarly(candidate(), moment())).toBeNull();
   });
+});
+
+it.each([
+  [undefined, { verdict: "go" }],
+  [NOW - 1, { verdict: "go" }],
+  [NOW, { verdict: "go" }],
+  [NOW + 1, { verdict: "wait", untilMs: NOW + 1 }],
+])("with a not_before of %s the brake says %j", (notBeforeMs, said) => {
+  expect(notBeforeSays(order({ notBeforeMs }), NOW)).toEqual({ brake: "not-before", ...said });
 });

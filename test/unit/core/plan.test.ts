@@ -72,6 +72,7 @@ describe("a dry run", () => {
     expect(planned.checks.map(({ check }) => check)).toEqual([
       "command",
       "not-expired",
+      "not-before",
       "server-free",
       "not-superseded",
       "server-exists",
