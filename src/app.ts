@@ -21,6 +21,7 @@ import { namesOf } from "./config/proxy.ts";
 import type { Logger } from "./observe/logger.ts";
 import { createSituation } from "./observe/situation.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
+import { createWorkLag } from "./steps/work-lag.ts";
 import { createWorker } from "./worker.ts";
 
 /** What a process may do otherwise than production. */
@@ -65,6 +66,7 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const brakes = createBrakes(ground, stores);
   const memory = createMemory(ground, stores, () => queuesExisted);
   const inHand = createWatchedInHand(ground);
+  const workLag = createWorkLag(ground.clock, config.protocol.sweepAfterMs);
   const health = createWatchedHealth(ground, watched, inHand);
   const situation = createSituation();
   const http = createWatchedHttp(ground, stores, {
@@ -91,10 +93,10 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     cloudConnections,
     gauges,
     stepsInHand(ground),
-    consume(ground, broker, { worker, inHand }),
+    consume(ground, broker, { worker, inHand, workLag }),
     renewWhenChanged(ground, broker, amqp),
     storeWatch,
-    createWatchedSweeper(ground, stores, { deps, health }),
+    createWatchedSweeper(ground, stores, { deps, health, workLag }),
     brakes.keeper,
     memory,
     createWatchedAudit(ground, stores, deps),

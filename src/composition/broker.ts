@@ -5,6 +5,7 @@ import { watchForChange } from "../config/rotation.ts";
 import type { InHand } from "../observe/in-hand.ts";
 import type { Worker } from "../worker.ts";
 import { createDeliveries } from "./deliveries.ts";
+import type { WorkLag } from "../steps/work-lag.ts";
 import type { Ground } from "./ground.ts";
 import type { Part } from "./lifecycle.ts";
 import { amqpSecrets } from "./settings.ts";
@@ -31,11 +32,18 @@ export function createWatchedBroker(
   });
 }
 
+/** Who takes the deliveries, and who is informed of them. */
+interface Consuming {
+  readonly worker: Worker;
+  readonly inHand: InHand;
+  readonly workLag: WorkLag;
+}
+
 /** Hands deliveries to the worker; on stopping, those in hand end before it resolves, or the hard stop ends them. */
 export function consume(
   ground: Ground,
   broker: Broker,
-  { worker, inHand }: { readonly worker: Worker; readonly inHand: InHand },
+  { worker, inHand, workLag }: Consuming,
 ): Part {
   const { config, clock, metrics, logger, tracing, signal } = ground;
   const { commandsQueue } = config.amqp.names;
@@ -48,6 +56,7 @@ export function consume(
           logger,
           inHand,
           clock,
+          workLag,
           commandsQueue,
           signal,
           traced: (handler) => tracing?.delivery(handler) ?? handler,

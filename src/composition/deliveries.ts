@@ -9,6 +9,7 @@ import type { InHand } from "../observe/in-hand.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Clock } from "../steps/ports/clock.ts";
+import type { WorkLag } from "../steps/work-lag.ts";
 import type { Delivery as PlainDelivery, Disposition } from "../steps/ports/outlet.ts";
 import type { Worker } from "../worker.ts";
 
@@ -23,6 +24,8 @@ export interface DeliveriesDeps {
   /** Informed when each delivery is taken, and when its step has ended. */
   readonly inHand: Pick<InHand, "taken">;
   readonly clock: Clock;
+  /** Learns when what is taken from the work queue had entered it. */
+  readonly workLag: Pick<WorkLag, "took">;
   readonly signal: AbortSignal;
   /** Wraps each handler; as it is when nobody traces. */
   readonly traced: (handler: Handler) => Handler;
@@ -36,7 +39,7 @@ const CREDIBLE_AGE_MS = 30 * 86_400_000;
 
 /** What is done with a delivery of each queue. Has the only catch-all of the process. */
 export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
-  const { worker, metrics, logger, inHand, clock, signal, traced } = deps;
+  const { worker, metrics, logger, inHand, clock, workLag, signal, traced } = deps;
 
   /** A bug in a step is logged, counted, and left to the queue's delivery limit. */
   function guarded(queue: QueueRole, untraced: Handler): DeliveryHandler {
@@ -45,6 +48,7 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
       const settled = metrics.delivery(queue, delivery.redelivered);
       const ended = inHand.taken(queue, delivery.messageId);
       if (queue === "commands") countWait(delivery);
+      if (queue === "work") noteLag(delivery);
       try {
         const disposition = await take(delivery);
         settled(disposition);
@@ -59,6 +63,12 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
         ended();
       }
     };
+  }
+
+  /** It left its delay queue then, or was published straight to this one. What is redelivered has been in somebody's hand since. */
+  function noteLag({ redelivered, death, timestampMs }: Delivery): void {
+    const enteredMs = death?.atMs ?? timestampMs;
+    if (!redelivered && enteredMs !== undefined) workLag.took(enteredMs);
   }
 
   /** How long a command lay in its queue: seen at its first delivery, where the emitter says when it was sent. */

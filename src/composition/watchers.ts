@@ -12,6 +12,7 @@ import type { SituationKeeper } from "../observe/situation.ts";
 import { brokerProbe, cloudProbe } from "../observe/probes.ts";
 import { createComplete } from "../steps/complete.ts";
 import { createSweep } from "../steps/sweep.ts";
+import type { WorkLag } from "../steps/work-lag.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Ground } from "./ground.ts";
 import { longestStepMs } from "./longest-step.ts";
@@ -92,11 +93,18 @@ export function createWatchedGauges(
   });
 }
 
+/** What a sweep is done with, and what it must know. */
+interface Sweeping {
+  readonly deps: WorkerDeps;
+  readonly health: Health;
+  readonly workLag: WorkLag;
+}
+
 /** Takes up commands that have stopped moving, while everything that moves them is there. */
 export function createWatchedSweeper(
   { config, clock, metrics, logger }: Ground,
   { redis }: Stores,
-  { deps, health }: { readonly deps: WorkerDeps; readonly health: Health },
+  { deps, health, workLag }: Sweeping,
 ) {
   const { sweepIntervalMs, sweepAfterMs } = config.protocol;
   return createSweeper({
@@ -105,6 +113,7 @@ export function createWatchedSweeper(
       stranded: createStrandedCommands(redis, clock, sweepIntervalMs),
       complete: createComplete(deps),
       sweepAfterMs,
+      behindMs: () => workLag.behindMs(),
       onSwept(result, commandId, projectId) {
         metrics.swept(result, projectId);
         if (result !== "stuck") return;

@@ -10,7 +10,6 @@ import { meteredCloud } from "../observe/metered-cloud.ts";
 import { storeMeter } from "../observe/metered-store.ts";
 import { watchedStore } from "../observe/watched-store.ts";
 import type { ReachPoint } from "../steps/ports/clock.ts";
-import { createQueueLag } from "../steps/queue-lag.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import type { Config } from "../config/assemble.ts";
 import type { Readiness } from "../steps/ports/readiness.ts";
@@ -48,7 +47,6 @@ export function workerDeps(ground: Ground, stores: Stores, outside: Outside): Wo
     journal: tracing?.journal(journal) ?? journal,
     projects,
     outlet: marksInStoreTime(broker.outlet, storeClock),
-    queueLag: createQueueLag(clock, config.protocol.sweepAfterMs),
     region: config.cloud.region,
     intake: intakeRules(config, amqp),
     signal,

@@ -22,8 +22,6 @@ export function createTakeStep(deps: WorkerDeps) {
     if (read.kind !== "envelope") return takeUnreadable(delivery, read);
     const { envelope } = read;
     const { order, state } = envelope;
-    // What the broker brings again has left its place in the queue.
-    if (!delivery.redelivered) deps.queueLag.taken(envelope.dueMs);
     const shelve = async (delayMs: number, shelved: Envelope) => {
       const put = await outlet.publish([{ kind: "step", envelope: shelved, delayMs }], signal);
       return put === "confirmed" ? "confirmed" : "unconfirmed";

@@ -4,7 +4,6 @@ import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../steps/ports/job-durations.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Outlet } from "../steps/ports/outlet.ts";
-import type { QueueLag } from "../steps/queue-lag.ts";
 import type { StepDeps } from "../steps/step.ts";
 
 /** What taking a delivery leans on, beside what every step does. */
@@ -13,7 +12,6 @@ export interface WorkerDeps extends StepDeps {
   readonly evidence: DiskEvidence;
   readonly durations: JobDurations;
   readonly journal: Journal;
-  readonly queueLag: QueueLag;
   readonly region: string;
   /** The projects this worker may act on; the first is the default. */
   readonly projects: readonly ProjectId[];

@@ -15,7 +15,6 @@ import { momentsOf } from "./moment.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { Stranded, StrandedCommands } from "./ports/stranded-commands.ts";
 import { SWEEPER } from "./ports/step-claim.ts";
-import type { QueueLag } from "./queue-lag.ts";
 import type { StepDeps } from "./step.ts";
 
 export interface SweepDeps extends StepDeps {
@@ -23,9 +22,10 @@ export interface SweepDeps extends StepDeps {
   readonly stranded: Pick<StrandedCommands, "find">;
   readonly complete: ReturnType<typeof createComplete>;
   readonly projects: readonly ProjectId[];
-  /** A command without a step for this long is taken for lost, or for longer while {@link queueLag} says that messages are late. */
+  /** A command without a step for this long, beside the time that the work queue is behind, is taken for lost. */
   readonly sweepAfterMs: number;
-  readonly queueLag: Pick<QueueLag, "latestMs">;
+  /** How far behind the work queue is (`WorkLag`), ms. */
+  readonly behindMs: () => number;
   /** Called with what became of each command: put back on its way, ended, or found to move after all. */
   readonly onSwept?: (result: Swept, commandId: string, project: ProjectId) => void;
 }
@@ -57,6 +57,11 @@ const LOST_BODY: OsReinstall = { userid: "lost" };
  * Puts open commands that nobody moves any more back on their way from their records, or ends them
  * honestly (design §6). It covers what a broker may lose; a message that turns up later finds its step taken.
  * Returns how many it put back or ended.
+ *
+ * What is still in the work queue is not lost. That queue gives its messages in the order in which they entered it: while those
+ * that are taken now have lain there for ten minutes, what entered it within ten minutes is still behind them, however long
+ * ago its step was saved. So that time is added to `sweepAfterMs`. A message that was really lost is in no queue: its command is swept
+ * once the queue has reached what entered it later, or is worked off.
  */
 export function createSweep(deps: SweepDeps) {
   const { outlet, stranded, store, clock, complete } = deps;
@@ -103,24 +108,26 @@ export function createSweep(deps: SweepDeps) {
     return "ended";
   }
 
-  async function sweepOne(one: Stranded, project: ProjectId, signal: AbortSignal): Promise<Swept> {
+  async function sweepOne(
+    one: Stranded,
+    project: ProjectId,
+    unmovedMs: number,
+    signal: AbortSignal,
+  ): Promise<Swept> {
     if (one.outcome !== null) {
       const published = await outlet.publish(outcomeMessages(one.outcome), signal);
       if (published !== "confirmed") return "stuck";
       await store.published(project, one.commandId, one.outcome.event.data.sequence);
       return "ended";
     }
-    const isMissed = (dueMs: number) =>
-      dueMs + deps.sweepAfterMs + deps.queueLag.latestMs() <= clock.nowMs();
     if (one.resume === null) {
-      if (one.order === null) return "stuck";
-      return isMissed(one.order.receivedAtMs) ? await endUnadmitted(one.order, signal) : "moving";
+      return one.order === null ? "stuck" : await endUnadmitted(one.order, signal);
     }
     const whole = restoreEnvelope(one.resume, undefined);
     const envelope = whole ?? restoreEnvelope(one.resume, LOST_BODY);
     if (envelope === null) return isLaterVersion(one.resume) ? "moving" : "stuck";
-    // A long wait that the cloud asked for is no loss, nor is a long queue.
-    if (!isMissed(envelope.dueMs)) return "moving";
+    // A long wait that the cloud asked for is no loss.
+    if (envelope.dueMs + unmovedMs > clock.nowMs()) return "moving";
     // Whoever saved that step may still publish it: what follows must not be published first.
     const saved = (one.events ?? []).map((event) => ({ kind: "event" as const, event }));
     if (saved.length > 0 && (await outlet.publish(saved, signal)) !== "confirmed") return "moving";
@@ -133,12 +140,13 @@ export function createSweep(deps: SweepDeps) {
 
   return async function sweep(signal: AbortSignal): Promise<number> {
     let touched = 0;
+    const unmovedMs = deps.sweepAfterMs + deps.behindMs();
     for (const project of deps.projects) {
-      const found = await stranded.find(project, deps.sweepAfterMs, BATCH);
+      const found = await stranded.find(project, unmovedMs, BATCH);
       for (const one of found) {
         if (signal.aborted) return touched;
         // On a line of its own: an optional call does not evaluate its arguments when nobody listens.
-        const result = await sweepOne(one, project, signal);
+        const result = await sweepOne(one, project, unmovedMs, signal);
         deps.onSwept?.(result, one.commandId, project);
         if (result === "revived" || result === "ended") touched++;
       }

@@ -10,8 +10,8 @@ import type { Closed } from "../../src/core/windows.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";
 import type { Disposition } from "../../src/steps/ports/outlet.ts";
 import type { Journal } from "../../src/steps/ports/journal.ts";
-import { createQueueLag, type QueueLag } from "../../src/steps/queue-lag.ts";
 import { createSweep } from "../../src/steps/sweep.ts";
+import { createWorkLag, type WorkLag } from "../../src/steps/work-lag.ts";
 import { createWorker } from "../../src/worker.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
@@ -65,7 +65,7 @@ export class Incarnation {
   inHand = 0;
   readonly #world: World;
   readonly #hardStop = new AbortController();
-  readonly #queueLag: QueueLag;
+  readonly #workLag: WorkLag;
   readonly #sweeper: ReturnType<typeof createSweeper>;
   readonly #pauseKeeper: PauseKeeper;
   readonly #memoryKeeper: BackgroundTask;
@@ -80,7 +80,7 @@ export class Incarnation {
     // One signal for everything in hand, as in production.
     setMaxListeners(0, this.#hardStop.signal);
     this.process = new SimulatedProcess(name, skewMs, world.time);
-    this.#queueLag = createQueueLag(this.#clock(), SWEEP_AFTER_MS);
+    this.#workLag = createWorkLag(this.#clock(), SWEEP_AFTER_MS);
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
     this.#pauseKeeper = this.#createPauseKeeper();
@@ -160,6 +160,8 @@ export class Incarnation {
 
   async #take(message: Message, connection: Connection): Promise<void> {
     const { about, label } = message.content;
+    const { queue, enteredMs, redelivered } = message;
+    if (queue === "work" && !redelivered) this.#workLag.took(enteredMs);
     this.inHand += 1;
     // Its first steps are promises: without this they would wait until something else happens somewhere.
     this.#world.dirty = true;
@@ -239,7 +241,6 @@ export class Incarnation {
           world.monitor.kept(`${reason} ${JSON.stringify(body)}`, `dead letter ${id}`),
       }),
       journal: QUIET,
-      queueLag: this.#queueLag,
       region: "sim",
       projects: [ProjectId.parse(PROJECT)],
       intake: {
@@ -314,6 +315,7 @@ export class Incarnation {
         ),
         complete: createComplete(deps),
         sweepAfterMs: SWEEP_AFTER_MS,
+        behindMs: () => this.#workLag.behindMs(),
       }),
       isSteady: () => world.broker.up && world.storeUp,
       intervalMs: SWEEP_INTERVAL_MS,

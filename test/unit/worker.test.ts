@@ -158,25 +158,6 @@ describe("a command that is understood", () => {
   });
 });
 
-describe("how late the work queue is", () => {
-  const late = (world: World, ms: number) =>
-    envelope(STATES.watch, { dueMs: world.clock.nowMs() - ms });
-
-  it("is seen by the steps that are taken", async () => {
-    const world = createWorld();
-    await takeStep(world, late(world, 7_000));
-    await takeStep(world, late(world, 2_000));
-    expect(world.deps.queueLag.latestMs()).toBe(7_000);
-  });
-
-  it("is not said by what the broker brings again, nor by a command", async () => {
-    const world = createWorld();
-    await takeStep(world, late(world, 7_000), { redelivered: true });
-    await take(world);
-    expect(world.deps.queueLag.latestMs()).toBe(0);
-  });
-});
-
 describe("who sent a command", () => {
   const sendersOf = ({ published }: World) =>
     published.flatMap((m) =>

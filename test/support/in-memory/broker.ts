@@ -18,6 +18,8 @@ export interface Message {
   readonly id: number;
   readonly content: Content;
   readonly queue: QueueName;
+  /** When it entered that queue. */
+  readonly enteredMs: number;
   redelivered: boolean;
   /** How often it came back without an ack. */
   returns: number;
@@ -136,7 +138,8 @@ export class MemoryBroker {
 
   #add(queue: QueueName, content: Content, diedIn: QueueName | null): void {
     const id = this.#nextId++;
-    const message = { id, content, queue, redelivered: false, returns: 0, diedIn };
+    const enteredMs = this.nowMs;
+    const message = { id, content, queue, enteredMs, redelivered: false, returns: 0, diedIn };
     this.#queues[queue].fresh.push(message);
     this.#options.onTrace?.(`broker   ${queue} <- #${id} ${content.about} ${content.label}`);
   }

@@ -9,6 +9,7 @@ import { delivery, fakeClock } from "../steps/fakes.ts";
 const ack = async () => "ack" as const;
 
 function build() {
+  const entered: number[] = [];
   const metrics = createMetrics({ version: "1", processMetrics: false });
   const handlers = createDeliveries({
     worker: { takeCommand: ack, takeStep: ack, takeDead: ack },
@@ -17,6 +18,7 @@ function build() {
     logger: createLogger({ level: "silent", destination: { write: () => {} } }),
     inHand: { taken: () => () => {} },
     clock: fakeClock(),
+    workLag: { took: (enteredMs) => void entered.push(enteredMs) },
     signal: new AbortController().signal,
     traced: (handler) => handler,
   });
@@ -26,7 +28,7 @@ function build() {
       Number(new RegExp(`^ecs_reinstall_queue_delay_seconds_${of} (.+)$`, "m").exec(page)?.[1]);
     return { count: read("count"), sum: read("sum") };
   };
-  return { handlers, waited };
+  return { handlers, waited, entered };
 }
 
 const came = (changed: Partial<Delivery>): Delivery => ({
@@ -66,6 +68,28 @@ describe("the time that a command lay in its queue", () => {
     const { handlers, waited } = build();
     await handlers.commands(came({ timestampMs: NOW + 2 * SECOND }));
     expect(await waited()).toEqual({ count: 1, sum: 0 });
+  });
+});
+
+describe("when a message entered the work queue", () => {
+  const DEATH = { reason: "expired", queue: "delay", expirationMs: null };
+
+  it("is when its delay queue gave it up, or when it was published straight there", async () => {
+    const { handlers, entered } = build();
+    const timestampMs = NOW - MINUTE;
+    await handlers.work(came({ timestampMs }));
+    await handlers.work(came({ timestampMs, death: { ...DEATH, atMs: NOW - SECOND } }));
+    await handlers.work(came({ timestampMs, death: { ...DEATH, atMs: null } }));
+    expect(entered).toEqual([timestampMs, NOW - SECOND, timestampMs]);
+  });
+
+  it("says nothing of what comes again, has no stamp, or comes from another queue", async () => {
+    const { handlers, entered } = build();
+    await handlers.work(came({ timestampMs: NOW - MINUTE, redelivered: true }));
+    await handlers.work(came({ timestampMs: undefined }));
+    await handlers.commands(came({ timestampMs: NOW - MINUTE }));
+    await handlers.workDead(came({ timestampMs: NOW - MINUTE }));
+    expect(entered).toEqual([]);
   });
 });
 

@@ -41,6 +41,7 @@ function build(world: World, wrap: (deps: World["deps"]) => World["deps"] = (dep
     logger: createLogger({ level: "silent", destination: { write: () => {} } }),
     inHand,
     clock: world.clock,
+    workLag: { took: () => {} },
     signal: world.signal,
     traced: (handler) => handler,
   });

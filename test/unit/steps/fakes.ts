@@ -10,7 +10,6 @@ import type { Clock } from "../../../src/steps/ports/clock.ts";
 import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
-import { createQueueLag } from "../../../src/steps/queue-lag.ts";
 import type {
   JobLook,
   Look,
@@ -21,7 +20,7 @@ import type {
 } from "../../../src/core/observations.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { WorkerDeps } from "../../../src/deliveries/worker-deps.ts";
-import { INTAKE_RULES, MINUTE, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
+import { INTAKE_RULES, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";
 
 export interface FakeClock extends Clock {
   /** Lets time pass, for both clocks. */
@@ -245,7 +244,6 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     } satisfies JobDurations,
     outlet: fakeOutlet(world, calls),
     journal: fakeJournal(world.diary),
-    queueLag: createQueueLag(clock, 5 * MINUTE),
     clock,
     rules: { ...RULES, ...rules },
     region: "eu-west-0",

@@ -19,7 +19,7 @@ import { AWAY, claimed, createWorld, nameOfMessage, type World } from "./fakes.t
 const LONG_AGO = { dueMs: NOW - 10 * MINUTE };
 const lost = (changed: Partial<Stranded> = {}): Stranded => ({
   commandId: COMMAND,
-  order: order({ receivedAtMs: LONG_AGO.dueMs }),
+  order: order(),
   resume: null,
   outcome: null,
   ...changed,
@@ -27,7 +27,10 @@ const lost = (changed: Partial<Stranded> = {}): Stranded => ({
 const lostIn = (phase: keyof typeof STATES, changed: object = LONG_AGO) =>
   lost({ resume: storedEnvelope(envelope(STATES[phase], changed)) });
 
-async function sweep(world: World, ...found: Stranded[]) {
+const sweep = (world: World, ...found: Stranded[]) => sweepBehind(0, world, ...found);
+
+/** While the work queue is so far behind. */
+async function sweepBehind(behindMs: number, world: World, ...found: Stranded[]) {
   const asked: unknown[] = [];
   const results: string[] = [];
   const run = createSweep({
@@ -40,6 +43,7 @@ async function sweep(world: World, ...found: Stranded[]) {
     },
     complete: createComplete(world.deps),
     sweepAfterMs: 5 * MINUTE,
+    behindMs: () => behindMs,
     onSwept: (result, id, project) => {
       expect([id, project]).toEqual([COMMAND, PROJECT]);
       results.push(result);
@@ -54,6 +58,19 @@ describe("a command that nobody moves any more", () => {
     expect(asked).toEqual([[PROJECT, 5 * MINUTE, 100]]);
     expect(touched).toBe(0);
   });
+
+  it.each(["waiting", "prepare", "submit", "watch"] as const)(
+    "may still be in a work queue that is behind: %s",
+    async (phase) => {
+      const world = createWorld();
+      const late = await sweepBehind(5 * MINUTE + 1, world, lostIn(phase));
+      expect(late.asked).toEqual([[PROJECT, 10 * MINUTE + 1, 100]]);
+      expect(late.results).toEqual(["moving"]);
+      expect([...world.claims, ...world.published]).toEqual([]);
+      const reached = await sweepBehind(5 * MINUTE, world, lostIn(phase));
+      expect(reached.results).toEqual([phase === "watch" ? "revived" : "ended"]);
+    },
+  );
 
   it.each(["joined", "watch", "reconcile", "settle"] as const)(
     "is put back on its way where it needs no body: %s",
@@ -117,25 +134,6 @@ describe("a command that nobody moves any more", () => {
     await sweep(world, lostIn("watch", due), lostIn("submit", due));
     expect(world.published).toEqual([]);
     expect(world.claims).toEqual([]);
-  });
-
-  it("is left alone as long as it is no later than what is taken from the queue now", async () => {
-    const world = createWorld();
-    const { clock, queueLag } = world.deps;
-    const since = (ms: number) => ({ dueMs: clock.nowMs() - 5 * MINUTE - ms });
-    const unadmitted = (ms: number) => lost({ order: order({ receivedAtMs: since(ms).dueMs }) });
-    queueLag.taken(clock.nowMs() - 2 * MINUTE);
-    const late = 2 * MINUTE - 1;
-    const { results } = await sweep(
-      world,
-      ...(["watch", "submit", "waiting"] as const).map((phase) => lostIn(phase, since(late))),
-      unadmitted(late),
-    );
-    expect(results).toEqual(["moving", "moving", "moving", "moving"]);
-    expect(world.published).toEqual([]);
-    const later = 2 * MINUTE;
-    const after = await sweep(world, lostIn("watch", since(later)), unadmitted(later));
-    expect(after.results).toEqual(["revived", "ended"]);
   });
 
   it("is left alone when its record cannot be read", async () => {
