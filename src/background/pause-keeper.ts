@@ -1,4 +1,5 @@
-import type { SwitchEntry, SwitchName } from "../contract/brakes.ts";
+import type { SwitchName } from "../contract/brakes.ts";
+import type { RememberedSwitch } from "../core/remembered-switch.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";
@@ -42,7 +43,7 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
   let reading: Promise<void> | null = null;
 
   async function read(project: ProjectId): Promise<boolean> {
-    const before = remembered.get(project) ?? new Map<SwitchName, SwitchEntry>();
+    const before = remembered.get(project) ?? new Map<SwitchName, RememberedSwitch>();
     const answer = await store.keep(project, before);
     // Readiness and the log have the reason: every step asks the same store.
     if (answer.kind !== "kept") return false;

@@ -188,3 +188,62 @@ it.concurrent("the disk service does not answer while the memory is young: the c
     await stage.audit([id]);
   });
 });
+
+/** One failure is a storm, and twice that is long enough for everything to come back. */
+const STORMY = { BRAKES_STORM_SAME: "1", BRAKES_STORM_COOLDOWN_MS: "5000" };
+
+it.concurrent("FLUSHALL in a storm of failures, and again while it opens: it stays closed for as long, and opens one by one", async () => {
+  await onPrivateRedis(STORMY, async (stage, redis) => {
+    const worker = await stage.addWorker();
+    const ids: string[] = [];
+    const send = async (name: string, job: object = {}) => {
+      const { id: serverId } = stage.simulator.addServer({ state: "SHUTOFF" });
+      stage.simulator.faults.set({ operation: "reinstall", serverId, ...job });
+      const id = commandId(name);
+      ids.push(id);
+      await stage.emitter.send(stage.command(id, serverId));
+      return id;
+    };
+    const fails = { run: { fail: { code: "Ecs.0202", server: "error" } } };
+    /** Two reads end: the second has begun after this. */
+    const read = async () => {
+      const readAt = async () => {
+        const page = await fetch(`${worker.httpUrl}/v1/brakes`);
+        return ((await page.json()) as { readonly read_at: string }).read_at;
+      };
+      for (let reads = 0; reads < 2; reads++) {
+        const before = await readAt();
+        await eventually(async () => expect(await readAt()).not.toBe(before), { what: "it reads" });
+      }
+    };
+
+    for (const name of ["first", "probe"]) {
+      expect((await stage.emitter.outcome(await send(name, fails), 40_000)).data.event).toBe(
+        "failed",
+      );
+    }
+    const next = await send("next");
+    const { brake } = (await stage.emitter.event(next, "waiting")).data;
+    const { until } = brake as { readonly until: string };
+    await read();
+    await redis.flushAll();
+    expect((await stage.emitter.outcome(next, 60_000)).data.event).toBe("succeeded");
+    const submitted = await stage.emitter.event(next, "submitted");
+    expect(Date.parse(submitted.time)).toBeGreaterThanOrEqual(Date.parse(until));
+
+    await read();
+    await redis.flushAll();
+    const slow = { run: { durationMs: 8_000 } };
+    const one = await send("one", slow);
+    await stage.emitter.event(one, "submitted");
+    const two = await send("two");
+    expect((await stage.emitter.event(two, "waiting")).data).toMatchObject({
+      waits_for: "cap",
+      brake: { limit: 1, lowered_by: "storm-failures" },
+    });
+    for (const id of [one, two]) {
+      expect((await stage.emitter.outcome(id, 60_000)).data.event).toBe("succeeded");
+    }
+    await stage.audit(ids);
+  });
+});

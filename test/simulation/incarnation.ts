@@ -6,6 +6,7 @@ import { createSweeper } from "../../src/background/sweeper.ts";
 import type { BackgroundTask } from "../../src/background/task.ts";
 import { createComplete } from "../../src/steps/complete.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
+import type { RememberedSwitch } from "../../src/core/remembered-switch.ts";
 import type { Closed } from "../../src/core/windows.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";
 import type { Disposition } from "../../src/steps/ports/outlet.ts";
@@ -63,6 +64,8 @@ const QUIET: Journal = {
 export class Incarnation {
   readonly process: SimulatedProcess;
   inHand = 0;
+  /** When it last began to read the pauses, and did. */
+  keptSinceMs = 0;
   readonly #world: World;
   readonly #hardStop = new AbortController();
   readonly #workLag: WorkLag;
@@ -74,6 +77,7 @@ export class Incarnation {
   #wasPaused = false;
   #stopping = false;
   #nonces = 0;
+  #storm: RememberedSwitch | undefined;
 
   constructor(world: World, name: string, skewMs: number) {
     this.#world = world;
@@ -156,6 +160,11 @@ export class Incarnation {
     const { alive, paused } = this.process;
     if (!alive || paused || this.#stopping || this.#wasPaused) return false;
     return this.#pauseKeeper.standing().some((one) => one.scope === scope);
+  }
+
+  /** What it has read last of the storm of failures, if it still puts that back. */
+  knownStorm(): RememberedSwitch | undefined {
+    return this.process.alive && !this.#stopping ? this.#storm : undefined;
   }
 
   async #take(message: Message, connection: Connection): Promise<void> {
@@ -264,14 +273,24 @@ export class Incarnation {
   #createPauseKeeper() {
     const world = this.#world;
     const about = { about: "pauses", envelope: null };
+    const store = createMemoryPauses({
+      memory: world.memory,
+      nonce: () => this.#nonce(),
+      rebuildHoldMs: REBUILD_HOLD_MS,
+      transport: storeTransport(world, this.process, about),
+      ...(world.mutation?.switches === undefined ? {} : { switches: world.mutation.switches }),
+    });
     return createPauseKeeper({
-      store: createMemoryPauses({
-        memory: world.memory,
-        nonce: () => this.#nonce(),
-        rebuildHoldMs: REBUILD_HOLD_MS,
-        transport: storeTransport(world, this.process, about),
-        ...(world.mutation?.switches === undefined ? {} : { switches: world.mutation.switches }),
-      }),
+      store: {
+        keep: async (project, remembered) => {
+          const beganMs = world.time.nowMs;
+          const answer = await store.keep(project, remembered);
+          if (answer.kind !== "kept") return answer;
+          this.keptSinceMs = beganMs;
+          this.#storm = answer.pauses.get("storm-failures");
+          return answer;
+        },
+      },
       projects: [ProjectId.parse(PROJECT)],
       clock: this.#clock(),
       intervalMs: PAUSE_INTERVAL_MS,

@@ -38,6 +38,7 @@ export class Loss {
     const before = world.project.records;
     const { locks, slots } = world.project;
     lose();
+    world.storms.lost(slots);
     this.happened = true;
     this.#lastMs = world.time.nowMs;
     const after = world.project.records;

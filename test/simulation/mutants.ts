@@ -485,6 +485,29 @@ export const MUTANTS: readonly Mutation[] = [
     }),
   },
   {
+    name: "storm-forgotten",
+    what: "workers put back that a storm of failures stands, and not what it is at",
+    breaks: ["F3"],
+    switches: { forgetStorm: true },
+    scenario: narrowed({
+      rates: { "hold-all": 0, "store-flush": 0.0005 },
+      faultsForMs: 900_000,
+      cloud: { ...HONEST, failShare: 1, jobsUpToMs: 20_000 },
+      servers: [1, 2, 3].map((number) => stopped(number)),
+      brakes: { ...LIMITED, stormSame: 1, stormCooldownMs: 300_000 },
+      skewMs: 0,
+      emissions: [1, 2, 3].map((number) =>
+        commandOf(
+          `cmd-${number}`,
+          stopped(number).id,
+          number === 1 ? 0 : 60_000,
+          { userid: "u" },
+          {},
+        ),
+      ),
+    }),
+  },
+  {
     name: "asks-leak",
     what: "a storm of asks leaves as many slots as there are",
     breaks: ["F1"],

@@ -1,5 +1,16 @@
+import type { RememberedSwitch } from "../../src/core/remembered-switch.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";
+
+/** What one worker knew of the storm when the store lost its memory. */
+interface Known {
+  readonly by: Incarnation;
+  readonly entry: RememberedSwitch;
+  readonly lostMs: number;
+  /** Who had a slot. */
+  readonly slots: ReadonlyMap<string, number>;
+}
 
 /** While a storm stands, one command at a time may go. */
 export class Storms {
@@ -10,8 +21,54 @@ export class Storms {
     ids: new Set(),
   };
 
+  #known: readonly Known[] = [];
+
   constructor(world: World) {
     this.#world = world;
+  }
+
+  /** The store has lost its memory, in whole or in part: what do the workers know that it does not? */
+  lost(slots: ReadonlyMap<string, number>): void {
+    const { incarnations, project, time } = this.#world;
+    const left = project.storm.changedMs ?? -1;
+    this.#known = incarnations.flatMap((by): Known[] => {
+      const entry = by.knownStorm();
+      if (entry?.storm === undefined || entry.storm.changedMs <= left) return [];
+      return [{ by, entry, lostMs: time.nowMs, slots }];
+    });
+  }
+
+  /**
+   * F3: the gate records an intent. Once a worker has put back the storm that it knew, it goes on as before: closed for as
+   * long, or open for as many. Null: it does.
+   */
+  forgottenObjectionTo(id: string): Objection | null {
+    const { project, scenario } = this.#world;
+    const now = project.pauses.get("storm-failures");
+    for (const { by, entry, lostMs, slots } of this.#known) {
+      const { atMs, on, storm } = entry;
+      if (by.keptSinceMs <= lostMs || now?.atMs !== atMs || storm === undefined) continue;
+      if (on) {
+        const lasts = storm.cooldownMs ?? scenario.brakes.stormCooldownMs;
+        const over = Math.max(atMs, storm.closedAtMs ?? 0) + lasts;
+        const earlyMs = over - this.#world.memory.nowMs();
+        if (earlyMs <= 0 || storm.probe === id) continue;
+        return { promise: "F3", text: `${earlyMs} ms before the cooldown of a storm is over` };
+      }
+      if (storm.level === undefined || slots.has(id)) continue;
+      const most = storm.level * 2 ** this.#successesSince(lostMs);
+      const beside = this.#world.inWork.beside(id).length;
+      if (beside < most) continue;
+      return { promise: "F3", text: `beside ${beside} others, although a storm leaves ${most}` };
+    }
+    return null;
+  }
+
+  /** Each may have opened the project further. */
+  #successesSince(lostMs: number): number {
+    const { ended, records } = this.#world.project;
+    const since = [...ended].filter(([, atMs]) => atMs >= lostMs);
+    return since.filter(([id]) => records.get(id)?.outcome === "succeeded").length;
   }
 
   /** F1: the gate records an intent. Did the command get its slot in a storm of asks, beside another one? Null: it did not. */

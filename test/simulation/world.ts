@@ -46,7 +46,7 @@ export class World {
   readonly loss: Loss;
   readonly pauses: Pauses;
   readonly answering: Answering;
-  readonly #storms: Storms;
+  readonly storms: Storms;
   readonly #starts: Starts;
   readonly inWork: InWork;
   readonly incarnations: Incarnation[] = [];
@@ -81,8 +81,9 @@ export class World {
             this.pauses.objectionTo(order.serverId, atMs) ??
             this.pauses.unapproved(order) ??
             this.#starts.objectionTo(order) ??
-            this.#storms.objectionTo(order.commandId) ??
-            this.#storms.besideObjectionTo(order.commandId),
+            this.storms.objectionTo(order.commandId) ??
+            this.storms.forgottenObjectionTo(order.commandId) ??
+            this.storms.besideObjectionTo(order.commandId),
         ),
       onIntentOver: (id) => this.inWork.end(id),
       onDebtTaken: ({ serverId, commandId }) => this.cloud.answersFor(serverId, commandId),
@@ -93,7 +94,7 @@ export class World {
     this.loss = new Loss(this);
     this.pauses = new Pauses(this);
     this.answering = new Answering(this);
-    this.#storms = new Storms(this);
+    this.storms = new Storms(this);
     this.#starts = new Starts(this);
     if (this.scenario.brakes.approval.length > 0) this.pauses.approveNowAndThen();
     this.inWork = new InWork(this.scenario.brakes);

@@ -1,4 +1,5 @@
-import { SwitchEntry, SwitchName } from "../../contract/brakes.ts";
+import { SwitchName } from "../../contract/brakes.ts";
+import { RememberedSwitch } from "../../core/remembered-switch.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
@@ -15,7 +16,7 @@ export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): Pau
       const k = keysOf(project);
       const answer = await scripts.run(
         keepPausesScript,
-        { pauses: k.pauses, seen: k.pausesSeen },
+        { pauses: k.pauses, seen: k.pausesSeen, storm: k.storm },
         { remembered: Object.fromEntries(remembered), keepMs: LIFTED_KEPT_MS },
       );
       if (answer.kind !== "kept") return answer;
@@ -24,10 +25,10 @@ export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): Pau
       } catch (error) {
         return { kind: "away", message: error instanceof Error ? error.message : String(error) };
       }
-      const pauses = new Map<SwitchName, SwitchEntry>();
+      const pauses = new Map<SwitchName, RememberedSwitch>();
       for (const [scope, entry] of Object.entries(answer.entries)) {
         const known = SwitchName.safeParse(scope);
-        const read = SwitchEntry.safeParse(entry);
+        const read = RememberedSwitch.safeParse(entry);
         if (known.success && read.success) pauses.set(known.data, read.data);
       }
       return { kind: "kept", pauses, putBack: answer.putBack };

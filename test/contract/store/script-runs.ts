@@ -320,6 +320,16 @@ const BY_PEOPLE: readonly ScriptRun[] = [
     },
   },
   {
+    what: "keep-pauses with a storm of failures",
+    before: async () => NOTHING,
+    act: ({ pauses }) => {
+      const atMs = 1_800_000_000_000;
+      const progress = { changedMs: atMs, probeAtMs: atMs, cooldownMs: 1_200_000, probe: "cmd-a" };
+      const entry = { on: true, atMs, by: "worker", reason: "five failed", storm: progress };
+      return pauses.keep(PROJECT, new Map([["storm-failures", entry]]));
+    },
+  },
+  {
     what: "cancel",
     before: async ({ whole: { store } }) => {
       await store.admit(COMMAND, delivery("n"));

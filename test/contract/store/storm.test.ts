@@ -1,60 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ServerId } from "../../../src/contract/ids.ts";
-import type { Order } from "../../../src/core/order.ts";
 import type { State } from "../../../src/core/state.ts";
 import type { StormEnd } from "../../../src/core/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
-import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
-import { admitted, claimed, delivery, DISK, event, order, outcome } from "./samples.ts";
+import { claimed, delivery, event } from "./samples.ts";
+import { atTheLine, ends, FAILS, finish, HELD, RULES, SUCCEEDS, wish } from "./storms.ts";
 
-const RULES = { ...NO_BRAKES, stormSame: 3, stormShare: 0.5, stormCooldownMs: 600_000 };
-const FAILS: StormEnd = { result: "failure", cause: "job-failed Ecs.0319" };
 const FAILS_OTHERWISE: StormEnd = { result: "failure", cause: "unresolved" };
-const SUCCEEDS: StormEnd = { result: "success", cause: "" };
 const BY_ADA = { by: "ada", reason: "the image is fixed" };
 const GOES = { lock: { kind: "acquired" } };
-const HELD = { kind: "held", hold: { brake: "storm-failures", verdict: "wait" } };
-
-let number = 0;
-/** Each for a server of its own. */
-function wish(id: string, more: Partial<Order> = {}): Order {
-  number += 1;
-  const serverId = ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(number).padStart(12, "0")}`);
-  return order(id, { serverId, onBusy: "join", ...more });
-}
-
-/** A command up to the claim of its `submit`. */
-async function atTheLine(store: ReinstallStore, one: Order) {
-  const { next } = await admitted(store, one);
-  const { claim } = claimed(await store.claim(next, { nonce: "s1", redelivered: false }));
-  const intent = {
-    attempt: 1,
-    token: next.token ?? 0,
-    signedAtMs: 1_800_000_000_000,
-    diskId: DISK,
-  };
-  return { one, claim, record: () => store.recordIntent(one, claim, intent) };
-}
-
-function finish(
-  store: ReinstallStore,
-  one: Order,
-  claim: StepClaim,
-  storm: StormEnd | null,
-  intent: "keep" | "clear" = "keep",
-) {
-  const end = { order: one, claim, outcome: outcome(one), lock: "free", healedAtMs: null } as const;
-  return store.finish({ ...end, storm, intent });
-}
-
-async function ends(store: ReinstallStore, id: string, storm: StormEnd | null): Promise<void> {
-  const one = wish(id);
-  const { claim, record } = await atTheLine(store, one);
-  expect(await record()).toEqual({ kind: "saved" });
-  expect(await finish(store, one, claim, storm)).toMatchObject({ kind: "finished", first: true });
-}
 
 describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
   const fresh = rigs();

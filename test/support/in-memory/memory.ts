@@ -77,6 +77,11 @@ interface Epoch {
   readonly fresh?: boolean;
 }
 
+/** `is_young` of `prelude.lua`. */
+export function isYoung({ epoch }: ProjectMemory, nowMs: number): boolean {
+  return epoch === null || nowMs < epoch.openAt;
+}
+
 /** Everything of one project. Values are replaced, never changed, so that a shallow copy is a snapshot. */
 export class ProjectMemory {
   records = new Map<string, CommandRecord>();

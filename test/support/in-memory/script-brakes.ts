@@ -1,6 +1,8 @@
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { recordIdOf } from "../../../src/core/envelope.ts";
+import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
+import type { RememberedSwitch } from "../../../src/core/remembered-switch.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { Pace } from "../../../src/core/call-bucket.ts";
 import { paceOf, slotsAt } from "../../../src/core/call-rate.ts";
@@ -19,6 +21,7 @@ import { quarantine } from "./brakes/quarantine.ts";
 import { source } from "./brakes/source.ts";
 import { sender } from "./brakes/sender.ts";
 import { stormAsks } from "./brakes/storm-asks.ts";
+import { putBackStorm, stormProgress } from "./brakes/storm.ts";
 import { stormFailures } from "./brakes/storm-failures.ts";
 import type { BrakeQuestion, GatePlace, TwinBrake } from "./brakes/twin-brake.ts";
 import { windows } from "./brakes/windows.ts";
@@ -171,21 +174,24 @@ export function keepPauses(
   return script(ctx, project, (m) => {
     const pauses = new Map(m.pauses);
     let putBack = 0;
-    for (const [scope, entry] of remembered) {
+    for (const [scope, { storm, ...entry }] of remembered) {
       const known = pauses.get(scope);
       const newer = known === undefined || known.atMs < entry.atMs;
-      if (!newer && !(ctx.switches.lastWriterPauses && known.on !== entry.on)) continue;
-      pauses.set(scope, entry);
-      putBack += 1;
+      const wins = newer || (ctx.switches.lastWriterPauses && known.on !== entry.on);
+      if (wins) pauses.set(scope, entry);
+      const itsOwn = storm !== undefined && pauses.get(scope)?.atMs === entry.atMs;
+      const progress = itsOwn && !ctx.switches.forgetStorm && putBackStorm(m, storm, entry.atMs);
+      if (wins || progress) putBack += 1;
     }
     for (const [scope, { on, atMs }] of pauses) {
       if (!on && atMs < ctx.memory.nowMs() - LIFTED_KEPT_MS) pauses.delete(scope);
     }
     m.pauses = pauses;
-    return {
-      kind: "kept" as const,
-      pauses,
-      putBack,
-    };
+    const answered = new Map<SwitchName, RememberedSwitch>();
+    for (const [scope, entry] of pauses) {
+      const isStorm = scope === "storm-failures";
+      answered.set(scope, isStorm ? { ...entry, ...stormProgress(m, entry.atMs) } : entry);
+    }
+    return { kind: "kept" as const, pauses: answered, putBack };
   });
 }

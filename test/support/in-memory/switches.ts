@@ -56,4 +56,6 @@ export interface StoreSwitches {
   readonly ignoreApprovals?: true;
   /** Who puts pauses back does not ask which entry is newer. */
   readonly lastWriterPauses?: true;
+  /** Who puts a storm of failures back knows its switch alone. */
+  readonly forgetStorm?: true;
 }

@@ -26,8 +26,7 @@ local function end_asks(keys, rules)
   if asks_are_off(rules) then return end
   local entry = switch_entry(keys.pauses, 'storm-asks')
   if not entry.on or asks_go_on(keys.waiting, entry, rules) then return end
-  local open_at = tonumber(redis.call('HGET', string.match(keys.pauses, '^(.*:)pauses$') .. 'epoch', 'open_at') or '')
-  if not open_at or now_ms() < open_at then return end
+  if is_young(string.match(keys.pauses, '^(.*:)pauses$')) then return end
   set_storm(keys.pauses, 'storm-asks', entry, { on = false, reason = 'few of its commands still wait' })
 end
 

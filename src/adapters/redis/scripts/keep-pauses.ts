@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { SwitchEntry } from "../../../contract/brakes.ts";
+import { RememberedSwitch } from "../../../core/remembered-switch.ts";
 import { script } from "./script.ts";
 
 export const keepPausesScript = script({
   name: "keep-pauses",
-  keys: ["pauses", "seen"],
+  keys: ["pauses", "seen", "storm"],
   argument: z.object({
     /** By scope. */
-    remembered: z.record(z.string(), SwitchEntry),
+    remembered: z.record(z.string(), RememberedSwitch),
     /** A lifted pause is remembered this long. */
     keepMs: z.number(),
   }),

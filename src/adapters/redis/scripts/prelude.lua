@@ -125,6 +125,13 @@ local function young_until(key)
   return nil
 end
 
+-- The same for scripts, by the prefix of the project's keys, whichever process answers: messages may still have to put back
+-- what was forgotten.
+local function is_young(prefix)
+  local open_at = tonumber(redis.call('HGET', prefix .. 'epoch', 'open_at') or '')
+  return not open_at or now_ms() < open_at
+end
+
 -- A claim that is not there any more: taken by another delivery, or forgotten together with the memory that it
 -- was made in. Only the first means that somebody else goes on.
 local function claim_lost(epoch_key, claim_epoch)

@@ -1,5 +1,6 @@
 import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
-import type { SwitchEntry, SwitchName } from "../../../../src/contract/brakes.ts";
+import type { SwitchName } from "../../../../src/contract/brakes.ts";
+import type { RememberedSwitch } from "../../../../src/core/remembered-switch.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
@@ -21,6 +22,7 @@ const SCOPES: readonly SwitchName[] = [
   `server:${SERVER}`,
   "group:web",
   "storm-asks",
+  "storm-failures",
 ];
 
 /** What the players of a command know: both stores must have said the same. */
@@ -87,8 +89,11 @@ export function askOf(step: Step, commands: readonly Known[], present: Present):
     }
     case "keepPauses": {
       const atMs = present.nowMs - step.ageMs;
-      const entry: SwitchEntry = { on: step.on, atMs, by: "bob", reason: "y" };
-      const remembered = new Map([[SCOPES[step.scope] ?? "project", entry]]);
+      const scope = SCOPES[step.scope] ?? "project";
+      const entry: RememberedSwitch = { on: step.on, atMs, by: "bob", reason: "y" };
+      const storm = { changedMs: atMs, probeAtMs: atMs + 1, ...progressOf(step, atMs) };
+      const known = scope === "storm-failures" ? { ...entry, storm } : entry;
+      const remembered = new Map([[scope, known]]);
       return { by: (side) => side.pauses.keep(PROJECT, remembered) };
     }
     default: {
@@ -96,6 +101,12 @@ export function askOf(step: Step, commands: readonly Known[], present: Present):
       return known === undefined ? null : askAbout(step, known, present);
     }
   }
+}
+
+/** What a worker remembers of a storm of failures. */
+function progressOf({ level }: Extract<Step, { op: "keepPauses" }>, atMs: number): object {
+  if (level === null) return { cooldownMs: 1_400, closedAtMs: atMs, probe: "cmd-0" };
+  return { level, levelBy: "cmd-1", ...(level === 2 && { cooldownMs: 1_400 }) };
 }
 
 type CommandStep = Extract<Step, { readonly command: number }>;
@@ -168,6 +179,7 @@ const UNRESOLVED = {
   back: 0,
   frees: false,
   heals: false,
+  says: "nothing",
   inquires: true,
   owes: false,
   command: 0,
@@ -313,6 +325,10 @@ function within(
             },
             lock: step.frees ? "free" : "keep",
             healedAtMs: step.heals ? present.nowMs : null,
+            storm:
+              step.says === "nothing"
+                ? null
+                : { result: step.says, cause: step.frees ? "unresolved" : "job-failed" },
             owes: step.owes
               ? { was: "on", mayHaveStopped: true, stop: { askedAtMs: present.nowMs } }
               : null,

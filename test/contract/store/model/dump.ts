@@ -20,6 +20,8 @@ export interface Dump {
   readonly token: number;
   readonly epoch: unknown;
   readonly pauses: Readonly<Record<string, unknown>>;
+  /** Of failures. */
+  readonly storm: unknown;
   /** What people did by hand. */
   readonly audit: readonly unknown[];
   /** Of each server that has one. */
@@ -69,6 +71,7 @@ export function dumpOfMemory(memory: StoreMemory): Dump {
     token: m.token,
     epoch: m.epoch && { id: m.epoch.id, since: m.epoch.since, openAt: m.epoch.openAt },
     pauses: Object.fromEntries(m.pauses),
+    storm: m.storm,
     audit: m.audit,
     debts: Object.fromEntries(m.debts),
     histories: Object.fromEntries(
@@ -127,12 +130,30 @@ export async function dumpOfRedis(client: RedisClient): Promise<Dump> {
         ? null
         : { id: epoch["id"], since: Number(epoch["since"]), openAt: Number(epoch["open_at"]) },
     pauses: Object.fromEntries(pauses.map(([scope, text]) => [scope, JSON.parse(text)])),
+    storm: stormOf(await client.hgetall(k.storm)),
     audit: (await client.lrange(k.audit, 0, -1)).map((text): unknown => JSON.parse(text)),
     debts: await textsOf(client, prefix, names, "debt"),
     histories: of("history", (hash) =>
       Object.fromEntries(Object.entries(hash).map(([field, text]) => [field, JSON.parse(text)])),
     ),
   });
+}
+
+/** A field that is empty was taken away. */
+function stormOf(hash: Record<string, string>): unknown {
+  const text = (name: string) => hash[name] || undefined;
+  const number = (name: string) => (text(name) === undefined ? undefined : Number(text(name)));
+  return {
+    ends: JSON.parse(text("ends") ?? "[]") as unknown,
+    cooldown: number("cooldown"),
+    closedAt: number("closed_at"),
+    probe: text("probe"),
+    level: number("level"),
+    levelAt: number("level_at"),
+    levelBy: text("level_by"),
+    changedMs: number("changed"),
+    probeAtMs: number("probe_at"),
+  };
 }
 
 type Named = readonly [string, ReadonlyMap<string, number>];

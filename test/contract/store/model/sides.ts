@@ -29,13 +29,16 @@ import { type Dump, dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../../support/brake-rules.ts";
 
-/** Two of the model's three servers may be in work, one of the group. All three at once are a storm of asks. Two of its commands are of one source, which may start one. */
+/** Two of the model's three servers may be in work, one of the group. All three at once are a storm of asks, and each failure is a storm. Two of its commands are of one source, which may start one. */
 const FEW_SLOTS: BrakeRules = {
   ...NO_BRAKES,
   maxRunning: 2,
   maxRunningPerGroup: 1,
   stormAsks: 3,
   stormAsksWindowMs: 60_000,
+  stormSame: 1,
+  stormCooldownMs: 700,
+  stormOpenAt: 4,
   perSourcePerHour: 1,
 };
 

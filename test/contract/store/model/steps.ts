@@ -77,6 +77,8 @@ type Call =
       readonly back: number;
       readonly frees: boolean;
       readonly heals: boolean;
+      /** What it says of reinstalls in general. */
+      readonly says: "success" | "failure" | "nothing";
       readonly inquires: boolean;
       /** It leaves a debt at the server. */
       readonly owes: boolean;
@@ -100,6 +102,8 @@ type Event =
       readonly scope: number;
       readonly on: boolean;
       readonly ageMs: number;
+      /** Of a storm of failures: so many slots are open again; null: none. */
+      readonly level: number | null;
     }
   | { readonly op: "sweep"; readonly limit: number }
   | { readonly op: "wait"; readonly ms: number }
@@ -175,6 +179,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
       back,
       frees: fc.boolean(),
       heals: fc.boolean(),
+      says: fc.constantFrom("success", "failure", "nothing"),
       inquires: fc.boolean(),
       owes: rarely,
     }),
@@ -194,7 +199,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("outcomeOf", "cancel", "unlock") }) },
 );
 
-const scope = fc.integer({ min: 0, max: 3 });
+const scope = fc.integer({ min: 0, max: 5 });
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: is("setPause"), scope, on: fc.boolean() }) },
   {
@@ -204,6 +209,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       scope,
       on: fc.boolean(),
       ageMs: fc.constantFrom(0, 500, 40 * 86_400_000),
+      level: fc.constantFrom(null, 1, 2),
     }),
   },
   { weight: 2, arbitrary: fc.record({ op: is("sweep"), limit: fc.integer({ min: 1, max: 3 }) }) },

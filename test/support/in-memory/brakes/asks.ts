@@ -1,6 +1,6 @@
 import type { SwitchEntry } from "../../../../src/contract/brakes.ts";
 import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
-import type { ProjectMemory } from "../memory.ts";
+import { isYoung, type ProjectMemory } from "../memory.ts";
 import type { BrakeQuestion } from "./twin-brake.ts";
 
 const MOST = 2_000;
@@ -34,7 +34,7 @@ export function asksGoOn(m: ProjectMemory, rules: BrakeRules, nowMs: number): bo
 /** `end_asks`. */
 export function endAsks(m: ProjectMemory, rules: BrakeRules, nowMs: number): void {
   if (asksAreOff(rules) || !asksEntry(m).on || asksGoOn(m, rules, nowMs)) return;
-  if (m.epoch === null || nowMs < m.epoch.openAt) return;
+  if (isYoung(m, nowMs)) return;
   setAsks(m, nowMs, { on: false, reason: "few of its commands still wait" });
 }
 

@@ -1,11 +1,13 @@
-import type { ProjectMemory } from "../memory.ts";
-import { stormEntry, stormIsOff } from "./storm.ts";
+import { isYoung, type ProjectMemory } from "../memory.ts";
+import { putStorm, stormEntry, stormIsOff } from "./storm.ts";
 import type { TwinBrake } from "./twin-brake.ts";
 
-function standingProbe(m: ProjectMemory): string | undefined {
+function standingProbe(m: ProjectMemory, nowMs: number): string | undefined {
   const { probe } = m.storm;
   const record = probe === undefined ? undefined : m.records.get(probe);
-  return record === undefined || record.outcome !== undefined ? undefined : probe;
+  // Of refusals alone, and of an inquiry's end, there is no content.
+  if (record?.content) return record.outcome === undefined ? probe : undefined;
+  return isYoung(m, nowMs) ? probe : undefined;
 }
 
 /** `brakes/storm-failures.lua`. */
@@ -15,7 +17,7 @@ export const stormFailures: TwinBrake = {
   ask({ m, order, rules, nowMs }) {
     const entry = stormEntry(m);
     if (stormIsOff(rules) || !entry.on) return null;
-    const probe = standingProbe(m);
+    const probe = standingProbe(m, nowMs);
     if (probe === order.commandId) return null;
     const since = Math.max(entry.atMs, m.storm.closedAt ?? 0);
     const over = since + (m.storm.cooldown ?? rules.stormCooldownMs);
@@ -29,9 +31,9 @@ export const stormFailures: TwinBrake = {
       ...(nowMs < over && { untilMs: over }),
     };
   },
-  passed({ m, order, rules }) {
-    if (stormIsOff(rules) || !stormEntry(m).on) return;
-    m.storm = { ...m.storm, probe: order.commandId };
+  passed({ m, order, rules, nowMs }) {
+    if (stormIsOff(rules) || !stormEntry(m).on || m.storm.probe === order.commandId) return;
+    putStorm(m, nowMs, { probe: order.commandId });
   },
   slots({ m, rules }) {
     if (stormIsOff(rules)) return null;

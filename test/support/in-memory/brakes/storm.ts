@@ -1,6 +1,7 @@
 import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
 import type { StormEnd } from "../../../../src/core/storm.ts";
 import type { SwitchEntry } from "../../../../src/contract/brakes.ts";
+import type { RememberedSwitch } from "../../../../src/core/remembered-switch.ts";
 import type { ProjectMemory } from "../memory.ts";
 
 /** `storm.lua`: the hash `storm`. */
@@ -17,6 +18,8 @@ export interface StormRecord {
   readonly level?: number | undefined;
   readonly levelAt?: number | undefined;
   readonly levelBy?: string | undefined;
+  readonly changedMs?: number;
+  readonly probeAtMs?: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -35,6 +38,55 @@ function setStorm(m: ProjectMemory, on: boolean, reason: string, nowMs: number):
   const atMs = Math.max(nowMs, stormEntry(m).atMs + 1);
   m.pauses = new Map(m.pauses).set("storm-failures", { on, atMs, by: "worker", reason });
   return atMs;
+}
+
+/** `put_storm`. */
+export function putStorm(
+  m: ProjectMemory,
+  nowMs: number,
+  change: Partial<Omit<StormRecord, "changedMs" | "probeAtMs">>,
+): void {
+  const { changedMs = 0, probeAtMs = 0 } = m.storm;
+  const isStorms = "cooldown" in change || "level" in change;
+  m.storm = {
+    ...m.storm,
+    ...change,
+    ...(isStorms && { changedMs: Math.max(nowMs, changedMs + 1) }),
+    ...("probe" in change && { probeAtMs: Math.max(nowMs, probeAtMs + 1) }),
+  };
+}
+
+/** `storm_progress`. */
+export function stormProgress(m: ProjectMemory, atMs: number): Pick<RememberedSwitch, "storm"> {
+  const { changedMs = -1, probeAtMs = -1, cooldown, closedAt, probe, levelBy } = m.storm;
+  if (changedMs < 0 && probeAtMs < 0) return {};
+  const level = m.storm.levelAt === atMs ? m.storm.level : undefined;
+  return {
+    storm: {
+      changedMs,
+      probeAtMs,
+      ...(cooldown !== undefined && { cooldownMs: cooldown }),
+      ...(closedAt !== undefined && { closedAtMs: closedAt }),
+      ...(probe !== undefined && { probe }),
+      ...(level !== undefined && { level }),
+      ...(level !== undefined && levelBy !== undefined && { levelBy }),
+    },
+  };
+}
+
+/** `put_back_storm`. */
+export function putBackStorm(
+  m: ProjectMemory,
+  progress: NonNullable<RememberedSwitch["storm"]>,
+  atMs: number,
+): boolean {
+  const { changedMs, probeAtMs, cooldownMs, closedAtMs, probe, level, levelBy } = progress;
+  const older = (m.storm.changedMs ?? -1) < changedMs;
+  const probeOlder = (m.storm.probeAtMs ?? -1) < probeAtMs;
+  const levelAt = level === undefined ? undefined : atMs;
+  const storm = { changedMs, cooldown: cooldownMs, closedAt: closedAtMs, level, levelAt, levelBy };
+  m.storm = { ...m.storm, ...(older && storm), ...(probeOlder && { probe, probeAtMs }) };
+  return older || probeOlder;
 }
 
 /** `storm_reason`. */
@@ -85,10 +137,9 @@ export function carryStorm(
   const opening = level !== undefined && levelAt === entry.atMs;
   if (!f) {
     if (!opening || levelBy === command) return;
-    m.storm =
-      2 * level >= rules.stormOpenAt
-        ? { ...withoutLevel(m.storm), cooldown: undefined }
-        : { ...m.storm, level: 2 * level, levelBy: command };
+    const open = { level: undefined, levelAt: undefined, levelBy: undefined, cooldown: undefined };
+    const further = { level: 2 * level, levelBy: command };
+    putStorm(m, nowMs, 2 * level >= rules.stormOpenAt ? open : further);
     return;
   }
   const since = Math.max(nowMs - DAY_MS, entry.atMs);
@@ -101,12 +152,8 @@ export function carryStorm(
   if (reason === null) return;
   const longer = Math.min(COOLDOWN_MOST_MS, 2 * (cooldown ?? rules.stormCooldownMs));
   const lasts = opening ? longer : rules.stormCooldownMs;
-  m.storm = { ...m.storm, cooldown: lasts, closedAt: nowMs, probe: undefined };
+  putStorm(m, nowMs, { cooldown: lasts, closedAt: nowMs, probe: undefined });
   setStorm(m, true, reason, nowMs);
-}
-
-function withoutLevel(storm: StormRecord): StormRecord {
-  return { ...storm, level: undefined, levelAt: undefined, levelBy: undefined };
 }
 
 function afterProbe(
@@ -118,12 +165,12 @@ function afterProbe(
   const probe = undefined;
   if (end?.result === "success") {
     const levelAt = setStorm(m, false, `${command} succeeded`, nowMs);
-    m.storm = { ...m.storm, level: 1, levelAt, levelBy: command, probe };
+    putStorm(m, nowMs, { level: 1, levelAt, levelBy: command, probe });
   } else if (end?.result === "failure") {
     const before = m.storm.cooldown ?? rules.stormCooldownMs;
     const cooldown = Math.min(COOLDOWN_MOST_MS, 2 * before);
-    m.storm = { ...m.storm, cooldown, closedAt: nowMs, probe };
+    putStorm(m, nowMs, { cooldown, closedAt: nowMs, probe });
   } else {
-    m.storm = { ...m.storm, probe };
+    putStorm(m, nowMs, { probe });
   }
 }

@@ -2,12 +2,14 @@
 -- asks, wherever it asks.
 GATE_KEYS[#GATE_KEYS + 1] = 'storm hash'
 
--- A probe that has ended, or is forgotten, holds nobody.
+-- A probe that has ended, or is forgotten, holds nobody. In a memory that is young its message may not have put its record
+-- back yet.
 local function standing_probe(storm_key, probe)
   if not probe or probe == '' then return nil end
   local prefix = string.match(storm_key, '^(.*:)storm$')
   local record = redis.call('TYPE', prefix .. 'cmd:' .. probe).ok == 'hash' and fields(prefix .. 'cmd:' .. probe, 'content', 'outcome')
-  return record and record.content and not record.outcome and probe or nil
+  if record and record.content then return not record.outcome and probe or nil end
+  return is_young(prefix) and probe or nil
 end
 
 BRAKES[#BRAKES + 1] = {
@@ -28,7 +30,9 @@ BRAKES[#BRAKES + 1] = {
   end,
   passed = function(key, ask)
     if storm_is_off(ask.rules) then return end
-    if switch_entry(key.pauses, 'storm-failures').on then put(key.storm, { probe = ask.command }) end
+    if not switch_entry(key.pauses, 'storm-failures').on then return end
+    local state = storm_state(key.storm)
+    if state.probe ~= ask.command then put_storm(key.storm, state, { probe = ask.command }) end
   end,
   slots = function(key, ask)
     if storm_is_off(ask.rules) then return nil end
