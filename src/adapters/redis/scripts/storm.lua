@@ -129,7 +129,7 @@ local function carry_storm(keys, command, change)
     return
   end
   -- A person has lifted the storm meanwhile: it is a command like any other.
-  if state.probe == command then put(keys.storm, { probe = '' }) end
+  if state.probe == command then put_storm(keys.storm, state, { probe = '' }) end
   if result == 'nothing' or entry.on or change.intended <= entry.atMs then return end
   local known = false
   for _, one in ipairs(state.ends) do known = known or one.c == command end

@@ -125,7 +125,7 @@ export function carryStorm(
   const entry = stormEntry(m);
   if (m.storm.probe === command) {
     if (entry.on) return afterProbe(m, command, end, { rules, nowMs });
-    m.storm = { ...m.storm, probe: undefined };
+    putStorm(m, nowMs, { probe: undefined });
   }
   if (end === null || entry.on || intendedMs <= entry.atMs) return;
   const f = end.result === "failure";
