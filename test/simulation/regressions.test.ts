@@ -29,6 +29,7 @@ const REGRESSIONS = [
   ],
   [401192, "what a sweeper saved and could not tell is told by whoever comes late"],
   [10000851, "a command that comes again publishes what a sweeper saved for it"],
+  [11000223, "a server that somebody else has reinstalled is asked whether it is ready, too"],
   [
     10013913,
     "a POST that was not sent ends its time in work, although the store was away and was set back",
