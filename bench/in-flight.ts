@@ -1,6 +1,6 @@
 import type { Bench, BenchCase, Figure } from "./case.ts";
 import { openEmitter } from "./support/emitter.ts";
-import { redisMemory } from "./support/redis-memory.ts";
+import { memoryOf, MIB } from "./support/memory.ts";
 import { COLLECTABLE, startWorker, type Worker } from "./support/worker.ts";
 
 /** They end. By then V8 has taken what it needs for this much work at once: with 200 it has not. */
@@ -13,7 +13,6 @@ const RARE_POLLS = `${DEFAULT_POLLS},240000`;
 const MEASURED_MS = 60_000;
 /** In one project: the highest cap that there is. */
 const MOST_RUNNING = 1_000;
-const MIB = 2 ** 20;
 
 export const inFlight: BenchCase = {
   name: "in-flight",
@@ -86,14 +85,8 @@ async function ofJobs(bench: Bench, jobs: number): Promise<readonly Figure[]> {
 }
 
 /** MiB. */
-async function memory({ rabbitMq, redis }: Bench, worker: Worker) {
-  const [node] = (await rabbitMq.api("GET", "/nodes")) as { mem_used: number }[];
-  const resident = await worker.metric("process_resident_memory_bytes");
+async function memory(bench: Bench, worker: Worker) {
+  const used = await memoryOf(bench, worker);
   const { heapUsed, external } = await worker.collectedMemory();
-  return {
-    worker: resident / MIB,
-    inUse: (heapUsed + external) / MIB,
-    broker: (node?.mem_used ?? 0) / MIB,
-    store: (await redisMemory(redis)) / MIB,
-  };
+  return { ...used, inUse: (heapUsed + external) / MIB };
 }

@@ -2,7 +2,7 @@ import type { Bench } from "../case.ts";
 import { redisMemory } from "./redis-memory.ts";
 import type { Worker } from "./worker.ts";
 
-const MIB = 2 ** 20;
+export const MIB = 2 ** 20;
 
 /** What the worker, RabbitMQ and Redis use now, each as a whole. MiB. */
 export async function memoryOf({ rabbitMq, redis }: Bench, worker: Worker) {

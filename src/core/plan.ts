@@ -7,6 +7,7 @@ import { type DiskAge, mustKnowAge, type ServerHistory } from "./disk-age.ts";
 import type { BrakeVerdict, Hold } from "./gate.ts";
 import { describeVerdict } from "./hold-words.ts";
 import { imageObjection } from "./image-fitness.ts";
+import { notBeforeSays } from "./not-before.ts";
 import type { ImageLook, Look, ServerView } from "./observations.ts";
 import type { Order } from "./order.ts";
 import type { Moment } from "./moment.ts";
@@ -65,7 +66,7 @@ export function plannedFrom(
       verdict: notExpired ? "pass" : "fail",
       detail: new Date(order.expiresAtMs).toISOString(),
     },
-    notBeforeCheck(order.notBeforeMs, nowMs),
+    notBeforeCheck(order, nowMs),
     ...withMark(verdicts, look, rules).map(brakeCheck),
     lockCheck(lock),
     {
@@ -116,11 +117,11 @@ function diskAgeCheck(
   }
 }
 
-function notBeforeCheck(notBeforeMs: number | undefined, nowMs: number): Check {
-  const check = "not-before";
-  if (notBeforeMs === undefined) return { check, verdict: "pass" };
-  const detail = new Date(notBeforeMs).toISOString();
-  return { check, verdict: nowMs < notBeforeMs ? "wait" : "pass", detail };
+function notBeforeCheck(order: Pick<Order, "notBeforeMs">, nowMs: number): Check {
+  const { brake, verdict } = notBeforeSays(order, nowMs);
+  const { notBeforeMs } = order;
+  const detail = notBeforeMs === undefined ? {} : { detail: new Date(notBeforeMs).toISOString() };
+  return { check: brake, verdict: SAID[verdict], ...detail };
 }
 
 /** The script that answered for all brakes has not seen the server: its mark is put in. */

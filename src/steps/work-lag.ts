@@ -11,7 +11,7 @@ export interface WorkLag {
   behindMs(): number;
 }
 
-/** Nothing was taken yet. `windowMs` must be longer than any step: a worker with full hands is not one to whom nothing comes. */
+/** Nothing was taken yet. `windowMs` must be longer than steps take while nothing hangs: a worker with full hands is not one to whom nothing comes. */
 export function createWorkLag(
   clock: Pick<Clock, "nowMs" | "monotonicMs">,
   windowMs: number,

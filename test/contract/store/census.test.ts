@@ -26,7 +26,7 @@ import {
   PROJECT,
   SUBMIT,
 } from "./samples.ts";
-import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
+import { STORE_RULES } from "./store-rules.ts";
 
 const LADDER = [2_000, 60_000];
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
@@ -41,19 +41,7 @@ beforeAll(async () => {
   redis = await startRedis();
   client = await connected(redis.url);
   scripts = createScriptRunner(client);
-  store = createReinstallStore(
-    client,
-    scripts,
-    {
-      rebuildHoldMs: 0,
-      dedupTtlMs: 600_000,
-      waitReplicas: 0,
-      waitTimeoutMs: 1_000,
-      brakes: NO_BRAKES,
-      windows: NO_WINDOWS,
-    },
-    systemClock,
-  );
+  store = createReinstallStore(client, scripts, STORE_RULES, systemClock);
 });
 afterAll(async () => {
   client.disconnect();

@@ -11,7 +11,6 @@ import { storedEnvelope, type Envelope } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { connected } from "./connected.ts";
 import {
@@ -25,15 +24,8 @@ import {
   SERVER,
   SUBMIT,
 } from "./samples.ts";
+import { STORE_RULES } from "./store-rules.ts";
 
-const RULES = {
-  rebuildHoldMs: 0,
-  dedupTtlMs: 600_000,
-  waitReplicas: 0,
-  waitTimeoutMs: 1_000,
-  brakes: NO_BRAKES,
-  windows: NO_WINDOWS,
-};
 const SECRET = "c2VjcmV0";
 
 let redis: PrivateRedis;
@@ -43,7 +35,7 @@ let store: ReinstallStore;
 beforeAll(async () => {
   redis = await startRedis();
   client = await connected(redis.url);
-  store = createReinstallStore(client, createScriptRunner(client), RULES, systemClock);
+  store = createReinstallStore(client, createScriptRunner(client), STORE_RULES, systemClock);
 });
 afterAll(async () => {
   client.disconnect();
@@ -58,7 +50,7 @@ async function evidenceOf({ commandId }: Pick<Order, "commandId">): Promise<Comm
     projects: [PROJECT],
     scripts,
     clock: systemClock,
-    rules: RULES,
+    rules: STORE_RULES,
   });
   const found = await views.evidenceById(commandId);
   if (found.kind !== "found") throw new Error(found.kind);

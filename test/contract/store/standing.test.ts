@@ -9,20 +9,12 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { connected } from "./connected.ts";
 import { claimed, outcome, PROJECT } from "./samples.ts";
 import { begins, commandOf, FIRST, intentOf, saved, waitingFor } from "./waiters.ts";
+import { STORE_RULES } from "./store-rules.ts";
 
-const RULES = {
-  rebuildHoldMs: 0,
-  dedupTtlMs: 600_000,
-  waitReplicas: 0,
-  waitTimeoutMs: 1_000,
-  brakes: NO_BRAKES,
-  windows: NO_WINDOWS,
-};
 const { pauses, paused } = keysOf(PROJECT);
 
 let redis: PrivateRedis;
@@ -34,7 +26,7 @@ beforeAll(async () => {
   redis = await startRedis();
   client = await connected(redis.url);
   const scripts = createScriptRunner(client);
-  store = createReinstallStore(client, scripts, RULES, systemClock);
+  store = createReinstallStore(client, scripts, STORE_RULES, systemClock);
   operator = createOperatorCommands(client, scripts);
 });
 afterAll(async () => {

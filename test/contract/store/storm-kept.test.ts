@@ -4,11 +4,21 @@ import type { RememberedSwitch } from "../../../src/core/remembered-switch.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
-import { admitted, claimed, delivery, PROJECT } from "./samples.ts";
-import { atTheLine, ends, FAILS, finish, HELD, RULES, SUCCEEDS, wish } from "./storms.ts";
+import { admitted, claimed, PROJECT } from "./samples.ts";
+import {
+  asks,
+  atTheLine,
+  ends,
+  FAILS,
+  finish,
+  GOES,
+  HELD,
+  RULES,
+  SUCCEEDS,
+  wish,
+} from "./storms.ts";
 
 const NO_COOLDOWN = { ...RULES, stormCooldownMs: 0 };
-const GOES = { lock: { kind: "acquired" } };
 const FIRST = { nonce: "s1", redelivered: false };
 const NAME = "storm-failures" satisfies SwitchName;
 const HOUR_AGO = Date.now() - 3_600_000;
@@ -29,8 +39,6 @@ describe.each(RIGS)("a storm of failures that the store forgot %s", (_name, rigs
     store = rig.withBrakes(RULES);
     later = rig.withBrakes(NO_COOLDOWN);
   });
-
-  const asks = (asked: ReinstallStore, id: string) => asked.admit(wish(id), delivery("n"));
 
   async function storm(asked: ReinstallStore): Promise<void> {
     for (const id of ["bad-1", "bad-2", "bad-3"]) await ends(asked, id, FAILS);

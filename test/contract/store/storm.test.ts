@@ -4,11 +4,21 @@ import type { StormEnd } from "../../../src/core/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { claimed, delivery, event } from "./samples.ts";
-import { atTheLine, ends, FAILS, finish, HELD, RULES, SUCCEEDS, wish } from "./storms.ts";
+import {
+  asks,
+  atTheLine,
+  ends,
+  FAILS,
+  finish,
+  GOES,
+  HELD,
+  RULES,
+  SUCCEEDS,
+  wish,
+} from "./storms.ts";
 
 const FAILS_OTHERWISE: StormEnd = { result: "failure", cause: "unresolved" };
 const BY_ADA = { by: "ada", reason: "the image is fixed" };
-const GOES = { lock: { kind: "acquired" } };
 
 describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
   const fresh = rigs();
@@ -23,7 +33,6 @@ describe.each(RIGS)("a storm of failures %s", (_name, rigs) => {
     later = rig.withBrakes({ ...RULES, stormCooldownMs: 0 });
   });
 
-  const asks = (asked: ReinstallStore, id: string) => asked.admit(wish(id), delivery("n"));
   const resume = async () => {
     const lifted = await rig.setPause({ scope: "storm-failures", on: false, ...BY_ADA });
     // What follows is younger than the lifting by a millisecond at least.

@@ -5,11 +5,12 @@ import type { StormEnd } from "../../../src/core/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
-import { admitted, claimed, DISK, order, outcome } from "./samples.ts";
+import { admitted, claimed, delivery, DISK, order, outcome } from "./samples.ts";
 
 export const RULES = { ...NO_BRAKES, stormSame: 3, stormShare: 0.5, stormCooldownMs: 600_000 };
 export const FAILS: StormEnd = { result: "failure", cause: "job-failed Ecs.0319" };
 export const SUCCEEDS: StormEnd = { result: "success", cause: "" };
+export const GOES = { lock: { kind: "acquired" } };
 export const HELD = { kind: "held", hold: { brake: "storm-failures", verdict: "wait" } };
 
 let number = 0;
@@ -19,6 +20,9 @@ export function wish(id: string, more: Partial<Order> = {}): Order {
   const serverId = ServerId.parse(`4f4b3dfa-eb70-47cf-a60a-${String(number).padStart(12, "0")}`);
   return order(id, { serverId, onBusy: "join", ...more });
 }
+
+/** A new command of that name asks. */
+export const asks = (store: ReinstallStore, id: string) => store.admit(wish(id), delivery("n"));
 
 /** A command up to the claim of its `submit`. */
 export async function atTheLine(store: ReinstallStore, one: Order) {

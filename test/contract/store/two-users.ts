@@ -21,7 +21,8 @@ import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { order, PROJECT } from "./samples.ts";
-import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { STORE_RULES } from "./store-rules.ts";
 
 const k = keysOf(PROJECT);
 
@@ -96,13 +97,9 @@ async function connected(url: string, user?: string): Promise<User> {
   await client.connect();
   const scripts = createScriptRunner(client);
   const rules = {
-    dedupTtlMs: 600_000,
-    rebuildHoldMs: 0,
-    waitReplicas: 0,
-    waitTimeoutMs: 1_000,
+    ...STORE_RULES,
     brakes: { ...NO_BRAKES, perSourcePerHour: 10 },
     senders: [{ user: "sender", perHour: 10 }],
-    windows: NO_WINDOWS,
   };
   const clock = { ...systemClock, nonce: () => "epoch" };
   return {

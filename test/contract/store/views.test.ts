@@ -27,17 +27,14 @@ import {
   SERVER,
 } from "./samples.ts";
 import { begins, commandOf, saved } from "./waiters.ts";
-import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
+import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { STORE_RULES } from "./store-rules.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
 
 const RULES = {
-  rebuildHoldMs: 0,
-  dedupTtlMs: 600_000,
-  waitReplicas: 0,
-  waitTimeoutMs: 1_000,
+  ...STORE_RULES,
   brakes: { ...NO_BRAKES, cooldownMs: 3_600_000, serverLimit: 5, serverWindowMs: 3_600_000 },
-  windows: NO_WINDOWS,
 };
 
 const WATCH: In<"watch"> = {
