@@ -1,7 +1,7 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { StartOutcome } from "../core/observations.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
-import { notNow, stoodStill, type StepDeps, type StepResult } from "./step.ts";
+import { notNow, stoodStill, unlessStoodStill, type StepDeps, type StepResult } from "./step.ts";
 
 /** Who asks for a start, and what was seen before it did. */
 interface Asking {
@@ -31,7 +31,8 @@ export async function askForStart(
   await reach(`${phase}:may-start`);
   // The lock may be another command's by now.
   if (stoodStill(deps, sinceMs)) return { kind: "not-asked", result: { kind: "again" } };
-  const outcome = await cloud.start(order.projectId, order.serverId, signal);
+  const call = unlessStoodStill(deps, sinceMs, signal);
+  const outcome = await cloud.start(order.projectId, order.serverId, call);
   await reach(`${phase}:start-asked`);
   return { kind: "asked", outcome };
 }

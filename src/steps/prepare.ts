@@ -12,6 +12,7 @@ import {
   type PhaseStep,
   type StepDeps,
   stoodStill,
+  unlessStoodStill,
   withCalls,
 } from "./step.ts";
 
@@ -64,8 +65,9 @@ export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
     await reach("prepare:may-stop");
     // The command may have ended by now: a stop would leave its server off.
     if (stoodStill(deps, askedMs)) return { kind: "again" };
+    const call = unlessStoodStill(deps, askedMs, signal);
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;
-    const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, signal);
+    const outcome = await cloud.stop(order.projectId, order.serverId, preparation.type, call);
     await reach("prepare:stop-asked");
     return conclude(claimed, envelope, afterStop(state, preparation.type, outcome, moment()));
   };

@@ -12,7 +12,7 @@ import type { CommandView } from "./ports/admission.ts";
 import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
-import type { CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";
+import type { PowerCall, CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
 import type { Readiness } from "./ports/readiness.ts";
 import type { JobDurations } from "./ports/job-durations.ts";
@@ -118,6 +118,15 @@ export function stoodStill(
   sinceMs: number,
 ): boolean {
   return clock.monotonicMs() - sinceMs > rules.signatureMaxAgeMs;
+}
+
+/** A call that turns a server off or on is not sent by a worker that has stood still since it was allowed. */
+export function unlessStoodStill(
+  deps: Pick<StepDeps, "clock" | "rules">,
+  sinceMs: number,
+  signal: AbortSignal,
+): PowerCall {
+  return { signal, mayBegin: () => !stoodStill(deps, sinceMs) };
 }
 
 /** Concludes with a decision; the command keeps the lock that its message arrived with. */

@@ -34,6 +34,7 @@ const REGRESSIONS = [
     10013913,
     "a POST that was not sent ends its time in work, although the store was away and was set back",
   ],
+  [12002814, "a worker that has stood still sends no stop, up to the very last moment"],
   [7361419, "a stop that another delivery of the step asked for is waited for"],
 ] as const;
 

@@ -24,6 +24,8 @@ export interface Attempt {
   readonly origin: URL;
   readonly request: HttpRequest;
   readonly send: Send;
+  /** The caller's own last word; absent: it has none. */
+  readonly mayBegin?: (() => boolean) | undefined;
   readonly grant: Grant;
   /** The date of its signature by our clock, ms since 1970; null: it carries none. */
   readonly signedAtMs: number | null;
@@ -75,8 +77,11 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
       return { kind: "held", by: "endpoint", message, ms: endpoint.ms };
     }
     const startedMs = clock.monotonicMs();
-    // Others may have failed while this one waited for a connection.
-    const mayBegin = () => grant.isCurrent() && what.auth.waitMs(grant.identity) === 0;
+    // While this one waited for a connection, others may have failed, or this worker may have stood still.
+    const mayBegin = () =>
+      grant.isCurrent() &&
+      what.auth.waitMs(grant.identity) === 0 &&
+      (what.mayBegin === undefined || what.mayBegin());
     const result = await what.send(what.origin, what.request, signal, mayBegin);
     const seconds = (clock.monotonicMs() - startedMs) / 1000;
 

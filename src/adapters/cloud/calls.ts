@@ -25,6 +25,8 @@ export interface Call extends Omit<PlainRequest, "origin"> {
   readonly service: Service;
   /** Pooled, or once on its own connection. */
   readonly send: Send;
+  /** Asked right before the first byte; `false`: it is not sent. Absent: always. */
+  readonly mayBegin?: () => boolean;
   /** Parts of the body that must not show in any message. */
   readonly secrets?: readonly string[];
 }
@@ -108,6 +110,7 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
         origin: call.service.origin,
         request: authorised.http,
         send: call.send,
+        mayBegin: call.mayBegin,
         grant: authorised.grant,
         signedAtMs: authorised.signedAtMs,
         secrets: [...authorised.secrets, ...(call.secrets ?? [])],

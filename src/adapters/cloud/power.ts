@@ -1,5 +1,6 @@
 import type { ProjectId, ServerId } from "../../contract/ids.ts";
 import { JobId } from "../../contract/ids.ts";
+import type { PowerCall } from "../../steps/ports/cloud-api.ts";
 import type { StartOutcome, StopOutcome } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
 import { knownError, refusalOf, summary, unavailableBy } from "./error-table.ts";
@@ -15,19 +16,19 @@ export function createStop(deps: ReadDeps) {
     project: ProjectId,
     server: ServerId,
     type: "SOFT" | "HARD",
-    signal: AbortSignal,
+    asking: PowerCall,
   ): Promise<StopOutcome> => {
     const body = { "os-stop": { type, servers: [{ id: server }] } };
-    return act({ operation: "stop", project, body }, signal);
+    return act({ operation: "stop", project, body }, asking);
   };
 }
 
 /** The same call for a start. It, too, goes over a connection of its own: one that arrives late would undo somebody's stop. */
 export function createStart(deps: ReadDeps) {
   const act = createAction(deps);
-  return (project: ProjectId, server: ServerId, signal: AbortSignal): Promise<StartOutcome> => {
+  return (project: ProjectId, server: ServerId, asking: PowerCall): Promise<StartOutcome> => {
     const body = { "os-start": { servers: [{ id: server }] } };
-    return act({ operation: "start", project, body }, signal);
+    return act({ operation: "start", project, body }, asking);
   };
 }
 
@@ -40,12 +41,12 @@ interface Action {
 function createAction({ calls, service, send }: ReadDeps) {
   return async function act(
     { operation, project, body }: Action,
-    signal: AbortSignal,
+    { signal, mayBegin }: PowerCall,
   ): Promise<StopOutcome> {
     const path = `/v1/${project}/cloudservers/action`;
     const bytes = Buffer.from(JSON.stringify(body));
     const called = await calls.call(
-      { operation, method: "POST", project, path, body: bytes, service, send },
+      { operation, method: "POST", project, path, body: bytes, service, send, mayBegin },
       signal,
     );
     return called.kind === "unavailable"

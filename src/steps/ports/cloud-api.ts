@@ -44,6 +44,13 @@ export type Signing =
   | { readonly kind: "signed"; readonly request: SignedReinstall }
   | ({ readonly kind: "unavailable" } & Unavailable);
 
+/** How long a call that turns a server off or on may still be sent. */
+export interface PowerCall {
+  readonly signal: AbortSignal;
+  /** Has the last word right before the first byte. `false`: nothing is sent, and the answer is `unreadable`. */
+  readonly mayBegin: () => boolean;
+}
+
 /** The ECS API, as far as a reinstall needs it. No method rejects for what the cloud or network does; none retries a POST. */
 export interface CloudApi {
   /**
@@ -60,13 +67,13 @@ export interface CloudApi {
     project: ProjectId,
     server: ServerId,
     type: "SOFT" | "HARD",
-    signal: AbortSignal,
+    call: PowerCall,
   ): Promise<StopOutcome>;
   /**
    * May be repeated: starting what runs changes nothing; it is refused with `wrong-state`, or accepted. `accepted` only
    * means that it began: follow the job, then look.
    */
-  start(project: ProjectId, server: ServerId, signal: AbortSignal): Promise<StartOutcome>;
+  start(project: ProjectId, server: ServerId, call: PowerCall): Promise<StartOutcome>;
   /** Signs the request now, once. Takes the request budget for it. Sends nothing of it. */
   sign(
     project: ProjectId,

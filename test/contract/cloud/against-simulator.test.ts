@@ -17,7 +17,7 @@ import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS } from "./setup.ts";
+import { cloudAt, powerCall, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS } from "./setup.ts";
 
 const USER: Credentials = {
   kind: "iam-user",
@@ -46,7 +46,7 @@ describe.each([
   it("goes from the look to the new disk", async () => {
     const { api } = connect({ credentials });
     const { server, project, id } = addServer();
-    expect(await api.stop(project, id, "SOFT", signal())).toMatchObject({ kind: "accepted" });
+    expect(await api.stop(project, id, "SOFT", powerCall())).toMatchObject({ kind: "accepted" });
     await eventually(() => server.status === "SHUTOFF" && server.taskState === null, {
       intervalMs: 10,
     });
@@ -449,8 +449,8 @@ it("tells of each request what it was and what came of it, and nothing else", as
   await api.look(project, id, signal());
   cloud.faults.set({ operation: "reinstall", error: "Ecs.0605" });
   await submit(api, project, id);
-  await api.start(project, id, signal());
-  await api.stop(project, id, "SOFT", signal());
+  await api.start(project, id, powerCall());
+  await api.stop(project, id, "SOFT", powerCall());
   await api.list?.(project, { page: 1, limit: 1 }, signal());
   await api.disk?.(project, DiskId.parse("none"), signal());
   expect(requests.map(({ seconds: _seconds, ...info }) => info)).toEqual([

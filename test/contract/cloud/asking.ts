@@ -10,7 +10,7 @@ import type {
 } from "../../../src/core/observations.ts";
 import type { SignedReinstall } from "../../../src/steps/ports/cloud-api.ts";
 import type { CloudRig } from "./rig.ts";
-import { PROJECT, SERVER, signal } from "./setup.ts";
+import { powerCall, PROJECT, SERVER, signal } from "./setup.ts";
 
 const BODY: OsReinstall = { userid: "7e25b1da389f4697a79df3a0e5bd494e" };
 export const WITH_STOP: OsReinstall = { ...BODY, mode: "withStopServer" };
@@ -35,11 +35,11 @@ export function stop(
   type: "SOFT" | "HARD" = "SOFT",
   server: ServerId = SERVER,
 ): Promise<StopOutcome> {
-  return rig.api.stop(PROJECT, server, type, signal());
+  return rig.api.stop(PROJECT, server, type, powerCall());
 }
 
 export function start(rig: CloudRig, server: ServerId = SERVER): Promise<StartOutcome> {
-  return rig.api.start(PROJECT, server, signal());
+  return rig.api.start(PROJECT, server, powerCall());
 }
 
 /** A request that must be signed. */

@@ -12,6 +12,7 @@ import {
   ACCESS_KEY,
   cloudAt,
   JOB,
+  powerCall,
   PROJECT,
   SECRET_KEY,
   SERVER,
@@ -186,7 +187,7 @@ describe("the proxy of the environment", () => {
       proxies: { ecs: `http://user:p%40ss@127.0.0.1:${proxy.port}` },
     });
     await api.look(PROJECT, SERVER, signal());
-    expect(await api.stop(PROJECT, SERVER, "SOFT", signal())).toEqual({
+    expect(await api.stop(PROJECT, SERVER, "SOFT", powerCall())).toEqual({
       kind: "accepted",
       jobId: "j-1",
     });

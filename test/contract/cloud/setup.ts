@@ -1,3 +1,4 @@
+import type { PowerCall } from "../../../src/steps/ports/cloud-api.ts";
 import { createCloudApi, type CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
 import { type RequestBudget, UNLIMITED } from "../../../src/adapters/cloud/budget.ts";
 import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
@@ -72,4 +73,9 @@ export function cloudAt(
 
 export function signal(): AbortSignal {
   return new AbortController().signal;
+}
+
+/** A stop or a start that may be sent. */
+export function powerCall(over: Partial<PowerCall> = {}): PowerCall {
+  return { signal: signal(), mayBegin: () => true, ...over };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { job, reinstall, REFUSED, start, stop, view } from "./asking.ts";
 import { type CloudRig, JOB_MS, NOBODY, RIGS, START_MS, STOP_MS } from "./rig.ts";
-import { PROJECT, SERVER } from "./setup.ts";
+import { powerCall, PROJECT, SERVER } from "./setup.ts";
 
 const STARTING = { status: "SHUTOFF", vmState: "stopped", taskState: "powering-on" };
 const RUNNING = { status: "ACTIVE", vmState: "active", taskState: null };
@@ -139,7 +139,19 @@ describe.each(RIGS)("a start %s", (_name, rigs) => {
 
   it("is not sent by who has been told to stop", async () => {
     const rig = await open();
-    const outcome = await rig.api.start(PROJECT, SERVER, AbortSignal.abort());
+    const outcome = await rig.api.start(
+      PROJECT,
+      SERVER,
+      powerCall({ signal: AbortSignal.abort() }),
+    );
+    expect(outcome).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
+    expect(await view(rig)).toMatchObject(STOPPED);
+  });
+
+  it("is not sent by who may not begin any more when its turn has come", async () => {
+    const rig = await open();
+    const mayBegin = () => false;
+    const outcome = await rig.api.start(PROJECT, SERVER, powerCall({ mayBegin }));
     expect(outcome).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
     expect(await view(rig)).toMatchObject(STOPPED);
   });

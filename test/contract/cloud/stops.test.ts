@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { job, reinstall, REFUSED, stop, view } from "./asking.ts";
 import { type CloudRig, NOBODY, RIGS, STOP_MS } from "./rig.ts";
-import { PROJECT, SERVER } from "./setup.ts";
+import { powerCall, PROJECT, SERVER } from "./setup.ts";
 
 const STOPPING = { status: "ACTIVE", vmState: "active", taskState: "powering-off" };
 const STOPPED = { status: "SHUTOFF", vmState: "stopped", taskState: null };
@@ -86,7 +86,20 @@ describe.each(RIGS)("a stop %s", (_name, rigs) => {
 
   it("is not sent by who has been told to stop", async () => {
     const rig = await open({ status: "ACTIVE" });
-    const outcome = await rig.api.stop(PROJECT, SERVER, "HARD", AbortSignal.abort());
+    const outcome = await rig.api.stop(
+      PROJECT,
+      SERVER,
+      "HARD",
+      powerCall({ signal: AbortSignal.abort() }),
+    );
+    expect(outcome).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
+    expect(await view(rig)).toMatchObject({ status: "ACTIVE", taskState: null });
+  });
+
+  it("is not sent by who may not begin any more when its turn has come", async () => {
+    const rig = await open({ status: "ACTIVE" });
+    const mayBegin = () => false;
+    const outcome = await rig.api.stop(PROJECT, SERVER, "HARD", powerCall({ mayBegin }));
     expect(outcome).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
     expect(await view(rig)).toMatchObject({ status: "ACTIVE", taskState: null });
   });

@@ -1,5 +1,5 @@
 import type { ServerId } from "../../../src/contract/ids.ts";
-import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
+import type { CloudApi, PowerCall } from "../../../src/steps/ports/cloud-api.ts";
 import type { StopOutcome, Submission, Unavailable } from "../../../src/core/observations.ts";
 import { type MemoryCloud, refusal, wholeSeconds } from "./cloud.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -132,11 +132,12 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
   /** A request that is carried out even if its answer is lost. */
   async function turn(
     label: "stop" | "start",
-    signal: AbortSignal,
+    { signal, mayBegin }: PowerCall,
     effect: () => StopOutcome,
   ): Promise<StopOutcome> {
     if (signal.aborted) return UNREADABLE;
     return exchange<StopOutcome>(label, signal, UNREADABLE, (reply) => {
+      if (!mayBegin()) return reply(UNREADABLE, 0);
       if (label === "stop" && network.happens("stop-late")) return late(effect, reply);
       const there = network.latencyMs();
       const isLost = network.happens(`${label}-lost`);
@@ -168,14 +169,14 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
     ...(options.withoutDisks === true
       ? {}
       : { disk: (_project, volume, signal) => ask("disk", signal, () => cloud.disk(volume)) }),
-    async stop(_project, server, type, signal) {
-      return turn("stop", signal, () => cloud.stop(server, type, commandId));
+    async stop(_project, server, type, call) {
+      return turn("stop", call, () => cloud.stop(server, type, commandId));
     },
-    async start(_project, server, signal) {
+    async start(_project, server, call) {
       const isUnsent = network.happens("start-unsent");
       return isUnsent
         ? { ...UNREADABLE, retryAfterMs: askedMs() }
-        : turn("start", signal, () => {
+        : turn("start", call, () => {
             options.onStart?.(server);
             return cloud.start(server);
           });

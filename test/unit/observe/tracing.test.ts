@@ -387,7 +387,7 @@ describe("the ports", () => {
     expect("image" in traced).toBe(false);
     await inStep(async () => {
       expect(await traced.look(any, any, SIGNAL)).toMatchObject({ kind: "unreadable" });
-      expect(await traced.start(any, any, SIGNAL)).toEqual({ kind: "accepted", jobId: "s" });
+      expect(await traced.start(any, any, any)).toEqual({ kind: "accepted", jobId: "s" });
       const signing = await traced.sign(any, any, any, SIGNAL);
       if (signing.kind !== "signed") throw new Error("not signed");
       expect(signing.request.signedAtMs).toBe(5);

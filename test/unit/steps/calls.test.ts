@@ -14,6 +14,7 @@ import {
   MINUTE,
   NOW,
   order,
+  RULES,
   RUNNING,
   seen,
   STATES,
@@ -133,6 +134,20 @@ describe("a stop", () => {
     await createPrepare(play.deps)(stopping, claimed(), ARRIVAL, play.world.signal);
     expect(play.wished).toEqual([{ class: 2, calls: 1 }]);
   });
+});
+
+it("a start is not let through to the cloud by a worker that stands still, up to the very last moment", async () => {
+  const { world, deps } = counting();
+  const could: boolean[] = [];
+  world.answers.start = ({ mayBegin }) => {
+    could.push(mayBegin());
+    world.clock.pass(RULES.signatureMaxAgeMs + 1);
+    could.push(mayBegin());
+    return { kind: "accepted", jobId: null };
+  };
+  world.answers.job = () => ({ kind: "succeeded", endedAtMs: null });
+  await createRestore(deps)(envelope(STATES.restore), claimed(), ARRIVAL, world.signal);
+  expect(could).toEqual([true, false]);
 });
 
 it("a start is taken together with its look", async () => {

@@ -7,7 +7,7 @@ import type { CommandDelivery, Refusal } from "../../../src/steps/ports/admissio
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepFinish, StepSave } from "../../../src/steps/ports/step-record.ts";
 import type { Clock } from "../../../src/steps/ports/clock.ts";
-import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";
+import type { CloudApi, PowerCall, Signing } from "../../../src/steps/ports/cloud-api.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
 import type {
@@ -92,8 +92,8 @@ type Store = ReinstallStore;
 interface Answers {
   look: () => Look;
   job: () => JobLook;
-  stop: () => StopOutcome;
-  start: () => StartOutcome;
+  stop: (call: PowerCall) => StopOutcome;
+  start: (call: PowerCall) => StartOutcome;
   signing: () => Signing;
   submission: () => Submission | Promise<Submission>;
   admit: () => Awaited<ReturnType<Store["admit"]>>;
@@ -286,13 +286,13 @@ function fakeCloud(world: World, calls: string[]): CloudApi {
       calls.push(`job ${job}`);
       return world.answers.job();
     },
-    stop: async (_project, _server, type) => {
+    stop: async (_project, _server, type, call) => {
       calls.push(`stop ${type}`);
-      return world.answers.stop();
+      return world.answers.stop(call);
     },
-    start: async () => {
+    start: async (_project, _server, call) => {
       calls.push("start");
-      return world.answers.start();
+      return world.answers.start(call);
     },
     sign: async (_project, _server, body) => {
       calls.push(`sign ${JSON.stringify(body)}`);

@@ -296,6 +296,19 @@ describe("prepare", () => {
     expect(world.calls).toEqual(["look", "store.mayStop"]);
   });
 
+  it("lets no stop go out once it has stood still, up to the very last moment", async () => {
+    const world = running();
+    const could: boolean[] = [];
+    world.answers.stop = ({ mayBegin }) => {
+      could.push(mayBegin());
+      world.clock.pass(RULES.signatureMaxAgeMs + 1);
+      could.push(mayBegin());
+      return { kind: "accepted", jobId: null };
+    };
+    await prepare(world);
+    expect(could).toEqual([true, false]);
+  });
+
   it("asks for a hard stop when the soft one took too long", async () => {
     const world = running();
     const stop = { type: "SOFT" as const, askedAtMs: NOW - 2 * MINUTE };
