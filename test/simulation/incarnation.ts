@@ -277,6 +277,7 @@ export class Incarnation {
       memory: world.memory,
       nonce: () => this.#nonce(),
       rebuildHoldMs: REBUILD_HOLD_MS,
+      brakes: world.scenario.brakes,
       transport: storeTransport(world, this.process, about),
       ...(world.mutation?.switches === undefined ? {} : { switches: world.mutation.switches }),
     });

@@ -1,4 +1,5 @@
 import { SwitchName } from "../../contract/brakes.ts";
+import type { BrakeRules } from "../../core/brake-rules.ts";
 import { RememberedSwitch } from "../../core/remembered-switch.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./client.ts";
@@ -10,14 +11,18 @@ import { keepPausesScript } from "./scripts/keep-pauses.ts";
 const LIFTED_KEPT_MS = 30 * 86_400_000;
 
 /** The pauses on Redis; each call also names the project as one that workers act on. */
-export function createPauseStore(redis: RedisClient, scripts: ScriptRunner): PauseStore {
+export function createPauseStore(
+  redis: RedisClient,
+  scripts: ScriptRunner,
+  rules: BrakeRules,
+): PauseStore {
   return {
     async keep(project, remembered) {
       const k = keysOf(project);
       const answer = await scripts.run(
         keepPausesScript,
-        { pauses: k.pauses, seen: k.pausesSeen, storm: k.storm },
-        { remembered: Object.fromEntries(remembered), keepMs: LIFTED_KEPT_MS },
+        { pauses: k.pauses, seen: k.pausesSeen, storm: k.storm, waiting: k.waiting },
+        { remembered: Object.fromEntries(remembered), keepMs: LIFTED_KEPT_MS, rules },
       );
       if (answer.kind !== "kept") return answer;
       try {

@@ -91,6 +91,8 @@ export interface StoreRig {
   settleByHand(step: StepSettle, act: NotedAct): Promise<{ readonly kind: string }>;
   readonly audit: AuditTrail;
   readonly pauses: PauseStore;
+  /** The same, of a worker with these brakes. */
+  pausesWith(brakes: BrakeRules): PauseStore;
   readonly memory: StoreMemoryWatch;
   /** The same memory, asked by a worker with other limits. */
   withBrakes(brakes: BrakeRules, more?: WorkerMore): ReinstallStore;
@@ -158,6 +160,7 @@ function memoryRigs(): () => Promise<StoreRig> {
       audit: createMemoryAudit(scriptContext),
       pauses: createMemoryPauses({ memory, nonce, rebuildHoldMs: 0 }),
       memory: createMemoryLook({ memory, nonce, rebuildHoldMs: 0 }),
+      pausesWith: (brakes) => createMemoryPauses({ memory, nonce, rebuildHoldMs: 0, brakes }),
       withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS, senders = [] } = {}) =>
         createMemoryStore({
           memory,
@@ -258,8 +261,9 @@ function redisRigs(): () => Promise<StoreRig> {
       operator: createOperatorCommands(client, scripts),
       settleByHand: (step, act) => runSettle({ scripts, ttlMs: 600_000 }, step, act),
       audit: createAuditTrail(scripts, systemClock),
-      pauses: createPauseStore(client, scripts),
+      pauses: createPauseStore(client, scripts, NO_BRAKES),
       memory: createMemoryWatch(scripts, systemClock),
+      pausesWith: (brakes) => createPauseStore(client, scripts, brakes),
       withBrakes: (brakes, { holdMs = 0, windows = NO_WINDOWS, senders = [] } = {}) =>
         storeWith({ rebuildHoldMs: holdMs, brakes, windows, senders }),
       async lockFor(server, owner) {

@@ -143,6 +143,25 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     expect(await stands()).toBe(false);
   });
 
+  it("is over when fewer than half of its number wait: by a worker that looks at the pauses, where no command is left", async () => {
+    const pauses = rig.pausesWith(RULES);
+    const afterWindow = rig.pausesWith({ ...RULES, stormAsksWindowMs: 0 });
+    const all = await queue();
+    const standing = async (by: typeof pauses) => {
+      const kept = await by.keep(PROJECT, new Map());
+      if (kept.kind !== "kept") throw new Error(kept.kind);
+      return kept.pauses.get("storm-asks")?.on;
+    };
+    // Within its window, and while as many wait.
+    expect(await standing(pauses)).toBe(true);
+    expect(await standing(afterWindow)).toBe(true);
+    // In their window they end no storm, and then there is nobody who could.
+    for (const one of all) await ends(store, one);
+    expect(await standing(pauses)).toBe(true);
+    expect(await standing(afterWindow)).toBe(false);
+    expect(await stands()).toBe(false);
+  });
+
   it("goes on while commands that it brought wait for whatever", async () => {
     const [first, second] = await queue();
     if (!first || !second) throw new Error("no queue");

@@ -106,7 +106,7 @@ async function connected(url: string, user?: string): Promise<User> {
     client,
     store: createReinstallStore(client, scripts, rules, clock),
     operator: createOperatorCommands(client, scripts),
-    pauses: createPauseStore(client, scripts),
+    pauses: createPauseStore(client, scripts, rules.brakes),
     audit: createAuditTrail(scripts, { nonce: () => "lease" }),
     settleByHand: (step, act) => runSettle({ scripts, ttlMs: 600_000 }, step, act),
     noteWord: () =>

@@ -12,6 +12,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
+import { endAsks } from "./brakes/asks.ts";
 import { approval } from "./brakes/approval.ts";
 import { capOf, type EffectiveCap, groupCap } from "./brakes/cap.ts";
 import { cooldown } from "./brakes/cooldown.ts";
@@ -187,8 +188,9 @@ export function keepPauses(
       if (!on && atMs < ctx.memory.nowMs() - LIFTED_KEPT_MS) pauses.delete(scope);
     }
     m.pauses = pauses;
+    endAsks(m, ctx.brakes, ctx.memory.nowMs());
     const answered = new Map<SwitchName, RememberedSwitch>();
-    for (const [scope, entry] of pauses) {
+    for (const [scope, entry] of m.pauses) {
       const isStorm = scope === "storm-failures";
       answered.set(scope, isStorm ? { ...entry, ...stormProgress(m, entry.atMs) } : entry);
     }

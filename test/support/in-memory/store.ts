@@ -115,11 +115,12 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
 /** The pauses, as the workers keep them. */
 export function createMemoryPauses(options: MemoryStoreOptions): PauseStore {
   const { memory, nonce, rebuildHoldMs, transport = atOnce, switches = {} } = options;
+  const { brakes = NO_BRAKES } = options;
   return {
     keep: (project, remembered) =>
       transport("keep-pauses", () => {
         const ctx = { memory, switches, holdMs: rebuildHoldMs, candidate: nonce() };
-        return keepPauses({ ...ctx, brakes: NO_BRAKES }, project, remembered);
+        return keepPauses({ ...ctx, brakes }, project, remembered);
       }),
   };
 }

@@ -1,7 +1,7 @@
 -- A worker puts back the pauses that it remembers: of each scope the newest entry stays. Entries of pauses that were
 -- lifted long ago go. Answers everything that stands then. With the entry of a storm of failures goes what the storm is at
--- (`storm`, storm.lua), which Redis keeps beside it.
-local key, arg, foreign = called('pauses hash', 'seen counter', 'storm hash')
+-- (`storm`, storm.lua), which Redis keeps beside it. Ends a storm of asks that is over, also where no command is left to do it.
+local key, arg, foreign = called('pauses hash', 'seen counter', 'storm hash', 'waiting zset')
 if foreign then return foreign end
 local now, put_back = now_ms(), 0
 for scope, entry in pairs(arg.remembered) do
@@ -17,6 +17,7 @@ for scope, entry in pairs(arg.remembered) do
   if progress and known.atMs == entry.atMs then lost = put_back_storm(key.storm, progress, entry.atMs) or lost end
   if lost then put_back = put_back + 1 end
 end
+end_asks(key, arg.rules)
 local flat, standing, newest = redis.call('HGETALL', key.pauses), {}, 0
 for index = 1, #flat, 2 do
   local entry = pause_entry(flat[index + 1])

@@ -1,15 +1,17 @@
 import { z } from "zod";
+import { BrakeRules } from "../../../core/brake-rules.ts";
 import { RememberedSwitch } from "../../../core/remembered-switch.ts";
 import { script } from "./script.ts";
 
 export const keepPausesScript = script({
   name: "keep-pauses",
-  keys: ["pauses", "seen", "storm"],
+  keys: ["pauses", "seen", "storm", "waiting"],
   argument: z.object({
     /** By scope. */
     remembered: z.record(z.string(), RememberedSwitch),
     /** A lifted pause is remembered this long. */
     keepMs: z.number(),
+    rules: BrakeRules,
   }),
   answer: z.object({
     kind: z.literal("kept"),

@@ -141,7 +141,7 @@ export function redisSide(client: RedisClient, present: Present): Side {
       },
       clock,
     ),
-    pauses: createPauseStore(client, scripts),
+    pauses: createPauseStore(client, scripts, FEW_SLOTS),
     setPause: (change) => createOperatorCommands(client, scripts).setPause(PROJECT, change),
     async sweep(olderThanMs, limit) {
       await client.del(k.sweeper);
