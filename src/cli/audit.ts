@@ -49,6 +49,10 @@ async function audit(flags: AuditFlags, io: CliIo): Promise<void> {
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
 
+function untilOf({ until }: Row): string | null {
+  return until ? `until ${text(until)}` : null;
+}
+
 function lettersOf({ dead_letters: count }: Row): string | null {
   if (typeof count !== "number") return null;
   return count === 1 ? "1 dead letter" : `${count} dead letters`;
@@ -61,7 +65,7 @@ const COLUMNS: readonly Column[] = [
   [
     "about",
     (row) =>
-      [row["command_id"], row["server_id"], row["scope"], row["as"], lettersOf(row)]
+      [row["command_id"], row["server_id"], row["scope"], untilOf(row), row["as"], lettersOf(row)]
         .map(text)
         .filter(Boolean)
         .join(" "),

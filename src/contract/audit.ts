@@ -24,6 +24,8 @@ export interface NotedAct extends Act {
   readonly as?: string;
   /** Of how many dead letters. */
   readonly count?: number;
+  /** Of a storm that is lifted with `--for`: for so long it does not begin. */
+  readonly forMs?: number;
 }
 
 /** One entry of a project's list of actions, as it is stored: written by the script that acts. */
@@ -42,6 +44,7 @@ export const AuditEntry = z.object({
   scope: z.string().optional(),
   as: z.string().optional(),
   count: z.int().optional(),
+  forMs: z.number().optional(),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 

@@ -37,9 +37,10 @@ export const OperatorEvent = z.object({
     command_id: text("the command that it is about").optional(),
     server_id: text("the server that it is about; lower case").optional(),
     scope: open(
-      ["everything", "project", "storm-failures"],
+      ["everything", "project", "storm-failures", "storm-asks"],
       "of `pause` and `resume`: what it covers, `group:<name>` and `server:<id>` too, or the storm that it ends",
     ).optional(),
+    until: instant("of `resume` with `--for`: until then that storm does not begin").optional(),
     as: open(
       ["reinstalled", "not-reinstalled"],
       "of `resolve`: what the person says became of it",

@@ -8,7 +8,7 @@ export function toOperatorEvent(
   project: ProjectId,
   entry: AuditEntry,
 ): OperatorEvent {
-  const { id, at, action, by, reason, command, server, scope, as, count } = entry;
+  const { id, at, action, by, reason, command, server, scope, as, count, forMs } = entry;
   return {
     specversion: "1.0",
     id: `operator/${id}`,
@@ -25,6 +25,7 @@ export function toOperatorEvent(
       ...(command === undefined ? {} : { command_id: command }),
       ...(server === undefined ? {} : { server_id: server }),
       ...(scope === undefined ? {} : { scope }),
+      ...(forMs === undefined ? {} : { until: new Date(at + forMs).toISOString() }),
       ...(as === undefined ? {} : { as }),
       ...(count === undefined ? {} : { dead_letters: count }),
     },

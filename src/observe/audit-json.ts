@@ -15,6 +15,10 @@ export const AuditJson = z.object({
   command_id: text("the command that it is about"),
   server_id: text("the server that it is about"),
   scope: text("of `pause` and `resume`: what it covers, or the storm that it ends"),
+  until: z.iso
+    .datetime()
+    .nullable()
+    .describe("of `resume` with `--for`: until then that storm does not begin"),
   as: text("of `resolve`: what the person says became of it"),
   dead_letters: z
     .int()
@@ -25,7 +29,7 @@ export const AuditJson = z.object({
 export function auditJson(
   entry: AuditEntry & { readonly projectId: string },
 ): z.input<typeof AuditJson> {
-  const { id, at, action, projectId, by, reason, command, server, scope, as, count } = entry;
+  const { id, at, action, projectId, by, reason, command, server, scope, as, count, forMs } = entry;
   return {
     id,
     at: instantText(at),
@@ -36,6 +40,7 @@ export function auditJson(
     command_id: command ?? null,
     server_id: server ?? null,
     scope: scope ?? null,
+    until: forMs === undefined ? null : instantText(at + forMs),
     as: as ?? null,
     dead_letters: count ?? null,
   };

@@ -110,7 +110,8 @@ export function createOperatorCommands(
     },
     setPause(project, { scope, on, by, reason, forMs = null, id = randomUUID() }) {
       const { pauses, paused, audit } = keysOf(project);
-      const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope) };
+      const duration = forMs === null ? {} : { forMs };
+      const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope), ...duration };
       return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on, forMs });
     },
     note: (project, act) => scripts.run(noteActScript, { audit: keysOf(project).audit }, { act }),

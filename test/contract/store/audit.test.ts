@@ -43,6 +43,8 @@ describe.each(RIGS)("what people do by hand %s", (_name, rigs) => {
     await rig.lockFor(SERVER, "resizer");
     const freeing = { server: SERVER, owner: "resizer" };
     await rig.operator.unlock(PROJECT, freeing, { id: "7", ...BY });
+    const lifted = { scope: "storm-asks", on: false, forMs: 28_800_000 } as const;
+    await rig.operator.setPause(PROJECT, { ...lifted, id: "8", ...BY });
     const { entries, missed } = await taken();
     expect(missed).toBe(0);
     expect(entries).toEqual(
@@ -54,6 +56,7 @@ describe.each(RIGS)("what people do by hand %s", (_name, rigs) => {
         { action: "unprotect", scope: protectionOf(SERVER), server: SERVER },
         { action: "release", scope: releaseOf(SERVER), server: SERVER },
         { action: "unlock", server: SERVER, command: "resizer" },
+        { action: "resume", scope: "storm-asks", forMs: 28_800_000 },
       ].map((about, index) => ({
         ...about,
         ...BY,

@@ -43,7 +43,8 @@ export function setPause(ctx: ScriptContext, project: ProjectId, change: PauseCh
     const { scope, on, by, reason, forMs = null, id = ctx.memory.madeUp() } = change;
     const before = m.pauses.get(scope);
     const at = Math.max(ctx.memory.nowMs(), before === undefined ? 0 : before.atMs + 1);
-    const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope) };
+    const duration = forMs === null ? {} : { forMs };
+    const act = { id, by, reason, action: actionOf(scope, on), ...subjectOf(scope), ...duration };
     const seen = { wasOn: before?.on === true, at };
     const first = noteAct(ctx, m, act, seen).answer as typeof seen;
     if (before === undefined || before.atMs < first.at) {

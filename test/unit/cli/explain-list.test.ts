@@ -241,6 +241,14 @@ describe("audit", () => {
     ]);
   });
 
+  it("says until when a storm is kept off", async () => {
+    const resumed = { ...action, action: "resume", command_id: null, server_id: null, as: null };
+    const until = { scope: "storm-asks", until: "2026-11-27T18:30:00.000Z" };
+    const page = [200, { actions: [{ ...resumed, ...until }], next: null }] as const;
+    const { out } = await run(["audit"], [page]);
+    expect(out).toContain("storm-asks until 2026-11-27T18:30:00.000Z");
+  });
+
   it("reads on, gives JSON, and says when there is more or nothing", async () => {
     const first = [200, { actions: [action], next: "c-1" }] as const;
     const last = [200, { actions: [{ ...action, id: "a-2" }], next: null }] as const;

@@ -533,6 +533,7 @@ describe("lists", () => {
         command_id: "heal-1",
         server_id: null,
         scope: null,
+        until: null,
         as: null,
         dead_letters: null,
       },

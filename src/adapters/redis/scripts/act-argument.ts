@@ -12,4 +12,5 @@ export const ActArgument = z.object({
   scope: z.string().optional(),
   as: z.string().optional(),
   count: z.int().optional(),
+  forMs: z.number().optional(),
 });
