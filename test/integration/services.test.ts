@@ -8,6 +8,7 @@ import { type EchoServer, startEchoServer } from "../support/echo-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../support/flaky-proxy.ts";
 import { expectNoLeftovers } from "../support/leftovers.ts";
+import type { ProxyMode } from "../support/proxy-mode.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "../support/redis.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
@@ -298,6 +299,21 @@ describe("the flaky proxy", () => {
     await eventually(() => server.received() === "late" && proxy.open === 0);
   });
 
+  it("passes on a reset although another mode comes right behind it", async () => {
+    const client = await dial(proxy.port);
+    client.write("hello");
+    await eventually(() => server.received() === "hello");
+    client.resetAndDestroy();
+
+    await eventually(
+      async () => {
+        await proxy.set({ kind: "pass" });
+        return proxy.open === 0;
+      },
+      { intervalMs: 1 },
+    );
+  });
+
   it("drops replies, and only these", async () => {
     await proxy.set({ kind: "drop-replies" });
     const client = await dial(proxy.port);
@@ -332,6 +348,20 @@ describe("the flaky proxy", () => {
 
     await eventually(() => client.ending() === "ECONNRESET");
     await eventually(() => server.received() === "hel");
+  });
+
+  it("cuts although more bytes come right behind", async () => {
+    await proxy.set({ kind: "cut", afterBytes: 3, direction: "up" });
+    const client = await dial(proxy.port);
+
+    await eventually(
+      () => {
+        client.write("x");
+        return client.ending() === "ECONNRESET";
+      },
+      { intervalMs: 1 },
+    );
+    expect(server.received()).toBe("xxx");
   });
 
   it("cuts after n bytes on the way down", async () => {
@@ -378,6 +408,27 @@ describe("the flaky proxy", () => {
     const tookMs = performance.now() - startedMs;
     expect(tookMs).toBeGreaterThan(140);
     expect(tookMs).toBeLessThan(2_000);
+  });
+
+  it.each<ProxyMode>([
+    { kind: "pass" },
+    { kind: "black-hole" },
+    { kind: "hold-replies" },
+    { kind: "half-close", direction: "up" },
+    { kind: "refuse" },
+  ])("ends what is open when it is closed, with bytes on their way: $kind", async (mode) => {
+    const client = await dial(proxy.port);
+    client.write("!");
+    await eventually(() => client.seen() === "!");
+    await proxy.set(mode);
+    client.pause();
+    client.end(Buffer.alloc(16 * 1024 * 1024));
+
+    await proxy.close();
+
+    expect(proxy.open).toBe(0);
+    client.resume();
+    await eventually(() => client.destroyed);
   });
 
   it("refuses new connections and leaves the others alone", async () => {

@@ -84,10 +84,7 @@ export class FlakyPipe {
       }
       if (may.kind === "hold") return;
       this.#release(first, may.bytes, may.kind === "lose");
-      if (may.kind === "cut") {
-        this.stop();
-        this.#timer = setTimeout(() => this.#ends.cut(), CUT_AFTER_MS);
-      }
+      if (may.kind === "cut") this.#endSoon(() => this.#ends.cut());
     }
   }
 
@@ -149,11 +146,17 @@ export class FlakyPipe {
     const { kind } = this.#mode;
     const answersHeld = kind === "drop-replies" || kind === "hold-replies";
     if (kind === "black-hole" || (answersHeld && direction === "down")) return;
-    if (this.#source === "reset") {
-      // Behind the last bytes, not together with them: it would take them away unread.
-      this.stop();
-      this.#timer = setTimeout(() => resetNow(to), CUT_AFTER_MS);
-    } else if (this.#source === "ended" || this.#endsHere()) to.end();
+    if (this.#source === "reset") this.#endSoon(() => resetNow(to));
+    else if (this.#source === "ended" || this.#endsHere()) to.end();
+  }
+
+  /**
+   * Behind the last bytes, not together with them: it would take them away unread. Nothing may take it back, neither
+   * another mode nor more bytes: the pipe is stopped, and nothing else would end the connection.
+   */
+  #endSoon(end: () => void): void {
+    this.stop();
+    setTimeout(end, CUT_AFTER_MS);
   }
 
   #endsHere(): boolean {
@@ -162,11 +165,12 @@ export class FlakyPipe {
 }
 
 /**
- * Resets a socket. One whose end is just being sent cannot be reset: Node 20 then reports EINVAL and keeps the handle
- * for ever, so it is closed.
+ * Resets a socket; it closes whatever its peer does. One whose end is just being sent cannot be reset: Node.js then
+ * reports EINVAL and keeps the handle for ever, so it is closed. So is one that is still connecting.
  */
 export function resetNow(socket: Socket): void {
-  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (ending || socket.connecting) socket.destroy();
   else socket.resetAndDestroy();
 }
 

@@ -17,7 +17,7 @@ export interface FlakyProxy {
   /** Connections accepted so far, and those that are open now. */
   readonly accepted: number;
   readonly open: number;
-  /** Resets what is open and stops. May be repeated. */
+  /** Resets what is open, whatever it waits for, and stops. May be repeated. */
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
     const link = openLink(client, target, bytes);
     links.add(link);
     // Of a client that has gone there may be bytes that are still held.
-    link.onClosed(() => links.delete(link));
+    void link.closed.then(() => links.delete(link));
     link.set(mode);
   });
   await listen(server, port);
@@ -64,8 +64,10 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
       return links.size;
     },
     async close() {
-      for (const link of links) link.reset();
-      if (server.listening) await new Promise((resolve) => server.close(resolve));
+      if (server.listening) server.close();
+      const open = [...links];
+      for (const link of open) link.reset();
+      await Promise.all(open.map(({ closed }) => closed));
     },
   };
 }
@@ -73,8 +75,8 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
 interface Link {
   set(mode: ProxyMode): void;
   reset(): void;
-  /** Both ends are closed. */
-  onClosed(listener: () => void): void;
+  /** Both ends are. */
+  readonly closed: Promise<unknown>;
 }
 
 function openLink(client: Socket, targetPort: number, bytes: Record<Direction, number>): Link {
@@ -105,16 +107,12 @@ function openLink(client: Socket, targetPort: number, bytes: Record<Direction, n
       else for (const pipe of [up, down]) pipe.set(mode);
     },
     reset,
-    onClosed(listener) {
-      let open = 2;
-      for (const socket of [client, upstream]) {
-        socket.once("close", () => {
-          open -= 1;
-          if (open === 0) listener();
-        });
-      }
-    },
+    closed: Promise.all([client, upstream].map(whenClosed)),
   };
+}
+
+async function whenClosed(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.once("close", () => resolve()));
 }
 
 async function listen(server: Server, port: number): Promise<void> {

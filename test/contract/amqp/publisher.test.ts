@@ -39,8 +39,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await observer.close();
-  // A socket that is reset while it is just being closed keeps its handle (Node 20).
-  await eventually(() => proxy.open === 0);
+  await eventually(() => proxy.open === 0, { what: "the end of our connections" });
   await proxy.close();
   await rabbit.stop();
   await expectNoLeftovers();

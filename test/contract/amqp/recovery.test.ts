@@ -28,8 +28,7 @@ beforeAll(async () => {
   proxy = await startFlakyProxy(rabbit.port);
 });
 afterAll(async () => {
-  // A socket that is reset while it is just being closed keeps its handle (Node 20).
-  await eventually(() => proxy.open === 0);
+  await eventually(() => proxy.open === 0, { what: "the end of our connections" });
   await proxy.close();
   await rabbit.stop();
   await expectNoLeftovers();

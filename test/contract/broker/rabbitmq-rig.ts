@@ -218,8 +218,7 @@ async function connect(settings: AmqpSettings, port: number, answer?: Answer): P
     },
     async close() {
       await running.broker.stop(AbortSignal.abort());
-      // A socket that is reset while it is just being closed keeps its handle (Node 20).
-      await eventually(() => proxy.open === 0);
+      await eventually(() => proxy.open === 0, { what: "the end of our connections" });
       await proxy.close();
     },
   };
