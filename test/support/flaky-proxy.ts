@@ -17,6 +17,8 @@ export interface FlakyProxy {
   /** Connections accepted so far, and those that are open now. */
   readonly accepted: number;
   readonly open: number;
+  /** Those whose client has neither ended nor reset its side: what the other side makes of it is not its matter. */
+  readonly held: number;
   /** Resets what is open, whatever it waits for, and stops. May be repeated. */
   close(): Promise<void>;
 }
@@ -63,6 +65,9 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
     get open() {
       return links.size;
     },
+    get held() {
+      return [...links].filter((link) => link.isHeld()).length;
+    },
     async close() {
       if (server.listening) server.close();
       const open = [...links];
@@ -75,6 +80,7 @@ export async function startFlakyProxy(targetPort: number): Promise<FlakyProxy> {
 interface Link {
   set(mode: ProxyMode): void;
   reset(): void;
+  isHeld(): boolean;
   /** Both ends are. */
   readonly closed: Promise<unknown>;
 }
@@ -107,6 +113,7 @@ function openLink(client: Socket, targetPort: number, bytes: Record<Direction, n
       else for (const pipe of [up, down]) pipe.set(mode);
     },
     reset,
+    isHeld: () => !client.readableEnded && !client.destroyed,
     closed: Promise.all([client, upstream].map(whenClosed)),
   };
 }

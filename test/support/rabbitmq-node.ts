@@ -55,7 +55,7 @@ export interface TlsFiles {
 }
 
 /** Several files share one broker, and one of them sends 240 MiB: an alarm would stop them all. */
-export const MEMORY_LIMIT = "2GB";
+export const MEMORY_LIMIT_BYTES = 2_000_000_000;
 
 /** What every node gets, so that it needs little and talks to this machine only. */
 export function confLines(plan: NodePlan, bindTo: string): readonly string[] {
@@ -65,7 +65,7 @@ export function confLines(plan: NodePlan, bindTo: string): readonly string[] {
     `management.tcp.ip = ${bindTo}`,
     `management.tcp.port = ${ports.management}`,
     "disk_free_limit.absolute = 50MB",
-    `vm_memory_high_watermark.absolute = ${MEMORY_LIMIT}`,
+    `vm_memory_high_watermark.absolute = ${MEMORY_LIMIT_BYTES}`,
     // Queue lengths come from these statistics; the default of 5 s would make every test wait for them.
     `collect_statistics_interval = ${STATISTICS_INTERVAL_MS}`,
     "log.file = false",

@@ -5,7 +5,7 @@ import { openDockerGround } from "./rabbitmq-docker.ts";
 import { openLocalGround } from "./rabbitmq-local.ts";
 import { type RabbitMqManagement, rabbitMqManagement } from "./rabbitmq-management.ts";
 import {
-  MEMORY_LIMIT,
+  MEMORY_LIMIT_BYTES,
   type NodePorts,
   type RabbitMqGround,
   type RabbitMqNode,
@@ -229,7 +229,11 @@ function asPrivateRabbitMq(node: RabbitMqNode, released: () => Promise<void>): P
       await released();
     },
     async setMemoryAlarm(on) {
-      await node.ctl(["set_vm_memory_high_watermark", "absolute", on ? "1" : MEMORY_LIMIT]);
+      const bytes = on ? 1 : MEMORY_LIMIT_BYTES;
+      const said = await node.call(
+        `vm_memory_monitor set_vm_memory_high_watermark [{absolute,${bytes}}]`,
+      );
+      if (said.trim() !== "ok") throw new Error(`memory alarm of ${node.nodeName}: ${said}`);
     },
     async closeAllConnections() {
       const said = await node.call('rabbit_networking close_all_connections ["test"]');

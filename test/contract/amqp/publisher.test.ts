@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await observer.close();
-  await eventually(() => proxy.open === 0, { what: "the end of our connections" });
+  await eventually(() => proxy.held === 0, { what: "the end of our connections" });
   await proxy.close();
   await rabbit.stop();
   await expectNoLeftovers();

@@ -28,7 +28,7 @@ beforeAll(async () => {
   proxy = await startFlakyProxy(rabbit.port);
 });
 afterAll(async () => {
-  await eventually(() => proxy.open === 0, { what: "the end of our connections" });
+  await eventually(() => proxy.held === 0, { what: "the end of our connections" });
   await proxy.close();
   await rabbit.stop();
   await expectNoLeftovers();

@@ -74,6 +74,6 @@ test("gives up a handshake that never ends", async () => {
   await proxy.set({ kind: "pass" });
   await untilReady(running);
   await running.stop();
-  await eventually(() => proxy.open === 0, { what: "the end of our connections" });
+  await eventually(() => proxy.held === 0, { what: "the end of our connections" });
   await proxy.close();
 });

@@ -218,7 +218,7 @@ async function connect(settings: AmqpSettings, port: number, answer?: Answer): P
     },
     async close() {
       await running.broker.stop(AbortSignal.abort());
-      await eventually(() => proxy.open === 0, { what: "the end of our connections" });
+      await eventually(() => proxy.held === 0, { what: "the end of our connections" });
       await proxy.close();
     },
   };
