@@ -5,6 +5,7 @@ import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
+import { passed } from "./passed.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,
@@ -121,6 +122,40 @@ describe.each(RIGS)("the history of a server %s", (_name, rigs) => {
       await rig.freeLock(SERVER);
       await ended(resting, order("cmd-d", { override: ["cooldown"] }));
       expect(await again(c)).toMatchObject(RESTS);
+    });
+  });
+
+  describe("the cooldown after a reinstall whose end nobody saw", () => {
+    const a = order("cmd-a");
+    const endedAtMs = async (id: string) => {
+      const asked = claimed(await asks(resting, id));
+      if (asked.lock.kind !== "held" || asked.lock.hold.brake !== "cooldown") throw new Error(id);
+      return asked.lock.hold.endedMs;
+    };
+    const found = () => ({
+      order: a,
+      token,
+      as: "reinstalled" as const,
+      outcome: outcome(a),
+      healedAtMs: null,
+    });
+    /** It ended `unresolved`, a while ago: when that is over. */
+    async function unresolved(): Promise<number> {
+      await ended(resting, a, { lock: "keep" });
+      return passed(1);
+    }
+
+    it("begins when the cloud shows it", async () => {
+      const shownMs = await unresolved();
+      expect(await resting.settle(found())).toMatchObject({ kind: "settled", first: true });
+      expect(await endedAtMs("cmd-b")).toBeGreaterThanOrEqual(shownMs);
+    });
+
+    it("began with the end of the command, when a person says what became of it", async () => {
+      const saidMs = await unresolved();
+      const act = { ...BY_ADA, id: "act-1", action: "resolve", command: "cmd-a" } as const;
+      expect(await rig.settleByHand(found(), act)).toMatchObject({ kind: "settled", first: true });
+      expect(await endedAtMs("cmd-b")).toBeLessThan(saidMs);
     });
   });
 

@@ -3,7 +3,7 @@ import { CommandId } from "../../../src/contract/ids.ts";
 import type { State } from "../../../src/core/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
-import { eventually } from "../../support/eventually.ts";
+import { passed } from "./passed.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { order, SERVER } from "./samples.ts";
 import {
@@ -20,12 +20,6 @@ import {
 } from "./waiters.ts";
 
 const PAUSE = { by: "ada", reason: "maintenance" };
-
-/** So that first arrivals are told apart, or a delay is over. */
-async function passed(ms: number): Promise<void> {
-  const beganMs = Date.now();
-  await eventually(() => Date.now() > beganMs + ms, { intervalMs: 1 });
-}
 
 describe.each(RIGS)("lines %s", (_name, rigs) => {
   const fresh = rigs();

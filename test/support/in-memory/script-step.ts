@@ -316,7 +316,9 @@ export function settle(ctx: ScriptContext, step: StepSettle, act?: NotedAct): Se
     }
     freeLock(m, order.serverId, order.commandId);
     const became =
-      step.as === "not-reinstalled" ? { allOut: true } : { ended: now, outcome: step.as };
+      step.as === "not-reinstalled"
+        ? { allOut: true }
+        : { ended: now, outcome: step.as, replaces: act === undefined };
     carryHistory(m, order.serverId, order.commandId, became);
     if (step.healedAtMs !== null) m.last.set(order.serverId, step.healedAtMs);
     return { kind: "settled", outcome: JSON.parse(final) as StoredOutcome, first: true };

@@ -39,7 +39,8 @@ local function note_reinstall(history_key, command, attempt, entry)
 end
 
 -- What became of a command's reinstalls: `all_out` takes them out, `out` one attempt; `ended` (ms) and `outcome` are
--- written to those that are left.
+-- written to those that are left. The first end stays, unless this one `replaces` it: that was the command's, which did not
+-- wait for its reinstall.
 local function carry_history(history_key, command, change)
   for _, entry in ipairs(change.all_out and history_of(history_key) or {}) do
     if entry.command == command then redis.call('HDEL', history_key, entry.field) end
@@ -48,7 +49,7 @@ local function carry_history(history_key, command, change)
   if not change.ended then return end
   for _, entry in ipairs(history_of(history_key)) do
     if entry.command == command then
-      local merged = { at = entry.at, source = entry.source, reason = entry.reason, ended = entry.ended or change.ended,
+      local merged = { at = entry.at, source = entry.source, reason = entry.reason, ended = not change.replaces and entry.ended or change.ended,
         outcome = change.outcome }
       redis.call('HSET', history_key, entry.field, cjson.encode(merged))
     end

@@ -19,7 +19,9 @@ end
 local tail = {
   claim = rec.claim or UNRESOLVED, step = tonumber(rec.step or '0'), ttl_ms = arg.ttlMs, active = true, free_lock = true,
   owner = arg.owner, settled = arg.settled,
-  history = arg.as == 'not-reinstalled' and { all_out = true } or { ended = now_ms(), outcome = arg.as }, healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs,
+  -- The cloud has just shown the end; a person speaks of it long after.
+  history = arg.as == 'not-reinstalled' and { all_out = true } or { ended = now_ms(), outcome = arg.as, replaces = not arg.act },
+  healed_at = arg.healedAt, last_ttl_ms = arg.lastTtlMs,
   forget = { 'outbox', 'resume' } }
 put(key.inquiry, { content = rec.content or arg.content, server = arg.server, claim = tail.claim, step = tail.step,
   phase = 'done', outcome = 'settled', final = arg.final, final_seq = 1, updated = now_ms(), tail = cjson.encode(tail) })

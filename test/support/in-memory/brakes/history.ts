@@ -47,6 +47,7 @@ export function carryHistory(
     readonly out?: number | undefined;
     readonly ended?: number | undefined;
     readonly outcome?: string | undefined;
+    readonly replaces?: boolean;
   },
 ): void {
   const known = m.history.get(server);
@@ -57,7 +58,7 @@ export function carryHistory(
   if (change.ended !== undefined) {
     for (const [field, entry] of kept) {
       if (!own(field)) continue;
-      const ended = entry.ended ?? change.ended;
+      const ended = change.replaces ? change.ended : (entry.ended ?? change.ended);
       kept.set(field, { ...entry, ended, outcome: change.outcome });
     }
   }
