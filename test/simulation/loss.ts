@@ -7,7 +7,8 @@ import type { World } from "./world.ts";
 
 /**
  * What a loss of the store's memory makes impossible to promise (design §6): a finished command that is
- * forgotten is new to whoever brings it again, and a lock whose message does not come back within the hold is lost.
+ * forgotten is new to whoever brings it again, and a lock whose message does not come back within the hold is lost: then
+ * its command is new, too.
  */
 export class Loss {
   happened = false;
@@ -103,6 +104,8 @@ export class Loss {
       if (this.#couldPutBack(owner)) return;
       world.trace(`---      ${owner} did not put back the lock of ${serverId} within the hold`);
       world.monitor.relaxedServers.add(serverId);
+      const track = world.monitor.track(owner);
+      if (track.renumbered) track.reborn = true;
     });
   }
 }

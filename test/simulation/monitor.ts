@@ -37,7 +37,10 @@ export interface Track {
   renumbered: boolean;
   /** Which publishes of it were admitted. */
   readonly admitted: Set<number>;
-  /** Finished, forgotten, and another publish of it was about that had not been admitted: it is a new command. */
+  /**
+   * Forgotten when it was finished, or its own message did not come back within the hold; and another publish of it was
+   * about that had not been admitted: it is a new command.
+   */
   reborn: boolean;
   /** One of its stops was held up on its way to the cloud. */
   stopHeldUp: boolean;

@@ -34,6 +34,10 @@ const REGRESSIONS = [
     10013913,
     "a POST that was not sent ends its time in work, although the store was away and was set back",
   ],
+  [
+    13103729,
+    "a command that is published again is new where its own message did not come back in time",
+  ],
   [12002814, "a worker that has stood still sends no stop, up to the very last moment"],
   [7361419, "a stop that another delivery of the step asked for is waited for"],
 ] as const;
