@@ -67,12 +67,16 @@ async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
   const listing = LISTS[kind](flags);
   const { rows, complete, beside } = await readAll(listing, flags, io);
   if (flags.json === true) {
-    const off = listing.beside === undefined ? {} : { [listing.beside]: beside };
-    io.out(`${JSON.stringify({ [listing.member]: rows, ...off, complete }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ [listing.member]: rows, ...beside, complete }, null, 2)}\n`);
     return;
   }
-  io.out(`${rows.length === 0 ? `no ${EMPTY[kind]}` : tableOf(COLUMNS[kind], rows, Date.now())}\n`);
-  if (beside.length > 0) io.out(`Kept off by a person:\n${tableOf(OFF, beside, Date.now())}\n`);
+  const holdsServers = (beside["quarantined"] ?? []).length > 0;
+  if (rows.length > 0) io.out(`${tableOf(COLUMNS[kind], rows, Date.now())}\n`);
+  else if (!holdsServers) io.out(`no ${EMPTY[kind]}\n`);
+  for (const [name, { title, columns }] of Object.entries(BESIDE)) {
+    const others = beside[name] ?? [];
+    if (others.length > 0) io.out(`${title}:\n${tableOf(columns, others, Date.now())}\n`);
+  }
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
 
@@ -96,7 +100,7 @@ const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
     whole: true,
     query: given({ project }),
     member: "holding",
-    beside: "kept_off",
+    beside: Object.keys(BESIDE),
     keep: () => true,
   }),
 };
@@ -154,6 +158,20 @@ const OFF: readonly Column[] = [
   ["until", (row) => text(row["until"])],
   ["reason", (row) => text(row["reason"])],
 ];
+const QUARANTINED: readonly Column[] = [
+  ["server", (row) => text(row["server_id"])],
+  ["project", (row) => text(row["project_id"])],
+  ["command turned away", (row) => text(row["command_id"])],
+  ["for", (row, nowMs) => age(row["since"], nowMs)],
+];
+/** What is listed with the brakes. */
+const BESIDE = {
+  kept_off: { title: "Kept off by a person", columns: OFF },
+  quarantined: {
+    title: "Quarantined servers (let one out: ecs-reinstall release)",
+    columns: QUARANTINED,
+  },
+};
 const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   commands: COMMAND,
   waiting: COMMAND,

@@ -20,27 +20,27 @@ export interface Listing {
   readonly keep: (row: Row) => boolean;
   /** It comes as a whole: it takes no limit. */
   readonly whole?: true;
-  /** Another member with entries, of the last page; an older worker does not have it. */
-  readonly beside?: string;
+  /** Other members with entries, of the last page; an older worker does not have them. */
+  readonly beside?: readonly string[];
 }
 
 const PAGE = 500;
 
 /** Reads a list page by page, up to a limit. `complete`: there is no more. */
 export async function readAll(
-  { path, query, member, keep, whole, beside }: Listing,
+  { path, query, member, keep, whole, beside = [] }: Listing,
   flags: UrlFlag & { readonly limit: number },
   io: CliIo,
 ): Promise<{
   readonly rows: readonly Row[];
   readonly complete: boolean;
-  readonly beside: readonly Row[];
+  readonly beside: Readonly<Record<string, readonly Row[]>>;
 }> {
   const found: Row[] = [];
   const seen = new Set<string>();
   let fitting = 0;
   let cursor: string | null = null;
-  let others: readonly Row[] = [];
+  let others: Readonly<Record<string, readonly Row[]>> = {};
   do {
     const parameters = new URLSearchParams(query);
     if (whole !== true) parameters.set("limit", String(Math.min(flags.limit, PAGE)));
@@ -75,14 +75,12 @@ export function given(query: Readonly<Record<string, string | undefined>>): Reco
   );
 }
 
-function pageOf(
-  body: unknown,
-  member: string,
-  beside: string | undefined,
-): { rows: readonly Row[]; beside: readonly Row[]; next: string | null } {
+function pageOf(body: unknown, member: string, beside: readonly string[]) {
   const read = Page.safeParse(body);
   const rows = Rows.safeParse(read.data?.[member]);
-  const others = Rows.safeParse(beside === undefined ? [] : (read.data?.[beside] ?? []));
+  const others = z
+    .record(z.string(), Rows)
+    .safeParse(Object.fromEntries(beside.map((name) => [name, read.data?.[name] ?? []])));
   if (!read.success || !rows.success || !others.success) {
     throw new CliFailure("the worker's answer is none that this version knows");
   }

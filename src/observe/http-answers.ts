@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BrakeStatus, CallStatus, KeptOff, SlotStatus } from "../contract/http.ts";
 import type { CommandEvidence } from "../contract/evidence.ts";
-import type { CommandStory, ServerDetail } from "../contract/overview.ts";
+import type { CommandDetail, CommandStory, ServerDetail } from "../contract/overview.ts";
 import { explainCommand, explainServer } from "../core/explain.ts";
 import { EvidenceJson, evidenceJson } from "./evidence-answers.ts";
 import { instantText } from "./instant-text.ts";
@@ -105,6 +105,19 @@ export const Brakes = z.object({
       }),
     )
     .describe("storms that a person keeps off for a while"),
+  quarantined: z
+    .array(
+      z.object({
+        project_id: z.string(),
+        server_id: z.string(),
+        command_id: z.string().describe("the last command that was turned away"),
+        since: instant("when it was turned away"),
+      }),
+    )
+    .nullable()
+    .describe(
+      "servers that the quarantine turned a command away from in the last day, and still would; at most 10. null: the store does not answer",
+    ),
   slots: z
     .array(
       z.object({
@@ -164,6 +177,17 @@ export function brakeJson({ brake, projectId, scope, by, sinceMs, reason }: Brak
 export function keptOffJson({ brake, projectId, by, sinceMs, untilMs, reason }: KeptOff): object {
   const since = sinceMs === null ? null : instantText(sinceMs);
   return { brake, project_id: projectId, by, since, until: instantText(untilMs), reason };
+}
+
+/** A server that the quarantine keeps from a new command, as it is shown. */
+export function quarantinedJson(one: CommandDetail): object {
+  const { projectId, serverId, commandId, updatedAtMs } = one;
+  return {
+    project_id: projectId,
+    server_id: serverId,
+    command_id: commandId,
+    since: instantText(updatedAtMs),
+  };
 }
 
 /** How fast one project's calls may be made, as it is shown. */

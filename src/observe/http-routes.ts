@@ -24,11 +24,13 @@ import {
   Commands,
   commandsJson,
   evidencesJson,
+  quarantinedJson,
   Ready,
   Server,
   serverJson,
   slotJson,
 } from "./http-answers.ts";
+import { quarantinedIn } from "./quarantined.ts";
 import { instantText } from "./instant-text.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
 import { lookRoutes } from "./look-routes.ts";
@@ -194,9 +196,12 @@ const ANSWERED: readonly Route[] = [
     summary: "the brakes that hold something now, as far as this worker knows",
     query: BrakesQuery,
     answers: { 200: { says: "from the worker's memory, read again for who asks", body: Brakes } },
-    take: async ({ brakes }, context) => {
-      await brakes.refresh();
+    take: async ({ brakes, ...sources }, context) => {
       const asked = context.req.query("project");
+      const [quarantined] = await Promise.all([
+        quarantinedIn(sources, asked, Date.now()),
+        brakes.refresh(),
+      ]);
       const readAtMs = brakes.readAtMs();
       const isAsked = ({ projectId }: { readonly projectId: string }) =>
         (asked ?? projectId) === projectId;
@@ -204,6 +209,7 @@ const ANSWERED: readonly Route[] = [
         read_at: readAtMs === null ? null : instantText(readAtMs),
         holding: brakes.holding().filter(isAsked).map(brakeJson),
         kept_off: brakes.keptOff().filter(isAsked).map(keptOffJson),
+        quarantined: quarantined?.map(quarantinedJson) ?? null,
         slots: brakes.slots().filter(isAsked).map(slotJson),
         calls: brakes.calls().filter(isAsked).map(callsJson),
       });

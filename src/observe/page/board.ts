@@ -1,9 +1,10 @@
 import type { BrakeStatus, DependencyHealth, KeptOff, SlotStatus } from "../../contract/http.ts";
-import { type CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
+import type { CommandId, ProjectId } from "../../contract/ids.ts";
 import type { CommandDetail, CommandStory, LockView } from "../../contract/overview.ts";
 import { whyItWaits } from "../../core/explain.ts";
 import { recordOf } from "./final-data.ts";
 import type { RouteDeps } from "../http-routes.ts";
+import { DAY_MS, stillQuarantined } from "../quarantined.ts";
 
 /** Everything that the first page shows, read at one moment. Bounded, however much is open. */
 export interface Board {
@@ -50,9 +51,6 @@ export interface WaitGroup {
 const MOST_OPEN = 250;
 const MOST_ENDED = 200;
 const MOST_LOCKS = 250;
-const MOST_QUARANTINED = 10;
-/** What ended so long ago needs nobody any more. */
-const DAY_MS = 86_400_000;
 
 const WAITING: readonly string[] = ["waiting", "joined", "admit"];
 
@@ -144,29 +142,6 @@ async function storyOf(
   const found = await views.commandById(commandId as CommandId);
   if (found.kind !== "found") return null;
   return found.view.find(({ command }) => command.projectId === projectId) ?? null;
-}
-
-/** Whose server the brake still keeps from a new command: a person may have released it, and time may have. */
-async function stillQuarantined(
-  { views }: RouteDeps,
-  ended: readonly CommandDetail[],
-): Promise<readonly CommandDetail[]> {
-  const byServer = new Map<string, CommandDetail>();
-  for (const one of ended) {
-    const key = `${one.projectId} ${one.serverId}`;
-    if (one.outcome === "quarantined" && !byServer.has(key)) byServer.set(key, one);
-  }
-  const asked = [...byServer.values()].slice(0, MOST_QUARANTINED).map(async (one) => {
-    const project = ProjectId.safeParse(one.projectId);
-    const server = ServerId.safeParse(one.serverId);
-    if (!project.success || !server.success) return [];
-    const found = await views.serverStatus(project.data, server.data);
-    if (found.kind !== "found") return [one];
-    const { brakes } = found.view;
-    const said = brakes?.find(({ brake }) => brake === "quarantine");
-    return said === undefined || said.verdict === "no" ? [one] : [];
-  });
-  return (await Promise.all(asked)).flat();
 }
 
 /** A server that ran before its command, and did not after it. */

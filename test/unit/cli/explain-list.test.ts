@@ -176,7 +176,25 @@ describe("list", () => {
     expect(out).toMatch(/^no brake holds anything\nKept off by a person:\n/);
     expect(out).toMatch(/storm-asks .* bob .* 2026-11-28T08:00:00Z .* refresh/);
     const { out: json } = await run(["list", "brakes", "--json"], [answer]);
-    expect(JSON.parse(json)).toEqual({ holding: [], kept_off: [off], complete: true });
+    expect(JSON.parse(json)).toEqual({
+      holding: [],
+      kept_off: [off],
+      quarantined: [],
+      complete: true,
+    });
+  });
+
+  it("brakes: with the servers that are quarantined, and how one is let out", async () => {
+    const since = new Date(Date.now() - 7_200_000).toISOString();
+    const one = { project_id: PROJECT, server_id: SERVER, command_id: "heal-9", since };
+    const answer = [200, { holding: [], kept_off: [], quarantined: [one] }] as const;
+    const { out } = await run(["list", "brakes"], [answer]);
+    expect(out).toMatch(/^Quarantined servers \(let one out: ecs-reinstall release\):\n/);
+    expect(out).toMatch(new RegExp(`${SERVER} .* ${PROJECT} .* heal-9 .* 2 h`));
+    const { out: json } = await run(["list", "brakes", "--json"], [answer]);
+    expect(JSON.parse(json)).toMatchObject({ quarantined: [one] });
+    const away = await run(["list", "brakes"], [[200, { holding: [], quarantined: null }]]);
+    expect(away.out).toBe("no brake holds anything\n");
   });
 
   it.each([

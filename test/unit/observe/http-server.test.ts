@@ -819,6 +819,56 @@ describe("/v1/brakes", () => {
     expect(ofOther).toHaveLength(1);
   });
 
+  it("names the servers that are quarantined still, of each the last command that was turned away", async () => {
+    const ended = (commandId: string, serverId: string, updatedAtMs: number) => ({
+      ...COMMAND,
+      commandId,
+      serverId,
+      projectId: ONE,
+      outcome: "quarantined",
+      updatedAtMs,
+    });
+    const nowMs = Date.now();
+    const [held, released] = ["a", "b"].map((one) => `4f4b3dfa-eb70-47cf-a60a-00000000000${one}`);
+    const says = (verdict: "go" | "no") => ({ ...GOES, brake: "quarantine" as const, verdict });
+    const asked: unknown[] = [];
+    const { get } = await serve({
+      brakes,
+      overview: {
+        commands: async (filter) => {
+          asked.push(filter);
+          const entries = [
+            ended("heal-3", String(held), nowMs - 60_000),
+            ended("heal-2", String(held), nowMs - 120_000),
+            ended("heal-1", String(released), nowMs - 180_000),
+            ended("heal-0", SERVER, nowMs - 2 * 86_400_000),
+          ];
+          return { kind: "found", view: { entries, next: null } };
+        },
+      },
+      views: {
+        serverStatus: async (_project, server) => ({
+          kind: "found",
+          view: { ...FREE, brakes: [says(server === held ? "no" : "go")] },
+        }),
+      },
+    });
+    const { quarantined } = (await get(`/v1/brakes?project=${ONE}`)).json();
+    const since = new Date(nowMs - 60_000).toISOString();
+    const one = { project_id: ONE, server_id: held, command_id: "heal-3", since };
+    expect(quarantined).toEqual([one]);
+    expect(asked).toEqual([{ project: ONE, state: "ended", outcome: "quarantined" }]);
+  });
+
+  it("says of the quarantined servers nothing where the store is away, and names none of what is no project", async () => {
+    const { get } = await serve({
+      brakes,
+      overview: { commands: async () => ({ kind: "unavailable" }) },
+    });
+    expect((await get("/v1/brakes")).json()).toMatchObject({ quarantined: null });
+    expect((await get("/v1/brakes?project=none")).json()).toMatchObject({ quarantined: [] });
+  });
+
   it("tells how many slots of each project are taken, and who waits for one", async () => {
     const { get } = await serve({ brakes });
     const { slots: told } = (await get("/v1/brakes")).json();
