@@ -85,3 +85,14 @@ export function rungAtLeast(ms: number, ladderMs: readonly number[]): number {
 export function rungAtMost(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
 }
+
+/** Tries in a second, of all who wait together, that leave the broker free for the steps of those who do not wait. */
+const TRIES_PER_SECOND = 50;
+
+/**
+ * How far apart the tries of one of so many are, for all of them together to make no more than {@link TRIES_PER_SECOND}; never
+ * more than the longest rung. With the default ladder: 100 of them 2 s, 500 10 s, 1 500 30 s, more than that 60 s.
+ */
+export function delayAmong(others: number, ladderMs: readonly number[]): number {
+  return rungAtLeast((others * 1_000) / TRIES_PER_SECOND, ladderMs);
+}

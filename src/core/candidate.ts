@@ -14,6 +14,8 @@ export interface Candidate {
   readonly power?: Power | undefined;
   /** It may have been carried out, in a memory that the store has lost: nothing else may be said of it without proof. */
   readonly mayHaveRun?: boolean;
+  /** So many commands of the project wait; absent: not known. */
+  readonly waitingCommands?: number | undefined;
 }
 
 /** How the server was found, as far as the command knows. */

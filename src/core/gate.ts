@@ -167,8 +167,13 @@ export function heldBy(
 }
 
 /** Where it is known when it may go, it asks soon after; else ever more rarely. */
-function plannedFor(hold: Hold, { nowMs, rules, random }: Moment): { readonly plannedMs?: number } {
-  if ("ahead" in hold) return { plannedMs: delayInLine(hold, rules.ladderMs, random) };
+function plannedFor(
+  hold: Hold,
+  { nowMs, rules, random }: Moment,
+): { readonly plannedMs?: number; readonly ahead?: number } {
+  if ("ahead" in hold) {
+    return { plannedMs: delayInLine(hold, rules.ladderMs, random), ahead: hold.ahead };
+  }
   if (hold.brake !== "windows" || hold.untilMs === undefined) return {};
   return { plannedMs: rungAtMost(hold.untilMs - nowMs, rules.ladderMs) };
 }

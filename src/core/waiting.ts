@@ -1,5 +1,5 @@
 import { CommandId } from "../contract/ids.ts";
-import { delayAfterNothing, delayForAge, rungAtLeast } from "./backoff.ts";
+import { delayAfterNothing, delayAmong, delayForAge, rungAtLeast } from "./backoff.ts";
 import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import { tooLate } from "./endings.ts";
@@ -24,6 +24,8 @@ export function waitFor(
     readonly before?: Before | undefined;
     /** Until it asks again; absent: by how long it has waited for this. */
     readonly plannedMs?: number;
+    /** So many are to go before it; absent: it may be any of all who wait. */
+    readonly ahead?: number;
     /** What the cloud asked for, kept in full. */
     readonly atLeastMs?: number | null;
     /** Said in the event beside the rest. */
@@ -34,7 +36,7 @@ export function waitFor(
     readonly heldBack?: boolean | undefined;
   } = {},
 ): Decision {
-  const { body, tries, waiting, order, mayHaveRun = false } = candidate;
+  const { body, tries, waiting, order, mayHaveRun = false, waitingCommands = 0 } = candidate;
   // The store gives locks again before long, and then the server can be asked for proof.
   const proofIsNear = mayHaveRun && waitsFor === "store-rebuilding";
   if (nowMs >= order.expiresAtMs && !proofIsNear) return tooLate(candidate, more.data?.["brake"]);
@@ -43,10 +45,12 @@ export function waitFor(
   const sinceMs = same ? waiting.sinceMs : nowMs;
   const before = more.before ?? waiting?.before;
   // A waiter looks at least once a rung below the longest: the one who waits is the one who is late.
-  const plannedMs = Math.min(
+  const aloneMs = Math.min(
     more.plannedMs ?? delayForAge(nowMs - sinceMs, rules.ladderMs, random),
     rules.ladderMs.at(-2) ?? 0,
   );
+  // Among thousands it is not, and their messages would stand before the steps of those who are in work.
+  const plannedMs = Math.max(aloneMs, delayAmong(more.ahead ?? waitingCommands, rules.ladderMs));
   const askedMs = more.atLeastMs ?? 0;
   const event: EventDraft = {
     event: "waiting",

@@ -108,7 +108,8 @@ async function decideClaimed(
   const { order, body, notes } = understood;
   const moment = momentsOf(deps);
   const tries = { attempt: 1, spent: 0 };
-  const candidate: Candidate = { order, body, tries, waiting: null, mayHaveRun };
+  const { waitingCommands } = claim;
+  const candidate: Candidate = { order, body, tries, waiting: null, mayHaveRun, waitingCommands };
   const token = lock.kind === "acquired" && !order.dryRun ? lock.token : null;
   if (order.dryRun) {
     const look = await firstLook(deps.cloud, order, {}, signal);

@@ -14,7 +14,9 @@ export function createWait(deps: StepDeps): PhaseStep<"waiting"> {
     const { order, state } = envelope;
     // A record that had to be put back from an older message cannot say what became of this command since.
     const mayHaveRun = state.doubt === true || copyMayHaveRun(claimed);
-    const candidate = { order, body: state.body, tries: state.tries, waiting: state, mayHaveRun };
+    const { waitingCommands } = claimed.claim;
+    const { body, tries } = state;
+    const candidate = { order, body, tries, waiting: state, mayHaveRun, waitingCommands };
     // "Nothing was done" is said only where it is known.
     const { cancelRequest } = claimed;
     if (!mayHaveRun && cancelRequest !== null) {

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import { fleetOf } from "../../bench/support/fleet.ts";
+import { fleetOf, play } from "../../bench/support/fleet.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";
+import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { commandOf } from "./scenario.ts";
 import { World } from "./world.ts";
 
@@ -55,4 +56,27 @@ it("ends no command whose message waits in a backlog for longer than SWEEP_AFTER
 
 it("ends the one whose message is lost, once the queue has reached what came after it", async () => {
   expect(await outcomes(40, "heal-20")).toEqual({ succeeded: 39, "failed internal": 1 });
+});
+
+/** How long it takes until ten commands have ended, in virtual ms, beside so many of one source that may start one in an hour. */
+async function tenBeside(waiters: number): Promise<number> {
+  const brakes = { ...NO_BRAKES, perSourcePerHour: 1 };
+  const servers = 10 + waiters;
+  const fleet = fleetOf({ servers, brakes, image: "good", jobsUpToMs: 30_000, hours: HOURS });
+  const emissions = fleet.servers.map(({ id }, n) =>
+    commandOf(`heal-${n}`, id, 0, { userid: "user" }, { source: n < 10 ? `own-${n}` : "many" }),
+  );
+  // About 50 steps in a second, at the most.
+  const world = new World({ scenario: { ...fleet, emissions, workers: 1, prefetch: 5 } });
+  const { tracks } = world.monitor;
+  const ten = fleet.servers.slice(0, 10).map((_server, n) => `heal-${n}`);
+  const ended = () => ten.filter((id) => (tracks.get(id)?.finals.size ?? 0) > 0);
+  await play(world, HOURS, () => ended().length === ten.length);
+  expect(ended()).toEqual(ten);
+  return world.time.nowMs - BEGINNING_MS;
+}
+
+it("those in work end as soon as without them, beside a thousand that wait", async () => {
+  const aloneMs = await tenBeside(0);
+  expect(await tenBeside(1_000)).toBeLessThan(aloneMs + 30_000);
 });

@@ -19,6 +19,8 @@ export interface StepClaim {
   readonly atMs: number;
   /** When its command first arrived, by the store's clock, epoch ms: its place in every line. */
   readonly arrivedMs: number;
+  /** So many commands of the project wait, this one included if it does; absent: nobody has asked. */
+  readonly waitingCommands?: number | undefined;
   /** The command has a slot of its project. */
   readonly slot: boolean;
   /** What another command owes the server, as it is stored; this step takes it over. Absent: nothing. */

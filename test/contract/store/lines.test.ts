@@ -48,6 +48,12 @@ describe.each(RIGS)("lines %s", (_name, rigs) => {
     expect(await tries(store, second)).toMatchObject({ lock: ACQUIRED });
   });
 
+  it("say how many wait, to who asks and to who tries again", async () => {
+    const { first, second, third } = await queue();
+    expect([first, second, third].map(({ claim }) => claim.waitingCommands)).toEqual([0, 1, 2]);
+    expect(await tries(store, second)).toMatchObject({ claim: { waitingCommands: 2 } });
+  });
+
   it("do not wait for who does not ask in time, and keep its place", async () => {
     const { first, second, third } = await queue(10);
     await ends(store, first);

@@ -93,6 +93,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
         epoch: epoch.id,
         atMs,
         arrivedMs,
+        waitingCommands: m.waiting.size,
         slot: lock.kind === "acquired" && !order.dryRun,
         rebuildingUntilMs: null,
       },

@@ -70,6 +70,7 @@ export function claim(
         epoch: epoch.id,
         atMs,
         arrivedMs: record.created,
+        waitingCommands: m.waiting.size,
         slot: m.slots.has(order.commandId),
         rebuildingUntilMs: now < epoch.openAt ? epoch.openAt : null,
         ...(debt === undefined ? {} : { debt: text }),

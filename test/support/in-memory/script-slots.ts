@@ -108,7 +108,7 @@ function waitForTurn(ctx: ScriptContext, m: ProjectMemory, of: Cap, who: Wanting
     if (other !== id && (m.lineUntil.get(other) ?? 0) <= now) of.line.delete(other);
   }
   const ahead = ranked(of.line).indexOf(id);
-  return ahead < freeSlots(m, of) ? null : heldByCap(of, ahead);
+  return ahead < of.cap && ahead < freeSlots(m, of) ? null : heldByCap(of, ahead);
 }
 
 function heldInLine(ctx: ScriptContext, m: ProjectMemory, who: Wanting): Hold | null {

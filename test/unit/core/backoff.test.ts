@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   delayAfterNothing,
+  delayAmong,
   delayForAge,
   pollDelay,
   rungAtLeast,
@@ -13,6 +14,27 @@ const anyLadder = fc
   .map((rungs) => rungs.toSorted((a, b) => a - b));
 const anyAge = fc.integer({ min: -MINUTE, max: 90_000_000 });
 const anyChance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe("the delay among many", () => {
+  it.each([
+    [0, 2_000],
+    [100, 2_000],
+    [101, 5_000],
+    [500, 10_000],
+    [1_500, 30_000],
+    [1_501, 60_000],
+    [20_000, 60_000],
+  ])("of %i is %i ms", (others, delayMs) => {
+    expect(delayAmong(others, LADDER)).toBe(delayMs);
+  });
+
+  it("lets them make fifty tries a second together, as far as the ladder reaches", () => {
+    for (let others = 1; others <= 3_000; others += 1) {
+      const delayMs = delayAmong(others, LADDER);
+      expect((others * 1_000) / delayMs).toBeLessThanOrEqual(50);
+    }
+  });
+});
 
 describe("the delay for an age", () => {
   it.each([

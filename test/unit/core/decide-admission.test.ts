@@ -263,6 +263,20 @@ describe("waiting", () => {
   });
 
   it.each([
+    [20, 2_000],
+    [300, 10_000],
+    [20_000, 60_000],
+  ])("as one of %i that wait looks again in %i ms", (waitingCommands, delayMs) => {
+    const one = { ...waited(NOW), waitingCommands };
+    expect(asNext(wait(one, "pause"), "waiting").delayMs).toBe(delayMs);
+  });
+
+  it("as one of few looks again as its wait says", () => {
+    const one = { ...waited(NOW - 60 * MINUTE), waitingCommands: 20 };
+    expect(asNext(wait(one, "pause"), "waiting").delayMs).toBe(30_000);
+  });
+
+  it.each([
     [1, 2_000],
     [2_000, 2_000],
     [2_001, 5_000],

@@ -165,6 +165,33 @@ describe("a command that a pause holds", () => {
     expect(describeHold(user)).toContain("of the broker user healer have started 5");
   });
 
+  it.each([
+    [10, 9, 2_000],
+    [10, 10, 5_000],
+    [10, 20, 30_000],
+    [10, 1_501, 60_000],
+    [1_000, 0, 2_000],
+    [1_000, 999, 30_000],
+  ])(
+    "asks again by its place in line, however many wait: of a cap of %i, %i ahead",
+    (cap, ahead, delayMs) => {
+      const hold: Hold = { brake: "cap", verdict: "wait", ahead, cap, running: cap };
+      const one = { ...candidate(), waitingCommands: 20_000 };
+      expect(asNext(heldBy(one, hold, moment()), "waiting").delayMs).toBe(delayMs);
+    },
+  );
+
+  it.each([10, 50, 1_000])(
+    "with a cap of %i, those of a long line whose turn is near make few tries",
+    (cap) => {
+      const tries = Array.from({ length: 1_501 }, (_, ahead) => {
+        const hold: Hold = { brake: "cap", verdict: "wait", ahead, cap, running: cap };
+        return 1_000 / asNext(heldBy(candidate(), hold, moment()), "waiting").delayMs;
+      });
+      expect(tries.reduce((sum, inASecond) => sum + inASecond, 0)).toBeLessThan(150);
+    },
+  );
+
   it("asks again soon after the windows open, within the longest delay, and says when that is", () => {
     const closed = (untilMs?: number) =>
       ({ brake: "windows", verdict: "wait", reason: "a freeze", untilMs }) as const satisfies Hold;

@@ -49,6 +49,7 @@ export const admitScript = script({
       epoch: z.string(),
       atMs: z.number(),
       arrivedMs: z.number(),
+      waitingCommands: z.int(),
       slot: z.boolean(),
       lock: LockReply,
       verdicts: z.array(BrakeVerdict).nullable(),

@@ -110,6 +110,7 @@ local rebuilding = cjson.null
 if now < epoch.open_at then rebuilding = epoch.open_at end
 return reply({
   kind = 'claimed', nonce = arg.nonce, step = arg.step, sequence = base, epoch = epoch.id, atMs = at, arrivedMs = arrived,
+  waitingCommands = redis.call('ZCARD', key.waiting),
   slot = has_slot(key, arg.owner), rebuildingUntilMs = rebuilding,
   attempt = { attempt = tonumber(now_rec.attempt), intent = intent, jobId = or_null(now_rec.job) },
   debt = arg.takesDebt and held == 'held' and redis.call('GET', key.debt) or cjson.null,

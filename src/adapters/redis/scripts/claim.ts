@@ -68,6 +68,7 @@ export const claimScript = script({
       epoch: z.string(),
       atMs: z.number(),
       arrivedMs: z.number(),
+      waitingCommands: z.int(),
       slot: z.boolean(),
       rebuildingUntilMs: z.number().nullable(),
       attempt: z.object({

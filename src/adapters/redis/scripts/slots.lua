@@ -84,7 +84,8 @@ local function wait_for_turn(key, of, want, place)
     if other ~= want.id and tonumber(turns[index] or '0') <= now then redis.call('ZREM', of.line, other) end
   end
   local ahead = redis.call('ZRANK', of.line, want.id)
-  if ahead < free_slots(key, of, want.commandPrefix) then return nil end
+  -- Most of a long line are too far behind for any slot: what they ask costs little.
+  if ahead < of.cap and ahead < free_slots(key, of, want.commandPrefix) then return nil end
   return held_by_cap(of, ahead)
 end
 
