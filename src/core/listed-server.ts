@@ -1,4 +1,4 @@
-import type { ServerView } from "./observations.ts";
+import type { Condition } from "./observations.ts";
 import { isIdle } from "./server-fitness.ts";
 import type { Before } from "./state.ts";
 
@@ -8,7 +8,7 @@ import type { Before } from "./state.ts";
  */
 export type ListedServer = { readonly disk: string } | "error" | "busy";
 
-export function listedServer(server: ServerView): ListedServer {
+export function listedServer(server: Condition): ListedServer {
   if (!isIdle(server)) return "busy";
   if (server.status === "ERROR") return "error";
   return server.systemDiskId === null ? "busy" : { disk: server.systemDiskId };

@@ -2,13 +2,17 @@ import type { WaitReason } from "../contract/event.ts";
 import type { DiskId, JobId, ServerId } from "../contract/ids.ts";
 import type { OsType } from "./user-data.ts";
 
-/** What a look at a server showed. `null` where the cloud said nothing. */
-export interface ServerView {
+/** Whether something runs on a server, and which system disk it has. `null` where the cloud said nothing. */
+export interface Condition {
   readonly status: string;
   readonly taskState: string | null;
-  readonly vmState: string | null;
   /** The volume with `bootIndex` "0"; null: no system disk is attached now. */
   readonly systemDiskId: DiskId | null;
+}
+
+/** What a look at a server showed. `null` where the cloud said nothing. */
+export interface ServerView extends Condition {
+  readonly vmState: string | null;
   readonly volumeType: string | null;
   readonly locked: boolean;
   readonly frozen: boolean;
@@ -78,7 +82,7 @@ export type ListLook =
   | {
       readonly kind: "seen";
       /** Those that can be judged. One that is missing may be on another page, gone, or unreadable: look at it alone. */
-      readonly servers: ReadonlyMap<ServerId, ServerView>;
+      readonly servers: ReadonlyMap<ServerId, Condition>;
       /** How many this page holds, those that cannot be judged included; fewer than asked for: the last page. */
       readonly listed: number;
       /** How many there are on all pages, as the cloud says. */

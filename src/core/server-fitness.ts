@@ -1,7 +1,7 @@
 import type { Problem } from "../contract/command.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { type FinalDraft, failed, rejected } from "./events.ts";
-import type { ServerView } from "./observations.ts";
+import type { Condition, ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
 import { USER_DATA_PATH, userDataProblemOn } from "./user-data.ts";
 
@@ -93,7 +93,7 @@ export function userDataObjection(server: ServerView | null, body: OsReinstall):
 }
 
 /** Nothing runs on it as far as the cloud shows. */
-export function isIdle(server: ServerView): boolean {
+export function isIdle(server: Condition): boolean {
   return server.taskState === null && !PASSING.has(server.status);
 }
 

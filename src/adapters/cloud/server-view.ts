@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { DiskId, type ServerId } from "../../contract/ids.ts";
-import type { ServerView } from "../../core/observations.ts";
+import type { Condition, ServerView } from "../../core/observations.ts";
 import type { OsType } from "../../core/user-data.ts";
 import { presentable } from "./redact.ts";
 import { instantOf } from "./timestamps.ts";
@@ -17,14 +17,27 @@ const Volume = z.looseObject({
 
 const Address = z.looseObject({ addr: z.string(), "OS-EXT-IPS:type": MaybeText });
 
-/** A server object, of a look or of a list. Lenient: what is not needed may be anything. */
-export const ServerObject = z.looseObject({
+/** What says whether something runs on a server, and which system disk it has. */
+const conditionShape = {
   id: MaybeText,
-  name: MaybeText.catch(null),
   status: z.string().min(1),
   "OS-EXT-STS:task_state": MaybeText,
   "OS-EXT-STS:vm_state": MaybeText,
+};
+
+/** A server object of a list, of up to a thousand servers: no more is read of each than a list is asked for. */
+export const ListedObject = z.object({
+  ...conditionShape,
+  "os-extended-volumes:volumes_attached": z.array(
+    z.object({ id: Volume.shape.id, bootIndex: Volume.shape.bootIndex }),
+  ),
+});
+
+/** A server object of a look. Lenient: what is not needed may be anything. */
+export const ServerObject = z.looseObject({
+  ...conditionShape,
   "os-extended-volumes:volumes_attached": z.array(Volume),
+  name: MaybeText.catch(null),
   locked: Flag.nullish().catch(null),
   metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
   tags: z.unknown().optional(),
@@ -45,18 +58,13 @@ export function viewOf(
   cloudTimeMs: number | null,
 ): ServerView | string {
   if (server.id != null && server.id.toLowerCase() !== asked) return "the answer is another server";
-  const vmState = server["OS-EXT-STS:vm_state"] || null;
-  const taskState = server["OS-EXT-STS:task_state"];
-  // Absent together they were withheld: then "no task" would be a guess.
-  if (taskState === undefined && vmState === null) return "the answer does not show the task";
+  const condition = conditionOf(server);
+  if (typeof condition === "string") return condition;
   const disk = systemDisk(server["os-extended-volumes:volumes_attached"]);
-  if (disk === undefined) return "the answer does not show which volume is the system disk";
   const { metadata } = server;
   return {
-    status: server.status,
-    taskState: taskState || null,
-    vmState,
-    systemDiskId: disk === null ? null : DiskId.parse(disk.id),
+    ...condition,
+    vmState: vmStateOf(server),
     // Not documented for this call; taken where a deployment sends it.
     volumeType: text(disk?.["volume_type"]) ?? null,
     locked: server.locked === true,
@@ -73,10 +81,30 @@ export function viewOf(
   };
 }
 
+/** The same of what a list shows. Pure. */
+export function conditionOf(server: z.infer<typeof ListedObject>): Condition | string {
+  const taskState = server["OS-EXT-STS:task_state"];
+  // Absent together they were withheld: then "no task" would be a guess.
+  if (taskState === undefined && vmStateOf(server) === null) {
+    return "the answer does not show the task";
+  }
+  const disk = systemDisk(server["os-extended-volumes:volumes_attached"]);
+  if (disk === undefined) return "the answer does not show which volume is the system disk";
+  return {
+    status: server.status,
+    taskState: taskState || null,
+    systemDiskId: disk === null ? null : DiskId.parse(disk.id),
+  };
+}
+
+function vmStateOf(server: z.infer<typeof ListedObject>): string | null {
+  return server["OS-EXT-STS:vm_state"] || null;
+}
+
 /** The volume with `bootIndex` "0"; null: there is none; undefined: not known. */
-function systemDisk(
-  volumes: readonly z.infer<typeof Volume>[],
-): z.infer<typeof Volume> | null | undefined {
+function systemDisk<
+  V extends { readonly id: string; readonly bootIndex?: string | null | undefined },
+>(volumes: readonly V[]): V | null | undefined {
   const boot = volumes.filter(({ bootIndex }) => bootIndex === "0");
   if (boot.length > 1) return undefined;
   if (boot[0] !== undefined) return boot[0].id.length <= 128 ? boot[0] : undefined;

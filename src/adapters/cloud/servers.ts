@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { type ProjectId, ServerId } from "../../contract/ids.ts";
-import type { ListLook, Look, ServerView } from "../../core/observations.ts";
+import type { Condition, ListLook, Look } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
 import type { Calls, Service } from "./calls.ts";
 import { knownError, refusalOf, summary, unavailableBy } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
-import { ServerObject, viewOf } from "./server-view.ts";
+import { conditionOf, ListedObject, ServerObject, viewOf } from "./server-view.ts";
 
 export interface ReadDeps {
   readonly calls: Calls;
@@ -90,13 +90,13 @@ export function listFrom(answer: Answer): ListLook {
   const body =
     answer.status === 200 && answer.code === null ? ListBody.safeParse(answer.json) : null;
   if (body?.success === true) {
-    const servers = new Map<ServerId, ServerView>();
+    const servers = new Map<ServerId, Condition>();
     for (const one of body.data.servers) {
-      const server = ServerObject.safeParse(one);
+      const server = ListedObject.safeParse(one);
       const id = ServerId.safeParse(server.data?.id);
       if (!server.success || !id.success) continue;
-      const view = viewOf(server.data, id.data, answer.cloudTimeMs);
-      if (typeof view !== "string") servers.set(id.data, view);
+      const condition = conditionOf(server.data);
+      if (typeof condition !== "string") servers.set(id.data, condition);
     }
     return { kind: "seen", servers, listed: body.data.servers.length, total: body.data.count };
   }

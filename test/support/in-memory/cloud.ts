@@ -218,7 +218,12 @@ export class MemoryCloud {
   list({ page, limit }: { readonly page: number; readonly limit: number }): ListLook {
     const all = [...this.#servers.values()].filter(({ exists }) => exists);
     const shown = all.slice((page - 1) * limit, page * limit);
-    const servers = new Map(shown.map((server) => [server.id, this.#view(server)]));
+    const servers = new Map(
+      shown.map((server) => {
+        const { status, taskState, systemDiskId } = this.#view(server);
+        return [server.id, { status, taskState, systemDiskId }];
+      }),
+    );
     return { kind: "seen", servers, listed: shown.length, total: all.length };
   }
 

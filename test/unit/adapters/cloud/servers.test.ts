@@ -190,6 +190,29 @@ describe("a list of servers", () => {
   });
 
   it.each([
+    ["a boot index that is a number", { [VOLUMES]: [{ id: "d", bootIndex: 0 }] }],
+    ["no system disk", { [VOLUMES]: [{ id: "d", bootIndex: "-1" }] }],
+    ["a task", { [TASK]: "rebuilding" }],
+    ["no task field, for nulls are left out", { [TASK]: undefined }],
+    ["an empty task", { [TASK]: "" }],
+    ["a state of tomorrow", { status: "QUANTUM", tags: 7, metadata: 7, addresses: 7 }],
+    ["no status", { status: "" }],
+    ["no word about task and vm state", { [TASK]: undefined, [VM]: undefined }],
+    ["no boot index", { [VOLUMES]: [{ id: "d" }] }],
+    ["a volume without an id", { [VOLUMES]: [{ bootIndex: "0" }] }],
+  ])("shows of a server with %s what a look shows", (_what, changes) => {
+    const server = { ...EXAMPLE, ...changes };
+    const look = lookFrom(answer({ server }), SERVER);
+    const list = listFrom(answer({ count: 1, servers: [server] }));
+    const listed = list.kind === "seen" ? list.servers.get(SERVER) : null;
+    if (look.kind !== "seen") expect(listed).toBeUndefined();
+    else {
+      const { status, taskState, systemDiskId } = look.server;
+      expect(listed).toEqual({ status, taskState, systemDiskId });
+    }
+  });
+
+  it.each([
     ["no list", { servers: 7, count: 1 }],
     ["no count", { servers: [] }],
     ["a server", { server: EXAMPLE }],
