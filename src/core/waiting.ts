@@ -1,5 +1,5 @@
 import { CommandId } from "../contract/ids.ts";
-import { delayAfterNothing, delayAmong, delayForAge, rungAtLeast } from "./backoff.ts";
+import { delayAfterNothing, delayAmong, delayForAge, rungAtLeast, rungBelow } from "./backoff.ts";
 import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import { tooLate } from "./endings.ts";
@@ -50,7 +50,10 @@ export function waitFor(
     rules.ladderMs.at(-2) ?? 0,
   );
   // Among thousands it is not, and their messages would stand before the steps of those who are in work.
-  const plannedMs = Math.max(aloneMs, delayAmong(more.ahead ?? waitingCommands, rules.ladderMs));
+  const amongMs = delayAmong(more.ahead ?? waitingCommands, rules.ladderMs);
+  // Half of those who arrived together come back earlier, once: else all of them come at the same time for as long as they wait.
+  const partedMs = same || random >= 0.5 ? amongMs : rungBelow(amongMs, rules.ladderMs);
+  const plannedMs = Math.max(aloneMs, partedMs);
   const askedMs = more.atLeastMs ?? 0;
   const event: EventDraft = {
     event: "waiting",
