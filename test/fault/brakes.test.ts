@@ -190,7 +190,13 @@ describe("marked servers only, three times a day", () => {
       })),
     });
     expect(posts(stage, server.id)).toBe(3);
+    const listed = async () => {
+      const out = await operator("list", "brakes", "--url", stage.workers[0]?.httpUrl ?? "");
+      return new RegExp(`${server.id}.* ${fourth} `).test(out);
+    };
+    expect(await listed()).toBe(true);
     await operator("release", server.id, "--reason", "a new power supply");
+    expect(await listed()).toBe(false);
     const fifth = await send("five", server);
     expect((await outcomeOf(fifth)).event).toBe("succeeded");
     await stage.audit([...earlier, fourth, fifth]);
