@@ -49,11 +49,11 @@ export function leaveAsFound(
   decision: Decision,
   moment: Moment,
 ): Decision {
-  if (from.phase === "restore" || power === undefined || !owesStart(power, moment.rules)) {
-    return decision;
-  }
+  if (from.phase === "restore" || power === undefined || !power.mayHaveStopped) return decision;
+  const isOwed = owesStart(power, moment.rules);
+  if (!isOwed && power.was === "off") return decision;
   if (decision.kind === "final") {
-    if (decision.undo) {
+    if (isOwed && decision.undo) {
       const ending = draftOf(decision.draft);
       return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
         intent: decision.intent,
@@ -62,24 +62,27 @@ export function leaveAsFound(
     const isSaid = "power" in decision.draft.data;
     return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
   }
+  if (!isOwed) return decision;
   const { state } = decision;
   if (state.phase !== "waiting") return decision;
   if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
-    return waitAtTheLine(from, decision, state);
+    return waitAtTheLine({ ...from, power }, decision, state);
   return {
-    ...startThenWait(power, state, moment),
+    ...startThenWait(power, { state, delayMs: decision.delayMs }, moment),
     events: decision.events,
     intent: decision.intent,
   };
 }
 
-/** Starts the server, and then goes to this place in line. */
+/** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */
 export function startThenWait(
   power: Power,
-  { body, phase: _phase, power: _power, ...place }: In<"waiting">,
+  waiting: { readonly state: In<"waiting">; readonly delayMs: number },
   { nowMs }: Pick<Moment, "nowMs">,
 ): Next {
-  return next({ ...restoring(power, { kind: "wait", place }, { nowMs }), body }, 0);
+  const { body, phase: _phase, power: _power, ...place } = waiting.state;
+  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs } as const;
+  return next({ ...restoring(power, after, { nowMs }), body }, 0);
 }
 
 /** The command stays in `submit`, with what it waits for. */
@@ -220,7 +223,7 @@ function restored(
       const known: Power = powerAfter === "on" ? { was: power.was, mayHaveStopped: false } : power;
       return next(
         { ...after.place, phase: "waiting", body, power: known },
-        moment.rules.ladderMs[0] ?? 0,
+        Math.max((after.nextTryMs ?? 0) - moment.nowMs, moment.rules.ladderMs[0] ?? 0),
         [],
         { lock: "release" },
       );

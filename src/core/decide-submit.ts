@@ -12,7 +12,7 @@ import type { Order } from "./order.ts";
 import { untilNextPoll } from "./poll-plan.ts";
 import { refusedAgain } from "./refused-again.ts";
 import type { Rules } from "./rules.ts";
-import { powerMember } from "./power.ts";
+import { powerMember, stoppedByCloud } from "./power.ts";
 import { fitnessOf } from "./server-fitness.ts";
 import type { In } from "./state.ts";
 import { towardsReconcile } from "./towards.ts";
@@ -200,7 +200,7 @@ export function afterAcceptance(
       jobId,
       ...(requestId !== undefined && { requestId }),
       before: current.before,
-      ...powerMember(current.power),
+      ...powerMember(stoppedByCloud(current.power, rules)),
       acceptedAtMs: nowMs,
       deadlineMs: nowMs + rules.jobDeadlineMs,
       announced,

@@ -203,6 +203,8 @@ const Restore = openObject({
       kind: z.literal("wait"),
       /** Its state in line, without phase, body and power. */
       place: Waiting.omit({ phase: true, body: true, power: true }),
+      /** When it asks again, epoch ms: what the cloud asked for goes on while the server is started. Absent: an older version's. */
+      nextTryMs: z.number().optional(),
     }),
     openObject({ kind: z.literal("succeed"), success: Success, jobId: JobId.optional() }),
   ]),

@@ -198,9 +198,10 @@ export function unsavedNext(
     ...powerMember(power),
     sinceMs: nowMs,
   } as const;
+  const delayMs = rules.ladderMs.at(-1) ?? 0;
   return power !== undefined && owesStart(power, rules)
-    ? startThenWait(power, waiting, { nowMs })
-    : next(waiting, rules.ladderMs.at(-1) ?? 0);
+    ? startThenWait(power, { state: waiting, delayMs }, { nowMs })
+    : next(waiting, delayMs);
 }
 
 function storedOutcome(

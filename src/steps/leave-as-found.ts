@@ -3,7 +3,7 @@ import { leaveAsFound } from "../core/decide-restore.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Moment } from "../core/moment.ts";
-import { otherStopPerhaps, type Power } from "../core/power.ts";
+import { otherStopPerhaps, type Power, stoppedByCloud } from "../core/power.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { Arrival, StepResult } from "./step.ts";
 
@@ -14,10 +14,12 @@ interface Taken {
   readonly arrival: Pick<Arrival, "redelivered">;
 }
 
+type Concluded = Extract<StepResult, { kind: "conclude" }>;
+
 /** A step's result, with the server started first where it was stopped for a reinstall that is not made now. */
 export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment): StepResult {
   if (result.kind !== "conclude") return result;
-  const power = powerAtStep(result.decision, taken, moment);
+  const power = powerAtStep(result, taken, moment);
   const decision = withPower(result.decision, power);
   return { ...result, decision: leaveAsFound(taken.envelope.state, power, decision, moment) };
 }
@@ -39,9 +41,12 @@ function withPower(decision: Decision, power: Power | undefined): Decision {
  * delivery of it can have asked for a stop, that is not so; where another one can have, nobody knows when it did, and its
  * stop may arrive after the one that this delivery asked for.
  */
-function powerAtStep(decision: Decision, taken: Taken, moment: Moment): Power | undefined {
+function powerAtStep(result: Concluded, taken: Taken, moment: Moment): Power | undefined {
+  const { decision } = result;
   const { state } = taken.envelope;
   const known = "power" in state ? state.power : undefined;
+  // A cloud that was asked to stop the server may have done so, and refused the reinstall only then.
+  if (state.phase === "submit" && result.submitted) return stoppedByCloud(known, moment.rules);
   if (state.phase !== "prepare" || known === undefined) return known;
   const asked = decision.kind === "next" && decision.state.phase === "prepare";
   const power = (asked ? decision.state.power : undefined) ?? known;

@@ -37,6 +37,53 @@ it.concurrent.each(["Ecs.0314", "Ecs.0003"])(
   },
 );
 
+it.concurrent("a running server that is refused for now runs for as long as the cloud asks, and is stopped again then", async () => {
+  await onSharedServices({ simulator: { startDurationMs: 200 } }, async (stage) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const asked = { error: "Ecs.0603", retryAfterSeconds: 5, times: 1 } as const;
+    stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, ...asked });
+    await stage.addWorker();
+    const id = commandId("busy");
+    await stage.emitter.send(stage.command(id, server.id));
+    expect((await stage.emitter.outcome(id)).data).toMatchObject({ event: "succeeded" });
+    expect(names(stage, id)).toEqual([
+      "accepted",
+      "stopping",
+      "waiting",
+      "starting",
+      "stopping",
+      "submitted",
+      "succeeded",
+    ]);
+    const times = stage.emitter
+      .heard(id)
+      .filter(({ event }) => event.data.event !== "progress")
+      .map(({ event }) => Date.parse(event.time));
+    expect((times[4] ?? 0) - (times[2] ?? 0)).toBeGreaterThanOrEqual(
+      asked.retryAfterSeconds * 1_000,
+    );
+    await stage.audit([id]);
+  });
+});
+
+it.concurrent.each([
+  ["STOP_BY", "cloud", "on"],
+  ["POWER_AFTER", "untouched", undefined],
+])("%s=%s: a refusal says how the server was left", async (name, value, after) => {
+  await onSharedServices({ env: { [name]: value } }, async (stage) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, error: "Ecs.0314" });
+    await stage.addWorker();
+    const id = commandId("left");
+    await stage.emitter.send(stage.command(id, server.id));
+    const { data } = await stage.emitter.outcome(id);
+    expect(data).toMatchObject({ event: "failed", power: { before: "on" } });
+    expect((data["power"] as { after?: string }).after).toBe(after);
+    expect(power(stage, server).isOn).toBe(after === "on");
+    await stage.audit([id]);
+  });
+});
+
 it.concurrent("a server that was off before stays off", async () => {
   await onSharedServices({}, async (stage) => {
     const server = stage.simulator.addServer({ state: "SHUTOFF" });

@@ -28,6 +28,7 @@ import {
   refusal,
   STATES,
   STOPPED,
+  SECOND,
   seen,
   server,
   state,
@@ -84,7 +85,12 @@ describe("a command that goes no further", () => {
 
   it("leaves it to the configuration", () => {
     const end = expired(order());
-    expect(leaveAsFound(STATES.prepare, STOPPED, end, untouched)).toBe(end);
+    const left = asFinal(leaveAsFound(STATES.prepare, STOPPED, end, untouched), "expired");
+    expect(left.draft.data).toMatchObject({
+      power: { before: "on", next_step: expect.stringContaining("start it") },
+    });
+    const waits = next(STATES.waiting, LADDER[0] ?? 0);
+    expect(leaveAsFound(STATES.prepare, STOPPED, waits, untouched)).toBe(waits);
     asNext(leaveAsFound(STATES.prepare, WAS_OFF, end, alwaysOn), "restore");
   });
 
@@ -98,6 +104,20 @@ describe("a command that goes no further", () => {
     expect(decision.events).toEqual(waits.events);
     expect(decision.state.body).toEqual(BODY);
     expect(JSON.stringify(decision.state.after)).not.toContain(BODY.userid);
+  });
+
+  it("keeps what is left of its wait, however long the start takes", () => {
+    const waits = next({ ...STATES.waiting, waitsFor: "server-unstable" }, MINUTE);
+    const { state } = asNext(leaveAsFound(STATES.submit, STOPPED, waits, moment()), "restore");
+    const started = (afterMs: number) => turn(ON, { now: moment({ nowMs: NOW + afterMs }) }, state);
+    expect(asNext(started(20 * SECOND), "waiting").delayMs).toBe(40 * SECOND);
+    expect(asNext(started(2 * MINUTE), "waiting").delayMs).toBe(LADDER[0]);
+  });
+
+  it("stays in line where the cloud may have stopped it, and the store makes it wait", () => {
+    const waits = next({ ...STATES.waiting, waitsFor: "throttled" }, 5_000);
+    const decision = asNext(leaveAsFound(STATES.submit, STOPPED, waits, moment()), "submit");
+    expect(decision.state.power).toBe(STOPPED);
   });
 
   it.each(["throttled", "cloud-unavailable", "clock-skew", "store-rebuilding"] as const)(

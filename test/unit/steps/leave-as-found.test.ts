@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { JobId } from "../../../src/contract/ids.ts";
-import { next } from "../../../src/core/decision.ts";
+import { type Decision, next } from "../../../src/core/decision.ts";
 import { cancelled } from "../../../src/core/endings.ts";
+import type { Rules } from "../../../src/core/rules.ts";
 import type { In } from "../../../src/core/state.ts";
 import { leavingAsFound } from "../../../src/steps/leave-as-found.ts";
 import { conclude } from "../../../src/steps/step.ts";
@@ -92,5 +93,41 @@ describe("a step in prepare, of a message that says that we may have stopped the
     const decision = after(next(waiting, 0), "redelivered", waiting);
     expect(decision).toMatchObject({ state: { power: asked.power } });
     expect(decision).not.toHaveProperty("state.power.stop.unansweredAtMs");
+  });
+});
+
+describe("a request of a server that runs, which the cloud was asked to stop for it", () => {
+  const running = state("submit", { power: { was: "on", mayHaveStopped: false } });
+  const after = (
+    decision: Decision,
+    rules: Partial<Rules>,
+    submitted: { submitted?: true } = {},
+  ) => {
+    const [message, claim] = [envelope(running), claimed()];
+    const result = { ...conclude(claim, message, decision), ...submitted };
+    const taken = { envelope: message, claimed: claim, arrival: { redelivered: false } };
+    const { rules: present } = moment();
+    const found = leavingAsFound(result, taken, moment({ rules: { ...present, ...rules } }));
+    if (found.kind !== "conclude") throw new Error(found.kind);
+    return found.decision;
+  };
+
+  it("ends with the server running, whatever was answered", () => {
+    expect(after(cancelled({}), { stopBy: "cloud" }, { submitted: true })).toMatchObject({
+      kind: "next",
+      state: { phase: "restore", power: { was: "on", mayHaveStopped: true } },
+    });
+  });
+
+  it("ends at once where nothing was sent, or nobody was asked to stop it", () => {
+    expect(after(cancelled({}), { stopBy: "cloud" })).toMatchObject({ kind: "final" });
+    expect(after(cancelled({}), {}, { submitted: true })).toMatchObject({ kind: "final" });
+  });
+
+  it("stays at the line knowing that it may be off", () => {
+    const waits = next(state("waiting", { waitsFor: "throttled" }), 5_000);
+    expect(after(waits, { stopBy: "cloud" }, { submitted: true })).toMatchObject({
+      state: { phase: "submit", power: { was: "on", mayHaveStopped: true } },
+    });
   });
 });
