@@ -24,7 +24,7 @@ export async function quarantinedIn(sources: Sources, project: string | undefine
  * The servers that the quarantine keeps from a new command, by the commands that it turned away in the last day: of each the
  * youngest, at most 10. Null: the store does not answer.
  */
-export async function quarantinedServers(
+async function quarantinedServers(
   sources: Sources,
   project: ProjectId | undefined,
   nowMs: number,
