@@ -77,4 +77,5 @@ else
   answer = try_start(key, arg.want, arg.ask, arrived)
 end
 return reply({ kind = 'claimed', nonce = arg.nonce, step = 0, sequence = base, epoch = epoch.id, atMs = at, arrivedMs = arrived,
-  waitingCommands = redis.call('ZCARD', key.waiting), slot = answer.kind == 'acquired' and not arg.dryRun, lock = answer, verdicts = verdicts, mayHaveRun = may_have_run })
+  waitingCommands = redis.call('ZCARD', key.waiting), slot = answer.kind == 'acquired' and not arg.dryRun, lock = answer,
+  verdicts = verdicts, mayHaveRun = may_have_run })
