@@ -173,11 +173,19 @@ function afterRefusalOfServer(
     {
       before,
       detail: `${refusal.cloudCode}: ${refusal.message}`,
-      atLeastMs: restMs,
+      atLeastMs: Math.min(restMs, untilExpired(candidate.order, moment)),
       isKnown,
       ...(nextStep !== undefined && { data: { next_step: nextStep } }),
     },
   );
+}
+
+/** A message may be taken so much before it is due, and must not ask the cloud again then. */
+const PAST_EXPIRY_MS = 1_000;
+
+/** Whoever follows a command hears that it has expired when it has, not when a long rest is over. */
+function untilExpired({ expiresAtMs }: Order, { nowMs }: Moment): number {
+  return Math.max(0, expiresAtMs - nowMs) + PAST_EXPIRY_MS;
 }
 
 /**

@@ -66,6 +66,22 @@ it.concurrent("a running server that is refused for now runs for as long as the 
   });
 });
 
+it.concurrent("a running server that is refused for now: expired when it expires, and not when the minute is over", async () => {
+  await onSharedServices({ simulator: { startDurationMs: 200 } }, async (stage) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, error: "Ecs.0603" });
+    await stage.addWorker();
+    const id = commandId("rests");
+    const expires_at = new Date(Date.now() + 8_000).toISOString();
+    await stage.emitter.send(stage.command(id, server.id, { expires_at }));
+    const { data } = await stage.emitter.outcome(id);
+    expect(data).toMatchObject({ event: "expired" });
+    expect(names(stage, id)).toEqual(["accepted", "stopping", "waiting", "starting", "expired"]);
+    expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
+    await stage.audit([id]);
+  });
+});
+
 it.concurrent.each([
   ["STOP_BY", "cloud", "on"],
   ["POWER_AFTER", "untouched", undefined],

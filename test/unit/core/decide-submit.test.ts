@@ -286,6 +286,12 @@ describe("what became of the POST", () => {
     expect(waits.map((one) => asNext(one, "waiting").delayMs)).toEqual([60_000, 7 * MINUTE]);
   });
 
+  it("refused for now, and expires before the rest is over: comes back when it has expired", () => {
+    const expiresAtMs = NOW + 8 * MINUTE;
+    const refused = after(later("server-unstable", 20 * MINUTE), { expiresAtMs });
+    expect(asNext(refused, "waiting").delayMs).toBe(8 * MINUTE + SECOND);
+  });
+
   it("refused because of our clock: waits for that, nothing carried out", () => {
     const decision = asNext(after(later("clock-skew")), "waiting");
     expect([decision.state.waitsFor, decision.intent]).toEqual(["clock-skew", "clear"]);
