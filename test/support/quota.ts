@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import type { SimulatorOptions } from "../../src/simulator/options.ts";
 import type { Quota, QuotaCounts } from "../../src/simulator/quota.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
@@ -96,6 +97,8 @@ export interface QuotaStage {
   readonly emitter: Emitter;
   /** One that is ready, with `QUOTA_ENV` and what the case has. */
   addWorker(): Promise<unknown>;
+  /** Those, where the machine may be busy with other things. */
+  readonly workers?: readonly { readonly pid: number }[];
 }
 
 /** How it went. */
@@ -105,6 +108,8 @@ export interface QuotaPlayed {
   /** How often the cloud reinstalled each server. */
   readonly reinstalls: readonly number[];
   readonly tookMs: number;
+  /** For how long of it a worker had something to do and no processor: the machine's part. Next to nothing on a quiet one. */
+  readonly heldUpMs: number;
   /** What the calls need at the rate that is allowed. */
   readonly leastMs: number;
   /** The least, half of it more, and one job. */
@@ -140,6 +145,8 @@ export async function playQuota(
     const { refused } = simulator.quota();
     return { passed: callsOf(simulator) - before - refused, refused };
   };
+  const heldUpMs = () => (stage.workers ?? []).reduce((sum, { pid }) => sum + runDelayMs(pid), 0);
+  const heldUpBeforeMs = heldUpMs();
   const startedMs = performance.now();
   let early: QuotaCounts | undefined;
   const snapshot = setTimeout(() => (early = counts()), KNOWN_AFTER_MS);
@@ -157,12 +164,20 @@ export async function playQuota(
     events: fleet.map(({ id }) => tally.end(id) ?? "none"),
     reinstalls: fleet.map(({ server }) => servers[server]?.reinstallsExecuted ?? 0),
     tookMs,
+    heldUpMs: heldUpMs() - heldUpBeforeMs,
     leastMs,
     mostMs: 1.5 * leastMs + JOB_MS,
     all,
     late: { passed: all.passed - passed, refused: all.refused - refused },
     waiting: tally.mostWaiting(),
   };
+}
+
+/** How long the process could have run and was not let, so far; 0 where no Linux counts it. */
+function runDelayMs(pid: number): number {
+  const file = `/proc/${pid}/schedstat`;
+  // "time on a processor, time waiting for one, turns", in nanoseconds.
+  return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ")[1]) / 1e6 : 0;
 }
 
 /** Calls that a quota counts: all but those of IAM. */
