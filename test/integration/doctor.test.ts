@@ -1,5 +1,5 @@
 import { connect } from "amqplib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type QueuePlan, topologyOf } from "../../src/adapters/amqp/topology.ts";
 import type { AmqpSettings } from "../../src/adapters/amqp/settings.ts";
 import type { CliIo } from "../../src/cli/io.ts";
@@ -384,30 +384,37 @@ describe("what is planted is found", () => {
     const WRITERS = "users that may write to the worker's own queues";
     const namesIn = (found: Finding | undefined) => found?.says.split(": ")[1]?.split(", ") ?? [];
 
-    /** A broker of its own: its users are its own, too. */
-    async function askedBy(tags: string, plant: (on: PrivateRabbitMq, vhost: string) => unknown) {
-      const own = await startRabbitMq({ extraConf: ["max_message_size = 1048576"] });
-      try {
-        const env = await vhostWith({}, own);
-        await own.createUser("asker", "pw", tags);
-        const vhost = decodeURIComponent(new URL(env["AMQP_URL"] ?? "").pathname.slice(1));
-        await own.setPermissions({
-          user: "asker",
-          vhost,
-          configure: "^$",
-          write: "^$",
-          read: "^$",
-        });
-        await plant(own, vhost);
-        const login = { AMQP_MANAGEMENT_USERNAME: "asker", AMQP_MANAGEMENT_PASSWORD: "pw" };
-        const asked = async (senders: Env) =>
-          (await doctor(env, login, senders, await redisUser())).findings.filter(({ check }) =>
-            [IMPERSONATORS, WRITERS].includes(check),
-          );
-        return { with: await asked(SENDERS), without: await asked({}) };
-      } finally {
-        await own.stop();
+    /** A broker whose users are only those of the test. */
+    let own: PrivateRabbitMq;
+    beforeAll(async () => {
+      own = await startRabbitMq({ extraConf: ["max_message_size = 1048576"] });
+    }, 60_000);
+    afterEach(async () => {
+      const users = (await own.api("GET", "/users")) as readonly { readonly name: string }[];
+      for (const { name } of users.filter((user) => user.name !== "guest")) {
+        await own.api("DELETE", `/users/${encodeURIComponent(name)}`);
       }
+    });
+    afterAll(() => own.stop());
+
+    async function askedBy(tags: string, plant: (on: PrivateRabbitMq, vhost: string) => unknown) {
+      const env = await vhostWith({}, own);
+      await own.createUser("asker", "pw", tags);
+      const vhost = decodeURIComponent(new URL(env["AMQP_URL"] ?? "").pathname.slice(1));
+      await own.setPermissions({
+        user: "asker",
+        vhost,
+        configure: "^$",
+        write: "^$",
+        read: "^$",
+      });
+      await plant(own, vhost);
+      const login = { AMQP_MANAGEMENT_USERNAME: "asker", AMQP_MANAGEMENT_PASSWORD: "pw" };
+      const asked = async (senders: Env) =>
+        (await doctor(env, login, senders, await redisUser())).findings.filter(({ check }) =>
+          [IMPERSONATORS, WRITERS].includes(check),
+        );
+      return { with: await asked(SENDERS), without: await asked({}) };
     }
 
     it("finds who may publish as anybody, and who may write to the worker's queues", async () => {
