@@ -1,6 +1,8 @@
 import { rungAtMost } from "../core/backoff.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { unseenUntil } from "../core/deferred.ts";
+import { PHASES } from "../core/phases.ts";
+import type { HopAnswer } from "./ports/step-claim.ts";
 import { unclaimed } from "./run-step.ts";
 import type { StepDeps, StepResult } from "./step.ts";
 
@@ -32,6 +34,7 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
     const answer = await store.hop(envelope, { redelivered });
     switch (answer.kind) {
       case "waits": {
+        if (endsNow(envelope, answer, clock.nowMs())) return { kind: "due" };
         // What may have run stays so.
         const marks = answer.mayHaveRun ? {} : { unseenUntilMs: unseenUntil(answer.atMs, delayMs) };
         return { kind: "waits", delayMs, marks };
@@ -51,6 +54,18 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
         return { kind: "over", result: unclaimed(envelope, answer, rules) };
     }
   };
+}
+
+/** Its step would end it before anything is asked of the cloud: nobody has to wait for that. */
+function endsNow(
+  { order, state }: Envelope,
+  { cancelled, mayHaveRun }: Extract<HopAnswer, { kind: "waits" }>,
+  nowMs: number,
+): boolean {
+  const { phase } = state;
+  const isKnown = !((phase === "waiting" || phase === "joined") && state.doubt === true);
+  if (mayHaveRun || !isKnown || !PHASES[phase].cancellable) return false;
+  return cancelled || nowMs >= order.expiresAtMs;
 }
 
 /**

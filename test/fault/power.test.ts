@@ -3,6 +3,7 @@ import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { operatorInProcess } from "../support/operator.ts";
 import type { Stage } from "../support/stage.ts";
 import { onRedis, onSharedServices, posts } from "./own-stage.ts";
 
@@ -77,6 +78,23 @@ it.concurrent("a running server that is refused for now: expired when it expires
     const { data } = await stage.emitter.outcome(id);
     expect(data).toMatchObject({ event: "expired" });
     expect(names(stage, id)).toEqual(["accepted", "stopping", "waiting", "starting", "expired"]);
+    expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
+    await stage.audit([id]);
+  });
+});
+
+it.concurrent("a running server that is refused for now: cancelled when a person says so, and not when the minute is over", async () => {
+  await onSharedServices({ simulator: { startDurationMs: 200 } }, async (stage, { redis }) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, error: "Ecs.0603" });
+    await stage.addWorker();
+    const id = commandId("rests");
+    await stage.emitter.send(stage.command(id, server.id));
+    await stage.emitter.event(id, "starting");
+    const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
+    // Not while its server is being started.
+    await eventually(() => operator("cancel", id, "--reason", "not any more"));
+    expect((await stage.emitter.outcome(id, 20_000)).data.event).toBe("cancelled");
     expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
     await stage.audit([id]);
   });

@@ -10,6 +10,7 @@ import {
   JOB,
   MINUTE,
   NOW,
+  order,
   SECOND,
   SERVER,
   PROJECT,
@@ -378,9 +379,28 @@ describe("a step", () => {
     expect(envelopes(world)).toMatchObject([{ ...sent, revived: 1 }]);
   });
 
+  it.each([
+    ["that is cancelled", STATES.waiting, { cancelled: true }, {}, true],
+    ["that has expired", STATES.waiting, {}, { expiresAtMs: NOW }, true],
+    ["at the line that is cancelled", STATES.submit, { cancelled: true }, {}, true],
+    ["that may have run", STATES.waiting, { cancelled: true, mayHaveRun: true }, {}, false],
+    ["in doubt", { ...STATES.waiting, doubt: true }, { cancelled: true }, {}, false],
+    ["that was sent", STATES.watch, { cancelled: true }, { expiresAtMs: NOW }, false],
+  ] as const)(
+    "of a command %s: its rest is over, where that ends it",
+    async (_what, state, said, more, isOver) => {
+      const world = createWorld();
+      const waits = { kind: "waits", atMs: NOW, mayHaveRun: false, cancelled: false } as const;
+      world.answers.hop = () => ({ ...waits, ...said });
+      const sent = envelope(state, { dueMs: NOW + 30 * MINUTE, order: order(more) });
+      await takeStep(world, sent);
+      expect(world.calls.includes("store.claim")).toBe(isOver);
+    },
+  );
+
   it("that comes early stays in doubt once it may have been taken", async () => {
     const world = createWorld();
-    world.answers.hop = () => ({ kind: "waits", atMs: NOW, mayHaveRun: true });
+    world.answers.hop = () => ({ kind: "waits", atMs: NOW, mayHaveRun: true, cancelled: false });
     const sent = envelope(STATES.waiting, { dueMs: NOW + MINUTE, unseenUntilMs: NOW - 1 });
     await takeStep(world, sent);
     expect(envelopes(world)).toEqual([sent]);

@@ -81,5 +81,7 @@ export type HopAnswer =
       readonly atMs: number;
       /** A copy of the message has been taken, or may have been before the store forgot. */
       readonly mayHaveRun: boolean;
+      /** A person has cancelled the command. */
+      readonly cancelled: boolean;
     }
   | Exclude<ClaimAnswer, { kind: "claimed" }>;

@@ -99,13 +99,15 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const { next } = await admitted(rig.store, a);
     const hop = (redelivered: boolean) => rig.store.hop(next, { redelivered });
     const waits = { kind: "waits", atMs: expect.any(Number) };
-    expect(await hop(false)).toEqual({ ...waits, mayHaveRun: false });
-    expect(await hop(true)).toEqual({ ...waits, mayHaveRun: false });
+    expect(await hop(false)).toEqual({ ...waits, mayHaveRun: false, cancelled: false });
+    const by = { id: "act-1", by: "ada", reason: "sent by mistake" };
+    await rig.operator.cancel(PROJECT, a.commandId, by);
+    expect(await hop(true)).toEqual({ ...waits, mayHaveRun: false, cancelled: true });
     const { claim, takenOver } = claimed(await rig.store.claim(next, FIRST));
     expect({ sequence: claim.sequence, takenOver }).toEqual({ sequence: 2, takenOver: false });
     // Somebody has it: an unmarked copy that still waits is dropped, a marked one goes on.
     expect(await hop(false)).toEqual({ kind: "stale" });
-    expect(await hop(true)).toEqual({ ...waits, mayHaveRun: true });
+    expect(await hop(true)).toEqual({ ...waits, mayHaveRun: true, cancelled: true });
     await rig.store.save(saving(claim));
     expect(await hop(true)).toEqual({ kind: "saved", outbox: saving(claim).outbox });
     expect(await hop(false)).toEqual({ kind: "stale" });

@@ -104,7 +104,7 @@ export function hop(
   { redelivered }: { readonly redelivered: boolean },
 ): HopAnswer {
   if (ctx.switches.hopUnseen) {
-    return { kind: "waits", atMs: ctx.memory.nowMs(), mayHaveRun: false };
+    return { kind: "waits", atMs: ctx.memory.nowMs(), mayHaveRun: false, cancelled: false };
   }
   const { order, step } = envelope;
   return script(ctx, order.projectId, (m): HopAnswer => {
@@ -132,7 +132,8 @@ export function hop(
     const foreign = envelope.epoch !== epoch.id;
     const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
     const mayHaveRun = takenOver || forgotten;
-    return { kind: "waits", atMs: now, mayHaveRun };
+    const cancelled = m.records.get(id)?.cancel !== undefined;
+    return { kind: "waits", atMs: now, mayHaveRun, cancelled };
   });
 }
 

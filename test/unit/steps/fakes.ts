@@ -191,7 +191,7 @@ export function createWorld(rules: Partial<Rules> = {}): World {
     }),
     refuse: () => AWAY,
     claim: () => claimed(),
-    hop: () => ({ kind: "waits", atMs: NOW, mayHaveRun: false }),
+    hop: () => ({ kind: "waits", atMs: NOW, mayHaveRun: false, cancelled: false }),
     acquire: () => ({ kind: "acquired", token: 7, history: "known" }),
     noteDisk: () => ({
       kind: "noted",

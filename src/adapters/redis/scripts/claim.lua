@@ -96,7 +96,8 @@ if arg.slot then give_slot(key, arg.owner, arg.group) end
 local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
 come_back(key, arg.owner, { line = arg.line, waits = arg.waits, at = arrived, group = arg.group }, arg.keepsTurn)
 if arg.hop then
-  return reply({ kind = 'waits', atMs = now, mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
+  return reply({ kind = 'waits', atMs = now, cancelled = redis.call('HGET', key.cmd, 'cancel') == '1',
+    mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end
 
 local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel',

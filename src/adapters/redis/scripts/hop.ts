@@ -14,7 +14,12 @@ import type { StoreContext } from "./store-context.ts";
 export const hopScript = script({
   ...claimShape,
   answer: z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("waits"), atMs: z.number(), mayHaveRun: z.boolean() }),
+    z.object({
+      kind: z.literal("waits"),
+      atMs: z.number(),
+      mayHaveRun: z.boolean(),
+      cancelled: z.boolean(),
+    }),
     SavedBefore,
     Finished,
     z.object({ kind: z.literal("stale") }),
