@@ -2,6 +2,7 @@ import { ServerId } from "../../src/contract/ids.ts";
 import { listedServer, looksOver } from "../../src/core/listed-server.ts";
 import { LIST_PAGE, LIST_RULES } from "../../src/core/list-round.ts";
 import type { Submission } from "../../src/core/observations.ts";
+import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { Outgoing } from "../../src/steps/ports/outlet.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import type { DeliveryContext, Mutation } from "./mutation.ts";
@@ -153,9 +154,10 @@ export const MUTANTS: readonly Mutation[] = [
   },
   {
     name: "left-off",
-    what: "a server that was stopped in vain is not started again",
+    what: "a server that was stopped in vain is not started again, and no event says so",
     breaks: ["F6"],
     rules: { powerAfter: "untouched" },
+    deps: powerUnsaid,
   },
   {
     name: "power-rebuilt",
@@ -854,24 +856,28 @@ function keepBody(deps: WorkerDeps): WorkerDeps {
   };
 }
 
-function withoutNotBefore(deps: WorkerDeps): WorkerDeps {
+/** What it publishes is another message. */
+function publishing(deps: WorkerDeps, changed: (message: Outgoing) => Outgoing): WorkerDeps {
   const { outlet } = deps;
+  return {
+    ...deps,
+    outlet: {
+      ...outlet,
+      publish: (messages, signal) => outlet.publish(messages.map(changed), signal),
+    },
+  };
+}
+
+function withoutNotBefore(deps: WorkerDeps): WorkerDeps {
   const stripped = (message: Outgoing): Outgoing => {
     if (message.kind !== "step") return message;
     const { notBeforeMs: _lost, ...order } = message.envelope.order;
     return { ...message, envelope: { ...message.envelope, order } };
   };
-  return {
-    ...deps,
-    outlet: {
-      ...outlet,
-      publish: (messages, signal) => outlet.publish(messages.map(stripped), signal),
-    },
-  };
+  return publishing(deps, stripped);
 }
 
 function powerRebuilt(deps: WorkerDeps): WorkerDeps {
-  const { outlet } = deps;
   const rebuilt = (message: Outgoing): Outgoing => {
     if (message.kind !== "step" || message.envelope.state.phase !== "submit") return message;
     const state = {
@@ -880,18 +886,21 @@ function powerRebuilt(deps: WorkerDeps): WorkerDeps {
     };
     return { ...message, envelope: { ...message.envelope, state } };
   };
-  return {
-    ...deps,
-    outlet: {
-      ...outlet,
-      publish: (messages, signal) => outlet.publish(messages.map(rebuilt), signal),
-    },
+  return publishing(deps, rebuilt);
+}
+
+/** No event says how the server was left. */
+function powerUnsaid(deps: WorkerDeps): WorkerDeps {
+  const unsaid = (message: Outgoing): Outgoing => {
+    if (message.kind !== "event") return message;
+    const { power: _power, ...data } = message.event.data;
+    return { ...message, event: { ...message.event, data } as ProgressEvent };
   };
+  return publishing(deps, unsaid);
 }
 
 /** What another delivery of a step may have asked for does not reach the next message. */
 function otherStopForgotten(deps: WorkerDeps): WorkerDeps {
-  const { outlet } = deps;
   const forgotten = (message: Outgoing): Outgoing => {
     if (message.kind !== "step") return message;
     const { state } = message.envelope;
@@ -900,13 +909,7 @@ function otherStopForgotten(deps: WorkerDeps): WorkerDeps {
     const power = { ...state.power, stop };
     return { ...message, envelope: { ...message.envelope, state: { ...state, power } } };
   };
-  return {
-    ...deps,
-    outlet: {
-      ...outlet,
-      publish: (messages, signal) => outlet.publish(messages.map(forgotten), signal),
-    },
-  };
+  return publishing(deps, forgotten);
 }
 
 /** What the claim says of a debt is not read; saved, it counts as taken over. */
