@@ -88,15 +88,18 @@ export function createCloudPort(
     const { request: signed } = signing;
     const send = async (signal: AbortSignal) => {
       const answer = await signed.send(signal);
-      if (WAITS_AGAIN.has(answer.kind)) world.inWork.end(about);
+      if (NOTHING_RUNS.has(answer.kind)) world.inWork.end(about);
       return answer;
     };
     return { ...signing, request: { ...signed, send } };
   }
 }
 
-/** Answers to a POST after which its command waits again, and no server is being reinstalled for it. */
-const WAITS_AGAIN: ReadonlySet<Submission["kind"]> = new Set(["not-sent", "later"]);
+/**
+ * Answers to a POST after which no server is being reinstalled for its command, which waits again or ends; and waits again
+ * where its end cannot be saved.
+ */
+const NOTHING_RUNS: ReadonlySet<Submission["kind"]> = new Set(["not-sent", "later", "refused"]);
 
 /** `send-late` happens to `send`. */
 function callOf(fault: CloudFault): string {

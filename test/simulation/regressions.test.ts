@@ -38,6 +38,7 @@ const REGRESSIONS = [
     13103729,
     "a command that is published again is new where its own message did not come back in time",
   ],
+  [14004582, "a request that was refused is not in work, although its end could not be saved"],
   [12002814, "a worker that has stood still sends no stop, up to the very last moment"],
   [7361419, "a stop that another delivery of the step asked for is waited for"],
 ] as const;
