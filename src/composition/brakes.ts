@@ -7,7 +7,7 @@ import type { BackgroundTask } from "../background/task.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
 import { memoryLog } from "../observe/memory-log.ts";
 import type { Ground } from "./ground.ts";
-import { pauseIntervalMs, storeRules, windowsOf } from "./settings.ts";
+import { brakeRules, pauseIntervalMs, windowsOf } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
 /** What this worker remembers of the store's memory: whether it is the same one, and the locks that no message carries. */
@@ -45,7 +45,7 @@ export function createBrakes(
     refresh: () => keeper.refresh(),
   });
   const keeper = createPauseKeeper({
-    store: createPauseStore(redis, scripts, storeRules(config).brakes),
+    store: createPauseStore(redis, scripts, brakeRules(config)),
     projects,
     clock,
     intervalMs: pauseIntervalMs(config),

@@ -85,7 +85,11 @@ function redisTls({ servername, ...sources }: NonNullable<Config["redis"]["tls"]
   return { material: tlsMaterial(sources), servername };
 }
 
-function brakeRules({ brakes, cloud: { budget } }: Pick<Config, "brakes" | "cloud">): BrakeRules {
+/** The limits of the brakes, as the store's scripts are given them. */
+export function brakeRules({
+  brakes,
+  cloud: { budget },
+}: Pick<Config, "brakes" | "cloud">): BrakeRules {
   const {
     paused,
     overridable: _intake,

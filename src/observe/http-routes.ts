@@ -30,7 +30,7 @@ import {
   serverJson,
   slotJson,
 } from "./http-answers.ts";
-import { quarantinedIn } from "./quarantined.ts";
+import { quarantinedServers } from "./quarantined.ts";
 import { instantText } from "./instant-text.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
 import { lookRoutes } from "./look-routes.ts";
@@ -199,7 +199,7 @@ const ANSWERED: readonly Route[] = [
     take: async ({ brakes, ...sources }, context) => {
       const asked = context.req.query("project");
       const [quarantined] = await Promise.all([
-        quarantinedIn(sources, asked, Date.now()),
+        quarantinedServers(sources, asked, Date.now()),
         brakes.refresh(),
       ]);
       const readAtMs = brakes.readAtMs();

@@ -13,22 +13,17 @@ export const DAY_MS = 86_400_000;
 const MOST_QUARANTINED = 10;
 const MOST_ENDED = 200;
 
-/** The same of one project, as it was asked for; of one that is none, there are none. */
-export async function quarantinedIn(sources: Sources, project: string | undefined, nowMs: number) {
-  if (project === undefined) return quarantinedServers(sources, undefined, nowMs);
-  const known = ProjectId.safeParse(project);
-  return known.success ? quarantinedServers(sources, known.data, nowMs) : [];
-}
-
 /**
  * The servers that the quarantine keeps from a new command, by the commands that it turned away in the last day: of each the
- * youngest, at most 10. Null: the store does not answer.
+ * youngest, at most 10. Of `wanted` alone, where it is given: one that is no project has none. Null: the store does not answer.
  */
-async function quarantinedServers(
+export async function quarantinedServers(
   sources: Sources,
-  project: ProjectId | undefined,
+  wanted: string | undefined,
   nowMs: number,
 ): Promise<readonly CommandDetail[] | null> {
+  const project = ProjectId.safeParse(wanted).data;
+  if (wanted !== undefined && project === undefined) return [];
   const asked = { project, state: "ended", outcome: "quarantined" } as const;
   const ended = await sources.overview.commands(asked, { limit: MOST_ENDED });
   if (ended.kind === "absent") return [];

@@ -14,14 +14,13 @@ import {
   MINUTE,
   NOW,
   order,
-  RULES,
   RUNNING,
   seen,
   STATES,
   state,
   UNASKED,
 } from "../core/builders.ts";
-import { claimed, createWorld, type World } from "./fakes.ts";
+import { claimed, createWorld, standsStill, type World } from "./fakes.ts";
 
 const ARRIVAL = { nonce: "nonce-1", redelivered: false };
 
@@ -138,13 +137,8 @@ describe("a stop", () => {
 
 it("a start is not let through to the cloud by a worker that stands still, up to the very last moment", async () => {
   const { world, deps } = counting();
-  const could: boolean[] = [];
-  world.answers.start = ({ mayBegin }) => {
-    could.push(mayBegin());
-    world.clock.pass(RULES.signatureMaxAgeMs + 1);
-    could.push(mayBegin());
-    return { kind: "accepted", jobId: null };
-  };
+  const { could, answer } = standsStill(world);
+  world.answers.start = answer;
   world.answers.job = () => ({ kind: "succeeded", endedAtMs: null });
   await createRestore(deps)(envelope(STATES.restore), claimed(), ARRIVAL, world.signal);
   expect(could).toEqual([true, false]);

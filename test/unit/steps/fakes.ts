@@ -125,6 +125,18 @@ interface Answers {
 
 export const AWAY = { kind: "away", message: "Redis does not answer" } as const;
 
+/** The answer to a stop or a start during which the worker stands still; `could`: might it begin before that, and after? */
+export function standsStill(world: World) {
+  const could: boolean[] = [];
+  const answer = ({ mayBegin }: PowerCall): StopOutcome => {
+    could.push(mayBegin());
+    world.clock.pass(RULES.signatureMaxAgeMs + 1);
+    could.push(mayBegin());
+    return { kind: "accepted", jobId: null };
+  };
+  return { could, answer };
+}
+
 export interface World {
   readonly deps: WorkerDeps & { readonly clock: FakeClock };
   readonly clock: FakeClock;

@@ -31,7 +31,15 @@ import {
   STATES,
   state,
 } from "../core/builders.ts";
-import { AWAY, CLAIM, type Claimed, claimed, createWorld, type World } from "./fakes.ts";
+import {
+  AWAY,
+  CLAIM,
+  type Claimed,
+  claimed,
+  createWorld,
+  standsStill,
+  type World,
+} from "./fakes.ts";
 
 const ARRIVAL = { nonce: "nonce-1", redelivered: false };
 const YOUNG = { claim: { ...CLAIM, rebuildingUntilMs: NOW + MINUTE } };
@@ -298,13 +306,8 @@ describe("prepare", () => {
 
   it("lets no stop go out once it has stood still, up to the very last moment", async () => {
     const world = running();
-    const could: boolean[] = [];
-    world.answers.stop = ({ mayBegin }) => {
-      could.push(mayBegin());
-      world.clock.pass(RULES.signatureMaxAgeMs + 1);
-      could.push(mayBegin());
-      return { kind: "accepted", jobId: null };
-    };
+    const { could, answer } = standsStill(world);
+    world.answers.stop = answer;
     await prepare(world);
     expect(could).toEqual([true, false]);
   });
