@@ -1,6 +1,8 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { Group } from "../contract/command.ts";
+import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
+import { STATES } from "../core/phases.ts";
 import { type UrlFlag, urlOption } from "./ask-worker.ts";
 import type { CliIo } from "./io.ts";
 import { matching, seconds, wholeNumber } from "./option-values.ts";
@@ -40,9 +42,23 @@ export function listCommand(io: CliIo): Command {
     )
     .addArgument(new Argument("[what]", "what to list").choices(KINDS).default("commands"))
     .option("--project <id>", "only of this project", matching(ProjectId))
-    .option("--state <phase>", "only commands in this phase; `ended`: the last that ended")
-    .option("--outcome <event>", "of those that ended, only those with this final event")
-    .option("--waits-for <reason>", "only commands that wait for this")
+    .addOption(
+      new Option(
+        "--state <phase>",
+        "only commands in this phase; `ended`: the last that ended",
+      ).choices(STATES),
+    )
+    .addOption(
+      new Option(
+        "--outcome <event>",
+        "of those that ended, only those with this final event",
+      ).choices(FINAL_EVENTS),
+    )
+    .addOption(
+      new Option("--waits-for <reason>", "only commands that wait for this").choices(
+        WaitReason.options,
+      ),
+    )
     .option(
       "--server <id>",
       "only the command that holds this server, and those that wait for it",

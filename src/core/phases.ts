@@ -200,3 +200,6 @@ export function enteredMs(state: State, settleMs: number): number {
   const row: PhaseTraits = PHASES[state.phase];
   return row.enteredMs(state, settleMs);
 }
+
+/** What a command can be listed by: its phase, or that it has ended. */
+export const STATES: readonly (Phase | "ended")[] = [...(Object.keys(PHASES) as Phase[]), "ended"];

@@ -1,23 +1,38 @@
 import { z } from "zod";
+import { Group } from "../contract/command.ts";
+import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
+import { STATES } from "../core/phases.ts";
 import type { Route } from "./http-routes.ts";
 import { CommandList, commandJson, LockList, lockJson } from "./overview-answers.ts";
-import { asked, cursor, DEFAULT_LIMIT, limit, listAnswers, listed, name, whole } from "./paging.ts";
+import {
+  asked,
+  cursor,
+  DEFAULT_LIMIT,
+  limit,
+  listAnswers,
+  listed,
+  name,
+  oneOf,
+  whole,
+} from "./paging.ts";
 
 const CommandsQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),
-  state: name(32)
+  state: oneOf(STATES)
     .optional()
     .describe(
       "only those in this phase (docs/states.md), who has not moved for longest first; `ended`: those that ended last, at most 200 of a project, the youngest end first",
     ),
-  outcome: name(32)
+  outcome: oneOf(FINAL_EVENTS)
     .optional()
     .describe("of those that ended, only those with this final event; implies `state=ended`"),
-  waits_for: name(32).optional().describe("only those that wait for this (docs/symptoms.md)"),
+  waits_for: oneOf(WaitReason.options)
+    .optional()
+    .describe("only those that wait for this (docs/symptoms.md)"),
   server: ServerId.optional().describe("the one who holds this server, and those who wait for it"),
   source: name(200).optional().describe("only those of this source"),
-  group: name(64).optional().describe("only those of this group"),
+  group: Group.optional().describe("only those of this group"),
   min_age_seconds: whole(0, 100_000_000)
     .optional()
     .describe("only those that the store has had for so long"),
@@ -31,9 +46,6 @@ const LocksQuery = z.strictObject({
   cursor,
 });
 
-/** In place of a phase. */
-const ENDED = "ended";
-
 /** Lists of what the store has in hand, page by page. */
 export function overviewRoutes(): readonly Route[] {
   return [
@@ -46,7 +58,7 @@ export function overviewRoutes(): readonly Route[] {
       take: ({ overview }, context) =>
         asked(context, CommandsQuery, async (query) => {
           const { min_age_seconds, waits_for, limit = DEFAULT_LIMIT, cursor, ...rest } = query;
-          const state = rest.state ?? (rest.outcome === undefined ? undefined : ENDED);
+          const state = rest.state ?? (rest.outcome === undefined ? undefined : "ended");
           const minAgeMs = min_age_seconds === undefined ? undefined : min_age_seconds * 1000;
           const filter = { ...rest, state, waitsFor: waits_for, minAgeMs };
           const found = await overview.commands(filter, { limit, cursor });

@@ -26,6 +26,9 @@ const Cursor = z
 /** A parameter that is a name. */
 export const name = (most: number) =>
   z.string().min(1, "must not be empty").max(most, `must have at most ${most} characters`);
+/** A parameter that is one of these words. */
+export const oneOf = <Word extends string>(words: readonly Word[]) =>
+  z.enum(words, { error: `must be one of ${words.join(", ")}` });
 /** A parameter that is a whole number. */
 export const whole = (least: number, most: number) => {
   const rule = `must be a whole number from ${least} to ${most}`;

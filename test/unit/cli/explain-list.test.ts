@@ -205,6 +205,9 @@ describe("list", () => {
     [["list", "--limit", "0"], "It must be a whole number from 1 to 100000."],
     [["list", "--min-age", "1h"], "It must be a whole number of seconds"],
     [["list", "--server", "web-01"], "It must be a UUID."],
+    [["list", "--state", "watching"], "Allowed choices are waiting, joined, prepare,"],
+    [["list", "--outcome", "accepted"], "Allowed choices are succeeded, failed,"],
+    [["list", "--waits-for", "paused"], "Allowed choices are server-busy,"],
   ])("%j is wrong usage", async (args, message) => {
     const { code, err, asked } = await run(args, []);
     expect([code, asked]).toEqual([2, []]);
