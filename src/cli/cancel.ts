@@ -1,9 +1,10 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { z } from "zod";
 import type { OperatorCommands } from "../adapters/redis/operator-commands.ts";
 import { Group } from "../contract/command.ts";
+import { WaitReason } from "../contract/event.ts";
 import { CommandId, type ProjectId, ServerId } from "../contract/ids.ts";
-import { traitsOf } from "../core/phases.ts";
+import { CANCELLABLE, traitsOf } from "../core/phases.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { type UrlFlag, urlOption } from "./ask-worker.ts";
 import { CliFailure } from "./failure.ts";
@@ -34,8 +35,10 @@ export function cancelCommand(io: CliIo): Command {
     .option("--server <id>", "all that have this server or wait for it", matching(ServerId))
     .option("--group <name>", "all of this group", matching(Group))
     .option("--source <text>", "all of this source")
-    .option("--state <phase>", "all in this phase")
-    .option("--waits-for <reason>", "all that wait for this")
+    .addOption(new Option("--state <phase>", "all in this phase").choices(CANCELLABLE))
+    .addOption(
+      new Option("--waits-for <reason>", "all that wait for this").choices(WaitReason.options),
+    )
     .option("--min-age <seconds>", "all that are this old", seconds)
     .option("--yes", "by a filter: without asking")
     .addOption(urlOption());
@@ -124,7 +127,7 @@ async function cancelAll(cancelling: Cancelling, filter: Record<string, string>)
   if (flags.joined === true)
     throw new CliFailure("--joined goes with the id of a command", EXIT_USAGE);
   const query = { project, ...filter };
-  const keep = (row: Row) => traitsOf(String(row["phase"]))?.cancellable === true;
+  const keep = (row: Row) => CANCELLABLE.some((phase) => phase === row["phase"]);
   const listing = { path: "/v1/commands", query, member: "commands", keep };
   const { rows, complete } = await readAll(listing, { ...flags, limit: MOST }, io);
   if (rows.length === 0) return "no command that can still be cancelled fits";
@@ -168,6 +171,12 @@ async function askForYes(count: string, io: CliIo): Promise<void> {
   if (answer.trim().toLowerCase() !== "yes") throw new CliFailure("nothing was cancelled");
 }
 
+function whyTooLate(phase: string): string {
+  return traitsOf(phase)?.mayHaveBeenSent === "no"
+    ? "it ends when its server is as it was found"
+    : "a reinstall cannot be called back";
+}
+
 /** Answers its phase. Throws in one line what is in the way. */
 async function cancel({ operator, project, flags }: Cancelling, id: CommandId): Promise<string> {
   const answer = await operator.cancel(project, id, actOf(flags));
@@ -175,7 +184,7 @@ async function cancel({ operator, project, flags }: Cancelling, id: CommandId): 
     case "requested":
       return answer.phase;
     case "too-late":
-      throw new CliFailure(`${id} is ${answer.phase} already: a reinstall cannot be called back`);
+      throw new CliFailure(`${id} is ${answer.phase} already: ${whyTooLate(answer.phase)}`);
     case "ended":
       throw new CliFailure(`${id} has ended: ${answer.outcome}`);
     case "unheard-of":

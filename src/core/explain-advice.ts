@@ -21,7 +21,7 @@ export function advice(about: Advised): readonly string[] {
   const all = [
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
     ...againstLock(about),
-    ...(command !== null && traitsOf(command.phase)?.cancellable === true
+    ...(command !== null && traitsOf(command.phase)?.cancellable === "yes"
       ? [
           `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId} --reason …`,
         ]

@@ -133,7 +133,7 @@ function nextTry(
   else lines.push(`Its next step is at ${instant(nextTryMs)} (in ${span(nextTryMs - nowMs)}).`);
   if (until !== null)
     lines.push(`What it waits for ends at ${instant(until)}, if nothing new comes.`);
-  if (expiresAtMs !== null && traitsOf(phase)?.cancellable === true) {
+  if (expiresAtMs !== null && traitsOf(phase)?.cancellable === "yes") {
     lines.push(`If it cannot start by ${instant(expiresAtMs)}, it ends as expired.`);
   }
   return lines;

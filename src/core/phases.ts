@@ -10,8 +10,8 @@ export interface PhaseTraits<P extends Phase = Phase> {
    * out" may need it again; `to-wait`: where the command goes back to its place in line; `never`.
    */
   readonly body: "always" | "until-accepted" | "to-wait" | "never";
-  /** A person may still end the command: nothing was sent to the cloud. */
-  readonly cancellable: boolean;
+  /** May a person still end the command? `if-it-waits-again`: when its server is started for that, and not for its end. */
+  readonly cancellable: "yes" | "no" | "if-it-waits-again";
   /** Where brakes may hold it next (docs/brakes.md): when it is admitted, again before a stop or a request, nowhere any more. */
   readonly gate: "admission" | "intent" | "none";
   /** May a reinstall be with the cloud when the step is lost? `by-intent`: unless the store can prove that there is no intent. */
@@ -27,7 +27,7 @@ export const PHASES = {
   waiting: {
     does: "admit again, after a while",
     body: "always",
-    cancellable: true,
+    cancellable: "yes",
     gate: "admission",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -50,7 +50,7 @@ export const PHASES = {
   joined: {
     does: "read the outcome of the command that was joined",
     body: "always",
-    cancellable: true,
+    cancellable: "yes",
     gate: "admission",
     mayHaveBeenSent: "no",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -59,7 +59,7 @@ export const PHASES = {
   prepare: {
     does: "stop the server, and wait until it is stopped",
     body: "always",
-    cancellable: true,
+    cancellable: "yes",
     gate: "intent",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -80,7 +80,7 @@ export const PHASES = {
   submit: {
     does: "the dangerous line: look, sign, record the intent, POST once",
     body: "always",
-    cancellable: true,
+    cancellable: "yes",
     gate: "intent",
     mayHaveBeenSent: "by-intent",
     enteredMs: ({ before }) => before.atMs,
@@ -100,7 +100,7 @@ export const PHASES = {
   reconcile: {
     does: "nobody answered the POST: look for proof",
     body: "until-accepted",
-    cancellable: false,
+    cancellable: "no",
     gate: "intent",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -120,7 +120,7 @@ export const PHASES = {
   watch: {
     does: "ask once how the job is",
     body: "never",
-    cancellable: false,
+    cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ acceptedAtMs }) => acceptedAtMs,
@@ -138,7 +138,7 @@ export const PHASES = {
   settle: {
     does: "keep the lock for a while after success",
     body: "never",
-    cancellable: false,
+    cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ untilMs }, settleMs) => untilMs - settleMs,
@@ -147,7 +147,7 @@ export const PHASES = {
   ready: {
     does: "ask the reinstalled server until it answers, or its time is over",
     body: "never",
-    cancellable: false,
+    cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -156,7 +156,7 @@ export const PHASES = {
   restore: {
     does: "start the server that we stopped, or that is off after its reinstall, before the command ends or waits again",
     body: "to-wait",
-    cancellable: false,
+    cancellable: "if-it-waits-again",
     gate: "admission",
     mayHaveBeenSent: "no",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -177,7 +177,7 @@ export const PHASES = {
   inquiry: {
     does: "a command ended `unresolved`: look further, ever more slowly, until the cloud proves what happened",
     body: "never",
-    cancellable: false,
+    cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
     enteredMs: ({ sinceMs }) => sinceMs,
@@ -190,9 +190,9 @@ export function traitsOf(phase: string): PhaseTraits | null {
   return Object.hasOwn(PHASES, phase) ? PHASES[phase as Phase] : null;
 }
 
-/** Phases in which a request is with the cloud, or was. */
+/** Phases in which a request is with the cloud, or was, or the server is put back as it was. */
 export const SENT_PHASES: readonly Phase[] = (Object.keys(PHASES) as Phase[]).filter(
-  (phase) => !PHASES[phase].cancellable,
+  (phase) => PHASES[phase].cancellable !== "yes",
 );
 
 /** When a command entered the phase that it is in, epoch ms; `settleMs` is how long a success settles. */
@@ -200,6 +200,11 @@ export function enteredMs(state: State, settleMs: number): number {
   const row: PhaseTraits = PHASES[state.phase];
   return row.enteredMs(state, settleMs);
 }
+
+/** In these a person may end a command, as far as it goes on. */
+export const CANCELLABLE: readonly Phase[] = (Object.keys(PHASES) as Phase[]).filter(
+  (phase) => PHASES[phase].cancellable !== "no",
+);
 
 /** What a command can be listed by: its phase, or that it has ended. */
 export const STATES: readonly (Phase | "ended")[] = [...(Object.keys(PHASES) as Phase[]), "ended"];

@@ -64,7 +64,7 @@ function endsNow(
 ): boolean {
   const { phase } = state;
   const isKnown = !((phase === "waiting" || phase === "joined") && state.doubt === true);
-  if (mayHaveRun || !isKnown || !PHASES[phase].cancellable) return false;
+  if (mayHaveRun || !isKnown || PHASES[phase].cancellable !== "yes") return false;
   return cancelled || nowMs >= order.expiresAtMs;
 }
 

@@ -84,7 +84,7 @@ it.concurrent("a running server that is refused for now: expired when it expires
 });
 
 it.concurrent("a running server that is refused for now: cancelled when a person says so, and not when the minute is over", async () => {
-  await onSharedServices({ simulator: { startDurationMs: 200 } }, async (stage, { redis }) => {
+  await onSharedServices({ simulator: { startDurationMs: 3_000 } }, async (stage, { redis }) => {
     const server = stage.simulator.addServer({ state: "ACTIVE" });
     stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, error: "Ecs.0603" });
     await stage.addWorker();
@@ -92,8 +92,8 @@ it.concurrent("a running server that is refused for now: cancelled when a person
     await stage.emitter.send(stage.command(id, server.id));
     await stage.emitter.event(id, "starting");
     const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
-    // Not while its server is being started.
-    await eventually(() => operator("cancel", id, "--reason", "not any more"));
+    const said = await operator("cancel", id, "--reason", "not any more");
+    expect(said).toContain(`${id} ends at its next step (it is restore now)`);
     expect((await stage.emitter.outcome(id, 20_000)).data.event).toBe("cancelled");
     expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
     await stage.audit([id]);

@@ -21,6 +21,11 @@ const FIRST = { nonce: "s1", redelivered: false };
 const COPY = { nonce: "s2", redelivered: false };
 const AGAIN = { nonce: "s3", redelivered: true };
 const SIGNED = 1_800_000_000_000;
+const WAITING = {
+  tries: { attempt: 1, spent: 0 },
+  waitsFor: "throttled",
+  sinceMs: SIGNED,
+} as const;
 
 describe.each(RIGS)("steps %s", (_name, rigs) => {
   const fresh = rigs();
@@ -327,6 +332,41 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     const cancelRequest = { by: "ada", why: "as ada says" };
     expect(await rig.store.claim(next, FIRST)).toMatchObject({ cancelRequest });
   });
+
+  const success = {
+    durationSeconds: 90,
+    verified: true,
+    evidence: "job",
+    volumeType: "SSD",
+    disk: "replaced",
+  } as const;
+  it.each([
+    ["to wait again", { kind: "wait", place: WAITING }, "requested"],
+    [
+      "for its end",
+      { kind: "end", ending: { event: "failed", data: { why: "cancelled" } } },
+      "too-late",
+    ],
+    ["after its reinstall", { kind: "succeed", success }, "too-late"],
+  ] as const)(
+    "takes a cancel while the server is started again only from a command that goes on: %s",
+    async (_why, after, kind) => {
+      const { claim, next } = await submitting();
+      const power = { was: "on", mayHaveStopped: true } as const;
+      const state = { phase: "restore", power, after, sinceMs: SIGNED } as const;
+      const step = { ...saving(claim), state };
+      const following = storedEnvelope({ ...next, step: 2, state });
+      await rig.store.save({
+        ...step,
+        outbox: { events: [], next: { envelope: following, delayMs: 0 } },
+      });
+      const act = { id: "act-1", by: "ada", reason: "sent by mistake" };
+      const answer = await rig.operator.cancel(PROJECT, a.commandId, act);
+      expect(answer).toEqual({ kind, phase: "restore" });
+      const again = await rig.store.hop({ ...next, step: 2, state }, { redelivered: false });
+      expect(again).toMatchObject({ kind: "waits", cancelled: kind === "requested" });
+    },
+  );
 
   it("tells an older step that comes again what a sweeper has saved: no message stands behind that", async () => {
     const { next: first } = await admitted(rig.store, a);

@@ -1,10 +1,11 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type Act, AuditEntry, type NotedAct } from "../../../src/contract/audit.ts";
 import { actionOf, subjectOf } from "../../../src/contract/brakes.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Freeing, PauseChange } from "../../../src/adapters/redis/operator-commands.ts";
 import type { cancelScript } from "../../../src/adapters/redis/scripts/cancel.ts";
 import type { unlockScript } from "../../../src/adapters/redis/scripts/unlock.ts";
+import { storedJson } from "../../../src/adapters/redis/stored-json.ts";
 import { SENT_PHASES } from "../../../src/core/phases.ts";
 import type { AuditTrail, Unpublished } from "../../../src/steps/ports/audit-trail.ts";
 import type { ProjectMemory } from "./memory.ts";
@@ -60,6 +61,12 @@ export function setPause(ctx: ScriptContext, project: ProjectId, change: PauseCh
   });
 }
 
+/** Of the message of a command whose server is being started again: it waits again then. */
+const GoesBack = storedJson(
+  z.object({ state: z.object({ after: z.object({ kind: z.literal("wait") }) }) }),
+);
+const goesBack = (resume: string | undefined) => GoesBack.safeParse(resume).success;
+
 /** `cancel.lua`. */
 export function cancel(
   ctx: ScriptContext,
@@ -72,7 +79,8 @@ export function cancel(
     if (record === undefined || record.claim === REFUSED) return { kind: "unheard-of" as const };
     const { outcome, phase } = record;
     if (outcome !== undefined) return { kind: "ended" as const, outcome };
-    if (SENT_PHASES.some((one) => one === phase)) return { kind: "too-late" as const, phase };
+    if (SENT_PHASES.some((one) => one === phase) && !goesBack(record.resume))
+      return { kind: "too-late" as const, phase };
     noteAct(ctx, m, { ...act, action: "cancel", command });
     m.records.set(command, {
       ...record,

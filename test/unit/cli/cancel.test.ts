@@ -98,7 +98,31 @@ describe("cancel of one command", () => {
   });
 });
 
+describe("cancel that is too late says why", () => {
+  it.each([
+    ["watch", "heal-1 is watch already: a reinstall cannot be called back"],
+    ["ready", "heal-1 is ready already: a reinstall cannot be called back"],
+    ["restore", "heal-1 is restore already: it ends when its server is as it was found"],
+  ])("%s", async (phase, says) => {
+    const cancel = async () => ({ kind: "too-late", phase }) as const;
+    const { code, err } = await run(["heal-1"], { rows: [], cancel });
+    expect([code, err]).toEqual([1, `error: ${says}\n`]);
+  });
+});
+
 describe("cancel by a filter", () => {
+  it("tries those whose server is being started again: they may wait again afterwards", async () => {
+    const started = [row("a", "restore"), row("b", "ready"), row("c", "prepare")];
+    const { cancelled } = await run(["--group", "web", "--yes"], { rows: started });
+    expect(cancelled).toEqual(["a", "c"]);
+  });
+
+  it("takes no phase in which nothing can be cancelled", async () => {
+    const { code, err, asked } = await run(["--state", "watch", "--yes"], { rows: [] });
+    expect([code, asked]).toEqual([2, []]);
+    expect(err).toContain("Allowed choices are waiting, joined, prepare, submit, restore.");
+  });
+
   const rows = [row("a", "waiting"), row("b", "watch"), row("c", "joined")];
   const filter = ["--group", "web", "--min-age", "60"];
 
