@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { CommandBody } from "../../src/contract/command.ts";
 import { CONTRACT_EVENTS, type ContractEventName, EVENTS } from "../../src/contract/event-data.ts";
-import { OPERATOR_ACTIONS, OperatorEvent } from "../../src/contract/operator-event.ts";
+import { OperatorEvent } from "../../src/contract/operator-event.ts";
+import { OPERATOR_ACTIONS } from "../../src/contract/operator-actions.ts";
 import { readSources } from "../../src/config/sources.ts";
 import { wireSchema } from "./json-schema.ts";
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
-import { OPERATOR_ACTIONS } from "../contract/operator-event.ts";
+import { OPERATOR_ACTIONS } from "../contract/operator-actions.ts";
 import { type UrlFlag, urlOption } from "./ask-worker.ts";
 import type { CliIo } from "./io.ts";
 import { matching, seconds, wholeNumber } from "./option-values.ts";

@@ -2,7 +2,7 @@ import { createAuditTrail } from "../adapters/redis/audit-trail.ts";
 import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
 import { createAuditPublisher } from "../background/audit-publisher.ts";
 import { CommandId } from "../contract/ids.ts";
-import { OPERATOR_ACTIONS } from "../contract/operator-event.ts";
+import { OPERATOR_ACTIONS } from "../contract/operator-actions.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";
 import { createPublishSettled } from "../steps/publish-settled.ts";
 import type { Ground } from "./ground.ts";

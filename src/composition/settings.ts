@@ -7,7 +7,7 @@ import type { RedisTls } from "../adapters/redis/client-tls.ts";
 import type { BrakeRules } from "../core/brake-rules.ts";
 import type { StoreRules } from "../adapters/redis/store-rules.ts";
 import type { Config } from "../config/assemble.ts";
-import type { IntakeRules } from "../core/intake.ts";
+import type { IntakeRules } from "../core/intake-rules.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import type { Rules } from "../core/rules.ts";
 import { toWindow } from "../core/window-text.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { Found } from "./http.ts";
+import type { Found } from "./found.ts";
 import type { ProjectId } from "./ids.ts";
-import type { OperatorAction } from "./operator-event.ts";
-import type { Page, PageAsked } from "./overview.ts";
+import type { OperatorAction } from "./operator-actions.ts";
+import type { Page, PageAsked } from "./page.ts";
 
 /** One action of a person, and its reason. */
 export interface Act {

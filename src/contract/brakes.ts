@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CommandId, ServerId } from "./ids.ts";
-import type { OperatorAction } from "./operator-event.ts";
+import type { OperatorAction } from "./operator-actions.ts";
 
 /** Every rule that can hold a command back or end it before it reaches the cloud: one closed list of names. */
 export const Brake = z.enum([

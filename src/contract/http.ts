@@ -1,5 +1,6 @@
 import type { SlotCensus } from "../core/census.ts";
 import type { CommandEvidence } from "./evidence.ts";
+import type { Found } from "./found.ts";
 import type { CommandId, ProjectId, ServerId } from "./ids.ts";
 import type { CommandStory, ServerDetail } from "./overview.ts";
 
@@ -20,45 +21,6 @@ export interface HealthSource {
   /** Ready means that none of these is known to be away (`mayWork`). Answers from memory. */
   dependencies(): readonly DependencyHealth[];
 }
-
-/** A command as the store knows it. Holds nothing of the command's body. */
-export interface CommandStatus {
-  readonly commandId: string;
-  readonly projectId: string;
-  readonly serverId: string | null;
-  readonly phase: string;
-  readonly sequence: number;
-  readonly updatedAtMs: number;
-  /** The final event's name; null while the command is open. */
-  readonly outcome: string | null;
-  readonly jobId: string | null;
-  /** As it was published, word for word; null while the command is open. */
-  readonly finalEvent: unknown;
-}
-
-/** What holds a server (contract §4). */
-interface ServerLock {
-  readonly owner: string;
-  /** Fencing number. */
-  readonly token: number;
-  readonly operation: string;
-  readonly sinceMs: number;
-  readonly phase: string;
-}
-
-/** What holds a server and what waits for it; nothing of ours may hold it (`lock` null). */
-export interface ServerStatus {
-  readonly lock: ServerLock | null;
-  /** Commands that wait for the server, in the order in which they get it. */
-  readonly waiting: readonly { readonly commandId: string; readonly sinceMs: number }[];
-}
-
-/** The result of a look into the store. */
-export type Found<View> =
-  | { readonly kind: "found"; readonly view: View }
-  | { readonly kind: "absent" }
-  /** The store is away: nothing can be said. */
-  | { readonly kind: "unavailable" };
 
 /** Read-only looks into the store, for people. None rejects for what the store does. */
 export interface CommandViews {

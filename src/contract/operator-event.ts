@@ -1,21 +1,6 @@
 import { z } from "zod";
 import { instant, open, text } from "./event-members.ts";
-
-/** What people do by hand; each is noted and published (brakes.md §9). */
-export const OPERATOR_ACTIONS = [
-  "pause",
-  "resume",
-  "protect",
-  "unprotect",
-  "release",
-  "approve",
-  "cancel",
-  "unlock",
-  "resolve",
-  "dead-drop",
-  "dead-return",
-] as const;
-export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
+import { OPERATOR_ACTIONS } from "./operator-actions.ts";
 
 /** One action of a person, as an event: CloudEvents 1.0, structured JSON, on the routing key `operator.<action>`. Holds no secret. */
 export const OperatorEvent = z.object({

@@ -1,4 +1,6 @@
-import type { CommandStatus, Found, ServerStatus } from "./http.ts";
+import type { Page, PageAsked } from "./page.ts";
+import type { CommandStatus, ServerStatus } from "./status.ts";
+import type { Found } from "./found.ts";
 import type { ProjectId, ServerId } from "./ids.ts";
 
 /** What one brake says of a command, or of a new command for a server, at this moment. */
@@ -83,29 +85,6 @@ export interface CommandFilter {
   readonly group?: string | undefined;
   /** In the store for at least so long. */
   readonly minAgeMs?: number | undefined;
-}
-
-/** Which part of a long list. */
-export interface PageAsked {
-  /** At most so many. */
-  readonly limit: number;
-  /** Of the answer before; absent: from the beginning. */
-  readonly cursor?: PageMark | undefined;
-}
-
-/** Behind which entry a page begins. */
-export interface PageMark {
-  readonly project: string;
-  /** Epoch ms: the order of the list. */
-  readonly score: number;
-  readonly id: string;
-}
-
-/** Part of a list. It may hold fewer entries than were asked for, even none, and still have a next page. */
-export interface Page<Entry> {
-  readonly entries: readonly Entry[];
-  /** Null: there is no more. */
-  readonly next: PageMark | null;
 }
 
 /** A server that is locked. */

@@ -1,4 +1,4 @@
-import type { Found } from "./http.ts";
+import type { Found } from "./found.ts";
 import type { ProjectId, ServerId } from "./ids.ts";
 
 /** What the cloud shows of a server at this moment. */

@@ -1,6 +1,7 @@
 import type { Candidate } from "./candidate.ts";
 import type { Decision } from "./decision.ts";
-import { heldBy, type Hold } from "./gate.ts";
+import { heldBy } from "./gate.ts";
+import type { Hold } from "./hold.ts";
 import type { Moment } from "./moment.ts";
 import type { ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";

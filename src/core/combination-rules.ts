@@ -1,5 +1,5 @@
 import type { CommandBody, Problem } from "../contract/command.ts";
-import type { IntakeRules } from "./intake.ts";
+import type { IntakeRules } from "./intake-rules.ts";
 
 /**
  * Rules of the command that no field can break alone, or that depend on this worker. `prefix` stands before each

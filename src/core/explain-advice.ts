@@ -1,4 +1,4 @@
-import type { ServerStatus } from "../contract/http.ts";
+import type { ServerStatus } from "../contract/status.ts";
 import type { BrakeSaid, CommandDetail } from "../contract/overview.ts";
 import { traitsOf } from "./phases.ts";
 

@@ -1,4 +1,3 @@
-import type { Brake } from "../contract/brakes.ts";
 import {
   CommandBody,
   MAX_COMMAND_BYTES,
@@ -11,50 +10,19 @@ import { withoutAbsent } from "./absent-fields.ts";
 import { looksLikeCloudEvent, type Opened, openBinary, openStructured } from "./cloud-event.ts";
 import { brokenCombinations } from "./combination-rules.ts";
 import { compressionSeen } from "./compression.ts";
+import type { IntakeRules } from "./intake-rules.ts";
 import { isRecord } from "./is-record.ts";
 import { parseJsonText } from "./json-text.ts";
-import { mediaOf, type MessageProperties, type Mode } from "./media.ts";
+import { mediaOf, type Mode } from "./media.ts";
 import type { IntakeNotes } from "./notes.ts";
 import { toOrder } from "./new-order.ts";
-import type { Origin } from "./origin.ts";
 import type { Order } from "./order.ts";
 import { problemsOf, uniqueProblems } from "./problems.ts";
+import type { RawCommand } from "./raw-command.ts";
 import { type Refused, refusedIntake } from "./refused-intake.ts";
-import { type SenderRule, senderProblems } from "./senders.ts";
+import { senderProblems } from "./senders.ts";
 import { strangersOf } from "./unknown-fields.ts";
-import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "./user-data.ts";
-
-/** A message of the command queue as it arrived, properties included. */
-export interface RawCommand extends MessageProperties {
-  readonly body: Buffer;
-  readonly messageId?: string | undefined;
-  /** AMQP `timestamp`, epoch milliseconds. */
-  readonly timestampMs?: number | undefined;
-  readonly replyTo?: string | undefined;
-  readonly correlationId?: string | undefined;
-  /** The broker user who sent it, where the broker has checked that; never what a message says of itself. */
-  readonly sender?: string | undefined;
-  readonly traceparent?: string | undefined;
-  readonly tracestate?: string | undefined;
-  readonly origin?: Origin | undefined;
-}
-
-export interface IntakeRules {
-  /** The projects this worker may act on; the first is the default. */
-  readonly projects: readonly ProjectId[];
-  /** A command without `expires_at` is too old after this long. */
-  readonly commandMaxAgeMs: number;
-  /** Ids are remembered this long: no `not_before` may lie further ahead. */
-  readonly dedupTtlMs: number;
-  /** Brakes that a command may override. */
-  readonly overridable: readonly Brake[];
-  /** What a `user_data` that nothing would read comes to. */
-  readonly userDataCheck: UserDataCheck;
-  /** What each broker user may ask for; none: everybody may ask for everything. */
-  readonly senders: readonly SenderRule[];
-  /** Is it a queue of the worker's own? Nobody may have answers sent there. */
-  readonly isOurQueue: (queue: string) => boolean;
-}
+import { USER_DATA_PATH, userDataProblem } from "./user-data.ts";
 
 export type Intake =
   | {

@@ -2,7 +2,7 @@ import { rungAtMost } from "./backoff.ts";
 import type { Candidate } from "./candidate.ts";
 import { waitFor } from "./waiting.ts";
 import type { Decision } from "./decision.ts";
-import type { BrakeVerdict } from "./gate.ts";
+import type { BrakeVerdict } from "./hold.ts";
 import type { Moment } from "./moment.ts";
 import type { Order } from "./order.ts";
 

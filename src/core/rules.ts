@@ -1,4 +1,3 @@
-import type { Moment } from "./moment.ts";
 import type { UserDataCheck } from "./user-data.ts";
 
 /** The policy of the protocol: every limit that a decision depends on. Milliseconds throughout. */
@@ -45,7 +44,7 @@ export interface Rules {
  */
 export function fenceOf(
   signedAtMs: number | null | undefined,
-  { nowMs, rules }: Moment,
+  { nowMs, rules }: { readonly nowMs: number; readonly rules: Rules },
 ): number | null {
   if (signedAtMs === null || !rules.requestsExpire) return null;
   return (signedAtMs ?? nowMs) + rules.postFenceMs;

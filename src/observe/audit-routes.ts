@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../contract/ids.ts";
-import { OPERATOR_ACTIONS } from "../contract/operator-event.ts";
+import { OPERATOR_ACTIONS } from "../contract/operator-actions.ts";
 import { AuditJson, auditJson } from "./audit-json.ts";
-import type { Route } from "./http-routes.ts";
+import type { Route } from "./route.ts";
 import {
   asked,
   cursor,

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { bringsToken, CHALLENGE, type HttpAccess } from "./http-access.ts";
-import { type RouteDeps, type Route, ROUTES } from "./http-routes.ts";
+import { ROUTES } from "./http-routes.ts";
+import type { RouteDeps, Route } from "./route.ts";
 
 /** Where the answers come from. */
 export interface HttpAppDeps extends RouteDeps {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import { Fault } from "./fault.ts";
-import type { Route } from "./http-routes.ts";
+import type { Route } from "./route.ts";
 import { NO_PROJECT } from "./paging.ts";
 
 const LookParams = z.object({

@@ -18,7 +18,7 @@ import {
   type StepOutcome,
   type SubmissionKind,
 } from "../contract/labels.ts";
-import { OPERATOR_ACTIONS, type OperatorAction } from "../contract/operator-event.ts";
+import { OPERATOR_ACTIONS, type OperatorAction } from "../contract/operator-actions.ts";
 import { IMPLAUSIBLE_STAMPS, type ImplausibleStamp } from "../core/sent-at.ts";
 import type { Phase } from "../core/state.ts";
 import { TRANSITIONS } from "../core/transitions.ts";

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
-import type { Route } from "./http-routes.ts";
+import type { Route } from "./route.ts";
 
 /** The description of these routes: OpenAPI 3.1, whose schemas are JSON Schema 2020-12. */
 export function openApi(routes: readonly Route[]): object {

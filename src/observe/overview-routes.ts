@@ -3,7 +3,7 @@ import { Group } from "../contract/command.ts";
 import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import { STATES } from "../core/phases.ts";
-import type { Route } from "./http-routes.ts";
+import type { Route } from "./route.ts";
 import { CommandList, commandJson, LockList, lockJson } from "./overview-answers.ts";
 import {
   asked,

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { Found } from "../contract/http.ts";
-import type { Page, PageMark } from "../contract/overview.ts";
+import type { Found } from "../contract/found.ts";
+import type { Page, PageMark } from "../contract/page.ts";
 import { Fault } from "./fault.ts";
 
 /* What every list of the API has in common: its pages, its parameters, and what it says when there is none. */

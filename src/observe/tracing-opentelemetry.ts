@@ -11,7 +11,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import type { TracingSettings } from "./tracing.ts";
+import type { TracingSettings } from "./tracing-settings.ts";
 import type { SpanRecorder } from "./tracing-tracer.ts";
 
 /*

@@ -17,22 +17,10 @@ import {
   type TracedPublication,
   tracedPublication,
 } from "./tracing-publication.ts";
+import type { TracingSettings } from "./tracing-settings.ts";
 import { storeTracing, tracedEvidence } from "./tracing-store.ts";
 import { createTracer, type SpanRecorder } from "./tracing-tracer.ts";
 import type { StoreWatch } from "./watched-store.ts";
-
-/** Where traces go, and what they say of this worker. */
-export interface TracingSettings {
-  /** Base URL of the collector, without a closing slash. */
-  readonly endpoint: string;
-  readonly headers: Readonly<Record<string, () => string>>;
-  readonly serviceName: string;
-  readonly resourceAttributes: Readonly<Record<string, string>>;
-  /** Of the traces that begin here; 0 to 1. */
-  readonly sampleRatio: number;
-  /** Of this program. */
-  readonly version: string;
-}
 
 /** What tracing asks of who puts it together. */
 export interface TracingOptions {

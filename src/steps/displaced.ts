@@ -2,7 +2,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { aliasOf, type FinalDraft, toProgressEvent, underAlias } from "../core/events.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StoreAway, StoreCorrupt } from "./ports/store-trouble.ts";
-import type { StoredOutcome } from "./ports/step-record.ts";
+import type { StoredOutcome } from "./ports/stored-outcome.ts";
 
 export type Displaced =
   | { readonly kind: "finished"; readonly alias: string; readonly outcome: StoredOutcome }

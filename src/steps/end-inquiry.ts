@@ -3,7 +3,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { Journal } from "./ports/journal.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StoreAway, StoreCorrupt } from "./ports/store-trouble.ts";
-import type { StoredOutcome } from "./ports/step-record.ts";
+import type { StoredOutcome } from "./ports/stored-outcome.ts";
 import { createSettlement } from "./settlement.ts";
 import type { StepResult } from "./step.ts";
 

@@ -5,7 +5,7 @@ import { restoreEnvelope } from "../core/envelope.ts";
 import { rejected, type Subject, toMisuseAnswer } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import type { CommandView } from "./ports/admission.ts";
-import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "./ports/stored-outcome.ts";
 import type { Outgoing } from "./ports/outlet.ts";
 
 /**

@@ -5,7 +5,7 @@ import type { ReachPoint } from "./ports/clock.ts";
 import type { Journal } from "./ports/journal.ts";
 import type { Disposition, Outgoing, Outlet } from "./ports/outlet.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
-import type { StoredOutcome } from "./ports/step-record.ts";
+import type { StoredOutcome } from "./ports/stored-outcome.ts";
 
 export interface PublishingDeps {
   readonly outlet: Outlet;

@@ -8,7 +8,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { Outgoing } from "./ports/outlet.ts";
 import type { Refusal } from "./ports/admission.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
-import type { StoredOutcome } from "./ports/step-record.ts";
+import type { StoredOutcome } from "./ports/stored-outcome.ts";
 
 export interface RefuseDeps {
   readonly store: ReinstallStore;

@@ -9,7 +9,7 @@ import type { Rules } from "../core/rules.ts";
 import type { Phase, State } from "../core/state.ts";
 import type { ClaimAnswer, StepClaim } from "./ports/step-claim.ts";
 import type { CommandView } from "./ports/admission.ts";
-import type { Outbox, StoredOutcome } from "./ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "./ports/stored-outcome.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { PowerCall, CallsWished, CloudApi, Reserving } from "./ports/cloud-api.ts";

@@ -1,5 +1,6 @@
 import type { CommandEvidence } from "../../src/contract/evidence.ts";
-import type { BrakeStatus, DependencyHealth, Found } from "../../src/contract/http.ts";
+import type { BrakeStatus, DependencyHealth } from "../../src/contract/http.ts";
+import type { Found } from "../../src/contract/found.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
 import type {
   BrakeSaid,

@@ -3,6 +3,7 @@ import { MAX_COMMAND_BYTES } from "../../contract/command.ts";
 import { type Finding, type Findings, findingsOf } from "../../contract/finding.ts";
 import { asError } from "../thrown.ts";
 import { within } from "../time-limits.ts";
+import type { Examined } from "./examined.ts";
 import { userOf } from "./log-in.ts";
 import { messageSizeLimit } from "./message-size.ts";
 import { nodeOf, openModel } from "./opening.ts";
@@ -12,16 +13,6 @@ import { rightFindings } from "./right-findings.ts";
 import { senderFindings } from "./sender-findings.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { tagFindings } from "./tag-findings.ts";
-
-/** Where the broker is asked, and as what. */
-export interface Examined {
-  readonly model: ChannelModel;
-  readonly settings: AmqpSettings;
-  readonly user: string;
-  readonly vhost: string;
-  readonly found: Findings;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Looks at the broker as the worker would use it, over a connection of its own, and changes nothing: no message reaches a

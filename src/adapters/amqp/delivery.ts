@@ -1,7 +1,7 @@
-import type { ConsumeMessage } from "amqplib";
 import { RETURNED } from "../../core/dead-letter.ts";
 import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
 import { originOf } from "./origin.ts";
+import type { RawMessage } from "./raw-message.ts";
 import { deathOf } from "./x-death.ts";
 
 /** A message as the broker brought it, with what only this room asks of it. */
@@ -21,18 +21,6 @@ export type Disposition = "ack" | "requeue" | "retry";
 
 /** Takes one delivery and says how it is settled. A handler that rejects counts as `retry`. */
 export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
-
-/** What is read of a message. */
-export interface RawMessage {
-  readonly content: Buffer;
-  readonly fields: Pick<ConsumeMessage["fields"], "redelivered"> & {
-    readonly exchange?: string;
-    readonly routingKey?: string;
-  };
-  readonly properties: Omit<Partial<ConsumeMessage["properties"]>, "headers"> & {
-    readonly headers?: Readonly<Record<string, unknown>> | undefined;
-  };
-}
 
 /**
  * Nothing of ours is longer: a command has 128 KiB at most, and a step holds one. Of a longer message the beginning is

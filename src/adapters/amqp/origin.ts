@@ -1,5 +1,5 @@
 import type { Origin } from "../../core/origin.ts";
-import type { RawMessage } from "./delivery.ts";
+import type { RawMessage } from "./raw-message.ts";
 import { ARRIVAL_TYPE, originMark } from "./marks.ts";
 
 /** Where a message comes from: as we noted it when it was deferred, by its first death, else by this delivery. */

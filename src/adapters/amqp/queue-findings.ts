@@ -1,7 +1,7 @@
 import type { ConfirmChannel } from "amqplib";
 import { asError } from "../thrown.ts";
 import { pause } from "../time-limits.ts";
-import type { Examined } from "./broker-findings.ts";
+import type { Examined } from "./examined.ts";
 import { objectionsTo, purposeOf, type QueueFacts } from "./policy-rules.ts";
 import { ask, type Reply } from "./question.ts";
 import { askManagement, bindingExists, exchangeType, queueFacts } from "./queue-facts.ts";

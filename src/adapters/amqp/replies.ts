@@ -1,6 +1,6 @@
 import type { ReplyEnd } from "../../contract/labels.ts";
 import type { Outgoing } from "../../steps/ports/outlet.ts";
-import type { AmqpOutletOptions, AroundPublication } from "./outlet.ts";
+import type { AmqpOutletOptions, AroundPublication } from "./outlet-options.ts";
 import { publicationOf } from "./publications.ts";
 
 /** A copy of a final event for the queue that its emitter named. */

@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from "amqplib";
-import type { Examined } from "./broker-findings.ts";
+import type { Examined } from "./examined.ts";
 import { ask } from "./question.ts";
 import { topologyOf } from "./topology.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { asError } from "../thrown.ts";
-import type { Examined } from "./broker-findings.ts";
+import type { Examined } from "./examined.ts";
 import { askManagement } from "./queue-facts.ts";
 import type { AmqpManagement } from "./settings.ts";
 import { topologyOf } from "./topology.ts";

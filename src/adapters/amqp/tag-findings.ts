@@ -1,5 +1,5 @@
 import { asError } from "../thrown.ts";
-import type { Examined } from "./broker-findings.ts";
+import type { Examined } from "./examined.ts";
 import { ask } from "./question.ts";
 import { brokerFeatures } from "./queue-facts.ts";
 

@@ -5,7 +5,7 @@ import {
   type AuditView,
 } from "../../contract/audit.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { PageMark } from "../../contract/overview.ts";
+import type { PageMark } from "../../contract/page.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import { storedJson } from "./stored-json.ts";

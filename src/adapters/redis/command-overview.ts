@@ -1,4 +1,4 @@
-import type { Found } from "../../contract/http.ts";
+import type { Found } from "../../contract/found.ts";
 import { type ProjectId, ServerId } from "../../contract/ids.ts";
 import type {
   CommandDetail,
@@ -6,10 +6,8 @@ import type {
   InWork,
   LockView,
   Overview,
-  Page,
-  PageAsked,
-  PageMark,
 } from "../../contract/overview.ts";
+import type { Page, PageAsked, PageMark } from "../../contract/page.ts";
 import type { RedisClient } from "./client.ts";
 import { readDetail } from "./command-record.ts";
 import { endedCommands } from "./ended-commands.ts";

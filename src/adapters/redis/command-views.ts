@@ -1,4 +1,5 @@
-import type { CommandViews, Found } from "../../contract/http.ts";
+import type { CommandViews } from "../../contract/http.ts";
+import type { Found } from "../../contract/found.ts";
 import { type CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type {
   BrakeSaid,
@@ -6,8 +7,7 @@ import type {
   CommandStory,
   ServerDetail,
 } from "../../contract/overview.ts";
-import type { BrakeVerdict } from "../../core/gate.ts";
-import { describeVerdict } from "../../core/hold-words.ts";
+import { type BrakeVerdict, describeVerdict } from "../../core/hold.ts";
 import { Order } from "../../core/order.ts";
 import { notBeforeSays } from "../../core/not-before.ts";
 import { type PhaseTraits, traitsOf } from "../../core/phases.ts";

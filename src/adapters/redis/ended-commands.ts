@@ -1,5 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CommandDetail, Page, PageAsked, PageMark } from "../../contract/overview.ts";
+import type { CommandDetail } from "../../contract/overview.ts";
+import type { Page, PageAsked, PageMark } from "../../contract/page.ts";
 import type { RedisClient } from "./client.ts";
 import { readDetail } from "./command-record.ts";
 import { keysOf } from "./keys.ts";

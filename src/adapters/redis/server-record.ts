@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServerStatus } from "../../contract/http.ts";
+import type { ServerStatus } from "../../contract/status.ts";
 import { CommandId, type ProjectId, type ServerId } from "../../contract/ids.ts";
 import type { LockView, PastReinstall } from "../../contract/overview.ts";
 import { shownOwner } from "../../core/lock-owner.ts";

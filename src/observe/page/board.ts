@@ -3,7 +3,7 @@ import type { CommandId, ProjectId } from "../../contract/ids.ts";
 import type { CommandDetail, CommandStory, LockView } from "../../contract/overview.ts";
 import { whyItWaits } from "../../core/explain.ts";
 import { recordOf } from "./final-data.ts";
-import type { RouteDeps } from "../http-routes.ts";
+import type { RouteDeps } from "../route.ts";
 import { DAY_MS, stillQuarantined } from "../quarantined.ts";
 
 /** Everything that the first page shows, read at one moment. Bounded, however much is open. */

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import type { Route, RouteDeps } from "../http-routes.ts";
+import type { Route, RouteDeps } from "../route.ts";
 import { BoardPage } from "./board-page.tsx";
 import { readBoard } from "./board.ts";
 import { CommandPage } from "./command-page.tsx";

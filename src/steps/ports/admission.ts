@@ -1,9 +1,9 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { ServerHistory } from "../../core/disk-age.ts";
-import type { BrakeVerdict, Hold } from "../../core/gate.ts";
+import type { BrakeVerdict, Hold } from "../../core/hold.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
 import type { StepClaim } from "./step-claim.ts";
-import type { Outbox, StoredOutcome } from "./step-record.ts";
+import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** How a raw command arrived. */

@@ -1,7 +1,7 @@
 import type { CommandId, DiskId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { KnownAge } from "../../core/disk-age.ts";
 import type { Envelope } from "../../core/envelope.ts";
-import type { BrakeVerdict } from "../../core/gate.ts";
+import type { BrakeVerdict } from "../../core/hold.ts";
 import type { Order } from "../../core/order.ts";
 import type {
   AdmitAnswer,
@@ -19,8 +19,8 @@ import type {
   StepFinish,
   StepSave,
   StepSettle,
-  StoredOutcome,
 } from "./step-record.ts";
+import type { StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** Redis: exclusivity, and a view for people. Every method gives the same answer when run twice; `away` means "may have happened". */

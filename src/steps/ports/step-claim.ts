@@ -2,7 +2,7 @@ import type { Debt } from "../../core/debt.ts";
 import type { CancelRequest } from "../../core/endings.ts";
 import type { DiskId, JobId } from "../../contract/ids.ts";
 import type { Word } from "../../core/state.ts";
-import type { Outbox, StoredOutcome } from "./step-record.ts";
+import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** Begins the nonce of a claim that no message stands behind: any message of that step may take it over. */

@@ -4,7 +4,7 @@ import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import type { AuditFilter } from "../../../src/contract/audit.ts";
 import { PauseScope, protectionOf, releaseOf } from "../../../src/contract/brakes.ts";
 import { CommandId, ProjectId } from "../../../src/contract/ids.ts";
-import type { PageMark } from "../../../src/contract/overview.ts";
+import type { PageMark } from "../../../src/contract/page.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { startTwoUsers, type TwoUsers } from "./two-users.ts";
 import { admitted, claimed, delivery, order, PROJECT, SERVER } from "./samples.ts";

@@ -3,7 +3,8 @@ import { createRedisClient, type RedisClient } from "../../../src/adapters/redis
 import { createOverview } from "../../../src/adapters/redis/command-overview.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
-import type { CommandFilter, PageMark } from "../../../src/contract/overview.ts";
+import type { CommandFilter } from "../../../src/contract/overview.ts";
+import type { PageMark } from "../../../src/contract/page.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT, SERVER } from "./samples.ts";
 

@@ -7,7 +7,7 @@ import type { State } from "../../../src/core/state.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../src/steps/ports/admission.ts";
 import type { ClaimAnswer, StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 
 export const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 export const SERVER = ServerId.parse("4f4b3dfa-eb70-47cf-a60a-998a53bd598a");

@@ -1,4 +1,4 @@
-import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/envelope.ts";
 import { toProgressEvent } from "../../../src/core/events.ts";

@@ -8,7 +8,7 @@ import type {
   Refusal,
 } from "../../../src/steps/ports/admission.ts";
 import { SWEEPER } from "../../../src/steps/ports/step-claim.ts";
-import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import type { CommandRecord } from "./memory.ts";
 import { everyVerdict } from "./script-brakes.ts";
 import { tryStart, wouldStart } from "./script-slots.ts";

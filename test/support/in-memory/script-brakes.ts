@@ -6,7 +6,7 @@ import type { RememberedSwitch } from "../../../src/core/remembered-switch.ts";
 import type { BrakeRules } from "../../../src/core/brake-rules.ts";
 import type { Pace } from "../../../src/core/call-bucket.ts";
 import { paceOf, slotsAt } from "../../../src/core/call-rate.ts";
-import type { BrakeVerdict, Hold } from "../../../src/core/gate.ts";
+import type { BrakeVerdict, Hold } from "../../../src/core/hold.ts";
 import { perHourOf } from "../../../src/core/senders.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";

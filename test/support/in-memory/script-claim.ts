@@ -1,7 +1,7 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
 import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
-import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import { debtFrom, takesDebt } from "../../../src/core/debt.ts";
 import { isSent } from "../../../src/core/line.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";

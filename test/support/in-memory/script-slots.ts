@@ -1,6 +1,6 @@
 import { shownOwner } from "../../../src/core/lock-owner.ts";
 import { takeCalls } from "../../../src/core/call-bucket.ts";
-import type { Hold } from "../../../src/core/gate.ts";
+import type { Hold } from "../../../src/core/hold.ts";
 import type { ServerHistory } from "../../../src/core/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";

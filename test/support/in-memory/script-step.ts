@@ -10,8 +10,8 @@ import type {
   StepFinish,
   StepSave,
   StepSettle,
-  StoredOutcome,
 } from "../../../src/steps/ports/step-record.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import type { Held, LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { StoreCorrupt } from "../../../src/steps/ports/store-trouble.ts";

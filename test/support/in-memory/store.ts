@@ -10,7 +10,7 @@ import type { ListEnd, ListRules } from "../../../src/core/list-round.ts";
 import type { MadeList, ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
-import type { Outbox, StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StoreAway } from "../../../src/steps/ports/store-trouble.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";

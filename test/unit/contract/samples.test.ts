@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CONTRACT_EVENTS, EVENTS } from "../../../src/contract/event-data.ts";
-import { OPERATOR_ACTIONS, OperatorEvent } from "../../../src/contract/operator-event.ts";
+import { OperatorEvent } from "../../../src/contract/operator-event.ts";
+import { OPERATOR_ACTIONS } from "../../../src/contract/operator-actions.ts";
 import { readCommand } from "../../../src/core/intake.ts";
 import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type RawCommand, readCommand } from "../../../src/core/intake.ts";
+import { readCommand } from "../../../src/core/intake.ts";
+import type { RawCommand } from "../../../src/core/raw-command.ts";
 import { BODY, COMMAND, INTAKE_RULES, NOW, PROJECT, SERVER } from "./builders.ts";
 
 const RULES = { ...INTAKE_RULES, projects: [PROJECT] };

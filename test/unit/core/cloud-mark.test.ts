@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { afterAdmissionLook } from "../../../src/core/decide-admission.ts";
 import { markHold } from "../../../src/core/cloud-mark.ts";
-import { describeHold } from "../../../src/core/hold-words.ts";
+import { describeHold } from "../../../src/core/hold.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import {
   asFinal,

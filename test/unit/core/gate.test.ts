@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { heldBy, type Hold } from "../../../src/core/gate.ts";
-import { describeHold, describeVerdict } from "../../../src/core/hold-words.ts";
+import { heldBy } from "../../../src/core/gate.ts";
+import { describeHold, describeVerdict, type Hold } from "../../../src/core/hold.ts";
 import {
   asFinal,
   asNext,

@@ -1,6 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type RawCommand, readCommand } from "../../../src/core/intake.ts";
+import { readCommand } from "../../../src/core/intake.ts";
+import type { RawCommand } from "../../../src/core/raw-command.ts";
 import { notesData } from "../../../src/core/notes.ts";
 import {
   BODY,

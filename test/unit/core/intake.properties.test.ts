@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type RawCommand, readCommand } from "../../../src/core/intake.ts";
+import { readCommand } from "../../../src/core/intake.ts";
+import type { RawCommand } from "../../../src/core/raw-command.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";
 import { fakeClock } from "../steps/fakes.ts";
 import { BODY, COMMAND, FOREIGN_PROJECT, INTAKE_RULES, NOW, PROJECT, SERVER } from "./builders.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_COMMAND_BYTES } from "../../../src/contract/command.ts";
-import { type Intake, type RawCommand, readCommand } from "../../../src/core/intake.ts";
+import { type Intake, readCommand } from "../../../src/core/intake.ts";
+import type { RawCommand } from "../../../src/core/raw-command.ts";
 import {
   BODY,
   COMMAND,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BrakeVerdict } from "../../../src/core/gate.ts";
+import type { BrakeVerdict } from "../../../src/core/hold.ts";
 import type { Look } from "../../../src/core/observations.ts";
 import { type LockSeen, plannedFrom } from "../../../src/core/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";

@@ -4,12 +4,8 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import type {
-  BrakesView,
-  CommandViews,
-  DependencyHealth,
-  Found,
-} from "../../../src/contract/http.ts";
+import type { BrakesView, CommandViews, DependencyHealth } from "../../../src/contract/http.ts";
+import type { Found } from "../../../src/contract/found.ts";
 import type { CommandEvidence } from "../../../src/contract/evidence.ts";
 import type { CommandDetail, Overview, ServerDetail } from "../../../src/contract/overview.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";

@@ -2,12 +2,8 @@ import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-tr
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Order } from "../../../src/core/order.ts";
-import {
-  createExportWatch,
-  createTracing,
-  type Tracing,
-  type TracingSettings,
-} from "../../../src/observe/tracing.ts";
+import { createExportWatch, createTracing, type Tracing } from "../../../src/observe/tracing.ts";
+import type { TracingSettings } from "../../../src/observe/tracing-settings.ts";
 import type { TracedDelivery } from "../../../src/observe/tracing-delivery.ts";
 import { createRecorder } from "../../../src/observe/tracing-opentelemetry.ts";
 import type { TracedPublication } from "../../../src/observe/tracing-publication.ts";

@@ -4,7 +4,7 @@ import { final, next } from "../../../src/core/decision.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import { createComplete } from "../../../src/steps/complete.ts";
 import type { Work } from "../../../src/steps/deferring.ts";
-import type { StoredOutcome } from "../../../src/steps/ports/step-record.ts";
+import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import type { StepResult } from "../../../src/steps/step.ts";
 import {
   BEFORE,

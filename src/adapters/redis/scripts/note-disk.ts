@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BrakeVerdict } from "../../../core/gate.ts";
+import { BrakeVerdict } from "../../../core/hold.ts";
 import { diskEntry } from "../../../core/disk-age.ts";
 import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";

@@ -1,6 +1,6 @@
 import type { Brake } from "../../../../src/contract/brakes.ts";
 import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
-import type { BrakeVerdict } from "../../../../src/core/gate.ts";
+import type { BrakeVerdict } from "../../../../src/core/hold.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { Closed } from "../../../../src/core/windows.ts";
 import type { ProjectMemory } from "../memory.ts";
