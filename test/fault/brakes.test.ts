@@ -203,6 +203,24 @@ describe("marked servers only, three times a day", () => {
   });
 });
 
+describe("the last reinstall that a server may have in a day", () => {
+  withBrakes({ BRAKES_SERVER_LIMIT: "1" });
+
+  it("is shared by who asks for the same while it runs, and nobody is quarantined for that", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF", jobDurationMs: 3_000 });
+    const only = await send("only", server);
+    await stage.emitter.event(only, "submitted");
+    const again = await send("again", server);
+    expect((await stage.emitter.event(again, "joined")).data["leader"]).toBe(only);
+    expect((await outcomeOf(again)).event).toBe("succeeded");
+    expect(stage.emitter.story(again)).toEqual(["accepted", "joined", "succeeded"]);
+    expect(stage.reinstalls(server.id)).toBe(1);
+    const later = await send("later", server);
+    expect((await outcomeOf(later)).event).toBe("quarantined");
+    await stage.audit([only, again, later]);
+  });
+});
+
 describe("a storm of failures", () => {
   withBrakes({ BRAKES_STORM_SAME: "5" });
 

@@ -192,6 +192,23 @@ describe.each(RIGS)("the history of a server %s", (_name, rigs) => {
       expect(await asks(limited, "cmd-c")).toMatchObject(TOO_OFTEN);
     });
 
+    it("lets an equal wish share the last reinstall that may be, while it has the server", async () => {
+      await ended(limited, order("cmd-a"));
+      const last = await intended(limited, order("cmd-b"));
+      expect(await asks(limited, "cmd-c")).toMatchObject({
+        lock: { kind: "busy", holder: "cmd-b", sameWish: true },
+      });
+      expect(await asks(limited, "cmd-d", { onBusy: "wait" })).toMatchObject(TOO_OFTEN);
+      expect(await asks(limited, "cmd-e", { wishHash: "another wish" })).toMatchObject(TOO_OFTEN);
+      const finished = {
+        outcome: outcome(order("cmd-b")),
+        lock: "free",
+        healedAtMs: null,
+      } as const;
+      await limited.finish({ order: order("cmd-b"), claim: last, ...finished });
+      expect(await asks(limited, "cmd-f")).toMatchObject(TOO_OFTEN);
+    });
+
     it("does not count what is proven not to have been carried out", async () => {
       await ended(limited, order("cmd-a"));
       await ended(limited, order("cmd-b"), { intent: "clear" });

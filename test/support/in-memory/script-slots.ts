@@ -195,10 +195,10 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
     leader = behind !== undefined && shares(m, behind, wish) ? behind : undefined;
   }
   const hold = brakes(ctx, m, who, "admission");
-  if (hold?.verdict === "no") return { kind: "held", hold };
-  if (order.onBusy === "join" && !mayHaveRun && leader !== undefined) {
-    return { kind: "busy", holder: shownOwner(leader), sameWish: true };
-  }
+  const joined = order.onBusy === "join" && !mayHaveRun ? leader : undefined;
+  const sharesItsLast = joined !== undefined && joined === owner && hold?.brake === "quarantine";
+  if (hold?.verdict === "no" && !sharesItsLast) return { kind: "held", hold };
+  if (joined !== undefined) return { kind: "busy", holder: shownOwner(joined), sameWish: true };
   asked();
   if (hold !== null) return { kind: "held", hold };
   if (behind !== undefined) {

@@ -153,9 +153,12 @@ local function answer_start(key, want, ask, place)
     end
   end
   local hold = brakes('admission', key, ask)
-  -- Who may never start may not share a reinstall either; who is only held back may.
-  if hold and hold.verdict == 'no' then return { kind = 'held', hold = hold } end
-  if want.join and not want.mayHaveRun and leader then return { kind = 'busy', holder = leader, sameWish = true } end
+  local joins = want.join and not want.mayHaveRun and leader
+  -- Who may never start may not share a reinstall either; who is only held back may. The quarantine counts reinstalls: sharing
+  -- one that has the server is none.
+  local shares_its_last = joins and leader == owner and hold and hold.brake == 'quarantine'
+  if hold and hold.verdict == 'no' and not shares_its_last then return { kind = 'held', hold = hold } end
+  if joins then return { kind = 'busy', holder = leader, sameWish = true } end
   -- Whoever shares no reinstall asks for one of its own, now or later.
   note_ask(key, ask)
   if hold then return { kind = 'held', hold = hold } end
