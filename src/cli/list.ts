@@ -86,11 +86,12 @@ async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
     io.out(`${JSON.stringify({ [listing.member]: rows, ...beside, complete }, null, 2)}\n`);
     return;
   }
-  const holdsServers = (beside["quarantined"] ?? []).length > 0;
+  const holdsServers = beside["quarantined"] === null || (beside["quarantined"] ?? []).length > 0;
   if (rows.length > 0) io.out(`${tableOf(COLUMNS[kind], rows, Date.now())}\n`);
   else if (!holdsServers) io.out(`no ${EMPTY[kind]}\n`);
   for (const [name, { title, columns }] of Object.entries(BESIDE)) {
     const others = beside[name] ?? [];
+    if (beside[name] === null) io.err(`${title}: not known, Redis does not answer\n`);
     if (others.length > 0) io.out(`${title}:\n${tableOf(columns, others, Date.now())}\n`);
   }
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);

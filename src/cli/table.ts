@@ -20,9 +20,11 @@ export interface Listing {
   readonly keep: (row: Row) => boolean;
   /** It comes as a whole: it takes no limit. */
   readonly whole?: true;
-  /** Other members with entries, of the last page; an older worker does not have them. */
+  /** Other members with entries, of the last page; an older worker does not have them, and `null` is one that it could not read. */
   readonly beside?: readonly string[];
 }
+
+type Beside = Readonly<Record<string, readonly Row[] | null>>;
 
 const PAGE = 500;
 
@@ -34,13 +36,13 @@ export async function readAll(
 ): Promise<{
   readonly rows: readonly Row[];
   readonly complete: boolean;
-  readonly beside: Readonly<Record<string, readonly Row[]>>;
+  readonly beside: Beside;
 }> {
   const found: Row[] = [];
   const seen = new Set<string>();
   let fitting = 0;
   let cursor: string | null = null;
-  let others: Readonly<Record<string, readonly Row[]>> = {};
+  let others: Beside = {};
   do {
     const parameters = new URLSearchParams(query);
     if (whole !== true) parameters.set("limit", String(Math.min(flags.limit, PAGE)));
@@ -79,14 +81,15 @@ function pageOf(body: unknown, member: string, beside: readonly string[]) {
   const read = Page.safeParse(body);
   const rows = Rows.safeParse(read.data?.[member]);
   const others = z
-    .record(z.string(), Rows)
-    .safeParse(Object.fromEntries(beside.map((name) => [name, read.data?.[name] ?? []])));
+    .record(z.string(), Rows.nullable())
+    .safeParse(Object.fromEntries(beside.map((name) => [name, othersOf(read.data?.[name])])));
   if (!read.success || !rows.success || !others.success) {
     throw new CliFailure("the worker's answer is none that this version knows");
   }
   return { rows: rows.data, beside: others.data, next: read.data.next ?? null };
 }
 
+const othersOf = (entries: unknown) => (entries === undefined ? [] : entries);
 const Page = z.looseObject({ next: z.string().nullish() });
 const Rows = z.array(z.record(z.string(), z.unknown()));
 

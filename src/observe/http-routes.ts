@@ -22,6 +22,7 @@ import {
 } from "./http-answers.ts";
 import { quarantinedServers } from "./quarantined.ts";
 import { instantText } from "./instant-text.ts";
+import { asked, NO_PROJECT, WRONG } from "./paging.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
 import { lookRoutes } from "./look-routes.ts";
 import { openApi } from "./openapi.ts";
@@ -42,8 +43,8 @@ const ServerParams = z.object({
   project: ProjectId.describe("the project's id"),
   server: ServerId.describe("the server's id"),
 });
-const BrakesQuery = z.object({
-  project: z.string().optional().describe("only those of this project"),
+const BrakesQuery = z.strictObject({
+  project: ProjectId.optional().describe("only those of this project"),
 });
 
 /** Everything that can be asked, but for /openapi.json itself. Nothing here changes anything, or shows a secret. */
@@ -150,25 +151,32 @@ const ANSWERED: readonly Route[] = [
     path: "/v1/brakes",
     summary: "the brakes that hold something now, as far as this worker knows",
     query: BrakesQuery,
-    answers: { 200: { says: "from the worker's memory, read again for who asks", body: Brakes } },
-    take: async ({ brakes, ...sources }, context) => {
-      const asked = context.req.query("project");
-      const [quarantined] = await Promise.all([
-        quarantinedServers(sources, asked, Date.now()),
-        brakes.refresh(),
-      ]);
-      const readAtMs = brakes.readAtMs();
-      const isAsked = ({ projectId }: { readonly projectId: string }) =>
-        (asked ?? projectId) === projectId;
-      return context.json({
-        read_at: readAtMs === null ? null : instantText(readAtMs),
-        holding: brakes.holding().filter(isAsked).map(brakeJson),
-        kept_off: brakes.keptOff().filter(isAsked).map(keptOffJson),
-        quarantined: quarantined?.map(quarantinedJson) ?? null,
-        slots: brakes.slots().filter(isAsked).map(slotJson),
-        calls: brakes.calls().filter(isAsked).map(callsJson),
-      });
+    answers: {
+      200: { says: "from the worker's memory, read again for who asks", body: Brakes },
+      400: WRONG,
+      404: NO_PROJECT,
     },
+    take: ({ brakes, ...sources }, context) =>
+      asked(context, BrakesQuery, async ({ project }) => {
+        const [found] = await Promise.all([
+          quarantinedServers(sources, project, Date.now()),
+          brakes.refresh(),
+        ]);
+        if (found.kind === "absent") {
+          return context.json({ error: "not-found", message: "no such project is known" }, 404);
+        }
+        const readAtMs = brakes.readAtMs();
+        const isAsked = ({ projectId }: { readonly projectId: string }) =>
+          (project ?? projectId) === projectId;
+        return context.json({
+          read_at: readAtMs === null ? null : instantText(readAtMs),
+          holding: brakes.holding().filter(isAsked).map(brakeJson),
+          kept_off: brakes.keptOff().filter(isAsked).map(keptOffJson),
+          quarantined: found.kind === "found" ? found.view.map(quarantinedJson) : null,
+          slots: brakes.slots().filter(isAsked).map(slotJson),
+          calls: brakes.calls().filter(isAsked).map(callsJson),
+        });
+      }),
   },
 ];
 

@@ -54,7 +54,7 @@ export const next = z
 
 export const DEFAULT_LIMIT = 100;
 
-const WRONG = {
+export const WRONG = {
   says: "a parameter that cannot be one: `message` names it and the rule",
   body: Fault,
 };

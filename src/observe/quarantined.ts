@@ -1,3 +1,4 @@
+import type { Found } from "../contract/found.ts";
 import type { CommandViews } from "../contract/http.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import type { CommandDetail, Overview } from "../contract/overview.ts";
@@ -15,21 +16,18 @@ const MOST_ENDED = 200;
 
 /**
  * The servers that the quarantine keeps from a new command, by the commands that it turned away in the last day: of each the
- * youngest, at most 10. Of `wanted` alone, where it is given: one that is no project has none. Null: the store does not answer.
+ * youngest, at most 10. Of `project` alone, where it is given: `absent` when this worker does not have it.
  */
 export async function quarantinedServers(
   sources: Sources,
-  wanted: string | undefined,
+  project: ProjectId | undefined,
   nowMs: number,
-): Promise<readonly CommandDetail[] | null> {
-  const project = ProjectId.safeParse(wanted).data;
-  if (wanted !== undefined && project === undefined) return [];
+): Promise<Found<readonly CommandDetail[]>> {
   const asked = { project, state: "ended", outcome: "quarantined" } as const;
   const ended = await sources.overview.commands(asked, { limit: MOST_ENDED });
-  if (ended.kind === "absent") return [];
-  if (ended.kind !== "found") return null;
+  if (ended.kind !== "found") return ended;
   const lately = ended.view.entries.filter(({ updatedAtMs }) => nowMs - updatedAtMs < DAY_MS);
-  return stillQuarantined(sources, lately);
+  return { kind: "found", view: await stillQuarantined(sources, lately) };
 }
 
 /** Whose server the brake still keeps from a new command: a person may have released it, and time may have. */

@@ -193,8 +193,17 @@ describe("list", () => {
     expect(out).toMatch(new RegExp(`${SERVER} .* ${PROJECT} .* heal-9 .* 2 h`));
     const { out: json } = await run(["list", "brakes", "--json"], [answer]);
     expect(JSON.parse(json)).toMatchObject({ quarantined: [one] });
-    const away = await run(["list", "brakes"], [[200, { holding: [], quarantined: null }]]);
-    expect(away.out).toBe("no brake holds anything\n");
+  });
+
+  it("brakes: says that it does not know which servers are quarantined where the worker does not", async () => {
+    const answer = [200, { holding: [], kept_off: [], quarantined: null }] as const;
+    const { out, err } = await run(["list", "brakes"], [answer]);
+    expect(out).toBe("");
+    expect(err).toBe(
+      "Quarantined servers (let one out: ecs-reinstall release): not known, Redis does not answer\n",
+    );
+    const { out: json } = await run(["list", "brakes", "--json"], [answer]);
+    expect(JSON.parse(json)).toMatchObject({ kept_off: [], quarantined: null });
   });
 
   it.each([

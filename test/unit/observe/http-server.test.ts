@@ -795,8 +795,12 @@ describe("/v1/brakes", () => {
     keptOff: () => [],
   };
 
+  const overview = {
+    commands: async () => ({ kind: "found", view: { entries: [], next: null } }) as const,
+  };
+
   it("shows how fast requests may go to the cloud for each project, and until when none may", async () => {
-    const { get } = await serve({ brakes });
+    const { get } = await serve({ brakes, overview });
     const { calls } = (await get("/v1/brakes")).json();
     expect(calls).toEqual([
       {
@@ -861,17 +865,36 @@ describe("/v1/brakes", () => {
     expect(asked).toEqual([{ project: ONE, state: "ended", outcome: "quarantined" }]);
   });
 
-  it("says of the quarantined servers nothing where the store is away, and names none of what is no project", async () => {
+  it("says of the quarantined servers nothing where the store is away", async () => {
     const { get } = await serve({
       brakes,
       overview: { commands: async () => ({ kind: "unavailable" }) },
     });
     expect((await get("/v1/brakes")).json()).toMatchObject({ quarantined: null });
-    expect((await get("/v1/brakes?project=none")).json()).toMatchObject({ quarantined: [] });
+  });
+
+  it.each([
+    ["project=none", 400, "project must be 32 hex digits"],
+    ["projekt=0123456789abcdef0123456789abcdef", 400, "a parameter is not known"],
+    ["project=00000000000000000000000000000000", 404, "no such project is known"],
+  ])(
+    "never says that nothing holds because of a mistake in what is asked: %s",
+    async (query, status, message) => {
+      const commands = async () => ({ kind: "absent" }) as const;
+      const { get } = await serve({ brakes, overview: { commands } });
+      const answer = await get(`/v1/brakes?${query}`);
+      expect([answer.status, answer.json()["message"]]).toEqual([status, message]);
+    },
+  );
+
+  it("takes the project's id in either case", async () => {
+    const { get } = await serve({ brakes, overview });
+    const { slots: ofOne } = (await get(`/v1/brakes?project=${ONE.toUpperCase()}`)).json();
+    expect(ofOne).toEqual([{ project_id: ONE, ...slots }]);
   });
 
   it("tells how many slots of each project are taken, and who waits for one", async () => {
-    const { get } = await serve({ brakes });
+    const { get } = await serve({ brakes, overview });
     const { slots: told } = (await get("/v1/brakes")).json();
     expect(told).toEqual([
       { project_id: ONE, ...slots },
