@@ -91,7 +91,7 @@ function leftAsFound(
   const isOn = powerOf(look.server);
   const isLate = start !== undefined && nowMs >= start.firstAskedAtMs + rules.startDeadlineMs;
   if (isOn === "off" && !isLate) return { kind: "start" };
-  const data = { ...settlement.data, power: leftAs(power, isOn ?? "unknown") };
+  const data = { ...settlement.data, power: leftAs(power, isOn ?? "unknown", start?.said) };
   return { kind: "settled", settlement: { ...settlement, data } };
 }
 
@@ -105,7 +105,12 @@ export function afterInquiryStart(
   const rung = rules.ladderMs[0] ?? 0;
   const delayMs =
     outcome.kind === "accepted" ? rung : delayAfterNothing(rung, outcome, rules.ladderMs);
-  return next({ ...current, start: { askedAtMs: nowMs, firstAskedAtMs } }, delayMs);
+  const said = outcome.kind === "accepted" ? {} : { said: wordOf(outcome) };
+  return next({ ...current, start: { askedAtMs: nowMs, firstAskedAtMs, ...said } }, delayMs);
+}
+
+function wordOf(outcome: Exclude<StartOutcome, { readonly kind: "accepted" }>): string {
+  return outcome.kind === "refused" ? outcome.refusal.message : outcome.message;
 }
 
 const LONGEST_WAIT_MS = 30 * 60_000;

@@ -114,6 +114,7 @@ export function afterRestoreLook(
           current,
           look.kind === "seen" ? (powerOf(look.server) ?? "unknown") : "unknown",
           moment,
+          wordOfStart(current, seen.startJob),
         )
       : next({ ...current, ...changed }, delayMs);
   switch (look.kind) {
@@ -142,7 +143,14 @@ export function afterRestoreLook(
     return again({ seenOff }, rules.ladderMs[0] ?? 0);
   }
   if (current.start !== undefined && seen.startJob?.kind === "running") return again();
-  return isTooLate(current, moment) ? restored(current, "off", moment) : { kind: "start" };
+  return isTooLate(current, moment)
+    ? restored(current, "off", moment, wordOfStart(current, seen.startJob))
+    : { kind: "start" };
+}
+
+/** What the cloud said last of the start that was asked for. */
+function wordOfStart({ start }: In<"restore">, job: JobLook | null): string | undefined {
+  return job?.kind === "failed" ? `${job.cloudCode}: ${job.message}` : start?.said;
 }
 
 /** A start was asked for. */
@@ -169,11 +177,18 @@ export function afterStart(
     }
     case "refused":
       return outcome.refusal.retryable
-        ? next({ ...current, startableSinceMs }, delayAfterNothing(rung, outcome, rules.ladderMs))
+        ? next(
+            {
+              ...current,
+              startableSinceMs,
+              start: { askedAtMs: nowMs, ...current.start, said: outcome.refusal.message },
+            },
+            delayAfterNothing(rung, outcome, rules.ladderMs),
+          )
         : restored(current, "off", moment, outcome.refusal.message);
     case "unreadable":
       return next(
-        { ...current, startableSinceMs, start: { askedAtMs: nowMs } },
+        { ...current, startableSinceMs, start: { askedAtMs: nowMs, said: outcome.message } },
         delayAfterNothing(rung, outcome, rules.ladderMs),
       );
   }

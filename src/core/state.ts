@@ -187,7 +187,12 @@ const Restore = openObject({
   /** Since when it could be started: its deadline counts from then. */
   startableSinceMs: z.number().optional(),
   /** The start that was asked for last. */
-  start: openObject({ askedAtMs: z.number(), jobId: JobId.optional() }).optional(),
+  start: openObject({
+    askedAtMs: z.number(),
+    jobId: JobId.optional(),
+    /** Why it was not taken, or not answered. */
+    said: z.string().optional(),
+  }).optional(),
   /** What the command comes to when the server is as it should be. */
   after: z.discriminatedUnion("kind", [
     openObject({
@@ -226,7 +231,12 @@ const Inquiry = openObject({
   before: Before.optional(),
   power: Power.optional(),
   /** The start that was asked for, before it is said that nothing was done. */
-  start: openObject({ askedAtMs: z.number(), firstAskedAtMs: z.number() }).optional(),
+  start: openObject({
+    askedAtMs: z.number(),
+    firstAskedAtMs: z.number(),
+    /** Why it was not taken, or not answered. */
+    said: z.string().optional(),
+  }).optional(),
   /** As in `reconcile`: from then on the request is dead; null: it never dies. */
   fenceAtMs: z.number().nullable(),
   /** The job of the request, where its id is known. */

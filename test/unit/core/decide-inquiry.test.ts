@@ -8,6 +8,7 @@ import type { JobLook, Look } from "../../../src/core/observations.ts";
 import type { In } from "../../../src/core/state.ts";
 import {
   ABSENT,
+  asNext,
   BEFORE,
   HOUR,
   JOB,
@@ -17,6 +18,7 @@ import {
   NEW_DISK,
   NOW,
   order,
+  refusal,
   RULES,
   RUNNING,
   seen,
@@ -99,6 +101,17 @@ describe("an inquiry", () => {
       expect(again).toMatchObject({ kind: "look-again", decision: { delayMs: LADDER[0] } });
     });
 
+    it.each([
+      ["refused", { kind: "refused", refusal: refusal({ message: "locked" }) } as const, "locked"],
+      ["not answered", UNREADABLE, UNREADABLE.message],
+    ])("says what the cloud said where it is %s for too long", (_, outcome, detail) => {
+      const decision = afterInquiryStart(late, outcome, moment());
+      const { state: still } = asNext(decision, "inquiry");
+      expect(settlement(still, seen())).toMatchObject({
+        data: { power: { after: "off", detail } },
+      });
+    });
+
     it("says that it runs", () => {
       expect(settlement(started, on)).toMatchObject({
         as: "not-reinstalled",
@@ -122,7 +135,8 @@ describe("an inquiry", () => {
 
     it("follows the start, whatever the cloud says to it", () => {
       const accepted = { kind: "accepted", jobId: JOB } as const;
-      for (const outcome of [accepted, UNREADABLE]) {
+      const refused = { kind: "refused", refusal: refusal({ message: "locked" }) } as const;
+      for (const outcome of [accepted, UNREADABLE, refused]) {
         expect(afterInquiryStart(started, outcome, moment())).toMatchObject({
           state: { start: { askedAtMs: NOW, firstAskedAtMs: NOW - MINUTE } },
         });

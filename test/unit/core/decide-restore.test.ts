@@ -285,6 +285,27 @@ describe("a start that was asked for", () => {
     asNext(afterStart(STATES.restore, UNREADABLE, moment()), "restore");
   });
 
+  it.each([
+    ["refused for now", refused(true), null, "locked"],
+    ["answered with a code that nobody knows", UNREADABLE, null, UNREADABLE.message],
+    [
+      "taken, and its job failed",
+      { kind: "accepted", jobId: JOB } as const,
+      { kind: "failed", cloudCode: "Ecs.0226", message: "no host" } as const,
+      "Ecs.0226: no host",
+    ],
+  ])(
+    "that was %s until it is too late: the event says what the cloud said",
+    (_, outcome, startJob, detail) => {
+      const asked = asNext(afterStart(STATES.restore, outcome, moment()), "restore").state;
+      const late = moment({ nowMs: NOW + RULES.startDeadlineMs });
+      for (const look of [OFF, UNREADABLE]) {
+        const decision = asFinal(turn(look, { startJob, now: late }, asked), "cancelled");
+        expect(decision.draft.data["power"]).toMatchObject({ detail });
+      }
+    },
+  );
+
   it("ends the command when it is refused for good: the server is off, and the event says so", () => {
     const decision = asFinal(afterStart(STATES.restore, refused(false), moment()), "cancelled");
     expect(decision.draft.data["power"]).toMatchObject({ after: "off", detail: "locked" });
