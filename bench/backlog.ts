@@ -31,7 +31,7 @@ export const backlog: BenchCase = {
   isLong: true,
   method: `${COMMANDS} commands at once, for servers that are shut off, on one worker with the default settings; jobs of ${JOB_MS / 1_000} s. *Brakes off*: a cap of 1 000 and no storm of asks; the request budget (50 in a second) stays. From the first publish until something was heard of every command; then ${MEASURED_MS / 1_000} s are measured, and the rest is not waited for. On real servers: the simulation has no request budget. Memory is that of the whole process; of RabbitMQ and Redis what they use more than before.`,
   bounds:
-    "Every command is taken once, gets its place in the line and an event that says what it waits for. From then on each comes back from a delay queue, after a minute where more than 1 500 stand before it, and the worker settles them in the order in which they come. Where more of them come back than it settles, the work queue grows, and a command that could go on stands in it behind those that cannot: then neither the request budget nor the cap bounds how many end, but the deliveries in a second.",
+    "Every command is taken once, gets its place in the line and an event that says what it waits for. From then on each comes back from a delay queue, after a minute where more than 1 500 stand before it, by a queue of their own. Where more of them come back than the worker settles, that queue grows, and those that wait are late; the steps of commands in work are not behind them, and how many end is bounded by the request budget or the cap.",
   async run(bench) {
     const rows = new Map<string, { readonly unit: string; values: Record<string, number> }>();
     for (const [name, env] of Object.entries(SETTINGS)) {
@@ -61,6 +61,7 @@ async function playBacklog(
     cpu: await worker.cpuSeconds(),
     deliveries: await worker.metric("ecs_reinstall_deliveries_total"),
     queued: await worker.metric("ecs_reinstall_queue_messages", 'queue="work"'),
+    waiting: await worker.metric("ecs_reinstall_queue_messages", 'queue="work-waiting"'),
     calls: Object.values(stage.cloud.calls()).reduce((sum, count) => sum + count, 0),
     ends: tally.ends(),
     memory: await memoryOf(bench, worker),
@@ -96,6 +97,7 @@ async function playBacklog(
     ["CPU for that, for one command", "ms", ((before.cpu - empty.cpu) * 1_000) / COMMANDS],
     ["then: deliveries in a second", "1/s", inOne("deliveries")],
     ["then: messages that are ready in the work queue", "", after.queued],
+    ["the same of those that wait", "", after.waiting],
     ["then: calls of the cloud in a second", "1/s", inOne("calls")],
     ["then: commands that end in an hour", "", inOne("ends") * 3_600],
     ["then: CPU of one core", "%", inOne("cpu") * 100],

@@ -8,7 +8,10 @@ import type { WorkerProcess } from "./worker-process.ts";
 export function deedsOf(worker: WorkerProcess) {
   const samples = worker.lastSamples();
   return {
-    steps: sumOf(samples, "ecs_reinstall_deliveries_total", 'queue="work"'),
+    steps: ['queue="work"', 'queue="work-waiting"'].reduce(
+      (sum, queue) => sum + sumOf(samples, "ecs_reinstall_deliveries_total", queue),
+      0,
+    ),
     requests: sumOf(samples, "ecs_reinstall_cloud_requests_total", 'operation="reinstall"'),
     outcomes: sumOf(samples, "ecs_reinstall_commands_total"),
   };

@@ -3,7 +3,13 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { dump } from "js-yaml";
-import { type QueuePlan, topologyOf } from "../src/adapters/amqp/topology.ts";
+import {
+  longestOf,
+  type QueuePlan,
+  topologyOf,
+  waitingDelayQueue,
+  waitingQueue,
+} from "../src/adapters/amqp/topology.ts";
 import { readYaml } from "../src/config/files.ts";
 
 type Plan = Parameters<typeof topologyOf>[0];
@@ -12,7 +18,8 @@ const DEFAULTS = fileURLToPath(new URL("../config/default.yaml", import.meta.url
 const FILE = new URL("../helm/ecs-reinstall-worker/files/topology.yaml", import.meta.url);
 
 const HEAD = `# What the worker declares, for the chart's objects of RabbitMQ's topology operator. Made by
-# scripts/generate-chart-topology.ts from src/adapters/amqp/topology.ts. There is one delay queue for each delay.
+# scripts/generate-chart-topology.ts from src/adapters/amqp/topology.ts. There is one delay queue for each delay,
+# and one more of the longest.
 `;
 
 /** The topology with the default names, and what a worker that declares nothing may do. */
@@ -27,17 +34,26 @@ export function chartTopology(): string {
   const isDelay = ({ name }: QueuePlan) => name.startsWith(names.delayPrefix);
   const [delay] = queues.filter(isDelay);
   if (delay === undefined) throw new Error("there is no delay queue");
+  const longestMs = longestOf(delaysMs);
+  const waiting = queues.find(({ name }) => name === waitingDelayQueue(names, delaysMs));
+  if (waiting === undefined) throw new Error("there is no delay queue for those who wait");
   const { "x-message-ttl": _ttl, ...delayArguments } = delay.arguments;
+  const { "x-message-ttl": _longest, ...waitingArguments } = waiting.arguments;
   const plan = {
     exchanges: exchanges.map(({ name }) => name),
     queues: queues.filter((queue) => !isDelay(queue)).map(forTheOperator),
     delays: { prefix: names.delayPrefix, ms: delaysMs, arguments: withoutType(delayArguments) },
+    // One more, of the longest delay.
+    waiting: {
+      prefix: waiting.name.slice(0, -String(longestMs).length),
+      arguments: withoutType(waitingArguments),
+    },
     bindings,
     permissions: {
       configure: "^$",
       // The default exchange leads into our own queues; the commands exchange is for `helm test` alone.
       write: anyOf("amq.default", names.commandsExchange, names.eventsExchange),
-      read: anyOf(names.commandsQueue, names.workQueue, names.workDeadQueue),
+      read: anyOf(names.commandsQueue, names.workQueue, waitingQueue(names), names.workDeadQueue),
     },
   };
   return HEAD + dump(plan, { lineWidth: -1 });

@@ -66,7 +66,8 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
   const brakes = createBrakes(ground, stores);
   const memory = createMemory(ground, stores, () => queuesExisted);
   const inHand = createWatchedInHand(ground);
-  const workLag = createWorkLag(ground.clock, config.protocol.sweepAfterMs);
+  const lag = () => createWorkLag(ground.clock, config.protocol.sweepAfterMs);
+  const [workLag, waitingLag] = [lag(), lag()];
   const health = createWatchedHealth(ground, watched, inHand);
   const situation = createSituation();
   const http = createWatchedHttp(ground, stores, {
@@ -93,10 +94,10 @@ export function createApp(config: Config, { reach = () => {} }: AppOptions = {})
     cloudConnections,
     gauges,
     stepsInHand(ground),
-    consume(ground, broker, { worker, inHand, workLag }),
+    consume(ground, broker, { worker, inHand, workLag, waitingLag }),
     renewWhenChanged(ground, broker, amqp),
     storeWatch,
-    createWatchedSweeper(ground, stores, { deps, health, workLag }),
+    createWatchedSweeper(ground, stores, { deps, health, workLag, waitingLag }),
     brakes.keeper,
     memory,
     createWatchedAudit(ground, stores, deps),

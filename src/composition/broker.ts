@@ -37,13 +37,14 @@ interface Consuming {
   readonly worker: Worker;
   readonly inHand: InHand;
   readonly workLag: WorkLag;
+  readonly waitingLag: WorkLag;
 }
 
 /** Hands deliveries to the worker; on stopping, those in hand end before it resolves, or the hard stop ends them. */
 export function consume(
   ground: Ground,
   broker: Broker,
-  { worker, inHand, workLag }: Consuming,
+  { worker, inHand, workLag, waitingLag }: Consuming,
 ): Part {
   const { config, clock, metrics, logger, tracing, signal } = ground;
   const { commandsQueue } = config.amqp.names;
@@ -57,6 +58,7 @@ export function consume(
           inHand,
           clock,
           workLag,
+          waitingLag,
           commandsQueue,
           signal,
           traced: (handler) => tracing?.delivery(handler) ?? handler,

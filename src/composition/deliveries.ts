@@ -26,6 +26,8 @@ export interface DeliveriesDeps {
   readonly clock: Clock;
   /** Learns when what is taken from the work queue had entered it. */
   readonly workLag: Pick<WorkLag, "took">;
+  /** The same of the queue of those who wait in a crowd. */
+  readonly waitingLag: Pick<WorkLag, "took">;
   readonly signal: AbortSignal;
   /** Wraps each handler; as it is when nobody traces. */
   readonly traced: (handler: Handler) => Handler;
@@ -39,7 +41,7 @@ const CREDIBLE_AGE_MS = 30 * 86_400_000;
 
 /** What is done with a delivery of each queue. Has the only catch-all of the process. */
 export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
-  const { worker, metrics, logger, inHand, clock, workLag, signal, traced } = deps;
+  const { worker, metrics, logger, inHand, clock, workLag, waitingLag, signal, traced } = deps;
 
   /** A bug in a step is logged, counted, and left to the queue's delivery limit. */
   function guarded(queue: QueueRole, untraced: Handler): DeliveryHandler {
@@ -48,7 +50,8 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
       const settled = metrics.delivery(queue, delivery.redelivered);
       const ended = inHand.taken(queue, delivery.messageId);
       if (queue === "commands") countWait(delivery);
-      if (queue === "work") noteLag(delivery);
+      if (queue === "work") noteLag(delivery, workLag);
+      if (queue === "work-waiting") noteLag(delivery, waitingLag);
       try {
         const disposition = await take(delivery);
         settled(disposition);
@@ -66,9 +69,12 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
   }
 
   /** It left its delay queue then, or was published straight to this one. What is redelivered has been in somebody's hand since. */
-  function noteLag({ redelivered, death, timestampMs }: Delivery): void {
+  function noteLag(
+    { redelivered, death, timestampMs }: Delivery,
+    lag: Pick<WorkLag, "took">,
+  ): void {
     const enteredMs = death?.atMs ?? timestampMs;
-    if (!redelivered && enteredMs !== undefined) workLag.took(enteredMs);
+    if (!redelivered && enteredMs !== undefined) lag.took(enteredMs);
   }
 
   /** How long a command lay in its queue: seen at its first delivery, where the emitter says when it was sent. */
@@ -84,6 +90,7 @@ export function createDeliveries(deps: DeliveriesDeps): BrokerHandlers {
   return {
     commands: guarded("commands", routes.commands),
     work: guarded("work", routes.work),
+    workWaiting: guarded("work-waiting", routes.workWaiting),
     workDead: guarded("work-dead", routes.workDead),
   };
 }
@@ -99,14 +106,16 @@ export function routesOf(
   worker: Worker,
   commandsQueue: string,
 ): Readonly<Record<keyof BrokerHandlers, Route>> {
+  const work: Route = (delivery) => {
+    const arrival = arrivalOf(delivery);
+    if (arrival !== null) return worker.takeCommand(delivery, arrival);
+    return worker.takeStep(asPassedOn(delivery));
+  };
   return {
     commands: (delivery) => worker.takeCommand(delivery),
-    work(delivery) {
-      const arrival = arrivalOf(delivery);
-      if (arrival !== null) return worker.takeCommand(delivery, arrival);
-      return worker.takeStep(asPassedOn(delivery));
-    },
-    /** What the broker gave up on comes from `commands` or from `work`; only the latter holds steps. */
+    work,
+    workWaiting: work,
+    /** What the broker gave up on comes from `commands` or from one of the work queues; only these hold steps. */
     workDead(delivery) {
       // Straight from there, it is an emitter's own: whatever it says of how it waited, we did not write that.
       if (queueOfDeath(delivery) === commandsQueue) return worker.takeDead(delivery, "command");

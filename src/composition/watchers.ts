@@ -98,13 +98,14 @@ interface Sweeping {
   readonly deps: WorkerDeps;
   readonly health: Health;
   readonly workLag: WorkLag;
+  readonly waitingLag: WorkLag;
 }
 
 /** Takes up commands that have stopped moving, while everything that moves them is there. */
 export function createWatchedSweeper(
   { config, clock, metrics, logger }: Ground,
   { redis }: Stores,
-  { deps, health, workLag }: Sweeping,
+  { deps, health, workLag, waitingLag }: Sweeping,
 ) {
   const { sweepIntervalMs, sweepAfterMs } = config.protocol;
   return createSweeper({
@@ -113,7 +114,7 @@ export function createWatchedSweeper(
       stranded: createStrandedCommands(redis, clock, sweepIntervalMs),
       complete: createComplete(deps),
       sweepAfterMs,
-      behindMs: () => workLag.behindMs(),
+      behindMs: () => workLag.behindMs() + waitingLag.behindMs(),
       onSwept(result, commandId, projectId) {
         metrics.swept(result, projectId);
         if (result !== "stuck") return;

@@ -146,6 +146,15 @@ function checkQueueNames(names: Settings["amqp"]["names"], report: Report): void
       message: `must differ from amqp.names.${twin}`,
     });
   }
+  const waiting = `${names.workQueue}.waiting`;
+  for (const key of queues) {
+    if (names[key] !== waiting) continue;
+    report({
+      path: `amqp.names.${key}`,
+      involves: [`amqp.names.${key}`, "amqp.names.workQueue"],
+      message: `must differ from ${waiting}, the queue of those who wait (amqp.names.workQueue)`,
+    });
+  }
   if (names.commandsExchange === names.eventsExchange) {
     report({
       path: "amqp.names.eventsExchange",

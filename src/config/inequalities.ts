@@ -20,8 +20,8 @@ const CLOUD_SIGNATURE_WINDOW_MS = 15 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 /** A message in hand exists as bytes, as text, parsed, and as the message that follows from it. */
 const COPIES_IN_HAND = 4;
-/** Two queues are consumed, commands and work, each with its own prefetch. */
-const CONSUMERS = 2;
+/** Three queues are consumed, commands, work and that of those who wait, each with its own prefetch. */
+const CONSUMERS = 3;
 
 /**
  * The rules of design.md §6 that no single setting can break. `unsafeTestWindows` lifts those that only

@@ -4,12 +4,19 @@
  */
 
 /** Our queues by what they are for; their names can be configured. */
-export const QUEUE_ROLES = ["commands", "work", "work-dead"] as const;
+export const QUEUE_ROLES = ["commands", "work", "work-waiting", "work-dead"] as const;
 /** One of {@link QUEUE_ROLES}. */
 export type QueueRole = (typeof QUEUE_ROLES)[number];
 
 /** Queues whose length is shown; `delay`: all delay queues together. */
-export const MEASURED_QUEUES = ["commands", "work", "work-dead", "dead", "delay"] as const;
+export const MEASURED_QUEUES = [
+  "commands",
+  "work",
+  "work-waiting",
+  "work-dead",
+  "dead",
+  "delay",
+] as const;
 /** One of {@link MEASURED_QUEUES}. */
 export type MeasuredQueue = (typeof MEASURED_QUEUES)[number];
 

@@ -86,11 +86,6 @@ export function rungAtMost(ms: number, ladderMs: readonly number[]): number {
   return ladderMs.findLast((rung) => rung <= ms) ?? ladderMs[0] ?? 0;
 }
 
-/** The rung below this one; the shortest where there is none. */
-export function rungBelow(rungMs: number, ladderMs: readonly number[]): number {
-  return ladderMs.findLast((rung) => rung < rungMs) ?? ladderMs[0] ?? 0;
-}
-
 /** Tries in a second, of all who wait together, that leave the broker free for the steps of those who do not wait. */
 const TRIES_PER_SECOND = 50;
 

@@ -1,5 +1,5 @@
 import { CommandId } from "../contract/ids.ts";
-import { delayAfterNothing, delayAmong, delayForAge, rungAtLeast, rungBelow } from "./backoff.ts";
+import { delayAfterNothing, delayAmong, delayForAge, rungAtLeast } from "./backoff.ts";
 import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import { tooLate } from "./endings.ts";
@@ -49,11 +49,9 @@ export function waitFor(
     more.plannedMs ?? delayForAge(nowMs - sinceMs, rules.ladderMs, random),
     rules.ladderMs.at(-2) ?? 0,
   );
-  // Among thousands it is not, and their messages would stand before the steps of those who are in work.
+  // Among thousands it is not, and their tries would take the workers' time.
   const amongMs = delayAmong(more.ahead ?? waitingCommands, rules.ladderMs);
-  // Half of those who arrived together come back earlier, once: else all of them come at the same time for as long as they wait.
-  const partedMs = same || random >= 0.5 ? amongMs : rungBelow(amongMs, rules.ladderMs);
-  const plannedMs = Math.max(aloneMs, partedMs);
+  const plannedMs = Math.max(aloneMs, amongMs);
   const askedMs = more.atLeastMs ?? 0;
   const event: EventDraft = {
     event: "waiting",

@@ -74,7 +74,9 @@ export function createTakeDead(deps: WorkerDeps) {
       queue: death?.queue,
       why: death?.reason,
     });
-    const revived = { ...envelope, revived: envelope.revived + 1, dueMs: clock.nowMs() };
+    // In the queue of those who wait it may have been on its way through a longer wait.
+    const dueMs = Math.max(envelope.dueMs, clock.nowMs());
+    const revived = { ...envelope, revived: envelope.revived + 1, dueMs };
     const delayMs = rules.ladderMs[0] ?? 0;
     const published = await outlet.publish([{ kind: "step", envelope: revived, delayMs }], signal);
     return published === "confirmed" ? "ack" : "requeue";

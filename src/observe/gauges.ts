@@ -22,7 +22,7 @@ export interface GaugeSources {
   readonly census: () => Promise<Census>;
   readonly evidence: () => Promise<readonly { readonly replaced: number; readonly kept: number }[]>;
   /** Seconds by the delay of the queue, in ms. */
-  readonly overdue: () => Promise<ReadonlyMap<number, number>>;
+  readonly overdue: () => Promise<ReadonlyMap<string, number>>;
   /** Null: nobody can say, and the last numbers stand. */
   readonly queueLengths: () => Promise<Readonly<Record<MeasuredQueue, number>> | null>;
   readonly callRates: () => Promise<readonly CallStatus[]>;

@@ -65,7 +65,7 @@ export const STORE_METRICS = {
   paused: gauge("paused", "1 while an operator has paused the project.", { project: null }),
   overdue: gauge(
     "message_overdue_seconds",
-    "How late the latest message of each delay queue is, by the queue's delay in ms, 0 for the work queue itself; 0 where none is.",
+    "How late the latest message of each delay queue is, by the queue's delay in ms, 0 for the work queue itself, waiting.<ms> for the delay queue of those who wait in a crowd; 0 where none is.",
     { rung: null },
   ),
   locks: gauge(
@@ -154,7 +154,7 @@ export interface StoreMetrics {
   /** What the store holds, by project. */
   store(seen: Census): void;
   /** How late the latest message of each delay queue is: seconds, by the delay in ms; 0 is the work queue itself. */
-  overdue(seconds: ReadonlyMap<number, number>): void;
+  overdue(seconds: ReadonlyMap<string, number>): void;
   /** A key of ours held what nobody can read, and kept a command waiting. */
   storeUnreadable(): void;
   /** Does a brake hold commands of this project now? */
@@ -234,7 +234,7 @@ export function storeMetrics(
       }
     },
     overdue(seconds) {
-      for (const [rung, late] of seconds) m.overdue.set({ rung: String(rung) }, late);
+      for (const [rung, late] of seconds) m.overdue.set({ rung }, late);
     },
     storeUnreadable: () => m.storeUnreadable.inc(),
     brake: (brake, project, holds) => m.brake.set({ brake, project }, holds ? 1 : 0),

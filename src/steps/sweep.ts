@@ -22,9 +22,9 @@ export interface SweepDeps extends StepDeps {
   readonly stranded: Pick<StrandedCommands, "find">;
   readonly complete: ReturnType<typeof createComplete>;
   readonly projects: readonly ProjectId[];
-  /** A command without a step for this long, beside the time that the work queue is behind, is taken for lost. */
+  /** A command without a step for this long, beside the time that the work queues are behind, is taken for lost. */
   readonly sweepAfterMs: number;
-  /** How far behind the work queue is (`WorkLag`), ms. */
+  /** How far behind the work queues are, one after the other (`WorkLag`), ms. */
   readonly behindMs: () => number;
   /** Called with what became of each command: put back on its way, ended, or found to move after all. */
   readonly onSwept?: (result: Swept, commandId: string, project: ProjectId) => void;
@@ -58,7 +58,7 @@ const LOST_BODY: OsReinstall = { userid: "lost" };
  * honestly (design §6). It covers what a broker may lose; a message that turns up later finds its step taken.
  * Returns how many it put back or ended.
  *
- * What is still in the work queue is not lost. That queue gives its messages in the order in which they entered it: while those
+ * What is still in a work queue is not lost. Such a queue gives its messages in the order in which they entered it: while those
  * that are taken now have lain there for ten minutes, what entered it within ten minutes is still behind them, however long
  * ago its step was saved. So that time is added to `sweepAfterMs`. A message that was really lost is in no queue: its command is swept
  * once the queue has reached what entered it later, or is worked off.

@@ -15,7 +15,7 @@ async function promtoolAgrees(tests: readonly object[]): Promise<void> {
 
 describe("a delay queue that stands still", () => {
   const alert = "EcsReinstallDelayQueueStuck";
-  const late = (rung: number, values: string) => ({
+  const late = (rung: number | string, values: string) => ({
     [`message_overdue_seconds{rung="${rung}"}`]: values,
   });
 
@@ -23,6 +23,14 @@ describe("a delay queue that stands still", () => {
     const series = { ...HEALTHY, ...late(2_000, "0x20 90x100"), ...late(60_000, "0x20 61x100") };
     await promtoolAgrees([
       firing("both", "23m", series, alert, [{ rung: "2000" }, { rung: "60000" }]),
+    ]);
+  });
+
+  it("is told of that for those who wait in a crowd once their messages should have been put back", async () => {
+    const waiting = (values: string) => ({ ...HEALTHY, ...late("waiting.60000", values) });
+    await promtoolAgrees([
+      firing("a long queue", "60m", waiting("0x20 150x100"), alert, []),
+      firing("not put back", "23m", waiting("0x20 211x100"), alert, [{ rung: "waiting.60000" }]),
     ]);
   });
 

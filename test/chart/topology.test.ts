@@ -42,12 +42,12 @@ describe("the topology operator's objects", () => {
   it("use the delays of the worker's defaults where nobody says others", async () => {
     const all = await documents("topology", ["config.POLL_INTERVALS_MS="]);
     const delays = specs(all, "Queue").filter(({ name }) => String(name).includes("delay"));
-    expect(delays).toHaveLength(5);
+    expect(delays).toHaveLength(6);
     for (const { name, arguments: given } of delays) {
-      expect(name).toBe(
-        `ecs.reinstall.delay.${(given as Record<string, number>)["x-message-ttl"]}`,
-      );
+      const ttl = (given as Record<string, number>)["x-message-ttl"];
+      expect(["", "waiting."].map((kind) => `ecs.reinstall.delay.${kind}${ttl}`)).toContain(name);
     }
+    expect(delays.map(({ name }) => name)).toContain("ecs.reinstall.delay.waiting.60000");
   });
 
   it("are of the kinds that the operator has, and are all in the worker's vhost", async () => {
@@ -78,7 +78,7 @@ describe("the topology operator's objects", () => {
       string
     >;
     expect(configure).toBe("^$");
-    for (const name of ["commands", "work", "work.dead"]) {
+    for (const name of ["commands", "work", "work.waiting", "work.dead"]) {
       expect(`ecs.reinstall.${name}`).toMatch(new RegExp(read ?? ""));
     }
     expect("ecs.reinstall.dead").not.toMatch(new RegExp(read ?? ""));

@@ -137,3 +137,24 @@ it.concurrent.each([
     });
   },
 );
+
+it.concurrent("taken back to a version without a queue for those who wait: it has all that lay there before long, and ends none", async () => {
+  const line = { BRAKES_MAX_RUNNING: "4", SWEEP_AFTER_MS: "20000" };
+  await onSharedServices(
+    { env: line, simulator: { jobDurationMs: 200 } },
+    async (stage, { rabbitMq }) => {
+      const waiting = async () => (await rabbitMq.queueDepths())["ecs.reinstall.work.waiting"] ?? 0;
+      const ours = await stage.addWorker([], newer("a short stay in the crowd"));
+      const fleet = await sendFleet(stage, 60);
+      await allHeard(stage, fleet, "accepted");
+      await ours.stop();
+      await eventually(async () => (await waiting()) > 10, { timeoutMs: 30_000 });
+      const before = await stage.addWorker([], newer("no crowd"));
+      await allOnce(stage, fleet);
+      expect(await waiting()).toBe(0);
+      expect(before.output()).toContain("the broker took a step out of its queue; it is put back");
+      await nothingIsDead(stage);
+      await stage.audit(fleet.ids);
+    },
+  );
+});

@@ -275,10 +275,14 @@ const FAULTS: readonly (readonly [
   [
     "no right to consume",
     async () => [
-      await vhostWith({ user: { read: "^ecs\\.reinstall\\.(commands|work|delay\\.[0-9]+)$" } }),
+      await vhostWith({
+        user: {
+          read: "^ecs\\.reinstall\\.(commands|work|work\\.dead|delay\\.(waiting\\.)?[0-9]+)$",
+        },
+      }),
     ],
     "wrong",
-    "right to read 'ecs.reinstall.work.dead'",
+    "right to read 'ecs.reinstall.work.waiting'",
     /refused for user/,
   ],
   [

@@ -69,6 +69,7 @@ export class Incarnation {
   readonly #world: World;
   readonly #hardStop = new AbortController();
   readonly #workLag: WorkLag;
+  readonly #waitingLag: WorkLag;
   readonly #sweeper: ReturnType<typeof createSweeper>;
   readonly #pauseKeeper: PauseKeeper;
   readonly #memoryKeeper: BackgroundTask;
@@ -85,6 +86,7 @@ export class Incarnation {
     setMaxListeners(0, this.#hardStop.signal);
     this.process = new SimulatedProcess(name, skewMs, world.time);
     this.#workLag = createWorkLag(this.#clock(), SWEEP_AFTER_MS);
+    this.#waitingLag = createWorkLag(this.#clock(), SWEEP_AFTER_MS);
     this.#sweeper = this.#createSweeper();
     this.#sweeper.start();
     this.#pauseKeeper = this.#createPauseKeeper();
@@ -171,6 +173,7 @@ export class Incarnation {
     const { about, label } = message.content;
     const { queue, enteredMs, redelivered } = message;
     if (queue === "work" && !redelivered) this.#workLag.took(enteredMs);
+    if (queue === "work.waiting" && !redelivered) this.#waitingLag.took(enteredMs);
     this.inHand += 1;
     // Its first steps are promises: without this they would wait until something else happens somewhere.
     this.#world.dirty = true;
@@ -335,7 +338,7 @@ export class Incarnation {
         ),
         complete: createComplete(deps),
         sweepAfterMs: SWEEP_AFTER_MS,
-        behindMs: () => this.#workLag.behindMs(),
+        behindMs: () => this.#workLag.behindMs() + this.#waitingLag.behindMs(),
       }),
       isSteady: () => world.broker.up && world.storeUp,
       intervalMs: SWEEP_INTERVAL_MS,

@@ -20,7 +20,7 @@ import { Starts } from "./starts.ts";
 import { Storms } from "./storms.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
-import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS } from "./rules.ts";
+import { HEARTBEAT_MS, RULES, SIGNATURE_WINDOW_MS, WAITING_TTL_MS } from "./rules.ts";
 import { type Emission, PROJECT, type Scenario } from "./scenario.ts";
 
 /** Every kind of job that there is here. */
@@ -236,6 +236,7 @@ export class World {
       time,
       choose: (n) => random.below(n),
       deliveryLimit: scenario.deliveryLimit,
+      waitingTtlMs: WAITING_TTL_MS,
       handOver: () => ({
         lateMs: dice.call("hand-over-late", "hand-over") ? random.wild(1_000, 180_000) : 0,
         copyLateMs: dice.call("hand-over-copy", "hand-over") ? random.wild(1, 20_000) : null,

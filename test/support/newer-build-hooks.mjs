@@ -1,4 +1,4 @@
-// What a later version might change, as edits of the built modules. One that no longer fits ends the process: a test
+// What a later version might change, and what an earlier one had not, as edits of the built modules. One that no longer fits ends the process: a test
 // that believed it had two versions would test nothing.
 
 /** A member that every command carries from its first step on. */
@@ -40,7 +40,24 @@ const NEW_NUMBER = [
   ["core/envelope.js", "z.literal([FIRST_VERSION, ENVELOPE_VERSION])", "z.literal([1, 2, 3])"],
 ];
 
+/** Messages of those who wait in a crowd are put back on their way after a second, not after minutes. */
+const SHORT_TTL = [
+  ["adapters/amqp/topology.js", "WAITING_TTL_MS = 150_000", "WAITING_TTL_MS = 1_000"],
+];
+
+/** As versions before they had a queue of their own: it takes nothing from there, and puts nothing there. */
+const NO_CROWD = [
+  [
+    "adapters/amqp/broker.js",
+    "consumerOf(waitingQueue(names), handlers.workWaiting, prefetch),",
+    "",
+  ],
+  ["core/crowd.js", 'if (phase !== "waiting" && phase !== "joined")', "if (phase)"],
+];
+
 const BUILDS = {
+  "a short stay in the crowd": SHORT_TTL,
+  "no crowd": [...SHORT_TTL, ...NO_CROWD],
   "a phase": [...MORE_MEMBERS, ...NEW_PHASE],
   "an envelope version": [...MORE_MEMBERS, ...NEW_NUMBER],
 };

@@ -519,6 +519,18 @@ describe("what the broker gave up on", () => {
     },
   );
 
+  it("a step that was on its way through a longer wait waits for the rest of it", async () => {
+    const world = createWorld();
+    const sent = envelope(STATES.waiting, { dueMs: NOW + 10 * MINUTE });
+    const headers = { "x-death": [{ reason: "expired", queue: "ecs.reinstall.work.waiting" }] };
+    const death = deathOf(headers) ?? expect.unreachable("it says why");
+    const dead = delivery(sent, { headers, death });
+    expect(await createWorker(world.deps).takeDead(dead, "step")).toBe("ack");
+    expect(world.published).toEqual([
+      { kind: "step", envelope: { ...sent, revived: 1 }, delayMs: 2_000 },
+    ]);
+  });
+
   it("a command that expired in its queue is told so", async () => {
     const world = createWorld();
     const headers = { "x-death": [{ reason: "expired", queue: "ecs.reinstall.commands" }] };

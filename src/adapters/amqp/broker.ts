@@ -12,6 +12,7 @@ import { reportMessageSize } from "./message-size.ts";
 import { Publisher, type PublishOutcome } from "./publisher.ts";
 import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import { waitingQueue } from "./topology.ts";
 import { TopologyKeeper } from "./topology-keeper.ts";
 import { manyMayListen } from "../time-limits.ts";
 
@@ -35,6 +36,7 @@ export interface BrokerCallbacks {
 export interface BrokerHandlers {
   readonly commands: DeliveryHandler;
   readonly work: DeliveryHandler;
+  readonly workWaiting: DeliveryHandler;
   readonly workDead: DeliveryHandler;
 }
 
@@ -55,7 +57,7 @@ export interface Broker {
   queueLengths(): Promise<QueueLengths | null>;
 }
 
-/** RabbitMQ as the worker sees it: two connections, a publisher, three consumers, and the topology under them. */
+/** RabbitMQ as the worker sees it: two connections, a publisher, four consumers, and the topology under them. */
 export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks): Broker {
   const { onEvent } = callbacks;
   const { names, prefetch } = settings;
@@ -124,6 +126,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       if (consumers.length > 0) throw new Error("the broker was started already");
       consumers = [
         consumerOf(names.workQueue, handlers.work, prefetch),
+        consumerOf(waitingQueue(names), handlers.workWaiting, prefetch),
         consumerOf(names.commandsQueue, handlers.commands, prefetch),
         consumerOf(names.workDeadQueue, handlers.workDead, Math.min(prefetch, WORK_DEAD_PREFETCH)),
       ];

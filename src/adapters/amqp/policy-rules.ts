@@ -1,6 +1,6 @@
 import type { MeasuredQueue, PolicyKey } from "../../contract/labels.ts";
 import type { AmqpNames } from "./settings.ts";
-import type { QueuePlan } from "./topology.ts";
+import { type QueuePlan, waitingQueue } from "./topology.ts";
 
 /** What the broker made of a queue, as its management API shows it. */
 export interface QueueFacts {
@@ -28,6 +28,7 @@ export interface PolicyObjection {
 export function purposeOf(queue: string, names: AmqpNames): MeasuredQueue {
   if (queue === names.commandsQueue) return "commands";
   if (queue === names.workQueue) return "work";
+  if (queue === waitingQueue(names)) return "work-waiting";
   if (queue === names.workDeadQueue) return "work-dead";
   return queue === names.deadQueue ? "dead" : "delay";
 }
@@ -57,8 +58,9 @@ export function objectionsTo(
     object(key, `${source} sets ${key}=${String(effective[key])}: ${harm}`, refused);
   };
   const ours = purpose !== "dead";
+  const isWork = purpose === "work" || purpose === "work-waiting";
   if (isLower(effective["message-ttl"], plan.arguments["x-message-ttl"])) {
-    lay("message-ttl", HARM_OF_TTL[purpose], ours && purpose !== "delay");
+    lay("message-ttl", HARM_OF_TTL[purpose], ours && !PUTS_BACK.includes(purpose));
   }
   if (effective["expires"] !== undefined) {
     lay("expires", "the queue is deleted with what is in it when it is idle", ours);
@@ -70,7 +72,7 @@ export function objectionsTo(
     const harm = drops
       ? "a full queue drops its oldest messages"
       : "a full queue takes no more messages";
-    lay(key, harm, drops ? ours : purpose === "work");
+    lay(key, harm, drops ? ours : isWork);
   }
   if (givesUpSooner(effective["delivery-limit"], plan.arguments["x-delivery-limit"])) {
     lay("delivery-limit", HARM_OF_LIMIT[purpose], purpose === "work-dead");
@@ -85,9 +87,13 @@ export function objectionsTo(
   return found;
 }
 
+/** Nothing of theirs is lost before its time: it only comes sooner. */
+const PUTS_BACK: readonly MeasuredQueue[] = ["delay", "work-waiting"];
+
 const HARM_OF_TTL: Readonly<Record<MeasuredQueue, string>> = {
   commands: "commands that wait for a worker expire",
   work: "steps of commands under way expire",
+  "work-waiting": "commands that wait in a crowd stand before the steps of those in work",
   "work-dead": "what the broker gave up on is dropped, unheard of",
   dead: "dead letters are dropped before people see them",
   delay: "delays are shorter than configured",
@@ -97,6 +103,7 @@ const GIVEN_UP_EARLY = "messages are given up early";
 const HARM_OF_LIMIT: Readonly<Record<MeasuredQueue, string>> = {
   commands: GIVEN_UP_EARLY,
   work: GIVEN_UP_EARLY,
+  "work-waiting": GIVEN_UP_EARLY,
   "work-dead": "what is delivered so often is dropped",
   dead: "dead letters that people have looked at so often are dropped",
   delay: GIVEN_UP_EARLY,

@@ -1,12 +1,13 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { OperatorEvent } from "../../contract/operator-event.ts";
+import { waitsInCrowd } from "../../core/crowd.ts";
 import { DEAD_TYPE } from "../../core/dead-letter.ts";
-import { recordIdOf } from "../../core/envelope.ts";
+import { type Envelope, recordIdOf } from "../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
 import { ARRIVAL_TYPE, arrivalHeaders, passedOnHeaders, STEP_TYPE } from "./marks.ts";
 import type { AmqpSettings } from "./settings.ts";
-import { delayQueue, topologyOf } from "./topology.ts";
+import { delayQueue, topologyOf, waitingDelayQueue } from "./topology.ts";
 
 /** How one outgoing message looks on the wire. */
 export function publicationOf(
@@ -19,7 +20,7 @@ export function publicationOf(
     case "step": {
       const { envelope, delayMs } = message;
       const again = envelope.revived === 0 ? "" : `/revived/${envelope.revived}`;
-      return toQueue(rungFor(settings, delayMs), json(envelope), {
+      return toQueue(queueOfStep(settings, envelope, delayMs), json(envelope), {
         messageId: `${recordIdOf(envelope.order.commandId, envelope.state.phase)}/step/${envelope.step}${again}`,
         type: STEP_TYPE,
         contentType: "application/json",
@@ -103,6 +104,12 @@ function againWith(
     ...(timestampMs === undefined ? {} : { timestamp: seconds(timestampMs) }),
     headers: { ...headersToKeep(raw.headers), ...marks },
   });
+}
+
+function queueOfStep(settings: AmqpSettings, { state }: Envelope, delayMs: number): string {
+  const { names, delaysMs } = settings;
+  if (!waitsInCrowd(state, delayMs, delaysMs)) return rungFor(settings, delayMs);
+  return waitingDelayQueue(names, delaysMs);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Channel } from "amqplib";
 import { ChannelSupervisor } from "./channel-supervisor.ts";
 import type { SupervisedConnection } from "./connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { delayQueue } from "./topology.ts";
+import { delayQueue, waitingDelayQueue, waitingQueue } from "./topology.ts";
 import type { MeasuredQueue } from "../../contract/labels.ts";
 import { asError } from "../thrown.ts";
 import { within } from "../time-limits.ts";
@@ -57,11 +57,12 @@ export class QueueLengthsProbe {
       return (await within(asked, rpcTimeoutMs, "queue.declare")).messageCount;
     };
     try {
-      let delay = 0;
+      let delay = await messagesIn(waitingDelayQueue(names, delaysMs));
       for (const ms of delaysMs) delay += await messagesIn(delayQueue(names.delayPrefix, ms));
       return {
         commands: await messagesIn(names.commandsQueue),
         work: await messagesIn(names.workQueue),
+        "work-waiting": await messagesIn(waitingQueue(names)),
         "work-dead": await messagesIn(names.workDeadQueue),
         dead: await messagesIn(names.deadQueue),
         delay,

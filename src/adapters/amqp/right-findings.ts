@@ -1,7 +1,7 @@
 import type { ConfirmChannel } from "amqplib";
 import type { Examined } from "./examined.ts";
 import { ask } from "./question.ts";
-import { topologyOf } from "./topology.ts";
+import { topologyOf, waitingQueue } from "./topology.ts";
 
 /** A right that the worker needs, and a question that shows it and changes nothing. */
 interface Right {
@@ -40,7 +40,8 @@ export async function rightFindings(examined: Examined): Promise<void> {
 function rightsOf({ settings }: Examined): readonly Right[] {
   const { names, declare } = settings;
   const plan = topologyOf(settings);
-  const consumed = [names.commandsQueue, names.workQueue, names.workDeadQueue];
+  const { commandsQueue, workQueue, workDeadQueue } = names;
+  const consumed = [commandsQueue, workQueue, waitingQueue(names), workDeadQueue];
   return [
     ...(declare ? configured(plan) : []),
     {

@@ -1,4 +1,4 @@
-import type { AmqpSettings } from "./settings.ts";
+import type { AmqpNames, AmqpSettings } from "./settings.ts";
 
 interface ExchangePlan {
   readonly name: string;
@@ -29,6 +29,7 @@ export interface TopologyPlan {
  */
 export function topologyOf({ names, delaysMs }: AmqpSettings): TopologyPlan {
   const quorum = { "x-queue-type": "quorum" };
+  const longestMs = longestOf(delaysMs);
   return {
     exchanges: [{ name: names.commandsExchange }, { name: names.eventsExchange }],
     queues: [
@@ -39,11 +40,30 @@ export function topologyOf({ names, delaysMs }: AmqpSettings): TopologyPlan {
         internal: true,
         arguments: { ...quorum, "x-delivery-limit": 1_000, ...deadLetteredTo(names.workDeadQueue) },
       },
+      {
+        name: waitingQueue(names),
+        internal: true,
+        arguments: {
+          ...quorum,
+          "x-delivery-limit": 1_000,
+          "x-message-ttl": WAITING_TTL_MS,
+          ...deadLetteredTo(names.workDeadQueue),
+        },
+      },
       ...delaysMs.map((delayMs) => ({
         name: delayQueue(names.delayPrefix, delayMs),
         internal: true,
         arguments: { ...quorum, "x-message-ttl": delayMs, ...deadLetteredTo(names.workQueue) },
       })),
+      {
+        name: waitingDelayQueue(names, delaysMs),
+        internal: true,
+        arguments: {
+          ...quorum,
+          "x-message-ttl": longestMs,
+          ...deadLetteredTo(waitingQueue(names)),
+        },
+      },
       {
         name: names.commandsQueue,
         internal: false,
@@ -52,6 +72,27 @@ export function topologyOf({ names, delaysMs }: AmqpSettings): TopologyPlan {
     ],
     bindings: [{ queue: names.commandsQueue, exchange: names.commandsExchange, key: "#" }],
   };
+}
+
+/**
+ * Commands that wait in a crowd have a work queue of their own: thousands of them in the same queue would stand before the
+ * steps of those in work.
+ */
+export function waitingQueue({ workQueue }: Pick<AmqpNames, "workQueue">): string {
+  return `${workQueue}.waiting`;
+}
+
+/** The delay queue before it, of the longest delay. */
+export function waitingDelayQueue(
+  { delayPrefix }: Pick<AmqpNames, "delayPrefix">,
+  delaysMs: readonly number[],
+): string {
+  return `${delayPrefix}waiting.${longestOf(delaysMs)}`;
+}
+
+/** The longest delay; 0 where there is none. */
+export function longestOf(delaysMs: readonly number[]): number {
+  return Math.max(0, ...delaysMs);
 }
 
 /** The name of the delay queue for a delay in ms. */
@@ -64,6 +105,13 @@ export function delayQueue(prefix: string, delayMs: number): string {
  * dead-letter it, and because 3.10 does not know -1.
  */
 const UNLIMITED = { "x-delivery-limit": 1_000_000 };
+
+/**
+ * An older version does not consume that queue. What lies there for so long goes to `work.dead`, and from there every version puts it
+ * back on its way. Less than the sweeper waits (five minutes by default): it would end such commands, whose bodies only their messages
+ * have.
+ */
+const WAITING_TTL_MS = 150_000;
 
 /** Through the default exchange, whose bindings nobody can remove; confirmed by the target before it leaves here. */
 function deadLetteredTo(queue: string) {

@@ -1,5 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import { rungAtLeast } from "../../core/backoff.ts";
+import { waitsInCrowd } from "../../core/crowd.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
@@ -12,7 +13,8 @@ const TOLERATED_MS = 30_000;
 const MOST = 2_000;
 
 /**
- * How late the latest message of each delay queue is, in seconds, by the queue's delay in ms; 0 is the work queue itself.
+ * How late the latest message of each delay queue is, in seconds, by the queue's delay in ms; 0 is the work queue itself, `waiting.<ms>`
+ * the one of those who wait in a crowd (`waitsInCrowd`).
  * Seen from the store, since a message that does not come cannot say so: a saved step whose message should have come back
  * and was claimed by nobody. Only commands that have not moved for the longest delay and half a minute are looked at, in
  * good times hardly any, so it may be asked often. Rejects when the store is away.
@@ -24,9 +26,10 @@ export async function findOverdue(
   redis: RedisClient,
   projects: readonly ProjectId[],
   ladderMs: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
-  const overdue = new Map([0, ...ladderMs].map((rung) => [rung, 0]));
+): Promise<ReadonlyMap<string, number>> {
   const longestMs = Math.max(0, ...ladderMs);
+  const crowd = `waiting.${longestMs}`;
+  const overdue = new Map([0, ...ladderMs, crowd].map((rung) => [String(rung), 0]));
   for (const project of projects) {
     const { active, commandPrefix } = keysOf(project);
     const nowMs = await redisNowMs(redis, project);
@@ -41,8 +44,11 @@ export async function findOverdue(
       const next = SavedNext.safeParse(outbox).data?.next;
       // Its message has come: whoever claimed that step has it in hand.
       if (next == null || claim?.startsWith(`${next.envelope.step}:`) === true) continue;
-      const rung = rungAtLeast(next.delayMs, [0, ...ladderMs]);
-      const lateSeconds = (nowMs - next.envelope.dueMs) / 1000;
+      const { envelope, delayMs } = next;
+      const rung = waitsInCrowd(envelope.state, delayMs, ladderMs)
+        ? crowd
+        : String(rungAtLeast(delayMs, [0, ...ladderMs]));
+      const lateSeconds = (nowMs - envelope.dueMs) / 1000;
       overdue.set(rung, Math.max(overdue.get(rung) ?? 0, lateSeconds));
     }
   }

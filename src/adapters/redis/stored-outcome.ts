@@ -23,12 +23,16 @@ export const Outbox = z.object({
   next: z.object({ envelope: z.unknown(), delayMs: z.number() }).nullable(),
 });
 
-/** As much of an outbox as says which message follows from it, and when that is due (epoch ms). */
+/** As much of an outbox as says which message follows from it, by which queue, and when that is due (epoch ms). */
 export const SavedNext = storedJson(
   z.object({
     next: z
       .object({
-        envelope: z.object({ step: z.int(), dueMs: z.number() }),
+        envelope: z.object({
+          step: z.int(),
+          dueMs: z.number(),
+          state: z.object({ phase: z.string() }),
+        }),
         delayMs: z.number(),
       })
       .nullable(),

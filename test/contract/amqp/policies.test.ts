@@ -59,6 +59,7 @@ test("a time to live over everything: not ready, named, and ready when it is gon
   expect(keysOf("commands")).toEqual(["message-ttl refused"]);
   expect(keysOf("work")).toEqual(["message-ttl refused"]);
   expect(keysOf("work-dead")).toEqual(["message-ttl refused"]);
+  expect(keysOf("work-waiting")).toEqual(["message-ttl"]);
   expect(keysOf("dead")).toEqual(["message-ttl"]);
   // Shorter than it, whatever the policy says.
   expect(keysOf("delay")).toEqual([]);
@@ -66,7 +67,7 @@ test("a time to live over everything: not ready, named, and ready when it is gon
     state: "down",
     detail: expect.stringMatching(/policy 'laid' sets message-ttl=60000/),
   });
-  expect(running.log.lines.filter(({ level }) => level === "error").length).toBe(4);
+  expect(running.log.lines.filter(({ level }) => level === "error").length).toBe(5);
   await lift();
   await eventually(() => running?.broker.status().ready, { timeoutMs: 30_000 });
   expect(running.log.has("a harmful policy is gone")).toBe(true);
@@ -88,6 +89,7 @@ test("operator policies, lengths, deletion and delivery limits are seen for what
     "max-length refused",
     "delivery-limit refused",
   ]);
+  expect(keysOf("work-waiting")).toEqual(keysOf("work"));
   expect(keysOf("commands")).toEqual(["max-length"]);
   expect(keysOf("dead")).toEqual(["expires", "max-length", "delivery-limit"]);
   expect(keysOf("delay")).toContain("expires refused");

@@ -41,6 +41,45 @@ test.each([
   expect(rungFor(settings, delayMs)).toBe(queue);
 });
 
+describe("a step of a command that waits", () => {
+  const queueOf = (phase: string, delayMs: number, of = settings) => {
+    const envelope = anEnvelope("c1", { state: { phase } as never });
+    return publicationOf(of, { kind: "step", envelope, delayMs }).routingKey;
+  };
+
+  test.each(["waiting", "joined"])(
+    "comes back beside the others from the longest delay: %s",
+    (phase) => {
+      expect(queueOf(phase, 5_001)).toBe("ecs.reinstall.delay.waiting.60000");
+      expect(queueOf(phase, 3_600_000)).toBe("ecs.reinstall.delay.waiting.60000");
+    },
+  );
+
+  test("shares the queue of those in work from every shorter delay", () => {
+    expect(queueOf("waiting", 0)).toBe("ecs.reinstall.work");
+    expect(queueOf("waiting", 5_000)).toBe("ecs.reinstall.delay.5000");
+  });
+
+  test("comes back beside them always where there is one delay only", () => {
+    const one = { ...settings, delaysMs: [2_000] };
+    expect(queueOf("waiting", 1, one)).toBe("ecs.reinstall.delay.waiting.2000");
+    expect(queueOf("waiting", 0, one)).toBe("ecs.reinstall.work");
+  });
+
+  test.each([
+    "prepare",
+    "submit",
+    "reconcile",
+    "watch",
+    "ready",
+    "restore",
+    "inquiry",
+    "phase-to-come",
+  ])("is no step of %s", (phase) => {
+    expect(queueOf(phase, 60_000)).toBe("ecs.reinstall.delay.60000");
+  });
+});
+
 test.each([
   [0, "c1/step/4"],
   [2, "c1/step/4/revived/2"],
@@ -137,7 +176,9 @@ describe("headers of a command that is put aside", () => {
 test.each([
   ["ecs.reinstall.work", true],
   ["ecs.reinstall.work.dead", true],
+  ["ecs.reinstall.work.waiting", true],
   ["ecs.reinstall.delay.7", true],
+  ["ecs.reinstall.delay.waiting.60000", true],
   ["ecs.reinstall.commands", true],
   ["ecs.reinstall.dead", true],
   ["amq.rabbitmq.reply-to.abc", false],

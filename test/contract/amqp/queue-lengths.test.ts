@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import type { Envelope } from "../../../src/core/envelope.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   anEnvelope,
@@ -10,7 +11,7 @@ import {
   untilReady,
 } from "./rig.ts";
 
-const EMPTY = { commands: 0, work: 0, "work-dead": 0, dead: 0, delay: 0 };
+const EMPTY = { commands: 0, work: 0, "work-waiting": 0, "work-dead": 0, dead: 0, delay: 0 };
 
 const own = ownRabbitMq({ delaysMs: [60_000, 120_000] });
 let running: RunningBroker | undefined;
@@ -30,10 +31,12 @@ test("tells how many messages are ready, all delay queues together", async () =>
     const envelope = anEnvelope("c-1");
     await running.broker.outlet.publish([{ kind: "step", envelope, delayMs }], NEVER);
   }
+  const envelope = anEnvelope("c-2", { state: { phase: "waiting" } as Envelope["state"] });
+  await running.broker.outlet.publish([{ kind: "step", envelope, delayMs: 120_000 }], NEVER);
   const observer = await openObserver(own.vhost.url);
   await observer.send("ecs.reinstall.dead", "read by nobody");
   await observer.close();
-  await eventually(async () => expect(await lengths()).toEqual({ ...EMPTY, dead: 1, delay: 3 }));
+  await eventually(async () => expect(await lengths()).toEqual({ ...EMPTY, dead: 1, delay: 4 }));
 });
 
 test("does not count what a worker has in hand", async () => {

@@ -171,7 +171,7 @@ export function startBroker(
   answers: Partial<Record<keyof BrokerHandlers, Answer>> = {},
 ): RunningBroker {
   const log = eventLog();
-  const seen: RunningBroker["seen"] = { commands: [], work: [], workDead: [] };
+  const seen: RunningBroker["seen"] = { commands: [], work: [], workWaiting: [], workDead: [] };
   const unroutable: string[] = [];
   const topology: { createdFresh: boolean }[] = [];
   const broker = createBroker(settings, {
@@ -190,6 +190,7 @@ export function startBroker(
   broker.start({
     commands: handler("commands"),
     work: handler("work"),
+    workWaiting: handler("workWaiting"),
     workDead: handler("workDead"),
   });
   return {
@@ -258,8 +259,8 @@ export function anEnvelope(commandId: string, change: Partial<Envelope> = {}): E
     dueMs: 0,
     token: null,
     revived: 0,
-    // The broker's side does not look into a state.
-    state: { phase: "waiting" },
+    // The broker's side looks for nothing else in a state.
+    state: { phase: "watch" },
   };
   return { ...(plain as unknown as Envelope), ...change };
 }

@@ -140,6 +140,20 @@ test("names what is missing when it may only look", async () => {
   });
 });
 
+test("names the queue of those who wait, which a version before it had not", async () => {
+  await establish();
+  const observer = await openObserver(own.vhost.url);
+  for (const queue of ["ecs.reinstall.work.waiting", "ecs.reinstall.delay.waiting.800"]) {
+    await observer.channel.deleteQueue(queue);
+    expect(await establish({ declare: false })).toMatchObject({
+      kind: "refused",
+      problem: { resource: `queue '${queue}'`, code: 404, message: /does not exist/ },
+    });
+    expect(await establish()).toEqual({ kind: "ready", createdFresh: false });
+  }
+  await observer.close();
+});
+
 test("names what the user may not configure, and works without that right when it only looks", async () => {
   await own.rabbit.createUser("plain", "secret");
   await own.rabbit.setPermissions({ user: "plain", vhost: own.vhost.name, configure: "^$" });

@@ -18,7 +18,10 @@ const RESTART_MS = 5_000;
 
 /** The broker of the simulation. `copyLateMs`: what is dead-lettered comes a second time, so much later. */
 export function memoryRigs({ copyLateMs = null }: { copyLateMs?: number | null } = {}) {
-  return async ({ deliveryLimit = 100 }: RigOptions = {}): Promise<BrokerRig> => {
+  return async ({
+    deliveryLimit = 100,
+    waitingTtlMs = LONG_MS,
+  }: RigOptions = {}): Promise<BrokerRig> => {
     let ties = 0;
     let turn = 0;
     // First come, first served, and each taker in its turn: what chance does is the simulation's.
@@ -27,6 +30,7 @@ export function memoryRigs({ copyLateMs = null }: { copyLateMs?: number | null }
       time,
       choose: (n) => (n === 0 ? 0 : (turn += 1) % n),
       deliveryLimit: { commands: deliveryLimit, work: deliveryLimit },
+      waitingTtlMs,
       handOver: () => ({ lateMs: 0, copyLateMs }),
     });
     let eventsRefused = false;

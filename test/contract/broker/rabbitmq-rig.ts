@@ -3,7 +3,7 @@ import { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
 import { createOutlet } from "../../../src/adapters/amqp/outlet.ts";
 import { Publisher } from "../../../src/adapters/amqp/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
+import { topologyOf, waitingQueue } from "../../../src/adapters/amqp/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
@@ -129,15 +129,19 @@ function rigsOn(
 async function declare(
   { channel }: Observer,
   settings: AmqpSettings,
-  { deliveryLimit }: RigOptions,
+  { deliveryLimit, waitingTtlMs }: RigOptions,
 ): Promise<void> {
   const { exchanges, queues, bindings } = topologyOf(settings);
   const { workQueue, commandsQueue } = settings.names;
+  const waiting = waitingQueue(settings.names);
   for (const { name } of exchanges) await channel.assertExchange(name, "topic");
   for (const { name, arguments: planned } of queues) {
-    const limited = deliveryLimit !== undefined && [workQueue, commandsQueue].includes(name);
+    const limited =
+      deliveryLimit !== undefined && [workQueue, commandsQueue, waiting].includes(name);
     const limit = limited ? { "x-delivery-limit": deliveryLimit } : {};
-    await channel.assertQueue(name, { arguments: { ...planned, ...limit } });
+    const ttl =
+      waitingTtlMs !== undefined && name === waiting ? { "x-message-ttl": waitingTtlMs } : {};
+    await channel.assertQueue(name, { arguments: { ...planned, ...limit, ...ttl } });
   }
   for (const { queue, exchange, key } of bindings) await channel.bindQueue(queue, exchange, key);
 }

@@ -7,7 +7,7 @@ export interface BrokerRig {
   readonly outlet: Outlet;
   /** What left the outlet for others. */
   readonly left: Left;
-  /** Connects one more worker, which takes from all three queues. */
+  /** Connects one more worker, which takes from all queues. */
   connect(options?: ConnectOptions): Promise<Taker>;
   /** An emitter's command. */
   send(command: Command): Promise<void>;
@@ -28,6 +28,8 @@ export interface BrokerRig {
 export interface RigOptions {
   /** How often a message may come back before the broker gives it up. */
   readonly deliveryLimit?: number;
+  /** How long a message may lie in the queue of those who wait; without it, for longer than any test. */
+  readonly waitingTtlMs?: number;
 }
 
 interface ConnectOptions {

@@ -1,3 +1,4 @@
+import type { Envelope } from "../../../src/core/envelope.ts";
 import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
 import { anEnvelope, anEvent, NEVER } from "../amqp/rig.ts";
 import type { BrokerRig } from "./rig.ts";
@@ -5,6 +6,13 @@ import type { BrokerRig } from "./rig.ts";
 export const step = (command: string, delayMs = 0): Outgoing => ({
   kind: "step",
   envelope: anEnvelope(command),
+  delayMs,
+});
+
+/** Of a command that waits: from the longest delay it comes back by another queue. */
+export const waits = (command: string, delayMs: number): Outgoing => ({
+  kind: "step",
+  envelope: anEnvelope(command, { state: { phase: "waiting" } as Envelope["state"] }),
   delayMs,
 });
 

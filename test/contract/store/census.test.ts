@@ -14,6 +14,7 @@ import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { storedEnvelope } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
+import type { State } from "../../../src/core/state.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { connected } from "./connected.ts";
 import {
@@ -27,6 +28,7 @@ import {
   SUBMIT,
 } from "./samples.ts";
 import { STORE_RULES } from "./store-rules.ts";
+import { waitingFor } from "./waiters.ts";
 
 const LADDER = [2_000, 60_000];
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
@@ -300,16 +302,27 @@ describe("the index of locks", () => {
 });
 
 describe("messages that do not come back", () => {
+  const NONE_LATE = { 0: 0, 2_000: 0, 60_000: 0, "waiting.60000": 0 };
   /** A command whose first step was saved, and whose message was due so long ago after a delay. */
-  async function saved(id: string, n: number, delayMs: number, dueSecondsAgo: number) {
+  async function saved(
+    id: string,
+    n: number,
+    delayMs: number,
+    dueSecondsAgo: number,
+    state: State = SUBMIT,
+  ) {
     const of = order(id, { serverId: server(n) });
     const { claim, lock } = claimed(await store.admit(of, delivery(`n-${id}`)));
     const token = lock.kind === "acquired" ? lock.token : null;
-    const next = envelope(of, { claim, token }, { dueMs: Date.now() - dueSecondsAgo * 1000 });
+    const next = envelope(
+      of,
+      { claim, token },
+      { state, dueMs: Date.now() - dueSecondsAgo * 1000 },
+    );
     await store.save({
       order: of,
       claim,
-      state: SUBMIT,
+      state,
       nextSequence: next.sequence,
       outbox: { events: [], next: { envelope: storedEnvelope(next), delayMs } },
       intent: "keep",
@@ -321,7 +334,7 @@ describe("messages that do not come back", () => {
 
   it("are none in good times", async () => {
     await saved("moving", 1, 2_000, -1);
-    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+    expect(await overdue()).toEqual(NONE_LATE);
   });
 
   it("are told by the queue that they were put into, the latest of each", async () => {
@@ -335,17 +348,26 @@ describe("messages that do not come back", () => {
     expect(late[0]).toBeCloseTo(150, -1);
   });
 
+  it("are told apart where they are of commands that wait in a crowd", async () => {
+    await saved("near", 1, 2_000, 200, waitingFor("pause"));
+    await saved("far", 2, 60_000, 120, waitingFor("pause"));
+    const late = await overdue();
+    expect(late[2_000]).toBeCloseTo(200, -1);
+    expect(late["waiting.60000"]).toBeCloseTo(120, -1);
+    expect(late[60_000]).toBe(0);
+  });
+
   it("are not those that were sent away for longer than any queue holds them", async () => {
     const next = await saved("throttled", 1, 600_000, -300);
     await client.zadd(k.active, Date.now() - 300_000, next.order.commandId);
-    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+    expect(await overdue()).toEqual(NONE_LATE);
   });
 
   it("are not those that somebody has in hand", async () => {
     const next = await saved("in-hand", 1, 2_000, 300);
     claimed(await store.claim(next, { nonce: "x", redelivered: false }));
     await client.zadd(k.active, Date.now() - 300_000, next.order.commandId);
-    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+    expect(await overdue()).toEqual(NONE_LATE);
   });
 
   it("are not looked for where there is no next message, or nothing that can be read", async () => {
@@ -354,6 +376,6 @@ describe("messages that do not come back", () => {
     await client.zadd(k.active, 1, "gone");
     await client.zadd(k.active, 1, "foreign");
     await client.set(`${k.commandPrefix}foreign`, "a string");
-    expect(await overdue()).toEqual({ 0: 0, 2_000: 0, 60_000: 0 });
+    expect(await overdue()).toEqual(NONE_LATE);
   });
 });

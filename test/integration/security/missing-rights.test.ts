@@ -39,6 +39,7 @@ describe("a worker that RabbitMQ refuses a right", () => {
     ["configure", "ecs.reinstall.work.dead", "queue 'ecs.reinstall.work.dead'"],
     ["configure", "ecs.reinstall.events", "exchange 'ecs.reinstall.events'"],
     ["read", "ecs.reinstall.commands", "'ecs.reinstall.commands'"],
+    ["read", "ecs.reinstall.work.waiting", "'ecs.reinstall.work.waiting'"],
     ["write", "ecs.reinstall.commands", "queue 'ecs.reinstall.commands'"],
     ["write", "amq.default", "exchange 'amq.default'"],
   ] as const)(

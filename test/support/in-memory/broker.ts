@@ -1,7 +1,7 @@
 import type { PublicationProperties } from "../../../src/adapters/amqp/confirm-lane.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-export type QueueName = "commands" | "work" | "work.dead";
+export type QueueName = "commands" | "work" | "work.waiting" | "work.dead";
 
 /** What a message is, whichever queue it is in. */
 export interface Content {
@@ -23,8 +23,13 @@ export interface Message {
   redelivered: boolean;
   /** How often it came back without an ack. */
   returns: number;
-  /** The queue that gave it up. */
-  readonly diedIn: QueueName | null;
+  /** The queue that gave it up, and why. */
+  readonly death: Death | null;
+}
+
+interface Death {
+  readonly queue: QueueName;
+  readonly reason: "delivery_limit" | "expired";
 }
 
 export interface BrokerOptions {
@@ -32,6 +37,8 @@ export interface BrokerOptions {
   /** An index below n. */
   readonly choose: (n: number) => number;
   readonly deliveryLimit: { readonly commands: number; readonly work: number };
+  /** How long a message may lie in `work.waiting`. */
+  readonly waitingTtlMs: number;
   /** What becomes of a message that is dead-lettered, by time or by its limit: how late it comes, and how late a copy of it (null: none). */
   readonly handOver?: () => { readonly lateMs: number; readonly copyLateMs: number | null };
   readonly onAcked?: (message: Message) => void;
@@ -55,6 +62,7 @@ export class MemoryBroker {
   readonly #queues: Record<QueueName, Queue> = {
     commands: emptyQueue(),
     work: emptyQueue(),
+    "work.waiting": emptyQueue(),
     "work.dead": emptyQueue(),
   };
   readonly #connections = new Set<Connection>();
@@ -90,6 +98,7 @@ export class MemoryBroker {
   setUp(up: boolean): void {
     this.#up = up;
     if (!up) for (const connection of this.#connections) connection.close();
+    this.#expireWaiting();
     this.#pump();
   }
 
@@ -98,10 +107,10 @@ export class MemoryBroker {
     this.#pump();
   }
 
-  /** Into the delay queue of this rung; 0 is the work queue itself. */
-  putDelayed(content: Content, rungMs: number): void {
+  /** Into the delay queue of this rung, before this queue; 0 is the work queue itself. */
+  putDelayed(content: Content, rungMs: number, queue: "work" | "work.waiting" = "work"): void {
     if (rungMs <= 0) return this.put("work", content);
-    this.#deadLetter(content, rungMs, (own) => this.put("work", own));
+    this.#deadLetter(content, rungMs, (own) => this.put(queue, own));
   }
 
   connect(prefetch: number, onDelivery: (message: Message) => void): Connection {
@@ -136,12 +145,34 @@ export class MemoryBroker {
     return this.contents().length === 0;
   }
 
-  #add(queue: QueueName, content: Content, diedIn: QueueName | null): void {
+  #add(queue: QueueName, content: Content, death: Death | null): void {
     const id = this.#nextId++;
     const enteredMs = this.nowMs;
-    const message = { id, content, queue, enteredMs, redelivered: false, returns: 0, diedIn };
+    const message = { id, content, queue, enteredMs, redelivered: false, returns: 0, death };
     this.#queues[queue].fresh.push(message);
     this.#options.onTrace?.(`broker   ${queue} <- #${id} ${content.about} ${content.label}`);
+    if (queue !== "work.waiting") return;
+    this.#options.time.after(this.#options.waitingTtlMs, () => this.#expireWaiting());
+  }
+
+  /** Only from its head, as a quorum queue does it. */
+  #expireWaiting(): void {
+    if (!this.#up) return;
+    const { returned, fresh } = this.#queues["work.waiting"];
+    for (const ready of [returned, fresh]) {
+      for (let first = ready[0]; first !== undefined; first = ready[0]) {
+        if (this.nowMs - first.enteredMs < this.#options.waitingTtlMs) break;
+        ready.shift();
+        this.#die(first, "expired");
+      }
+    }
+  }
+
+  #die({ content, queue }: Message, reason: Death["reason"]): void {
+    this.#deadLetter(content, 0, (own) => {
+      this.#add("work.dead", own, { queue, reason });
+      this.#pump();
+    });
   }
 
   /** From one queue into another, at least once. */
@@ -173,22 +204,24 @@ export class MemoryBroker {
     message.redelivered = true;
     message.returns += 1;
     const { queue, content } = message;
-    const limit =
-      queue === "work.dead" ? Number.POSITIVE_INFINITY : this.#options.deliveryLimit[queue];
-    if (message.returns <= limit) {
+    if (message.returns <= this.#limitOf(queue)) {
       this.#queues[queue].returned.push(message);
+      this.#expireWaiting();
       return;
     }
     this.#options.onTrace?.(`broker   gives up #${message.id} ${content.about}`);
-    this.#deadLetter(content, 0, (own) => {
-      this.#add("work.dead", own, queue);
-      this.#pump();
-    });
+    this.#die(message, "delivery_limit");
+  }
+
+  #limitOf(queue: QueueName): number {
+    const { deliveryLimit } = this.#options;
+    if (queue === "work.dead") return Number.POSITIVE_INFINITY;
+    return queue === "commands" ? deliveryLimit.commands : deliveryLimit.work;
   }
 
   #pump(): void {
     if (!this.#up) return;
-    for (const queue of ["commands", "work", "work.dead"] as const) {
+    for (const queue of QUEUES) {
       const { returned, fresh } = this.#queues[queue];
       while (returned.length + fresh.length > 0) {
         const free = [...this.#connections].filter((c) => c.hasRoom(queue));
@@ -200,6 +233,8 @@ export class MemoryBroker {
     }
   }
 }
+
+const QUEUES = ["commands", "work", "work.waiting", "work.dead"] as const;
 
 /** What came back is delivered first, and first what came back first. */
 interface Queue {

@@ -1,4 +1,5 @@
 import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
+import { waitingQueue } from "../../../src/adapters/amqp/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
@@ -16,6 +17,8 @@ export function handOver(worker: Worker, message: Message): Promise<Disposition>
       return routes.commands(delivery);
     case "work":
       return routes.work(delivery);
+    case "work.waiting":
+      return routes.workWaiting(delivery);
     case "work.dead":
       return routes.workDead(delivery);
   }
@@ -25,7 +28,7 @@ export function handOver(worker: Worker, message: Message): Promise<Disposition>
 export const ABOUT_HEADER = "x-about";
 
 /** As the real adapter reads a message. */
-function deliveryOf({ content, queue, redelivered, diedIn }: Message): Delivery {
+function deliveryOf({ content, queue, redelivered, death }: Message): Delivery {
   const { body, properties, about } = content;
   return amqpDeliveryOf(NAMES[queue], {
     content: body,
@@ -35,7 +38,7 @@ function deliveryOf({ content, queue, redelivered, diedIn }: Message): Delivery 
       headers: {
         ...properties.headers,
         [ABOUT_HEADER]: about,
-        ...(diedIn === null ? {} : { "x-death": [{ queue: NAMES[diedIn] }] }),
+        ...(death === null ? {} : { "x-death": [{ ...death, queue: NAMES[death.queue] }] }),
       },
     },
   });
@@ -44,5 +47,6 @@ function deliveryOf({ content, queue, redelivered, diedIn }: Message): Delivery 
 const NAMES: Readonly<Record<QueueName, string>> = {
   commands: names.commandsQueue,
   work: names.workQueue,
+  "work.waiting": waitingQueue(names),
   "work.dead": names.workDeadQueue,
 };

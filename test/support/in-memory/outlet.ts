@@ -4,6 +4,7 @@ import {
   publicationOf,
 } from "../../../src/adapters/amqp/publications.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
+import { longestOf, waitingDelayQueue } from "../../../src/adapters/amqp/topology.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
 import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
@@ -47,6 +48,14 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
     return true;
   };
 
+  function putInto(queue: string, content: Content): void {
+    const { names, delaysMs } = settings;
+    if (queue !== waitingDelayQueue(names, delaysMs)) {
+      return broker.putDelayed(content, rungOf(settings, queue));
+    }
+    broker.putDelayed(content, longestOf(delaysMs), "work.waiting");
+  }
+
   function take(message: Outgoing): void {
     switch (message.kind) {
       case "step": {
@@ -61,7 +70,7 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
           properties,
           label: `step ${step} ${state.phase}${again}`,
         };
-        return broker.putDelayed(content, rungOf(settings, routingKey));
+        return putInto(routingKey, content);
       }
       case "event":
         return options.onEvent(message.event, publicationOf(settings, message).routingKey);
@@ -94,7 +103,7 @@ export function createMemoryOutlet(options: MemoryOutletOptions): Outlet {
         properties,
         label: "arrival",
       };
-      const accept = unlessBlocked(() => broker.putDelayed(content, rungOf(settings, routingKey)));
+      const accept = unlessBlocked(() => putInto(routingKey, content));
       const outcome = await transport("publish arrival", accept, signal);
       return outcome === "confirmed" ? outcome : "unconfirmed";
     },

@@ -10,6 +10,7 @@ const ack = async () => "ack" as const;
 
 function build() {
   const entered: number[] = [];
+  const enteredWaiting: number[] = [];
   const metrics = createMetrics({ version: "1", processMetrics: false });
   const handlers = createDeliveries({
     worker: { takeCommand: ack, takeStep: ack, takeDead: ack },
@@ -19,6 +20,7 @@ function build() {
     inHand: { taken: () => () => {} },
     clock: fakeClock(),
     workLag: { took: (enteredMs) => void entered.push(enteredMs) },
+    waitingLag: { took: (enteredMs) => void enteredWaiting.push(enteredMs) },
     signal: new AbortController().signal,
     traced: (handler) => handler,
   });
@@ -28,7 +30,7 @@ function build() {
       Number(new RegExp(`^ecs_reinstall_queue_delay_seconds_${of} (.+)$`, "m").exec(page)?.[1]);
     return { count: read("count"), sum: read("sum") };
   };
-  return { handlers, waited, entered };
+  return { handlers, waited, entered, enteredWaiting };
 }
 
 const came = (changed: Partial<Delivery>): Delivery => ({
@@ -83,6 +85,12 @@ describe("when a message entered the work queue", () => {
     expect(entered).toEqual([timestampMs, NOW - SECOND, timestampMs]);
   });
 
+  it("is kept apart for those who wait in a crowd: theirs says nothing of the steps in work", async () => {
+    const { handlers, entered, enteredWaiting } = build();
+    await handlers.workWaiting(came({ timestampMs: NOW - MINUTE }));
+    expect([entered, enteredWaiting]).toEqual([[], [NOW - MINUTE]]);
+  });
+
   it("says nothing of what comes again, has no stamp, or comes from another queue", async () => {
     const { handlers, entered } = build();
     await handlers.work(came({ timestampMs: NOW - MINUTE, redelivered: true }));
@@ -98,7 +106,7 @@ describe("what an emitter writes as if it were ours", () => {
     type: "ecs.reinstall.arrival.v1",
     headers: { "x-ecs-arrived-at": 1, "x-ecs-sender": "mallory" },
   };
-  const taken = async (queue: "commands" | "work" | "workDead", changed: Partial<Delivery>) => {
+  const taken = async (queue: keyof ReturnType<typeof routesOf>, changed: Partial<Delivery>) => {
     const asked: unknown[] = [];
     const note = async (_delivery: unknown, ...more: unknown[]) => {
       asked.push(...more);
@@ -117,6 +125,7 @@ describe("what an emitter writes as if it were ours", () => {
 
   it("is read where nobody but the worker writes", async () => {
     expect(await taken("work", {})).toMatchObject([{ sender: "mallory" }]);
+    expect(await taken("workWaiting", {})).toMatchObject([{ sender: "mallory" }]);
     expect(await taken("workDead", diedIn("work"))).toMatchObject([
       "command",
       { sender: "mallory" },

@@ -42,6 +42,7 @@ function build(world: World, wrap: (deps: World["deps"]) => World["deps"] = (dep
     inHand,
     clock: world.clock,
     workLag: { took: () => {} },
+    waitingLag: { took: () => {} },
     signal: world.signal,
     traced: (handler) => handler,
   });

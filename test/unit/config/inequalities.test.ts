@@ -56,10 +56,10 @@ describe("start-up inequalities", () => {
   });
 
   it("keep the messages in hand below a quarter of the heap", () => {
-    // 10 x 2 x 131 072 x 4 = 10 485 760
-    expect(problems({}, 4 * 10_485_760)).toEqual([]);
-    expect(problems({}, 4 * 10_485_760 - 1)).toEqual([
-      expect.stringMatching(/^PREFETCH .*= 10485760 bytes must be at most a quarter of the heap/),
+    // 10 x 3 x 131 072 x 4 = 15 728 640
+    expect(problems({}, 4 * 15_728_640)).toEqual([]);
+    expect(problems({}, 4 * 15_728_640 - 1)).toEqual([
+      expect.stringMatching(/^PREFETCH .*= 15728640 bytes must be at most a quarter of the heap/),
     ]);
   });
 

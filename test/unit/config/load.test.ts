@@ -416,6 +416,11 @@ describe("problems", () => {
     ["REDIS_URL", "redis://host/first", "must be a redis://"],
     ["REDIS_CLUSTER_NODES", "host:99999", "must be host:port"],
     ["AMQP_WORK_QUEUE", "ecs.reinstall.commands", "must differ from amqp.names.commandsQueue"],
+    [
+      "AMQP_DEAD_QUEUE",
+      "ecs.reinstall.work.waiting",
+      "must differ from ecs.reinstall.work.waiting",
+    ],
     ["ECS_CA_FILE", "/nowhere/ca.pem", "cannot be read (ENOENT)"],
     ["AMQP_URL_FILE", "/nowhere/url", "cannot be read (ENOENT)"],
     ["REDIS_SENTINEL_HOSTS", "a:26379", "is missing"],

@@ -6,7 +6,6 @@ import {
   delayForAge,
   pollDelay,
   rungAtLeast,
-  rungBelow,
 } from "../../../src/core/backoff.ts";
 import { CALM, LADDER, MINUTE, SECOND } from "./builders.ts";
 
@@ -35,15 +34,6 @@ describe("the delay among many", () => {
       expect((others * 1_000) / delayMs).toBeLessThanOrEqual(50);
     }
   });
-});
-
-it.each([
-  [60_000, 30_000],
-  [30_001, 30_000],
-  [5_000, 2_000],
-  [2_000, 2_000],
-])("the rung below %i ms is %i ms", (rungMs, delayMs) => {
-  expect(rungBelow(rungMs, LADDER)).toBe(delayMs);
 });
 
 describe("the delay for an age", () => {

@@ -271,14 +271,6 @@ describe("waiting", () => {
     expect(asNext(wait(one, "pause"), "waiting").delayMs).toBe(delayMs);
   });
 
-  it("comes back earlier once, as half of the thousands that came together", () => {
-    const early = moment({ random: 0.49 });
-    const first = { ...candidate(), waitingCommands: 20_000 };
-    expect(asNext(waitFor(first, "pause", early), "waiting").delayMs).toBe(30_000);
-    const later = { ...waited(NOW), waitingCommands: 20_000 };
-    expect(asNext(waitFor(later, "pause", early), "waiting").delayMs).toBe(60_000);
-  });
-
   it("as one of few looks again as its wait says", () => {
     const one = { ...waited(NOW - 60 * MINUTE), waitingCommands: 20 };
     expect(asNext(wait(one, "pause"), "waiting").delayMs).toBe(30_000);

@@ -43,7 +43,7 @@ const CLOUD = {
   auth: "half-open",
 } as const;
 
-const LENGTHS = { commands: 5, work: 0, "work-dead": 0, dead: 2, delay: 9 };
+const LENGTHS = { commands: 5, work: 0, "work-waiting": 0, "work-dead": 0, dead: 2, delay: 9 };
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -57,7 +57,7 @@ function build(changed: Partial<GaugeSources> = {}) {
     redisClockOffsetMs: () => null,
     census: async () => CENSUS,
     evidence: async () => [],
-    overdue: async () => new Map([[2_000, 75]]),
+    overdue: async () => new Map([["2000", 75]]),
     callRates: async () => [RATE, { ...RATE, projectId: OTHER, left: 0.25 }],
     queueLengths: async () => LENGTHS,
     onError: (error) => errors.push(error),
@@ -142,7 +142,7 @@ describe("gauges of the store", () => {
       },
       overdue: async () => {
         if (gone) throw new Error("nothing at all");
-        return new Map([[2_000, 75]]);
+        return new Map([["2000", 75]]);
       },
     });
     await gauges.count();

@@ -287,8 +287,8 @@ describe("what is waited for", () => {
     const { metrics, lines } = build();
     metrics.overdue(
       new Map([
-        [0, 0],
-        [10_000, 75],
+        ["0", 0],
+        ["10000", 75],
       ]),
     );
     expect(await lines()).toEqual(
