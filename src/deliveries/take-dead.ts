@@ -65,15 +65,21 @@ export function createTakeDead(deps: WorkerDeps) {
     return published === "confirmed" ? "ack" : "requeue";
   }
 
-  /** A policy took the step out of its queue: no fault of its own, so it goes on as often as that happens. */
+  /**
+   * A policy took the step out of its queue, or the queue's own time: no fault of the step's, so it goes on as often as that
+   * happens.
+   */
   async function takeOverdue(envelope: Envelope, death: Death | null): Promise<Disposition> {
     const { order, state } = envelope;
-    journal.trouble("the broker took a step out of its queue; it is put back", {
-      commandId: order.commandId,
-      phase: state.phase,
-      queue: death?.queue,
-      why: death?.reason,
-    });
+    // Of those who wait, thousands at once after an outage: their queue holds nobody for long.
+    if (state.phase !== "waiting" && state.phase !== "joined") {
+      journal.trouble("the broker took a step out of its queue; it is put back", {
+        commandId: order.commandId,
+        phase: state.phase,
+        queue: death?.queue,
+        why: death?.reason,
+      });
+    }
     // In the queue of those who wait it may have been on its way through a longer wait.
     const dueMs = Math.max(envelope.dueMs, clock.nowMs());
     const revived = { ...envelope, revived: envelope.revived + 1, dueMs };

@@ -123,9 +123,9 @@ describe("where dead letters go", () => {
     }
   }
 
-  const policy = (vhost: string, definition: object) =>
+  const policy = (vhost: string, definition: object, queue = WORK) =>
     broker.api("PUT", `/policies/${vhost}/test`, {
-      pattern: `^ecs\\.reinstall\\.work$`,
+      pattern: `^${queue.replaceAll(".", "\\.")}$`,
       definition,
       "apply-to": "queues",
     });
@@ -153,6 +153,23 @@ describe("where dead letters go", () => {
       const next = await stage.addWorker();
       await allOnce(stage, fleet);
       expect(await metric(next, "ecs_reinstall_swept_total")).toBe(0);
+      await stage.audit(fleet.ids);
+    });
+  });
+
+  it.concurrent("the queue of those who wait full: they stay in their delay queue and come on by themselves, each once", async () => {
+    await onBroker({ BRAKES_MAX_RUNNING: "4", PREFETCH: "2" }, async (stage, vhost) => {
+      await stage.addWorker();
+      await policy(vhost, { "max-length": 2 }, `${WORK}.waiting`);
+      const fleet = await sendFleet(stage, 60, { server: { jobDurationMs: 200 } });
+      await allHeard(stage, fleet, "accepted");
+      await eventually(async () => {
+        const depths = await broker.queueDepths(vhost);
+        expect(depths["ecs.reinstall.delay.waiting.1000"]).toBeGreaterThan(10);
+      });
+      await allOnce(stage, fleet);
+      const [worker] = stage.workers;
+      expect(worker && (await metric(worker, "ecs_reinstall_swept_total"))).toBe(0);
       await stage.audit(fleet.ids);
     });
   });

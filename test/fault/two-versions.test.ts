@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { sumOf } from "../../bench/support/worker.ts";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Stage } from "../support/stage.ts";
@@ -152,7 +153,10 @@ it.concurrent("taken back to a version without a queue for those who wait: it ha
       const before = await stage.addWorker([], newer("no crowd"));
       await allOnce(stage, fleet);
       expect(await waiting()).toBe(0);
-      expect(before.output()).toContain("the broker took a step out of its queue; it is put back");
+      const page = await (await fetch(`${before.httpUrl}/metrics`)).text();
+      const putBack = sumOf(page, "ecs_reinstall_deliveries_total", ['queue="work-dead"']);
+      expect(putBack).toBeGreaterThan(10);
+      expect(sumOf(page, "ecs_reinstall_swept_total", ['result="ended"'])).toBe(0);
       await nothingIsDead(stage);
       await stage.audit(fleet.ids);
     },

@@ -516,6 +516,8 @@ describe("what the broker gave up on", () => {
       expect(world.published).toEqual([
         { kind: "step", envelope: { ...sent, revived: 1, dueMs: NOW }, delayMs: 2_000 },
       ]);
+      const trouble = "trouble the broker took a step out of its queue; it is put back";
+      expect(world.diary).toContain(trouble);
     },
   );
 
@@ -529,6 +531,8 @@ describe("what the broker gave up on", () => {
     expect(world.published).toEqual([
       { kind: "step", envelope: { ...sent, revived: 1 }, delayMs: 2_000 },
     ]);
+    // Thousands at once after an outage: a line of the log for each would hide all others.
+    expect(world.diary).toEqual([]);
   });
 
   it("a command that expired in its queue is told so", async () => {
