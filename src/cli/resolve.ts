@@ -49,6 +49,10 @@ function words(id: string, as: string, answer: ResolveAnswer): string {
       throw new CliFailure(`${id} is settled already, as ${answer.as}: the first word counts`);
     case "unheard-of":
       throw new CliFailure(`no command ${id} is known in this project; for a lock: unlock`);
+    case "forgotten":
+      throw new CliFailure(
+        `Redis has lost ${id} and its end: a worker still looks at its server, and settles it once the cloud shows another system disk. Where it never does: unlock`,
+      );
     case "still-open":
       throw new CliFailure(`${id} is not unresolved: it is on its way (${answer.phase})`);
     case "not-unresolved":

@@ -72,6 +72,12 @@ async function refuseWhileInUse(
       `the request of ${holder.shown} may still be carried out until ${until}: wait for that, or look at the server; ${force}`,
     );
   }
+  if (holder.youngUntilMs !== null) {
+    const until = new Date(holder.youngUntilMs).toISOString();
+    throw new CliFailure(
+      `the memory of Redis is new: before ${until} it may not know yet what was sent for ${holder.shown}. Wait for that, or look at the server; ${force}`,
+    );
+  }
   const asked = await askWorker(`/v1/servers/${project}/${server}/look`, flags, io).catch(
     (error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);

@@ -260,7 +260,13 @@ const STORE: StoreSession = {
   operator: {
     cancel: async () => ({ kind: "requested", phase: "waiting" }),
     setPause: async () => ({ kind: "set", atMs: 1, wasOn: true }),
-    holder: async () => ({ owner: "heal-1", shown: "heal-1", isOpen: false, fencedUntilMs: null }),
+    holder: async () => ({
+      owner: "heal-1",
+      shown: "heal-1",
+      isOpen: false,
+      fencedUntilMs: null,
+      youngUntilMs: null,
+    }),
     resolve: async () => ({ kind: "settled", oursToStart: false }),
     standingOf: async () => "open",
     pauseSeen: async () => true,

@@ -67,6 +67,38 @@ describe("after unresolved", () => {
     expect((await stage.emitter.event(id, "settled")).data).toMatchObject({ as: "reinstalled" });
   });
 
+  it("Redis forgets everything: unlock waits, and a person's word counts all the same, and the server runs again", async () => {
+    const { server, id } = await unresolved("forgotten-word", undefined, "ACTIVE");
+    stage.simulator.faults.clear();
+    const redis = new Redis(services.redis.url);
+    await redis.flushdb();
+    const operator = operatorInProcess(services.redis.url, server.projectId);
+    const url = stage.workers.at(-1)?.httpUrl ?? "";
+    await eventually(
+      () =>
+        expect(operator("unlock", server.id, "--url", url, "--reason", "r")).rejects.toThrow(
+          "the memory of Redis is new",
+        ),
+      { what: "the lock, put back" },
+    );
+    redis.disconnect();
+    const why = ["--reason", "its disk is the old one", "--by", "ada"];
+    await eventually(
+      async () =>
+        expect(await operator("resolve", id, "--as", "not-reinstalled", ...why)).toContain(
+          "it is noted",
+        ),
+      { what: "the word noted", timeoutMs: 20_000 },
+    );
+    expect((await stage.emitter.event(id, "settled")).data).toMatchObject({
+      as: "not-reinstalled",
+      evidence: "person",
+      by: "ada",
+      power: { before: "on", after: "on" },
+    });
+    expect([server.isOn, stage.reinstalls(server.id)]).toEqual([true, 0]);
+  });
+
   it("a person's word settles it: published once, the server free, the one that joined goes on", async () => {
     const joined = commandId("joined");
     const { server, id } = await unresolved("resolved", async (serverId) => {

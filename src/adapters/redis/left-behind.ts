@@ -9,6 +9,8 @@ import { StoredOutcome } from "./stored-outcome.ts";
 
 /** What the store knows of a command that may have left its server locked. */
 export interface LeftBehind {
+  /** The store has lost the command since; what its inquiry says is left. */
+  readonly isForgotten: boolean;
   readonly outcome: string | null;
   readonly phase: string;
   /** As it is stored; null: there is none, or it cannot be read. */
@@ -30,6 +32,7 @@ export interface LeftBehind {
 const InquiryMessage = storedJson(
   z.object({
     token: z.int().nullish(),
+    order: z.unknown().optional(),
     state: z.object({
       fenceAtMs: z.number().nullish(),
       power: Power.optional().catch(undefined),
@@ -55,16 +58,19 @@ export async function readLeftBehind(
     k.command(command),
     ...fields,
   );
-  if (content == null) return null;
   const resume = await redis.hget(k.command(`${command}${INQUIRY_SUFFIX}`), "resume");
   const inquiry = InquiryMessage.safeParse(resume).data;
+  const isForgotten = content == null;
+  if (isForgotten && inquiry === undefined) return null;
   const stored = storedJson(StoredOutcome).safeParse(final).data ?? null;
   return {
-    outcome: outcome ?? null,
+    isForgotten,
+    // Only such a command has an inquiry.
+    outcome: isForgotten ? "unresolved" : (outcome ?? null),
     phase: phase ?? "unknown",
     final: stored,
     settledAs: Settled.safeParse(settled).data?.as ?? null,
-    order: storedJson(z.unknown()).safeParse(order).data ?? null,
+    order: storedJson(z.unknown()).safeParse(order).data ?? inquiry?.order ?? null,
     token: inquiry?.token ?? null,
     fenceAtMs: inquiry === undefined ? fenceAfter(stored) : (inquiry.state.fenceAtMs ?? null),
     power: inquiry?.state.power,

@@ -83,6 +83,8 @@ export interface Holder {
   readonly isOpen: boolean;
   /** Epoch ms; null: nothing that was asked for can still take effect, as far as the store knows. */
   readonly fencedUntilMs: number | null;
+  /** The store's memory is new: until then it may not know yet what can still take effect, epoch ms; null: it is not. */
+  readonly youngUntilMs: number | null;
 }
 
 /**
@@ -146,9 +148,15 @@ export function createOperatorCommands(
       if (owner === null) return null;
       const known = await readLeftBehind(redis, project, owner);
       const until = known?.fenceAtMs ?? null;
-      const fenced = until !== null && (await redisNowMs(redis, project)) < until;
-      const isOpen = known !== null && known.outcome === null;
-      return { owner, shown: shownOwner(owner), isOpen, fencedUntilMs: fenced ? until : null };
+      const nowMs = await redisNowMs(redis, project);
+      const openAtMs = Number(await redis.hget(keysOf(project).epoch, "open_at"));
+      return {
+        owner,
+        shown: shownOwner(owner),
+        isOpen: known !== null && known.outcome === null,
+        fencedUntilMs: until !== null && nowMs < until ? until : null,
+        youngUntilMs: nowMs < openAtMs ? openAtMs : null,
+      };
     },
     resolve: (project, resolution, act) => resolve({ redis, scripts }, project, resolution, act),
   };

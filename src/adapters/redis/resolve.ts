@@ -26,6 +26,8 @@ export type ResolveAnswer =
   /** The cloud, or somebody else, was first. */
   | { readonly kind: "settled-before"; readonly as: string }
   | { readonly kind: "unheard-of" }
+  /** The store has lost the command, and nobody needs to be asked: its inquiry sees for itself that the disk was replaced. */
+  | { readonly kind: "forgotten" }
   | { readonly kind: "still-open"; readonly phase: string }
   | { readonly kind: "not-unresolved"; readonly outcome: string }
   /** Its request may still take effect, until `untilMs`. */
@@ -78,12 +80,14 @@ async function settleBy(
     if (fenceAtMs !== null && nowMs < fenceAtMs) return { kind: "fenced", untilMs: fenceAtMs };
   }
   const order = Order.safeParse(known.order);
-  if (!order.success || final === null) {
+  if (known.isForgotten && as === "reinstalled") return { kind: "forgotten" };
+  if (!order.success || (final === null && !known.isForgotten)) {
     return { kind: "corrupt", message: `the record of ${command} cannot be read: use unlock` };
   }
   const act = { ...by, action: "resolve" as const, command, server: order.data.serverId, as };
   const word = { as, by: by.by, why: by.reason, atMs: nowMs };
-  if (as === "not-reinstalled" && power?.mayHaveStopped === true && known.settledAs === null) {
+  const mayBeStopped = power?.mayHaveStopped === true && known.settledAs === null;
+  if (as === "not-reinstalled" && (mayBeStopped || known.isForgotten)) {
     const noted = await runNoteWord(scripts, order.data, {
       token,
       word: { by: by.by, why: by.reason, atMs: nowMs },
@@ -92,6 +96,7 @@ async function settleBy(
     // Nobody looks at the server any more: the word counts at once, and says what is left to do.
     if (noted.kind !== "inquiry-over") return noted;
   }
+  if (final === null) return { kind: "unheard-of" };
   const { event, healedAtMs, oursToStart } = settledByPerson(final.event, order.data, power, word);
   const answer = await runSettle(
     { scripts, ttlMs: KEPT_MS },

@@ -109,6 +109,7 @@ describe("a person's word about an unresolved command", () => {
       shown: command,
       isOpen: false,
       fencedUntilMs: fenceAtMs,
+      youngUntilMs: null,
     });
   });
 
@@ -129,6 +130,49 @@ describe("a person's word about an unresolved command", () => {
     await users.redis.flushAll();
     await over(Date.now() - 1);
     expect(await resolve()).toMatchObject({ kind: "settled" });
+  });
+
+  describe("after Redis has lost the command", () => {
+    async function lost(fenceAtMs: number) {
+      const { message } = await unresolvedBy(users, { fenceAtMs });
+      await users.redis.flushAll();
+      await users.whole.store.claim(message, { nonce: "n", redelivered: false });
+      await users.whole.client.hset(k.epoch, "open_at", 0);
+      expect(await lockOwner()).toBe(command);
+      return message;
+    }
+
+    it("is kept by the inquiry, which puts back what it knows", async () => {
+      const message = await lost(Date.now() - 1);
+      expect(await resolve("reinstalled")).toEqual({ kind: "forgotten" });
+      expect(await resolve("not-reinstalled")).toEqual({ kind: "noted" });
+      expect(
+        await users.whole.store.claim(message, { nonce: "n", redelivered: true }),
+      ).toMatchObject({ kind: "claimed", lock: "held", word: { by: BY.by, why: BY.reason } });
+    });
+
+    it("still waits until nothing that was sent can take effect any more, and so does unlock", async () => {
+      const fenceAtMs = Date.now() + HOUR;
+      await lost(fenceAtMs);
+      expect(await resolve("not-reinstalled")).toEqual({ kind: "fenced", untilMs: fenceAtMs });
+      expect(await users.whole.operator.holder(PROJECT, SERVER)).toEqual({
+        owner: command,
+        shown: command,
+        isOpen: false,
+        fencedUntilMs: fenceAtMs,
+        youngUntilMs: null,
+      });
+    });
+
+    it("is waited for by unlock, as long as the memory is new", async () => {
+      await lost(Date.now() - 1);
+      const openAtMs = Date.now() + HOUR;
+      await users.whole.client.hset(k.epoch, "open_at", openAtMs);
+      expect(await users.whole.operator.holder(PROJECT, SERVER)).toMatchObject({
+        fencedUntilMs: null,
+        youngUntilMs: openAtMs,
+      });
+    });
   });
 
   it("comes too late once the worker knows, and starts the server", async () => {

@@ -6,7 +6,13 @@ import { runCli } from "../../../src/cli/program.ts";
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
 const WHY = ["--reason", "looked at it", "--by", "ada"];
-const HELD: Holder = { owner: "heal-1", shown: "heal-1", isOpen: false, fencedUntilMs: null };
+const HELD: Holder = {
+  owner: "heal-1",
+  shown: "heal-1",
+  isOpen: false,
+  fencedUntilMs: null,
+  youngUntilMs: null,
+};
 
 interface World {
   readonly operator?: Partial<OperatorCommands>;
@@ -79,6 +85,10 @@ describe("unlock", () => {
       { operator: { holder: async () => ({ ...HELD, fencedUntilMs: 1_800_000_000_000 }) } },
       "may still be carried out until 2027-01-15T08:00:00.000Z",
     ],
+    [
+      { operator: { holder: async () => ({ ...HELD, youngUntilMs: 1_800_000_000_000 }) } },
+      "before 2027-01-15T08:00:00.000Z it may not know yet what was sent for heal-1",
+    ],
   ] as const)("refuses and says why, and what forces it: %#", async (world, why) => {
     const { code, err, unlocked } = await unlock(world);
     expect([code, unlocked]).toEqual([1, []]);
@@ -128,6 +138,7 @@ describe("resolve", () => {
   it.each<[ResolveAnswer, string]>([
     [{ kind: "settled-before", as: "failed" }, "settled already, as failed"],
     [{ kind: "unheard-of" }, "no command heal-1 is known"],
+    [{ kind: "forgotten" }, "Redis has lost heal-1"],
     [{ kind: "still-open", phase: "watch" }, "on its way (watch)"],
     [{ kind: "not-unresolved", outcome: "failed" }, "has ended failed"],
     [{ kind: "fenced", untilMs: 1_800_000_000_000 }, "until 2027-01-15T08:00:00.000Z"],
