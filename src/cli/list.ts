@@ -3,7 +3,9 @@ import { Group } from "../contract/command.ts";
 import { FINAL_EVENTS, WaitReason } from "../contract/event.ts";
 import { ProjectId, ServerId } from "../contract/ids.ts";
 import { STATES } from "../core/phases.ts";
+import { EXIT_USAGE } from "../process/exit-codes.ts";
 import { type UrlFlag, urlOption } from "./ask-worker.ts";
+import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { matching, seconds, wholeNumber } from "./option-values.ts";
 import {
@@ -70,9 +72,40 @@ export function listCommand(io: CliIo): Command {
     .option("--limit <number>", "at most so many", wholeNumber(1, 100_000), 100)
     .option("--json", "print JSON")
     .addOption(urlOption())
-    .action((kind: Kind, flags: ListFlags) =>
-      list(kind === "commands" && asksForEnds(flags) ? "ended" : kind, flags, io),
-    );
+    .action((kind: Kind, flags: ListFlags) => {
+      refuseWhatDoesNotFit(kind, flags);
+      return list(kind === "commands" && asksForEnds(flags) ? "ended" : kind, flags, io);
+    });
+}
+
+const FILTERS = {
+  state: "--state",
+  outcome: "--outcome",
+  waitsFor: "--waits-for",
+  server: "--server",
+  source: "--source",
+  group: "--group",
+  minAge: "--min-age",
+} as const;
+type Filter = keyof typeof FILTERS;
+
+const OF_COMMANDS = Object.keys(FILTERS) as readonly Filter[];
+/** Filters that say nothing of what is listed, or contradict it. */
+const DO_NOT_FIT: Readonly<Record<Kind, readonly Filter[]>> = {
+  commands: [],
+  waiting: ["state", "outcome"],
+  ended: ["state", "waitsFor"],
+  locks: OF_COMMANDS,
+  unresolved: OF_COMMANDS,
+  brakes: OF_COMMANDS,
+};
+
+/** A filter that is not looked at would show what was not asked for, or nothing where there is something. */
+function refuseWhatDoesNotFit(kind: Kind, flags: ListFlags): void {
+  const bad = DO_NOT_FIT[kind].find((filter) => flags[filter] !== undefined);
+  if (bad !== undefined) throw new CliFailure(`list ${kind} takes no ${FILTERS[bad]}`, EXIT_USAGE);
+  if (flags.outcome === undefined || flags.state === undefined || flags.state === "ended") return;
+  throw new CliFailure(`--outcome goes with --state ended, not ${flags.state}`, EXIT_USAGE);
 }
 
 function asksForEnds({ state, outcome }: ListFlags): boolean {

@@ -41,13 +41,22 @@ export function pauseCommand(io: CliIo): Command {
         const change = { scope, on: true, by: flags.by, reason: flags.reason };
         const set = await setEach(operator, projects, change);
         const sending = await beingSent(operator, set, scope);
+        const known = await operator.projects();
+        const strange = set.filter(({ project }) => known.length > 0 && !known.includes(project));
+        const acted = set.filter((one) => !strange.includes(one));
         const seen = await Promise.all(
-          set.map(({ project, atMs }) => seenSoon(operator, project, atMs)),
+          acted.map(({ project, atMs }) => seenSoon(operator, project, atMs)),
         );
-        const unseen = set.flatMap(({ project }, index) => (seen[index] === true ? [] : [project]));
+        const unseen = acted.flatMap(({ project }, index) =>
+          seen[index] === true ? [] : [project],
+        );
         return [
           ...set.map(({ project }) => `reinstalls in ${named(project, scope)} are paused`),
           `Waiting commands still expire. ${sending}`,
+          ...strange.map(
+            ({ project }) =>
+              `No worker acts on ${project}: is that the project that you mean? Workers act on ${known.join(", ")}.`,
+          ),
           ...(unseen.length === 0
             ? []
             : [
@@ -175,6 +184,9 @@ async function targetOf(
   const narrow = [everything, group !== undefined, server !== undefined].filter(Boolean).length;
   if (narrow > 1) {
     throw new CliFailure("give one of --everything, --group and --server", EXIT_USAGE);
+  }
+  if (everything && flags.project !== undefined) {
+    throw new CliFailure("--everything is every project: leave --project out", EXIT_USAGE);
   }
   if (!everything) {
     const scope =

@@ -17,28 +17,35 @@ import {
   whole,
 } from "./paging.ts";
 
-const CommandsQuery = z.strictObject({
-  project: ProjectId.optional().describe("only those of this project"),
-  state: oneOf(STATES)
-    .optional()
-    .describe(
-      "only those in this phase (docs/states.md), who has not moved for longest first; `ended`: those that ended last, at most 200 of a project, the youngest end first",
+const CommandsQuery = z
+  .strictObject({
+    project: ProjectId.optional().describe("only those of this project"),
+    state: oneOf(STATES)
+      .optional()
+      .describe(
+        "only those in this phase (docs/states.md), who has not moved for longest first; `ended`: those that ended last, at most 200 of a project, the youngest end first",
+      ),
+    outcome: oneOf(FINAL_EVENTS)
+      .optional()
+      .describe("of those that ended, only those with this final event; implies `state=ended`"),
+    waits_for: oneOf(WaitReason.options)
+      .optional()
+      .describe("only those that wait for this (docs/symptoms.md)"),
+    server: ServerId.optional().describe(
+      "the one who holds this server, and those who wait for it",
     ),
-  outcome: oneOf(FINAL_EVENTS)
-    .optional()
-    .describe("of those that ended, only those with this final event; implies `state=ended`"),
-  waits_for: oneOf(WaitReason.options)
-    .optional()
-    .describe("only those that wait for this (docs/symptoms.md)"),
-  server: ServerId.optional().describe("the one who holds this server, and those who wait for it"),
-  source: name(200).optional().describe("only those of this source"),
-  group: Group.optional().describe("only those of this group"),
-  min_age_seconds: whole(0, 100_000_000)
-    .optional()
-    .describe("only those that the store has had for so long"),
-  limit,
-  cursor,
-});
+    source: name(200).optional().describe("only those of this source"),
+    group: Group.optional().describe("only those of this group"),
+    min_age_seconds: whole(0, 100_000_000)
+      .optional()
+      .describe("only those that the store has had for so long"),
+    limit,
+    cursor,
+  })
+  .refine(({ state = "ended", outcome }) => outcome === undefined || state === "ended", {
+    path: ["outcome"],
+    message: "goes with state=ended only",
+  });
 
 const LocksQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),

@@ -138,6 +138,18 @@ describe("list", () => {
     },
   );
 
+  it.each([
+    [["locks", "--server", SERVER], "list locks takes no --server"],
+    [["unresolved", "--source", "a"], "list unresolved takes no --source"],
+    [["brakes", "--group", "web"], "list brakes takes no --group"],
+    [["waiting", "--outcome", "failed"], "list waiting takes no --outcome"],
+    [["ended", "--waits-for", "pause"], "list ended takes no --waits-for"],
+    [["--state", "watch", "--outcome", "failed"], "--outcome goes with --state ended, not watch"],
+  ])("refuses a filter that would not be looked at: %j", async (args, message) => {
+    const { code, err, asked } = await run(["list", ...args], []);
+    expect([code, err, asked]).toEqual([2, `error: ${message}\n`, []]);
+  });
+
   it("passes every filter on", async () => {
     const filters = ["--project", PROJECT, "--state", "watch", "--waits-for", "pause"];
     const more = ["--server", SERVER, "--source", "a b", "--group", "web", "--min-age", "60"];

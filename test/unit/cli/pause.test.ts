@@ -71,6 +71,23 @@ describe("pause", () => {
     for (const text of not) expect(out).not.toContain(text);
   });
 
+  it("of a project that no worker acts on says so at once, and which ones there are", async () => {
+    const typo = `${PROJECT.slice(0, -1)}0`;
+    const { code, out, scopes } = await run(["pause", "--project", typo]);
+    expect([code, scopes]).toEqual([0, [["project", true]]]);
+    expect(out).toContain(
+      `No worker acts on ${typo}: is that the project that you mean? Workers act on ${PROJECT}.\n`,
+    );
+    expect(out).not.toContain("within 20 s");
+    expect((await run(["pause"])).out).not.toContain("No worker");
+  });
+
+  it.each(["pause", "resume"])("%s is of one project or of all", async (verb) => {
+    const { code, err, scopes } = await run([verb, "--everything", "--project", PROJECT]);
+    expect([code, scopes]).toEqual([2, []]);
+    expect(err).toBe("error: --everything is every project: leave --project out\n");
+  });
+
   it("holds where that cannot be read, and says so", async () => {
     const sending = () => Promise.reject(new Error("NOPERM no permissions to run zrange"));
     const { code, out, scopes } = await run(["pause"], { sending });

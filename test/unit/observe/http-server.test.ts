@@ -485,6 +485,7 @@ describe("lists", () => {
     ["/v1/commands?state=Watch", "state must be one of waiting, joined, prepare, "],
     ["/v1/commands?state=watch&state=foo&outcome=fine", "outcome must be one of succeeded, failed"],
     ["/v1/commands?outcome=accepted", "outcome must be one of succeeded, failed"],
+    ["/v1/commands?state=watch&outcome=failed", "outcome goes with state=ended only"],
     ["/v1/commands?waits_for=paused", "waits_for must be one of server-busy, "],
     ["/v1/commands?group=bad%20group", "group must be"],
     [`/v1/commands?source=${"x".repeat(201)}`, "source must have at most 200 characters"],
