@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { topologyOf, waitingQueue } from "../../src/adapters/amqp/topology.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
+import { chartFile } from "./helm.ts";
 import { createPromtool, firing, type Promtool } from "./promtool.ts";
 import { age, HEALTHY } from "./series.ts";
 
@@ -32,6 +35,13 @@ describe("a delay queue that stands still", () => {
       firing("a long queue", "60m", waiting("0x20 150x100"), alert, []),
       firing("not put back", "23m", waiting("0x20 211x100"), alert, [{ rung: "waiting.60000" }]),
     ]);
+  });
+
+  it("allows them the time for which the broker leaves them in their queue", () => {
+    const { queues } = topologyOf(DEFAULT_AMQP_SETTINGS);
+    const waiting = queues.find(({ name }) => name === waitingQueue(DEFAULT_AMQP_SETTINGS.names));
+    const seconds = Number(waiting?.arguments["x-message-ttl"]) / 1_000;
+    expect(chartFile("files/alerts.yaml")).toContain(`> <messageOverdueSeconds> + ${seconds}\n`);
   });
 
   it("is told before the sweeper touches its messages, and not at the first late one", async () => {
