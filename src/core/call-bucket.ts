@@ -84,7 +84,8 @@ export function takeCalls(
   const isOwed = (ofClass: CallClass) =>
     ageMs(ofClass) >= SHARE_CALLS / perMs &&
     ageMs(ofClass) < (FORGOTTEN_AFTER * SHARE_CALLS) / perMs;
-  const owed = isOwed(ask.class) ? 0 : CLASSES.filter(isOwed).length;
+  // A bucket that is full has been so for as long as nobody asked, those to whom a call is left included.
+  const owed = isOwed(ask.class) || tokens >= depth ? 0 : CLASSES.filter(isOwed).length;
   const afterOthersMs = delayMs + inMs(ask.calls * (1 + (ask.ahead ?? 0)) + owed) - inMs(ask.calls);
   if (ask.calls > 0 && afterOthersMs > REACH_MS[isOwed(ask.class) ? 1 : ask.class]) {
     const isFresh = ageMs(ask.class) < (FORGOTTEN_AFTER * SHARE_CALLS) / perMs;

@@ -85,6 +85,18 @@ describe("the bucket of calls", () => {
     },
   );
 
+  it("keeps no call back for a class that does not come for it, where it holds one call only", () => {
+    const bucket = bucketAt(ONE_IN_FIVE);
+    bucket.take(1);
+    expect(bucket.take(4)).toEqual({ kind: "wait", ms: 5_000 });
+    // Its share is due from here on; a poll that finds the call there takes it all the same.
+    bucket.pass(60_000);
+    expect(bucket.take(3)).toEqual(GRANTED);
+    // Who is owed one reaches as far as the first, and has the next.
+    expect(bucket.take(4)).toEqual({ kind: "granted", delayMs: 5_000, spacingMs: 0 });
+    expect(bucket.take(3)).toMatchObject({ kind: "wait" });
+  });
+
   it("spaces the calls of one reservation where it is too small for them", () => {
     const bucket = bucketAt(ONE_IN_FIVE);
     expect(bucket.take(1, 2)).toEqual({ kind: "granted", delayMs: 0, spacingMs: 5_000 });

@@ -46,7 +46,8 @@ local function take_calls(calls_key, ask)
   local function is_owed(field) return age_of(field) >= share and age_of(field) < ask.forgottenAfter * share end
   local reach = ask.reachMs
   if is_owed(denied_field) then reach = ask.owedReachMs
-  else
+  -- A bucket that is full has been so for as long as nobody asked, those to whom a call is left included.
+  elseif tokens < pace.depth then
     for class = 1, 4 do owed = owed + (is_owed('denied' .. class) and 1 or 0) end
   end
   local after_others = delay + in_ms(ask.calls * (1 + ask.ahead) + owed) - in_ms(ask.calls)
