@@ -18,7 +18,8 @@ export type Leader =
       /** `data` of its `settled` event, once it is known what became of an `unresolved` one. */
       readonly settled: Readonly<Record<string, unknown>> | null;
     }
-  | { readonly kind: "open" }
+  /** Without the lock it waits: its reinstall has not begun. */
+  | { readonly kind: "open"; readonly holdsLock: boolean }
   | { readonly kind: "unheard-of" }
   | { readonly kind: "unreadable" };
 
@@ -48,7 +49,11 @@ export function afterLeaderLook(
   const stay = { ...current, ...(mayHaveRun ? { doubt: true } : {}) };
   const again = () => next(stay, delayForAge(nowMs - current.sinceMs, rules.ladderMs, random));
   switch (leader.kind) {
-    case "open":
+    case "open": {
+      const waits = !leader.holdsLock && !look.rebuilding;
+      if (waits && nowMs >= order.expiresAtMs) return tooLate({ order, waiting: null, mayHaveRun });
+      return again();
+    }
     case "unreadable":
       return again();
     case "unheard-of":

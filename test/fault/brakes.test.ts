@@ -61,6 +61,24 @@ describe("approval", () => {
   });
 });
 
+describe("approval of a command that others have joined", () => {
+  withBrakes({ BRAKES_APPROVAL: "db" });
+
+  it("who joined expires when its own time is over, and the one that waits goes on", async () => {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const leader = await send("leads", server, { group: "db" });
+    await stage.emitter.event(leader, "waiting");
+    const expires_at = new Date(Date.now() + 3_000).toISOString();
+    const joiner = await send("joins", server, { group: "db", expires_at });
+    await stage.emitter.event(joiner, "joined");
+    expect(await outcomeOf(joiner)).toMatchObject({ event: "expired", because: "expires_at" });
+    await operator("approve", leader, "--reason", "looked at it");
+    expect((await outcomeOf(leader)).event).toBe("succeeded");
+    expect(stage.reinstalls(server.id)).toBe(1);
+    await stage.audit([leader, joiner]);
+  });
+});
+
 describe("windows that are closed", () => {
   withBrakes({ BRAKES_WINDOWS: '[{"rule":"deny","zone":"Europe/Paris"}]' });
 

@@ -78,11 +78,12 @@ async function outcomeOf(
     return { kind: "away", message: error instanceof Error ? error.message : String(error) };
   }
   if (found[0] === null) return { kind: "unheard-of" };
-  if (found[1] === null) return { kind: "open" };
+  const holdsLock = owner === command;
+  if (found[1] === null) return { kind: "open", holdsLock };
   const read = storedJson(StoredOutcome).safeParse(found[1]);
   if (!read.success) {
     return { kind: "corrupt", message: `the outcome of ${command} cannot be read` };
   }
   const settled = storedJson(EventData).safeParse(found[2]).data ?? null;
-  return { kind: "finished", outcome: read.data, holdsLock: owner === command, settled };
+  return { kind: "finished", outcome: read.data, holdsLock, settled };
 }

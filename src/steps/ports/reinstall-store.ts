@@ -125,7 +125,7 @@ export interface ReinstallStore {
         /** What became of it after it ended `unresolved`: the `data` of its `settled` event; null: not known yet. */
         readonly settled: Readonly<Record<string, unknown>> | null;
       }
-    | { readonly kind: "open" }
+    | { readonly kind: "open"; readonly holdsLock: boolean }
     | { readonly kind: "unheard-of" }
     | StoreAway
     | StoreCorrupt

@@ -286,7 +286,10 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
   it("tells joiners how a command stands", async () => {
     expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({ kind: "unheard-of" });
     const { claim } = await submitting();
-    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({ kind: "open" });
+    expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({
+      kind: "open",
+      holdsLock: true,
+    });
     const done = outcome(a);
     await rig.store.finish({ order: a, claim, outcome: done, lock: "free", healedAtMs: null });
     expect(await rig.store.outcomeOf(PROJECT, a.commandId, SERVER)).toEqual({

@@ -100,9 +100,9 @@ export function createMemoryStore(options: MemoryStoreOptions): ReinstallStore {
       run("outcome-of", () => {
         const record = memory.of(project).records.get(id);
         if (record === undefined) return { kind: "unheard-of" as const };
-        if (record.final === undefined) return { kind: "open" as const };
-        const outcome = JSON.parse(record.final) as StoredOutcome;
         const holdsLock = memory.of(project).locks.get(server)?.owner === id;
+        if (record.final === undefined) return { kind: "open" as const, holdsLock };
+        const outcome = JSON.parse(record.final) as StoredOutcome;
         const settled =
           record.settled === undefined
             ? null

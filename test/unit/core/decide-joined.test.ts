@@ -42,11 +42,27 @@ const ended = (event: Parameters<typeof finalEvent>[0], holdsLock = false): Lead
 const ITS_OWN = ["expired", "cancelled", "superseded", "rejected", "planned"] as const;
 
 describe("a command that joined another", () => {
-  it.each(["open", "unreadable"] as const)("waits while the other is %s", (kind) => {
+  it.each<Leader>([
+    { kind: "open", holdsLock: true },
+    { kind: "open", holdsLock: false },
+    { kind: "unreadable" },
+  ])("waits while the other is %j", (leader) => {
     const changed = { sinceMs: NOW - 6 * MINUTE };
-    const decision = asNext(after({ kind }, { changed }), "joined");
+    const decision = asNext(after(leader, { changed }), "joined");
     expect(decision.state).toEqual(state("joined", { body: BODY, ...changed }));
     expect(decision).toMatchObject({ delayMs: 60_000, events: [] });
+  });
+
+  it("expires where the other waits, too, and stays where its reinstall may have begun", () => {
+    const late = { expiresAtMs: NOW };
+    asFinal(after({ kind: "open", holdsLock: false }, late), "expired");
+    asNext(after({ kind: "open", holdsLock: false }, { expiresAtMs: NOW + 1 }), "joined");
+    asNext(after({ kind: "open", holdsLock: true }, late), "joined");
+    // Its lock may not be back yet.
+    asNext(after({ kind: "open", holdsLock: false }, { ...late, rebuilding: true }), "joined");
+    asNext(after({ kind: "unreadable" }, late), "joined");
+    const doubtful = { ...late, mayHaveRun: true };
+    asFinal(after({ kind: "open", holdsLock: false }, doubtful), "unresolved");
   });
 
   it.each(["succeeded", "failed"] as const)("ends as the other's reinstall did: %s", (event) => {
@@ -100,11 +116,14 @@ describe("a command that joined another", () => {
 
   describe("and may have gone on already, in a memory that is lost", () => {
     it("keeps the doubt while it waits, and when it goes on", () => {
-      expect(asNext(after({ kind: "open" }, { mayHaveRun: true }), "joined").state.doubt).toBe(
-        true,
-      );
+      expect(
+        asNext(after({ kind: "open", holdsLock: true }, { mayHaveRun: true }), "joined").state
+          .doubt,
+      ).toBe(true);
       const changed = { doubt: true };
-      expect(asNext(after({ kind: "open" }, { changed }), "joined").state.doubt).toBe(true);
+      expect(
+        asNext(after({ kind: "open", holdsLock: true }, { changed }), "joined").state.doubt,
+      ).toBe(true);
       const alone = asNext(after(ended("cancelled"), { changed }), "waiting");
       expect(alone.state).toMatchObject({ doubt: true });
     });
@@ -113,7 +132,10 @@ describe("a command that joined another", () => {
       const late = { mayHaveRun: true, expiresAtMs: NOW };
       asFinal(after(ended("unresolved", true), late), "unresolved");
       asFinal(after(ended("expired"), late), "unresolved");
-      asNext(after({ kind: "open" }, { mayHaveRun: true, cancelRequest: {} }), "joined");
+      asNext(
+        after({ kind: "open", holdsLock: true }, { mayHaveRun: true, cancelRequest: {} }),
+        "joined",
+      );
     });
   });
 
@@ -128,7 +150,7 @@ describe("a command that joined another", () => {
     asNext(after({ kind: "unheard-of" }, { rebuilding: true }), "joined");
   });
 
-  it.each([{ kind: "open" } as const, ended("succeeded")])(
+  it.each([{ kind: "open", holdsLock: true } as const, ended("succeeded")])(
     "is cancelled when a person says so (%j)",
     (leader) => {
       asFinal(after(leader, { cancelRequest: {} }), "cancelled");

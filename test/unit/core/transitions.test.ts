@@ -493,7 +493,12 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
   joined: fc
     .tuple(
       fc.oneof(
-        fc.constantFrom({ kind: "open" }, { kind: "unheard-of" }, { kind: "unreadable" } as const),
+        fc.constantFrom(
+          { kind: "open", holdsLock: true },
+          { kind: "open", holdsLock: false },
+          { kind: "unheard-of" },
+          { kind: "unreadable" } as const,
+        ),
         fc.constantFrom(...FINAL_EVENTS).map((event) => ({
           kind: "finished" as const,
           event: finalEvent(event),
