@@ -32,6 +32,11 @@ describe("tokens of the HTTP API", () => {
     expect(tokensIn(http.apiTokens?.() ?? "")).toEqual([ONE, TWO]);
     writeFileSync(apiTokensFile, TWO);
     expect(tokensIn(http.apiTokens?.() ?? "")).toEqual([TWO]);
+    // Perhaps somebody is between truncating and writing.
+    writeFileSync(apiTokensFile, "");
+    expect(tokensIn(http.apiTokens?.() ?? "")).toEqual([TWO]);
+    writeFileSync(apiTokensFile, "# nobody\n");
+    expect(tokensIn(http.apiTokens?.() ?? "")).toEqual([]);
   });
 
   it("are not read where nobody is asked for one", () => {
