@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /**
  * Files that take longest, longest first: one that came last would run alone while the other processes have nothing
  * left to do. Those that mostly wait stand between those that start many workers, so that these do not all begin at one
- * time. Only the order of the first ones matters; a file that is not named comes after them.
+ * time. A file that is not named comes after them, project by project: one of half a minute or more is to be named.
  */
 const LONGEST = [
   "test/simulation/mutants.test.ts",
@@ -23,6 +23,8 @@ const LONGEST = [
   "test/fault/broker.test.ts",
   "test/integration/operator.test.ts",
   "test/contract/store/model.test.ts",
+  "test/fault/lists.test.ts",
+  "test/fault/random-kills.test.ts",
   "test/fault/brakes.test.ts",
   "test/integration/security/missing-rights.test.ts",
   "test/fault/cloud.test.ts",
@@ -34,13 +36,23 @@ const LONGEST = [
   "test/integration/security/redis-rotation.test.ts",
   "test/fault/inquiry.test.ts",
   "test/fault/memory.test.ts",
+  "test/integration/status-page-browser.test.ts",
   "test/fault/double-faults.test.ts",
   "test/integration/security/least-privilege.test.ts",
   "test/fault/redis-cluster.test.ts",
   "test/integration/security/tls.test.ts",
   "test/fault/full-queues.test.ts",
   "test/fault/two-versions.test.ts",
-  "test/fault/random-kills.test.ts",
+  "test/integration/demo.test.ts",
+  "test/fault/client.test.ts",
+  "test/fault/backlog.test.ts",
+  "test/integration/dead-letters.test.ts",
+  "test/integration/process.test.ts",
+  "test/fault/shutdown.test.ts",
+  "test/integration/examples.test.ts",
+  "test/fault/ready.test.ts",
+  "test/fault/rabbitmq-4.test.ts",
+  "test/integration/dashboard.test.ts",
 ];
 
 /** The order of the test files: group by group (vitest.config.ts), in each the longest first. */
