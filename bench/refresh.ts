@@ -1,5 +1,5 @@
 import { FINAL_EVENTS, type ProgressEvent } from "../src/contract/event.ts";
-import type { BrakeRules } from "../src/core/brake-rules.ts";
+import type { BrakeRules } from "../src/core/brakes/brake-rules.ts";
 import { World } from "../test/simulation/world.ts";
 import type { BenchCase } from "./case.ts";
 import { DEFAULTS, fleetOf, play } from "./support/fleet.ts";

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/error-class.ts";
-import { CATALOGUE } from "../src/observe/catalogue.ts";
+import { CATALOGUE } from "../src/observe/metrics/catalogue.ts";
 
 const MISTAKES = ERROR_CLASSES.filter((name) => CLASS_VERDICTS[name].emittersMistake)
   .map((name) => `\`${name}\``)
@@ -10,7 +10,7 @@ const MISTAKES = ERROR_CLASSES.filter((name) => CLASS_VERDICTS[name].emittersMis
 
 const HEAD = `# Metrics
 
-\`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/catalogue.ts\` by
+\`GET /metrics\` on \`HTTP_PORT\`, in the text format of Prometheus. Made from \`src/observe/metrics/catalogue.ts\` by
 \`scripts/generate-metrics-docs.ts\`: change that, then run it.
 
 Labels come from closed lists; a server or command is found in the log, never in a label. \`project\` is one of

@@ -18,7 +18,7 @@ import {
 import { workerDeps } from "./composition/worker-deps.ts";
 import type { Config } from "./config/assemble.ts";
 import { namesOf } from "./config/proxy.ts";
-import type { Logger } from "./observe/logger.ts";
+import type { Logger } from "./observe/logging/logger.ts";
 import { createSituation } from "./observe/situation.ts";
 import type { ReachPoint } from "./steps/ports/clock.ts";
 import { createWorkLag } from "./steps/work-lag.ts";

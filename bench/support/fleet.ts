@@ -1,5 +1,5 @@
 import { ServerId } from "../../src/contract/ids.ts";
-import type { BrakeRules } from "../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../src/core/brakes/brake-rules.ts";
 import { NO_BRAKES } from "../../test/support/brake-rules.ts";
 import { BEGINNING_MS } from "../../test/support/in-memory/virtual-time.ts";
 import { RULES } from "../../test/simulation/rules.ts";

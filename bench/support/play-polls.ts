@@ -1,6 +1,6 @@
 import { NO_DURATIONS } from "../../src/adapters/redis/job-durations.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
-import { LIST_RULES } from "../../src/core/list-round.ts";
+import { LIST_RULES } from "../../src/core/calls/list-round.ts";
 import { ServerId } from "../../src/contract/ids.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import { NO_BRAKES } from "../../test/support/brake-rules.ts";

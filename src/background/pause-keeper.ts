@@ -1,5 +1,5 @@
 import type { SwitchName } from "../contract/brakes.ts";
-import type { RememberedSwitch } from "../core/remembered-switch.ts";
+import type { RememberedSwitch } from "../core/brakes/remembered-switch.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Pauses, PauseStore, StandingPause } from "../steps/ports/pauses.ts";

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { CommandBody, MAX_COMMAND_BYTES } from "../contract/command.ts";
 import { CommandId, type ServerId } from "../contract/ids.ts";
-import { withoutAbsent } from "../core/absent-fields.ts";
-import { strangersOf } from "../core/unknown-fields.ts";
-import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "../core/user-data.ts";
+import { withoutAbsent } from "../core/intake/absent-fields.ts";
+import { strangersOf } from "../core/intake/unknown-fields.ts";
+import { USER_DATA_PATH, type UserDataCheck, userDataProblem } from "../core/intake/user-data.ts";
 import { CliFailure } from "./failure.ts";
 import { EXIT_USAGE } from "../process/exit-codes.ts";
 import type { SendField } from "./send-fields.ts";

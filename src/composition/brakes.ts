@@ -5,7 +5,7 @@ import { configWarnings } from "../config/warnings.ts";
 import { createPauseKeeper } from "../background/pause-keeper.ts";
 import type { BackgroundTask } from "../background/task.ts";
 import { createBrakesView, watchPauses } from "../observe/brakes-view.ts";
-import { memoryLog } from "../observe/memory-log.ts";
+import { memoryLog } from "../observe/logging/memory-log.ts";
 import type { Ground } from "./ground.ts";
 import { brakeRules, pauseIntervalMs, windowsOf } from "./settings.ts";
 import type { Stores } from "./stores.ts";

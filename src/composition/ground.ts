@@ -4,9 +4,9 @@ import { STEP_TYPE } from "../adapters/amqp/marks.ts";
 import { systemClock } from "../adapters/system-clock.ts";
 import type { Config } from "../config/assemble.ts";
 import { secretsOf } from "../config/secrets-of.ts";
-import { createMetrics } from "../observe/metrics.ts";
-import { createProcessLog } from "../observe/process-log.ts";
-import { createTracing } from "../observe/tracing.ts";
+import { createMetrics } from "../observe/metrics/metrics.ts";
+import { createProcessLog } from "../observe/logging/process-log.ts";
+import { createTracing } from "../observe/tracing/tracing.ts";
 
 /** What every other part is made with: configuration, clock, log, metrics, traces, and the signal that ends all. */
 export type Ground = ReturnType<typeof createGround>;

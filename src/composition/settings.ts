@@ -4,15 +4,15 @@ import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudSettings } from "../adapters/cloud/settings.ts";
 import type { RedisSettings } from "../adapters/redis/client.ts";
 import type { RedisTls } from "../adapters/redis/client-tls.ts";
-import type { BrakeRules } from "../core/brake-rules.ts";
+import type { BrakeRules } from "../core/brakes/brake-rules.ts";
 import type { StoreRules } from "../adapters/redis/store-rules.ts";
 import type { Config } from "../config/assemble.ts";
-import type { IntakeRules } from "../core/intake-rules.ts";
+import type { IntakeRules } from "../core/intake/intake-rules.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import type { Rules } from "../core/rules.ts";
-import { toWindow } from "../core/window-text.ts";
-import type { SenderRule } from "../core/senders.ts";
-import { createWindows, type Windows } from "../core/windows.ts";
+import { toWindow } from "../core/brakes/window-text.ts";
+import type { SenderRule } from "../core/intake/senders.ts";
+import { createWindows, type Windows } from "../core/brakes/windows.ts";
 
 /*
  * The configuration as each room wants it.

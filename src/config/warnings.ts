@@ -1,5 +1,5 @@
-import { toWindow } from "../core/window-text.ts";
-import { HORIZON_MS, longestClosedMs } from "../core/windows.ts";
+import { toWindow } from "../core/brakes/window-text.ts";
+import { HORIZON_MS, longestClosedMs } from "../core/brakes/windows.ts";
 import type { Config } from "./assemble.ts";
 import type { Problem } from "./problem.ts";
 

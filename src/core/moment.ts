@@ -1,4 +1,4 @@
-import type { LikelyEnd } from "./likely-end.ts";
+import type { LikelyEnd } from "./calls/likely-end.ts";
 import type { Rules } from "./rules.ts";
 
 /**

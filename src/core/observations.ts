@@ -1,6 +1,6 @@
 import type { WaitReason } from "../contract/event.ts";
 import type { DiskId, JobId, ServerId } from "../contract/ids.ts";
-import type { OsType } from "./user-data.ts";
+import type { OsType } from "./intake/user-data.ts";
 
 /** Whether something runs on a server, and which system disk it has. `null` where the cloud said nothing. */
 export interface Condition {

@@ -1,4 +1,4 @@
-import type { UserDataCheck } from "./user-data.ts";
+import type { UserDataCheck } from "./intake/user-data.ts";
 
 /** The policy of the protocol: every limit that a decision depends on. Milliseconds throughout. */
 export interface Rules {

@@ -3,7 +3,7 @@ import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { type FinalDraft, failed, rejected } from "./events.ts";
 import type { Condition, ServerView } from "./observations.ts";
 import type { Rules } from "./rules.ts";
-import { USER_DATA_PATH, userDataProblemOn } from "./user-data.ts";
+import { USER_DATA_PATH, userDataProblemOn } from "./intake/user-data.ts";
 
 /** May this server be reinstalled as it stands? */
 export type Fitness =

@@ -1,6 +1,6 @@
 import { marksWhenDeferred, type DeferMarks } from "../core/deferred.ts";
-import { readCommand } from "../core/intake.ts";
-import { sentAt } from "../core/sent-at.ts";
+import { readCommand } from "../core/intake/intake.ts";
+import { sentAt } from "../core/intake/sent-at.ts";
 import { type createAdmit, withoutAnswerOfItsOwn } from "../steps/admit.ts";
 import { createComplete } from "../steps/complete.ts";
 import type { Work } from "../steps/deferring.ts";

@@ -1,4 +1,4 @@
-import { shownOrigin } from "../core/origin.ts";
+import { shownOrigin } from "../core/intake/origin.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import type { UnreadableStep } from "./read-envelope.ts";
 import type { WorkerDeps } from "./worker-deps.ts";

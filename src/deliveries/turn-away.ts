@@ -1,5 +1,5 @@
 import { rungAtLeast } from "../core/backoff.ts";
-import type { Intake } from "../core/intake.ts";
+import type { Intake } from "../core/intake/intake.ts";
 import type { DeferReason } from "../core/deferred.ts";
 import type { Work } from "../steps/deferring.ts";
 import type { Disposition } from "../steps/ports/outlet.ts";

@@ -1,5 +1,5 @@
 import type { ProjectId } from "../contract/ids.ts";
-import type { IntakeRules } from "../core/intake-rules.ts";
+import type { IntakeRules } from "../core/intake/intake-rules.ts";
 import type { DiskEvidence } from "../steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../steps/ports/job-durations.ts";
 import type { Journal } from "../steps/ports/journal.ts";

@@ -2,10 +2,10 @@ import { brakeOf, STORMS } from "../contract/brakes.ts";
 import type { Census } from "../core/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakeStatus, BrakesView, CallStatus } from "../contract/http.ts";
-import { type Closed, describeClosed } from "../core/windows.ts";
+import { type Closed, describeClosed } from "../core/brakes/windows.ts";
 import type { StandingPause } from "../steps/ports/pauses.ts";
-import type { Logger } from "./logger.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Logger } from "./logging/logger.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 
 /** What is known of the pauses, from memory. */
 export interface PauseWatch {

@@ -9,13 +9,13 @@ import {
   WaitReason,
 } from "../contract/event.ts";
 import type { ReconcileEvidence } from "../contract/labels.ts";
-import { notesData } from "../core/notes.ts";
+import { notesData } from "../core/intake/notes.ts";
 import { endVerdict } from "../core/objective.ts";
 import type { Order } from "../core/order.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Journal } from "../steps/ports/journal.ts";
-import type { Logger } from "./logger.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Logger } from "./logging/logger.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 
 /** Where it writes and counts. */
 export interface JournalDeps {

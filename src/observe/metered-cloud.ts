@@ -1,5 +1,5 @@
 import type { CloudApi } from "../steps/ports/cloud-api.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 
 /** The cloud as it is, counting what became of each reinstall POST, and what is said of disks. */
 export function meteredCloud<Api extends CloudApi>(cloud: Api, metrics: Metrics): Api {

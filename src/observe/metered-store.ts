@@ -5,7 +5,7 @@ import type { ClaimAnswer, StepClaim } from "../steps/ports/step-claim.ts";
 import type { Held } from "../steps/ports/admission.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { StepOutcome } from "../contract/labels.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { StoreWatch } from "./watched-store.ts";
 
 /** What a claimed step began with, to be measured when it is saved. */

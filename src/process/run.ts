@@ -1,7 +1,7 @@
 import { createApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
 import { formatProblems } from "../config/problem.ts";
-import { createLogOutput } from "../observe/log-output.ts";
+import { createLogOutput } from "../observe/logging/log-output.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { isUntested, OLDEST_NODE } from "./node-version.ts";
 import type { ProcessSignals } from "./signals.ts";

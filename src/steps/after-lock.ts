@@ -1,16 +1,16 @@
 import type { Candidate } from "../core/candidate.ts";
 import type { Decision } from "../core/decision.ts";
 import { final } from "../core/decision.ts";
-import { afterAdmissionLook, afterBusy } from "../core/decide-admission.ts";
+import { afterAdmissionLook, afterBusy } from "../core/decisions/decide-admission.ts";
 import {
   ageOf,
   ageWarning,
   type DiskAge,
   type ServerHistory,
   withoutAge,
-} from "../core/disk-age.ts";
+} from "../core/brakes/disk-age.ts";
 import { expired, superseded } from "../core/endings.ts";
-import { heldBy } from "../core/gate.ts";
+import { heldBy } from "../core/brakes/gate.ts";
 import { imageObjection } from "../core/image-fitness.ts";
 import type { ImageLook, Look, ServerView } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";

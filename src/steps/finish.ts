@@ -1,5 +1,5 @@
-import { inquiryDelay } from "../core/decide-inquiry.ts";
-import { startThenWait } from "../core/decide-restore.ts";
+import { inquiryDelay } from "../core/decisions/decide-inquiry.ts";
+import { startThenWait } from "../core/decisions/decide-restore.ts";
 import { type Final, firstHopMs, type Next, next } from "../core/decision.ts";
 import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";
@@ -11,7 +11,7 @@ import { unseenUntil } from "../core/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock, ReachPoint } from "./ports/clock.ts";
 import type { DiskEvidence } from "./ports/disk-evidence.ts";
-import { stormEndOf } from "../core/storm.ts";
+import { stormEndOf } from "../core/brakes/storm.ts";
 import type { FinishAnswer, SaveAnswer } from "./ports/step-record.ts";
 import type { Outbox, StoredOutcome } from "./ports/stored-outcome.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";

@@ -1,6 +1,6 @@
 import { unresolved } from "../core/endings.ts";
-import { askedNoMore } from "../core/decide-ready.ts";
-import { givenUp } from "../core/decide-restore.ts";
+import { askedNoMore } from "../core/decisions/decide-ready.ts";
+import { givenUp } from "../core/decisions/decide-restore.ts";
 import { final, next } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { failed } from "../core/events.ts";
@@ -9,7 +9,7 @@ import { PHASES } from "../core/phases.ts";
 import { powerMember } from "../core/power.ts";
 import { fenceOf } from "../core/rules.ts";
 import type { State } from "../core/state.ts";
-import { afterSettling } from "../core/success.ts";
+import { afterSettling } from "../core/decisions/success.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { conclude, type StepResult } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import type { ProjectId, ServerId } from "../contract/ids.ts";
-import { type ListedServer, listedServer, looksOver } from "../core/listed-server.ts";
-import { LIST_PAGE, LIST_RULES, MOST_PAGES } from "../core/list-round.ts";
+import { type ListedServer, listedServer, looksOver } from "../core/calls/listed-server.ts";
+import { LIST_PAGE, LIST_RULES, MOST_PAGES } from "../core/calls/list-round.ts";
 import type { ListLook } from "../core/observations.ts";
 import type { Order } from "../core/order.ts";
 import type { In } from "../core/state.ts";

@@ -1,4 +1,4 @@
-import { afterInquiryLook, afterInquiryStart } from "../core/decide-inquiry.ts";
+import { afterInquiryLook, afterInquiryStart } from "../core/decisions/decide-inquiry.ts";
 import { askForStart } from "./ask-for-start.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps } from "./step.ts";

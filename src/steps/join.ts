@@ -1,4 +1,4 @@
-import { afterLeaderLook, type Leader } from "../core/decide-joined.ts";
+import { afterLeaderLook, type Leader } from "../core/decisions/decide-joined.ts";
 import { momentsOf } from "./moment.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";

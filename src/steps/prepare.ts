@@ -1,8 +1,8 @@
 import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
-import { afterPrepareLook, afterStop, mayAskToStop } from "../core/decide-prepare.ts";
+import { afterPrepareLook, afterStop, mayAskToStop } from "../core/decisions/decide-prepare.ts";
 import { next } from "../core/decision.ts";
-import { heldBy } from "../core/gate.ts";
+import { heldBy } from "../core/brakes/gate.ts";
 import type { Look } from "../core/observations.ts";
 import { momentsOf } from "./moment.ts";
 import {

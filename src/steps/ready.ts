@@ -1,4 +1,4 @@
-import { afterReadyAnswer, afterReadyLook, askedNoMore } from "../core/decide-ready.ts";
+import { afterReadyAnswer, afterReadyLook, askedNoMore } from "../core/decisions/decide-ready.ts";
 import type { Look } from "../core/observations.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";

@@ -1,4 +1,4 @@
-import { afterReconcileLook } from "../core/decide-reconcile.ts";
+import { afterReconcileLook } from "../core/decisions/decide-reconcile.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
 import { rejected, type Subject, toProgressEvent } from "../core/events.ts";
-import type { Intake } from "../core/intake.ts";
+import type { Intake } from "../core/intake/intake.ts";
 import type { DeferReason } from "../core/deferred.ts";
 import { idReusedMessages } from "./messages.ts";
 import { outcomeMessages } from "./messages.ts";

@@ -1,4 +1,4 @@
-import { afterRestoreLook, afterStart, givenUp } from "../core/decide-restore.ts";
+import { afterRestoreLook, afterStart, givenUp } from "../core/decisions/decide-restore.ts";
 import { next } from "../core/decision.ts";
 import type { JobLook, Look } from "../core/observations.ts";
 import { askForStart } from "./ask-for-start.ts";

@@ -1,4 +1,4 @@
-import { afterSettling } from "../core/success.ts";
+import { afterSettling } from "../core/decisions/success.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
 

@@ -1,4 +1,4 @@
-import type { Settlement } from "../core/decide-inquiry.ts";
+import type { Settlement } from "../core/decisions/decide-inquiry.ts";
 import { toProgressEvent } from "../core/events.ts";
 import type { Order } from "../core/order.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../contract/ids.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import type { Settlement } from "../core/decide-inquiry.ts";
+import type { Settlement } from "../core/decisions/decide-inquiry.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { EventDraft } from "../core/events.ts";

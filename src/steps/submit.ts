@@ -1,7 +1,7 @@
 import { askedFor, waitFor } from "../core/waiting.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
-import { heldBy } from "../core/gate.ts";
+import { heldBy } from "../core/brakes/gate.ts";
 import type { In } from "../core/state.ts";
 import {
   afterSubmission,
@@ -9,9 +9,9 @@ import {
   candidateOf,
   lastLook,
   withoutCalls,
-} from "../core/decide-submit.ts";
+} from "../core/decisions/decide-submit.ts";
 import { expired } from "../core/endings.ts";
-import { jobKind } from "../core/likely-end.ts";
+import { jobKind } from "../core/calls/likely-end.ts";
 import { towardsReconcile } from "../core/towards.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import type { SignedReinstall } from "./ports/cloud-api.ts";

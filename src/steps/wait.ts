@@ -1,7 +1,7 @@
 import { cancelled, expired } from "../core/endings.ts";
 import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
-import { tooEarly } from "../core/not-before.ts";
+import { tooEarly } from "../core/brakes/not-before.ts";
 import { afterLock } from "./after-lock.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";

@@ -1,7 +1,7 @@
-import { afterGlance, afterPoll, mayGlance } from "../core/decide-watch.ts";
+import { afterGlance, afterPoll, mayGlance } from "../core/decisions/decide-watch.ts";
 import type { Decision } from "../core/decision.ts";
-import { jobKind } from "../core/likely-end.ts";
-import { teaches, tookMs } from "../core/poll-plan.ts";
+import { jobKind } from "../core/calls/likely-end.ts";
+import { teaches, tookMs } from "../core/calls/poll-plan.ts";
 import { createGlance } from "./glance.ts";
 import { momentsOf } from "./moment.ts";
 import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CATALOGUE } from "../../src/observe/catalogue.ts";
+import { CATALOGUE } from "../../src/observe/metrics/catalogue.ts";
 import { chartFile, documents, only } from "./helm.ts";
 import { unknownIn } from "./metric-names.ts";
 

@@ -1,4 +1,4 @@
-import { CATALOGUE } from "../../src/observe/catalogue.ts";
+import { CATALOGUE } from "../../src/observe/metrics/catalogue.ts";
 
 interface Spec {
   readonly kind: string;

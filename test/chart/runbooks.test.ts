@@ -8,7 +8,7 @@ import type { DeadLetter } from "../../src/core/dead-letter.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { StoreSession } from "../../src/cli/store-session.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
-import { createHttpApp } from "../../src/observe/http-app.ts";
+import { createHttpApp } from "../../src/observe/http/http-app.ts";
 import { chartFile, documents, only, ROOT } from "./helm.ts";
 import { unknownIn } from "./metric-names.ts";
 

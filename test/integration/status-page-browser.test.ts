@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createHttpServer, type HttpServer } from "../../src/observe/http-server.ts";
+import { createHttpServer, type HttpServer } from "../../src/observe/http/http-server.ts";
 import { CHROMIUM, type Look, startBrowser, type TestBrowser } from "../support/browser.ts";
 import { busyNight, pictured, PROJECT, quiet, storeAway } from "../support/page-scenes.ts";
 

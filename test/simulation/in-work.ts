@@ -1,5 +1,5 @@
 import type { Order } from "../../src/core/order.ts";
-import type { BrakeRules } from "../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../src/core/brakes/brake-rules.ts";
 import type { Objection } from "./pauses.ts";
 
 /** F1: who is between intent and final event, by what the store was told, whatever it has forgotten since. */

@@ -1,6 +1,6 @@
 import { ServerId } from "../../src/contract/ids.ts";
-import { listedServer, looksOver } from "../../src/core/listed-server.ts";
-import { LIST_PAGE, LIST_RULES } from "../../src/core/list-round.ts";
+import { listedServer, looksOver } from "../../src/core/calls/listed-server.ts";
+import { LIST_PAGE, LIST_RULES } from "../../src/core/calls/list-round.ts";
 import type { Submission } from "../../src/core/observations.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { Outgoing } from "../../src/steps/ports/outlet.ts";

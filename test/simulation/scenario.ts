@@ -1,4 +1,4 @@
-import type { SenderRule } from "../../src/core/senders.ts";
+import type { SenderRule } from "../../src/core/intake/senders.ts";
 import { ServerId } from "../../src/contract/ids.ts";
 import type { Rules } from "../../src/core/rules.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
@@ -6,8 +6,8 @@ import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults.ts";
 import { Random } from "./random.ts";
 import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { RULES } from "./rules.ts";
-import type { BrakeRules } from "../../src/core/brake-rules.ts";
-import { LIST_RULES, type ListRules } from "../../src/core/list-round.ts";
+import type { BrakeRules } from "../../src/core/brakes/brake-rules.ts";
+import { LIST_RULES, type ListRules } from "../../src/core/calls/list-round.ts";
 import { NO_BRAKES } from "../support/brake-rules.ts";
 
 export const PROJECT = "0123456789abcdef0123456789abcdef";

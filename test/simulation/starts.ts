@@ -1,5 +1,5 @@
 import type { Order } from "../../src/core/order.ts";
-import { perHourOf } from "../../src/core/senders.ts";
+import { perHourOf } from "../../src/core/intake/senders.ts";
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import type { RememberedSwitch } from "../../src/core/remembered-switch.ts";
+import type { RememberedSwitch } from "../../src/core/brakes/remembered-switch.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";

@@ -1,5 +1,5 @@
-import type { BrakeRules } from "../../src/core/brake-rules.ts";
-import { createWindows } from "../../src/core/windows.ts";
+import type { BrakeRules } from "../../src/core/brakes/brake-rules.ts";
+import { createWindows } from "../../src/core/brakes/windows.ts";
 
 /** Always open. */
 export const NO_WINDOWS = createWindows([]);

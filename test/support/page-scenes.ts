@@ -10,7 +10,7 @@ import type {
   PastReinstall,
   ServerDetail,
 } from "../../src/contract/overview.ts";
-import type { HttpAppDeps } from "../../src/observe/http-app.ts";
+import type { HttpAppDeps } from "../../src/observe/http/http-app.ts";
 
 /*
  * What a worker may know, for tests of the pages and for the picture in the README: every value is made up.

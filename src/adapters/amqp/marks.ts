@@ -1,5 +1,5 @@
 import type { DeferMarks } from "../../core/deferred.ts";
-import { Origin } from "../../core/origin.ts";
+import { Origin } from "../../core/intake/origin.ts";
 import type { Delivery } from "../../steps/ports/outlet.ts";
 
 /*

@@ -1,4 +1,4 @@
-import type { Origin } from "../../core/origin.ts";
+import type { Origin } from "../../core/intake/origin.ts";
 import type { RawMessage } from "./raw-message.ts";
 import { ARRIVAL_TYPE, originMark } from "./marks.ts";
 

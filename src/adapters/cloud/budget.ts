@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CallClass, Pace } from "../../core/call-bucket.ts";
-import type { Throttling } from "../../core/call-rate.ts";
+import type { CallClass, Pace } from "../../core/calls/call-bucket.ts";
+import type { Throttling } from "../../core/calls/call-rate.ts";
 
 /** What is asked of the budget: calls that are taken together, before the first of them is made. */
 export interface CallsWanted {

@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CallClass } from "../../core/call-bucket.ts";
+import type { CallClass } from "../../core/calls/call-bucket.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Answer } from "./answer.ts";
 import type { Attempted, AttemptFn } from "./attempt.ts";

@@ -1,5 +1,10 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import { type CallBucket, type CallClass, REACH_MS, takeCalls } from "../../core/call-bucket.ts";
+import {
+  type CallBucket,
+  type CallClass,
+  REACH_MS,
+  takeCalls,
+} from "../../core/calls/call-bucket.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CallsWished } from "../../steps/ports/cloud-api.ts";

@@ -1,7 +1,7 @@
 import type { CallStatus } from "../../contract/http.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import { takeCalls, type Taken } from "../../core/call-bucket.ts";
-import { lowered, paceOf, raised, slotsAt } from "../../core/call-rate.ts";
+import { takeCalls, type Taken } from "../../core/calls/call-bucket.ts";
+import { lowered, paceOf, raised, slotsAt } from "../../core/calls/call-rate.ts";
 import type { CallsTaken, CallsWanted, RequestBudget } from "../cloud/budget.ts";
 import { createLearnedRates, type LearnedRatesDeps } from "./learned-rates.ts";
 
@@ -16,7 +16,7 @@ export interface RedisBudget extends RequestBudget {
 }
 
 /**
- * One budget per project for all replicas, in Redis. What is learned of the cloud's quota is decided by core/call-rate.ts
+ * One budget per project for all replicas, in Redis. What is learned of the cloud's quota is decided by core/calls/call-rate.ts
  * and stored by compare-and-set. While Redis is away each replica goes on with a share of its own, by what it knew last:
  * looking at servers and jobs must not end with Redis.
  */

@@ -7,9 +7,9 @@ import type {
   CommandStory,
   ServerDetail,
 } from "../../contract/overview.ts";
-import { type BrakeVerdict, describeVerdict } from "../../core/hold.ts";
+import { type BrakeVerdict, describeVerdict } from "../../core/brakes/hold.ts";
 import { Order } from "../../core/order.ts";
-import { notBeforeSays } from "../../core/not-before.ts";
+import { notBeforeSays } from "../../core/brakes/not-before.ts";
 import { type PhaseTraits, traitsOf } from "../../core/phases.ts";
 import type { RedisClient } from "./client.ts";
 import { readEvidence } from "./command-evidence.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import { DURATIONS_KEPT, type LikelyEnd, likelyEnd } from "../../core/likely-end.ts";
+import { DURATIONS_KEPT, type LikelyEnd, likelyEnd } from "../../core/calls/likely-end.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { JobDurations } from "../../steps/ports/job-durations.ts";
 import type { RedisClient } from "./client.ts";

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { CallBucket, Taken } from "../../core/call-bucket.ts";
-import { createHandful, type Handful } from "../../core/handful.ts";
-import { type CallLimits, type LearnedRate, NOTHING_LEARNED } from "../../core/call-rate.ts";
+import type { CallBucket, Taken } from "../../core/calls/call-bucket.ts";
+import { createHandful, type Handful } from "../../core/calls/handful.ts";
+import { type CallLimits, type LearnedRate, NOTHING_LEARNED } from "../../core/calls/call-rate.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { CallsWanted } from "../cloud/budget.ts";

@@ -1,6 +1,6 @@
 import { SwitchName } from "../../contract/brakes.ts";
-import type { BrakeRules } from "../../core/brake-rules.ts";
-import { RememberedSwitch } from "../../core/remembered-switch.ts";
+import type { BrakeRules } from "../../core/brakes/brake-rules.ts";
+import { RememberedSwitch } from "../../core/brakes/remembered-switch.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";

@@ -1,7 +1,7 @@
 import type { Act } from "../../contract/audit.ts";
 import type { SettledAs } from "../../contract/event.ts";
 import type { CommandId, ProjectId } from "../../contract/ids.ts";
-import { settledByPerson } from "../../core/settled-by-person.ts";
+import { settledByPerson } from "../../core/decisions/settled-by-person.ts";
 import { Order } from "../../core/order.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./client.ts";

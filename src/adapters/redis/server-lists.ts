@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ProjectId, ServerId } from "../../contract/ids.ts";
-import type { ListedServer } from "../../core/listed-server.ts";
-import type { ListEnd, ListRules, RoundAnswer } from "../../core/list-round.ts";
+import type { ListedServer } from "../../core/calls/listed-server.ts";
+import type { ListEnd, ListRules, RoundAnswer } from "../../core/calls/list-round.ts";
 import type { ListedServers, ServerLists } from "../../steps/ports/server-lists.ts";
 import type { RedisClient } from "./client.ts";
 import { keysOf } from "./keys.ts";

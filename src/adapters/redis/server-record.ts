@@ -82,7 +82,7 @@ export async function readHistory(
     .flatMap(([field, text]): PastReinstall[] => {
       const read = Entry.safeParse(text);
       const [, command, attempt] = /^(.*)#(\d+)$/.exec(field) ?? [];
-      // Of no time: it says that there was none (core/disk-age.ts).
+      // Of no time: it says that there was none (core/brakes/disk-age.ts).
       if (!read.success || command === undefined || read.data.at === 0) return [];
       const { at, ended = null, outcome = null, source = null, reason = null } = read.data;
       const end = { endedMs: ended, outcome, source, reason };

@@ -1,6 +1,6 @@
-import type { BrakeRules } from "../../core/brake-rules.ts";
-import type { SenderRule } from "../../core/senders.ts";
-import type { Windows } from "../../core/windows.ts";
+import type { BrakeRules } from "../../core/brakes/brake-rules.ts";
+import type { SenderRule } from "../../core/intake/senders.ts";
+import type { Windows } from "../../core/brakes/windows.ts";
 
 /** The rules of the store, as configured. */
 export interface StoreRules {

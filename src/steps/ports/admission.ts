@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { ServerHistory } from "../../core/disk-age.ts";
-import type { BrakeVerdict, Hold } from "../../core/hold.ts";
+import type { ServerHistory } from "../../core/brakes/disk-age.ts";
+import type { BrakeVerdict, Hold } from "../../core/brakes/hold.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
 import type { StepClaim } from "./step-claim.ts";
 import type { Outbox, StoredOutcome } from "./stored-outcome.ts";

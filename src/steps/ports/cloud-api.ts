@@ -1,4 +1,4 @@
-import type { CallClass } from "../../core/call-bucket.ts";
+import type { CallClass } from "../../core/calls/call-bucket.ts";
 import type { DiskId, JobId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
 import type {

@@ -1,8 +1,8 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { LikelyEnd } from "../../core/likely-end.ts";
+import type { LikelyEnd } from "../../core/calls/likely-end.ts";
 
 /**
- * How long the jobs of a project took that succeeded, by their kind (core/likely-end.ts), for all replicas. Nothing but the
+ * How long the jobs of a project took that succeeded, by their kind (core/calls/likely-end.ts), for all replicas. Nothing but the
  * instant of a poll rests on it.
  */
 export interface JobDurations {

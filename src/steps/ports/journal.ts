@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../contract/event.ts";
-import type { IntakeNotes } from "../../core/notes.ts";
+import type { IntakeNotes } from "../../core/intake/notes.ts";
 import type { Subject } from "../../core/events.ts";
 import type { Order } from "../../core/order.ts";
 import type { StoredOutcome } from "./stored-outcome.ts";

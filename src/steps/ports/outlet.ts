@@ -3,7 +3,7 @@ import type { OperatorEvent } from "../../contract/operator-event.ts";
 import type { Death } from "../../core/death.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { DeferMarks } from "../../core/deferred.ts";
-import type { Origin } from "../../core/origin.ts";
+import type { Origin } from "../../core/intake/origin.ts";
 
 /** What a step leaves behind, published before its delivery is acknowledged. */
 export type Outgoing =

@@ -1,6 +1,6 @@
 import type { SwitchEntry, SwitchName } from "../../contract/brakes.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { RememberedSwitch } from "../../core/remembered-switch.ts";
+import type { RememberedSwitch } from "../../core/brakes/remembered-switch.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
 /** The pauses of one project by scope, lifted ones included. */

@@ -1,12 +1,12 @@
 import type { ProjectId, ServerId } from "../../contract/ids.ts";
-import type { ListedServer } from "../../core/listed-server.ts";
-import type { ListEnd, RoundAnswer } from "../../core/list-round.ts";
+import type { ListedServer } from "../../core/calls/listed-server.ts";
+import type { ListEnd, RoundAnswer } from "../../core/calls/list-round.ts";
 
 /** Servers of one project as a list showed them. */
 export type ListedServers = ReadonlyMap<ServerId, ListedServer>;
 
 /**
- * Lists of a project's servers, each made by one poll for all that are due with it, of all replicas (core/list-round.ts).
+ * Lists of a project's servers, each made by one poll for all that are due with it, of all replicas (core/calls/list-round.ts).
  * Nothing but the instant of a poll rests on them.
  */
 export interface ServerLists {

@@ -4,7 +4,7 @@ import type { Order } from "../../core/order.ts";
 import type { State } from "../../core/state.ts";
 import type { StepClaim } from "./step-claim.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
-import type { StormEnd } from "../../core/storm.ts";
+import type { StormEnd } from "../../core/brakes/storm.ts";
 import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 
 export interface StepSave {

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { AmqpAccess } from "../../../src/adapters/amqp/settings.ts";
 import { watchForChange } from "../../../src/config/rotation.ts";
-import { brokerProbe } from "../../../src/observe/probes.ts";
+import { brokerProbe } from "../../../src/observe/http/probes.ts";
 import { type Certificates, makeCertificates } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import { expectNoLeftovers } from "../../support/leftovers.ts";

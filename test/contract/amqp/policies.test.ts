@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { brokerProbe } from "../../../src/observe/probes.ts";
+import { brokerProbe } from "../../../src/observe/http/probes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openObserver, ownVhosts, type RunningBroker, startBroker, untilReady } from "./rig.ts";
 

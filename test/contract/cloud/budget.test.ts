@@ -6,8 +6,8 @@ import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts
 import { callsAsked } from "../../../src/adapters/redis/scripts/calls.ts";
 import { takeCallsScript } from "../../../src/adapters/redis/scripts/take-calls.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
-import { type CallBucket, type CallClass, takeCalls } from "../../../src/core/call-bucket.ts";
-import { type CallLimits, NOTHING_LEARNED, paceOf } from "../../../src/core/call-rate.ts";
+import { type CallBucket, type CallClass, takeCalls } from "../../../src/core/calls/call-bucket.ts";
+import { type CallLimits, NOTHING_LEARNED, paceOf } from "../../../src/core/calls/call-rate.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { PROJECT } from "./setup.ts";

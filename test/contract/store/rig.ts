@@ -22,14 +22,14 @@ import { createStrandedCommands } from "../../../src/adapters/redis/stranded-com
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";
-import { LIST_RULES, type ListRules } from "../../../src/core/list-round.ts";
+import { LIST_RULES, type ListRules } from "../../../src/core/calls/list-round.ts";
 import { createServerLists } from "../../../src/adapters/redis/server-lists.ts";
 import type { ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import type { StoreMemoryWatch } from "../../../src/steps/ports/store-memory.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { StepSettle } from "../../../src/steps/ports/step-record.ts";
 import type { PauseStore } from "../../../src/steps/ports/pauses.ts";
-import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
 import { sha256 } from "../../../src/core/identity.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";
@@ -54,8 +54,8 @@ import {
 import { type PrivateRedis, startRedis } from "../../support/redis.ts";
 import { connected } from "./connected.ts";
 import { PROJECT } from "./samples.ts";
-import type { SenderRule } from "../../../src/core/senders.ts";
-import type { Windows } from "../../../src/core/windows.ts";
+import type { SenderRule } from "../../../src/core/intake/senders.ts";
+import type { Windows } from "../../../src/core/brakes/windows.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../support/brake-rules.ts";
 
 /** What else a worker has of its own. */

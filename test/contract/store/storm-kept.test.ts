@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SwitchName } from "../../../src/contract/brakes.ts";
-import type { RememberedSwitch } from "../../../src/core/remembered-switch.ts";
+import type { RememberedSwitch } from "../../../src/core/brakes/remembered-switch.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { State } from "../../../src/core/state.ts";
-import type { StormEnd } from "../../../src/core/storm.ts";
+import type { StormEnd } from "../../../src/core/brakes/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { claimed, delivery, event } from "./samples.ts";

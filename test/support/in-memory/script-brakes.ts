@@ -2,12 +2,12 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import { recordIdOf } from "../../../src/core/envelope.ts";
 import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
-import type { RememberedSwitch } from "../../../src/core/remembered-switch.ts";
-import type { BrakeRules } from "../../../src/core/brake-rules.ts";
-import type { Pace } from "../../../src/core/call-bucket.ts";
-import { paceOf, slotsAt } from "../../../src/core/call-rate.ts";
-import type { BrakeVerdict, Hold } from "../../../src/core/hold.ts";
-import { perHourOf } from "../../../src/core/senders.ts";
+import type { RememberedSwitch } from "../../../src/core/brakes/remembered-switch.ts";
+import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
+import type { Pace } from "../../../src/core/calls/call-bucket.ts";
+import { paceOf, slotsAt } from "../../../src/core/calls/call-rate.ts";
+import type { BrakeVerdict, Hold } from "../../../src/core/brakes/hold.ts";
+import { perHourOf } from "../../../src/core/intake/senders.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";

@@ -1,4 +1,4 @@
-import type { ListEnd, ListRules, RoundAnswer } from "../../../src/core/list-round.ts";
+import type { ListEnd, ListRules, RoundAnswer } from "../../../src/core/calls/list-round.ts";
 
 /** What is known of one project's lists. Instants are epoch ms by the store's clock; 0: never. */
 export interface ListRound {

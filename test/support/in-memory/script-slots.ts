@@ -1,7 +1,7 @@
 import { shownOwner } from "../../../src/core/lock-owner.ts";
-import { takeCalls } from "../../../src/core/call-bucket.ts";
-import type { Hold } from "../../../src/core/hold.ts";
-import type { ServerHistory } from "../../../src/core/disk-age.ts";
+import { takeCalls } from "../../../src/core/calls/call-bucket.ts";
+import type { Hold } from "../../../src/core/brakes/hold.ts";
+import type { ServerHistory } from "../../../src/core/brakes/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";

@@ -1,9 +1,9 @@
 import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
-import type { BrakeRules } from "../../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
-import type { SenderRule } from "../../../src/core/senders.ts";
-import type { Closed } from "../../../src/core/windows.ts";
+import type { SenderRule } from "../../../src/core/intake/senders.ts";
+import type { Closed } from "../../../src/core/brakes/windows.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";

@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import type { EventData as EventDataShape } from "../../../src/contract/event.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
-import type { BrakeRules } from "../../../src/core/brake-rules.ts";
-import type { SenderRule } from "../../../src/core/senders.ts";
-import type { Closed } from "../../../src/core/windows.ts";
+import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
+import type { SenderRule } from "../../../src/core/intake/senders.ts";
+import type { Closed } from "../../../src/core/brakes/windows.ts";
 import { Order } from "../../../src/core/order.ts";
-import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/likely-end.ts";
-import type { ListEnd, ListRules } from "../../../src/core/list-round.ts";
+import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/calls/likely-end.ts";
+import type { ListEnd, ListRules } from "../../../src/core/calls/list-round.ts";
 import type { MadeList, ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";

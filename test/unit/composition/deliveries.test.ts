@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../src/adapters/amqp/delivery.ts";
 import { createDeliveries, routesOf } from "../../../src/composition/deliveries.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createLogger } from "../../../src/observe/logging/logger.ts";
+import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 import { MINUTE, NOW, SECOND } from "../core/builders.ts";
 import { delivery, fakeClock } from "../steps/fakes.ts";
 

@@ -4,8 +4,8 @@ import { longestStepMs } from "../../../src/composition/longest-step.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { Phase } from "../../../src/core/state.ts";
 import { createInHand } from "../../../src/observe/in-hand.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createLogger } from "../../../src/observe/logging/logger.ts";
+import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 import { createWorker } from "../../../src/worker.ts";
 import {
   ABSENT,

@@ -10,7 +10,7 @@ import {
   contractFiles,
 } from "../../../scripts/generate-contract.ts";
 import { CONTRACT_EVENTS } from "../../../src/contract/event-data.ts";
-import { readCommand } from "../../../src/core/intake.ts";
+import { readCommand } from "../../../src/core/intake/intake.ts";
 import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 
 const SAMPLES = new URL("../../contract/samples/", import.meta.url);

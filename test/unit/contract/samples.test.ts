@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CONTRACT_EVENTS, EVENTS } from "../../../src/contract/event-data.ts";
 import { OperatorEvent } from "../../../src/contract/operator-event.ts";
 import { OPERATOR_ACTIONS } from "../../../src/contract/operator-actions.ts";
-import { readCommand } from "../../../src/core/intake.ts";
+import { readCommand } from "../../../src/core/intake/intake.ts";
 import { INTAKE_RULES, NOW, PROJECT } from "../core/builders.ts";
 
 const FOLDER = new URL("../../contract/samples/", import.meta.url);

@@ -2,18 +2,22 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FINAL_EVENTS } from "../../../src/contract/event.ts";
 import { DiskId } from "../../../src/contract/ids.ts";
-import { heldBy } from "../../../src/core/gate.ts";
-import { afterAdmissionLook, afterBusy } from "../../../src/core/decide-admission.ts";
+import { heldBy } from "../../../src/core/brakes/gate.ts";
+import { afterAdmissionLook, afterBusy } from "../../../src/core/decisions/decide-admission.ts";
 import { cancelled, expired, superseded } from "../../../src/core/endings.ts";
 import { towardsProof } from "../../../src/core/towards.ts";
 import { waitFor } from "../../../src/core/waiting.ts";
-import { afterInquiryLook } from "../../../src/core/decide-inquiry.ts";
-import { afterLeaderLook } from "../../../src/core/decide-joined.ts";
-import { afterPrepareLook, afterStop } from "../../../src/core/decide-prepare.ts";
-import { afterReconcileLook } from "../../../src/core/decide-reconcile.ts";
-import { afterRestoreLook, afterStart, leaveAsFound } from "../../../src/core/decide-restore.ts";
-import { afterReadyAnswer, afterReadyLook } from "../../../src/core/decide-ready.ts";
-import { afterPoll } from "../../../src/core/decide-watch.ts";
+import { afterInquiryLook } from "../../../src/core/decisions/decide-inquiry.ts";
+import { afterLeaderLook } from "../../../src/core/decisions/decide-joined.ts";
+import { afterPrepareLook, afterStop } from "../../../src/core/decisions/decide-prepare.ts";
+import { afterReconcileLook } from "../../../src/core/decisions/decide-reconcile.ts";
+import {
+  afterRestoreLook,
+  afterStart,
+  leaveAsFound,
+} from "../../../src/core/decisions/decide-restore.ts";
+import { afterReadyAnswer, afterReadyLook } from "../../../src/core/decisions/decide-ready.ts";
+import { afterPoll } from "../../../src/core/decisions/decide-watch.ts";
 import { type Decision, final } from "../../../src/core/decision.ts";
 import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type {
@@ -23,12 +27,12 @@ import type {
   StopOutcome,
   Submission,
 } from "../../../src/core/observations.ts";
-import { plannedFrom } from "../../../src/core/plan.ts";
+import { plannedFrom } from "../../../src/core/decisions/plan.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In, Phase } from "../../../src/core/state.ts";
 import { TRANSITIONS } from "../../../src/core/transitions.ts";
-import { afterSubmission, lastLook } from "../../../src/core/decide-submit.ts";
-import { afterSettling, succeed } from "../../../src/core/success.ts";
+import { afterSubmission, lastLook } from "../../../src/core/decisions/decide-submit.ts";
+import { afterSettling, succeed } from "../../../src/core/decisions/success.ts";
 import { giveUp } from "../../../src/steps/give-up.ts";
 import { claimed } from "../steps/fakes.ts";
 import {

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { ProjectId } from "../../../src/contract/ids.ts";
-import type { Closed } from "../../../src/core/windows.ts";
+import type { Closed } from "../../../src/core/brakes/windows.ts";
 import { createBrakesView, watchPauses } from "../../../src/observe/brakes-view.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createLogger } from "../../../src/observe/logging/logger.ts";
+import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 
 const PROJECTS = [ProjectId.parse("0123456789abcdef0123456789abcdef")];
 

@@ -3,8 +3,8 @@ import { isEmittersMistake } from "../../../src/adapters/cloud/error-table.ts";
 import { createJournal } from "../../../src/observe/journal.ts";
 import type { FinalEventName } from "../../../src/contract/event.ts";
 import { END_VERDICTS, type EndVerdict } from "../../../src/contract/labels.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createLogger } from "../../../src/observe/logging/logger.ts";
+import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 import { finalEvent, order } from "../core/builders.ts";
 import { createWorld } from "../steps/fakes.ts";
 

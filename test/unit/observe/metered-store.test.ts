@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { storeMeter } from "../../../src/observe/metered-store.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 import { watchedStore } from "../../../src/observe/watched-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { State } from "../../../src/core/state.ts";

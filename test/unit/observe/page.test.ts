@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import { createHttpServer, type HttpServer } from "../../../src/observe/http-server.ts";
+import { createHttpServer, type HttpServer } from "../../../src/observe/http/http-server.ts";
 import {
   busyNight,
   HOSTILE,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DiskLook } from "../../../src/core/observations.ts";
-import type { ServerHistory } from "../../../src/core/disk-age.ts";
+import type { ServerHistory } from "../../../src/core/brakes/disk-age.ts";
 import type { Order } from "../../../src/core/order.ts";
 import { createAdmit } from "../../../src/steps/admit.ts";
 import {

@@ -1,5 +1,5 @@
 import type { Envelope } from "../../../src/core/envelope.ts";
-import { notesData } from "../../../src/core/notes.ts";
+import { notesData } from "../../../src/core/intake/notes.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
 import type { ClaimAnswer, StepClaim } from "../../../src/steps/ports/step-claim.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ServerId } from "../../../src/contract/ids.ts";
-import type { RoundAnswer } from "../../../src/core/list-round.ts";
+import type { RoundAnswer } from "../../../src/core/calls/list-round.ts";
 import type { ListLook, ServerView } from "../../../src/core/observations.ts";
 import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import type { ListedServers, ServerLists } from "../../../src/steps/ports/server-lists.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Intake } from "../../../src/core/intake.ts";
+import type { Intake } from "../../../src/core/intake/intake.ts";
 import { duplicateMessages, idReusedMessages } from "../../../src/steps/messages.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";

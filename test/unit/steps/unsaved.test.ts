@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { leaveAsFound } from "../../../src/core/decide-restore.ts";
-import { afterSubmission } from "../../../src/core/decide-submit.ts";
+import { leaveAsFound } from "../../../src/core/decisions/decide-restore.ts";
+import { afterSubmission } from "../../../src/core/decisions/decide-submit.ts";
 import { unsavedNext } from "../../../src/steps/finish.ts";
 import { conclude } from "../../../src/steps/step.ts";
 import {

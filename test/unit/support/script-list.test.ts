@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LIST_RULES, type ListEnd, type RoundAnswer } from "../../../src/core/list-round.ts";
+import { LIST_RULES, type ListEnd, type RoundAnswer } from "../../../src/core/calls/list-round.ts";
 import { endRound, type ListRound, takeRound } from "../../support/in-memory/script-list.ts";
 import { MINUTE, NOW, SECOND } from "../core/builders.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SEQUENCE_BLOCK } from "../../../core/envelope.ts";
-import { BrakeVerdict } from "../../../core/hold.ts";
+import { BrakeVerdict } from "../../../core/brakes/hold.ts";
 import type { Order } from "../../../core/order.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";

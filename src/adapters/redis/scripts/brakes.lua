@@ -1,5 +1,5 @@
 -- The one gate. The loader puts this after the prelude and the files of brakes/. A brake is added there, and to
--- src/core/hold.ts, which has the shape of its answer.
+-- src/core/brakes/hold.ts, which has the shape of its answer.
 
 -- Does the command lift that brake for itself? Which may be lifted was checked when the command was understood.
 local function overrides(ask, name)

@@ -1,5 +1,5 @@
--- The calls to the cloud that a project may make: one bucket for all replicas. src/core/call-bucket.ts is the same, and says
--- why; src/core/call-rate.ts decides what is learned. The hash `calls` holds
+-- The calls to the cloud that a project may make: one bucket for all replicas. src/core/calls/call-bucket.ts is the same, and says
+-- why; src/core/calls/call-rate.ts decides what is learned. The hash `calls` holds
 --   tokens, at           calls in hand at that instant; below 0: so many are taken ahead
 --   denied1 … denied4    since when a class has got nothing
 --   second, used, used_before  calls that were taken in that second (epoch s), and in the one before; those that a worker has
@@ -86,7 +86,7 @@ local function note_drawn(calls_key, drawn)
   put(calls_key, used_with(fields(calls_key, 'second', 'used', 'used_before'), drawn, now_ms()))
 end
 
--- No more work in progress than the rate can carry (`slotsAt` of src/core/call-rate.ts).
+-- No more work in progress than the rate can carry (`slotsAt` of src/core/calls/call-rate.ts).
 local function slots_at(per_second, work_seconds)
   return math.max(1, math.floor(per_second * work_seconds))
 end

@@ -4,10 +4,10 @@ import {
   FORGOTTEN_AFTER,
   REACH_MS,
   SHARE_CALLS,
-} from "../../../core/call-bucket.ts";
-import type { CallLimits } from "../../../core/call-rate.ts";
+} from "../../../core/calls/call-bucket.ts";
+import type { CallLimits } from "../../../core/calls/call-rate.ts";
 
-/** What was learned of the quota (`LearnedRate` of core/call-rate.ts). */
+/** What was learned of the quota (`LearnedRate` of core/calls/call-rate.ts). */
 export const Learned = z.object({
   version: z.number(),
   perSecond: z.number(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BrakeRules } from "../../../core/brake-rules.ts";
+import { BrakeRules } from "../../../core/brakes/brake-rules.ts";
 import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
 import type { FinishAnswer, StepFinish } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { BrakeRules } from "../../../core/brake-rules.ts";
-import { WORK_SECONDS } from "../../../core/call-rate.ts";
+import { BrakeRules } from "../../../core/brakes/brake-rules.ts";
+import { WORK_SECONDS } from "../../../core/calls/call-rate.ts";
 import type { Order } from "../../../core/order.ts";
-import { perHourOf } from "../../../core/senders.ts";
-import { Closed } from "../../../core/windows.ts";
+import { perHourOf } from "../../../core/intake/senders.ts";
+import { Closed } from "../../../core/brakes/windows.ts";
 import type { keysOf } from "../keys.ts";
 import { CallsAsked, callsAsked } from "./calls.ts";
 import { LINE_KEYS, lineKeys } from "./line-argument.ts";

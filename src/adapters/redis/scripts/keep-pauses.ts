@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { BrakeRules } from "../../../core/brake-rules.ts";
-import { RememberedSwitch } from "../../../core/remembered-switch.ts";
+import { BrakeRules } from "../../../core/brakes/brake-rules.ts";
+import { RememberedSwitch } from "../../../core/brakes/remembered-switch.ts";
 import { script } from "./script.ts";
 
 export const keepPausesScript = script({

@@ -1,4 +1,4 @@
--- What became of the list that was begun then (src/core/list-round.ts). `pages` more than 0: it is made,
+-- What became of the list that was begun then (src/core/calls/list-round.ts). `pages` more than 0: it is made,
 -- and `list` its text; `failed`: no list for a while; else no call was left for it.
 local key, arg, foreign = called('round hash', 'list string')
 if foreign then return foreign end

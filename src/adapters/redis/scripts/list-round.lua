@@ -1,5 +1,5 @@
 -- What one poll of a job is to do: ask for its job, see the list of servers that is there, make one, or wait for who makes it.
--- src/core/list-round.ts says why. The hash `round` holds
+-- src/core/calls/list-round.ts says why. The hash `round` holds
 --   window, polls, before   the window (its number) in which polls are counted, those in it, and in the one before
 --   at, pages               when the youngest list was begun, and how many pages it has
 --   begun                   when the list was begun that is being made; 0: none is

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ListRules } from "../../../core/list-round.ts";
+import type { ListRules } from "../../../core/calls/list-round.ts";
 import { script } from "./script.ts";
 
 /** As both scripts are given them. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Hold } from "../../../core/hold.ts";
+import { Hold } from "../../../core/brakes/hold.ts";
 import { shownOwner } from "../../../core/lock-owner.ts";
 
 /** A brake holds the command (brakes.lua). */

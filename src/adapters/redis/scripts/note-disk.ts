@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { BrakeVerdict } from "../../../core/hold.ts";
-import { diskEntry } from "../../../core/disk-age.ts";
+import { BrakeVerdict } from "../../../core/brakes/hold.ts";
+import { diskEntry } from "../../../core/brakes/disk-age.ts";
 import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";

@@ -1,5 +1,5 @@
 -- A person says of an unresolved command that nothing was reinstalled, and its server may be off by our doing: kept in the inquiry's
--- record. Its next turn starts the server, and then settles it (core/decide-inquiry.ts). The server stays locked until then.
+-- record. Its next turn starts the server, and then settles it (core/decisions/decide-inquiry.ts). The server stays locked until then.
 local key, arg, foreign = called('inquiry hash', 'cmd hash', 'lock hash', 'audit list', 'epoch hash')
 if foreign then return foreign end
 local rec = fields(key.inquiry, 'outcome', 'resume', 'word')

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BrakeRules } from "../../../core/brake-rules.ts";
+import { BrakeRules } from "../../../core/brakes/brake-rules.ts";
 import { recordIdOf } from "../../../core/envelope.ts";
 import { isInWork } from "../../../core/line.ts";
 import { stepNote } from "../../../core/step-note.ts";

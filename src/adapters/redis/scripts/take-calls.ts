@@ -7,7 +7,7 @@ export const takeCallsScript = script({
   keys: ["calls"],
   argument: z.object({
     ask: CallsAsked,
-    /** Further calls that the worker would have in hand, at most (core/handful.ts). */
+    /** Further calls that the worker would have in hand, at most (core/calls/handful.ts). */
     spare: z.int(),
     /** So many that it had in hand it has made since the last answer. */
     drawn: z.int(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BrakeVerdict } from "../../../core/hold.ts";
+import { BrakeVerdict } from "../../../core/brakes/hold.ts";
 import type { Order } from "../../../core/order.ts";
 import type { PhaseTraits } from "../../../core/phases.ts";
 import { keysOf } from "../keys.ts";

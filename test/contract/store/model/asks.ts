@@ -1,6 +1,6 @@
 import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
 import type { SwitchName } from "../../../../src/contract/brakes.ts";
-import type { RememberedSwitch } from "../../../../src/core/remembered-switch.ts";
+import type { RememberedSwitch } from "../../../../src/core/brakes/remembered-switch.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/envelope.ts";
 import type { Order } from "../../../../src/core/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";

@@ -14,7 +14,7 @@ import { systemClock } from "../../../../src/adapters/system-clock.ts";
 import type { CommandId, ServerId } from "../../../../src/contract/ids.ts";
 import { recordIdOf } from "../../../../src/core/envelope.ts";
 import type { PauseChange } from "../../../../src/adapters/redis/operator-commands.ts";
-import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
 import type { PauseStore } from "../../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../../src/steps/ports/reinstall-store.ts";
 import { StoreMemory } from "../../../support/in-memory/memory.ts";

@@ -1,5 +1,5 @@
 import type { SwitchEntry } from "../../../../src/contract/brakes.ts";
-import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
+import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
 import { isYoung, type ProjectMemory } from "../memory.ts";
 import type { BrakeQuestion } from "./twin-brake.ts";
 

@@ -1,7 +1,7 @@
-import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
-import type { StormEnd } from "../../../../src/core/storm.ts";
+import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
+import type { StormEnd } from "../../../../src/core/brakes/storm.ts";
 import type { SwitchEntry } from "../../../../src/contract/brakes.ts";
-import type { RememberedSwitch } from "../../../../src/core/remembered-switch.ts";
+import type { RememberedSwitch } from "../../../../src/core/brakes/remembered-switch.ts";
 import type { ProjectMemory } from "../memory.ts";
 
 /** `storm.lua`: the hash `storm`. */

@@ -1,8 +1,8 @@
 import type { Brake } from "../../../../src/contract/brakes.ts";
-import type { BrakeRules } from "../../../../src/core/brake-rules.ts";
-import type { BrakeVerdict } from "../../../../src/core/hold.ts";
+import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
+import type { BrakeVerdict } from "../../../../src/core/brakes/hold.ts";
 import type { Order } from "../../../../src/core/order.ts";
-import type { Closed } from "../../../../src/core/windows.ts";
+import type { Closed } from "../../../../src/core/brakes/windows.ts";
 import type { ProjectMemory } from "../memory.ts";
 
 /** Where the gate is asked. */

@@ -1,5 +1,5 @@
 -- Times at which nothing may begin. Time zones are no matter for Lua: the worker that asks says in `closed` that its windows
--- are closed now (src/core/windows.ts).
+-- are closed now (src/core/brakes/windows.ts).
 BRAKES[#BRAKES + 1] = {
   name = 'windows',
   at = { admission = true },

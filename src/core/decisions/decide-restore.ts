@@ -1,0 +1,296 @@
+import type { WaitReason } from "../../contract/event.ts";
+import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { type Decision, final, type Next, next } from "../decision.ts";
+import { type FinalDraft, failed } from "../events.ts";
+import type { Moment } from "../moment.ts";
+import type { JobLook, Look, StartOutcome } from "../observations.ts";
+import {
+  leftAs,
+  owesStart,
+  type Power,
+  type PowerAfter,
+  powerOf,
+  unansweredStopMs,
+} from "../power.ts";
+import { describe, isIdle } from "../server-fitness.ts";
+import type { In, State } from "../state.ts";
+import { concludeSuccess } from "./success.ts";
+
+/** What a turn of `restore` comes to: a decision; a start to ask for; or, first, a look at the job of the last stop. */
+export type Restoration = Decision | { readonly kind: "start" } | { readonly kind: "ask-stop-job" };
+
+/** Waits that are short as a rule and nobody's wish: the server stays stopped meanwhile, and the lock with the command. */
+const OF_THE_CLOUD: ReadonlySet<string> = new Set<WaitReason>([
+  "throttled",
+  "cloud-unavailable",
+  "clock-skew",
+  "store-rebuilding",
+]);
+
+/** What a turn of `restore` saw. */
+export interface RestoreLook {
+  readonly look: Look;
+  /** The job of the last stop; null: not asked. */
+  readonly stopJob: JobLook | null;
+  /** The job of the last start; null: not asked, or there is none. */
+  readonly startJob: JobLook | null;
+}
+
+/** After a reinstall that worked the cloud may still be starting the server: so often it must be seen off, a rung apart. */
+const LOOKS_OFF_AFTER_SUCCESS = 2;
+
+/**
+ * A command that goes no further leaves the server as it was found (brakes.md §8): where it ends without a reinstall, or
+ * goes back to its place in line, and we may have stopped the server, that is started first.
+ */
+export function leaveAsFound(
+  from: State,
+  power: Power | undefined,
+  decision: Decision,
+  moment: Moment,
+): Decision {
+  if (from.phase === "restore" || power === undefined || !power.mayHaveStopped) return decision;
+  const isOwed = owesStart(power, moment.rules);
+  if (!isOwed && power.was === "off") return decision;
+  if (decision.kind === "final") {
+    if (isOwed && decision.undo) {
+      const ending = draftOf(decision.draft);
+      return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
+        intent: decision.intent,
+      });
+    }
+    const isSaid = "power" in decision.draft.data;
+    return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
+  }
+  if (!isOwed) return decision;
+  const { state } = decision;
+  if (state.phase !== "waiting") return decision;
+  if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
+    return waitAtTheLine({ ...from, power }, decision, state);
+  return {
+    ...startThenWait(power, { state, delayMs: decision.delayMs }, moment),
+    events: decision.events,
+    intent: decision.intent,
+  };
+}
+
+/** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */
+export function startThenWait(
+  power: Power,
+  waiting: { readonly state: In<"waiting">; readonly delayMs: number },
+  { nowMs }: Pick<Moment, "nowMs">,
+): Next {
+  const { body, phase: _phase, power: _power, ...place } = waiting.state;
+  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs } as const;
+  return next({ ...restoring(power, after, { nowMs }), body }, 0);
+}
+
+/** The command stays in `submit`, with what it waits for. */
+function waitAtTheLine(from: In<"submit">, decision: Next, state: In<"waiting">): Decision {
+  const { tries, waitsFor, sinceMs } = state;
+  return { ...decision, state: { ...from, tries, waited: { waitsFor, sinceMs } }, lock: "keep" };
+}
+
+function restoring(
+  power: Power,
+  after: In<"restore">["after"],
+  { nowMs }: Pick<Moment, "nowMs">,
+): In<"restore"> {
+  return { phase: "restore", power, after, sinceMs: nowMs };
+}
+
+/** One turn: is the server as it was found, or what is to be done about it? */
+export function afterRestoreLook(
+  current: In<"restore">,
+  seen: RestoreLook,
+  moment: Moment,
+): Restoration {
+  const { nowMs, random, rules } = moment;
+  const { look } = seen;
+  const plannedMs = delayForAge(nowMs - current.sinceMs, rules.ladderMs, random);
+  const again = (changed: Partial<In<"restore">> = {}, delayMs = plannedMs): Decision =>
+    isTooLate(current, moment)
+      ? restored(
+          current,
+          look.kind === "seen" ? (powerOf(look.server) ?? "unknown") : "unknown",
+          moment,
+          wordOfStart(current, seen.startJob),
+        )
+      : next({ ...current, ...changed }, delayMs);
+  switch (look.kind) {
+    case "absent":
+      return restored(current, "unknown", moment);
+    case "refused":
+      return again();
+    case "unreadable": {
+      const delayMs = delayAfterNothing(plannedMs, look, rules.ladderMs);
+      return look.unasked ? next(current, delayMs) : again({}, delayMs);
+    }
+    case "seen":
+      break;
+  }
+  const { server } = look;
+  if (!isIdle(server)) return again();
+  const stop = stopEnded(current, seen.stopJob, moment);
+  if (stop === "ask") return { kind: "ask-stop-job" };
+  // A stop that may still come true would undo the start.
+  if (stop === "pending") return again();
+  const isOn = powerOf(server);
+  if (isOn === "on") return restored(current, "on", moment);
+  if (isOn === null) return restored(current, "unknown", moment, describe(server));
+  const seenOff = (current.seenOff ?? 0) + 1;
+  if (current.after.kind === "succeed" && seenOff < LOOKS_OFF_AFTER_SUCCESS) {
+    return again({ seenOff }, rules.ladderMs[0] ?? 0);
+  }
+  if (current.start !== undefined && seen.startJob?.kind === "running") return again();
+  return isTooLate(current, moment)
+    ? restored(current, "off", moment, wordOfStart(current, seen.startJob))
+    : { kind: "start" };
+}
+
+/** What the cloud said last of the start that was asked for. */
+function wordOfStart({ start }: In<"restore">, job: JobLook | null): string | undefined {
+  return job?.kind === "failed" ? `${job.cloudCode}: ${job.message}` : start?.said;
+}
+
+/** A start was asked for. */
+export function afterStart(
+  current: In<"restore">,
+  outcome: StartOutcome,
+  moment: Moment,
+): Decision {
+  const { nowMs, rules } = moment;
+  const rung = rules.ladderMs[0] ?? 0;
+  const startableSinceMs = current.startableSinceMs ?? nowMs;
+  switch (outcome.kind) {
+    case "accepted": {
+      const job = outcome.jobId === null ? {} : { jobId: outcome.jobId };
+      return next({ ...current, startableSinceMs, start: { askedAtMs: nowMs, ...job } }, rung, [
+        {
+          event: "starting",
+          data: {
+            why: whyOf(current),
+            ...(outcome.jobId === null ? {} : { job_id: outcome.jobId }),
+          },
+        },
+      ]);
+    }
+    case "refused":
+      return outcome.refusal.retryable
+        ? next(
+            {
+              ...current,
+              startableSinceMs,
+              start: { askedAtMs: nowMs, ...current.start, said: outcome.refusal.message },
+            },
+            delayAfterNothing(rung, outcome, rules.ladderMs),
+          )
+        : restored(current, "off", moment, outcome.refusal.message);
+    case "unreadable":
+      return next(
+        { ...current, startableSinceMs, start: { askedAtMs: nowMs, said: outcome.message } },
+        delayAfterNothing(rung, outcome, rules.ladderMs),
+      );
+  }
+}
+
+/**
+ * The server is not looked at any more: the command comes to its end, or goes back to its place, without it. What it owes the
+ * server at its end it leaves to the lock's owner.
+ */
+export function givenUp(current: In<"restore">, why: string, moment: Moment): Decision {
+  const decision = restored(current, "unknown", moment, why);
+  if (decision.kind === "next") return decision;
+  return { ...decision, owes: { ...current.power, mayHaveStopped: true } };
+}
+
+/** How the command goes on, now that the server is as it should be, or cannot be brought there. */
+function restored(
+  current: In<"restore">,
+  powerAfter: PowerAfter,
+  moment: Moment,
+  detail?: string,
+): Decision {
+  const { after, power, body } = current;
+  switch (after.kind) {
+    case "end":
+      return final(withPower(draftOf(after.ending), power, powerAfter, detail), { undo: false });
+    case "succeed":
+      return concludeSuccess(
+        {
+          ...after.success,
+          power: leftAs(power, powerAfter, detail),
+          jobId: after.jobId,
+        },
+        moment,
+      );
+    case "wait": {
+      if (body === undefined) {
+        const lost = failed({
+          class: "internal",
+          cloudCode: null,
+          message: "its message was lost, and the body of the request with it",
+          retryable: true,
+          nextStep: "Nothing was sent to the cloud. Send a new command.",
+        });
+        return final(withPower(lost, power, powerAfter, detail), { undo: false });
+      }
+      const known: Power = powerAfter === "on" ? { was: power.was, mayHaveStopped: false } : power;
+      return next(
+        { ...after.place, phase: "waiting", body, power: known },
+        Math.max((after.nextTryMs ?? 0) - moment.nowMs, moment.rules.ladderMs[0] ?? 0),
+        [],
+        { lock: "release" },
+      );
+    }
+  }
+}
+
+type Ending = Extract<In<"restore">["after"], { kind: "end" }>["ending"];
+
+function draftOf({ event, data, deadReason }: Ending): FinalDraft {
+  return { event, data, ...(deadReason === undefined ? {} : { deadReason }) };
+}
+
+/** The draft with `power`, and what a person has to do where the server is left off. */
+function withPower(
+  draft: FinalDraft,
+  power: Power,
+  after: PowerAfter,
+  detail?: string,
+): FinalDraft {
+  return { ...draft, data: { ...draft.data, power: leftAs(power, after, detail) } };
+}
+
+function whyOf({ after }: In<"restore">): string {
+  switch (after.kind) {
+    case "end":
+      return `the command ends ${after.ending.event}, and the server was stopped for it`;
+    case "wait":
+      return `the command waits (${after.place.waitsFor}), and the server was stopped for it`;
+    case "succeed":
+      return "the server is off after its reinstall, and ran before";
+  }
+}
+
+/** `ask`: its job says whether. A stop whose answer was lost can be taken as long as its signature is accepted. */
+function stopEnded(
+  { power: { stop } }: In<"restore">,
+  job: JobLook | null,
+  { nowMs, rules }: Moment,
+): "ended" | "pending" | "ask" {
+  const isDead = (askedAtMs: number) => nowMs >= askedAtMs + rules.postFenceMs;
+  const unansweredAtMs = unansweredStopMs(stop);
+  if (unansweredAtMs !== null && !isDead(unansweredAtMs)) return "pending";
+  if (stop?.jobId === undefined || isDead(stop.askedAtMs)) return "ended";
+  if (job === null) return "ask";
+  return job.kind === "running" || job.kind === "unreadable" ? "pending" : "ended";
+}
+
+/** From when it could be started; before that, from when the last stop is dead at the latest. */
+function isTooLate(
+  { startableSinceMs, sinceMs }: In<"restore">,
+  { nowMs, rules }: Moment,
+): boolean {
+  return nowMs >= (startableSinceMs ?? sinceMs + rules.postFenceMs) + rules.startDeadlineMs;
+}
