@@ -21,6 +21,8 @@ export const Power = openObject({
     /** An earlier stop that nobody answered: when it was asked for at the latest. */
     unansweredAtMs: z.number().optional(),
   }).optional(),
+  /** We had stopped it for a try that was not made, and have started it since: its final event says so. */
+  startedAgain: z.literal(true).optional(),
 });
 export type Power = z.infer<typeof Power>;
 
@@ -37,7 +39,8 @@ export function powerOf(server: ServerView): "on" | "off" | null {
 export function powerSeen(known: Power | undefined, server: ServerView): Power | undefined {
   if (known?.mayHaveStopped === true) return known;
   const was = powerOf(server);
-  return was === null ? known : { was, mayHaveStopped: false };
+  if (was === null) return known;
+  return { was, mayHaveStopped: false, ...(known?.startedAgain && { startedAgain: true }) };
 }
 
 /** Before a stop is asked for: from now on the server may be off by our doing. */

@@ -1,5 +1,5 @@
 import { inquiryDelay } from "../core/decisions/decide-inquiry.ts";
-import { startThenWait } from "../core/decisions/decide-restore.ts";
+import { startThenWait } from "../core/decisions/leave-as-found.ts";
 import { type Final, firstHopMs, type Next, next } from "../core/decision.ts";
 import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../core/envelope.ts";
 import { toProgressEvent } from "../core/events.ts";

@@ -1,5 +1,5 @@
 import { mayAskToStop } from "../core/decisions/decide-prepare.ts";
-import { leaveAsFound } from "../core/decisions/decide-restore.ts";
+import { leaveAsFound } from "../core/decisions/leave-as-found.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Envelope } from "../core/envelope.ts";
 import type { Moment } from "../core/moment.ts";

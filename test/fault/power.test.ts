@@ -76,7 +76,7 @@ it.concurrent("a running server that is refused for now: expired when it expires
     const expires_at = new Date(Date.now() + 8_000).toISOString();
     await stage.emitter.send(stage.command(id, server.id, { expires_at }));
     const { data } = await stage.emitter.outcome(id);
-    expect(data).toMatchObject({ event: "expired" });
+    expect(data).toMatchObject({ event: "expired", power: { before: "on", after: "on" } });
     expect(names(stage, id)).toEqual(["accepted", "stopping", "waiting", "starting", "expired"]);
     expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
     await stage.audit([id]);
@@ -94,7 +94,8 @@ it.concurrent("a running server that is refused for now: cancelled when a person
     const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
     const said = await operator("cancel", id, "--reason", "not any more");
     expect(said).toContain(`${id} ends at its next step (it is restore now)`);
-    expect((await stage.emitter.outcome(id, 20_000)).data.event).toBe("cancelled");
+    const { data } = await stage.emitter.outcome(id, 20_000);
+    expect(data).toMatchObject({ event: "cancelled", power: { before: "on", after: "on" } });
     expect([power(stage, server).isOn, posts(stage, server.id)]).toEqual([true, 1]);
     await stage.audit([id]);
   });

@@ -1,31 +1,15 @@
-import type { WaitReason } from "../../contract/event.ts";
 import { delayAfterNothing, delayForAge } from "../backoff.ts";
-import { type Decision, final, type Next, next } from "../decision.ts";
+import { type Decision, final, next } from "../decision.ts";
 import { type FinalDraft, failed } from "../events.ts";
 import type { Moment } from "../moment.ts";
 import type { JobLook, Look, StartOutcome } from "../observations.ts";
-import {
-  leftAs,
-  owesStart,
-  type Power,
-  type PowerAfter,
-  powerOf,
-  unansweredStopMs,
-} from "../power.ts";
+import { leftAs, type Power, type PowerAfter, powerOf, unansweredStopMs } from "../power.ts";
 import { describe, isIdle } from "../server-fitness.ts";
-import type { In, State } from "../state.ts";
+import type { In } from "../state.ts";
 import { concludeSuccess } from "./success.ts";
 
 /** What a turn of `restore` comes to: a decision; a start to ask for; or, first, a look at the job of the last stop. */
 export type Restoration = Decision | { readonly kind: "start" } | { readonly kind: "ask-stop-job" };
-
-/** Waits that are short as a rule and nobody's wish: the server stays stopped meanwhile, and the lock with the command. */
-const OF_THE_CLOUD: ReadonlySet<string> = new Set<WaitReason>([
-  "throttled",
-  "cloud-unavailable",
-  "clock-skew",
-  "store-rebuilding",
-]);
 
 /** What a turn of `restore` saw. */
 export interface RestoreLook {
@@ -39,59 +23,8 @@ export interface RestoreLook {
 /** After a reinstall that worked the cloud may still be starting the server: so often it must be seen off, a rung apart. */
 const LOOKS_OFF_AFTER_SUCCESS = 2;
 
-/**
- * A command that goes no further leaves the server as it was found (brakes.md §8): where it ends without a reinstall, or
- * goes back to its place in line, and we may have stopped the server, that is started first.
- */
-export function leaveAsFound(
-  from: State,
-  power: Power | undefined,
-  decision: Decision,
-  moment: Moment,
-): Decision {
-  if (from.phase === "restore" || power === undefined || !power.mayHaveStopped) return decision;
-  const isOwed = owesStart(power, moment.rules);
-  if (!isOwed && power.was === "off") return decision;
-  if (decision.kind === "final") {
-    if (isOwed && decision.undo) {
-      const ending = draftOf(decision.draft);
-      return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
-        intent: decision.intent,
-      });
-    }
-    const isSaid = "power" in decision.draft.data;
-    return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
-  }
-  if (!isOwed) return decision;
-  const { state } = decision;
-  if (state.phase !== "waiting") return decision;
-  if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
-    return waitAtTheLine({ ...from, power }, decision, state);
-  return {
-    ...startThenWait(power, { state, delayMs: decision.delayMs }, moment),
-    events: decision.events,
-    intent: decision.intent,
-  };
-}
-
-/** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */
-export function startThenWait(
-  power: Power,
-  waiting: { readonly state: In<"waiting">; readonly delayMs: number },
-  { nowMs }: Pick<Moment, "nowMs">,
-): Next {
-  const { body, phase: _phase, power: _power, ...place } = waiting.state;
-  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs } as const;
-  return next({ ...restoring(power, after, { nowMs }), body }, 0);
-}
-
-/** The command stays in `submit`, with what it waits for. */
-function waitAtTheLine(from: In<"submit">, decision: Next, state: In<"waiting">): Decision {
-  const { tries, waitsFor, sinceMs } = state;
-  return { ...decision, state: { ...from, tries, waited: { waitsFor, sinceMs } }, lock: "keep" };
-}
-
-function restoring(
+/** The phase before an end, a wait or a success: the server is put back as it was found. */
+export function restoring(
   power: Power,
   after: In<"restore">["after"],
   { nowMs }: Pick<Moment, "nowMs">,
@@ -235,7 +168,8 @@ function restored(
         });
         return final(withPower(lost, power, powerAfter, detail), { undo: false });
       }
-      const known: Power = powerAfter === "on" ? { was: power.was, mayHaveStopped: false } : power;
+      const started: Power = { was: power.was, mayHaveStopped: false, startedAgain: true };
+      const known = powerAfter === "on" ? started : power;
       return next(
         { ...after.place, phase: "waiting", body, power: known },
         Math.max((after.nextTryMs ?? 0) - moment.nowMs, moment.rules.ladderMs[0] ?? 0),
@@ -248,12 +182,13 @@ function restored(
 
 type Ending = Extract<In<"restore">["after"], { kind: "end" }>["ending"];
 
-function draftOf({ event, data, deadReason }: Ending): FinalDraft {
+/** A stored ending, as the final event is made from it. */
+export function draftOf({ event, data, deadReason }: Ending): FinalDraft {
   return { event, data, ...(deadReason === undefined ? {} : { deadReason }) };
 }
 
 /** The draft with `power`, and what a person has to do where the server is left off. */
-function withPower(
+export function withPower(
   draft: FinalDraft,
   power: Power,
   after: PowerAfter,

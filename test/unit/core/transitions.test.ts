@@ -11,11 +11,8 @@ import { afterInquiryLook } from "../../../src/core/decisions/decide-inquiry.ts"
 import { afterLeaderLook } from "../../../src/core/decisions/decide-joined.ts";
 import { afterPrepareLook, afterStop } from "../../../src/core/decisions/decide-prepare.ts";
 import { afterReconcileLook } from "../../../src/core/decisions/decide-reconcile.ts";
-import {
-  afterRestoreLook,
-  afterStart,
-  leaveAsFound,
-} from "../../../src/core/decisions/decide-restore.ts";
+import { afterRestoreLook, afterStart } from "../../../src/core/decisions/decide-restore.ts";
+import { leaveAsFound } from "../../../src/core/decisions/leave-as-found.ts";
 import { afterReadyAnswer, afterReadyLook } from "../../../src/core/decisions/decide-ready.ts";
 import { afterPoll } from "../../../src/core/decisions/decide-watch.ts";
 import { type Decision, final } from "../../../src/core/decision.ts";

@@ -96,6 +96,34 @@ describe("a step in prepare, of a message that says that we may have stopped the
   });
 });
 
+describe("a command whose server was stopped for an earlier try, and started again before it waited", () => {
+  const power = { was: "on", mayHaveStopped: false, startedAgain: true } as const;
+  const leaving = (decision: Decision, from: In<"waiting"> | In<"prepare">) => {
+    const [message, claim] = [envelope(from), claimed()];
+    const taken = { envelope: message, claimed: claim, arrival: { redelivered: false } };
+    const found = leavingAsFound(conclude(claim, message, decision), taken, moment());
+    if (found.kind !== "conclude") throw new Error(found.kind);
+    return found.decision;
+  };
+
+  it.each([state("waiting", { power }), state("prepare", { power })])(
+    "says so when it ends without another try: $phase",
+    (from) => {
+      expect(leaving(cancelled({}), from)).toMatchObject({
+        kind: "final",
+        draft: { data: { power: { before: "on", after: "on" } } },
+      });
+    },
+  );
+
+  it("says nothing while it goes on, nor where it was never stopped", () => {
+    const waiting = state("waiting", { power });
+    expect(leaving(next(waiting, 0), waiting)).toEqual(next(waiting, 0));
+    const untouched = state("waiting", { power: { was: "on", mayHaveStopped: false } });
+    expect(leaving(cancelled({}), untouched)).toEqual(cancelled({}));
+  });
+});
+
 describe("a request of a server that runs, which the cloud was asked to stop for it", () => {
   const running = state("submit", { power: { was: "on", mayHaveStopped: false } });
   const after = (

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { leaveAsFound } from "../../../src/core/decisions/decide-restore.ts";
+import { leaveAsFound } from "../../../src/core/decisions/leave-as-found.ts";
 import { afterSubmission } from "../../../src/core/decisions/decide-submit.ts";
 import { unsavedNext } from "../../../src/steps/finish.ts";
 import { conclude } from "../../../src/steps/step.ts";

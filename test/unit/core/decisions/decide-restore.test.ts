@@ -4,8 +4,8 @@ import {
   afterRestoreLook,
   afterStart,
   givenUp,
-  leaveAsFound,
 } from "../../../../src/core/decisions/decide-restore.ts";
+import { leaveAsFound } from "../../../../src/core/decisions/leave-as-found.ts";
 import { succeed } from "../../../../src/core/decisions/success.ts";
 import { expired } from "../../../../src/core/endings.ts";
 import { failed } from "../../../../src/core/events.ts";
@@ -140,6 +140,8 @@ describe("how the server was found", () => {
   it("is what the first look shows, and the newest before anything was done", () => {
     expect(powerSeen(undefined, server({ status: "ACTIVE" }))).toEqual(NOT_STOPPED);
     expect(powerSeen(NOT_STOPPED, server())).toEqual({ was: "off", mayHaveStopped: false });
+    const started = { ...NOT_STOPPED, startedAgain: true } as const;
+    expect(powerSeen(started, server())).toEqual({ ...started, was: "off" });
   });
 
   it("is never taken from a server that we may have stopped", () => {
@@ -244,7 +246,7 @@ describe("a turn of restore", () => {
     expect(decision.state).toEqual({
       ...STATES.waiting,
       sinceMs: NOW - MINUTE,
-      power: NOT_STOPPED,
+      power: { ...NOT_STOPPED, startedAgain: true },
     });
   });
 

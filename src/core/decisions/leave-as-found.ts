@@ -1,0 +1,74 @@
+import type { WaitReason } from "../../contract/event.ts";
+import { type Decision, type Next, next } from "../decision.ts";
+import type { Moment } from "../moment.ts";
+import { owesStart, type Power } from "../power.ts";
+import type { In, State } from "../state.ts";
+import { draftOf, restoring, withPower } from "./decide-restore.ts";
+
+/** Waits that are short as a rule and nobody's wish: the server stays stopped meanwhile, and the lock with the command. */
+const OF_THE_CLOUD: ReadonlySet<string> = new Set<WaitReason>([
+  "throttled",
+  "cloud-unavailable",
+  "clock-skew",
+  "store-rebuilding",
+]);
+
+/**
+ * A command that goes no further leaves the server as it was found (brakes.md §8): where it ends without a reinstall, or
+ * goes back to its place in line, and we may have stopped the server, that is started first.
+ */
+export function leaveAsFound(
+  from: State,
+  power: Power | undefined,
+  decision: Decision,
+  moment: Moment,
+): Decision {
+  if (from.phase === "restore" || power === undefined) return decision;
+  if (!power.mayHaveStopped)
+    return power.startedAgain ? sayStartedAgain(power, decision) : decision;
+  const isOwed = owesStart(power, moment.rules);
+  if (!isOwed && power.was === "off") return decision;
+  if (decision.kind === "final") {
+    if (isOwed && decision.undo) {
+      const ending = draftOf(decision.draft);
+      return next(restoring(power, { kind: "end", ending }, moment), 0, [], {
+        intent: decision.intent,
+      });
+    }
+    const isSaid = "power" in decision.draft.data;
+    return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
+  }
+  if (!isOwed) return decision;
+  const { state } = decision;
+  if (state.phase !== "waiting") return decision;
+  if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
+    return waitAtTheLine({ ...from, power }, decision, state);
+  return {
+    ...startThenWait(power, { state, delayMs: decision.delayMs }, moment),
+    events: decision.events,
+    intent: decision.intent,
+  };
+}
+
+/** We stopped the server for an earlier try, and it ran again before the command waited on. */
+function sayStartedAgain(power: Power, decision: Decision): Decision {
+  const isSaid = decision.kind === "next" || !decision.undo || "power" in decision.draft.data;
+  return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "on") };
+}
+
+/** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */
+export function startThenWait(
+  power: Power,
+  waiting: { readonly state: In<"waiting">; readonly delayMs: number },
+  { nowMs }: Pick<Moment, "nowMs">,
+): Next {
+  const { body, phase: _phase, power: _power, ...place } = waiting.state;
+  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs } as const;
+  return next({ ...restoring(power, after, { nowMs }), body }, 0);
+}
+
+/** The command stays in `submit`, with what it waits for. */
+function waitAtTheLine(from: In<"submit">, decision: Next, state: In<"waiting">): Decision {
+  const { tries, waitsFor, sinceMs } = state;
+  return { ...decision, state: { ...from, tries, waited: { waitsFor, sinceMs } }, lock: "keep" };
+}
