@@ -1,4 +1,5 @@
 import { MAX_COMMAND_BYTES } from "../contract/command.ts";
+import { MOST_OF_CROWD_IN_HAND } from "../core/crowd.ts";
 import type { Settings } from "./schema.ts";
 
 /** A rule between settings that is broken: the setting to change first, and why. */
@@ -20,8 +21,8 @@ const CLOUD_SIGNATURE_WINDOW_MS = 15 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 /** A message in hand exists as bytes, as text, parsed, and as the message that follows from it. */
 const COPIES_IN_HAND = 4;
-/** Three queues are consumed, commands, work and that of those who wait, each with its own prefetch. */
-const CONSUMERS = 3;
+/** Two queues are consumed with this prefetch, commands and work, and a third one with no more than a few. */
+const CONSUMERS = 2;
 
 /**
  * The rules of design.md §6 that no single setting can break. `unsafeTestWindows` lifts those that only
@@ -95,14 +96,15 @@ function windowRules({ amqp, cloud, protocol, shutdown }: Settings): (Broken | n
 
 function generalRules({ amqp, redis, protocol }: Settings, heapBytes: number): (Broken | null)[] {
   const longest = longestDelayMs(protocol);
-  const inHandBytes = amqp.prefetch * CONSUMERS * MAX_COMMAND_BYTES * COPIES_IN_HAND;
+  const waiting = Math.min(amqp.prefetch, MOST_OF_CROWD_IN_HAND);
+  const inHandBytes = (amqp.prefetch * CONSUMERS + waiting) * MAX_COMMAND_BYTES * COPIES_IN_HAND;
   return [
     inHandBytes <= heapBytes / 4
       ? null
       : {
           path: "amqp.prefetch",
           involves: ["amqp.prefetch"],
-          message: `${amqp.prefetch} messages x ${CONSUMERS} queues x ${MAX_COMMAND_BYTES} bytes x ${COPIES_IN_HAND} copies = ${inHandBytes} bytes must be at most a quarter of the heap (${Math.floor(heapBytes / 4)}): lower it, or raise --max-old-space-size`,
+          message: `(${amqp.prefetch} messages x ${CONSUMERS} queues + ${waiting}) x ${MAX_COMMAND_BYTES} bytes x ${COPIES_IN_HAND} copies = ${inHandBytes} bytes must be at most a quarter of the heap (${Math.floor(heapBytes / 4)}): lower it, or raise --max-old-space-size`,
         },
     atLeast(
       ["protocol.sweepAfterMs", protocol.sweepAfterMs],

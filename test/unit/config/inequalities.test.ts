@@ -56,11 +56,16 @@ describe("start-up inequalities", () => {
   });
 
   it("keep the messages in hand below a quarter of the heap", () => {
-    // 10 x 3 x 131 072 x 4 = 15 728 640
+    // (10 x 2 + 10) x 131 072 x 4 = 15 728 640
     expect(problems({}, 4 * 15_728_640)).toEqual([]);
     expect(problems({}, 4 * 15_728_640 - 1)).toEqual([
       expect.stringMatching(/^PREFETCH .*= 15728640 bytes must be at most a quarter of the heap/),
     ]);
+    // Of those far behind in line a worker takes 10 at most: (50 x 2 + 10) x 131 072 x 4 = 57 671 680
+    expect(problems({ PREFETCH: "50" }, 4 * 57_671_680)).toEqual([]);
+    expect(problems({ PREFETCH: "50" }, 4 * 57_671_680 - 1)).toHaveLength(1);
+    // (3 x 2 + 3) x 131 072 x 4 = 4 718 592
+    expect(problems({ PREFETCH: "3" }, 4 * 4_718_592)).toEqual([]);
   });
 
   it("want the wait for replicas to end before the command time-out", () => {
