@@ -4,12 +4,12 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { dump } from "js-yaml";
 import {
-  longestOf,
   type QueuePlan,
   topologyOf,
   waitingDelayQueue,
   waitingQueue,
 } from "../src/adapters/amqp/topology.ts";
+import { longestOf } from "../src/core/crowd.ts";
 import { readYaml } from "../src/config/files.ts";
 
 type Plan = Parameters<typeof topologyOf>[0];

@@ -1,5 +1,5 @@
 import { MAX_COMMAND_BYTES } from "../contract/command.ts";
-import { MOST_OF_CROWD_IN_HAND } from "../core/crowd.ts";
+import { crowdPrefetch } from "../core/crowd.ts";
 import type { Settings } from "./schema.ts";
 
 /** A rule between settings that is broken: the setting to change first, and why. */
@@ -96,7 +96,7 @@ function windowRules({ amqp, cloud, protocol, shutdown }: Settings): (Broken | n
 
 function generalRules({ amqp, redis, protocol }: Settings, heapBytes: number): (Broken | null)[] {
   const longest = longestDelayMs(protocol);
-  const waiting = Math.min(amqp.prefetch, MOST_OF_CROWD_IN_HAND);
+  const waiting = crowdPrefetch(amqp.prefetch);
   const inHandBytes = (amqp.prefetch * CONSUMERS + waiting) * MAX_COMMAND_BYTES * COPIES_IN_HAND;
   return [
     inHandBytes <= heapBytes / 4

@@ -1,5 +1,19 @@
-/** Of those messages a worker has so many in hand, or fewer where `PREFETCH` is less. */
-export const MOST_OF_CROWD_IN_HAND = 10;
+const MOST_IN_HAND = 10;
+
+/** So many of their messages a worker has in hand, where `prefetch` is that of its other queues. */
+export function crowdPrefetch(prefetch: number): number {
+  return Math.min(prefetch, MOST_IN_HAND);
+}
+
+/** The longest delay; 0 where there is none. */
+export function longestOf(delaysMs: readonly number[]): number {
+  return Math.max(0, ...delaysMs);
+}
+
+/** Is it in a line, with nothing in work? */
+export function standsInLine({ phase }: { readonly phase: string }): boolean {
+  return phase === "waiting" || phase === "joined";
+}
 
 /**
  * Who waits for as long as the longest delay is one of thousands, far behind, or has a long time to go: its step comes back by a queue of
@@ -8,11 +22,11 @@ export const MOST_OF_CROWD_IN_HAND = 10;
  * @param delayMs of its next step; 0: at once
  */
 export function waitsInCrowd(
-  { phase }: { readonly phase: string },
+  state: { readonly phase: string },
   delayMs: number,
   ladderMs: readonly number[],
 ): boolean {
-  if (phase !== "waiting" && phase !== "joined") return false;
-  const longestMs = Math.max(0, ...ladderMs);
+  if (!standsInLine(state)) return false;
+  const longestMs = longestOf(ladderMs);
   return delayMs > 0 && ladderMs.every((rungMs) => rungMs === longestMs || rungMs < delayMs);
 }

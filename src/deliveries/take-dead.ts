@@ -1,3 +1,4 @@
+import { standsInLine } from "../core/crowd.ts";
 import { type Death, isOfTheQueue } from "../core/death.ts";
 import { type Envelope, storedEnvelope } from "../core/envelope.ts";
 import type { DeferMarks } from "../core/deferred.ts";
@@ -72,7 +73,7 @@ export function createTakeDead(deps: WorkerDeps) {
   async function takeOverdue(envelope: Envelope, death: Death | null): Promise<Disposition> {
     const { order, state } = envelope;
     // Of those who wait, thousands at once after an outage: their queue holds nobody for long.
-    if (state.phase !== "waiting" && state.phase !== "joined") {
+    if (!standsInLine(state)) {
       journal.trouble("the broker took a step out of its queue; it is put back", {
         commandId: order.commandId,
         phase: state.phase,

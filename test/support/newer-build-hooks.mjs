@@ -49,10 +49,10 @@ const SHORT_TTL = [
 const NO_CROWD = [
   [
     "adapters/amqp/broker.js",
-    "consumerOf(waitingQueue(names), handlers.workWaiting, prefetch),",
+    "consumerOf(waitingQueue(names), handlers.workWaiting, crowdPrefetch(prefetch)),",
     "",
   ],
-  ["core/crowd.js", 'if (phase !== "waiting" && phase !== "joined")', "if (phase)"],
+  ["core/crowd.js", "if (!standsInLine(state))", "if (state)"],
 ];
 
 const BUILDS = {

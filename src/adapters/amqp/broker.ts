@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { PublicationKind, ReplyEnd } from "../../contract/labels.ts";
-import { MOST_OF_CROWD_IN_HAND } from "../../core/crowd.ts";
+import { crowdPrefetch } from "../../core/crowd.ts";
 import type { Outlet } from "../../steps/ports/outlet.ts";
 import { type BrokerStatus, brokerStatus } from "./broker-status.ts";
 import { SupervisedConnection } from "./connection.ts";
@@ -127,11 +127,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
       if (consumers.length > 0) throw new Error("the broker was started already");
       consumers = [
         consumerOf(names.workQueue, handlers.work, prefetch),
-        consumerOf(
-          waitingQueue(names),
-          handlers.workWaiting,
-          Math.min(prefetch, MOST_OF_CROWD_IN_HAND),
-        ),
+        consumerOf(waitingQueue(names), handlers.workWaiting, crowdPrefetch(prefetch)),
         consumerOf(names.commandsQueue, handlers.commands, prefetch),
         consumerOf(names.workDeadQueue, handlers.workDead, Math.min(prefetch, WORK_DEAD_PREFETCH)),
       ];

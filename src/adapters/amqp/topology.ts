@@ -1,3 +1,4 @@
+import { longestOf } from "../../core/crowd.ts";
 import type { AmqpNames, AmqpSettings } from "./settings.ts";
 
 interface ExchangePlan {
@@ -88,11 +89,6 @@ export function waitingDelayQueue(
   delaysMs: readonly number[],
 ): string {
   return `${delayPrefix}waiting.${longestOf(delaysMs)}`;
-}
-
-/** The longest delay; 0 where there is none. */
-export function longestOf(delaysMs: readonly number[]): number {
-  return Math.max(0, ...delaysMs);
 }
 
 /** The name of the delay queue for a delay in ms. */

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import { rungAtLeast } from "../../core/backoff.ts";
-import { waitsInCrowd } from "../../core/crowd.ts";
+import { longestOf, waitsInCrowd } from "../../core/crowd.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
@@ -27,7 +27,7 @@ export async function findOverdue(
   projects: readonly ProjectId[],
   ladderMs: readonly number[],
 ): Promise<ReadonlyMap<string, number>> {
-  const longestMs = Math.max(0, ...ladderMs);
+  const longestMs = longestOf(ladderMs);
   const crowd = `waiting.${longestMs}`;
   const overdue = new Map([0, ...ladderMs, crowd].map((rung) => [String(rung), 0]));
   for (const project of projects) {

@@ -1,7 +1,7 @@
 import type { WaitReason } from "../../contract/event.ts";
-import { type Decision, type Next, next } from "../decision.ts";
+import { type Decision, type Final, type Next, next } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import { owesStart, type Power } from "../power.ts";
+import { owesStart, type Power, type PowerAfter } from "../power.ts";
 import type { In, State } from "../state.ts";
 import { draftOf, restoring, withPower } from "./decide-restore.ts";
 
@@ -24,8 +24,11 @@ export function leaveAsFound(
   moment: Moment,
 ): Decision {
   if (from.phase === "restore" || power === undefined) return decision;
-  if (!power.mayHaveStopped)
-    return power.startedAgain ? sayStartedAgain(power, decision) : decision;
+  if (!power.mayHaveStopped) {
+    // For an earlier try; it ran again before the command waited on.
+    const endsHere = decision.kind === "final" && decision.undo;
+    return endsHere && power.startedAgain ? saying(decision, power, "on") : decision;
+  }
   const isOwed = owesStart(power, moment.rules);
   if (!isOwed && power.was === "off") return decision;
   if (decision.kind === "final") {
@@ -35,8 +38,7 @@ export function leaveAsFound(
         intent: decision.intent,
       });
     }
-    const isSaid = "power" in decision.draft.data;
-    return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "unknown") };
+    return saying(decision, power, "unknown");
   }
   if (!isOwed) return decision;
   const { state } = decision;
@@ -50,10 +52,10 @@ export function leaveAsFound(
   };
 }
 
-/** We stopped the server for an earlier try, and it ran again before the command waited on. */
-function sayStartedAgain(power: Power, decision: Decision): Decision {
-  const isSaid = decision.kind === "next" || !decision.undo || "power" in decision.draft.data;
-  return isSaid ? decision : { ...decision, draft: withPower(decision.draft, power, "on") };
+/** The ending with `power`, where it does not say that already. */
+function saying(ending: Final, power: Power, after: PowerAfter): Final {
+  if ("power" in ending.draft.data) return ending;
+  return { ...ending, draft: withPower(ending.draft, power, after) };
 }
 
 /** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */

@@ -4,7 +4,8 @@ import {
   publicationOf,
 } from "../../../src/adapters/amqp/publications.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { longestOf, waitingDelayQueue } from "../../../src/adapters/amqp/topology.ts";
+import { waitingDelayQueue } from "../../../src/adapters/amqp/topology.ts";
+import { longestOf } from "../../../src/core/crowd.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
 import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
