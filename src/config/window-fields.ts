@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseDay, parseDays, parseMinute } from "../core/brakes/window-text.ts";
-import { clockOf } from "../core/brakes/windows.ts";
+import { clockOf } from "../core/brakes/wall-clock.ts";
 import { jsonList, oneOf, rule, type FieldMeta } from "./fields.ts";
 
 const EXAMPLE =

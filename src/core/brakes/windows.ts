@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clockOf, MINUTE_MS, type Reading, type WallClock } from "./wall-clock.ts";
 
 /** 1: Monday, 7: Sunday. */
 export type Weekday = 1 | 2 | 3 | 4 | 5 | 6 | 7;
@@ -44,7 +45,6 @@ export interface Windows {
 /** So far ahead an opening is looked for. */
 export const HORIZON_MS = 35 * 86_400_000;
 
-const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 
 /**
@@ -53,19 +53,19 @@ const DAY_MINUTES = 1_440;
  * that is skipped not at all. So only the way from an instant to a clock's reading is needed, which is unambiguous.
  */
 export function createWindows(list: readonly Window[]): Windows {
-  const clocks = new Map(list.map(({ zone }) => [zone, clockOf(zone)] as const));
+  const plan = planOf(list);
   // Asked at every try of every waiting command: the answer holds until it is over.
   let known: { readonly fromMs: number; readonly untilMs: number; readonly closed: Closed } | null =
     null;
   return {
     closedAt(nowMs) {
       if (known !== null && nowMs >= known.fromMs && nowMs < known.untilMs) return known.closed;
-      const reason = closedBecause(list, clocks, nowMs);
+      const reason = closedBecause(plan, nowMs);
       if (reason === null) return null;
-      const untilMs = nextOpening(list, clocks, nowMs);
+      const untilMs = nextOpening(plan, nowMs);
       const closed = { reason, ...(untilMs === null ? {} : { untilMs }) };
       // Until the next minute where no opening is in sight: one may come into it. The reason may change at any edge.
-      known = { fromMs: nowMs, untilMs: nextEdge(list, clocks, nowMs), closed };
+      known = { fromMs: nowMs, untilMs: nextEdge(plan, nowMs), closed };
       return closed;
     },
   };
@@ -73,39 +73,56 @@ export function createWindows(list: readonly Window[]): Windows {
 
 /** In a sentence, for people. */
 export function describeClosed({ untilMs, reason }: Closed): string {
-  const until = untilMs === undefined ? "" : ` until ${new Date(untilMs).toISOString()}`;
+  const until =
+    untilMs === undefined
+      ? `, and no opening is in sight within ${HORIZON_MS / 86_400_000} days`
+      : ` until ${new Date(untilMs).toISOString()}`;
   return `nothing begins${until}: it is ${reason}`;
 }
 
 /** The longest time without an opening that begins within the horizon, ms; 0: none. At most the horizon is seen of it. */
 export function longestClosedMs(windows: readonly Window[], nowMs: number): number {
-  const clocks = new Map(windows.map(({ zone }) => [zone, clockOf(zone)] as const));
+  const plan = planOf(windows);
   let [longest, closedSince] = [0, Number.NaN];
-  for (let at = nowMs; at < nowMs + HORIZON_MS; at = nextEdge(windows, clocks, at)) {
-    const closed = closedBecause(windows, clocks, at) !== null;
+  for (let at = nowMs; at < nowMs + HORIZON_MS; ) {
+    const next = nextEdge(plan, at);
+    const closed = closedBecause(plan, at) !== null;
     if (closed && Number.isNaN(closedSince)) closedSince = at;
-    if (!closed) closedSince = Number.NaN;
-    else
-      longest = Math.max(
-        longest,
-        Math.min(HORIZON_MS, nextEdge(windows, clocks, at) - closedSince),
-      );
+    if (closed) longest = Math.max(longest, Math.min(HORIZON_MS, next - closedSince));
+    else closedSince = Number.NaN;
+    at = next;
   }
   return longest;
 }
 
-type Clocks = ReadonlyMap<string, (ms: number) => Reading>;
-
-/** What a clock on the wall shows. */
-interface Reading {
-  /** Days since 1970. */
-  readonly day: number;
-  /** After midnight. */
-  readonly minute: number;
+/** Windows by their time zones. */
+interface Plan {
+  readonly list: readonly Window[];
+  readonly zones: readonly {
+    readonly name: string;
+    readonly clock: WallClock;
+    /** Minutes after midnight at which some window begins or ends, or the day does; ascending. */
+    readonly edges: readonly number[];
+  }[];
 }
 
-function closedBecause(list: readonly Window[], clocks: Clocks, ms: number): string | null {
-  const here = list.filter((window) => covers(window, readingOf(window, clocks, ms)));
+function planOf(list: readonly Window[]): Plan {
+  const names = [...new Set(list.map(({ zone }) => zone))];
+  const zones = names.map((name) => {
+    const here = list.filter(({ zone }) => zone === name);
+    const edges = here.flatMap(({ startMinute, endMinute }) => [startMinute, endMinute]);
+    const ascending = [...new Set([...edges, DAY_MINUTES])].sort((a, b) => a - b);
+    return { name, clock: clockOf(name), edges: ascending };
+  });
+  return { list, zones };
+}
+
+function closedBecause({ list, zones }: Plan, ms: number): string | null {
+  const readings = new Map(zones.map(({ name, clock }) => [name, clock.read(ms)]));
+  const here = list.filter((window) => {
+    const reading = readings.get(window.zone);
+    return reading !== undefined && covers(window, reading);
+  });
   const denied = here.find(({ rule }) => rule === "deny");
   if (denied !== undefined) return `within the window ${denied.text}`;
   const allowing = list.filter(({ rule }) => rule === "allow");
@@ -137,68 +154,23 @@ function weekdayOf(day: number): Weekday {
   return (((((day + 3) % 7) + 7) % 7) + 1) as Weekday;
 }
 
-function nextOpening(list: readonly Window[], clocks: Clocks, nowMs: number): number | null {
-  for (let at = nowMs; at < nowMs + HORIZON_MS; at = nextEdge(list, clocks, at)) {
-    if (closedBecause(list, clocks, at) === null) return at;
+function nextOpening(plan: Plan, nowMs: number): number | null {
+  for (let at = nowMs; at < nowMs + HORIZON_MS; at = nextEdge(plan, at)) {
+    if (closedBecause(plan, at) === null) return at;
   }
   return null;
 }
 
 /** The next instant at which some window may begin or end, or a day does: between two of them nothing changes. */
-function nextEdge(list: readonly Window[], clocks: Clocks, ms: number): number {
-  return Math.min(
-    ...list.map((window) => edgeOf(window, (at) => readingOf(window, clocks, at), ms)),
-  );
+function nextEdge({ zones }: Plan, ms: number): number {
+  return Math.min(...zones.map((zone) => edgeOf(zone, ms)));
 }
 
-function edgeOf(window: Window, read: (ms: number) => Reading, ms: number): number {
-  const { minute } = read(ms);
-  const edges = [window.startMinute, window.endMinute, DAY_MINUTES];
-  const ahead = Math.min(...edges.filter((edge) => edge > minute)) - minute;
+function edgeOf({ clock, edges }: Plan["zones"][number], ms: number): number {
+  const { minute } = clock.read(ms);
+  const ahead = (edges.find((edge) => edge > minute) ?? DAY_MINUTES) - minute;
   const startOfMinute = Math.floor(ms / MINUTE_MS) * MINUTE_MS;
   const edge = startOfMinute + ahead * MINUTE_MS;
-  const offset = (at: number) => wallMinutes(read(at)) - Math.floor(at / MINUTE_MS);
   // The clocks are changed on the way: there first, since nobody knows what they show then.
-  return offset(edge) === offset(ms) ? edge : changeBetween(offset, startOfMinute, edge);
-}
-
-/** The first minute whose offset is another than that of the first. */
-function changeBetween(offset: (ms: number) => number, fromMs: number, toMs: number): number {
-  const before = offset(fromMs);
-  let [low, high] = [fromMs / MINUTE_MS, toMs / MINUTE_MS];
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (offset(middle * MINUTE_MS) === before) low = middle;
-    else high = middle;
-  }
-  return high * MINUTE_MS;
-}
-
-function wallMinutes({ day, minute }: Reading): number {
-  return day * DAY_MINUTES + minute;
-}
-
-function readingOf({ zone }: Window, clocks: Clocks, ms: number): Reading {
-  return clocks.get(zone)?.(ms) ?? { day: 0, minute: 0 };
-}
-
-/** Throws a RangeError for a zone that there is not. */
-export function clockOf(zone: string): (ms: number) => Reading {
-  const format = new Intl.DateTimeFormat("en-US", {
-    timeZone: zone,
-    hourCycle: "h23",
-    calendar: "gregory",
-    numberingSystem: "latn",
-    year: "numeric",
-    month: "numeric",
-    day: "numeric",
-    hour: "numeric",
-    minute: "numeric",
-  });
-  return (ms) => {
-    const parts = new Map(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
-    const of = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? 0;
-    const dayMs = Date.UTC(of("year"), of("month") - 1, of("day"));
-    return { day: dayMs / 86_400_000, minute: of("hour") * 60 + of("minute") };
-  };
+  return clock.changeBetween(startOfMinute, edge) ?? edge;
 }

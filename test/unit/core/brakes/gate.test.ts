@@ -211,7 +211,9 @@ describe("a command that a pause holds", () => {
         },
       },
     ]);
-    expect(describeHold(closed())).toBe("nothing begins: it is a freeze");
+    expect(describeHold(closed())).toBe(
+      "nothing begins, and no opening is in sight within 35 days: it is a freeze",
+    );
   });
 
   it("says of a storm of failures what failed, and since when", () => {

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { toWindow, type WindowText } from "../../../../src/core/brakes/window-text.ts";
 import { createWindows, HORIZON_MS, longestClosedMs } from "../../../../src/core/brakes/windows.ts";
 
@@ -45,6 +45,28 @@ function at(instant: string, ...texts: WindowText[]): string {
   if (closed === null) return "open";
   return closed.untilMs === undefined ? "shut" : new Date(closed.untilMs).toISOString();
 }
+
+const ZONES = [
+  "Europe/Paris",
+  "America/St_Johns",
+  "Australia/Lord_Howe",
+  "UTC",
+  // In these the hour around midnight is skipped and repeated.
+  "America/Santiago",
+  "Africa/Cairo",
+  "Pacific/Chatham",
+  "Asia/Kathmandu",
+  "Pacific/Kiritimati",
+];
+/** Hours before clocks are changed in one of them. */
+const CHANGES = [
+  "2026-03-28T20:00:00Z",
+  "2026-10-24T20:00:00Z",
+  "2026-04-04T10:00:00Z",
+  "2026-09-05T20:00:00Z",
+  "2026-04-23T18:00:00Z",
+  "2026-10-29T12:00:00Z",
+];
 
 describe("windows", () => {
   it("are open where there are none", () => {
@@ -159,6 +181,21 @@ describe("windows", () => {
     expect(at("2026-11-27T12:00:00Z", { ...OFFICE, until: "2026-11-20" })).toBe("shut");
   });
 
+  it("as many as may be configured ask the runtime for a zone's time a few times a day, not for each of their edges", () => {
+    const read = vi.spyOn(Intl.DateTimeFormat.prototype, "formatToParts");
+    const minute = (at: number) => new Date(at * 60_000).toISOString().slice(11, 16);
+    const texts = Array.from({ length: 49 }, (_, n): WindowText => {
+      const zone = ZONES[n % 3] ?? "";
+      return { rule: "allow", zone, start: minute(n * 13), end: minute(n * 13 + 600) };
+    });
+    const freeze: WindowText = { rule: "deny", zone: "UTC", until: "2026-12-24" };
+    const now = Date.parse("2026-11-28T12:00:00Z");
+    expect(windows(...texts, freeze).closedAt(now)?.untilMs).toBe(Date.parse("2026-12-25"));
+    expect(longestClosedMs([...texts, freeze].map(toWindow), now)).toBe(26.5 * 24 * HOUR);
+    expect(read.mock.calls.length).toBeLessThan(4 * 2 * 2 * 36);
+    read.mockRestore();
+  });
+
   it("answer the same when they are asked again, and the right thing later", () => {
     const asked = windows(OFFICE);
     const evening = Date.parse("2026-11-26T18:00:00Z");
@@ -177,13 +214,12 @@ describe("windows", () => {
         days: fc.constantFrom("Mo-Su", "Sa,Su", "Su-Mo", "Su"),
         start: minute,
         end: minute,
-        zone: fc.constantFrom("Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "UTC"),
+        zone: fc.constantFrom(...ZONES),
       })
       .filter(({ start, end }) => start !== end)
       .map(({ start, end, ...rest }) => ({ ...rest, start: clock(start), end: clock(end) }));
-    const changes = ["2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z", "2026-04-04T10:00:00Z"];
     const from = fc
-      .tuple(fc.constantFrom(...changes), fc.integer({ min: 0, max: 720 }))
+      .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: 0, max: 720 }))
       .map(([instant, after]) => Date.parse(instant) + after * 60_000);
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 3 }), from, (texts, nowMs) => {
