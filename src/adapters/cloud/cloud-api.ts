@@ -109,6 +109,8 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   // Two: a password that IAM takes must not make the refusals of its tokens look single.
   const auth = createAuthBreaker(authOptions, monotonicMs, isSigned ? refusals : ALONE);
   const login = createAuthBreaker(authOptions, monotonicMs, refusals);
+  // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
+  const strangers = createAuthBreaker({ ...authOptions, failures: 1 }, monotonicMs, refusals);
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
   const iam = endpoint();
@@ -125,6 +127,8 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     attempt,
     clock,
     through: { send: pooled, endpoint: iam, auth: login },
+    strangers,
+    authOpenMs: breaker.authOpenMs,
     iamEndpoint: new URL(settings.iamEndpoint),
     identity,
   });
@@ -178,7 +182,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
         ...(isSigned ? [] : [endpointStanding("iam", iam)]),
         ...(ims === null ? [] : [endpointStanding("ims", ims.endpoint)]),
         ...(evs === null ? [] : [endpointStanding("evs", evs.endpoint)]),
-        credentialsStanding(inUse),
+        credentialsStanding(auth, isSigned ? null : login),
         ...(isSigned ? [clockStanding(cloudClock)] : []),
       ];
     },

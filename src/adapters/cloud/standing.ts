@@ -22,12 +22,15 @@ export function endpointStanding(
   return { name, state, cause: cause === null ? null : withReason(cause, why) };
 }
 
-/** Of both breakers: the log-in's, where tokens are used, and that of the API. */
-export function credentialsStanding(breakers: readonly AuthBreaker[]): Standing {
+/** Of both breakers: that of the API, and the log-in's; null: no tokens are used. */
+export function credentialsStanding(auth: AuthBreaker, login: AuthBreaker | null): Standing {
   const name = "credentials";
+  const breakers = login === null ? [auth] : [login, auth];
   const refused = breakers.find((one) => one.seen().why !== null || one.state() === "open");
   if (refused !== undefined) {
-    const stopped = refused.state() === "open" ? "; nothing is sent" : "";
+    // A project that has a token goes on until it dies.
+    const what = refused === auth ? "nothing is sent" : "no new token is asked for";
+    const stopped = refused.state() === "open" ? `; ${what}` : "";
     const cause = withReason(`the cloud refuses our credentials${stopped}`, refused.seen().why);
     return { name, state: "down", cause };
   }

@@ -1,16 +1,13 @@
 import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { Attempt, Attempted, AttemptFn } from "./attempt.ts";
-import { type CredentialValues, identityOf, publicNameOf, secretsOf } from "./credentials.ts";
-import { summary, unavailableBy } from "./error-table.ts";
+import type { AuthBreaker } from "./auth-breaker.ts";
+import { identityOf, publicNameOf, secretsOf } from "./credentials.ts";
+import { isAuthenticationFailure, summary, unavailableBy } from "./error-table.ts";
+import { createTokenPauses, type IamUser, type NoToken, tokenKey } from "./token-pauses.ts";
 
-type IamUser = Extract<CredentialValues, { kind: "iam-user" }>;
-
-type TokenAnswer =
-  | { readonly kind: "token"; readonly token: string }
-  | ({ readonly kind: "unavailable" } & Unavailable);
+type TokenAnswer = { readonly kind: "token"; readonly token: string } | NoToken;
 
 /** Tokens of IAM (ECS API notes §6.1), one per project, shared by all requests of this process. */
 export interface TokenSource {
@@ -26,6 +23,10 @@ export interface TokenDeps {
   readonly attempt: AttemptFn;
   readonly clock: Clock;
   readonly through: Pick<Attempt, "send" | "endpoint" | "auth">;
+  /** Instead of `through.auth`, for projects that the user is given no token for, and is for others. */
+  readonly strangers: AuthBreaker;
+  /** How long nothing is sent after refusals. */
+  readonly authOpenMs: number;
   readonly iamEndpoint: URL;
   /** Of the credentials as they are now. */
   readonly identity: () => string;
@@ -35,8 +36,6 @@ export interface TokenDeps {
 const REFRESH_BEFORE_MS = 45 * 60_000;
 /** While an old token still serves, a refresh that fails is tried again after this. */
 const REFRESH_PAUSE_MS = 60_000;
-/** After a failure everybody gets its answer for so long, unless IAM says longer: it throttles too. */
-const FAILURE_PAUSE_MS = 5_000;
 /** When IAM does not say how long its token lives. */
 const ASSUMED_LIFETIME_MS = 60 * 60_000;
 
@@ -51,12 +50,25 @@ export function createTokenSource(deps: TokenDeps): TokenSource {
   const { clock } = deps;
   const cache = new Map<ProjectId, Cached>();
   const flights = new Map<string, Promise<TokenAnswer>>();
-  const failures = new Map<string, { readonly untilMs: number; readonly answer: TokenAnswer }>();
+  const pauses = createTokenPauses(() => clock.monotonicMs());
+  const known = createKnownProjects();
 
   async function refresh(project: ProjectId, user: IamUser): Promise<TokenAnswer> {
     const identity = identityOf(user);
-    const found = readToken(await requestToken(deps, project, user));
-    if (found.kind === "unavailable") return found;
+    const isStrange = known.isStrange(project, identity);
+    const answered = await requestToken(deps, project, user, isStrange);
+    const found = readToken(answered);
+    if (found.kind === "unavailable") {
+      const isRefused = answered.kind === "answered" && isAuthenticationFailure(answered.answer);
+      if (isRefused) known.refused(project);
+      const answer = isStrange ? refusedAlone(found, project, isRefused) : found;
+      // The others, who may need a new token, go first when one request may be tried again.
+      const pauseMs = isRefused && isStrange ? deps.authOpenMs + REFRESH_PAUSE_MS : 0;
+      pauses.failed(project, user, answer, pauseMs);
+      return answer;
+    }
+    known.given(project, identity);
+    pauses.given(project, user);
     const nowMs = clock.monotonicMs();
     // By the token's own length, not its end: that is an instant of the cloud's clock.
     const expiresAtMs = nowMs + found.lifetimeMs;
@@ -67,22 +79,12 @@ export function createTokenSource(deps: TokenDeps): TokenSource {
 
   /** Its own life: the caller who began it may give up while others wait. */
   function sharedRefresh(project: ProjectId, user: IamUser): Promise<TokenAnswer> {
-    const key = `${project} ${identityOf(user)}`;
+    const key = tokenKey(project, user);
     const flying = flights.get(key);
     if (flying !== undefined) return flying;
-    const failed = failures.get(key);
-    if (failed !== undefined && clock.monotonicMs() < failed.untilMs) {
-      return Promise.resolve(failed.answer);
-    }
-    const flight = refresh(project, user).then((answer) => {
-      flights.delete(key);
-      failures.clear();
-      if (answer.kind === "unavailable") {
-        const pauseMs = Math.max(FAILURE_PAUSE_MS, answer.retryAfterMs ?? 0);
-        failures.set(key, { untilMs: clock.monotonicMs() + pauseMs, answer });
-      }
-      return answer;
-    });
+    const failed = pauses.answerTo(project, user);
+    if (failed !== null) return Promise.resolve(failed);
+    const flight = refresh(project, user).finally(() => flights.delete(key));
     flights.set(key, flight);
     return flight;
   }
@@ -108,10 +110,44 @@ export function createTokenSource(deps: TokenDeps): TokenSource {
   };
 }
 
+/** Refusals in a row after which a project is a strange one. */
+const STRANGE_AFTER = 2;
+
+/** For which projects IAM gives tokens to a user: who is given some, and none for one project, is no wrong user. */
+function createKnownProjects() {
+  const givenTo = new Map<ProjectId, string>();
+  const refusals = new Map<ProjectId, number>();
+  return {
+    /** Its user is given tokens, and none for this project. */
+    isStrange: (project: ProjectId, identity: string) =>
+      givenTo.get(project) !== identity && [...givenTo.values()].includes(identity),
+    given(project: ProjectId, identity: string): void {
+      givenTo.set(project, identity);
+      refusals.delete(project);
+    },
+    refused(project: ProjectId): void {
+      const count = (refusals.get(project) ?? 0) + 1;
+      refusals.set(project, count);
+      if (count >= STRANGE_AFTER) givenTo.delete(project);
+    },
+  };
+}
+
+/** The user is right: what is wrong is its project. */
+function refusedAlone(answer: NoToken, project: ProjectId, isRefused: boolean): NoToken {
+  if (!isRefused && answer.heldBack !== true) return answer;
+  const why = isRefused
+    ? answer.message
+    : "no token: held back, IAM refused one for a project a short time ago";
+  const message = `${why}; for other projects there is one: check ECS_PROJECTS, and what the user may do in ${project}`;
+  return { ...answer, message };
+}
+
 function requestToken(
-  { attempt, through, iamEndpoint, identity }: TokenDeps,
+  { attempt, through, strangers, iamEndpoint, identity }: TokenDeps,
   project: ProjectId,
   user: IamUser,
+  isStrange: boolean,
 ): Promise<Attempted> {
   const { username: name, password, domain } = user;
   const own = identityOf(user);
@@ -140,13 +176,14 @@ function requestToken(
       request,
       grant: {
         identity: own,
-        sharedName: publicNameOf(user),
+        sharedName: isStrange ? `${publicNameOf(user)}-strange` : publicNameOf(user),
         proof: own,
         isCurrent: () => identity() === own,
       },
       signedAtMs: null,
       secrets: secretsOf(user),
       ...through,
+      ...(isStrange && { auth: strangers }),
     },
     new AbortController().signal,
   );
@@ -158,9 +195,7 @@ const TokenBody = z.object({
 
 function readToken(
   result: Attempted,
-):
-  | { readonly kind: "token"; readonly token: string; readonly lifetimeMs: number }
-  | ({ readonly kind: "unavailable" } & Unavailable) {
+): { readonly kind: "token"; readonly token: string; readonly lifetimeMs: number } | NoToken {
   if (result.kind !== "answered") {
     return {
       kind: "unavailable",
