@@ -32,7 +32,8 @@ statuses "may not be accurate" (ECS API notes §5.1).
   [objective of good ends](metrics.md#objectives); every other failure does.
 
 \`APIG.\` is read as \`APIGW.\`. \`Ecs.1000\` and \`Ecs.1001\` with \`itemNotFound\` in their text count as \`itemNotFound\`.
-401 of any kind counts towards the authentication breaker; 429 of any kind slows its project down.`;
+401 of any kind counts towards the authentication breaker; 429 of any kind slows its project down, and so does a 503
+without a code while others are answered in the same half minute; when none are, it counts towards the breaker.`;
 
 function classes(): string {
   const rows = ERROR_CLASSES.map((name) => {

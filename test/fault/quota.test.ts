@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   LONG_QUOTA_CASES,
+  MERE_QUOTA_CASES,
   playQuota,
   QUOTA_CASES,
   QUOTA_CLOUD,
@@ -48,4 +49,17 @@ describe("a cloud that lets few calls through", () => {
       expect(of().waiting).toBeLessThanOrEqual(6);
     });
   });
+});
+
+describe("a cloud that refuses by the mere status", () => {
+  it.concurrent.each(Object.entries(MERE_QUOTA_CASES))(
+    "%s: every server is reinstalled, once",
+    async (_name, one) => {
+      await onSharedServices({ simulator: QUOTA_CLOUD, env: QUOTA_ENV }, async (stage) => {
+        const { events, reinstalls } = await playQuota(stage, one, 90_000);
+        expect(new Set(events)).toEqual(new Set(["succeeded"]));
+        expect(new Set(reinstalls)).toEqual(new Set([1]));
+      });
+    },
+  );
 });

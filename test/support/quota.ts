@@ -20,8 +20,12 @@ export interface QuotaCase {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const limited = (calls: number, perMs: number): Pick<QuotaCase, "quota" | "allowed"> => ({
-  quota: { calls, perMs },
+const limited = (
+  calls: number,
+  perMs: number,
+  refusal: Quota["refusal"] = "text",
+): Pick<QuotaCase, "quota" | "allowed"> => ({
+  quota: { calls, perMs, refusal },
   allowed: { calls, perMs },
 });
 
@@ -42,6 +46,21 @@ export const QUOTA_CASES: Readonly<Record<string, QuotaCase>> = {
   "40 calls in 10 s, 30 commands": { ...limited(40, 10_000), commands: 30 },
   // Two of the five commands of the long case: each takes 25 s at the least.
   "one call in 5 s, 2 commands": { ...limited(1, 5_000), commands: 2 },
+};
+
+/**
+ * The refusal says nothing: the rate has to be found, and of a POST that was refused so nobody knows that it was not carried
+ * out. So each takes longer than its calls need: half a minute.
+ */
+export const MERE_QUOTA_CASES: Readonly<Record<string, QuotaCase>> = {
+  "6 calls in 2 s, refused by a mere 503, 8 commands": {
+    ...limited(6, 2_000, "status-503"),
+    commands: 8,
+  },
+  "6 calls in 2 s, refused by a mere 429, 8 commands": {
+    ...limited(6, 2_000, "status-429"),
+    commands: 8,
+  },
 };
 
 /** Each takes minutes, or many processes. */

@@ -18,6 +18,8 @@ export interface Answer {
   readonly retryAfterMs: number | null;
   /** The quota that a throttling answer names; null: none. */
   readonly statedLimit: StatedLimit | null;
+  /** A mere 503 beside calls that were answered: the cloud lives, and this call was one too many. */
+  readonly isOneTooMany?: boolean;
   /** It refuses our signature, and the clocks are so far apart that it had to. */
   readonly refusesOurClock?: boolean;
   /** It refuses a signature that arrived too late: our process stood still. Says nothing about clock and credentials. */

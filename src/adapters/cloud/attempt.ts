@@ -7,6 +7,8 @@ import type { EndpointBreaker, EndpointResult } from "./breaker.ts";
 import type { CloudClock } from "./cloud-clock.ts";
 import {
   isAuthenticationFailure,
+  isMere503,
+  isThrottled,
   knownError,
   provesAuthentication,
   summary,
@@ -100,7 +102,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
       });
       return replaced ? STALE : { kind: result.kind, message };
     }
-    const answer = read(result, what);
+    const answer = besideOthers(read(result, what), what);
     endpoint.leave(endpointResult(answer), summary(answer));
     auth.leave(authResult(answer), summary(answer));
     const outcome = outcomeOf(answer);
@@ -139,6 +141,15 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
   }
 }
 
+/**
+ * Some quotas refuse by the mere status 503, as a cloud does that is down. Where others are answered in the same seconds it is
+ * a quota. Of tokens nobody learns a rate: there each 503 counts for the breaker.
+ */
+function besideOthers(answer: Answer, { endpoint, operation }: Attempt): Answer {
+  const isOneTooMany = operation !== "token" && isMere503(answer) && endpoint.answersNow();
+  return isOneTooMany ? { ...answer, isOneTooMany } : answer;
+}
+
 /** "Another command runs on this server: try again after 1 minute" (ECS API notes §5.2) is said by the code alone. */
 function askingForAMinute(answer: Answer, maxMs = MAX_RETRY_AFTER_MS): Answer {
   if (answer.retryAfterMs !== null || knownError(answer)?.class !== "server-busy") return answer;
@@ -158,6 +169,7 @@ const STALE: Attempted = {
 
 /** A well-formed error of a service shows a cloud that lives; 5xx without such a code, or of the gateway, one that does not. */
 function endpointResult(answer: Answer): EndpointResult {
+  if (answer.isOneTooMany === true) return "neither";
   if (answer.status < 500 || answer.status === 501) return "alive";
   return knownError(answer)?.class === "throttled" ? "alive" : "down";
 }
@@ -176,7 +188,7 @@ function codeOf(answer: Answer): string {
 function outcomeOf(answer: Answer): RequestOutcome {
   if (isAuthenticationFailure(answer)) return "unauthenticated";
   const error = knownError(answer);
-  if (error?.class === "throttled" || answer.status === 429) return "throttled";
+  if (isThrottled(answer)) return "throttled";
   if (error?.submit === "refused") return "refused";
   return answer.code === null && answer.status >= 200 && answer.status < 300 ? "ok" : "error";
 }

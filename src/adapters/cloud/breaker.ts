@@ -10,13 +10,15 @@ type EndpointEntry =
   | { readonly kind: "go"; leave(result: EndpointResult, why?: string): void }
   | { readonly kind: "wait"; readonly ms: number };
 
-/** `neither`: says nothing about it (we aborted, or never sent). */
+/** `neither`: says nothing about it (we aborted, never sent, or were turned away beside others that were answered). */
 export type EndpointResult = "alive" | "down" | "neither";
 
 export interface EndpointBreaker {
   enter(): EndpointEntry;
   /** Would `enter` let one through now? Takes no pass. */
   waitMs(): number;
+  /** It is closed, and has answered within the last seconds: whom it turns away now it does not turn away for being down. */
+  answersNow(): boolean;
   state(): BreakerState;
   /** `lived`: it has answered, and nothing is known against it; `why`: what the last request met that got no answer. */
   seen(): { readonly lived: boolean; readonly why: string | null };
@@ -24,6 +26,8 @@ export interface EndpointBreaker {
 
 /** A pause doubles with each probe that fails, up to so many times the first. */
 const MAX_FACTOR = 8;
+/** Who is turned away within so long of an answer is turned away beside it. */
+const BESIDE_MS = 30_000;
 /** What the others wait while one request tries a half-open endpoint. */
 const PROBE_WAIT_MS = 1_000;
 
@@ -40,6 +44,7 @@ export function createEndpointBreaker(
   let factor = 1;
   let probing = false;
   let lived = false;
+  let answeredMs = Number.NEGATIVE_INFINITY;
   let why: string | null = null;
 
   function opened(): void {
@@ -67,6 +72,7 @@ export function createEndpointBreaker(
           if (probe) probing = false;
           if (result === "alive") {
             lived = true;
+            answeredMs = nowMs();
             why = null;
             failures = 0;
             openUntilMs = null;
@@ -81,6 +87,7 @@ export function createEndpointBreaker(
       };
     },
     waitMs,
+    answersNow: () => openUntilMs === null && nowMs() - answeredMs < BESIDE_MS,
     state() {
       if (openUntilMs === null) return "closed";
       return openUntilMs > nowMs() ? "open" : "half-open";

@@ -8,7 +8,7 @@ import type { Authorise, Authorised, PlainRequest } from "./authorise.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
 import type { ClockGuard } from "./clock-guard.ts";
-import { isAuthenticationFailure, knownError } from "./error-table.ts";
+import { isAuthenticationFailure, isMere503, isThrottled } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
 import type { ReservedCalls, Spending } from "./spending.ts";
 import type { Operation } from "../../contract/labels.ts";
@@ -128,8 +128,9 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
 
   /** Whatever else an answer says: was the call within the cloud's quota? */
   async function learn(project: ProjectId, answer: Answer, begunMs: number): Promise<void> {
-    const isThrottled = knownError(answer)?.class === "throttled" || answer.status === 429;
-    if (!isThrottled) return budget.passed(project, begunMs);
+    if (!isThrottled(answer)) {
+      return isMere503(answer) ? undefined : budget.passed(project, begunMs);
+    }
     const { retryAfterMs, statedLimit: stated } = answer;
     await budget.refused(project, { begunMs, stated, retryAfterMs });
   }

@@ -32,6 +32,17 @@ export function isAuthenticationFailure(answer: Answer): boolean {
   return knownError(answer)?.class === "authentication" || answer.status === 401;
 }
 
+/** Was the call turned away for want of quota? `isOneTooMany` is what the answer alone does not say. */
+export function isThrottled(answer: Answer): boolean {
+  const isKnown = knownError(answer)?.class === "throttled";
+  return isKnown || answer.status === 429 || answer.isOneTooMany === true;
+}
+
+/** A gateway's quota, or a cloud that is down (ECS API notes §5.5): by itself it does not say which. */
+export function isMere503(answer: Answer): boolean {
+  return answer.status === 503 && answer.code === null;
+}
+
 /** Did the cloud get as far as knowing who we are? A gateway that throttles or breaks may not have looked. */
 export function provesAuthentication(answer: Answer): boolean {
   if (isAuthenticationFailure(answer)) return false;
@@ -85,10 +96,9 @@ export function isEmittersMistake(errorClass: string, cloudCode: string | null):
 
 /** An answer that gave nothing usable. */
 export function unavailableBy(answer: Answer): Unavailable {
-  const error = knownError(answer);
-  const throttled = error?.class === "throttled" || answer.status === 429;
+  const otherwise = isThrottled(answer) ? "throttled" : "cloud-unavailable";
   return {
-    waitsFor: answer.refusesOurClock ? "clock-skew" : throttled ? "throttled" : "cloud-unavailable",
+    waitsFor: answer.refusesOurClock ? "clock-skew" : otherwise,
     cloudCode: answer.code,
     message: summary(answer),
     retryAfterMs: answer.retryAfterMs,

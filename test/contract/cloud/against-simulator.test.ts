@@ -366,6 +366,78 @@ describe("an endpoint that is down", () => {
   });
 });
 
+describe("a mere 503", () => {
+  const FAILURES = 3;
+  /** An API whose calls the budget hears of, and its clock. */
+  function setUp() {
+    const heard = { passed: 0, refused: 0 };
+    const budget: RequestBudget = {
+      ...UNLIMITED,
+      passed: async () => void (heard.passed += 1),
+      refused: async () => void (heard.refused += 1),
+    };
+    let nowMs = 0;
+    const clock = { ...REAL_CLOCK, monotonicMs: () => nowMs };
+    const breaker = { failures: FAILURES, openMs: 60_000, authOpenMs: 500 };
+    const { api, requests } = connect({ budget, breaker, clock });
+    const { project, id } = addServer("SHUTOFF");
+    const look = () => api.look(project, id, signal());
+    const pass = (ms: number) => void (nowMs += ms);
+    return { api, requests, heard, look, pass, project, id };
+  }
+  const noQuota = () => cloud.setQuota({ calls: 1, perMs: 600_000, refusal: "status-503" });
+
+  it("beside calls that pass is a quota: it lowers the rate, and says nothing of an outage", async () => {
+    const { api, requests, heard, look } = setUp();
+    noQuota();
+    await look();
+    for (let i = 0; i <= FAILURES; i += 1) {
+      expect(await look()).toMatchObject({ kind: "unreadable", waitsFor: "throttled" });
+    }
+    expect(heard).toEqual({ passed: 1, refused: FAILURES + 1 });
+    expect(requests.at(-1)).toMatchObject({ outcome: "throttled", httpStatus: 503 });
+    expect(api.state().endpoint).toBe("closed");
+    expect(api.standings()).toContainEqual({ name: "ecs", state: "up", cause: null });
+  });
+
+  it("to every call for some seconds is an outage, also where the last answer before was good", async () => {
+    const { api, heard, look, pass } = setUp();
+    noQuota();
+    await look();
+    pass(30_000);
+    for (let i = 0; i < FAILURES; i += 1) {
+      expect(await look()).toMatchObject({ kind: "unreadable", waitsFor: "cloud-unavailable" });
+    }
+    expect(heard).toEqual({ passed: 1, refused: 0 });
+    expect(api.state().endpoint).toBe("open");
+  });
+
+  it("of a cloud that has not answered yet is an outage, and so is one to the probe", async () => {
+    const { api, look, pass } = setUp();
+    cloud.faults.set({ operation: "server", status: 503, emptyBody: true });
+    for (let i = 0; i < FAILURES; i += 1) await look();
+    pass(60_000);
+    expect(api.state().endpoint).toBe("half-open");
+    expect(await look()).toMatchObject({ waitsFor: "cloud-unavailable" });
+    expect(api.state().endpoint).toBe("open");
+  });
+
+  it("to a POST proves nothing, whatever passes beside it", async () => {
+    const { api, look, project, id } = setUp();
+    await look();
+    cloud.faults.set({ operation: "reinstall", status: 503, emptyBody: true });
+    expect(await submit(api, project, id)).toMatchObject({ kind: "unknown" });
+  });
+
+  it("with a code that is no quota's is an outage beside calls that pass, too", async () => {
+    const { api, look } = setUp();
+    await look();
+    cloud.faults.set({ operation: "server", error: "APIGW.0613", status: 503 });
+    for (let i = 0; i < FAILURES; i += 1) await look();
+    expect(api.state().endpoint).toBe("open");
+  });
+});
+
 describe("an image", () => {
   it("is active, or gone", async () => {
     const { api } = connect({ imsEndpoint: cloud.url });
