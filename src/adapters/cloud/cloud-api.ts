@@ -77,11 +77,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const monotonicMs = () => clock.monotonicMs();
 
   const proxyOf = proxiesByOrigin(settings);
-  const connecting = {
-    connectMs: timeouts.connectMs,
-    caPem: settings.caPem,
-    proxyOf,
-  };
+  const connecting = { connectMs: timeouts.connectMs, caPem: settings.caPem, proxyOf };
   const http = createHttpClient({
     connect: createConnect(connecting),
     timeouts,
