@@ -268,7 +268,7 @@ const STORE: StoreSession = {
       youngUntilMs: null,
     }),
     resolve: async () => ({ kind: "settled", oursToStart: false }),
-    standingOf: async () => "open",
+    standingOf: async () => ({ outcome: null, phase: "waiting", waitsFor: null, holder: null }),
     pauseSeen: async () => true,
     standingPauses: async () => new Map(),
     sending: async () => [],

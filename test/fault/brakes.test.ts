@@ -71,6 +71,9 @@ describe("approval of a command that others have joined", () => {
     const expires_at = new Date(Date.now() + 3_000).toISOString();
     const joiner = await send("joins", server, { group: "db", expires_at });
     await stage.emitter.event(joiner, "joined");
+    const said = await operator("approve", joiner, "--reason", "looked at it");
+    expect(said).toContain(`it has joined ${leader}`);
+    expect(said).toContain(`ecs-reinstall approve ${leader} --project`);
     expect(await outcomeOf(joiner)).toMatchObject({ event: "expired", because: "expires_at" });
     await operator("approve", leader, "--reason", "looked at it");
     expect((await outcomeOf(leader)).event).toBe("succeeded");

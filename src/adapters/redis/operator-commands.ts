@@ -6,7 +6,9 @@ import { type CommandId, ProjectId, type ServerId } from "../../contract/ids.ts"
 import { SENT_PHASES } from "../../core/phases.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import { shownOwner } from "../../core/lock-owner.ts";
+import type { CommandDetail } from "../../contract/overview.ts";
 import type { RedisClient } from "./client.ts";
+import { readDetail } from "./command-record.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { cancelScript } from "./scripts/cancel.ts";
@@ -47,8 +49,8 @@ export interface OperatorCommands {
   setPause(project: ProjectId, change: PauseChange): Promise<SetPauseAnswer>;
   /** Notes what is about to be done outside of the store. */
   note(project: ProjectId, act: NotedAct): Promise<NoteAnswer>;
-  /** How a command stands: `open`, its outcome, or null where the project knows none of that id. Rejects when Redis does not answer. */
-  standingOf(project: ProjectId, command: CommandId): Promise<string | null>;
+  /** How a command stands; null where the project knows none of that id. Rejects when Redis does not answer. */
+  standingOf(project: ProjectId, command: CommandId): Promise<CommandStanding | null>;
   /** Has some worker an entry of this age, or a newer one, in its memory? */
   pauseSeen(project: ProjectId, atMs: number): Promise<boolean>;
   /** The pauses of a project that stand. Rejects when Redis does not answer. */
@@ -72,6 +74,9 @@ export interface OperatorCommands {
    */
   resolve(project: ProjectId, resolution: Resolution, act: Act): Promise<ResolveAnswer>;
 }
+
+/** How a command stands: where it is, what it waits for, and whom it has joined or waits behind (`holder`). */
+export type CommandStanding = Pick<CommandDetail, "outcome" | "phase" | "waitsFor" | "holder">;
 
 /** Who holds a server. */
 export interface Holder {
@@ -117,11 +122,7 @@ export function createOperatorCommands(
       return scripts.run(setPauseScript, { pauses, paused, audit }, { act, scope, on, forMs });
     },
     note: (project, act) => scripts.run(noteActScript, { audit: keysOf(project).audit }, { act }),
-    async standingOf(project, command) {
-      const key = keysOf(project).command(command);
-      const [content, outcome] = await redis.hmget(key, "content", "outcome");
-      return content === null ? null : (outcome ?? "open");
-    },
+    standingOf: (project, command) => readDetail(redis, project, command),
     async pauseSeen(project, atMs) {
       return Number((await redis.get(keysOf(project).pausesSeen)) ?? 0) >= atMs;
     },
