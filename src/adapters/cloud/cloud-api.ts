@@ -101,12 +101,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   );
 
   const isSigned = settings.credentials.kind === "ak-sk";
-  const authOptions = { failures: breaker.authFailures ?? 2, openMs: breaker.authOpenMs };
-  // Two: a password that IAM takes must not make the refusals of its tokens look single.
-  const auth = createAuthBreaker(authOptions, monotonicMs, isSigned ? refusals : ALONE);
-  const login = createAuthBreaker(authOptions, monotonicMs, refusals);
-  // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
-  const strangers = createAuthBreaker({ ...authOptions, failures: 1 }, monotonicMs, refusals);
+  const { auth, login, strangers } = authBreakers(settings, monotonicMs, refusals);
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
   const iam = endpoint();
@@ -187,6 +182,23 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     async close() {
       await Promise.all([http.close(), listing.close()]);
     },
+  };
+}
+
+/** What lets requests through as far as our credentials allow it: those to the API, and those for a token. */
+function authBreakers(
+  { breaker, credentials }: CloudSettings,
+  monotonicMs: () => number,
+  refusals: SharedRefusals,
+) {
+  const options = { failures: breaker.authFailures ?? 2, openMs: breaker.authOpenMs };
+  const isSigned = credentials.kind === "ak-sk";
+  return {
+    auth: createAuthBreaker(options, monotonicMs, isSigned ? refusals : ALONE),
+    // Two: a password that IAM takes must not make the refusals of its tokens look single.
+    login: createAuthBreaker(options, monotonicMs, refusals),
+    // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
+    strangers: createAuthBreaker({ ...options, failures: 1 }, monotonicMs, refusals),
   };
 }
 
