@@ -63,9 +63,19 @@ export interface ServerDetail extends ServerStatus {
   readonly brakes: readonly BrakeSaid[] | null;
 }
 
+/** What an event said to people. */
+export interface LastWord {
+  /** Epoch ms. */
+  readonly atMs: number;
+  /** In a sentence. */
+  readonly detail: string;
+}
+
 /** A command, what every brake says of it now, and its server. */
 export interface CommandStory {
   readonly command: CommandDetail;
+  /** Of what it waits for, where that is no brake; null: it does not wait for such a thing, or its event said no more. */
+  readonly lastWord: LastWord | null;
   /** Null: it has ended, or its order cannot be read. */
   readonly brakes: readonly BrakeSaid[] | null;
   /** Null: its server is not known. */

@@ -59,7 +59,10 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
     case "cooldown":
       return untilMs === null
         ? []
-        : [`Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`];
+        : [
+            tooLate(untilMs, command) ??
+              `Wait: the server rests until ${new Date(untilMs).toISOString()} (BRAKES_COOLDOWN_MS).`,
+          ];
     case "not-before":
       return untilMs === null
         ? []
@@ -70,13 +73,14 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return untilMs === null
         ? []
         : [
-            `Wait until ${new Date(untilMs).toISOString()} (BRAKES_PER_SOURCE_PER_HOUR), or send a new command with override: ["source"] and a reason, where BRAKES_OVERRIDABLE allows it.`,
+            `${tooLate(untilMs, command) ?? `Wait until ${new Date(untilMs).toISOString()} (BRAKES_PER_SOURCE_PER_HOUR).`} ${orOverride(brake)}`,
           ];
     case "sender":
       return untilMs === null
         ? []
         : [
-            `Look at what this broker user asks for, and wait until ${new Date(untilMs).toISOString()} (per_hour in BRAKES_SENDERS).`,
+            "Look at what this broker user asks for (per_hour in BRAKES_SENDERS).",
+            tooLate(untilMs, command) ?? `Wait until ${new Date(untilMs).toISOString()}.`,
           ];
     case "approval":
       return command === null
@@ -88,11 +92,22 @@ function againstBrake({ brake, scope, untilMs }: BrakeSaid, about: Advised): rea
       return [
         untilMs === null
           ? "Change BRAKES_WINDOWS of the workers: no opening is in sight."
-          : `Wait until ${new Date(untilMs).toISOString()}, or send a new command with override: ["windows"] and a reason, where BRAKES_OVERRIDABLE allows it.`,
+          : `${tooLate(untilMs, command) ?? `Wait until ${new Date(untilMs).toISOString()}.`} ${orOverride(brake)}`,
       ];
     default:
       return [`Read about the brake ${brake}: docs/brakes.md`];
   }
+}
+
+/** Of a command whose own time is over before that of the brake: who waits waits in vain. Null: it is not. */
+function tooLate(untilMs: number, command: CommandDetail | null): string | null {
+  const expiresAtMs = command?.expiresAtMs ?? null;
+  if (expiresAtMs === null || untilMs < expiresAtMs) return null;
+  return `Do not wait for it: it expires at ${new Date(expiresAtMs).toISOString()}, before ${new Date(untilMs).toISOString()}. Send a new command with a later expires_at.`;
+}
+
+function orOverride(brake: string): string {
+  return `Or send a new command with override: ["${brake}"] and a reason, where BRAKES_OVERRIDABLE allows it.`;
 }
 
 function scopeFlag(scope: string | null, project: string): string {

@@ -85,13 +85,14 @@ const WAITS: Readonly<Record<Exclude<WaitReason, Brake>, string>> = {
   "server-busy": "its server is busy with another operation",
   "server-unstable": "its server is in a transition, or the cloud works on it",
   throttled: "the cloud, or the worker's own budget, lets no request through",
-  "cloud-unavailable": "the cloud does not answer, or refuses the credentials",
+  "cloud-unavailable": "the cloud does not answer, or refuses what the worker asks for",
   "clock-skew": "the worker's clock and the cloud's differ too much",
   "store-rebuilding": "Redis is new to this project, and locks are being put back",
 };
 
 /** Why a command waits, in one sentence. */
-export function whyItWaits({ command, brakes, server }: CommandStory, nowMs: number): string {
+export function whyItWaits(story: CommandStory, nowMs: number): string {
+  const { command, brakes, server, lastWord } = story;
   const { waitsFor, holder, notBeforeMs } = command;
   if (waitsFor === "not-before" && notBeforeMs !== null) {
     return `It waits: it asked not to be started before ${instant(notBeforeMs)}.`;
@@ -110,7 +111,16 @@ export function whyItWaits({ command, brakes, server }: CommandStory, nowMs: num
       : `It waits: ${said.detail}.`;
   }
   const words = Object.hasOwn(WAITS, waitsFor ?? "") ? WAITS[waitsFor as keyof typeof WAITS] : null;
-  return `It waits: ${words ?? waitsFor}.`;
+  const told =
+    lastWord === null
+      ? ""
+      : ` Its event of ${instant(lastWord.atMs)} said: ${sentence(lastWord.detail)}`;
+  return `It waits: ${words ?? waitsFor}.${told}`;
+}
+
+/** What others wrote may end with a full stop. */
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 function before({ commandId }: CommandDetail, server: ServerDetail | null): readonly string[] {
@@ -131,10 +141,15 @@ function nextTry(
   if (nextTryMs === null) lines.push("A worker has it in hand now.");
   else if (nextTryMs <= nowMs) lines.push(`Its next step is due since ${since(nextTryMs, nowMs)}.`);
   else lines.push(`Its next step is at ${instant(nextTryMs)} (in ${span(nextTryMs - nowMs)}).`);
-  if (until !== null)
+  if (until !== null) {
     lines.push(`What it waits for ends at ${instant(until)}, if nothing new comes.`);
+  }
   if (expiresAtMs !== null && traitsOf(phase)?.cancellable === "yes") {
-    lines.push(`If it cannot start by ${instant(expiresAtMs)}, it ends as expired.`);
+    lines.push(
+      until !== null && until >= expiresAtMs
+        ? `That is too late for it: it ends as expired at ${instant(expiresAtMs)}.`
+        : `If it cannot start by ${instant(expiresAtMs)}, it ends as expired.`,
+    );
   }
   return lines;
 }

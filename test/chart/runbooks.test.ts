@@ -350,6 +350,7 @@ function httpApp() {
         view: [
           {
             command: { commandId, projectId: "", serverId: null, ...nothing },
+            lastWord: null,
             brakes: null,
             server: null,
           },

@@ -12,7 +12,7 @@ beforeAll(async () => {
   const { rabbitMq, redis } = services;
   const env = { BRAKES_COOLDOWN_MS: "600000" };
   stage = await openStage({ rabbitMq, redisUrl: redis.url, env });
-  await stage.addWorker();
+  await stage.addWorker([], { EVS_ENDPOINT: stage.simulator.url });
 });
 
 afterAll(async () => {
@@ -67,4 +67,33 @@ it("explain says of each of three commands which brake it waits for, until when,
     expect(said).toContain(`ecs-reinstall cancel ${id} --project ${projectId} --reason`);
   }
   expect([cooling, later, paused].map(({ id }) => stage.reinstalls(id))).toEqual([1, 0, 0]);
+});
+
+it("explain says what the cloud refused, which right is missing, and that a command expires before its brake ends", async () => {
+  const { simulator, emitter } = stage;
+  const old = Date.now() - 1_000 * 3_600_000;
+  const server = simulator.addServer({ state: "SHUTOFF", createdAtMs: old });
+  const [first, unknown, late] = ["known", "unknown", "late"].map(commandId);
+  const [fault] = simulator.faults.set({ operation: "disk", error: "Pdp.0001" });
+  const observed_at = new Date().toISOString();
+  await emitter.send(stage.command(unknown ?? "", server.id, { observed_at }));
+  await emitter.event(unknown ?? "", "waiting");
+  const refused = await explain(server.projectId, unknown ?? "");
+  expect(refused).toMatch(
+    /It waits: the cloud does not answer, or refuses .* said: the age of its system disk,.* is not known: .*policy.*evs:volumes:get/,
+  );
+  expect(refused).not.toMatch(/credentials|ecs:cloudServers:rebuild|send a new command/);
+  simulator.faults.clear(fault);
+  expect((await emitter.outcome(unknown ?? "")).data.event).toBe("succeeded");
+
+  const other = simulator.addServer({ state: "SHUTOFF" });
+  await emitter.send(stage.command(first ?? "", other.id));
+  await emitter.outcome(first ?? "");
+  const expires_at = new Date(Date.now() + 300_000).toISOString();
+  await emitter.send(stage.command(late ?? "", other.id, { expires_at }));
+  const { data } = await emitter.event(late ?? "", "waiting");
+  expect(data["detail"]).toContain(`; it expires before that, at ${expires_at}`);
+  const inVain = await explain(other.projectId, late ?? "");
+  expect(inVain).toContain(`That is too late for it: it ends as expired at ${expires_at}.`);
+  expect(inVain).toContain(`- Do not wait for it: it expires at ${expires_at}, before`);
 });

@@ -275,6 +275,7 @@ function serverOf(nowMs: number, id: string): ServerDetail {
 function storyOf(nowMs: number, command: CommandDetail): CommandStory {
   return {
     command,
+    lastWord: null,
     brakes: command.outcome === null ? brakesOf(nowMs, command.waitsFor === "cooldown") : null,
     server: serverOf(nowMs, command.serverId ?? ""),
   };

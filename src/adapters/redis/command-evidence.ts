@@ -5,22 +5,17 @@ import type {
   CommandEvidence,
   RecordedIntent,
   StoredSwitch,
-  TakenStep,
 } from "../../contract/evidence.ts";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { CommandDetail, CommandStory } from "../../contract/overview.ts";
 import { Order } from "../../core/order.ts";
-import { NOTES_KEPT, StepNote } from "../../core/step-note.ts";
 import type { RedisClient } from "./client.ts";
 import { hashFields } from "./hash-fields.ts";
 import { keysOf } from "./keys.ts";
+import { NOTES, stepsOf } from "./step-notes.ts";
 import { storedJson } from "./stored-json.ts";
 import { StoredPause } from "./stored-pause.ts";
 
-const NOTES = Array.from(
-  { length: NOTES_KEPT.first + NOTES_KEPT.last },
-  (_, place) => `note:${place}`,
-);
 const FIELDS = [
   "order",
   "cancel",
@@ -66,18 +61,6 @@ function askedFor(text: string | null): AskedFor | null {
     wishHash,
     contentHash,
   };
-}
-
-/** What cannot be read, of a version that we do not know, is left out. */
-function stepsOf(notes: readonly (string | null)[]): readonly TakenStep[] {
-  return notes
-    .flatMap((text): TakenStep[] => {
-      const note = storedJson(StepNote).safeParse(text).data;
-      if (note === undefined) return [];
-      const events = note.events.map(({ data = null, ...event }) => ({ ...event, data }));
-      return [{ ...note, events }];
-    })
-    .toSorted((a, b) => a.step - b.step || a.atMs - b.atMs);
 }
 
 function intentOf(record: Readonly<Record<string, string | null>>): RecordedIntent | null {

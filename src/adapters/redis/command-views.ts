@@ -1,3 +1,4 @@
+import { Brake } from "../../contract/brakes.ts";
 import type { CommandViews } from "../../contract/http.ts";
 import type { Found } from "../../contract/found.ts";
 import { type CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
@@ -18,6 +19,7 @@ import { keysOf } from "./keys.ts";
 import { verdictsOf } from "./scripts/verdicts.ts";
 import type { StoreContext } from "./scripts/store-context.ts";
 import { imaginedOrder, readHistory, readLock, readWaiters } from "./server-record.ts";
+import { lastWordOn } from "./step-notes.ts";
 import { storedJson } from "./stored-json.ts";
 
 export interface CommandViewsDeps extends Pick<StoreContext, "scripts" | "rules" | "clock"> {
@@ -62,13 +64,19 @@ async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<Co
   const { redis } = deps;
   const project = deps.projects.find((one) => one === command.projectId);
   const server = ServerId.safeParse(command.serverId);
-  if (project === undefined || !server.success) return { command, brakes: null, server: null };
+  if (project === undefined || !server.success) {
+    return { command, lastWord: null, brakes: null, server: null };
+  }
   const key = keysOf(project).command(command.commandId);
+  const { waitsFor } = command;
+  // Of a brake there is what it says now.
+  const isTold = waitsFor !== null && !Brake.safeParse(waitsFor).success;
   const text = command.outcome === null ? await redis.hget(key, "order") : null;
   const order = storedJson(Order).safeParse(text);
   const gate = traitsOf(command.phase)?.gate ?? "admission";
   return {
     command,
+    lastWord: isTold ? await lastWordOn(redis, key, waitsFor) : null,
     brakes: order.success ? said(await everyVerdict(deps, order.data, gate)) : null,
     server: await readServer(deps, project, server.data),
   };

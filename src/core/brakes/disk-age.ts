@@ -33,6 +33,8 @@ export type DiskAge =
   | { readonly kind: "ignored"; readonly detail: string }
   | ({ readonly kind: "unknown" } & Unavailable);
 
+const AGE = "the age of its system disk, which says when it was last reinstalled,";
+
 /** A server and its first disk are created by one request; the disk is finished a little later. */
 const CREATION_MS = 5 * 60_000;
 
@@ -47,11 +49,15 @@ export function ageOf(
     case "absent":
       return unknown(`the disk service does not know the system disk ${diskId}`);
     case "refused": {
-      const { message, nextStep, cloudCode } = look.refusal;
-      return { ...unknown(`${message} ${nextStep}`.trim()), cloudCode };
+      const { message, cloudCode } = look.refusal;
+      // Not the next step of a reinstall that is refused: other rights are meant, and no new command is needed.
+      return {
+        ...unknown(`the disk service refuses to say: ${message} ${REFUSED_STEP}`),
+        cloudCode,
+      };
     }
     case "unreadable":
-      return { ...look, kind: "unknown", message: `its age is not known: ${look.message}` };
+      return { ...look, kind: "unknown", message: `${AGE} is not known: ${look.message}` };
     case "seen": {
       const { createdAtMs: atMs, attachedTo } = look;
       if (look.inFuture) {
@@ -70,8 +76,13 @@ export function ageOf(
   }
 }
 
-function unknown(message: string): Extract<DiskAge, { kind: "unknown" }> {
+const REFUSED_STEP =
+  "Give the worker's user evs:volumes:get in this project, or look at EVS_ENDPOINT; who waits for it goes on by itself.";
+
+/** For people: whose age is not known, and why. */
+function unknown(why: string): Extract<DiskAge, { kind: "unknown" }> {
   const waitsFor = "cloud-unavailable";
+  const message = `${AGE} is not known: ${why}`;
   return { kind: "unknown", waitsFor, cloudCode: null, message, retryAfterMs: null };
 }
 

@@ -22,11 +22,18 @@ export function heldBy(
   // One that may have been carried out is not called rejected: it waits until that is proven, or its time is over.
   if (hold.verdict === "no" && candidate.mayHaveRun !== true) return endedBy(hold);
   return waitFor(candidate, hold.brake, moment, {
-    detail: describeHold(hold),
+    detail: `${describeHold(hold)}${inVain(hold, candidate)}`,
     before,
     data: { brake: brakeData(hold) },
     ...plannedFor(hold, moment),
   });
+}
+
+/** Who reads the event should not wait for what comes too late. */
+function inVain(hold: Hold, { order }: Candidate): string {
+  const untilMs = "untilMs" in hold ? hold.untilMs : undefined;
+  if (untilMs === undefined || untilMs < order.expiresAtMs) return "";
+  return `; it expires before that, at ${instant(order.expiresAtMs)}`;
 }
 
 /** Where it is known when it may go, it asks soon after; else ever more rarely. */

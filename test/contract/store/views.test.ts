@@ -129,6 +129,36 @@ async function waits(one: Order, state: Partial<In<"waiting">>, dueMs: number): 
   expect(saved).toEqual({ kind: "saved" });
 }
 
+it("of what it waits for, where that is no brake, the last event's word is kept", async () => {
+  const one = order("cmd-told");
+  const { claim } = claimed(await store.admit(one, delivery("first of it")));
+  const state = {
+    phase: "waiting",
+    body: { userid: "user" },
+    tries: { attempt: 1, spent: 0 },
+    waitsFor: "cloud-unavailable",
+    sinceMs: 5,
+  } as const;
+  const next = envelope(one, { claim, token: null }, { dueMs: 9, state });
+  const { time, ...rest } = event(one, claim.sequence, "waiting");
+  const data = { ...rest.data, waits_for: "cloud-unavailable", detail: "it refuses" };
+  const saving = {
+    order: one,
+    claim,
+    state,
+    nextSequence: next.sequence,
+    outbox: {
+      events: [{ ...rest, time, data }],
+      next: { envelope: storedEnvelope(next), delayMs: 1 },
+    },
+    intent: "keep",
+    lock: "release",
+  } as const;
+  expect(await store.save(saving)).toEqual({ kind: "saved" });
+  const { lastWord } = await storyOf(one);
+  expect(lastWord).toEqual({ atMs: Date.parse(time), detail: "it refuses" });
+});
+
 it("a command that waits says for whom, since when and until when, and who is before it; nothing of its body", async () => {
   const holder = order("cmd-holds");
   await admitted(store, holder);

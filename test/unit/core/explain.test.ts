@@ -58,6 +58,7 @@ function told(
 ): readonly string[] {
   const story = {
     command: { ...WAITING, ...command },
+    lastWord: null,
     brakes: [go("pause")],
     server: HELD,
     ...more,
@@ -137,11 +138,19 @@ describe("a command that waits", () => {
     [
       "source",
       null,
-      "Wait until 2026-11-23T14:25:00.000Z (BRAKES_PER_SOURCE_PER_HOUR), or send a new command",
+      'Wait until 2026-11-23T14:25:00.000Z (BRAKES_PER_SOURCE_PER_HOUR). Or send a new command with override: ["source"]',
     ],
-    ["sender", null, "wait until 2026-11-23T14:25:00.000Z (per_hour in BRAKES_SENDERS)"],
+    [
+      "sender",
+      null,
+      "Look at what this broker user asks for (per_hour in BRAKES_SENDERS).\n- Wait until 2026-11-23T14:25:00.000Z.",
+    ],
     ["approval", "all", `ecs-reinstall approve heal-2 --project ${PROJECT} --reason …`],
-    ["windows", null, "Wait until 2026-11-23T14:25:00.000Z, or send a new command with override"],
+    [
+      "windows",
+      null,
+      'Wait until 2026-11-23T14:25:00.000Z. Or send a new command with override: ["windows"]',
+    ],
     ["not-before", null, "Wait until 2026-11-23T14:25:00.000Z: its emitter asked for that"],
     ["a-later-one", null, "docs/brakes.md"],
   ])("for the brake %s (%s): its words, and what lifts it", (brake, scope, todo) => {
@@ -162,6 +171,34 @@ describe("a command that waits", () => {
     expect(lines.join("\n")).toContain(todo);
     expect(lines).toContain(
       "What it waits for ends at 2026-11-23T14:25:00.000Z, if nothing new comes.",
+    );
+  });
+
+  it.each(["cooldown", "source", "sender", "windows"])(
+    "for the brake %s, which holds it for longer than it lives: nobody is told to wait",
+    (brake) => {
+      const said = {
+        brake,
+        verdict: "wait",
+        detail: "it is so",
+        scope: null,
+        untilMs: NOW + 7_200_000,
+      } as const;
+      const lines = told({ waitsFor: brake, holder: null }, { brakes: [said], server: FREE });
+      expect(lines).toContain(
+        "That is too late for it: it ends as expired at 2026-11-23T15:20:00.000Z.",
+      );
+      expect(lines.join("\n")).not.toMatch(/If it cannot start|[Ww]ait until|the server rests/);
+      expect(lines.join("\n")).toContain(
+        "- Do not wait for it: it expires at 2026-11-23T15:20:00.000Z, before 2026-11-23T16:20:00.000Z. Send a new command with a later expires_at.",
+      );
+    },
+  );
+
+  it("for what is no brake: what its last event said of it, and when", () => {
+    const lastWord = { atMs: NOW - 60_000, detail: "the disk service refuses" };
+    expect(told({ waitsFor: "cloud-unavailable", holder: null }, { lastWord })).toContain(
+      "It waits: the cloud does not answer, or refuses what the worker asks for. Its event of 2026-11-23T14:19:00.000Z said: the disk service refuses.",
     );
   });
 

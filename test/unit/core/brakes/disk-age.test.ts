@@ -31,7 +31,7 @@ const REFUSED: DiskLook = {
     cloudCode: "EVS.5400",
     httpStatus: 403,
     message: "no right.",
-    nextStep: "Give it.",
+    nextStep: "Give the right to rebuild, then send a new command.",
     retryable: false,
   },
 };
@@ -71,7 +71,12 @@ describe("what the age of a system disk says", () => {
   it.each([
     ["no such disk", { kind: "absent" } as const, "cloud-unavailable", DISK],
     ["a disk of another server", seen({ attachedTo: ["other"] }), "cloud-unavailable", "another"],
-    ["no right to ask", REFUSED, "cloud-unavailable", "no right. Give it."],
+    [
+      "no right to ask",
+      REFUSED,
+      "cloud-unavailable",
+      "is not known: the disk service refuses to say: no right. Give the worker's user evs:volumes:get in this project, or look at EVS_ENDPOINT; who waits for it goes on by itself.",
+    ],
     ["no answer", UNREADABLE, "throttled", "too many requests"],
   ])("is not known: %s", (_what, look, waitsFor, message) => {
     const age = ageNow(look);

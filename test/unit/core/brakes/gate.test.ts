@@ -8,6 +8,7 @@ import {
   MINUTE,
   moment,
   NOW,
+  order,
   PAUSED,
   PROTECTED,
   QUARANTINED,
@@ -211,6 +212,17 @@ describe("a command that a pause holds", () => {
         },
       },
     ]);
+    const [late] = asNext(
+      heldBy(
+        candidate({ order: order({ expiresAtMs: NOW + 40_000 }) }),
+        closed(NOW + 40_000),
+        moment(),
+      ),
+      "waiting",
+    ).events;
+    expect(late?.data["detail"]).toBe(
+      "nothing begins until 2026-11-23T15:00:40.000Z: it is a freeze; it expires before that, at 2026-11-23T15:00:40.000Z",
+    );
     expect(describeHold(closed())).toBe(
       "nothing begins, and no opening is in sight within 35 days: it is a freeze",
     );

@@ -241,7 +241,7 @@ describe("looks into the store", () => {
     const other = { ...COMMAND, projectId: "f".repeat(32), phase: "done", outcome: "failed" };
     const finalEvent = { id: "heal:web-01/9", data: { event: "failed" } };
     const stories = [COMMAND, { ...other, finalEvent }].map((command) => {
-      return { command, brakes: null, server: FREE };
+      return { command, lastWord: null, brakes: null, server: FREE };
     });
     const { get } = await serve({ views: { commandById: found(stories) } });
     const first = { ...SHOWN, brakes: null, explanation: expect.any(Array) };
@@ -267,7 +267,7 @@ describe("looks into the store", () => {
       history: [PAST, own],
     };
     const evidence: CommandEvidence = {
-      story: { command: COMMAND, brakes: [GOES], server },
+      story: { command: COMMAND, lastWord: null, brakes: [GOES], server },
       asked: {
         onBusy: "join",
         dryRun: false,
