@@ -111,11 +111,11 @@ export function whyItWaits(story: CommandStory, nowMs: number): string {
       : `It waits: ${said.detail}.`;
   }
   const words = Object.hasOwn(WAITS, waitsFor ?? "") ? WAITS[waitsFor as keyof typeof WAITS] : null;
-  const told =
+  const word =
     lastWord === null
       ? ""
       : ` Its event of ${instant(lastWord.atMs)} said: ${sentence(lastWord.detail)}`;
-  return `It waits: ${words ?? waitsFor}.${told}`;
+  return `It waits: ${words ?? waitsFor}.${word}`;
 }
 
 /** What others wrote may end with a full stop. */

@@ -70,13 +70,13 @@ async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<Co
   const key = keysOf(project).command(command.commandId);
   const { waitsFor } = command;
   // Of a brake there is what it says now.
-  const isTold = waitsFor !== null && !Brake.safeParse(waitsFor).success;
+  const isSaid = waitsFor !== null && !Brake.safeParse(waitsFor).success;
   const text = command.outcome === null ? await redis.hget(key, "order") : null;
   const order = storedJson(Order).safeParse(text);
   const gate = traitsOf(command.phase)?.gate ?? "admission";
   return {
     command,
-    lastWord: isTold ? await lastWordOn(redis, key, waitsFor) : null,
+    lastWord: isSaid ? await lastWordOn(redis, key, waitsFor) : null,
     brakes: order.success ? said(await everyVerdict(deps, order.data, gate)) : null,
     server: await readServer(deps, project, server.data),
   };

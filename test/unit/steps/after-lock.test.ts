@@ -130,12 +130,15 @@ describe("a server that the store has no history of", () => {
   });
 });
 
+const UNKNOWN_AGE =
+  "the age of its system disk, which says when it was last reinstalled, is not known: no answer";
+
 describe("a disk that says nothing", () => {
   it("holds a command where the memory may have forgotten, and says why", async () => {
     const made = world("lost", UNREADABLE);
     const { state, events } = asNext(await admit(made), "waiting");
     expect(state).toMatchObject({ waitsFor: "cloud-unavailable", before: { status: "SHUTOFF" } });
-    expect(events.at(-1)?.data["detail"]).toBe("its age is not known: no answer");
+    expect(events.at(-1)?.data["detail"]).toBe(UNKNOWN_AGE);
     expect(made.calls).not.toContain("store.noteDisk reinstalled");
   });
 
@@ -145,7 +148,7 @@ describe("a disk that says nothing", () => {
   });
 
   it.each([
-    ["cannot be read", UNREADABLE, "its age is not known: no answer"],
+    ["cannot be read", UNREADABLE, UNKNOWN_AGE],
     ["is from the future", FUTURE, "in the future"],
   ])("lets others go on, and says so: it %s", async (_what, disk, message) => {
     const next = asNext(await admit(world("none", disk)), "submit");
