@@ -21,6 +21,7 @@ export function advice(about: Advised): readonly string[] {
   const all = [
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
     ...againstLock(about),
+    ...againstLeader(about),
     ...(command !== null && traitsOf(command.phase)?.cancellable === "yes"
       ? [
           `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId} --reason …`,
@@ -121,6 +122,13 @@ function scopeFlag(scope: string | null, project: string): string {
     default:
       return `--project ${project}`;
   }
+}
+
+/** The one that was joined has no lock while it waits itself. */
+function againstLeader({ command, lock }: Advised): readonly string[] {
+  const leader = command?.phase === "joined" ? command.holder : null;
+  if (leader === null || lock?.owner === leader) return [];
+  return [`Look at the one that it has joined: ecs-reinstall explain ${leader}`];
 }
 
 function againstLock({ lock, project, server, command }: Advised): readonly string[] {

@@ -8,6 +8,7 @@ import type {
   ServerDetail,
 } from "../contract/overview.ts";
 import { advice, type Advised } from "./explain-advice.ts";
+import { brakesOf, brakesOfNew } from "./explain-brakes.ts";
 import { traitsOf } from "./phases.ts";
 
 /**
@@ -19,10 +20,11 @@ export function explainCommand(story: CommandStory, nowMs: number): readonly str
   if (command.outcome !== null) return [...ended(command, server), ...pastOf(server, nowMs)];
   return [
     whereItIs(command, nowMs),
+    ...whomItJoined(story),
     ...(command.waitsFor === null ? [] : [whyItWaits(story, nowMs)]),
     ...before(command, server),
     ...nextTry(command, brakes, nowMs),
-    ...(brakes === null ? ["What the brakes say of it is not known."] : brakeLines(brakes)),
+    ...brakesOf(command, brakes),
     ...pastOf(server, nowMs),
     ...advice(advisedFor(story)),
   ];
@@ -46,9 +48,7 @@ export function explainServer(
   return [
     holds,
     waits,
-    ...(brakes === null
-      ? ["What the brakes say of it is not known."]
-      : ["A new command for it, without a group, would meet:", ...brakeLines(brakes)]),
+    ...brakesOfNew(view),
     ...pastOf(view, nowMs),
     ...advice({
       project,
@@ -66,7 +66,8 @@ function advisedFor({ command, brakes, server }: CommandStory): Advised {
     project: command.projectId,
     server: command.serverId,
     lock: server?.lock ?? null,
-    brakes: brakes ?? [],
+    // One that has joined is held by none, and gains nothing by what lifts one.
+    brakes: command.phase === "joined" ? [] : (brakes ?? []),
     command,
     waiters: 0,
   };
@@ -78,6 +79,17 @@ function whereItIs(command: CommandDetail, nowMs: number): string {
   const from = sinceMs === null ? "" : `, since ${since(sinceMs, nowMs)}`;
   const job = jobId === null || phase !== "watch" ? "" : ` Job: ${jobId}.`;
   return `Command ${commandId} for server ${serverId ?? "(unknown)"} is in phase ${phase}${from}: ${does}.${job}`;
+}
+
+/** Of one that shares another's reinstall: whose, and what comes of that. */
+function whomItJoined({ command, server }: CommandStory): readonly string[] {
+  const { phase, holder } = command;
+  if (phase !== "joined") return [];
+  const has = server?.lock?.owner === holder ? ", which has the server" : "";
+  return [
+    `It has joined command ${holder ?? "(unknown)"}${has}: it shares that one's reinstall, and makes none of its own. What that reinstall comes to is said of it, too.`,
+    "Should the other end without one (expired, cancelled and so on), it is admitted again by itself.",
+  ];
 }
 
 /** What a command waits for, in words: one for each reason that is no brake. */
@@ -152,18 +164,6 @@ function nextTry(
     );
   }
   return lines;
-}
-
-function brakeLines(brakes: readonly BrakeSaid[]): readonly string[] {
-  const go = brakes
-    .filter(({ verdict }) => verdict === "go")
-    .map(({ brake, detail }) => (detail === null ? brake : `${brake} (${detail})`));
-  return [
-    ...brakes
-      .filter(({ verdict }) => verdict !== "go")
-      .map(({ brake, verdict, detail }) => `Brake ${brake} says ${verdict}: ${detail}.`),
-    ...(go.length === 0 ? [] : [`Brakes that say go: ${go.join(", ")}.`]),
-  ];
 }
 
 function ended(command: CommandDetail, server: ServerDetail | null): readonly string[] {

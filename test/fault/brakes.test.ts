@@ -233,6 +233,10 @@ describe("the last reinstall that a server may have in a day", () => {
     await stage.emitter.event(only, "submitted");
     const again = await send("again", server);
     expect((await stage.emitter.event(again, "joined")).data["leader"]).toBe(only);
+    const url = stage.workers[0]?.httpUrl ?? "";
+    const explained = await operator("explain", again, "--url", url);
+    expect(explained).toContain(`It has joined command ${only}, which has the server`);
+    expect(explained).not.toContain("ecs-reinstall release");
     expect((await outcomeOf(again)).event).toBe("succeeded");
     expect(stage.emitter.story(again)).toEqual(["accepted", "joined", "succeeded"]);
     expect(stage.reinstalls(server.id)).toBe(1);

@@ -33,7 +33,8 @@ export interface StoreSeen {
  */
 export type LockSeen =
   | { readonly kind: "acquired" }
-  | { readonly kind: "busy"; readonly holder: string }
+  /** `sameWish`: the holder is a command with the same content. */
+  | { readonly kind: "busy"; readonly holder: string; readonly sameWish?: boolean }
   | { readonly kind: "superseded"; readonly healedAtMs: number }
   | { readonly kind: "held"; readonly hold: Hold }
   | { readonly kind: "rebuilding" };
@@ -58,6 +59,7 @@ export function plannedFrom(
   const { order } = candidate;
   const notExpired = nowMs < order.expiresAtMs;
   const outlook = byState(candidate, look, moment);
+  const leader = leaderOf(order, lock);
   const checks: Check[] = [
     { check: "command", verdict: "pass" },
     {
@@ -66,8 +68,8 @@ export function plannedFrom(
       detail: new Date(order.expiresAtMs).toISOString(),
     },
     notBeforeCheck(order, nowMs),
-    ...withMark(verdicts, look, rules).map(brakeCheck),
-    lockCheck(lock),
+    ...withMark(verdicts, look, rules).map((said) => brakeCheck(said, leader)),
+    lockCheck(lock, leader),
     {
       check: "not-superseded",
       verdict: lock.kind === "superseded" ? "fail" : "pass",
@@ -139,7 +141,16 @@ function withMark(
 
 const SAID = { go: "pass", wait: "wait", no: "fail" } as const;
 
-function brakeCheck(said: BrakeVerdict): Check {
+/** The command whose reinstall this one would share; null: none. */
+function leaderOf({ onBusy }: Pick<Order, "onBusy">, lock: LockSeen): string | null {
+  return lock.kind === "busy" && lock.sameWish === true && onBusy === "join" ? lock.holder : null;
+}
+
+function brakeCheck(said: BrakeVerdict, leader: string | null): Check {
+  // It counts reinstalls, and sharing one is none. Who may never start for another reason would not be told of a leader.
+  if (said.brake === "quarantine" && said.verdict === "no" && leader !== null) {
+    return { check: said.brake, verdict: "pass", detail: `it would share the one of ${leader}` };
+  }
   const detail = describeVerdict(said);
   return {
     check: said.brake,
@@ -148,13 +159,18 @@ function brakeCheck(said: BrakeVerdict): Check {
   };
 }
 
-function lockCheck(lock: LockSeen): Check {
+function lockCheck(lock: LockSeen, leader: string | null): Check {
   switch (lock.kind) {
     case "acquired":
     case "superseded":
       return { check: "server-free", verdict: "pass" };
     case "busy":
-      return { check: "server-free", verdict: "wait", detail: `held by ${lock.holder}` };
+      return {
+        check: "server-free",
+        verdict: "wait",
+        detail:
+          leader === null ? `held by ${lock.holder}` : `held by ${leader}, which it would join`,
+      };
     case "held":
       return { check: "server-free", verdict: "pass" };
     case "rebuilding":

@@ -224,6 +224,43 @@ describe("a command that waits", () => {
   });
 });
 
+describe("a command that has joined another", () => {
+  const joined = { phase: "joined", waitsFor: null, holder: "heal-1" } as const;
+  const quarantine: BrakeSaid = { ...go("quarantine"), verdict: "no", detail: "3 in 24 h" };
+
+  it("shares its reinstall, so no brake holds it, nor the quarantine of its server", () => {
+    expect(told(joined, { brakes: [quarantine, go("pause")] })).toEqual([
+      `Command heal-2 for server ${SERVER} is in phase joined, since 2026-11-23T14:16:55.000Z (3 min 5 s): read the outcome of the command that was joined.`,
+      "It has joined command heal-1, which has the server: it shares that one's reinstall, and makes none of its own. What that reinstall comes to is said of it, too.",
+      "Should the other end without one (expired, cancelled and so on), it is admitted again by itself.",
+      "Its next step is at 2026-11-23T14:20:12.000Z (in 12 s).",
+      "If it cannot start by 2026-11-23T15:20:00.000Z, it ends as expired.",
+      "No brake is asked while it shares that reinstall. By itself it would meet now:",
+      "Brake quarantine says no: 3 in 24 h.",
+      "Brakes that say go: pause.",
+      "No reinstall of this server is remembered (30 days).",
+      "What you can do:",
+      "- Look at the one who holds the server: ecs-reinstall explain heal-1",
+      `- End it before it starts: ecs-reinstall cancel heal-2 --project ${PROJECT} --reason …`,
+    ]);
+  });
+
+  it("that waits itself: whom to look at, and no approval that changes nothing", () => {
+    const approval: BrakeSaid = { ...go("approval"), verdict: "wait", detail: "a person must" };
+    const lines = told(joined, { brakes: [approval], server: FREE }).join("\n");
+    expect(lines).toContain("It has joined command heal-1: it shares");
+    expect(lines).toContain("- Look at the one that it has joined: ecs-reinstall explain heal-1");
+    expect(lines).not.toContain("ecs-reinstall approve heal-2");
+  });
+
+  it("where nothing would hold it", () => {
+    expect(told(joined)).toContain(
+      "No brake is asked while it shares that reinstall, and none would hold it by itself now.",
+    );
+    expect(told(joined, { brakes: null })).toContain("What the brakes say of it is not known.");
+  });
+});
+
 describe("a command in another phase", () => {
   it("says what it does, with its job, and offers no cancel when its request is sent", () => {
     const lines = told({
@@ -297,6 +334,25 @@ describe("a server", () => {
       "- 2026-11-23T14:13:20.000Z heal-1: succeeded after 1 min 40 s, from healer, reason: panic",
       "There is nothing that you need to do.",
     ]);
+  });
+
+  it("whose last allowed reinstall runs: who asks for the same shares it", () => {
+    const quarantine: BrakeSaid = { ...go("quarantine"), verdict: "no", detail: "3 in 24 h" };
+    const lines = explainServer(of, { ...HELD, brakes: [quarantine] }, NOW);
+    expect(lines.slice(2, 5)).toEqual([
+      "A new command with the content of heal-1 would join that one, and make no reinstall of its own.",
+      "Any other for it, without a group, would meet:",
+      "Brake quarantine says no: 3 in 24 h.",
+    ]);
+    const shared = (changed: Partial<ServerDetail>) =>
+      explainServer(of, { ...HELD, brakes: [], ...changed }, NOW)
+        .join()
+        .includes("would join");
+    const protectedOne: BrakeSaid = { ...go("protected"), verdict: "no", detail: "by ada" };
+    expect(shared({})).toBe(true);
+    expect(shared({ brakes: [protectedOne] })).toBe(false);
+    expect(shared({ lock: { ...LOCK, phase: "unresolved" } })).toBe(false);
+    expect(shared({ lock: { ...LOCK, operation: "resize" } })).toBe(false);
   });
 
   it("that is held, with a long line", () => {

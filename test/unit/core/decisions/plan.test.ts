@@ -89,6 +89,10 @@ describe("a dry run", () => {
 
   it.each<[LockSeen, string[]]>([
     [{ kind: "busy", holder: LEADER }, [`server-free: wait: held by ${LEADER}`]],
+    [
+      { kind: "busy", holder: LEADER, sameWish: true },
+      [`server-free: wait: held by ${LEADER}, which it would join`],
+    ],
     [{ kind: "rebuilding" }, ["server-free: wait: the store is being rebuilt"]],
     [
       { kind: "superseded", healedAtMs: NOW },
@@ -98,6 +102,28 @@ describe("a dry run", () => {
     const planned = plan(seen(), lock);
     expect(doubts(planned)).toEqual(expected);
     expect(planned.would).toBe("nothing-now");
+  });
+
+  it("is not quarantined where it would share the last reinstall that the server may have", () => {
+    const full: BrakeVerdict = {
+      brake: "quarantine",
+      verdict: "no",
+      limit: 1,
+      windowMs: 1,
+      reinstalls: [],
+    };
+    const verdict = (sameWish: boolean, onBusy: "join" | "wait") =>
+      plan(seen(), { kind: "busy", holder: LEADER, sameWish }, { onBusy }, {}, [full]).checks.find(
+        ({ check }) => check === "quarantine",
+      );
+    expect(verdict(true, "join")).toMatchObject({
+      verdict: "pass",
+      detail: `it would share the one of ${LEADER}`,
+    });
+    expect([verdict(false, "join")?.verdict, verdict(true, "wait")?.verdict]).toEqual([
+      "fail",
+      "fail",
+    ]);
   });
 
   it("says of each brake what it says, and would do nothing under one that holds", () => {
