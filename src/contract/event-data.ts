@@ -54,6 +54,11 @@ const NOTES = {
   warnings: z.array(ProblemMember).describe("what stops nothing, but may be wrong").optional(),
 };
 
+/** Of a stop or a start. */
+const unanswered = text(
+  "its answer was lost, or the worker that asked for it: the cloud may not have been asked at all",
+).optional();
+
 /** What each event's `data` has beside the common members. */
 const ADDED = {
   accepted: {
@@ -83,8 +88,13 @@ const ADDED = {
   stopping: {
     stop_type: z.enum(["SOFT", "HARD"]).describe("an orderly stop, or a power cut"),
     job_id: jobId.optional(),
+    detail: unanswered,
   },
-  starting: { job_id: jobId.optional(), why: text("why it is started").optional() },
+  starting: {
+    job_id: jobId.optional(),
+    why: text("why it is started").optional(),
+    detail: unanswered,
+  },
   submitted: {
     job_id: jobId,
     attempt: z.int().min(1).describe("which try to send the request this was"),

@@ -75,6 +75,10 @@ export function unansweredStopMs(stop: Power["stop"]): number | null {
   return (stop.jobId === undefined ? stop.askedAtMs : stop.unansweredAtMs) ?? null;
 }
 
+/** `detail` of an event about a call of which nobody has an answer: the cloud may not have been asked at all. */
+export const UNANSWERED =
+  "the cloud was asked for it, perhaps: no answer is known, or the worker that asked has ended";
+
 /** Is a start owed where the reinstall is not carried out? */
 export function owesStart(power: Power | undefined, rules: Pick<Rules, "powerAfter">): boolean {
   if (power === undefined || !power.mayHaveStopped || rules.powerAfter === "untouched")

@@ -192,6 +192,8 @@ const Restore = openObject({
     jobId: JobId.optional(),
     /** Why it was not taken, or not answered. */
     said: z.string().optional(),
+    /** It may have been taken, and `starting` was not published. Since 0.2. */
+    unanswered: z.literal(true).optional(),
   }).optional(),
   /** What the command comes to when the server is as it should be. */
   after: z.discriminatedUnion("kind", [

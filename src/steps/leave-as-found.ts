@@ -1,18 +1,9 @@
-import { mayAskToStop } from "../core/decisions/decide-prepare.ts";
+import { mayAskToStop, untoldStop } from "../core/decisions/decide-prepare.ts";
 import { leaveAsFound } from "../core/decisions/leave-as-found.ts";
 import type { Decision } from "../core/decision.ts";
-import type { Envelope } from "../core/envelope.ts";
 import type { Moment } from "../core/moment.ts";
 import { otherStopPerhaps, type Power, stoppedByCloud } from "../core/power.ts";
-import type { ClaimAnswer } from "./ports/step-claim.ts";
-import type { Arrival, StepResult } from "./step.ts";
-
-/** A step that was claimed, by the delivery that took it. */
-interface Taken {
-  readonly envelope: Envelope;
-  readonly claimed: Extract<ClaimAnswer, { kind: "claimed" }>;
-  readonly arrival: Pick<Arrival, "redelivered">;
-}
+import { isFirst, type StepResult, type Taken, tellingFirst } from "./step.ts";
 
 type Concluded = Extract<StepResult, { kind: "conclude" }>;
 
@@ -20,8 +11,11 @@ type Concluded = Extract<StepResult, { kind: "conclude" }>;
 export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment): StepResult {
   if (result.kind !== "conclude") return result;
   const power = powerAtStep(result, taken, moment);
-  const decision = withPower(result.decision, power);
-  return { ...result, decision: leaveAsFound(taken.envelope.state, power, decision, moment) };
+  const { state } = taken.envelope;
+  const decision = leaveAsFound(state, power, withPower(result.decision, power), moment);
+  const left = { ...result, decision };
+  const stop = state.phase === "prepare" ? untoldStop(state, power, decision) : null;
+  return stop === null ? left : tellingFirst(left, stop);
 }
 
 /**
@@ -54,14 +48,4 @@ function powerAtStep(result: Concluded, taken: Taken, moment: Moment): Power | u
     return otherStopPerhaps(power, moment.nowMs + moment.rules.signatureMaxAgeMs);
   }
   return power.stop === undefined ? { ...power, mayHaveStopped: false } : power;
-}
-
-/** No other delivery can have taken this step. */
-function isFirst({ envelope, claimed, arrival }: Taken): boolean {
-  return (
-    !arrival.redelivered &&
-    envelope.revived === 0 &&
-    !claimed.takenOver &&
-    claimed.restored === "no"
-  );
 }

@@ -1,16 +1,31 @@
-import { afterRestoreLook, afterStart, givenUp } from "../core/decisions/decide-restore.ts";
+import {
+  afterRestoreLook,
+  afterStart,
+  givenUp,
+  otherStartPerhaps,
+  untoldStart,
+} from "../core/decisions/decide-restore.ts";
 import { next } from "../core/decision.ts";
 import type { JobLook, Look } from "../core/observations.ts";
 import { askForStart } from "./ask-for-start.ts";
 import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
+import {
+  conclude,
+  isFirst,
+  type PhaseStep,
+  type StepDeps,
+  tellingFirst,
+  withCalls,
+} from "./step.ts";
 
 /** `restore`: start the server before the command ends, or goes back to its place in line (brakes.md §8). */
 export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
   const { clock, rules, reach } = deps;
   const moment = momentsOf(deps);
-  return async (envelope, claimed, _arrival, signal) => {
-    const { order, state } = envelope;
+  return async (envelope, claimed, arrival, signal) => {
+    const { order } = envelope;
+    const first = isFirst({ envelope, claimed, arrival });
+    const state = first ? envelope.state : otherStartPerhaps(envelope.state, moment());
     const { projectId, serverId } = order;
     const claimedAt = clock.monotonicMs();
     if (claimed.lock !== "held" || envelope.token === null) {
@@ -39,17 +54,21 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
         ? null
         : await deps.cloud.job(projectId, serverId, jobId, signal);
     const startJob = await askJob(state.start?.jobId);
-    const first = afterRestoreLook(state, { look, stopJob: null, startJob }, moment());
+    const before = afterRestoreLook(state, { look, stopJob: null, startJob }, moment());
     const turn =
-      first.kind === "ask-stop-job"
+      before.kind === "ask-stop-job"
         ? afterRestoreLook(
             state,
             { look, stopJob: await askJob(state.power.stop?.jobId), startJob },
             moment(),
           )
-        : first;
+        : before;
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
-    if (turn.kind !== "start") return conclude(claimed, envelope, turn);
+    if (turn.kind !== "start") {
+      const result = conclude(claimed, envelope, turn);
+      const start = untoldStart(state, look, turn);
+      return start === null ? result : tellingFirst(result, start);
+    }
     const { token } = envelope;
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;
     if (reserved.kind === "reserved") await reserved.ready(signal);

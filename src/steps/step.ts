@@ -135,7 +135,7 @@ export function conclude(
   envelope: Envelope,
   decision: Decision,
   token: number | null = claimed.lock === "held" ? envelope.token : null,
-): StepResult {
+): Extract<StepResult, { kind: "conclude" }> {
   return { kind: "conclude", claim: claimed.claim, decision, token };
 }
 
@@ -145,6 +145,34 @@ export function conclude(
  */
 export function copyMayHaveRun(claimed: Extract<ClaimAnswer, { kind: "claimed" }>): boolean {
   return claimed.foreignEpoch && claimed.restored === "absent" && !claimed.unseen;
+}
+
+/** A step that was claimed, by the delivery that took it. */
+export interface Taken {
+  readonly envelope: Envelope;
+  readonly claimed: Extract<ClaimAnswer, { kind: "claimed" }>;
+  readonly arrival: Pick<Arrival, "redelivered">;
+}
+
+/** No other delivery can have taken this step. */
+export function isFirst({ envelope, claimed, arrival }: Taken): boolean {
+  return (
+    !arrival.redelivered &&
+    envelope.revived === 0 &&
+    !claimed.takenOver &&
+    claimed.restored === "no"
+  );
+}
+
+/** The same conclusion, with an event before all others. */
+export function tellingFirst(
+  result: Extract<StepResult, { kind: "conclude" }>,
+  draft: EventDraft,
+): StepResult {
+  const { decision, preface = [] } = result;
+  return decision.kind === "next"
+    ? { ...result, decision: { ...decision, events: [draft, ...decision.events] } }
+    : { ...result, preface: [draft, ...preface] };
 }
 
 /** What a store's answer other than success means for the step that asked. */

@@ -233,6 +233,7 @@ it.concurrent.each(POINTS)("killed at %s: another worker leaves the server on", 
     const { data } = await stage.emitter.outcome(id, 60_000);
     expect(data).toMatchObject({ event: "failed", power: { before: "on", after: "on" } });
     expect(power(stage, server).isOn).toBe(true);
+    expect(names(stage, id)).toEqual(["accepted", "stopping", "starting", "failed"]);
     await stage.audit([id]);
   });
 });

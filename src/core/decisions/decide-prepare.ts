@@ -2,11 +2,11 @@ import { delayAfterNothing, delayForAge } from "../backoff.ts";
 import { heldByMark } from "../brakes/cloud-mark.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { type CancelRequest, cancelled, diskMismatch, expired } from "../endings.ts";
-import { failed } from "../events.ts";
+import { type EventDraft, failed } from "../events.ts";
 import type { Moment } from "../moment.ts";
 import type { Look, StopOutcome } from "../observations.ts";
 import type { Order } from "../order.ts";
-import { stopAsked } from "../power.ts";
+import { type Power, stopAsked, UNANSWERED, unansweredStopMs } from "../power.ts";
 import { describe, isIdle } from "../server-fitness.ts";
 import type { In } from "../state.ts";
 import { towardsSubmit } from "../towards.ts";
@@ -107,4 +107,19 @@ export function afterStop(
         delayAfterNothing(delayMs, outcome, rules.ladderMs),
       );
   }
+}
+
+/**
+ * `stopping` of a stop that may have been asked for and was never told, for its answer was lost, or the worker that asked for
+ * it. Told when the command goes on to a server that it found stopped, or that it starts again. Null: there is none.
+ */
+export function untoldStop(
+  current: In<"prepare">,
+  power: Power | undefined,
+  decision: Decision,
+): EventDraft | null {
+  const to = decision.kind === "next" ? decision.state.phase : null;
+  const isUntold = current.stop === undefined && unansweredStopMs(power?.stop) !== null;
+  if (!isUntold || (to !== "submit" && to !== "restore")) return null;
+  return { event: "stopping", data: { stop_type: "SOFT", detail: UNANSWERED } };
 }

@@ -1,9 +1,16 @@
 import { delayAfterNothing, delayForAge } from "../backoff.ts";
 import { type Decision, final, next } from "../decision.ts";
-import { type FinalDraft, failed } from "../events.ts";
+import { type EventDraft, type FinalDraft, failed } from "../events.ts";
 import type { Moment } from "../moment.ts";
 import type { JobLook, Look, StartOutcome } from "../observations.ts";
-import { leftAs, type Power, type PowerAfter, powerOf, unansweredStopMs } from "../power.ts";
+import {
+  leftAs,
+  type Power,
+  type PowerAfter,
+  powerOf,
+  UNANSWERED,
+  unansweredStopMs,
+} from "../power.ts";
 import { describe, isIdle } from "../server-fitness.ts";
 import type { In } from "../state.ts";
 import { concludeSuccess } from "./success.ts";
@@ -121,10 +128,37 @@ export function afterStart(
         : restored(current, "off", moment, outcome.refusal.message);
     case "unreadable":
       return next(
-        { ...current, startableSinceMs, start: { askedAtMs: nowMs, said: outcome.message } },
+        {
+          ...current,
+          startableSinceMs,
+          start: { askedAtMs: nowMs, said: outcome.message, unanswered: true },
+        },
         delayAfterNothing(rung, outcome, rules.ladderMs),
       );
   }
+}
+
+/** Another delivery of the step may have asked for a start already: nobody knows its answer. */
+export function otherStartPerhaps(
+  current: In<"restore">,
+  { nowMs }: Pick<Moment, "nowMs">,
+): In<"restore"> {
+  return { ...current, start: current.start ?? { askedAtMs: nowMs, unanswered: true } };
+}
+
+/**
+ * `starting` of a start that may have been asked for and was never told, once the server is seen on and the command goes on.
+ * Null: there is none.
+ */
+export function untoldStart(
+  current: In<"restore">,
+  look: Look,
+  decision: Decision,
+): EventDraft | null {
+  const stays = decision.kind === "next" && decision.state.phase === "restore";
+  const isOn = look.kind === "seen" && powerOf(look.server) === "on";
+  if (stays || !isOn || current.start?.unanswered !== true) return null;
+  return { event: "starting", data: { why: whyOf(current), detail: UNANSWERED } };
 }
 
 /**

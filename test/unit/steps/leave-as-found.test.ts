@@ -96,6 +96,37 @@ describe("a step in prepare, of a message that says that we may have stopped the
   });
 });
 
+describe("a stop that may have been asked for, and whose answer nobody has", () => {
+  const eventsOf = (decision: Decision) =>
+    decision.kind === "next" ? decision.events : "ended at once";
+  const STOPPING = {
+    event: "stopping",
+    data: { stop_type: "SOFT", detail: expect.stringContaining("no answer is known") },
+  };
+
+  it.each(LATER)("is told when the server is found stopped by a later delivery: %o", (later) => {
+    expect(eventsOf(after(next(SUBMIT, 0), later))).toEqual([STOPPING]);
+    expect(eventsOf(after(cancelled({}), later))).toEqual([STOPPING]);
+  });
+
+  it("is told by a later step, which knows of it by its message", () => {
+    const power = { was: "on", mayHaveStopped: true, stop: { askedAtMs: NOW - 1 } } as const;
+    const from = state("prepare", { power });
+    expect(eventsOf(after(next(SUBMIT, 0), null, from))).toEqual([STOPPING]);
+    expect(eventsOf(after(next(from, 0), null, from))).toEqual([]);
+  });
+
+  it("is not told twice, nor where nobody can have asked for it", () => {
+    const told = state("prepare", {
+      power: { was: "on", mayHaveStopped: true, stop: { askedAtMs: NOW - 1 } },
+      stop: { type: "SOFT", askedAtMs: NOW - 1 },
+    });
+    expect(eventsOf(after(next(SUBMIT, 0), "redelivered", told))).toEqual([]);
+    expect(eventsOf(after(next(SUBMIT, 0), null))).toEqual([]);
+    expect(eventsOf(after(next(PREPARING, 0), "redelivered"))).toEqual([]);
+  });
+});
+
 describe("a command whose server was stopped for an earlier try, and started again before it waited", () => {
   const power = { was: "on", mayHaveStopped: false, startedAgain: true } as const;
   const leaving = (decision: Decision, from: In<"waiting"> | In<"prepare">) => {

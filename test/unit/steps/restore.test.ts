@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import type { Decision } from "../../../src/core/decision.ts";
+import type { StartOutcome } from "../../../src/core/observations.ts";
+import type { In } from "../../../src/core/state.ts";
+import { createRestore } from "../../../src/steps/restore.ts";
+import { envelope, NOW, seen, state, UNREADABLE } from "../core/builders.ts";
+import { claimed, createWorld, type World } from "./fakes.ts";
+
+const OFF = seen();
+const BUSY = seen({ taskState: "powering-on" });
+const ON = seen({ status: "ACTIVE" });
+const STOPPED = { was: "on", mayHaveStopped: true } as const;
+const RESTORE = state("restore", { power: STOPPED });
+const STARTING = {
+  event: "starting",
+  data: {
+    why: expect.stringContaining("the server was stopped for it"),
+    detail: expect.stringContaining("no answer is known"),
+  },
+};
+
+/** One step of a first delivery, or of a later one: what it decides, and what it publishes beside its next state or end. */
+async function step(world: World, current: In<"restore">, redelivered: boolean) {
+  const arrival = { nonce: "nonce-1", redelivered };
+  const message = envelope(current, { token: 7 });
+  const result = await createRestore(world.deps)(message, claimed(), arrival, world.signal);
+  if (result.kind !== "conclude") throw new Error(result.kind);
+  const { decision, preface = [] } = result;
+  const events = decision.kind === "next" ? decision.events : preface;
+  return { decision, events };
+}
+
+function restoreIn(decision: Decision): In<"restore"> {
+  if (decision.kind !== "next" || decision.state.phase !== "restore") throw new Error("it ended");
+  return decision.state;
+}
+
+describe("a start of which nobody has the answer", () => {
+  const worldOf = (look: World["answers"]["look"], start?: StartOutcome) => {
+    const world = createWorld();
+    world.answers.look = look;
+    if (start !== undefined) world.answers.start = () => start;
+    return world;
+  };
+
+  it("is told before the end, where another delivery may have asked for it and the server runs", async () => {
+    const { decision, events } = await step(
+      worldOf(() => ON),
+      RESTORE,
+      true,
+    );
+    expect(decision.kind).toBe("final");
+    expect(events).toEqual([STARTING]);
+  });
+
+  it("is told by a later step, when the server was still starting", async () => {
+    const first = await step(
+      worldOf(() => BUSY),
+      RESTORE,
+      true,
+    );
+    expect(first.events).toEqual([]);
+    const second = await step(
+      worldOf(() => ON),
+      restoreIn(first.decision),
+      false,
+    );
+    expect(second.events).toEqual([STARTING]);
+  });
+
+  it("is told where the answer was lost on the way", async () => {
+    const lost = await step(
+      worldOf(() => OFF, UNREADABLE),
+      RESTORE,
+      false,
+    );
+    expect(lost.events).toEqual([]);
+    const next = restoreIn(lost.decision);
+    const refused = await step(
+      worldOf(() => UNREADABLE),
+      next,
+      false,
+    );
+    const { events } = await step(
+      worldOf(() => ON),
+      restoreIn(refused.decision),
+      false,
+    );
+    expect(events).toEqual([STARTING]);
+  });
+
+  it("is told once, with the answer, where it is asked for again", async () => {
+    const asked = await step(
+      worldOf(() => OFF),
+      RESTORE,
+      true,
+    );
+    expect(asked.events).toEqual([
+      { event: "starting", data: { why: expect.stringContaining("stopped for it") } },
+    ]);
+    const { events } = await step(
+      worldOf(() => ON),
+      restoreIn(asked.decision),
+      true,
+    );
+    expect(events).toEqual([]);
+  });
+
+  it("is not told where nobody can have asked, or the server is not seen on", async () => {
+    const first = await step(
+      worldOf(() => ON),
+      RESTORE,
+      false,
+    );
+    expect([first.decision.kind, first.events]).toEqual(["final", []]);
+    const late = { ...RESTORE, startableSinceMs: NOW - 3_600_000 };
+    const given = await step(
+      worldOf(() => OFF),
+      late,
+      true,
+    );
+    expect([given.decision.kind, given.events]).toEqual(["final", []]);
+  });
+});
