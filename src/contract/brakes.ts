@@ -102,8 +102,11 @@ export function brakeOf(name: SwitchName): Brake {
   return STORMS.find((storm) => storm === name) ?? "pause";
 }
 
-/** The command line that lifts a brake which workers set by themselves; undefined: it is no such brake. */
-export function liftOf(brake: string | undefined): string | undefined {
+/**
+ * The command line that lifts a brake which workers set by themselves; undefined: it is no such brake. It names the project: who types
+ * it may have another one as the first of ECS_PROJECTS, and would lift that.
+ */
+export function liftOf(brake: string | undefined, project: string): string | undefined {
   const storm = STORMS.find((one) => one === brake);
-  return storm && `ecs-reinstall resume ${storm} --reason …`;
+  return storm && `ecs-reinstall resume ${storm} --project ${project} --reason …`;
 }

@@ -41,7 +41,7 @@ describe("approval", () => {
     expect(data).toMatchObject({
       waits_for: "approval",
       brake: { name: "approval", scope: "group:db" },
-      detail: `a person must approve it (group:db): ecs-reinstall approve ${id} --reason …`,
+      detail: `a person must approve it (group:db): ecs-reinstall approve ${id} --project ${DEFAULT_PROJECT_ID} --reason …`,
     });
     expect(server.isOn).toBe(true);
     await expect(operator("approve", id, "no-such-command", "--reason", "looked")).rejects.toThrow(

@@ -77,7 +77,7 @@ async function story(deps: CommandViewsDeps, command: CommandDetail): Promise<Co
   return {
     command,
     lastWord: isSaid ? await lastWordOn(redis, key, waitsFor) : null,
-    brakes: order.success ? said(await everyVerdict(deps, order.data, gate)) : null,
+    brakes: order.success ? said(await everyVerdict(deps, order.data, gate), project) : null,
     server: await readServer(deps, project, server.data),
   };
 }
@@ -105,15 +105,18 @@ async function readServer(
     readHistory(redis, project, server),
     everyVerdict(deps, imaginedOrder(project, server, deps.clock.nowMs()), "admission"),
   ]);
-  return { lock, waiting, history, brakes: said(verdicts) };
+  return { lock, waiting, history, brakes: said(verdicts, project) };
 }
 
-function said(verdicts: readonly BrakeVerdict[] | null): readonly BrakeSaid[] | null {
+function said(
+  verdicts: readonly BrakeVerdict[] | null,
+  project: ProjectId,
+): readonly BrakeSaid[] | null {
   return (
     verdicts?.map((one) => ({
       brake: one.brake,
       verdict: one.verdict,
-      detail: describeVerdict(one),
+      detail: describeVerdict(one, project),
       scope: ("scope" in one ? one.scope : null) ?? null,
       untilMs: ("untilMs" in one ? one.untilMs : null) ?? null,
     })) ?? null

@@ -35,12 +35,12 @@ export function delayInLine(
 }
 
 /** In one sentence. */
-export function describeCap(whose: "project" | "group", hold: CapHold): string {
+export function describeCap(whose: "project" | "group", hold: CapHold, project: string): string {
   const { ahead, cap, running, loweredBy, because } = hold;
   const why = because === undefined ? "" : `: ${because}`;
   const lowered =
     loweredBy === undefined ? "" : `, lowered by ${SHOWN[loweredBy] ?? loweredBy}${why}`;
-  const lift = liftOf(loweredBy);
+  const lift = liftOf(loweredBy, project);
   const lifting = lift === undefined ? "" : `; to lift ${loweredBy}: ${lift}`;
   return `reinstalls of the ${whose} in work: ${running} (at most ${cap}${lowered}); commands ahead in line: ${ahead}${lifting}`;
 }
@@ -50,8 +50,8 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 
 /** In fields, as events carry it. */
-export function capData({ ahead, cap, running, loweredBy, because }: CapHold) {
-  const lift = liftOf(loweredBy);
+export function capData({ ahead, cap, running, loweredBy, because }: CapHold, project: string) {
+  const lift = liftOf(loweredBy, project);
   return {
     limit: cap,
     ahead,

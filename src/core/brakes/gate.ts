@@ -4,6 +4,7 @@ import type { Candidate } from "../candidate.ts";
 import { type Decision, final } from "../decision.ts";
 import { rejected } from "../events.ts";
 import type { Moment } from "../moment.ts";
+import type { Order } from "../order.ts";
 import type { Before } from "../state.ts";
 import { waitFor } from "../waiting.ts";
 import { capData, delayInLine } from "./cap-hold.ts";
@@ -20,20 +21,21 @@ export function heldBy(
   before?: Before,
 ): Decision {
   // One that may have been carried out is not called rejected: it waits until that is proven, or its time is over.
-  if (hold.verdict === "no" && candidate.mayHaveRun !== true) return endedBy(hold);
+  const { order } = candidate;
+  if (hold.verdict === "no" && candidate.mayHaveRun !== true) return endedBy(hold, order);
   return waitFor(candidate, hold.brake, moment, {
-    detail: `${describeHold(hold)}${inVain(hold, candidate)}`,
+    detail: `${describeHold(hold, order.projectId)}${inVain(hold, order)}`,
     before,
-    data: { brake: brakeData(hold) },
+    data: { brake: brakeData(hold, order.projectId) },
     ...plannedFor(hold, moment),
   });
 }
 
 /** Who reads the event should not wait for what comes too late. */
-function inVain(hold: Hold, { order }: Candidate): string {
+function inVain(hold: Hold, { expiresAtMs }: Order): string {
   const untilMs = "untilMs" in hold ? hold.untilMs : undefined;
-  if (untilMs === undefined || untilMs < order.expiresAtMs) return "";
-  return `; it expires before that, at ${instant(order.expiresAtMs)}`;
+  if (untilMs === undefined || untilMs < expiresAtMs) return "";
+  return `; it expires before that, at ${instant(expiresAtMs)}`;
 }
 
 /** Where it is known when it may go, it asks soon after; else ever more rarely. */
@@ -48,9 +50,9 @@ function plannedFor(
   return { plannedMs: rungAtMost(hold.untilMs - nowMs, rules.ladderMs) };
 }
 
-function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
-  const message = describeHold(hold);
-  const brake = brakeData(hold);
+function endedBy(hold: Extract<Hold, { verdict: "no" }>, { projectId, serverId }: Order): Decision {
+  const message = describeHold(hold, projectId);
+  const brake = brakeData(hold, projectId);
   switch (hold.brake) {
     case "protected": {
       const { event, data } = rejected([{ path: "server_id", code: "protected", message }]);
@@ -64,15 +66,14 @@ function endedBy(hold: Extract<Hold, { verdict: "no" }>): Decision {
           limit: hold.limit,
           window_seconds: hold.windowMs / 1000,
           brake: { name: "quarantine", limit: hold.limit, detail: message },
-          next_step:
-            "Find out why this server is reinstalled again and again. Then: ecs-reinstall release SERVER_ID --reason ….",
+          next_step: `Find out why this server is reinstalled again and again. Then: ecs-reinstall release ${serverId} --project ${projectId} --reason ….`,
         },
       });
   }
 }
 
 /** The same in fields, as events carry it. */
-function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
+function brakeData(hold: Hold, project: string): Readonly<Record<string, unknown>> {
   const name = hold.brake;
   switch (hold.brake) {
     case "pause":
@@ -84,7 +85,7 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
     case "storm-failures": {
       const { reason, sinceMs, untilMs, probe } = hold;
       const until = untilMs === undefined ? undefined : instant(untilMs);
-      const lift = liftOf(name);
+      const lift = liftOf(name, project);
       return present({ name, since: instant(sinceMs), until, reason, command_id: probe, lift });
     }
     case "cooldown":
@@ -102,7 +103,7 @@ function brakeData(hold: Hold): Readonly<Record<string, unknown>> {
     }
     case "cap":
     case "group-cap":
-      return { name, ...capData(hold) };
+      return { name, ...capData(hold, project) };
     case "not-before":
       return { name, until: instant(hold.untilMs) };
   }

@@ -139,14 +139,14 @@ export const BrakeVerdict = z.union([
 export type BrakeVerdict = z.infer<typeof BrakeVerdict>;
 
 /** In one sentence; null: it says go, and there is no more to say. */
-export function describeVerdict(said: BrakeVerdict): string | null {
-  if (said.verdict !== "go") return describeHold(said);
+export function describeVerdict(said: BrakeVerdict, project: string): string | null {
+  if (said.verdict !== "go") return describeHold(said, project);
   if (said.overridden === true) return "lifted by the command's override";
   return said.by === undefined ? null : `approved${setBy(said)}`;
 }
 
-/** In one sentence, for events, dry runs and people. */
-export function describeHold(hold: Hold | Slows): string {
+/** In one sentence, for events, dry runs and people. `project`: the command's, for command lines that people type. */
+export function describeHold(hold: Hold | Slows, project: string): string {
   switch (hold.brake) {
     case "pause":
       return hold.scope === "configuration"
@@ -159,10 +159,10 @@ export function describeHold(hold: Hold | Slows): string {
         hold.untilMs === undefined
           ? `waits for ${hold.probe} to end`
           : `one command goes after ${instant(hold.untilMs)}`;
-      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake)}`;
+      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake, project)}`;
     }
     case "storm-asks":
-      return `one reinstall at a time since ${instant(hold.sinceMs)}: ${hold.reason}; to lift: ${liftOf(hold.brake)}`;
+      return `one reinstall at a time since ${instant(hold.sinceMs)}: ${hold.reason}; to lift: ${liftOf(hold.brake, project)}`;
     case "cooldown":
       return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
     case "quarantine": {
@@ -170,7 +170,7 @@ export function describeHold(hold: Hold | Slows): string {
       return `the server was reinstalled ${reinstalls.length} times within ${windowMs / 1000} s (at most ${limit}), last by ${reinstalls.at(-1)?.command}`;
     }
     case "approval":
-      return `a person must approve it (${hold.scope}): ecs-reinstall approve ${hold.command} --reason …`;
+      return `a person must approve it (${hold.scope}): ecs-reinstall approve ${hold.command} --project ${project} --reason …`;
     case "source": {
       const whose = hold.source === undefined ? "no source" : `the source ${hold.source}`;
       return `commands with ${whose} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
@@ -180,9 +180,9 @@ export function describeHold(hold: Hold | Slows): string {
     case "windows":
       return describeClosed(hold);
     case "cap":
-      return describeCap("project", hold);
+      return describeCap("project", hold, project);
     case "group-cap":
-      return describeCap("group", hold);
+      return describeCap("group", hold, project);
     case "not-before":
       return `not before ${instant(hold.untilMs)}`;
   }

@@ -68,7 +68,7 @@ export function plannedFrom(
       detail: new Date(order.expiresAtMs).toISOString(),
     },
     notBeforeCheck(order, nowMs),
-    ...withMark(verdicts, look, rules).map((said) => brakeCheck(said, leader)),
+    ...withMark(verdicts, look, rules).map((said) => brakeCheck(said, order, leader)),
     lockCheck(lock, leader),
     {
       check: "not-superseded",
@@ -146,12 +146,16 @@ function leaderOf({ onBusy }: Pick<Order, "onBusy">, lock: LockSeen): string | n
   return lock.kind === "busy" && lock.sameWish === true && onBusy === "join" ? lock.holder : null;
 }
 
-function brakeCheck(said: BrakeVerdict, leader: string | null): Check {
+function brakeCheck(
+  said: BrakeVerdict,
+  { projectId }: Pick<Order, "projectId">,
+  leader: string | null,
+): Check {
   // It counts reinstalls, and sharing one is none. Who may never start for another reason would not be told of a leader.
   if (said.brake === "quarantine" && said.verdict === "no" && leader !== null) {
     return { check: said.brake, verdict: "pass", detail: `it would share the one of ${leader}` };
   }
-  const detail = describeVerdict(said);
+  const detail = describeVerdict(said, projectId);
   return {
     check: said.brake,
     verdict: SAID[said.verdict],

@@ -10,6 +10,7 @@ import {
   moment,
   NOW,
   order,
+  PROJECT,
   RULES,
   seen,
   server,
@@ -21,7 +22,7 @@ const by = (changed: Parameters<typeof server>[0], allow: Rules["allow"] = "any"
 const said = (...args: Parameters<typeof by>) => {
   const hold = by(...args);
   if (hold === null) throw new Error("nothing holds");
-  return describeHold(hold);
+  return describeHold(hold, PROJECT);
 };
 
 describe("a server's mark in the cloud", () => {

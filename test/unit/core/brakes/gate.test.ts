@@ -10,10 +10,12 @@ import {
   NOW,
   order,
   PAUSED,
+  PROJECT,
   PROTECTED,
   QUARANTINED,
   RESTING,
   RULES,
+  SERVER,
   state,
   SLOWED,
   STORM,
@@ -102,7 +104,9 @@ describe("a command that a pause holds", () => {
         limit: 3,
         detail: "the server was reinstalled 3 times within 86400 s (at most 3), last by cmd-3",
       },
-      next_step: expect.stringContaining("ecs-reinstall release"),
+      next_step: expect.stringContaining(
+        `ecs-reinstall release ${SERVER} --project ${PROJECT} --reason`,
+      ),
     });
   });
 
@@ -132,7 +136,7 @@ describe("a command that a pause holds", () => {
     expect(events).toMatchObject([
       {
         data: {
-          detail: "a person must approve it (group:db): ecs-reinstall approve cmd-1 --reason …",
+          detail: `a person must approve it (group:db): ecs-reinstall approve cmd-1 --project ${PROJECT} --reason …`,
           brake: { name: "approval", scope: "group:db" },
         },
       },
@@ -142,11 +146,13 @@ describe("a command that a pause holds", () => {
   it("says of a verdict that is go who approved it, or that it is lifted", () => {
     const go = { verdict: "go" } as const;
     const approved = { brake: "approval", ...go, by: "ada", sinceMs: NOW, reason: "r" } as const;
-    expect(describeVerdict(approved)).toBe("approved by ada since 2026-11-23T15:00:00.000Z: r");
-    expect(describeVerdict({ brake: "windows", ...go, overridden: true })).toBe(
+    expect(describeVerdict(approved, PROJECT)).toBe(
+      "approved by ada since 2026-11-23T15:00:00.000Z: r",
+    );
+    expect(describeVerdict({ brake: "windows", ...go, overridden: true }, PROJECT)).toBe(
       "lifted by the command's override",
     );
-    expect(describeVerdict({ brake: "pause", ...go })).toBeNull();
+    expect(describeVerdict({ brake: "pause", ...go }, PROJECT)).toBeNull();
   });
 
   it("waits until fewer commands of its source have started, and says of which, how many and until when", () => {
@@ -160,10 +166,10 @@ describe("a command that a pause holds", () => {
         "commands with the source healer have started 5 reinstalls within an hour, as many as may: not before 2026-11-23T15:01:00.000Z",
       brake: { name: "source", limit: 5, until: "2026-11-23T15:01:00.000Z" },
     });
-    expect(describeHold(spent)).toContain("commands with no source have started 5");
+    expect(describeHold(spent, PROJECT)).toContain("commands with no source have started 5");
     const user = { ...spent, brake: "sender", sender: "healer" } as const;
     expect(asNext(heldBy(candidate(), user, moment()), "waiting").state.waitsFor).toBe("sender");
-    expect(describeHold(user)).toContain("of the broker user healer have started 5");
+    expect(describeHold(user, PROJECT)).toContain("of the broker user healer have started 5");
   });
 
   it.each([
@@ -223,7 +229,7 @@ describe("a command that a pause holds", () => {
     expect(late?.data["detail"]).toBe(
       "nothing begins until 2026-11-23T15:00:40.000Z: it is a freeze; it expires before that, at 2026-11-23T15:00:40.000Z",
     );
-    expect(describeHold(closed())).toBe(
+    expect(describeHold(closed(), PROJECT)).toBe(
       "nothing begins, and no opening is in sight within 35 days: it is a freeze",
     );
   });
@@ -237,14 +243,14 @@ describe("a command that a pause holds", () => {
         since: "2026-11-23T15:00:00.000Z",
         until: "2026-11-23T15:10:00.000Z",
         reason: STORM.reason,
-        lift: "ecs-reinstall resume storm-failures --reason …",
+        lift: `ecs-reinstall resume storm-failures --project ${PROJECT} --reason …`,
       },
     });
   });
 
   it("says of a cap that a storm of asks has lowered why, and what lifts it", () => {
     const [told] = asNext(heldBy(candidate(), SLOWED, moment()), "waiting").events;
-    const lift = "ecs-reinstall resume storm-asks --reason …";
+    const lift = `ecs-reinstall resume storm-asks --project ${PROJECT} --reason …`;
     expect(told?.data).toMatchObject({
       waits_for: "cap",
       detail: `reinstalls of the project in work: 10 (at most 1, lowered by storm-asks: ${SLOWED.because}); commands ahead in line: 3; to lift storm-asks: ${lift}`,
@@ -263,15 +269,15 @@ describe("a command that a pause holds", () => {
   it.each<[Parameters<typeof describeHold>[0], string]>([
     [
       { brake: "storm-asks", verdict: "wait", sinceMs: NOW, reason: SLOWED.because },
-      `one reinstall at a time since 2026-11-23T15:00:00.000Z: ${SLOWED.because}; to lift: ecs-reinstall resume storm-asks --reason …`,
+      `one reinstall at a time since 2026-11-23T15:00:00.000Z: ${SLOWED.because}; to lift: ecs-reinstall resume storm-asks --project ${PROJECT} --reason …`,
     ],
     [
       STORM,
-      "stopped since 2026-11-23T15:00:00.000Z: 5 reinstalls in a row failed, most often: job-failed Ecs.0319; one command goes after 2026-11-23T15:10:00.000Z, or: ecs-reinstall resume storm-failures --reason …",
+      `stopped since 2026-11-23T15:00:00.000Z: 5 reinstalls in a row failed, most often: job-failed Ecs.0319; one command goes after 2026-11-23T15:10:00.000Z, or: ecs-reinstall resume storm-failures --project ${PROJECT} --reason …`,
     ],
     [
       { brake: "storm-failures", verdict: "wait", sinceMs: NOW, reason: "r", probe: "cmd-1" },
-      "stopped since 2026-11-23T15:00:00.000Z: r; waits for cmd-1 to end, or: ecs-reinstall resume storm-failures --reason …",
+      `stopped since 2026-11-23T15:00:00.000Z: r; waits for cmd-1 to end, or: ecs-reinstall resume storm-failures --project ${PROJECT} --reason …`,
     ],
     [
       RESTING,
@@ -294,6 +300,6 @@ describe("a command that a pause holds", () => {
       "reinstalls are paused (group:web) by ada since 2026-11-23T15:00:00.000Z: r",
     ],
   ])("reads as one sentence: %j", (hold, sentence) => {
-    expect(describeHold(hold)).toBe(sentence);
+    expect(describeHold(hold, PROJECT)).toBe(sentence);
   });
 });
