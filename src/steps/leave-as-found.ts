@@ -1,9 +1,9 @@
-import { mayAskToStop, untoldStop } from "../core/decisions/decide-prepare.ts";
+import { mayAskToStop, unpublishedStop } from "../core/decisions/decide-prepare.ts";
 import { leaveAsFound } from "../core/decisions/leave-as-found.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Moment } from "../core/moment.ts";
 import { otherStopPerhaps, type Power, stoppedByCloud } from "../core/power.ts";
-import { isFirst, type StepResult, type Taken, tellingFirst } from "./step.ts";
+import { isFirst, type StepResult, type Taken, publishingFirst } from "./step.ts";
 
 type Concluded = Extract<StepResult, { kind: "conclude" }>;
 
@@ -14,8 +14,8 @@ export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment)
   const { state } = taken.envelope;
   const decision = leaveAsFound(state, power, withPower(result.decision, power), moment);
   const left = { ...result, decision };
-  const stop = state.phase === "prepare" ? untoldStop(state, power, decision) : null;
-  return stop === null ? left : tellingFirst(left, stop);
+  const stop = state.phase === "prepare" ? unpublishedStop(state, power, decision) : null;
+  return stop === null ? left : publishingFirst(left, stop);
 }
 
 /**

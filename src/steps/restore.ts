@@ -3,7 +3,7 @@ import {
   afterStart,
   givenUp,
   otherStartPerhaps,
-  untoldStart,
+  unpublishedStart,
 } from "../core/decisions/decide-restore.ts";
 import { next } from "../core/decision.ts";
 import type { JobLook, Look } from "../core/observations.ts";
@@ -14,7 +14,7 @@ import {
   isFirst,
   type PhaseStep,
   type StepDeps,
-  tellingFirst,
+  publishingFirst,
   withCalls,
 } from "./step.ts";
 
@@ -66,8 +66,8 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") {
       const result = conclude(claimed, envelope, turn);
-      const start = untoldStart(state, look, turn);
-      return start === null ? result : tellingFirst(result, start);
+      const start = unpublishedStart(state, look, turn);
+      return start === null ? result : publishingFirst(result, start);
     }
     const { token } = envelope;
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;

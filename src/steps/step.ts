@@ -165,7 +165,7 @@ export function isFirst({ envelope, claimed, arrival }: Taken): boolean {
 }
 
 /** The same conclusion, with an event before all others. */
-export function tellingFirst(
+export function publishingFirst(
   result: Extract<StepResult, { kind: "conclude" }>,
   draft: EventDraft,
 ): StepResult {

@@ -110,16 +110,16 @@ export function afterStop(
 }
 
 /**
- * `stopping` of a stop that may have been asked for and was never told, for its answer was lost, or the worker that asked for
- * it. Told when the command goes on to a server that it found stopped, or that it starts again. Null: there is none.
+ * `stopping` of a stop that may have been asked for and was never published, for its answer was lost, or the worker that asked for
+ * it. Published when the command goes on to a server that it found stopped, or that it starts again. Null: there is none.
  */
-export function untoldStop(
+export function unpublishedStop(
   current: In<"prepare">,
   power: Power | undefined,
   decision: Decision,
 ): EventDraft | null {
   const to = decision.kind === "next" ? decision.state.phase : null;
-  const isUntold = current.stop === undefined && unansweredStopMs(power?.stop) !== null;
-  if (!isUntold || (to !== "submit" && to !== "restore")) return null;
+  const isUnpublished = current.stop === undefined && unansweredStopMs(power?.stop) !== null;
+  if (!isUnpublished || (to !== "submit" && to !== "restore")) return null;
   return { event: "stopping", data: { stop_type: "SOFT", detail: UNANSWERED } };
 }

@@ -147,10 +147,10 @@ export function otherStartPerhaps(
 }
 
 /**
- * `starting` of a start that may have been asked for and was never told, once the server is seen on and the command goes on.
+ * `starting` of a start that may have been asked for and was never published, once the server is seen on and the command goes on.
  * Null: there is none.
  */
-export function untoldStart(
+export function unpublishedStart(
   current: In<"restore">,
   look: Look,
   decision: Decision,

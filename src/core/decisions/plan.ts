@@ -151,7 +151,7 @@ function brakeCheck(
   { projectId }: Pick<Order, "projectId">,
   leader: string | null,
 ): Check {
-  // It counts reinstalls, and sharing one is none. Who may never start for another reason would not be told of a leader.
+  // It counts reinstalls, and sharing one is none. Who may never start for another reason gets no leader as its answer.
   if (said.brake === "quarantine" && said.verdict === "no" && leader !== null) {
     return { check: said.brake, verdict: "pass", detail: `it would share the one of ${leader}` };
   }
