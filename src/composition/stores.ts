@@ -12,6 +12,7 @@ import { createScriptRunner } from "../adapters/redis/script-runner.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { PollWay } from "../contract/labels.ts";
 import { LIST_RULES, type RoundAnswer } from "../core/calls/list-round.ts";
+import { workSecondsFor } from "../core/calls/call-rate.ts";
 import { firstPollMs } from "../core/calls/poll-plan.ts";
 import { renewAccess, watchRedis } from "../adapters/redis/watch.ts";
 import { watchForChange } from "../config/rotation.ts";
@@ -50,8 +51,21 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     ended: (script: string, seconds: number) => metrics.redisCall(script, seconds),
   };
   const scripts = createScriptRunner(redis, watch, { behindProxy });
+  const durations = protocol.pollLearned
+    ? createJobDurations({
+        redis,
+        scripts,
+        clock,
+        onKnown: (project, kind, likely) =>
+          metrics.firstPoll(project, kind, firstPollMs(likely) / 1000),
+      })
+    : NO_DURATIONS;
+  const rules = {
+    ...storeRules(config),
+    workSeconds: (project: ProjectId) => workSecondsFor(durations.longestMs(project)),
+  };
   const store = watchRebuilding(
-    inStoreTime(createReinstallStore(redis, scripts, storeRules(config), clock), storeClock),
+    inStoreTime(createReinstallStore(redis, scripts, rules, clock), storeClock),
     clock,
     (projectId, forMs) => {
       logger.warn({ projectId, forMs }, "the memory of redis is new: nothing new is started");
@@ -84,15 +98,7 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     storeClock,
     store,
     evidence: createDiskEvidence(redis, cloud.region, protocol.evidenceMinSamples),
-    durations: protocol.pollLearned
-      ? createJobDurations({
-          redis,
-          scripts,
-          clock,
-          onKnown: (project, kind, likely) =>
-            metrics.firstPoll(project, kind, firstPollMs(likely) / 1000),
-        })
-      : NO_DURATIONS,
+    durations,
     lists: protocol.pollList ? createServerLists({ redis, scripts, ...listing }) : undefined,
     budget: createRedisBudget({
       scripts,

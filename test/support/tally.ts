@@ -8,8 +8,8 @@ export interface Tally {
   seen(): number;
   /** Resolves when so many commands have ended. */
   ended(count: number, timeoutMs: number): Promise<void>;
-  /** Final events so far, of all commands. */
-  ends(): number;
+  /** Final events so far, of all commands; of one kind, if it is named. */
+  ends(kind?: string): number;
   /** The final event of one command; undefined: it has none yet. */
   end(id: string): string | undefined;
   /** `waiting` events of the command that has most. */
@@ -37,9 +37,11 @@ export function tallyOf(emitter: Pick<Emitter, "heard">): Tally {
       count();
       return seen.size;
     },
-    ends() {
+    ends(kind) {
       count();
-      return ends.size;
+      return kind === undefined
+        ? ends.size
+        : [...ends.values()].filter((event) => event === kind).length;
     },
     end(id) {
       count();

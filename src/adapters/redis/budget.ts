@@ -1,7 +1,7 @@
 import type { CallStatus } from "../../contract/http.ts";
 import type { ProjectId } from "../../contract/ids.ts";
 import { takeCalls, type Taken } from "../../core/calls/call-bucket.ts";
-import { lowered, paceOf, raised, slotsAt } from "../../core/calls/call-rate.ts";
+import { lowered, paceOf, raised, spreadMsAt } from "../../core/calls/call-rate.ts";
 import type { CallsTaken, CallsWanted, RequestBudget } from "../cloud/budget.ts";
 import { createLearnedRates, type LearnedRatesDeps } from "./learned-rates.ts";
 
@@ -64,8 +64,7 @@ export function createRedisBudget(options: BudgetOptions): RedisBudget {
         const { delayMs, spacingMs } = taken;
         return { kind: "granted", delayMs, spacingMs, pace: { perSecond, depth } };
       }
-      const spreadMs = Math.ceil((slotsAt({ perSecond }) / perSecond) * 1000);
-      return { kind: "wait", ms: Math.max(1, taken.ms), spreadMs };
+      return { kind: "wait", ms: Math.max(1, taken.ms), spreadMs: spreadMsAt({ perSecond }) };
     },
 
     async passed(project, begunMs) {

@@ -23,8 +23,14 @@ const TTL_MS = 90 * 86_400_000;
 
 const Durations = storedJson(z.array(z.number()));
 
+/** Besides what a step wants to know. */
+export interface KnownDurations extends JobDurations {
+  /** Of the kinds of job that this replica has met: when most of the longest have ended, ms; null: nothing is known. */
+  longestMs(project: ProjectId): number | null;
+}
+
 /** The durations in Redis. Each replica remembers what they say for a while: a poll does not ask for them. */
-export function createJobDurations(deps: JobDurationsDeps): JobDurations {
+export function createJobDurations(deps: JobDurationsDeps): KnownDurations {
   const { redis, scripts, clock, onKnown } = deps;
   const known = new Map<string, { readonly likely: LikelyEnd | null; readonly atMs: number }>();
 
@@ -60,11 +66,19 @@ export function createJobDurations(deps: JobDurationsDeps): JobDurations {
       remember(project, kind, likelyEnd(answer.tookMs));
       return "kept";
     },
+
+    longestMs(project) {
+      const ends = [...known]
+        .filter(([of]) => of.startsWith(`${project}/`))
+        .flatMap(([, { likely }]) => likely?.toMs ?? []);
+      return ends.length === 0 ? null : Math.max(...ends);
+    },
   };
 }
 
 /** For who does not want polls put off (`POLL_LEARNED=false`): nothing is kept, and nothing known. */
-export const NO_DURATIONS: JobDurations = {
+export const NO_DURATIONS: KnownDurations = {
   likelyEnd: async () => null,
   learn: async () => "kept",
+  longestMs: () => null,
 };

@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../contract/ids.ts";
 import type { BrakeRules } from "../../core/brakes/brake-rules.ts";
 import type { SenderRule } from "../../core/intake/senders.ts";
 import type { Windows } from "../../core/brakes/windows.ts";
@@ -14,6 +15,8 @@ export interface StoreRules {
   readonly brakes: BrakeRules;
   /** Times at which nothing begins: those of the worker that asks; absent: there are none. */
   readonly windows?: Windows;
+  /** How long a command in work can do with one call, s, by what is known of a project's jobs; absent: as if nothing were. */
+  readonly workSeconds?: (project: ProjectId) => number;
   /** What each broker user may ask for; absent: nobody is named. */
   readonly senders?: readonly SenderRule[];
 }

@@ -70,8 +70,16 @@ const LONGEST_HOLD_MS = 60_000;
 const QUIET_MS = 10_000;
 /** From half of it to the ceiling in so many steps: a minute. */
 const STEPS_TO_DOUBLE = 12;
-/** So many seconds' calls the work in progress may need at once: one for each that is in progress. */
-export const WORK_SECONDS = 10;
+/** Who finds no call tries again within the time that so many seconds' calls take. */
+const SPREAD_SECONDS = 10;
+/** So many seconds' calls the work in progress may need at once, where nothing is known of its jobs. */
+export const LEAST_WORK_SECONDS = 10;
+/** Longer jobs than this would need are not waited for with more: should they all be asked for, calls would be short. */
+const MOST_WORK_SECONDS = 40;
+/** Of a command, besides its job: from its slot to its POST, and from the job's end to its own. */
+const AROUND_JOB_SECONDS = 15;
+/** Of a command, at the least: two looks, the POST, and one query of its job. */
+const CALLS_FOR_ONE = 4;
 
 /** How fast calls may be made: what was learned, and never more than is configured. */
 export function paceOf(learned: LearnedRate, limits: CallLimits): Pace {
@@ -84,10 +92,36 @@ export function paceOf(learned: LearnedRate, limits: CallLimits): Pace {
   };
 }
 
-/** No more work in progress than the rate can carry: each can make a call every ten seconds. At least 1. */
-export function slotsAt({ perSecond }: Pick<Pace, "perSecond">): number {
-  return Math.max(1, Math.floor(perSecond * WORK_SECONDS));
+/**
+ * No more work in progress than the rate can carry: each can make a call every `workSeconds`. At least 1. The store has the
+ * same (`slots_at` of scripts/calls.lua).
+ *
+ * @internal
+ */
+export function slotsAt(
+  { perSecond }: Pick<Pace, "perSecond">,
+  workSeconds = LEAST_WORK_SECONDS,
+): number {
+  return callsWithin(workSeconds, perSecond);
 }
+
+/**
+ * How long a command in work can do with one call, by how long its job takes, ms; null: not known. With less in progress calls
+ * that are allowed would not be made: 500 slots, jobs of a minute and 50 calls in a second left 17 of them unused.
+ */
+export function workSecondsFor(jobMs: number | null): number {
+  if (jobMs === null) return LEAST_WORK_SECONDS;
+  const needed = Math.ceil((jobMs / 1000 + AROUND_JOB_SECONDS) / CALLS_FOR_ONE);
+  return Math.min(MOST_WORK_SECONDS, Math.max(LEAST_WORK_SECONDS, needed));
+}
+
+/** Over how many ms those are spread who found no call: they do not all come back at one time. */
+export function spreadMsAt({ perSecond }: Pick<Pace, "perSecond">): number {
+  return Math.ceil((callsWithin(SPREAD_SECONDS, perSecond) / perSecond) * 1000);
+}
+
+const callsWithin = (seconds: number, perSecond: number) =>
+  Math.max(1, Math.floor(perSecond * seconds));
 
 /**
  * After a refusal: the rate that the cloud stated, or half of what was used; once for all calls that were under way. Where no

@@ -106,6 +106,19 @@ describe("how long jobs take, in each replica", () => {
     ]);
   });
 
+  it("says of a project when most of its longest jobs have ended, of the kinds that it has met", async () => {
+    const [mine, theirs] = [replica(), replica()];
+    expect(mine.longestMs(PROJECT)).toBeNull();
+    for (const tookMs of FIVE) await mine.learn(PROJECT, "sas", tookMs);
+    for (const tookMs of FIVE) await mine.learn(PROJECT, "ssd", tookMs / 2);
+    for (const tookMs of FIVE) await mine.learn(OTHER, "sas", tookMs * 2);
+    expect([mine.longestMs(PROJECT), mine.longestMs(OTHER)]).toEqual([64_000, 128_000]);
+    expect(theirs.longestMs(PROJECT)).toBeNull();
+    await theirs.likelyEnd(PROJECT, "ssd");
+    expect(theirs.longestMs(PROJECT)).toBe(32_000);
+    expect(NO_DURATIONS.longestMs(PROJECT)).toBeNull();
+  });
+
   it("stays as it was known last while Redis is away", async () => {
     const mine = replica();
     for (const tookMs of FIVE) await mine.learn(PROJECT, "sas", tookMs);

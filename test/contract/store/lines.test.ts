@@ -5,7 +5,7 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { passed } from "./passed.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
-import { order, SERVER } from "./samples.ts";
+import { claimed, order, SERVER } from "./samples.ts";
 import {
   ACQUIRED,
   asks,
@@ -65,6 +65,31 @@ describe.each(RIGS)("lines %s", (_name, rigs) => {
     await begins(store, commandOf(3));
     expect(await tries(store, second)).toMatchObject({ lock: held("cap", { ahead: 0 }) });
   });
+
+  it.each([
+    { free: 0, ahead: [20, 1] },
+    { free: 25, ahead: [15] },
+  ])(
+    "of forty that do not ask in time, with $free free slots, have so many before who asks then: $ahead",
+    async ({ free, ahead }) => {
+      store = rig.withBrakes({ ...NO_BRAKES, maxRunning: 30 });
+      const inWork = [];
+      for (let n = 0; n < 30; n++) inWork.push(await begins(store, commandOf(n)));
+      const inLine = [];
+      for (let n = 30; n < 70; n++) inLine.push(await begins(store, commandOf(n)));
+      for (const { of, next } of inLine) {
+        const { claim } = claimed(await store.claim(next, FIRST));
+        await saved(store, of, { claim, token: null, state: waitingFor("cap"), delayMs: 10 });
+      }
+      await passed(50);
+      for (const one of inWork.slice(0, free)) await ends(store, one);
+      for (const [index, before] of ahead.entries()) {
+        const { lock } = await asks(store, commandOf(70 + index));
+        // As many as are before it have a free slot each: then it may go.
+        expect(lock).toMatchObject(before < free ? ACQUIRED : held("cap", { ahead: before }));
+      }
+    },
+  );
 
   it("keep the order when the store was emptied", async () => {
     const { second, third } = await queue();

@@ -22,6 +22,7 @@ import { freeLock, healedSince, lockOf, type ScriptContext } from "./scripts.ts"
 /** The limits of slots.lua. */
 const MOST_WAITERS = 50;
 const MOST_HOLDERS = 100;
+const FIRST_LOOKED_AT = 20;
 
 /** A command that asks whether it may start. */
 export interface Wanting {
@@ -104,7 +105,10 @@ function waitForTurn(ctx: ScriptContext, m: ProjectMemory, of: Cap, who: Wanting
   const { commandId: id } = who.order;
   of.line.set(id, who.arrivedMs);
   const now = ctx.memory.nowMs();
-  for (const other of ranked(of.line).slice(0, 2 * of.cap)) {
+  const isNear = ranked(of.line).indexOf(id) < 2 * of.cap;
+  const free = isNear ? of.cap - of.slots.size : 0;
+  const places = Math.min(2 * of.cap, Math.max(FIRST_LOOKED_AT, free));
+  for (const other of ranked(of.line).slice(0, places)) {
     if (other !== id && (m.lineUntil.get(other) ?? 0) <= now) of.line.delete(other);
   }
   const ahead = ranked(of.line).indexOf(id);

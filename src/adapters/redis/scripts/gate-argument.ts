@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BrakeRules } from "../../../core/brakes/brake-rules.ts";
-import { WORK_SECONDS } from "../../../core/calls/call-rate.ts";
+import { LEAST_WORK_SECONDS } from "../../../core/calls/call-rate.ts";
 import type { Order } from "../../../core/order.ts";
 import { perHourOf } from "../../../core/intake/senders.ts";
 import { Closed } from "../../../core/brakes/windows.ts";
@@ -66,6 +66,7 @@ export const GateArgument = z.object({
     rules: BrakeRules,
     /** The call to the cloud that a first look takes; 0 calls a second: none is taken. */
     calls: CallsAsked,
+    /** See `workSecondsFor` of core/calls/call-rate.ts. */
     workSeconds: z.number(),
   }),
 });
@@ -73,7 +74,7 @@ export const GateArgument = z.object({
 /** {@link GateArgument} of one command. */
 export function gateArgument(
   { rules, clock }: Pick<StoreContext, "rules" | "clock">,
-  { commandId, serverId, group, source, sender, onBusy, override = [] }: Order,
+  { commandId, projectId, serverId, group, source, sender, onBusy, override = [] }: Order,
 ): z.infer<typeof GateArgument> {
   const closed = rules.windows?.closedAt(clock.nowMs()) ?? null;
   return {
@@ -92,7 +93,7 @@ export function gateArgument(
         perSecond: rules.brakes.callsPerSecond,
         burst: rules.brakes.callBurst,
       }),
-      workSeconds: WORK_SECONDS,
+      workSeconds: rules.workSeconds?.(projectId) ?? LEAST_WORK_SECONDS,
     },
   };
 }

@@ -4,6 +4,10 @@
 local MOST_WAITERS = 50
 local MOST_HOLDERS = 100
 
+-- So many of a slot line are looked at for whether their turn has passed: what those far behind may cost. Their asking is what
+-- frees a line whose first are all gone.
+local FIRST_LOOKED_AT = 20
+
 -- A command that wishes the same and has its reinstall before it. One that has ended, and left the server locked, has no
 -- result to share.
 local function shares(record_key, wish)
@@ -74,15 +78,22 @@ local function free_slots(key, of, command_prefix)
   return of.cap - redis.call('ZCARD', of.slots)
 end
 
--- Stands in the line of one cap and asks for its turn: nil, or the hold. Of the first of the line, who is overdue is put
--- out: their next try puts them back at their old place.
-local function wait_for_turn(key, of, want, place)
-  redis.call('ZADD', of.line, digits(place), want.id)
-  local first = redis.call('ZRANGE', of.line, 0, 2 * of.cap - 1)
+-- Puts out of a slot line, of its first `places`, who is overdue: their next try puts them back at their old place.
+local function put_out_overdue(key, line, id, places)
+  local first = redis.call('ZRANGE', line, 0, places - 1)
   local turns, now = redis.call('HMGET', key.lineUntil, unpack(first)), now_ms()
   for index, other in ipairs(first) do
-    if other ~= want.id and tonumber(turns[index] or '0') <= now then redis.call('ZREM', of.line, other) end
+    if other ~= id and tonumber(turns[index] or '0') <= now then redis.call('ZREM', line, other) end
   end
+end
+
+-- Stands in the line of one cap and asks for its turn: nil, or the hold. An overdue one keeps nobody from a slot but those
+-- that are nearer than there are free slots: so many places are looked at, and not the whole line at each try.
+local function wait_for_turn(key, of, want, place)
+  redis.call('ZADD', of.line, digits(place), want.id)
+  local is_near = redis.call('ZRANK', of.line, want.id) < 2 * of.cap
+  local free = is_near and of.cap - redis.call('ZCARD', of.slots) or 0
+  put_out_overdue(key, of.line, want.id, math.min(2 * of.cap, math.max(FIRST_LOOKED_AT, free)))
   local ahead = redis.call('ZRANK', of.line, want.id)
   -- Most of a long line are too far behind for any slot: what they ask costs little.
   if ahead < of.cap and ahead < free_slots(key, of, want.commandPrefix) then return nil end

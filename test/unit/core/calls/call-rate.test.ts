@@ -8,6 +8,7 @@ import {
   paceOf,
   raised,
   slotsAt,
+  workSecondsFor,
   type Throttling,
 } from "../../../../src/core/calls/call-rate.ts";
 
@@ -164,6 +165,20 @@ it.each([
 ])("at %d calls a second %d commands are in progress at most", (perSecond, slots) => {
   expect(slotsAt({ perSecond })).toBe(slots);
 });
+
+it.each([
+  ["nothing is known of", null, 10, 2],
+  ["of 20 s", 20_000, 10, 2],
+  ["of a minute", 60_000, 19, 3],
+  ["of two minutes", 120_000, 34, 6],
+  ["of an hour", 3_600_000, 40, 8],
+])(
+  "jobs %s: a command in work does with one call in so many seconds",
+  (_, jobMs, seconds, slots) => {
+    expect(workSecondsFor(jobMs)).toBe(seconds);
+    expect(slotsAt({ perSecond: 0.2 }, seconds)).toBe(slots);
+  },
+);
 
 /** A cloud that lets so many calls through in a window that begins with its first call. */
 interface Quota {
