@@ -23,6 +23,11 @@ const TTL_MS = 90 * 86_400_000;
 
 const Durations = storedJson(z.array(z.number()));
 
+interface Remembered {
+  readonly likely: LikelyEnd | null;
+  readonly atMs: number;
+}
+
 /** Besides what a step wants to know. */
 export interface KnownDurations extends JobDurations {
   /** Of the kinds of job that this replica has met: when most of the longest have ended, ms; null: nothing is known. */
@@ -32,17 +37,18 @@ export interface KnownDurations extends JobDurations {
 /** The durations in Redis. Each replica remembers what they say for a while: a poll does not ask for them. */
 export function createJobDurations(deps: JobDurationsDeps): KnownDurations {
   const { redis, scripts, clock, onKnown } = deps;
-  const known = new Map<string, { readonly likely: LikelyEnd | null; readonly atMs: number }>();
+  const known = new Map<ProjectId, Map<string, Remembered>>();
 
   function remember(project: ProjectId, kind: string, likely: LikelyEnd | null) {
-    known.set(`${project}/${kind}`, { likely, atMs: clock.monotonicMs() });
+    const kinds = known.get(project) ?? new Map<string, Remembered>();
+    known.set(project, kinds.set(kind, { likely, atMs: clock.monotonicMs() }));
     onKnown?.(project, kind, likely);
     return likely;
   }
 
   return {
     async likelyEnd(project, kind) {
-      const mine = known.get(`${project}/${kind}`);
+      const mine = known.get(project)?.get(kind);
       const isFresh = mine !== undefined && clock.monotonicMs() - mine.atMs < FRESH_MS;
       if (isFresh || redis.status !== "ready") return mine?.likely ?? null;
       try {
@@ -68,9 +74,8 @@ export function createJobDurations(deps: JobDurationsDeps): KnownDurations {
     },
 
     longestMs(project) {
-      const ends = [...known]
-        .filter(([of]) => of.startsWith(`${project}/`))
-        .flatMap(([, { likely }]) => likely?.toMs ?? []);
+      const kinds = [...(known.get(project)?.values() ?? [])];
+      const ends = kinds.flatMap(({ likely }) => likely?.toMs ?? []);
       return ends.length === 0 ? null : Math.max(...ends);
     },
   };
