@@ -4,6 +4,7 @@ import type {
   OperatorCommands,
 } from "../../../src/adapters/redis/operator-commands.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const WHY = ["--reason", "looked at it", "--by", "ada"];
@@ -19,17 +20,8 @@ async function approve(
 ): Promise<{ code: number; out: string; err: string; approved: readonly string[] }> {
   const approved: string[] = [];
   const said = { out: "", err: "" };
-  const never = () => Promise.reject(new Error("not asked for here"));
   const operator: OperatorCommands = {
-    cancel: never,
-    pauseSeen: never,
-    standingPauses: never,
-    sending: never,
-    projects: never,
-    resolve: never,
-    holder: never,
-    unlock: never,
-    note: never,
+    ...NO_OPERATOR,
     standingOf: async (_project, id) => known[id] ?? null,
     setPause: async (_project, { scope }) => {
       approved.push(scope);

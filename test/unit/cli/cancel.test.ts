@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { OperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const WHY = ["--reason", "sent by mistake", "--by", "ada"];
@@ -21,22 +22,12 @@ async function run(args: readonly string[], { rows, pages = 1, cancel, types }: 
   const questions: string[] = [];
   let out = "";
   let err = "";
-  const never = () => Promise.reject(new Error("not asked for here"));
   const operator: OperatorCommands = {
+    ...NO_OPERATOR,
     cancel: async (...call) => {
       cancelled.push(call[1]);
       return cancel === undefined ? { kind: "requested", phase: "waiting" } : cancel(...call);
     },
-    setPause: never,
-    standingOf: never,
-    pauseSeen: never,
-    standingPauses: never,
-    sending: never,
-    projects: never,
-    resolve: never,
-    holder: never,
-    unlock: never,
-    note: never,
   };
   const code = await runCli(["cancel", ...args, "--project", PROJECT, ...WHY], {
     env: {},

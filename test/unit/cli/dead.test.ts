@@ -4,6 +4,7 @@ import type { BrokerSession } from "../../../src/cli/broker-session.ts";
 import { CliFailure } from "../../../src/cli/failure.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import type { DeadLetter } from "../../../src/core/dead-letter.ts";
+import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const OTHER = "f".repeat(32);
@@ -44,7 +45,6 @@ async function run(args: readonly string[], world: World = {}) {
   const questions: string[] = [];
   let out = "";
   let err = "";
-  const never = () => Promise.reject(new Error("not asked for here"));
   const session: BrokerSession = {
     lost: new Promise<never>(() => undefined),
     follow: never,
@@ -63,15 +63,7 @@ async function run(args: readonly string[], world: World = {}) {
     close: async () => void did.push("closed"),
   };
   const operator: OperatorCommands = {
-    cancel: never,
-    setPause: never,
-    standingOf: never,
-    pauseSeen: never,
-    standingPauses: never,
-    sending: never,
-    resolve: never,
-    holder: never,
-    unlock: never,
+    ...NO_OPERATOR,
     projects: async () => (world.projects ?? [PROJECT]) as never,
     note: async (project, { id: _id, ...act }) => {
       did.push(["noted", project, act]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Holder, OperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import type { ResolveAnswer } from "../../../src/adapters/redis/resolve.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
@@ -26,17 +27,8 @@ async function run(args: readonly string[], { operator = {}, look }: World) {
   const unlocked: unknown[] = [];
   let out = "";
   let err = "";
-  const never = () => Promise.reject(new Error("not asked for here"));
   const all: OperatorCommands = {
-    cancel: never,
-    setPause: never,
-    standingOf: never,
-    pauseSeen: never,
-    standingPauses: never,
-    sending: never,
-    projects: never,
-    resolve: never,
-    note: never,
+    ...NO_OPERATOR,
     holder: async () => HELD,
     unlock: async (_project, freeing, act) => {
       unlocked.push([freeing.owner, act.by, act.reason]);

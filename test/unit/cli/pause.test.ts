@@ -5,6 +5,7 @@ import type {
 } from "../../../src/adapters/redis/operator-commands.ts";
 import type { Sending } from "../../../src/adapters/redis/standing-pauses.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 import type { SwitchEntry, SwitchName } from "../../../src/contract/brakes.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 
@@ -25,10 +26,10 @@ interface World {
 
 async function run(args: readonly string[], { standing = [], sending }: World = {}) {
   const changes: PauseChange[] = [];
-  const never = () => Promise.reject(new Error("not asked for here"));
   let out = "";
   let err = "";
   const operator: OperatorCommands = {
+    ...NO_OPERATOR,
     setPause: async (_project, change) => {
       changes.push(change);
       return { kind: "set", atMs: 5, wasOn: true };
@@ -37,12 +38,6 @@ async function run(args: readonly string[], { standing = [], sending }: World = 
     pauseSeen: async () => true,
     standingPauses: async () => new Map(standing),
     projects: async () => [ProjectId.parse(PROJECT)],
-    cancel: never,
-    standingOf: never,
-    resolve: never,
-    holder: never,
-    unlock: never,
-    note: never,
   };
   const code = await runCli([...args, ...WHY], {
     env: { ECS_PROJECTS: PROJECT },
