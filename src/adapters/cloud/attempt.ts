@@ -8,16 +8,18 @@ import type { CloudClock } from "./cloud-clock.ts";
 import {
   isAuthenticationFailure,
   isMere503,
+  isOfSomebodyElse,
   isThrottled,
   knownError,
   provesAuthentication,
   summary,
 } from "./error-table.ts";
-import type { Exchange, HttpRequest, Send } from "./exchange.ts";
+import type { Exchange, HttpAnswer, HttpRequest, Send } from "./exchange.ts";
 import type { Operation, RequestOutcome } from "../../contract/labels.ts";
 import type { RequestInfo } from "./operation.ts";
 import { presentable } from "./redact.ts";
 import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
+import { withReason } from "./standing.ts";
 
 /** One request, ready to go. */
 export interface Attempt {
@@ -69,13 +71,16 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     const auth = await what.auth.enter(grant, signal);
     if (auth.kind === "stale") return STALE;
     if (auth.kind === "wait") {
-      const message = "held back: the cloud does not accept our credentials, or has not yet";
+      const message = withReason(
+        "held back: the cloud does not accept our credentials, or has not yet",
+        what.auth.seen().why,
+      );
       return { kind: "held", by: "credentials", message, ms: auth.ms };
     }
     const endpoint = what.endpoint.enter();
     if (endpoint.kind === "wait") {
       auth.leave("neither");
-      const message = "held back: the cloud does not answer";
+      const message = withReason("held back: the cloud does not answer", what.endpoint.seen().why);
       return { kind: "held", by: "endpoint", message, ms: endpoint.ms };
     }
     const startedMs = clock.monotonicMs();
@@ -103,9 +108,10 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
       return replaced ? STALE : { kind: result.kind, message };
     }
     const answer = besideOthers(read(result, what), what);
-    endpoint.leave(endpointResult(answer), summary(answer));
+    const isStray = isOfSomebodyElse(answer) || isNoToken(what.operation, result.answer);
+    endpoint.leave(isStray ? "down" : endpointResult(answer), summary(answer));
     auth.leave(authResult(answer), summary(answer));
-    const outcome = outcomeOf(answer);
+    const outcome = isStray ? "error" : outcomeOf(answer);
     onRequest({
       operation: what.operation,
       project: what.project,
@@ -166,6 +172,12 @@ const STALE: Attempted = {
   kind: "stale",
   message: "the credentials were replaced before it was sent",
 };
+
+/** A success of IAM is a token. */
+function isNoToken(operation: Operation, { status, headers }: HttpAnswer): boolean {
+  const isSuccess = status >= 200 && status < 300;
+  return operation === "token" && isSuccess && (headers.get("x-subject-token") ?? "") === "";
+}
 
 /** A well-formed error of a service shows a cloud that lives; 5xx without such a code, or of the gateway, one that does not. */
 function endpointResult(answer: Answer): EndpointResult {

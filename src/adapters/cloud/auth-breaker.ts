@@ -13,6 +13,8 @@ export interface AuthBreaker {
   enter(grant: Grant, signal: AbortSignal): Promise<AuthEntry>;
   /** How long it stays open for these credentials; 0: it does not hold a request back. */
   waitMs(identity: string): number;
+  /** These credentials were taken: a request that did not go through here has shown it. */
+  vouch(grant: Grant): void;
   state(): BreakerState;
   /** Of the credentials as they were seen last; `why`: the cloud's last refusal, until they are proven. */
   seen(): { readonly proven: boolean; readonly why: string | null };
@@ -20,6 +22,8 @@ export interface AuthBreaker {
 
 /** What is answered to those who waited for a request that proved nothing. */
 const UNPROVEN_WAIT_MS = 1_000;
+/** How long one waits for its turn where few may go at once: it has a delivery in hand. */
+const TURN_PATIENCE_MS = 5_000;
 
 /**
  * More than five consecutive authentication failures lock the key for five minutes, for everybody who uses it
@@ -92,6 +96,8 @@ export function createAuthBreaker(
   return {
     async enter(grant, signal) {
       let triedOnce = false;
+      const patientUntilMs =
+        options.atOnce === undefined ? Number.POSITIVE_INFINITY : nowMs() + TURN_PATIENCE_MS;
       for (;;) {
         if (!grant.isCurrent()) return { kind: "stale" };
         see(grant.identity);
@@ -108,7 +114,7 @@ export function createAuthBreaker(
         }
         if (!isProven && trial === null) return tryAlone(grant);
         // Once is enough: with a silent cloud everybody would wait for everybody before.
-        if (signal.aborted || (!isProven && triedOnce)) {
+        if (signal.aborted || (!isProven && triedOnce) || nowMs() >= patientUntilMs) {
           return unproven;
         }
         triedOnce ||= !isProven;
@@ -116,6 +122,9 @@ export function createAuthBreaker(
       }
     },
     waitMs,
+    vouch(grant) {
+      void record.learn(grant, "proven", null).finally(wake);
+    },
     state: () => record.state(),
     seen: () => ({ proven: record.anyProven, why: record.why }),
   };

@@ -29,6 +29,8 @@ export interface AuthBreakerOptions {
   /** Refusals in a row that open it. */
   readonly failures: number;
   readonly openMs: number;
+  /** Requests that may be under way at once, however well proven the credentials are. Default: any number. */
+  readonly atOnce?: number;
 }
 
 /** After so many successes in a row requests are no longer counted out. */
@@ -38,6 +40,7 @@ const TRUSTED_WIDTH = 16;
 export class AuthRecord {
   readonly #limit: number;
   readonly #openMs: number;
+  readonly #atOnce: number;
   readonly #nowMs: () => number;
   readonly #shared: SharedRefusals;
   #known: string | null = null;
@@ -51,16 +54,17 @@ export class AuthRecord {
 
   /** @param nowMs monotonic */
   constructor(
-    { failures, openMs }: AuthBreakerOptions,
+    { failures, openMs, atOnce = Number.POSITIVE_INFINITY }: AuthBreakerOptions,
     nowMs: () => number,
     shared: SharedRefusals,
   ) {
-    [this.#limit, this.#openMs, this.#nowMs, this.#shared] = [failures, openMs, nowMs, shared];
+    [this.#limit, this.#openMs, this.#atOnce] = [failures, openMs, atOnce];
+    [this.#nowMs, this.#shared] = [nowMs, shared];
   }
 
   /** How many requests with proven credentials may be under way. */
   get width(): number {
-    return this.#width;
+    return Math.min(this.#width, this.#atOnce);
   }
 
   /** Why the cloud refused them last; null once they are proven. */

@@ -10,6 +10,7 @@ import type { RequestBudget } from "./budget.ts";
 import type { ClockGuard } from "./clock-guard.ts";
 import { isAuthenticationFailure, isMere503, isThrottled } from "./error-table.ts";
 import type { Send } from "./exchange.ts";
+import { withReason } from "./standing.ts";
 import type { ReservedCalls, Spending } from "./spending.ts";
 import type { Operation } from "../../contract/labels.ts";
 
@@ -85,10 +86,16 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
 
   async function prepare(call: Call, signal: AbortSignal): Promise<Prepared> {
     const held = call.service.endpoint.waitMs();
-    if (held > 0) return unavailable("held back: the cloud does not answer", held);
+    if (held > 0) {
+      const { why } = call.service.endpoint.seen();
+      return unavailable(withReason("held back: the cloud does not answer", why), held);
+    }
     // Asked before a token is fetched: one that nobody may use is not worth a request.
     const denied = call.service.auth.waitMs(identity());
-    if (denied > 0) return heldBack("held back: the cloud does not accept our credentials");
+    if (denied > 0) {
+      const { why } = call.service.auth.seen();
+      return heldBack(withReason("held back: the cloud does not accept our credentials", why));
+    }
     const skewed = (await clockGuard?.(signal)) ?? null;
     if (skewed !== null) return skewed;
     const taken = await takeCall(call, signal);

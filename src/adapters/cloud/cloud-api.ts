@@ -27,7 +27,7 @@ import { createSpending } from "./spending.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 import { clockStanding, credentialsStanding, endpointStanding, type Standing } from "./standing.ts";
 import { createStart, createStop } from "./power.ts";
-import { createTokenSource } from "./token.ts";
+import { createIam } from "./iam.ts";
 
 export interface CloudDeps {
   readonly clock: Clock;
@@ -101,10 +101,9 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   );
 
   const isSigned = settings.credentials.kind === "ak-sk";
-  const { auth, login, strangers } = authBreakers(settings, monotonicMs, refusals);
+  const { auth, login, strangers, beside } = authBreakers(settings, monotonicMs, refusals);
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
-  const iam = endpoint();
   const optional = (url: string | undefined): Service | null =>
     url === undefined ? null : { origin: new URL(url), endpoint: endpoint(), auth };
   const ims = optional(settings.imsEndpoint);
@@ -114,16 +113,9 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const attempt = createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest });
   const namesOf = createNaming();
   const identity = () => namesOf(readCredentials(settings.credentials)).identity;
-  const tokens = createTokenSource({
-    attempt,
-    clock,
-    through: { send: pooled, endpoint: iam, auth: login },
-    strangers,
-    authOpenMs: breaker.authOpenMs,
-    iamEndpoint: new URL(settings.iamEndpoint),
-    identity,
-  });
-  const authorise = createAuthorise(settings.credentials, tokens, clock);
+  const breakers = { login, strangers, beside };
+  const iam = createIam(settings, { attempt, clock, identity, breakers, send: pooled });
+  const authorise = createAuthorise(settings.credentials, iam.tokens, clock);
   const asking = { clock, cloudClock, origin: ecs.origin, endpoint: ecs.endpoint };
   const clockGuard = isSigned ? createClockGuard({ ...asking, send: pooled, onRequest }) : null;
   const spending = createSpending({ budget, clock });
@@ -159,7 +151,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     },
     state: () => ({
       endpoint: ecs.endpoint.state(),
-      iam: iam.state(),
+      iam: iam.endpoint.state(),
       ims: ims?.endpoint.state() ?? null,
       evs: evs?.endpoint.state() ?? null,
       auth: worse(auth.state(), login.state()),
@@ -170,14 +162,14 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
       for (const breaker of inUse) breaker.waitMs(identity());
       return [
         endpointStanding("ecs", ecs.endpoint),
-        ...(isSigned ? [] : [endpointStanding("iam", iam)]),
+        ...(isSigned ? [] : [endpointStanding("iam", iam.endpoint)]),
         ...(ims === null ? [] : [endpointStanding("ims", ims.endpoint)]),
         ...(evs === null ? [] : [endpointStanding("evs", evs.endpoint)]),
         credentialsStanding(auth, isSigned ? null : login),
         ...(isSigned ? [clockStanding(cloudClock)] : []),
       ];
     },
-    probe: createProbe({ calls, ecs, ims, evs, send: pooled }),
+    probe: createProbe({ calls, ecs, ims, evs, send: pooled, iam: iam.proof }),
     clockOffsetMs: () => cloudClock.offsetMs(),
     async close() {
       await Promise.all([http.close(), listing.close()]);
@@ -196,9 +188,11 @@ function authBreakers(
   return {
     auth: createAuthBreaker(options, monotonicMs, isSigned ? refusals : ALONE),
     // Two: a password that IAM takes must not make the refusals of its tokens look single.
-    login: createAuthBreaker(options, monotonicMs, refusals),
+    // One at a time: a changed password ends the tokens of all projects at once, and more than five refusals lock the user.
+    login: createAuthBreaker({ ...options, atOnce: 1 }, monotonicMs, refusals),
     // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
     strangers: createAuthBreaker({ ...options, failures: 1 }, monotonicMs, refusals),
+    beside: createAuthBreaker({ ...options, failures: 1 }, monotonicMs, refusals),
   };
 }
 

@@ -66,6 +66,17 @@ export function isBare404(answer: Answer): boolean {
   return answer.status === 404 && fromTheService && knownError(answer)?.class !== "configuration";
 }
 
+/**
+ * A page, half an object or a redirect where the service itself would have answered in JSON or with nothing: somebody in between
+ * speaks (a gateway's page of maintenance, a portal, a firewall), whatever the status says. Refused credentials and a quota count
+ * as what they are, whoever says so.
+ */
+export function isOfSomebodyElse(answer: Answer): boolean {
+  if (isAuthenticationFailure(answer) || isThrottled(answer)) return false;
+  const isRedirect = answer.status >= 300 && answer.status < 400;
+  return isRedirect || (answer.json === null && answer.message !== "");
+}
+
 export function refusalOf(error: KnownError, answer: Answer): Refusal {
   return {
     class: error.class,

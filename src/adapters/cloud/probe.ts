@@ -8,6 +8,18 @@ export interface ProbeDeps {
   readonly ims: Service | null;
   readonly evs: Service | null;
   readonly send: Send;
+  /** Null: no tokens are used. */
+  readonly iam: IamProof | null;
+}
+
+/** What gives tokens. */
+export interface IamProof {
+  /** It does not answer, or refuses our user: nothing has shown yet that this is over. A good token shows nothing of it. */
+  isDue(): boolean;
+  /** Asks for a token that nobody needs. */
+  prove(project: ProjectId, signal: AbortSignal): Promise<unknown>;
+  /** The project, or another one where it is the project that is refused. */
+  standIn(project: ProjectId): ProjectId;
 }
 
 /**
@@ -16,13 +28,15 @@ export interface ProbeDeps {
  * disk services are asked only with credentials that are proven: at most one refusal is spent. The disk service is asked for
  * a disk that does not exist, with the one right that the worker needs there; a 404 proves it.
  */
-export function createProbe({ calls, ecs, ims, evs, send }: ProbeDeps) {
-  return async function probe(project: ProjectId, signal: AbortSignal): Promise<void> {
+export function createProbe({ calls, ecs, ims, evs, send, iam }: ProbeDeps) {
+  return async function probe(asked: ProjectId, signal: AbortSignal): Promise<void> {
+    const project = iam?.standIn(asked) ?? asked;
     const common = { method: "GET", project, query: [["limit", "1"]], send } as const;
     if (!isSettled(ecs)) {
       const path = `/v1/${project}/cloudservers/detail`;
       await calls.call({ ...common, operation: "probe", path, service: ecs }, signal);
     }
+    if (iam?.isDue() === true) await iam.prove(project, signal);
     if (ims !== null && isDue(ims)) {
       const path = "/v2/cloudimages";
       await calls.call({ ...common, operation: "image", path, service: ims }, signal);

@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../contract/ids.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** What the cloud adapter needs to know. Durations in milliseconds. */
@@ -10,6 +11,8 @@ export interface CloudSettings {
   /** Where the ages of disks are looked up; without it `disk` is not asked. */
   readonly evsEndpoint?: string | undefined;
   readonly region: string;
+  /** Those that are acted on. */
+  readonly projects?: readonly ProjectId[];
   readonly credentials: Credentials;
   /** PEM text: certificates to trust *instead of* Node's own; asked for each connection, so that it can be replaced. */
   readonly caPem?: (() => string) | undefined;

@@ -16,8 +16,13 @@ export function endpointStanding(
   breaker: EndpointBreaker,
 ): Standing {
   const { lived, why } = breaker.seen();
-  const state = breaker.state() === "open" ? "down" : lived ? "up" : "untested";
-  const causes = { up: null, down: "the API does not answer", untested: "no answer yet" } as const;
+  // Half open it is what it was: that its pause is over shows nothing.
+  const state = breaker.state() !== "closed" ? "down" : lived ? "up" : "untested";
+  const down =
+    why?.startsWith("HTTP ") === true
+      ? "the API only answers with errors"
+      : "the API does not answer";
+  const causes = { up: null, down, untested: "no answer yet" } as const;
   const cause = causes[state];
   return { name, state, cause: cause === null ? null : withReason(cause, why) };
 }
@@ -47,6 +52,7 @@ export function clockStanding(cloudClock: CloudClock): Standing {
     : { name: "clock", state: "up", cause: null };
 }
 
-function withReason(cause: string, why: string | null): string {
+/** With what the cloud, or the way to it, said last. */
+export function withReason(cause: string, why: string | null): string {
   return why === null || why === "" ? cause : `${cause} (${why})`;
 }

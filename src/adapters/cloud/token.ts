@@ -1,10 +1,8 @@
-import { z } from "zod";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Clock } from "../../steps/ports/clock.ts";
-import type { Attempt, Attempted, AttemptFn } from "./attempt.ts";
-import type { AuthBreaker } from "./auth-breaker.ts";
-import { identityOf, publicNameOf, secretsOf } from "./credentials.ts";
-import { isAuthenticationFailure, summary, unavailableBy } from "./error-table.ts";
+import { identityOf } from "./credentials.ts";
+import { isAuthenticationFailure } from "./error-table.ts";
+import { createKnownProjects } from "./known-projects.ts";
+import { type Given, grantOf, type LogInDeps, readToken, requestToken } from "./log-in.ts";
 import { createTokenPauses, type IamUser, type NoToken, tokenKey } from "./token-pauses.ts";
 
 type TokenAnswer = { readonly kind: "token"; readonly token: string } | NoToken;
@@ -17,28 +15,23 @@ export interface TokenSource {
   forget(project: ProjectId, token: string): void;
   /** Is this the token that `get` would give? */
   isCurrent(project: ProjectId, token: string): boolean;
+  /** Asks IAM, whatever tokens there are: shows that it works, and that it takes the user. */
+  prove(project: ProjectId, user: IamUser, signal: AbortSignal): Promise<TokenAnswer>;
+  /** What is to be asked about to learn of the user: the project itself, unless it was refused and there is another. */
+  standIn(project: ProjectId, user: IamUser): ProjectId;
 }
 
-export interface TokenDeps {
-  readonly attempt: AttemptFn;
-  readonly clock: Clock;
-  readonly through: Pick<Attempt, "send" | "endpoint" | "auth">;
-  /** Instead of `through.auth`, for projects that the user is given no token for, and is for others. */
-  readonly strangers: AuthBreaker;
+export interface TokenDeps extends LogInDeps {
   /** How long nothing is sent after refusals. */
   readonly authOpenMs: number;
-  readonly iamEndpoint: URL;
-  /** Of the credentials as they are now. */
-  readonly identity: () => string;
+  /** All that tokens may be asked for. */
+  readonly projects: readonly ProjectId[];
 }
 
 /** A token lives 24 h; one about to expire must not be used (ECS API notes §6.1). */
 const REFRESH_BEFORE_MS = 45 * 60_000;
 /** While an old token still serves, a refresh that fails is tried again after this. */
 const REFRESH_PAUSE_MS = 60_000;
-/** When IAM does not say how long its token lives. */
-const ASSUMED_LIFETIME_MS = 60 * 60_000;
-
 interface Cached {
   readonly identity: string;
   readonly token: string;
@@ -46,45 +39,92 @@ interface Cached {
   refreshAtMs: number;
 }
 
+/** `keepsGood`: only to learn something; `beside`: not through the breaker of the log-ins, which is open. */
+interface How {
+  readonly keepsGood?: boolean;
+  readonly beside?: boolean;
+}
+
 export function createTokenSource(deps: TokenDeps): TokenSource {
   const { clock } = deps;
   const cache = new Map<ProjectId, Cached>();
   const flights = new Map<string, Promise<TokenAnswer>>();
   const pauses = createTokenPauses(() => clock.monotonicMs());
-  const known = createKnownProjects();
+  const known = createKnownProjects(deps.projects);
 
-  async function refresh(project: ProjectId, user: IamUser): Promise<TokenAnswer> {
+  async function refresh(project: ProjectId, user: IamUser, how: How): Promise<TokenAnswer> {
     const identity = identityOf(user);
-    const isStrange = known.isStrange(project, identity);
-    const answered = await requestToken(deps, project, user, isStrange);
+    if (known.isRefused(project, identity) && !known.isStrange(project, identity)) {
+      const said = await hearWitness(project, user, "any");
+      // Nothing is known yet, and one question was asked.
+      if (said?.kind === "unavailable") return failed(project, user, said);
+    }
+    const wasStrange = known.isStrange(project, identity);
+    const way = how.beside === true ? "beside" : wasStrange ? "strange" : "login";
+    const answered = await requestToken(deps, project, user, way);
     const found = readToken(answered);
     if (found.kind === "unavailable") {
       const isRefused = answered.kind === "answered" && isAuthenticationFailure(answered.answer);
-      if (isRefused) known.refused(project);
-      const answer = isStrange ? refusedAlone(found, project, isRefused) : found;
+      if (isRefused) known.refused(project, identity);
+      if (isRefused && !wasStrange) await hearWitness(project, user, "given");
+      if (!known.isStrange(project, identity)) return failed(project, user, found);
       // The others, who may need a new token, go first when one request may be tried again.
-      const pauseMs = isRefused && isStrange ? deps.authOpenMs + REFRESH_PAUSE_MS : 0;
-      pauses.failed(project, user, answer, pauseMs);
-      return answer;
+      const pauseMs = isRefused ? deps.authOpenMs + REFRESH_PAUSE_MS : 0;
+      return failed(project, user, refusedAlone(found, project, isRefused), pauseMs);
     }
     known.given(project, identity);
     pauses.given(project, user);
-    const nowMs = clock.monotonicMs();
-    // By the token's own length, not its end: that is an instant of the cloud's clock.
-    const expiresAtMs = nowMs + found.lifetimeMs;
-    const refreshAtMs = expiresAtMs - Math.min(REFRESH_BEFORE_MS, found.lifetimeMs / 4);
-    cache.set(project, { identity, token: found.token, expiresAtMs, refreshAtMs });
+    if (way === "beside") deps.through.auth.vouch(grantOf(deps, user, "login"));
+    keep(project, { identity, ...found }, how.keepsGood === true);
     return { kind: "token", token: found.token };
   }
 
+  function failed(project: ProjectId, user: IamUser, answer: NoToken, pauseMs = 0): NoToken {
+    pauses.failed(project, user, answer, pauseMs);
+    return answer;
+  }
+
+  function keep(
+    project: ProjectId,
+    { identity, token, lifetimeMs }: Omit<Given, "kind"> & { readonly identity: string },
+    keepsGood: boolean,
+  ): void {
+    const nowMs = clock.monotonicMs();
+    const old = cache.get(project);
+    // Those who carry it are not to be held up for nothing.
+    if (keepsGood && old?.identity === identity && nowMs < old.refreshAtMs) return;
+    // By the token's own length, not its end: that is an instant of the cloud's clock.
+    const expiresAtMs = nowMs + lifetimeMs;
+    const refreshAtMs = expiresAtMs - Math.min(REFRESH_BEFORE_MS, lifetimeMs / 4);
+    cache.set(project, { identity, token, expiresAtMs, refreshAtMs });
+  }
+
+  /**
+   * After a refusal the next question is about another project: is it the user that IAM refuses, or this project alone? Where
+   * refusals of this one have stopped all log-ins, one that the user had a token for is asked about beside them. Null: there is none.
+   */
+  async function hearWitness(
+    project: ProjectId,
+    user: IamUser,
+    among: "given" | "any",
+  ): Promise<TokenAnswer | null> {
+    const identity = identityOf(user);
+    const given = known.witness(project, identity, "given");
+    const witness = given ?? (among === "any" ? known.witness(project, identity, "any") : null);
+    if (witness === null) return null;
+    const isStopped = deps.through.auth.waitMs(identity) > 0;
+    const beside = isStopped && given !== null && known.suspects(identity) === 1;
+    return sharedRefresh(witness, user, { keepsGood: true, beside });
+  }
+
   /** Its own life: the caller who began it may give up while others wait. */
-  function sharedRefresh(project: ProjectId, user: IamUser): Promise<TokenAnswer> {
+  function sharedRefresh(project: ProjectId, user: IamUser, how: How = {}): Promise<TokenAnswer> {
     const key = tokenKey(project, user);
     const flying = flights.get(key);
     if (flying !== undefined) return flying;
-    const failed = pauses.answerTo(project, user);
-    if (failed !== null) return Promise.resolve(failed);
-    const flight = refresh(project, user).finally(() => flights.delete(key));
+    const paused = pauses.answerTo(project, user);
+    if (paused !== null) return Promise.resolve(paused);
+    const flight = refresh(project, user, how).finally(() => flights.delete(key));
     flights.set(key, flight);
     return flight;
   }
@@ -107,28 +147,12 @@ export function createTokenSource(deps: TokenDeps): TokenSource {
       if (cache.get(project)?.token === token) cache.delete(project);
     },
     isCurrent: (project, token) => cache.get(project)?.token === token,
-  };
-}
-
-/** Refusals in a row after which a project is a strange one. */
-const STRANGE_AFTER = 2;
-
-/** For which projects IAM gives tokens to a user: who is given some, and none for one project, is no wrong user. */
-function createKnownProjects() {
-  const givenTo = new Map<ProjectId, string>();
-  const refusals = new Map<ProjectId, number>();
-  return {
-    /** Its user is given tokens, and none for this project. */
-    isStrange: (project: ProjectId, identity: string) =>
-      givenTo.get(project) !== identity && [...givenTo.values()].includes(identity),
-    given(project: ProjectId, identity: string): void {
-      givenTo.set(project, identity);
-      refusals.delete(project);
-    },
-    refused(project: ProjectId): void {
-      const count = (refusals.get(project) ?? 0) + 1;
-      refusals.set(project, count);
-      if (count >= STRANGE_AFTER) givenTo.delete(project);
+    prove: (project, user, signal) =>
+      untilAborted(sharedRefresh(project, user, { keepsGood: true }), signal),
+    standIn(project, user) {
+      const identity = identityOf(user);
+      if (!known.isRefused(project, identity)) return project;
+      return known.witness(project, identity, "any") ?? project;
     },
   };
 }
@@ -141,93 +165,6 @@ function refusedAlone(answer: NoToken, project: ProjectId, isRefused: boolean): 
     : "no token: held back, IAM refused one for a project a short time ago";
   const message = `${why}; for other projects there is one: check ECS_PROJECTS, and what the user may do in ${project}`;
   return { ...answer, message };
-}
-
-function requestToken(
-  { attempt, through, strangers, iamEndpoint, identity }: TokenDeps,
-  project: ProjectId,
-  user: IamUser,
-  isStrange: boolean,
-): Promise<Attempted> {
-  const { username: name, password, domain } = user;
-  const own = identityOf(user);
-  const body = {
-    auth: {
-      identity: {
-        methods: ["password"],
-        password: { user: { name, password, domain: { name: domain } } },
-      },
-      // Without a project the token is global, and useless for ECS.
-      scope: { project: { id: project } },
-    },
-  };
-  const request = {
-    method: "POST",
-    // The catalogue would make the answer many times as long.
-    target: "/v3/auth/tokens?nocatalog=true",
-    headers: { host: iamEndpoint.host, "content-type": "application/json;charset=utf8" },
-    body: Buffer.from(JSON.stringify(body)),
-  } as const;
-  return attempt(
-    {
-      operation: "token",
-      project,
-      origin: iamEndpoint,
-      request,
-      grant: {
-        identity: own,
-        sharedName: isStrange ? `${publicNameOf(user)}-strange` : publicNameOf(user),
-        proof: own,
-        isCurrent: () => identity() === own,
-      },
-      signedAtMs: null,
-      secrets: secretsOf(user),
-      ...through,
-      ...(isStrange && { auth: strangers }),
-    },
-    new AbortController().signal,
-  );
-}
-
-const TokenBody = z.object({
-  token: z.object({ expires_at: z.string(), issued_at: z.string().optional() }),
-});
-
-function readToken(
-  result: Attempted,
-): { readonly kind: "token"; readonly token: string; readonly lifetimeMs: number } | NoToken {
-  if (result.kind !== "answered") {
-    return {
-      kind: "unavailable",
-      waitsFor: "cloud-unavailable",
-      cloudCode: null,
-      message: `no token: ${result.message}`,
-      retryAfterMs: result.kind === "held" && result.by === "endpoint" ? result.ms : null,
-      ...(result.kind === "stale" || (result.kind === "held" && result.by === "credentials")
-        ? { heldBack: true }
-        : {}),
-    };
-  }
-  const { answer, headers } = result;
-  const token = headers.get("x-subject-token");
-  if (answer.status !== 201 || token === undefined || token === "") {
-    return {
-      kind: "unavailable",
-      ...unavailableBy(answer),
-      message: `no token: ${summary(answer)}`,
-    };
-  }
-  const body = TokenBody.safeParse(answer.json);
-  const endMs = body.success ? Date.parse(body.data.token.expires_at) : Number.NaN;
-  const startMs = body.success
-    ? Date.parse(body.data.token.issued_at ?? "") || (answer.cloudTimeMs ?? Number.NaN)
-    : Number.NaN;
-  const lifetimeMs = endMs - startMs;
-  return {
-    kind: "token",
-    token,
-    lifetimeMs: lifetimeMs > 0 ? lifetimeMs : ASSUMED_LIFETIME_MS,
-  };
 }
 
 function untilAborted(flight: Promise<TokenAnswer>, signal: AbortSignal): Promise<TokenAnswer> {

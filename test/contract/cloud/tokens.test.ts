@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
+import type { SharedRefusals } from "../../../src/adapters/cloud/shared-refusals.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   DEFAULT_IAM_DOMAIN,
@@ -9,6 +10,8 @@ import {
 } from "../../../src/simulator/defaults.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
 import { cloudAt, REAL_CLOCK, signal } from "./setup.ts";
 
 /*
@@ -21,24 +24,34 @@ const B = ProjectId.parse("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
 /** Of which the cloud knows nothing: a mistake in ECS_PROJECTS. */
 const STRANGE = ProjectId.parse("cccccccccccccccccccccccccccccccc");
 const AUTH_OPEN_MS = 300_000;
+const more = [4, 5, 6, 7, 8, 9].map((n) => ProjectId.parse(`${n}`.repeat(32)));
 
 let cloud: Simulator;
+/** Knows who is refused for which project. */
+let gateway: ProjectGateway;
 const apis: CloudAdapter[] = [];
 
 beforeAll(async () => {
-  const projects = [A, B].map((id) => ({ id, name: id.slice(0, 4) }));
+  const projects = [A, B, ...more].map((id) => ({ id, name: id.slice(0, 4) }));
   cloud = await startSimulator({ projects });
+  gateway = await startProjectGateway(cloud.url);
 });
-afterAll(() => cloud.close());
+afterAll(async () => {
+  await gateway.close();
+  await cloud.close();
+});
 afterEach(async () => {
   await Promise.all(apis.splice(0).map((api) => api.close()));
   cloud.reset();
+  gateway.refuseTokens([]);
 });
 
 /** An adapter with a clock of its own, and a password that can be changed. */
-function connect() {
+function connect({ authFailures, projects, refusals, failures = 100 }: Limits = {}) {
   const state = { passedMs: 0, password: DEFAULT_IAM_PASSWORD };
-  const { api } = cloudAt(cloud.url, {
+  const { api, requests } = cloudAt(gateway.url, {
+    ...(projects && { projects }),
+    ...(refusals && { refusals }),
     clock: { ...REAL_CLOCK, monotonicMs: () => performance.now() + state.passedMs },
     credentials: {
       kind: "iam-user",
@@ -46,12 +59,23 @@ function connect() {
       password: () => state.password,
       domain: () => DEFAULT_IAM_DOMAIN,
     },
-    breaker: { failures: 100, openMs: 30_000, authOpenMs: AUTH_OPEN_MS },
+    breaker: { failures, openMs: 30_000, authOpenMs: AUTH_OPEN_MS, authFailures },
   });
   apis.push(api);
   const id = ServerId.parse(cloud.addServer({ state: "SHUTOFF", projectId: A }).id);
   const look = (project: ProjectId) => api.look(project, id, signal());
-  return { api, state, look };
+  const standing = (name: string) => api.standings().find((one) => one.name === name);
+  /** Refused log-ins so far. */
+  const refused = () =>
+    requests.filter((one) => one.operation === "token" && one.outcome === "unauthenticated").length;
+  return { api, requests, state, look, standing, refused };
+}
+
+interface Limits {
+  readonly authFailures?: number;
+  readonly projects?: readonly ProjectId[];
+  readonly failures?: number;
+  readonly refusals?: SharedRefusals;
 }
 
 describe("IAM that throttles a user", () => {
@@ -133,5 +157,218 @@ describe("a project that IAM gives no token for, beside one that it does", () =>
       state: "down",
       cause: expect.stringContaining("no new token is asked for (HTTP 401 IAM.0062"),
     });
+  });
+});
+
+describe("a project that had tokens, and is given none any more", () => {
+  it.each([1, 2, 5])(
+    "does not stop the others, where %i refusals stop all log-ins: another is asked for at once",
+    async (authFailures) => {
+      const { api, state, look, standing, refused } = connect({ authFailures });
+      await look(A);
+      await look(B);
+      gateway.refuseTokens([B]);
+      cloud.revokeTokens();
+      expect(await look(B)).toMatchObject({
+        kind: "unreadable",
+        message: expect.stringMatching(
+          /HTTP 401.*check ECS_PROJECTS, and what the user may do in bbbb/,
+        ),
+      });
+      expect(refused()).toBe(1);
+      expect([api.state().auth, standing("credentials")?.state]).toEqual(["closed", "up"]);
+      expect(await look(A)).toMatchObject({ kind: "seen" });
+      for (let round = 0; round < 10; round += 1) {
+        state.passedMs += 30_000;
+        await look(B);
+      }
+      expect(refused()).toBe(1);
+      gateway.refuseTokens([]);
+      state.passedMs += 61_000;
+      expect(await look(B)).toMatchObject({ kind: "absent" });
+    },
+  );
+
+  it("leaves the tokens of the others as they are", async () => {
+    const { look } = connect();
+    await look(A);
+    await look(B);
+    cloud.faults.set({ operation: "server", error: "APIGW.0307", times: 1 });
+    gateway.refuseTokens([B]);
+    const before = gateway.logIns(A);
+    await look(B);
+    expect(gateway.logIns(A)).toBe(before + 1);
+    const { token } = cloud.calls();
+    expect(await look(A)).toMatchObject({ kind: "seen" });
+    expect(cloud.calls().token).toBe(token);
+  });
+
+  it("is no proof where the other is refused as well: two, and everything stops", async () => {
+    const { api, look, refused, standing } = connect();
+    await look(A);
+    await look(B);
+    gateway.refuseTokens([A, B]);
+    cloud.revokeTokens();
+    for (let round = 0; round < 4; round += 1) for (const project of [A, B]) await look(project);
+    expect(refused()).toBe(2);
+    expect(api.state().auth).toBe("open");
+    expect(standing("credentials")?.cause).toContain("no new token is asked for (HTTP 401");
+  });
+
+  it("costs one more question where one refusal stops all, and none after that", async () => {
+    const { api, look, state, refused } = connect({ authFailures: 1 });
+    await look(A);
+    await look(B);
+    gateway.refuseTokens([A, B]);
+    cloud.revokeTokens();
+    for (let round = 0; round < 8; round += 1) {
+      for (const project of [A, B]) await look(project);
+      state.passedMs += 30_000;
+    }
+    expect(refused()).toBe(2);
+    expect(api.state().auth).toBe("open");
+  });
+});
+
+/** What replicas know together, without their Redis. */
+function together(): SharedRefusals {
+  const counts = new Map<string, number>();
+  const turns = new Set<string>();
+  return {
+    look: async (name) => ({ refusals: counts.get(name) ?? 0, forMs: AUTH_OPEN_MS }),
+    async refused(name, atLeast) {
+      const count = Math.max((counts.get(name) ?? 0) + 1, atLeast);
+      counts.set(name, count);
+      return count;
+    },
+    async proven(name) {
+      counts.delete(name);
+    },
+    async takeTurn(name) {
+      if (turns.has(name)) return null;
+      turns.add(name);
+      return {
+        async end() {
+          turns.delete(name);
+        },
+      };
+    },
+  };
+}
+
+describe("replicas that are refused for one project in the same moment", () => {
+  it.each([
+    [2, 2],
+    [3, 2],
+    [4, 1],
+  ])(
+    "%i of them, %i refusals stop all log-ins: none stays stopped",
+    async (count, authFailures) => {
+      const refusals = together();
+      const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
+      const everywhere = (project: ProjectId) =>
+        Promise.all(replicas.map(({ look }) => look(project)));
+      // As after hours of work: each has proven its own, several times.
+      for (const project of [A, B]) for (const { look } of replicas) await look(project);
+      gateway.refuseTokens([B]);
+      cloud.revokeTokens();
+      for (let round = 0; round < 4; round += 1) {
+        await everywhere(B);
+        for (const { state } of replicas) state.passedMs += 5_001;
+      }
+      expect(replicas.map(({ api }) => api.state().auth)).toEqual(replicas.map(() => "closed"));
+      expect((await everywhere(A)).map(({ kind }) => kind)).toEqual(replicas.map(() => "seen"));
+      const refused = replicas.reduce((sum, one) => sum + one.refused(), 0);
+      // One of each, and one more of those that were stopped before they could ask.
+      expect(refused).toBeLessThanOrEqual(2 * count);
+    },
+  );
+
+  it.each([
+    [1, 2],
+    [2, 2],
+    [4, 1],
+  ])(
+    "%i of them, a user whom IAM refuses everywhere: not so often that he is locked",
+    async (count, authFailures) => {
+      const refusals = together();
+      const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
+      const projects = [A, B, ...more];
+      for (const project of projects) for (const { look } of replicas) await look(project);
+      gateway.refuseTokens(projects);
+      cloud.revokeTokens();
+      for (let round = 0; round < 6; round += 1) {
+        await Promise.all(replicas.flatMap(({ look }) => projects.map(look)));
+        for (const { state } of replicas) state.passedMs += 5_001;
+      }
+      const refused = replicas.reduce((sum, one) => sum + one.refused(), 0);
+      expect(refused).toBeLessThanOrEqual(5);
+      expect(refused).toBeGreaterThanOrEqual(authFailures);
+    },
+  );
+});
+
+describe("the first project of a worker, refused before any other was asked about", () => {
+  it("gives way to the next: commands of that one go on, and the user is not blamed", async () => {
+    const { api, state, look, refused } = connect({ projects: [STRANGE, A] });
+    const before = gateway.logIns(A);
+    await look(STRANGE);
+    state.passedMs += 5_001;
+    await look(STRANGE);
+    expect(refused()).toBeLessThanOrEqual(2);
+    expect([gateway.logIns(A), api.state().auth]).toEqual([before + 1, "closed"]);
+    expect(await look(A)).toMatchObject({ kind: "seen" });
+  });
+
+  it("is not the one that the worker's question is about the next time", async () => {
+    const { api, state, standing } = connect({ projects: [STRANGE, A] });
+    await api.probe(STRANGE, signal());
+    expect(standing("credentials")?.state).toBe("down");
+    state.passedMs += AUTH_OPEN_MS;
+    await api.probe(STRANGE, signal());
+    expect(api.standings().map(({ name, state: is }) => `${name} ${is}`)).toEqual([
+      "ecs up",
+      "iam up",
+      "credentials up",
+    ]);
+  });
+});
+
+describe("IAM that was away while a token was to be renewed", () => {
+  it("is known to be back without a command: the worker's question asks for a token", async () => {
+    const { api, state, look, standing } = connect({ failures: 3 });
+    await look(A);
+    state.passedMs += 23.5 * 3_600_000;
+    cloud.faults.set({ operation: "token", status: 502, html: true });
+    for (let round = 0; round < 3; round += 1) {
+      expect(await look(A)).toMatchObject({ kind: "seen" });
+      await eventually(() => cloud.calls().token === 2 + round);
+      state.passedMs += 61_000;
+    }
+    expect(standing("iam")?.state).toBe("down");
+    cloud.faults.clear();
+    await api.probe(A, signal());
+    expect(standing("iam")).toMatchObject({ state: "up" });
+  });
+
+  it.each([
+    ["a page with 200", { status: 200, html: true }],
+    ["a page with 403", { status: 403, html: true }],
+    ["a page with 404", { status: 404, html: true }],
+    ["a token that is none", { status: 201, body: "{}" }],
+    ["a redirect", { redirectTo: "https://portal.example/login" }],
+  ])("or answers %s, is down, and says with what", async (_name, fault) => {
+    const { state, look, standing, requests } = connect({ failures: 3 });
+    cloud.faults.set({ operation: "token", ...fault });
+    for (let round = 0; round < 3; round += 1) {
+      expect(await look(A)).toMatchObject({ kind: "unreadable" });
+      state.passedMs += 5_001;
+    }
+    expect(standing("iam")).toMatchObject({
+      state: "down",
+      cause: expect.stringMatching(/^the API only answers with errors \(HTTP [234]0/),
+    });
+    expect(requests.map(({ outcome }) => outcome)).toEqual(["error", "error", "error"]);
+    expect(await look(A)).toMatchObject({ message: expect.stringContaining("held back") });
   });
 });
