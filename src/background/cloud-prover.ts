@@ -1,4 +1,5 @@
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
+import type { Standing } from "../adapters/cloud/standing.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 
@@ -11,6 +12,8 @@ export interface CloudProverOptions {
   /** Between two questions while our credentials are refused: each may count towards the lock of the key. */
   readonly refusedPauseMs: number;
   readonly signal: AbortSignal;
+  /** A part went down, or is back after that. */
+  readonly onTurn: (part: Standing) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -24,15 +27,25 @@ const LONGEST_PAUSE_MS = 60_000;
  * back. The breakers hold its questions back like any others; while everything is proven it asks nothing.
  */
 export function createCloudProver(options: CloudProverOptions) {
-  const { cloud, project, clock, refusedPauseMs, signal, onError } = options;
+  const { cloud, project, clock, refusedPauseMs, signal, onTurn, onError } = options;
   let timer: NodeJS.Timeout | undefined;
   let nextMs = 0;
   let pauseMs = FIRST_PAUSE_MS;
   let asking = false;
   let before = "";
+  const down = new Set<Standing["name"]>();
+
+  /** What nothing has shown to be back is no news. */
+  function report(part: Standing): void {
+    if (part.state === "untested" || down.has(part.name) === (part.state === "down")) return;
+    if (part.state === "down") down.add(part.name);
+    else down.delete(part.name);
+    onTurn(part);
+  }
 
   async function look(): Promise<void> {
     const standings = cloud.standings();
+    for (const part of standings) report(part);
     const now = standings.map(({ name, state }) => `${name} ${state}`).join();
     const refused = standings.some(({ name, state }) => name === "credentials" && state === "down");
     if (now !== before) {

@@ -30,6 +30,10 @@ export function createCloud(ground: Ground, { redis, budget }: Stores) {
     clock,
     refusedPauseMs: config.cloud.breaker.authOpenMs,
     signal,
+    onTurn({ name: part, state, cause: detail }) {
+      if (state === "down") logger.warn({ part, detail }, "a part of the cloud is down");
+      else logger.info({ part }, "a part of the cloud is up again");
+    },
     onError: (error) => logger.error({ err: error }, "the cloud could not be asked"),
   });
   const part: Part = { stop: () => cloud.close() };

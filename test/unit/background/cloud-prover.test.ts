@@ -13,13 +13,18 @@ afterEach(() => {
 });
 
 function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
-  const state = { ecs, credentials };
+  const state: Record<"ecs" | "credentials", Standing["state"]> & { why: string | null } = {
+    ecs,
+    credentials,
+    why: null,
+  };
+  const turns: string[] = [];
   let asked = 0;
   const prover = createCloudProver({
     cloud: {
       standings: () => [
         { name: "ecs", state: state.ecs, cause: null },
-        { name: "credentials", state: state.credentials, cause: null },
+        { name: "credentials", state: state.credentials, cause: state.why },
       ],
       async probe() {
         asked += 1;
@@ -29,13 +34,15 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
     clock: { monotonicMs: () => performance.now() },
     refusedPauseMs: 300_000,
     signal: new AbortController().signal,
+    onTurn: ({ name, state: is, cause }) =>
+      void turns.push(`${name} ${is}${cause === null ? "" : `, ${cause}`}`),
     onError: () => undefined,
   });
   const after = async (ms: number) => {
     await vi.advanceTimersByTimeAsync(ms);
     return asked;
   };
-  return { prover, state, after };
+  return { prover, state, after, turns };
 }
 
 describe("the question for endpoint, credentials and clock", () => {
@@ -70,6 +77,30 @@ describe("the question for endpoint, credentials and clock", () => {
     // New ones: soon.
     state.credentials = "untested";
     expect(await after(4_000)).toBe(3);
+    prover.stop();
+  });
+});
+
+describe("a part that goes down", () => {
+  it("is said once, with its cause; and once when an answer shows that it is back", async () => {
+    const { prover, state, after, turns } = setUp("untested", "untested");
+    prover.start();
+    await after(3_000);
+    [state.ecs, state.credentials] = ["up", "up"];
+    await after(3_000);
+    expect(turns).toEqual([]);
+    [state.credentials, state.why] = ["down", "HTTP 401"];
+    await after(3_000);
+    expect(turns).toEqual(["credentials down, HTTP 401"]);
+    // Its pause is over, or the credentials are new: nothing has shown that they are right.
+    [state.credentials, state.why] = ["untested", "not accepted yet"];
+    await after(3_000);
+    [state.credentials, state.why] = ["down", "HTTP 403"];
+    await after(3_000);
+    expect(turns).toHaveLength(1);
+    [state.credentials, state.why] = ["up", null];
+    await after(3_000);
+    expect(turns.slice(1)).toEqual(["credentials up"]);
     prover.stop();
   });
 });
