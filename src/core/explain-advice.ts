@@ -4,6 +4,8 @@ import { traitsOf } from "./phases.ts";
 
 /** What a person could do something about. */
 export interface Advised {
+  /** What is down of all that commands need. */
+  readonly away?: readonly string[];
   readonly project: string;
   /** Null: not known. */
   readonly server: string | null;
@@ -19,6 +21,9 @@ export interface Advised {
 export function advice(about: Advised): readonly string[] {
   const { brakes, command } = about;
   const all = [
+    ...(about.away ?? []).map(
+      (name) => `Find out why ${name} is down: docs/runbooks/EcsReinstallDependencyDown.md`,
+    ),
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
     ...againstLock(about),
     ...againstLeader(about),

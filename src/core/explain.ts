@@ -15,18 +15,23 @@ import { traitsOf } from "./phases.ts";
  * Why a command is where it is, in sentences for a person: what holds it and since when, what comes next and when, who
  * is before it, each brake, the server's last reinstalls, and what a person can do.
  */
-export function explainCommand(story: CommandStory, nowMs: number): readonly string[] {
+export function explainCommand(
+  story: CommandStory,
+  nowMs: number,
+  away: readonly Away[] = [],
+): readonly string[] {
   const { command, brakes, server } = story;
   if (command.outcome !== null) return [...ended(command, server), ...pastOf(server, nowMs)];
   return [
     whereItIs(command, nowMs),
+    ...away.map((one) => whatIsAway(one, nowMs)),
     ...whomItJoined(story),
     ...(command.waitsFor === null ? [] : [whyItWaits(story, nowMs)]),
     ...before(command, server),
     ...nextTry(command, brakes, nowMs),
     ...brakesOf(command, brakes),
     ...pastOf(server, nowMs),
-    ...advice(advisedFor(story)),
+    ...advice(advisedFor(story, away)),
   ];
 }
 
@@ -61,8 +66,9 @@ export function explainServer(
   ];
 }
 
-function advisedFor({ command, brakes, server }: CommandStory): Advised {
+function advisedFor({ command, brakes, server }: CommandStory, away: readonly Away[]): Advised {
   return {
+    away: away.map(({ name }) => name),
     project: command.projectId,
     server: command.serverId,
     lock: server?.lock ?? null,
@@ -71,6 +77,19 @@ function advisedFor({ command, brakes, server }: CommandStory): Advised {
     command,
     waiters: 0,
   };
+}
+
+/** Something that every command needs, as the worker that is asked sees it. */
+export interface Away {
+  readonly name: string;
+  readonly sinceMs: number;
+  /** Why, for people. */
+  readonly detail: string | null;
+}
+
+function whatIsAway({ name, sinceMs, detail }: Away, nowMs: number): string {
+  const why = detail === null ? "" : ` (${detail})`;
+  return `For the worker that says this ${name} is down since ${since(sinceMs, nowMs)}${why}: steps that need it come no further; when it is back they go on by themselves.`;
 }
 
 function whereItIs(command: CommandDetail, nowMs: number): string {

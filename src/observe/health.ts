@@ -50,3 +50,8 @@ export function createHealth(
 export function mayWork({ state }: Pick<DependencyHealth, "state">): boolean {
   return ["up", "degraded", "untested"].includes(state);
 }
+
+/** What is away. */
+export function downOf(health: Pick<HealthSource, "dependencies">): readonly DependencyHealth[] {
+  return health.dependencies().filter(({ state }) => state === "down");
+}

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { CommandEvidence } from "../../contract/evidence.ts";
 import type { BrakeStatus, CallStatus, KeptOff, SlotStatus } from "../../contract/http.ts";
 import type { CommandDetail, CommandStory, ServerDetail } from "../../contract/overview.ts";
-import { explainCommand, explainServer } from "../../core/explain.ts";
+import { type Away, explainCommand, explainServer } from "../../core/explain.ts";
 import { instantText } from "../instant-text.ts";
 import { EvidenceJson, evidenceJson } from "./evidence-answers.ts";
 import {
@@ -146,14 +146,25 @@ export const Brakes = z.object({
  * One id may occur in several projects: `commands` has them all, the one that moved last first. Its members stand beside
  * the list, too, for readers who know one project only.
  */
-export function commandsJson(stories: readonly CommandStory[], nowMs: number): object {
-  return firstAndAll(stories.map((story) => storyJson(story, nowMs)));
+export function commandsJson(
+  stories: readonly CommandStory[],
+  nowMs: number,
+  away: readonly Away[],
+): object {
+  return firstAndAll(stories.map((story) => storyJson(story, nowMs, away)));
 }
 
 /** The same, with the evidence of each. */
-export function evidencesJson(found: readonly CommandEvidence[], nowMs: number): object {
+export function evidencesJson(
+  found: readonly CommandEvidence[],
+  nowMs: number,
+  away: readonly Away[],
+): object {
   return firstAndAll(
-    found.map((one) => ({ ...storyJson(one.story, nowMs), evidence: evidenceJson(one, nowMs) })),
+    found.map((one) => ({
+      ...storyJson(one.story, nowMs, away),
+      evidence: evidenceJson(one, nowMs),
+    })),
   );
 }
 
@@ -161,11 +172,11 @@ function firstAndAll(commands: readonly object[]): object {
   return { ...commands[0], commands };
 }
 
-function storyJson(story: CommandStory, nowMs: number): object {
+function storyJson(story: CommandStory, nowMs: number, away: readonly Away[]): object {
   return {
     ...commandJson(story.command),
     brakes: story.brakes?.map(brakeSaidJson) ?? null,
-    explanation: explainCommand(story, nowMs),
+    explanation: explainCommand(story, nowMs, away),
   };
 }
 

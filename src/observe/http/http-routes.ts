@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import type { Found } from "../../contract/found.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import { mayWork } from "../health.ts";
+import { downOf, mayWork } from "../health.ts";
 import { instantText } from "../instant-text.ts";
 import { quarantinedServers } from "../quarantined.ts";
 import { auditRoutes } from "./audit-routes.ts";
@@ -112,17 +112,21 @@ const ANSWERED: readonly Route[] = [
       404: { says: "no such command is known", body: Fault },
       503: AWAY,
     },
-    take: async ({ views }, context) => {
+    take: async ({ views, health }, context) => {
       const asked = CommandParams.safeParse(context.req.param());
       if (!asked.success) return malformed(context, "command id", asked.error);
       const query = CommandQuery.safeParse(context.req.query());
       if (!query.success) return malformed(context, "parameter view", query.error);
       if (query.data.view === "evidence") {
         const kept = await views.evidenceById(asked.data.id);
-        return answer(context, "command", kept, (view) => evidencesJson(view, Date.now()));
+        return answer(context, "command", kept, (view) =>
+          evidencesJson(view, Date.now(), downOf(health)),
+        );
       }
       const found = await views.commandById(asked.data.id);
-      return answer(context, "command", found, (view) => commandsJson(view, Date.now()));
+      return answer(context, "command", found, (view) =>
+        commandsJson(view, Date.now(), downOf(health)),
+      );
     },
   },
   {

@@ -52,6 +52,34 @@ const go = (brake: string): BrakeSaid => ({
   untilMs: null,
 });
 
+/** Of what the worker that is asked knows to be down. */
+const AWAY = [{ name: "cloud", sinceMs: NOW - 49_000, detail: "iam: down, HTTP 503" }];
+
+describe("while the cloud is away", () => {
+  it.each(["watch", "restore", "prepare", "reconcile"])(
+    "a command in phase %s does not say that there is nothing to do",
+    (phase) => {
+      const command = { ...WAITING, phase, waitsFor: null, holder: null };
+      const story = { command, brakes: null, server: null, lastWord: null };
+      const lines = explainCommand(story, NOW, AWAY).join("\n");
+      expect(lines).toContain(
+        "cloud is down since 2026-11-23T14:19:11.000Z (49 s) (iam: down, HTTP 503)",
+      );
+      expect(lines).toContain(
+        "Find out why cloud is down: docs/runbooks/EcsReinstallDependencyDown.md",
+      );
+      expect(lines).not.toContain("nothing that you need to do");
+      expect(explainCommand(story, NOW).join("\n")).not.toContain("is down");
+    },
+  );
+
+  it("one that has ended says nothing of it", () => {
+    const command = { ...WAITING, phase: "ended", outcome: "succeeded" as const };
+    const story = { command, brakes: null, server: null, lastWord: null };
+    expect(explainCommand(story, NOW, AWAY).join("\n")).not.toContain("is down");
+  });
+});
+
 function told(
   command: Partial<CommandDetail> = {},
   more: Partial<CommandStory> = {},

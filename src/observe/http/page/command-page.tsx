@@ -1,5 +1,5 @@
 import type { CommandEvidence, TakenStep } from "../../../contract/evidence.ts";
-import { explainCommand, span } from "../../../core/explain.ts";
+import { type Away, explainCommand, span } from "../../../core/explain.ts";
 import { recordOf } from "./final-data.ts";
 import { Frame, type FrameProps } from "./layout.tsx";
 import { endLine, type Line, lineOf } from "./lines.ts";
@@ -10,14 +10,21 @@ export interface CommandPageProps extends Omit<FrameProps, "title" | "children">
   readonly id: string;
   /** One for each project where the id occurs. */
   readonly found: readonly CommandEvidence[];
+  /** What every command needs, and is down. */
+  readonly away: readonly Away[];
 }
 
 /** One command: why it is where it is, its way to scale and step by step, and what was asked. */
-export function CommandPage({ id, found, ...frame }: CommandPageProps) {
+export function CommandPage({ id, found, away, ...frame }: CommandPageProps) {
   return (
     <Frame title={`${id} · ecs-reinstall`} {...frame}>
       {found.map((evidence) => (
-        <OneCommand evidence={evidence} several={found.length > 1} nowMs={frame.nowMs} />
+        <OneCommand
+          evidence={evidence}
+          away={away}
+          several={found.length > 1}
+          nowMs={frame.nowMs}
+        />
       ))}
     </Frame>
   );
@@ -25,10 +32,12 @@ export function CommandPage({ id, found, ...frame }: CommandPageProps) {
 
 function OneCommand({
   evidence,
+  away,
   several,
   nowMs,
 }: {
   readonly evidence: CommandEvidence;
+  readonly away: readonly Away[];
   readonly several: boolean;
   readonly nowMs: number;
 }) {
@@ -48,7 +57,7 @@ function OneCommand({
         id={`why${key}`}
         title={command.outcome === null ? "Why it is where it is" : "How it ended"}
       >
-        <Sentences lines={explainCommand(story, nowMs)} />
+        <Sentences lines={explainCommand(story, nowMs, away)} />
       </Section>
       <Section
         id={`way${key}`}

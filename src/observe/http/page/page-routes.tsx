@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../../../contract/ids.ts";
+import { downOf } from "../../health.ts";
 import type { Route, RouteDeps } from "../route.ts";
 import { BoardPage } from "./board-page.tsx";
 import { readBoard } from "./board.ts";
@@ -72,8 +73,9 @@ export function pageRoutes(): readonly Route[] {
         const found = await deps.views.evidenceById(id);
         switch (found.kind) {
           case "found": {
-            const frame = frameOf(context, Date.now());
-            return html(context, 200, <CommandPage id={id} found={found.view} {...frame} />);
+            const shown = { found: found.view, away: downOf(deps.health) };
+            const frame = { ...frameOf(context, Date.now()), ...shown };
+            return html(context, 200, <CommandPage id={id} {...frame} />);
           }
           case "absent":
             return message(context, 404, {
