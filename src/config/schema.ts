@@ -186,6 +186,7 @@ const Protocol = z.strictObject({
   stopBy: oneOf(["worker", "cloud"]),
   powerAfter: oneOf(["as-found", "on", "untouched"]),
   startDeadlineMs: whole("ms", 10, 86_400_000),
+  stoppedWaitMs: whole("ms", 10, 86_400_000),
   userDataCheck: oneOf(["strict", "lax"]),
   dedupTtlMs: whole("ms", 1000, 31_536_000_000),
   sweepIntervalMs: whole("ms", 50, 3_600_000),

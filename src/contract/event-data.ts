@@ -82,6 +82,7 @@ const ADDED = {
     next_step: text(
       "what a person should do, once the cloud has refused the same for an hour",
     ).optional(),
+    power: Power,
     expires_at: instant("not started after this instant"),
   },
   joined: { leader: text("the command that is doing the same; its result is shared") },

@@ -28,6 +28,8 @@ export interface Rules {
   readonly powerAfter: "as-found" | "on" | "untouched";
   /** A server that does not start within this is left off, and the final event says so. */
   readonly startDeadlineMs: number;
+  /** A server that we stopped is off for this long, at most, while the cloud refuses its reinstall for now. */
+  readonly stoppedWaitMs: number;
   /** `marked`: only servers that carry the mark `allowed` in the cloud are reinstalled. */
   readonly allow: "any" | "marked";
   /** What a `user_data` that would be ignored comes to. */

@@ -34,6 +34,8 @@ const Tries = openObject({
     /** A person has been advised. */
     advised: z.boolean().optional(),
   }).optional(),
+  /** How often its server was to be started again because the cloud had refused its reinstall for too long. Since 0.2. */
+  restarts: z.int().min(1).optional(),
 });
 export type Tries = z.infer<typeof Tries>;
 
@@ -212,6 +214,8 @@ const Restore = openObject({
       place: Waiting.omit({ phase: true, body: true, power: true }),
       /** When it asks again, epoch ms: what the cloud asked for goes on while the server is started. Absent: an older version's. */
       nextTryMs: z.number().optional(),
+      /** Once it runs again it is left alone for so long, ms. Absent: until `nextTryMs`. Since 0.2. */
+      restMs: z.number().optional(),
     }),
     openObject({ kind: z.literal("succeed"), success: Success, jobId: JobId.optional() }),
   ]),

@@ -1,6 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
 import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
+import { restartsKept } from "./decisions/off-too-long.ts";
 import type { Moment } from "./moment.ts";
 import type { ServerView } from "./observations.ts";
 import { fenceOf } from "./rules.ts";
@@ -103,7 +104,11 @@ export function towardsReconcile(
     {
       phase: "reconcile",
       body: current.body,
-      tries: { attempt: current.tries.attempt, spent: current.tries.spent + 1 },
+      tries: {
+        ...restartsKept(current.tries),
+        attempt: current.tries.attempt,
+        spent: current.tries.spent + 1,
+      },
       before: current.before,
       ...powerMember(stoppedByCloud(current.power, rules)),
       fenceAtMs: fenceOf(signedAtMs, moment),

@@ -38,6 +38,7 @@ export function createJournal(deps: JournalDeps): Journal {
           metrics.waits(waitsFor.data, order.projectId);
         if (data.event === "accepted") countOverrides(metrics, order);
         countCloudMark(metrics, data);
+        countLeftOff(metrics, data);
       }
       if (from === "reconcile" && (to === "submit" || to === "prepare")) {
         metrics.reconciled("not-executed", order.projectId);
@@ -61,6 +62,7 @@ export function createJournal(deps: JournalDeps): Journal {
       const { data } = outcome.event;
       metrics.event(data.event);
       countCloudMark(metrics, data);
+      countLeftOff(metrics, data);
       countEnd(deps, data, observedAtMs === null ? null : clock.nowMs() - observedAtMs);
       const settledAs = SETTLED_AS.find((as) => data.event === "settled" && as === data["as"]);
       if (settledAs !== undefined) metrics.settled(settledAs, String(data.project_id));
@@ -186,7 +188,6 @@ function countEnd(
   metrics.commandEnded(outcome, project);
   const emittersMistake = isEmittersMistake(errorClass, textOf(data["cloud_code"]));
   metrics.endJudged(endVerdict({ event: outcome, joined, emittersMistake }), project);
-  if (isLeftOff(data["power"])) metrics.serverLeftOff(project);
   if (outcome === "failed") metrics.commandFailed(errorClass, project);
   if (outcome !== "succeeded" || joined) return;
   // The server was reinstalled before it was asked whether it answers.
@@ -216,8 +217,9 @@ function textOf(value: unknown): string | null {
 }
 
 /** Only a server that should run and was not seen running has something for a person to do. */
-function isLeftOff(power: unknown): boolean {
-  return typeof power === "object" && power !== null && "next_step" in power;
+function countLeftOff(metrics: Metrics, { power, project_id: project }: EventData): void {
+  const isLeftOff = typeof power === "object" && power !== null && "next_step" in power;
+  if (isLeftOff) metrics.serverLeftOff(String(project));
 }
 
 /** How it was found out whether a reinstall has run. */

@@ -5,6 +5,7 @@ import {
   otherStartPerhaps,
   unpublishedStart,
 } from "../core/decisions/decide-restore.ts";
+import { leftOffInLine } from "../core/decisions/left-off-in-line.ts";
 import { next } from "../core/decision.ts";
 import type { JobLook, Look } from "../core/observations.ts";
 import { askForStart } from "./ask-for-start.ts";
@@ -66,8 +67,9 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") {
       const result = conclude(claimed, envelope, turn);
-      const start = unpublishedStart(state, look, turn);
-      return start === null ? result : publishingFirst(result, start);
+      const event =
+        unpublishedStart(state, look, turn) ?? leftOffInLine(order, state, { look }, turn);
+      return event === null ? result : publishingFirst(result, event);
     }
     const { token } = envelope;
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;
@@ -77,8 +79,12 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
       { envelope, claimed, token, sinceMs: claimedAt },
       signal,
     );
-    return asked.kind === "asked"
-      ? conclude(claimed, envelope, afterStart(state, asked.outcome, moment()))
-      : asked.result;
+    if (asked.kind !== "asked") return asked.result;
+    const { outcome } = asked;
+    const decision = afterStart(state, outcome, moment());
+    const said = outcome.kind === "refused" ? outcome.refusal.message : undefined;
+    const left = leftOffInLine(order, state, { look, said }, decision);
+    const result = conclude(claimed, envelope, decision);
+    return left === null ? result : publishingFirst(result, left);
   };
 }

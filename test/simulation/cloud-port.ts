@@ -1,3 +1,4 @@
+import type { ServerId } from "../../src/contract/ids.ts";
 import type { CloudApi, Signing } from "../../src/steps/ports/cloud-api.ts";
 import type { Look, Submission } from "../../src/core/observations.ts";
 import {
@@ -50,7 +51,11 @@ export function createCloudPort(
     commandId: about,
     withoutDisks: !world.scenario.disks,
     signsWhenSent: world.mutation?.signAtSend === true,
+    onStop() {
+      world.monitor.leftToRest(world.turnedOff.stopAsked(about));
+    },
     onPosted(serverId) {
+      world.monitor.leftToRest(world.turnedOff.posted(serverId, about));
       const before =
         envelope !== null && "before" in envelope.state
           ? envelope.state.before?.systemDiskId
@@ -71,6 +76,7 @@ export function createCloudPort(
     },
     onStart(serverId) {
       world.monitor.startArrives(about, serverId);
+      world.turnedOff.startAsked(serverId, about, envelope?.state);
     },
     onTravel(underway) {
       world.inFlight += underway ? 1 : -1;
@@ -80,15 +86,19 @@ export function createCloudPort(
       world.trace(`network  ${what} of ${about} is held up for ${Math.round(ms)} ms`);
     },
   });
-  return { ...cloud, sign: async (...args) => watched(await cloud.sign(...args)) };
+  return {
+    ...cloud,
+    sign: async (...args) => watched(args[1], await cloud.sign(...args)),
+  };
 
   /** Whoever knows that nothing was carried out is not in work any more, even where the store never hears of it. */
-  function watched(signing: Signing): Signing {
+  function watched(serverId: ServerId, signing: Signing): Signing {
     if (signing.kind !== "signed") return signing;
     const { request: signed } = signing;
     const send = async (signal: AbortSignal) => {
       const answer = await signed.send(signal);
       if (NOTHING_RUNS.has(answer.kind)) world.inWork.end(about);
+      world.turnedOff.answered(serverId, about, answer);
       return answer;
     };
     return { ...signing, request: { ...signed, send } };

@@ -228,6 +228,12 @@ export class Monitor {
     }
   }
 
+  /** F6: what a command does to a server that it stopped, while the cloud refuses its reinstall for now (null: what it should). */
+  leftToRest(objection: string | null): void {
+    this.checks += 1;
+    if (objection !== null) this.fail("F6", objection);
+  }
+
   /** F6: only the lock's owner starts a server: another one may be about to reinstall it. */
   startArrives(id: string, serverId: string): void {
     this.checks += 1;

@@ -66,6 +66,18 @@ const ASKED: Partial<Scenario> = {
   emissions: [wish("cmd-1", 0), wish("cmd-2", 1_000)],
 };
 
+/** A running server whose reinstall the cloud refuses for now, for an hour. */
+const REFUSED_FOR_NOW: Partial<Scenario> = {
+  rates: { "send-throttled": 0.7, "send-not-sent": 0.7 },
+  focus: [],
+  faultsForMs: 3_600_000,
+  skewMs: 0,
+  cloud: HONEST,
+  rules: RULES,
+  servers: [{ ...STOPPED, status: "ACTIVE" }],
+  emissions: [wish("cmd-1", 0)],
+};
+
 /** A command is put aside and copied, carried out, and forgotten before the last copy comes. */
 const COPIES: Partial<Scenario> = {
   rates: {
@@ -188,6 +200,20 @@ export const MUTANTS: readonly Mutation[] = [
       servers: [{ ...STOPPED, status: "ACTIVE" }],
       emissions: [wish("cmd-1", 0)],
     }),
+  },
+  {
+    name: "off-for-ever",
+    what: "a server that was stopped stays off for as long as the cloud refuses its reinstall for now",
+    breaks: ["F6"],
+    rules: { stoppedWaitMs: 86_400_000 },
+    scenario: narrowed(REFUSED_FOR_NOW),
+  },
+  {
+    name: "rest-forgotten",
+    what: "nobody counts how often a server was started again because the cloud refused for too long",
+    breaks: ["F6"],
+    deps: restartsForgotten,
+    scenario: narrowed(REFUSED_FOR_NOW),
   },
   {
     name: "start-without-lock",
@@ -908,6 +934,17 @@ function otherStopForgotten(deps: WorkerDeps): WorkerDeps {
     const { unansweredAtMs: _forgotten, ...stop } = state.power.stop;
     const power = { ...state.power, stop };
     return { ...message, envelope: { ...message.envelope, state: { ...state, power } } };
+  };
+  return publishing(deps, forgotten);
+}
+
+function restartsForgotten(deps: WorkerDeps): WorkerDeps {
+  const forgotten = (message: Outgoing): Outgoing => {
+    if (message.kind !== "step") return message;
+    const { state } = message.envelope;
+    if (!("tries" in state)) return message;
+    const { restarts: _forgotten, ...tries } = state.tries;
+    return { ...message, envelope: { ...message.envelope, state: { ...state, tries } } };
   };
   return publishing(deps, forgotten);
 }

@@ -25,6 +25,8 @@ export const RULES: Rules = {
   powerAfter: "as-found",
   allow: "any",
   startDeadlineMs: 300_000,
+  // Shorter than that: few seeds refuse so much for so long.
+  stoppedWaitMs: 60_000,
   maxClockOffsetMs: 20_000,
   signatureMaxAgeMs: 10_000,
 };

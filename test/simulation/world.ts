@@ -17,6 +17,7 @@ import { brief } from "./network.ts";
 import { Pauses } from "./pauses.ts";
 import { FORGED, senderOf } from "./senders.ts";
 import { Starts } from "./starts.ts";
+import { TurnedOffServers } from "./turned-off.ts";
 import { Storms } from "./storms.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
@@ -48,6 +49,7 @@ export class World {
   readonly answering: Answering;
   readonly storms: Storms;
   readonly #starts: Starts;
+  readonly turnedOff = new TurnedOffServers(this);
   readonly inWork: InWork;
   readonly incarnations: Incarnation[] = [];
   storeUp = true;
@@ -130,6 +132,14 @@ export class World {
     const skew = this.dice.over ? 0 : Math.round(this.random.between(-skewMs, skewMs));
     this.trace(`${name}       starts${skew === 0 ? "" : `, its clock ${skew} ms off`}`);
     this.incarnations.push(new Incarnation(this, name, skew));
+  }
+
+  keptOffBy(serverId: string): string | null {
+    const plan = this.scenario.servers.find((one) => one.id === serverId);
+    const server = plan && this.cloud.server(plan.id);
+    return server?.exists && server.vm === "stopped" && server.running.size === 0
+      ? server.offBy
+      : null;
   }
 
   /** A place where a fault may happen. */
@@ -260,7 +270,11 @@ export class World {
       stopMs: () => random.between(3_000, 30_000),
       startMs: () => random.between(3_000, 30_000),
       onExecuted: (execution, overlapping) => this.monitor.executed(execution, overlapping),
-      onStopped: (serverId, commandId) => this.monitor.stopped(serverId, commandId),
+      onStopped: (serverId, commandId) => {
+        this.turnedOff.stopped(serverId, commandId);
+        this.monitor.stopped(serverId, commandId);
+      },
+      onStarted: (serverId) => this.turnedOff.started(serverId),
       onTrace: (text) => this.trace(text),
     });
   }
@@ -319,13 +333,7 @@ export class World {
       skewMs: this.scenario.skewMs,
       asksOf: (id: string) => this.answering.asksOf(id),
       messagesAbout: (id: string) => broker.contents().filter((c) => c.about === id).length,
-      keptOffBy: (serverId: string) => {
-        const plan = this.scenario.servers.find((one) => one.id === serverId);
-        const server = plan && cloud.server(plan.id);
-        return server?.exists && server.vm === "stopped" && server.running.size === 0
-          ? server.offBy
-          : null;
-      },
+      keptOffBy: (serverId: string) => this.keptOffBy(serverId),
       diskChanges: (serverId: string) =>
         this.scenario.servers
           .filter((one) => one.id === serverId)

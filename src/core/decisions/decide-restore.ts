@@ -203,15 +203,25 @@ function restored(
         return final(withPower(lost, power, powerAfter, detail), { undo: false });
       }
       const started: Power = { was: power.was, mayHaveStopped: false, startedAgain: true };
-      const known = powerAfter === "on" ? started : power;
+      const isOn = powerAfter === "on";
       return next(
-        { ...after.place, phase: "waiting", body, power: known },
-        Math.max((after.nextTryMs ?? 0) - moment.nowMs, moment.rules.ladderMs[0] ?? 0),
+        { ...after.place, phase: "waiting", body, power: isOn ? started : power },
+        untilNextTry(after, isOn, moment),
         [],
         { lock: "release" },
       );
     }
   }
+}
+
+type Waiting = Extract<In<"restore">["after"], { kind: "wait" }>;
+
+/** A server that runs is left alone for as long as it is to rest; one that does not has nothing of a rest. */
+function untilNextTry({ nextTryMs = 0, restMs }: Waiting, isOn: boolean, moment: Moment): number {
+  const { nowMs, rules } = moment;
+  const shortestMs = rules.ladderMs[0] ?? 0;
+  if (restMs !== undefined && !isOn) return shortestMs;
+  return Math.max(nextTryMs - nowMs, restMs ?? 0, shortestMs);
 }
 
 type Ending = Extract<In<"restore">["after"], { kind: "end" }>["ending"];

@@ -15,6 +15,7 @@ import { fitnessOf } from "../server-fitness.ts";
 import type { In } from "../state.ts";
 import { towardsReconcile } from "../towards.ts";
 import { askedFor, waitFor } from "../waiting.ts";
+import { restartsKept, restOf, startedAgainFor } from "./off-too-long.ts";
 import { refusedAgain } from "./refused-again.ts";
 
 /** The command keeps its place at the line for this long while calls are short; for longer it waits like others. */
@@ -79,10 +80,8 @@ export function lastLook(
   if (server.cloudTimeMs !== null) {
     const offsetMs = Math.abs(server.cloudTimeMs - nowMs);
     if (offsetMs > rules.maxClockOffsetMs) {
-      return waitFor(candidate, "clock-skew", moment, {
-        before,
-        detail: `this worker's clock and the cloud's differ by ${Math.round(offsetMs / 1000)} s`,
-      });
+      const detail = `this worker's clock and the cloud's differ by ${Math.round(offsetMs / 1000)} s`;
+      return refusedForNow(candidate, current, { waitsFor: "clock-skew", detail }, moment);
     }
   }
   const fitness = fitnessOf(server, current.body, rules);
@@ -126,9 +125,9 @@ export function afterSubmission(
   { outcome, signedAtMs }: Sent,
   moment: Moment,
 ): Decision {
-  const tries = { attempt: current.tries.attempt + 1, spent: current.tries.spent };
+  const { attempt, spent } = current.tries;
+  const tries = { ...restartsKept(current.tries), attempt: attempt + 1, spent };
   const candidate = { ...candidateOf(order, current), tries };
-  const { before } = current;
   switch (outcome.kind) {
     case "accepted":
       return afterAcceptance(current, outcome, true, moment);
@@ -138,23 +137,63 @@ export function afterSubmission(
       return clearingIntent(
         outcome.waitsFor === "server-unstable"
           ? afterRefusalOfServer(candidate, current, outcome, moment)
-          : waitFor(candidate, outcome.waitsFor, moment, {
-              before,
-              detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
-              atLeastMs: outcome.retryAfterMs,
-            }),
+          : refusedForNow(
+              candidate,
+              current,
+              {
+                waitsFor: outcome.waitsFor,
+                detail: `${outcome.refusal.cloudCode}: ${outcome.refusal.message}`,
+                atLeastMs: outcome.retryAfterMs,
+              },
+              moment,
+            ),
       );
     case "not-sent":
       return clearingIntent(
-        waitFor(candidate, outcome.waitsFor, moment, {
-          before,
-          detail: outcome.message,
-          ...askedFor(outcome),
-        }),
+        refusedForNow(
+          candidate,
+          current,
+          { waitsFor: outcome.waitsFor, detail: outcome.message, ...askedFor(outcome) },
+          moment,
+        ),
       );
     case "unknown":
       return towardsReconcile(current, signedAtMs, "no-answer", moment);
   }
+}
+
+/** A reason not to send the request now that lies neither with the server nor with the command, and what was asked for. */
+interface ForNow {
+  readonly waitsFor: In<"waiting">["waitsFor"];
+  readonly detail: string;
+  readonly atLeastMs?: number | null;
+  readonly heldBack?: boolean | undefined;
+}
+
+/**
+ * The server answers, and the request cannot be sent now, or is refused for now. A server that we stopped stays off meanwhile, for
+ * the next try; where that has taken too long it runs again, and rests, before it is stopped for another.
+ */
+function refusedForNow(
+  candidate: Candidate,
+  current: In<"submit">,
+  { waitsFor, detail, ...asked }: ForNow,
+  moment: Moment,
+): Decision {
+  const { before } = current;
+  const restarts = startedAgainFor(current, moment);
+  if (restarts === null) return waitFor(candidate, waitsFor, moment, { before, detail, ...asked });
+  const restMs = restOf(restarts, moment.rules);
+  const minutes = Math.round((moment.nowMs - before.atMs) / 60_000);
+  return waitFor({ ...candidate, tries: { ...candidate.tries, restarts } }, waitsFor, moment, {
+    before,
+    detail: `${detail}; the server has been off for it for ${minutes} min: it is started again, and stopped for the next try`,
+    atLeastMs: Math.min(
+      Math.max(restMs, asked.atLeastMs ?? 0),
+      untilExpired(candidate.order, moment),
+    ),
+    isKnown: false,
+  });
 }
 
 /** The server does not allow it now, by its state or by what else runs on it: it rests ever longer. */

@@ -4,8 +4,12 @@ import type { Moment } from "../moment.ts";
 import { owesStart, type Power, type PowerAfter } from "../power.ts";
 import type { In, State } from "../state.ts";
 import { draftOf, restoring, withPower } from "./decide-restore.ts";
+import { restAfter } from "./off-too-long.ts";
 
-/** Waits that are short as a rule and nobody's wish: the server stays stopped meanwhile, and the lock with the command. */
+/**
+ * Waits that are short as a rule and nobody's wish: the server stays stopped meanwhile, and the lock with the command; but not for
+ * longer than `stoppedWaitMs` once it is the request alone that cannot be sent.
+ */
 const OF_THE_CLOUD: ReadonlySet<string> = new Set<WaitReason>([
   "throttled",
   "cloud-unavailable",
@@ -43,10 +47,11 @@ export function leaveAsFound(
   if (!isOwed) return decision;
   const { state } = decision;
   if (state.phase !== "waiting") return decision;
-  if (from.phase === "submit" && OF_THE_CLOUD.has(state.waitsFor))
+  const restMs = from.phase === "submit" ? restAfter(from.tries, state.tries, moment.rules) : null;
+  if (from.phase === "submit" && restMs === null && OF_THE_CLOUD.has(state.waitsFor))
     return waitAtTheLine({ ...from, power }, decision, state);
   return {
-    ...startThenWait(power, { state, delayMs: decision.delayMs }, moment),
+    ...startThenWait(power, { state, delayMs: decision.delayMs, restMs }, moment),
     events: decision.events,
     intent: decision.intent,
   };
@@ -58,14 +63,22 @@ function saying(ending: Final, power: Power, after: PowerAfter): Final {
   return { ...ending, draft: withPower(ending.draft, power, after) };
 }
 
-/** Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now. */
+/**
+ * Starts the server, and then goes to this place in line, where it asks again after `delayMs` from now, and not before the server has
+ * run for `restMs`.
+ */
 export function startThenWait(
   power: Power,
-  waiting: { readonly state: In<"waiting">; readonly delayMs: number },
+  waiting: {
+    readonly state: In<"waiting">;
+    readonly delayMs: number;
+    readonly restMs?: number | null;
+  },
   { nowMs }: Pick<Moment, "nowMs">,
 ): Next {
   const { body, phase: _phase, power: _power, ...place } = waiting.state;
-  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs } as const;
+  const rest = waiting.restMs == null ? {} : { restMs: waiting.restMs };
+  const after = { kind: "wait", place, nextTryMs: nowMs + waiting.delayMs, ...rest } as const;
   return next({ ...restoring(power, after, { nowMs }), body }, 0);
 }
 

@@ -54,7 +54,7 @@ export const COMMANDS_METRICS = {
   ),
   serversLeftOff: counter(
     "servers_left_off_total",
-    "Servers that should run after their command and were not seen running: a person must start them.",
+    "Servers that should run after their command, or while it waits on, and were not seen running: a person must start them.",
     { project: null },
   ),
   settled: counter(

@@ -61,6 +61,8 @@ export interface MemoryCloudApiOptions {
   readonly commandId: string | null;
   /** The caller lets go of a POST: from here it has a life of its own. */
   readonly onPosted?: (server: ServerId) => void;
+  /** The caller asks for a stop of that server. */
+  readonly onStop?: (server: ServerId) => void;
   /** The caller lets go of a request to start that server. */
   readonly onStart?: (server: ServerId) => void;
   /** The POST is on its way, `true`, or will not be any more. */
@@ -170,6 +172,7 @@ export function createMemoryCloudApi(options: MemoryCloudApiOptions): CloudApi {
       ? {}
       : { disk: (_project, volume, signal) => ask("disk", signal, () => cloud.disk(volume)) }),
     async stop(_project, server, type, call) {
+      options.onStop?.(server);
       return turn("stop", call, () => cloud.stop(server, type, commandId));
     },
     async start(_project, server, call) {

@@ -119,6 +119,8 @@ export interface CloudOptions {
   readonly onExecuted: (execution: Execution, overlapping: readonly Execution[]) => void;
   /** A stop of a command's has turned a server off. */
   readonly onStopped?: (serverId: ServerId, commandId: string) => void;
+  /** A server runs by a start. */
+  readonly onStarted?: (serverId: ServerId) => void;
   readonly onTrace?: (text: string) => void;
 }
 
@@ -324,7 +326,10 @@ export class MemoryCloud {
     const { startEnds = "running" } = server;
     const durationMs = this.#options.startMs();
     return this.#turn(server, { what: "start", durationMs, hangs: false }, () => {
-      if (startEnds === "running") server.vm = "active";
+      if (startEnds === "running") {
+        server.vm = "active";
+        this.#options.onStarted?.(id);
+      }
       if (startEnds === "error") server.vm = "error";
     });
   }

@@ -50,6 +50,7 @@ export const RULES: Rules = {
   powerAfter: "as-found",
   allow: "any",
   startDeadlineMs: 15 * MINUTE,
+  stoppedWaitMs: 10 * MINUTE,
   maxClockOffsetMs: MINUTE,
   signatureMaxAgeMs: 30 * SECOND,
 };

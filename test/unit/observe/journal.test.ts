@@ -11,14 +11,15 @@ import { createWorld } from "../steps/fakes.ts";
 const { projectId } = order();
 const EMITTERS_JOB = { class: "job-failed", cloud_code: "Ecs.0314" };
 
-async function leftOffAfter(name: "failed" | "succeeded", power?: object) {
+async function leftOffAfter(name: "failed" | "succeeded" | "settled" | "waiting", power?: object) {
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: [projectId] });
   const logger = createLogger({ level: "silent", destination: { write: () => undefined } });
   const { clock } = createWorld();
   const journal = createJournal({ logger, metrics, clock, isEmittersMistake });
-  const event = finalEvent(name);
-  const data = { ...event.data, ...(power === undefined ? {} : { power }) };
-  journal.ended("restore", { event: { ...event, data }, reply: null, dead: null }, null);
+  const event = finalEvent("failed");
+  const data = { ...event.data, event: name, ...(power === undefined ? {} : { power }) };
+  if (name === "waiting") journal.moved(order(), "restore", "waiting", [{ ...event, data }]);
+  else journal.ended("restore", { event: { ...event, data }, reply: null, dead: null }, null);
   const series = `ecs_reinstall_servers_left_off_total{project="${projectId}"} `;
   const line = (await metrics.page()).split("\n").find((one) => one.startsWith(series));
   return line?.slice(series.length);
@@ -48,6 +49,8 @@ it.each([
   ["is off", "failed", { before: "on", after: "off", next_step }],
   ["could not be seen", "failed", { before: "on", next_step }],
   ["is off after its reinstall", "succeeded", { before: "on", after: "off", next_step }],
+  ["is off while its command waits", "waiting", { before: "on", after: "off", next_step }],
+  ["is off once it is known what happened", "settled", { before: "on", after: "off", next_step }],
 ] as const)("a server that should run and %s counts as left off", async (_, name, power) => {
   expect(await leftOffAfter(name, power)).toBe("1");
 });

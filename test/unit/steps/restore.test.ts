@@ -3,7 +3,7 @@ import type { Decision } from "../../../src/core/decision.ts";
 import type { StartOutcome } from "../../../src/core/observations.ts";
 import type { In } from "../../../src/core/state.ts";
 import { createRestore } from "../../../src/steps/restore.ts";
-import { envelope, NOW, seen, state, UNREADABLE } from "../core/builders.ts";
+import { envelope, NOW, refusal, seen, state, UNREADABLE } from "../core/builders.ts";
 import { claimed, createWorld, type World } from "./fakes.ts";
 
 const OFF = seen();
@@ -120,5 +120,62 @@ describe("a start of which nobody has the answer", () => {
       true,
     );
     expect([given.decision.kind, given.events]).toEqual(["final", []]);
+  });
+});
+
+describe("a server that was stopped for a command which goes back to its place in line", () => {
+  const { body, phase: _phase, ...place } = state("waiting", { waitsFor: "pause" });
+  const HELD = state("restore", {
+    body,
+    power: STOPPED,
+    after: { kind: "wait", place },
+    startableSinceMs: 0,
+  });
+  const worldOf = (look: World["answers"]["look"], start?: StartOutcome) => {
+    const world = createWorld();
+    world.answers.look = look;
+    if (start !== undefined) world.answers.start = () => start;
+    return world;
+  };
+  const left = (power: object) => ({
+    event: "waiting",
+    data: {
+      waits_for: "pause",
+      power: { before: "on", next_step: expect.stringContaining("start it"), ...power },
+      expires_at: expect.any(String),
+    },
+  });
+
+  it.each([
+    ["is off", () => OFF, { after: "off" }],
+    ["cannot be seen", () => UNREADABLE, {}],
+    ["is in ERROR", () => seen({ status: "ERROR" }), {}],
+  ] as const)("is told of, where it was not started in time and %s", async (_, look, power) => {
+    const { decision, events } = await step(worldOf(look), HELD, false);
+    expect(decision).toMatchObject({ kind: "next", state: { phase: "waiting" } });
+    expect(events).toMatchObject([left(power)]);
+  });
+
+  it("is told of, where the cloud refuses the start for good", async () => {
+    const startableSinceMs = NOW;
+    const refused = { kind: "refused", refusal: refusal({ retryable: false, message: "no" }) };
+    const world = worldOf(() => OFF, refused as StartOutcome);
+    const { events } = await step(world, { ...HELD, startableSinceMs }, false);
+    expect(events).toMatchObject([left({ after: "off", detail: "no" })]);
+  });
+
+  it("is not told of where it runs, nor while it may still be started", async () => {
+    const running = await step(
+      worldOf(() => ON),
+      HELD,
+      false,
+    );
+    expect(running.events).toEqual([]);
+    const starting = await step(
+      worldOf(() => BUSY),
+      { ...HELD, startableSinceMs: NOW },
+      false,
+    );
+    expect(starting.events).toEqual([]);
   });
 });

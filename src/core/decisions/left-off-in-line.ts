@@ -1,0 +1,33 @@
+import type { Decision } from "../decision.ts";
+import type { EventDraft } from "../events.ts";
+import type { Look } from "../observations.ts";
+import type { Order } from "../order.ts";
+import { leftAs, powerOf } from "../power.ts";
+import type { In } from "../state.ts";
+
+/**
+ * `waiting` of a command that goes back to its place in line while the server that was stopped for it is not seen running: whoever
+ * follows it would not hear of that before its end, which may be days away. Null: it runs, or is still to be started.
+ */
+export function leftOffInLine(
+  { expiresAtMs }: Order,
+  { start }: In<"restore">,
+  { look, said }: { readonly look: Look; readonly said?: string | undefined },
+  decision: Decision,
+): EventDraft | null {
+  if (decision.kind !== "next" || decision.state.phase !== "waiting") return null;
+  const { power, waitsFor, holder, lockOwner } = decision.state;
+  if (power?.mayHaveStopped !== true) return null;
+  const after = look.kind === "seen" ? powerOf(look.server) : null;
+  const heldBy = holder ?? lockOwner;
+  return {
+    event: "waiting",
+    data: {
+      waits_for: waitsFor,
+      ...(heldBy === undefined ? {} : { holder: heldBy }),
+      detail: "the server was stopped for it, and is not seen running",
+      power: leftAs(power, after ?? "unknown", said ?? start?.said),
+      expires_at: new Date(expiresAtMs).toISOString(),
+    },
+  };
+}
