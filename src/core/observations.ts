@@ -48,6 +48,11 @@ export interface Unavailable {
   readonly unasked?: true;
 }
 
+/** Can the request of a call that gave nothing have reached the cloud? */
+export function wasSent({ heldBack, unasked }: Unavailable): boolean {
+  return heldBack !== true && unasked !== true;
+}
+
 /** A sure "no" of the cloud, classified by the error table. */
 export interface Refusal {
   /** Closed set of the error table, e.g. `not-found`, `permission`, `quota`, `server-locked`. */

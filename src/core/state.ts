@@ -82,6 +82,8 @@ const Prepare = openObject({
     type: z.enum(["SOFT", "HARD"]),
     jobId: JobId.optional(),
     askedAtMs: z.number(),
+    /** After this soft one a hard one may have been taken, and was not published. Since 0.2. */
+    hardUnanswered: z.literal(true).optional(),
   }).optional(),
   sinceMs: z.number(),
 });

@@ -1,4 +1,8 @@
-import { mayAskToStop, unpublishedStop } from "../core/decisions/decide-prepare.ts";
+import {
+  mayAskToStop,
+  otherHardStopPerhaps,
+  unpublishedStop,
+} from "../core/decisions/decide-prepare.ts";
 import { leaveAsFound } from "../core/decisions/leave-as-found.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Moment } from "../core/moment.ts";
@@ -14,7 +18,9 @@ export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment)
   const { state } = taken.envelope;
   const decision = leaveAsFound(state, power, withPower(result.decision, power), moment);
   const left = { ...result, decision };
-  const stop = state.phase === "prepare" ? unpublishedStop(state, power, decision) : null;
+  if (state.phase !== "prepare") return left;
+  const known = isFirst(taken) ? state : otherHardStopPerhaps(state, moment);
+  const stop = unpublishedStop(known, power, decision);
   return stop === null ? left : publishingFirst(left, stop);
 }
 

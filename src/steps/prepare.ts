@@ -1,6 +1,11 @@
 import { towardsProof } from "../core/towards.ts";
 import { waitFor } from "../core/waiting.ts";
-import { afterPrepareLook, afterStop, mayAskToStop } from "../core/decisions/decide-prepare.ts";
+import {
+  afterPrepareLook,
+  afterStop,
+  mayAskToStop,
+  otherHardStopPerhaps,
+} from "../core/decisions/decide-prepare.ts";
 import { next } from "../core/decision.ts";
 import { heldBy } from "../core/brakes/gate.ts";
 import type { Look } from "../core/observations.ts";
@@ -8,6 +13,7 @@ import { momentsOf } from "./moment.ts";
 import {
   conclude,
   copyMayHaveRun,
+  isFirst,
   notNow,
   type PhaseStep,
   type StepDeps,
@@ -20,8 +26,11 @@ import {
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {
   const { store, clock, rules, reach } = deps;
   const moment = momentsOf(deps);
-  return async (envelope, claimed, _arrival, signal) => {
-    const { order, state } = envelope;
+  return async (envelope, claimed, arrival, signal) => {
+    const { order } = envelope;
+    const state = isFirst({ envelope, claimed, arrival })
+      ? envelope.state
+      : otherHardStopPerhaps(envelope.state, moment());
     const mayHaveRun = copyMayHaveRun(claimed);
     const { body, tries, power } = state;
     const candidate = { order, body, tries, waiting: null, power, mayHaveRun };

@@ -238,6 +238,52 @@ it.concurrent.each(POINTS)("killed at %s: another worker leaves the server on", 
   });
 });
 
+it.concurrent("somebody starts the server right after it was stopped: stopped softly once more, and reinstalled", async () => {
+  await onSharedServices({ simulator: { stopDurationMs: 200 } }, async (stage) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const worker = await stage.addWorker([{ label: "prepare:stop-asked", action: "stop" }]);
+    const id = commandId("started");
+    await stage.emitter.send(stage.command(id, server.id));
+    await worker.stopped();
+    await eventually(() => expect(server.isOn).toBe(false), { what: "it is stopped" });
+    server.act({ action: "set-task", taskState: "powering-on" });
+    process.kill(worker.pid, "SIGCONT");
+    await stage.emitter.event(id, "stopping");
+    // So long that the worker has looked.
+    const looks = () => stage.simulator.calls(server.id).server;
+    const seenBefore = looks();
+    await eventually(() => expect(looks()).toBeGreaterThan(seenBefore + 1), {
+      what: "it is looked at",
+    });
+    server.act({ action: "set-task", taskState: null });
+    server.act({ action: "start" });
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    const stops = stage.emitter.heard(id).filter(({ event }) => event.data.event === "stopping");
+    expect(stops.map(({ event }) => event.data["stop_type"])).toEqual(["SOFT", "SOFT"]);
+    await stage.audit([id]);
+  });
+});
+
+it.concurrent("a stop that was throttled at first is none that may come true: refused, the server is started at once", async () => {
+  await onSharedServices({ env: { POST_FENCE_MS: "60000" } }, async (stage) => {
+    const server = stage.simulator.addServer({ state: "ACTIVE" });
+    const throttled = { error: "Common.0024", times: 1 } as const;
+    stage.simulator.faults.set({ operation: "stop", serverId: server.id, ...throttled });
+    stage.simulator.faults.set({ operation: "start", serverId: server.id, ...throttled });
+    stage.simulator.faults.set({ operation: "reinstall", serverId: server.id, error: "Ecs.0314" });
+    await stage.addWorker();
+    const id = commandId("throttled");
+    await stage.emitter.send(stage.command(id, server.id));
+    const { data } = await stage.emitter.outcome(id, 30_000);
+    expect(data).toMatchObject({ event: "failed", power: { before: "on", after: "on" } });
+    expect(names(stage, id)).toEqual(["accepted", "stopping", "starting", "failed"]);
+    expect(power(stage, server)).toEqual({ startsExecuted: 1, isOn: true });
+    const said = stage.emitter.heard(id).map(({ event }) => event.data);
+    expect(said.filter((one) => one["detail"] !== undefined)).toEqual([]);
+    await stage.audit([id]);
+  });
+});
+
 it.concurrent("the answer to a stop is lost, and the reinstall refused: started when no stop can come any more", async () => {
   await onSharedServices({}, async (stage) => {
     const server = stage.simulator.addServer({ state: "ACTIVE" });

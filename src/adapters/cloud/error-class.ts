@@ -11,7 +11,7 @@ type SubmitVerdict =
 
 type LookVerdict = "absent" | "refused" | "throttled" | "unavailable";
 type JobVerdict = "missing" | "throttled" | "unavailable";
-type PowerVerdict = "refused" | "throttled" | "unavailable";
+type PowerVerdict = "refused" | "unavailable";
 
 export interface Verdicts {
   readonly submit: SubmitVerdict;
@@ -167,7 +167,7 @@ export const CLASS_VERDICTS: Readonly<Record<ErrorClass, Verdicts>> = {
     submit: "later: throttled",
     look: "throttled",
     job: "throttled",
-    power: "throttled",
+    power: "refused",
     retryable: true,
     storm: true,
     emittersMistake: false,

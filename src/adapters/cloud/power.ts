@@ -74,7 +74,6 @@ export function powerFrom(answer: Answer): StopOutcome {
         refusal: refusalOf(error, answer),
         retryAfterMs: answer.retryAfterMs,
       };
-    case "throttled":
     case "unavailable":
     case undefined:
       return { kind: "unreadable", ...unavailableBy(answer), message: summary(answer) };

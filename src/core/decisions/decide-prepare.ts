@@ -4,7 +4,7 @@ import { type Decision, final, next } from "../decision.ts";
 import { type CancelRequest, cancelled, diskMismatch, expired } from "../endings.ts";
 import { type EventDraft, failed } from "../events.ts";
 import type { Moment } from "../moment.ts";
-import type { Look, StopOutcome } from "../observations.ts";
+import { type Look, type StopOutcome, wasSent } from "../observations.ts";
 import type { Order } from "../order.ts";
 import { type Power, stopAsked, UNANSWERED, unansweredStopMs } from "../power.ts";
 import { describe, isIdle } from "../server-fitness.ts";
@@ -13,6 +13,9 @@ import { towardsSubmit } from "../towards.ts";
 
 /** What to do about a server that should be stopped: an answer, or a stop to ask for. */
 export type Preparation = Decision | { readonly kind: "stop"; readonly type: "SOFT" | "HARD" };
+
+/** What the cloud shows of a server that is being started (ECS API notes §3.3). */
+const BEING_STARTED = "powering-on";
 
 /** Does this step perhaps ask for a stop after its look? */
 export function mayAskToStop({ stop }: In<"prepare">, { nowMs, rules }: Moment): boolean {
@@ -65,7 +68,9 @@ export function afterPrepareLook(
       }),
     );
   }
-  const { stop } = current;
+  const { stop, ...unstopped } = current;
+  // Somebody starts it: that stop has ended. Left to its time it would be followed by a hard one, for a server that boots.
+  if (stop !== undefined && server.taskState === BEING_STARTED) return next(unstopped, againMs);
   if (stop === undefined) return isIdle(server) ? { kind: "stop", type: "SOFT" } : again();
   return mayAskToStop(current, moment) ? { kind: "stop", type: "HARD" } : again();
 }
@@ -100,13 +105,29 @@ export function afterStop(
       return outcome.refusal.retryable
         ? next(current, delayAfterNothing(delayMs, outcome, rules.ladderMs))
         : final(failed(outcome.refusal));
-    case "unreadable":
-      // It may have been taken, or still be.
+    case "unreadable": {
+      const asked = {
+        ...(type === "HARD" ? hardStopPerhaps(current) : current),
+        power: stopAsked(current.power, nowMs, null),
+      };
+      // It may have been taken, or still be; where it was sent.
       return next(
-        { ...current, power: stopAsked(current.power, nowMs, null) },
+        wasSent(outcome) ? asked : current,
         delayAfterNothing(delayMs, outcome, rules.ladderMs),
       );
+    }
   }
+}
+
+/** A hard stop may have been asked for after the soft one: nobody knows its answer. */
+function hardStopPerhaps(current: In<"prepare">): In<"prepare"> {
+  const { stop } = current;
+  return stop === undefined ? current : { ...current, stop: { ...stop, hardUnanswered: true } };
+}
+
+/** The same, of a step that another delivery may have taken before: it may have asked for what this one may ask for. */
+export function otherHardStopPerhaps(current: In<"prepare">, moment: Moment): In<"prepare"> {
+  return mayAskToStop(current, moment) ? hardStopPerhaps(current) : current;
 }
 
 /**
@@ -119,7 +140,12 @@ export function unpublishedStop(
   decision: Decision,
 ): EventDraft | null {
   const to = decision.kind === "next" ? decision.state.phase : null;
-  const isUnpublished = current.stop === undefined && unansweredStopMs(power?.stop) !== null;
-  if (!isUnpublished || (to !== "submit" && to !== "restore")) return null;
-  return { event: "stopping", data: { stop_type: "SOFT", detail: UNANSWERED } };
+  if (to !== "submit" && to !== "restore") return null;
+  const { stop } = current;
+  const isSoft = stop === undefined && unansweredStopMs(power?.stop) !== null;
+  if (!isSoft && stop?.hardUnanswered !== true) return null;
+  return {
+    event: "stopping",
+    data: { stop_type: isSoft ? "SOFT" : "HARD", detail: UNANSWERED },
+  };
 }

@@ -2,7 +2,7 @@ import { delayAfterNothing, delayForAge } from "../backoff.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { type EventDraft, type FinalDraft, failed } from "../events.ts";
 import type { Moment } from "../moment.ts";
-import type { JobLook, Look, StartOutcome } from "../observations.ts";
+import { type JobLook, type Look, type StartOutcome, wasSent } from "../observations.ts";
 import {
   leftAs,
   type Power,
@@ -131,7 +131,9 @@ export function afterStart(
         {
           ...current,
           startableSinceMs,
-          start: { askedAtMs: nowMs, said: outcome.message, unanswered: true },
+          start: wasSent(outcome)
+            ? { askedAtMs: nowMs, said: outcome.message, unanswered: true }
+            : { askedAtMs: nowMs, ...current.start, said: outcome.message },
         },
         delayAfterNothing(rung, outcome, rules.ladderMs),
       );
@@ -268,8 +270,9 @@ function stopEnded(
 
 /** From when it could be started; before that, from when the last stop is dead at the latest. */
 function isTooLate(
-  { startableSinceMs, sinceMs }: In<"restore">,
+  { startableSinceMs, sinceMs, power }: In<"restore">,
   { nowMs, rules }: Moment,
 ): boolean {
-  return nowMs >= (startableSinceMs ?? sinceMs + rules.postFenceMs) + rules.startDeadlineMs;
+  const stopMs = Math.max(sinceMs, unansweredStopMs(power.stop) ?? sinceMs);
+  return nowMs >= (startableSinceMs ?? stopMs + rules.postFenceMs) + rules.startDeadlineMs;
 }

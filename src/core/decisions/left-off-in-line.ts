@@ -18,6 +18,8 @@ export function leftOffInLine(
   if (decision.kind !== "next" || decision.state.phase !== "waiting") return null;
   const { power, waitsFor, holder, lockOwner } = decision.state;
   if (power?.mayHaveStopped !== true) return null;
+  // One that is gone is named at once, by the end that follows.
+  if (look.kind === "absent") return null;
   const after = look.kind === "seen" ? powerOf(look.server) : null;
   const heldBy = holder ?? lockOwner;
   return {

@@ -1,5 +1,5 @@
 import type { Moment } from "../moment.ts";
-import { owesStart } from "../power.ts";
+import { owesStart, unansweredStopMs } from "../power.ts";
 import type { Rules } from "../rules.ts";
 import type { In, Tries } from "../state.ts";
 
@@ -17,6 +17,9 @@ export function startedAgainFor(
   if (!owesStart(power, rules) || nowMs - before.atMs < rules.stoppedWaitMs) return null;
   // Who leaves the stopping to the cloud has not stopped it: the cloud does, for a request that it takes.
   if (rules.stopBy === "cloud" && power?.stop === undefined) return null;
+  // A stop that may still come true would undo the start: that would have to wait for it, and the POST as well.
+  const unansweredAtMs = unansweredStopMs(power?.stop) ?? Number.NEGATIVE_INFINITY;
+  if (nowMs < unansweredAtMs + rules.postFenceMs) return null;
   return (tries.restarts ?? 0) + 1;
 }
 

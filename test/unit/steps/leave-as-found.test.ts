@@ -1,12 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { JobId } from "../../../src/contract/ids.ts";
-import { type Decision, next } from "../../../src/core/decision.ts";
+import { type Decision, type Next, next } from "../../../src/core/decision.ts";
 import { cancelled } from "../../../src/core/endings.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { In } from "../../../src/core/state.ts";
 import { leavingAsFound } from "../../../src/steps/leave-as-found.ts";
 import { conclude } from "../../../src/steps/step.ts";
-import { BEFORE, BODY, envelope, moment, NOW, state } from "../core/builders.ts";
+import { afterStop } from "../../../src/core/decisions/decide-prepare.ts";
+import {
+  BEFORE,
+  BODY,
+  envelope,
+  MINUTE,
+  moment,
+  NOW,
+  state,
+  UNREADABLE,
+} from "../core/builders.ts";
 import { claimed } from "./fakes.ts";
 
 const JOB = JobId.parse("ff80808288d41e1b018990260955686a");
@@ -124,6 +134,47 @@ describe("a stop that may have been asked for, and whose answer nobody has", () 
     expect(eventsOf(after(next(SUBMIT, 0), "redelivered", told))).toEqual([]);
     expect(eventsOf(after(next(SUBMIT, 0), null))).toEqual([]);
     expect(eventsOf(after(next(PREPARING, 0), "redelivered"))).toEqual([]);
+  });
+});
+
+describe("a hard stop after a soft one that was published", () => {
+  const soft = { type: "SOFT", askedAtMs: NOW - 10 * MINUTE, jobId: JOB } as const;
+  const power = {
+    was: "on",
+    mayHaveStopped: true,
+    stop: { ...soft, unansweredAtMs: NOW },
+  } as const;
+  const softly = state("prepare", { power, stop: soft });
+  const HARD = {
+    event: "stopping",
+    data: { stop_type: "HARD", detail: expect.stringContaining("no answer is known") },
+  };
+  const eventsOf = (decision: Decision) =>
+    decision.kind === "next" ? decision.events : "ended at once";
+
+  it.each(LATER)("that another delivery may have asked for is published: %o", (later) => {
+    expect(eventsOf(after(next(SUBMIT, 0), later, softly))).toEqual([HARD]);
+    expect(eventsOf(after(cancelled({}), later, softly))).toEqual([HARD]);
+  });
+
+  it("whose answer is lost is published by the step that finds the server stopped", () => {
+    const lost = UNREADABLE;
+    const { state: stays } = afterStop(softly, "HARD", lost, moment()) as Next;
+    if (stays.phase !== "prepare") throw new Error(stays.phase);
+    expect(eventsOf(after(next(SUBMIT, 0), null, stays))).toEqual([HARD]);
+  });
+
+  it("is not published before it was due, nor by the only delivery that may have asked for it", () => {
+    const young = { ...softly, stop: { ...soft, askedAtMs: NOW - 1 } };
+    expect(eventsOf(after(next(SUBMIT, 0), "redelivered", young))).toEqual([]);
+    expect(eventsOf(after(next(SUBMIT, 0), null, softly))).toEqual([]);
+  });
+
+  it("is published once, with its answer, where it is asked for again", () => {
+    const from = { ...softly, stop: { ...soft, hardUnanswered: true } } as const;
+    const again = afterStop(from, "HARD", { kind: "accepted", jobId: JOB }, moment()) as Next;
+    expect(again.events).toMatchObject([{ data: { stop_type: "HARD", job_id: JOB } }]);
+    expect(again.state).not.toHaveProperty("stop.hardUnanswered");
   });
 });
 

@@ -193,7 +193,21 @@ describe("other calls", () => {
     expect(powerFrom(answer({ job_id: "j" }))).toEqual({ kind: "accepted", jobId: "j" });
     expect(powerFrom(answer("", { status: 204 }))).toEqual({ kind: "accepted", jobId: null });
     expect(powerFrom(answer("<html>", { status: 200 })).kind).toBe("unreadable");
-    expect(powerFrom(ecsError(202, "Common.0024"))).toMatchObject({ waitsFor: "throttled" });
+  });
+
+  it("take a stop or a start that is throttled for refused: it was not carried out, no more than a POST", () => {
+    for (const [status, code] of [
+      [202, "Common.0024"],
+      [429, "APIGW.0308"],
+      [503, "Common.1503"],
+    ] as const) {
+      expect(powerFrom(ecsError(status, code))).toMatchObject({
+        kind: "refused",
+        refusal: { class: "throttled", retryable: true },
+      });
+    }
+    expect(powerFrom(answer("", { status: 503 })).kind).toBe("unreadable");
+    expect(powerFrom(answer("", { status: 429 })).kind).toBe("unreadable");
   });
 });
 

@@ -74,6 +74,16 @@ describe("a server that should be stopped", () => {
     });
   });
 
+  it.each([asked("SOFT", 0), asked("SOFT", 5 * MINUTE), asked("HARD", 0)])(
+    "is stopped softly once more when somebody starts it after the stop: %j",
+    (stop) => {
+      const starting = seen({ status: "SHUTOFF", taskState: "powering-on" });
+      const decision = asNext(after(starting, { stop }), "prepare");
+      expect(decision.state).not.toHaveProperty("stop");
+      expect(after(ACTIVE, decision.state)).toEqual({ kind: "stop", type: "SOFT" });
+    },
+  );
+
   it("is not stopped hard twice", () => {
     asNext(after(ACTIVE, { stop: asked("HARD", 5 * MINUTE) }), "prepare");
   });
@@ -176,6 +186,19 @@ describe("a stop that was asked for", () => {
     expect(decision.delayMs).toBe(delayMs);
     expect(decision.state.stop).toBeUndefined();
   });
+});
+
+describe("a stop that was not sent", () => {
+  it.each([{ unasked: true }, { heldBack: true }] as const)(
+    "is none that may come true: %j",
+    (unsent) => {
+      const current = state("prepare", { power: { was: "on", mayHaveStopped: true } });
+      const sent = afterStop(current, "SOFT", UNREADABLE, moment());
+      expect(asNext(sent, "prepare").state.power).toHaveProperty("stop");
+      const held = afterStop(current, "SOFT", { ...UNREADABLE, ...unsent }, moment());
+      expect(asNext(held, "prepare").state).toEqual(current);
+    },
+  );
 });
 
 describe("a wait for a server that cannot be read", () => {

@@ -230,6 +230,15 @@ describe("a turn of restore", () => {
     asFinal(turn(UNREADABLE, { now: late }, started), "cancelled");
   });
 
+  it("is not given up before a stop can have ended that was asked for after it began", () => {
+    const stop = { askedAtMs: NOW + 30_000 };
+    const waits = state("restore", { power: { ...STOPPED, stop } });
+    const lateMs = NOW + RULES.postFenceMs + RULES.startDeadlineMs;
+    asNext(turn(UNREADABLE, { now: moment({ nowMs: lateMs }) }, waits), "restore");
+    const late = moment({ nowMs: lateMs + 30_000 });
+    asFinal(turn(UNREADABLE, { now: late }, waits), "cancelled");
+  });
+
   it.each([
     ["is gone", ABSENT],
     ["is in ERROR", seen({ status: "ERROR" })],
@@ -285,6 +294,16 @@ describe("a start that was asked for", () => {
   it("is asked for again when it is refused for now, and when its answer is lost", () => {
     asNext(afterStart(STATES.restore, refused(true), moment()), "restore");
     asNext(afterStart(STATES.restore, UNREADABLE, moment()), "restore");
+  });
+
+  it("is not said to have been asked for, perhaps, where it was not sent", () => {
+    const started = (more: object) =>
+      asNext(afterStart(STATES.restore, { ...UNREADABLE, ...more }, moment()), "restore").state;
+    expect(started({})).toMatchObject({ start: { unanswered: true } });
+    for (const unsent of [{ unasked: true }, { heldBack: true }]) {
+      expect(started(unsent)).not.toHaveProperty("start.unanswered");
+      expect(started(unsent)).toMatchObject({ start: { said: UNREADABLE.message } });
+    }
   });
 
   it.each([

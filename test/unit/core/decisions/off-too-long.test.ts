@@ -13,6 +13,7 @@ import {
   asNext,
   BEFORE,
   HOUR,
+  JOB,
   MINUTE,
   moment,
   NOW,
@@ -24,7 +25,11 @@ import {
   state,
 } from "../builders.ts";
 
-const STOPPED: Power = { was: "on", mayHaveStopped: true, stop: { askedAtMs: NOW } };
+const STOPPED: Power = {
+  was: "on",
+  mayHaveStopped: true,
+  stop: { askedAtMs: NOW, jobId: JOB },
+};
 const LINE = state("submit", {
   tries: { attempt: 2, spent: 0 },
   before: { ...BEFORE, atMs: NOW },
@@ -123,6 +128,14 @@ describe("a server that we stopped, while its reinstall is refused for now", () 
     expect(next.phase).not.toBe("restore");
     expect(next).toMatchObject({ tries: { attempt: 3, spent: 0 } });
     expect(next).not.toHaveProperty("tries.restarts");
+  });
+
+  it("is not started while a stop that nobody answered may still come true", () => {
+    const stop = { askedAtMs: NOW, jobId: JOB, unansweredAtMs: NOW + 30_000 };
+    const from = { ...LINE, power: { ...STOPPED, stop } };
+    const deadMs = 30_000 + RULES.postFenceMs;
+    asNext(after(later("throttled"), deadMs - 1, { from }), "submit");
+    asNext(after(later("throttled"), deadMs, { from }), "restore");
   });
 
   it("rests twice as long each time, up to twelve times the first", () => {
