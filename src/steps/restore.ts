@@ -31,11 +31,11 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     const claimedAt = clock.monotonicMs();
     if (claimed.lock !== "held" || envelope.token === null) {
       // Who has it may reinstall the server: only the lock's owner starts it.
-      return conclude(
-        claimed,
-        envelope,
-        givenUp(state, "another command has the server, and starts it when it may", moment()),
-      );
+      const why =
+        claimed.lock === "lost"
+          ? "another command has the server, and starts it when it may"
+          : "the command waited, and had given its server back: only a command that has the server may start it";
+      return conclude(claimed, envelope, givenUp(state, why, moment()));
     }
     // Other locks may still come back, and with one of them the right to start this server.
     if (claimed.claim.rebuildingUntilMs !== null) {

@@ -179,3 +179,25 @@ describe("a server that was stopped for a command which goes back to its place i
     expect(starting.events).toEqual([]);
   });
 });
+
+describe("a command that ends while the server is off that was stopped for it, and that it does not have any more", () => {
+  const detailOf = async (lock: "lost" | "none") => {
+    const message = envelope(RESTORE, { token: lock === "lost" ? 7 : null });
+    const arrival = { nonce: "nonce-1", redelivered: false };
+    const world = createWorld();
+    const claim = claimed({ lock });
+    const result = await createRestore(world.deps)(message, claim, arrival, world.signal);
+    if (result.kind !== "conclude" || result.decision.kind !== "final")
+      throw new Error("it goes on");
+    return result.decision.draft.data["power"];
+  };
+
+  it("says who may start it: the one that has it, or nobody yet", async () => {
+    expect(await detailOf("lost")).toMatchObject({
+      detail: expect.stringContaining("another command has the server"),
+    });
+    expect(await detailOf("none")).toMatchObject({
+      detail: expect.stringContaining("had given its server back"),
+    });
+  });
+});
