@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   LONG_QUOTA_CASES,
   MERE_QUOTA_CASES,
+  ONE_OPERATION_CASES,
   playQuota,
   QUOTA_CASES,
   QUOTA_CLOUD,
@@ -57,6 +58,19 @@ describe("a cloud that refuses by the mere status", () => {
     async (_name, one) => {
       await onSharedServices({ simulator: QUOTA_CLOUD, env: QUOTA_ENV }, async (stage) => {
         const { events, reinstalls } = await playQuota(stage, one, 90_000);
+        expect(new Set(events)).toEqual(new Set(["succeeded"]));
+        expect(new Set(reinstalls)).toEqual(new Set([1]));
+      });
+    },
+  );
+});
+
+describe("a cloud that lets few calls of one operation through", () => {
+  it.concurrent.each(Object.entries(ONE_OPERATION_CASES))(
+    "%s: every server is reinstalled, once",
+    async (_operation, one) => {
+      await onSharedServices({ simulator: QUOTA_CLOUD, env: QUOTA_ENV }, async (stage) => {
+        const { events, reinstalls } = await playQuota(stage, one);
         expect(new Set(events)).toEqual(new Set(["succeeded"]));
         expect(new Set(reinstalls)).toEqual(new Set([1]));
       });

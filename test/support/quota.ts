@@ -63,6 +63,20 @@ export const MERE_QUOTA_CASES: Readonly<Record<string, QuotaCase>> = {
   },
 };
 
+/** The cloud limits one of its operations. Which calls share a quota it does not say: all of the project keep to that limit. */
+export const ONE_OPERATION_CASES: Readonly<Record<string, QuotaCase>> = Object.fromEntries(
+  (["reinstall", "stop", "job", "server"] as const).map((operation) => [
+    operation,
+    {
+      quota: { calls: 1, perMs: 1_000, refusal: "text", operations: [operation] },
+      allowed: { calls: 1, perMs: 1_000 },
+      commands: 3,
+      runningEvery: 1,
+      workers: 1,
+    },
+  ]),
+);
+
 /** Each takes minutes, or many processes. */
 export const LONG_QUOTA_CASES: Readonly<Record<string, QuotaCase>> = {
   "one call in 5 s, 5 commands": { ...limited(1, 5_000), commands: 5 },

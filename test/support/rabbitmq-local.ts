@@ -25,6 +25,9 @@ import {
 } from "./rabbitmq-node.ts";
 import { accepts } from "./tcp.ts";
 
+/** An Erlang machine of its own for each command, and a node that is busy putting its cluster together. */
+const CTL_MOST_MS = 90_000;
+
 export interface LocalGroundOptions {
   /** The path of rabbitmq-server, as seen from inside the root. */
   readonly server: string;
@@ -119,7 +122,7 @@ async function addLocalNode(ground: Ground, plan: NodePlan): Promise<RabbitMqNod
   let beam: OwnedProcess | undefined;
   const ctl: RabbitMqNode["ctl"] = async (args) => {
     const [command = "", ...rest] = argvOf("rabbitmqctl", ["-q", ...args]);
-    return run(command, rest, { env: nodeEnv });
+    return run(command, rest, { env: nodeEnv, timeoutMs: CTL_MOST_MS });
   };
   return {
     nodeName: nodeNameOf(plan.name),

@@ -49,6 +49,9 @@ interface Definitions {
   readonly policies: readonly Record<string, unknown>[];
 }
 
+/** Nodes that are busy putting their cluster together answer late. */
+const MOST_MS = 60_000;
+
 /** @param amqpUrl with the user who may do all this @param managementUrl `http://host:port`, no path */
 export function rabbitMqManagement(amqpUrl: string, managementUrl: string): RabbitMqManagement {
   const own = new URL(amqpUrl);
@@ -62,7 +65,7 @@ export function rabbitMqManagement(amqpUrl: string, managementUrl: string): Rabb
       method,
       // A kept connection would outlive the call and look like a leak of the test.
       headers: { authorization, "content-type": "application/json", connection: "close" },
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(MOST_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
