@@ -11,6 +11,8 @@ export interface CloudProverOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** Between two questions while our credentials are refused: each may count towards the lock of the key. */
   readonly refusedPauseMs: number;
+  /** What other workers were refused is known: without it each start would be one more refusal. */
+  readonly isCountKnown: () => boolean;
   readonly signal: AbortSignal;
   /** A part went down, or is back after that. */
   readonly onTurn: (part: Standing) => void;
@@ -18,6 +20,8 @@ export interface CloudProverOptions {
 }
 
 const LOOK_MS = 1_000;
+/** So long a worker waits for Redis before its first question: without Redis, too, it must learn whether its key is right. */
+const COUNT_PATIENCE_MS = 10_000;
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -27,7 +31,8 @@ const LONGEST_PAUSE_MS = 60_000;
  * back. The breakers hold its questions back like any others; while everything is proven it asks nothing.
  */
 export function createCloudProver(options: CloudProverOptions) {
-  const { cloud, project, clock, refusedPauseMs, signal, onTurn, onError } = options;
+  const { cloud, project, clock, refusedPauseMs, isCountKnown, signal, onTurn, onError } = options;
+  let patientUntilMs = 0;
   let timer: NodeJS.Timeout | undefined;
   let nextMs = 0;
   let pauseMs = FIRST_PAUSE_MS;
@@ -56,6 +61,7 @@ export function createCloudProver(options: CloudProverOptions) {
     }
     if (asking || standings.every(({ state }) => state === "up")) return;
     if (clock.monotonicMs() < nextMs) return;
+    if (!isCountKnown() && clock.monotonicMs() < patientUntilMs) return;
     asking = true;
     try {
       await cloud.probe(project, signal);
@@ -70,6 +76,7 @@ export function createCloudProver(options: CloudProverOptions) {
 
   return {
     start(): void {
+      patientUntilMs = clock.monotonicMs() + COUNT_PATIENCE_MS;
       void look();
       timer = setInterval(() => void look(), LOOK_MS);
       timer.unref();

@@ -29,6 +29,7 @@ export function createCloud(ground: Ground, { redis, budget }: Stores) {
     project: projects[0] as ProjectId,
     clock,
     refusedPauseMs: config.cloud.breaker.authOpenMs,
+    isCountKnown: () => redis.status === "ready",
     signal,
     onTurn({ name: part, state, cause: detail }) {
       if (state === "down") logger.warn({ part, detail }, "a part of the cloud is down");

@@ -621,6 +621,33 @@ it.concurrent("tokens that are revoked twice, with many calls in flight: a renew
   });
 });
 
+it.concurrent("a worker that is started again and again with a wrong password spends no more refusals than the first", async () => {
+  const env = {
+    ...PATIENT,
+    ECS_ACCESS_KEY: "",
+    ECS_SECRET_KEY: "",
+    IAM_USERNAME: DEFAULT_IAM_USER,
+    IAM_PASSWORD: "wrong",
+    IAM_DOMAIN: DEFAULT_IAM_DOMAIN,
+  };
+  await onSharedServices({ env }, async (stage) => {
+    const down = async () => {
+      const worker = await stage.spawnWorker();
+      await eventually(
+        async () =>
+          (await (await fetch(`${worker.httpUrl}/readyz`)).text()).includes("refuses our"),
+        { timeoutMs: 30_000 },
+      );
+      return worker;
+    };
+    await (await down()).kill();
+    await sendFleet(stage, 3);
+    for (let start = 0; start < 4; start += 1) await (await down()).kill();
+    // More than five lock the user for everybody.
+    expect(stage.simulator.calls().token).toBeLessThanOrEqual(2);
+  });
+});
+
 it.concurrent("credentials that run out while commands run, renewed file by file: all go on soon, and the key is not locked", async () => {
   const folder = await ownedDirectory("ecs-credentials-");
   const files = ["ECS_ACCESS_KEY", "ECS_SECRET_KEY", "ECS_SECURITY_TOKEN"].map((name) => ({

@@ -13,10 +13,14 @@ afterEach(() => {
 });
 
 function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
-  const state: Record<"ecs" | "credentials", Standing["state"]> & { why: string | null } = {
+  const state: Record<"ecs" | "credentials", Standing["state"]> & {
+    why: string | null;
+    isCountKnown: boolean;
+  } = {
     ecs,
     credentials,
     why: null,
+    isCountKnown: true,
   };
   const turns: string[] = [];
   let asked = 0;
@@ -34,6 +38,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
     clock: { monotonicMs: () => performance.now() },
     refusedPauseMs: 300_000,
     signal: new AbortController().signal,
+    isCountKnown: () => state.isCountKnown,
     onTurn: ({ name, state: is, cause }) =>
       void turns.push(`${name} ${is}${cause === null ? "" : `, ${cause}`}`),
     onError: () => undefined,
@@ -53,6 +58,22 @@ describe("the question for endpoint, credentials and clock", () => {
     state.ecs = "up";
     expect(await after(3_600_000)).toBe(1);
     prover.stop();
+  });
+
+  it("waits until it is known what other workers were refused, and not for ever", async () => {
+    const first = setUp("untested");
+    first.state.isCountKnown = false;
+    first.prover.start();
+    expect(await first.after(3_000)).toBe(0);
+    first.state.isCountKnown = true;
+    expect(await first.after(1_000)).toBe(1);
+    first.prover.stop();
+    const second = setUp("untested");
+    second.state.isCountKnown = false;
+    second.prover.start();
+    expect(await second.after(9_000)).toBe(0);
+    expect(await second.after(2_000)).toBe(1);
+    second.prover.stop();
   });
 
   it("is asked again, ever more slowly, at most once a minute", async () => {
