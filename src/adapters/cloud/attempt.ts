@@ -110,7 +110,8 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     const answer = besideOthers(read(result, what), what);
     const isStray = isOfSomebodyElse(answer) || isNoToken(what.operation, result.answer);
     endpoint.leave(isStray ? "down" : endpointResult(answer), summary(answer));
-    auth.leave(authResult(answer), summary(answer));
+    // Which project it was about: always the same one is no wrong key.
+    auth.leave(authResult(answer), `${summary(answer)}, for project ${what.project}`);
     const outcome = isStray ? "error" : outcomeOf(answer);
     onRequest({
       operation: what.operation,

@@ -54,7 +54,7 @@ export function afterRestoreLook(
           current,
           look.kind === "seen" ? (powerOf(look.server) ?? "unknown") : "unknown",
           moment,
-          wordOfStart(current, seen.startJob),
+          wordOfStart(current, seen.startJob) ?? wordOfLook(look),
         )
       : next({ ...current, ...changed }, delayMs);
   switch (look.kind) {
@@ -86,6 +86,12 @@ export function afterRestoreLook(
   return isTooLate(current, moment)
     ? restored(current, "off", moment, wordOfStart(current, seen.startJob))
     : { kind: "start" };
+}
+
+/** Of a server that cannot be seen: why not. */
+function wordOfLook(look: Look): string | undefined {
+  if (look.kind === "refused") return `it cannot be seen: ${look.refusal.message}`;
+  return look.kind === "unreadable" ? `it cannot be seen: ${look.message}` : undefined;
 }
 
 /** What the cloud said last of the start that was asked for. */

@@ -327,6 +327,27 @@ describe("a start that was asked for", () => {
     },
   );
 
+  it.each([
+    [
+      "refused",
+      { kind: "refused", refusal: refusal({ message: "no right" }) } as const,
+      "no right",
+    ],
+    ["not answered", UNREADABLE, UNREADABLE.message],
+  ])(
+    "whose looks are %s until it is too late: the event says why nobody knows how the server is",
+    (_, look, why) => {
+      const late = moment({ nowMs: NOW + RULES.postFenceMs + RULES.startDeadlineMs });
+      const { draft } = asFinal(turn(look, { now: late }), "cancelled");
+      expect(draft.data["power"]).toMatchObject({
+        before: "on",
+        detail: `it cannot be seen: ${why}`,
+        next_step: expect.stringContaining("start it"),
+      });
+      expect(draft.data["power"]).not.toHaveProperty("after");
+    },
+  );
+
   it("ends the command when it is refused for good: the server is off, and the event says so", () => {
     const decision = asFinal(afterStart(STATES.restore, refused(false), moment()), "cancelled");
     expect(decision.draft.data["power"]).toMatchObject({ after: "off", detail: "locked" });
