@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import type { z } from "zod";
+import { repeatedNames, repeatedProblem } from "../core/intake/repeated-names.ts";
 
 /*
  * Parsers for commander: what they throw becomes one line that names the option.
@@ -31,11 +32,16 @@ export function base64File(path: string): string {
 /** The content of a file, which is JSON. */
 export function jsonFile(path: string): unknown {
   const text = content(path).toString("utf8");
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new InvalidArgumentError("It is no JSON.");
   }
+  // The worker would see only the last one.
+  const [twice] = repeatedNames(text).map(repeatedProblem);
+  if (twice === undefined) return value;
+  throw new InvalidArgumentError(`It has ${twice.path} more than once.`);
 }
 
 /** Reads a whole number of seconds, 1 to 999 999; throws wrong usage. */

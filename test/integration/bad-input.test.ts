@@ -165,6 +165,12 @@ const CASES: readonly Case[] = [
     code: `user-data-${slip}`,
   })),
   {
+    name: "a wish to be careful, and its contrary",
+    raw: `{"command_id":"twice","server_id":"${SERVER}","dry_run":true,"dry_run":false}`,
+    path: "dry_run",
+    code: "repeated",
+  },
+  {
     name: "a misspelt wish to be careful",
     over: { dryRun: true },
     path: "dryRun",

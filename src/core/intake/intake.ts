@@ -20,6 +20,7 @@ import type { IntakeNotes } from "./notes.ts";
 import { problemsOf, uniqueProblems } from "./problems.ts";
 import type { RawCommand } from "./raw-command.ts";
 import { type Refused, refusedIntake } from "./refused-intake.ts";
+import { repeatedNames, repeatedProblem, withoutRepeated } from "./repeated-names.ts";
 import { senderProblems } from "./senders.ts";
 import { strangersOf } from "./unknown-fields.ts";
 import { USER_DATA_PATH, userDataProblem } from "./user-data.ts";
@@ -48,6 +49,11 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
   const { value } = text;
   if (media.mode === "plain" && looksLikeCloudEvent(value)) return refuse(value, [CLOUD_EVENT]);
   if (media.kind === "unsupported") return refuse(value, [media.problem]);
+  const repeated = repeatedNames(new TextDecoder().decode(raw.body));
+  if (repeated.length > 0) {
+    const rest = withoutRepeated(value, repeated);
+    return refuse(rest, repeated.map(repeatedProblem), open(media.mode, rest, raw).id);
+  }
   const opened = open(media.mode, value, raw);
   if (opened.kind === "broken") {
     const isPlain = isRecord(value) && "os-reinstall" in value && media.mode === "structured";

@@ -333,6 +333,7 @@ describe("send", () => {
 
   it.each([
     ["{", "It is no JSON."],
+    [`{"server_id":"${SERVER}","dry_run":true,"dry_run":false}`, "It has dry_run more than once."],
     ["[]", "error: --file must hold one JSON object"],
     ["{}", "error: --file: server_id is missing"],
     ['{"server_id":null}', "error: --file: server_id is missing"],
