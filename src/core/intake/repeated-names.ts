@@ -17,7 +17,7 @@ interface Opened {
 
 /**
  * Where an object has one name twice. `JSON.parse` takes the last and says nothing: a `dry_run` or one of two servers
- * would be lost. @param text JSON, already parsed without an error
+ * would be lost. @param text JSON, already parsed without an error, and not deep
  */
 export function repeatedNames(text: string): readonly Path[] {
   const found = new Map<string, Path>();
@@ -31,8 +31,10 @@ export function repeatedNames(text: string): readonly Path[] {
       if (!inner?.names || !inner.beforeName) continue;
       inner.at = String(JSON.parse(text.slice(from, i + 1)));
       inner.beforeName = false;
-      const path = opened.map(({ at }) => at);
-      if (inner.names.has(inner.at)) found.set(JSON.stringify(path), path);
+      if (inner.names.has(inner.at)) {
+        const path = opened.map(({ at }) => at);
+        found.set(JSON.stringify(path), path);
+      }
       inner.names.add(inner.at);
     } else if (char === "{") opened.push({ names: new Set(), at: "", beforeName: true });
     else if (char === "[") opened.push({ names: null, at: "0", beforeName: false });
@@ -51,12 +53,14 @@ export function repeatedProblem(path: Path): Problem {
 /** The message without what it says twice: an answer must not name one of two servers. */
 export function withoutRepeated(value: unknown, paths: readonly Path[]): unknown {
   if (!isRecord(value)) return value;
+  const byName = new Map<string | undefined, Path[]>();
+  for (const [first, ...rest] of paths) byName.set(first, [...(byName.get(first) ?? []), rest]);
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => !paths.some((path) => path.length === 1 && path[0] === name))
+      .filter(([name]) => byName.get(name)?.every((rest) => rest.length > 0) ?? true)
       .map(([name, member]) => {
-        const below = paths.filter(([first]) => first === name).map((path) => path.slice(1));
-        return [name, below.length === 0 ? member : withoutRepeated(member, below)];
+        const below = byName.get(name);
+        return [name, below === undefined ? member : withoutRepeated(member, below)];
       }),
   );
 }

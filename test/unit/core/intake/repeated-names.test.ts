@@ -51,6 +51,13 @@ describe("a name that an object has twice", () => {
     expect(problems).toEqual([expect.stringMatching(/^\(name of 3 characters.*: repeated$/)]);
   });
 
+  it("is one of thousands, of which an answer names some", () => {
+    const names = Array.from({ length: 5_000 }, (_, i) => `"n${i}":1,"n${i}":2`).join();
+    const { problems, serverId } = refusal(`{${names},${INSIDE}}`);
+    expect(problems).toHaveLength(50);
+    expect(serverId).toBe(SERVER);
+  });
+
   it("leaves it open which server, project or command is meant", () => {
     const server = refusal(`{"server_id":"${OTHER}",${INSIDE}}`);
     expect(server).toMatchObject({ problems: ["server_id: repeated"], serverId: null });
