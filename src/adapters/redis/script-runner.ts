@@ -55,13 +55,18 @@ export function createScriptRunner(
         watch?.answered(script.name);
       } catch (cause) {
         const message = messageOf(cause);
+        if (STUMBLED.test(message)) {
+          // Redis works: it is what lies there that no script of ours can go on with.
+          watch?.answered(script.name);
+          return unreadable(script, named, located(message, script));
+        }
         if (isRefusal(cause)) watch?.refused(script.name, located(message, script));
         else watch?.missed(script.name, message);
         return { kind: "away", message };
       } finally {
         watch?.ended?.(script.name, (performance.now() - startedMs) / 1000);
       }
-      return readAnswer(script, answer);
+      return readAnswer(script, named, answer);
     },
   });
   return {
@@ -130,26 +135,41 @@ function argumentText(argument: object): string {
 
 /** What a script answered, as one of its shapes; `corrupt` when it says so itself, or answered something else. */
 function readAnswer<T>(
-  { name, answer }: { readonly name: string; readonly answer: z.ZodType<T> },
+  script: { readonly name: string; readonly answer: z.ZodType<T> },
+  keys: readonly string[],
   text: unknown,
 ): T | StoreCorrupt {
-  const unreadable = {
-    kind: "corrupt",
-    message: `script ${name} found what it cannot read`,
-  } as const;
   let value: unknown;
   try {
     value = JSON.parse(String(text));
   } catch {
-    return unreadable;
+    return unreadable(script, keys, "its answer is no JSON");
   }
-  const parsed = answer.safeParse(value);
+  const parsed = script.answer.safeParse(value);
   if (parsed.success) return parsed.data;
   if (typeof value === "object" && value !== null && "message" in value) {
     return { kind: "corrupt", message: String(value.message) };
   }
-  return unreadable;
+  const wrong = parsed.error.issues.map(({ path }) => path.join("."));
+  return unreadable(script, keys, `its answer lacks ${[...new Set(wrong)].join(", ")}`);
 }
+
+/** Where to look: the first key of a script is that which it is about. */
+function unreadable(
+  { name }: { readonly name: string },
+  [first = "none"]: readonly string[],
+  why: string,
+): StoreCorrupt {
+  const message = `script ${name} found what it cannot read at ${first}, or at a key beside it: ${why}`;
+  return { kind: "corrupt", message };
+}
+
+/**
+ * A script of ours that stumbled over a value: Lua's own words, or a command's about a value. Of Redis before 7 the words
+ * stand behind others.
+ */
+const STUMBLED =
+  /user_script: ?\d+: (?:attempt to |bad argument |Cannot serialise )|command arguments must be strings|\bWRONGTYPE |would overflow|is not an integer|is not a valid float|is not a float/;
 
 /** Redis answered, and the answer is an error that waiting may not remove. */
 function isRefusal(error: unknown): boolean {

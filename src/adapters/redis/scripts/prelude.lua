@@ -61,12 +61,33 @@ end
 local TYPES = { hash = 'hash', string = 'string', zset = 'zset', list = 'list', counter = 'string' }
 local SHOWN = { hash = 'a hash', string = 'a string', zset = 'a sorted set', list = 'a list', counter = 'a whole number' }
 
+-- What scripts reckon with, by the name of the key: a field that is there and is no number would fail in the middle of one.
+local NUMBERS = {
+  cmd = { 'step', 'seq', 'attempt', 'created', 'updated', 'claim_at', 'claim_base', 'intent_attempt', 'intent_signed', 'intent_at',
+    'final_seq' },
+  epoch = { 'since', 'open_at' },
+}
+NUMBERS.inquiry = NUMBERS.cmd
+
+-- The answer that says which field of a hash is no number; nil: none. Empty is how a field says that it has none.
+local function not_a_number(key, name)
+  local numbers = NUMBERS[name or '']
+  for index, value in ipairs(numbers and redis.call('HMGET', key, unpack(numbers)) or {}) do
+    local number = tonumber(value or '')
+    local endless = number == math.huge or number == -math.huge or number ~= number
+    if value and value ~= '' and (not number or endless) then return corrupt(key, 'its ' .. numbers[index] .. ' is not a number') end
+  end
+  return nil
+end
+
 -- Nil when there is nothing at the key, or something of that type; else the answer that says so.
-local function foreign_at(key, wanted)
+local function foreign_at(key, wanted, name)
   local found = redis.call('TYPE', key).ok
   if found == 'none' then return nil end
-  if found == TYPES[wanted] and (wanted ~= 'counter' or string.find(redis.call('GET', key), '^%d+$')) then return nil end
-  return corrupt(key, 'is not ' .. SHOWN[wanted])
+  if found ~= TYPES[wanted] or (wanted == 'counter' and not string.find(redis.call('GET', key), '^%d+$')) then
+    return corrupt(key, 'is not ' .. SHOWN[wanted])
+  end
+  return not_a_number(key, name)
 end
 
 -- A name that nobody gave is a mistake in the script, and not nil.
@@ -83,7 +104,7 @@ local function called(...)
   for index, declared in ipairs({ ... }) do
     local name, wanted = string.match(declared, '^(%a+) (%a+)$')
     keys[name] = KEYS[index]
-    foreign = foreign or foreign_at(KEYS[index], wanted)
+    foreign = foreign or foreign_at(KEYS[index], wanted, name)
   end
   local arg = cjson.decode(ARGV[1])
   for name, value in pairs(arg) do
