@@ -118,21 +118,24 @@ export class ChannelSupervisor<C extends Channel> {
     const ready = () =>
       this.#connection.live !== undefined && this.#connection.live.blockedBy === undefined;
     if (!(await this.#connection.changed.until(ready, signal))) return new Error("stopped");
-    const model = this.#connection.live?.model;
-    if (model === undefined) return new Error("connection lost");
+    const { live } = this.#connection;
+    if (live === undefined) return new Error("connection lost");
+    const { model } = live;
+    // Of a connection that ends its channels know nothing but that they end: the broker gave the reason to it.
+    const because = (why: Error) => (why instanceof ReplacedError ? why : (live.endedBy ?? why));
     const done = this.#connection.use(model);
     let channel: C;
     try {
       channel = await this.#open(model, stopped);
     } catch (error) {
       done();
-      return asError(error);
+      return because(asError(error));
     }
     const { lost, lose } = watch(channel);
     const failure = await Promise.race([this.#setUp(channel, lose), lost, stopped]);
     if (failure !== undefined) {
       this.#discard(channel, failure, done);
-      return failure;
+      return because(failure);
     }
     this.#current = { channel, lose };
     this.#lastError = null;
@@ -143,7 +146,7 @@ export class ChannelSupervisor<C extends Channel> {
     ended.abort();
     this.#current = undefined;
     this.#discard(channel, why, done);
-    return why;
+    return because(why);
   }
 
   async #open(model: ChannelModel, stopped: Promise<Error>): Promise<C> {

@@ -13,6 +13,8 @@ export interface LiveConnection {
   readonly node: string;
   /** Why the broker takes no messages from us now. It says so only after we published something (3.10). */
   readonly blockedBy: string | undefined;
+  /** Why it has ended; undefined: it lives, as far as anybody knows. */
+  readonly endedBy: Error | undefined;
 }
 
 /** How one connection stands, from memory. */
@@ -26,6 +28,7 @@ export interface ConnectionStatus {
 
 interface Opened extends LiveConnection {
   blockedBy: string | undefined;
+  endedBy: Error | undefined;
   /** Resolves when it has ended, with the reason. */
   readonly ended: Promise<Error>;
   readonly cut: () => void;
@@ -213,17 +216,18 @@ export class SupervisedConnection {
       socket.abort();
       this.#sockets.delete(socket);
     };
+    let opened: Opened | undefined;
     try {
       const settings = { ...this.#settings, ...this.#access() };
       const model = await openModel(this.name, url, settings, socket.signal);
-      const opened = this.#watch(model, nodeOf(url), cut);
+      opened = this.#watch(model, nodeOf(url), cut);
       // A connection that was closed before anybody could listen looks open: only an answer proves that it lives.
       const probe = await within(opened.model.createChannel(), rpcTimeoutMs, "channel.open");
       await within(probe.close(), rpcTimeoutMs, "channel.close");
       return opened;
     } catch (error) {
       cut();
-      throw error;
+      throw opened?.endedBy ?? error;
     }
   }
 
@@ -237,6 +241,7 @@ export class SupervisedConnection {
       cut,
       // The event may have come together with the end of the handshake, before there was a listener.
       blockedBy: inner.blocked === true ? "said while connecting" : undefined,
+      endedBy: undefined,
       ended: new Promise((resolve) => {
         end = resolve;
       }),
@@ -247,7 +252,9 @@ export class SupervisedConnection {
     model.on("close", (error) => {
       // amqplib only half-closes: on a dead network such a socket would stay. Our last frame gets a moment to leave.
       setTimeout(cut, CLOSE_TIMEOUT_MS).unref();
-      end(error ?? lastError ?? new Error("connection closed"));
+      const why = error ?? lastError ?? new Error("connection closed");
+      opened.endedBy = why;
+      end(why);
     });
     model.on("blocked", (reason) => {
       opened.blockedBy = reason;

@@ -7,7 +7,7 @@ import { within } from "../time-limits.ts";
 export interface TopologyProblem {
   /** e.g. `queue 'ecs.reinstall.work'`. */
   readonly resource: string;
-  /** AMQP reply code: 403 no permission, 404 missing, 405 held exclusively, 406 exists with other arguments. */
+  /** AMQP reply code: 403 no permission, 404 missing, 405 held exclusively, 406 exists with other arguments, or a limit is reached. */
   readonly code: number;
   /** With 406: the argument that differs. */
   readonly argument: string | null;
@@ -165,6 +165,9 @@ function problemOf(error: unknown, resource: string): TopologyProblem | undefine
       return about("is held exclusively by another connection");
     case 406: {
       const argument = /inequivalent arg '([^']+)'/.exec(said)?.[1] ?? null;
+      if (/\blimit\b.* is reached/.test(said)) {
+        return about("cannot be declared: there are as many as the broker, or its vhost, may have");
+      }
       return about(
         argument === null
           ? "exists in another form"

@@ -144,6 +144,29 @@ describe("a connection that does not come about", () => {
     await untilReady(running as RunningBroker);
   });
 
+  test("a user with as many channels as it may have, on a connection that is opened again and again", async () => {
+    await rabbit.setPermissions({ user: "worker", vhost: vhost.name });
+    await rabbit.api("PUT", "/user-limits/worker/max-channels", { value: 1 });
+    const limit = /number of channels opened for user 'worker' has reached the maximum allowed/;
+    await saidOf({ urls: [asWorker("first")] });
+    const { broker, log } = running as RunningBroker;
+    await eventually(() => broker.status().lastError?.match(limit));
+    // Also while a connection is open, and only its channels are away.
+    const opened = () => log.lines.filter((one) => one.message === "broker connection is open");
+    const said = new Set<string>();
+    const before = opened().length;
+    await eventually(
+      () => {
+        said.add(broker.status().lastError ?? "nothing");
+        return opened().length > before + 4;
+      },
+      { intervalMs: 5, timeoutMs: 20_000 },
+    );
+    expect([...said].filter((one) => !limit.test(one))).toEqual([]);
+    await rabbit.api("DELETE", "/user-limits/worker/max-channels");
+    await untilReady(running as RunningBroker);
+  });
+
   test("a server that speaks no AMQP at all", async () => {
     const server: Server = createServer((socket) => {
       socket

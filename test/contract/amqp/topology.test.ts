@@ -154,6 +154,23 @@ test("names the queue of those who wait, which a version before it had not", asy
   await observer.close();
 });
 
+test("says that the vhost may have no more queues", async () => {
+  const path = `/vhost-limits/${own.vhost.name}/max-queues`;
+  await own.rabbit.api("PUT", path, { value: 2 });
+  expect(await establish()).toMatchObject({
+    kind: "refused",
+    problem: {
+      code: 406,
+      argument: null,
+      message: expect.stringMatching(
+        /^queue 'ecs\.reinstall\.\S+' cannot be declared: .* may have \(.*queue limit in vhost/,
+      ),
+    },
+  });
+  await own.rabbit.api("DELETE", path);
+  expect(await establish()).toMatchObject({ kind: "ready" });
+});
+
 test("names what the user may not configure, and works without that right when it only looks", async () => {
   await own.rabbit.createUser("plain", "secret");
   await own.rabbit.setPermissions({ user: "plain", vhost: own.vhost.name, configure: "^$" });
