@@ -8,7 +8,7 @@ import {
   topologyOf,
   waitingDelayQueue,
   waitingQueue,
-} from "../src/adapters/amqp/topology.ts";
+} from "../src/adapters/amqp/topology/topology.ts";
 import { longestOf } from "../src/core/crowd.ts";
 import { readYaml } from "../src/config/files.ts";
 
@@ -18,7 +18,7 @@ const DEFAULTS = fileURLToPath(new URL("../config/default.yaml", import.meta.url
 const FILE = new URL("../helm/ecs-reinstall-worker/files/topology.yaml", import.meta.url);
 
 const HEAD = `# What the worker declares, for the chart's objects of RabbitMQ's topology operator. Made by
-# scripts/generate-chart-topology.ts from src/adapters/amqp/topology.ts. There is one delay queue for each delay,
+# scripts/generate-chart-topology.ts from src/adapters/amqp/topology/topology.ts. There is one delay queue for each delay,
 # and one more of the longest.
 `;
 

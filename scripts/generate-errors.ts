@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/error-class.ts";
-import { ERROR_ROWS } from "../src/adapters/cloud/error-rows.ts";
+import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/answers/error-class.ts";
+import { ERROR_ROWS } from "../src/adapters/cloud/answers/error-rows.ts";
 
 /** Where the page is kept; a test compares it with {@link renderErrors}. */
 export const ERRORS_PAGE = fileURLToPath(new URL("../docs/errors.md", import.meta.url));
@@ -14,7 +14,7 @@ export function renderErrors(): string {
 
 const INTRODUCTION = `# Errors of the cloud
 
-Made by \`npx tsx scripts/generate-errors.ts\` from \`src/adapters/cloud/error-class.ts\` and \`error-rows.ts\`; do not edit.
+Made by \`npx tsx scripts/generate-errors.ts\` from \`src/adapters/cloud/answers/error-class.ts\` and \`error-rows.ts\`; do not edit.
 
 What an error means depends on the call that got it. Codes come first, HTTP statuses second: the vendor says that
 statuses "may not be accurate" (ECS API notes §5.1).

@@ -1,7 +1,7 @@
 // Writes docs/metrics.md: `npx tsx scripts/generate-metrics-docs.ts`. A unit test compares.
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/error-class.ts";
+import { CLASS_VERDICTS, ERROR_CLASSES } from "../src/adapters/cloud/answers/error-class.ts";
 import { CATALOGUE } from "../src/observe/metrics/catalogue.ts";
 
 const MISTAKES = ERROR_CLASSES.filter((name) => CLASS_VERDICTS[name].emittersMistake)

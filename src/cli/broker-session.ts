@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChannelModel, ConfirmChannel } from "amqplib";
-import { userOf } from "../adapters/amqp/log-in.ts";
-import { openModel } from "../adapters/amqp/opening.ts";
+import { userOf } from "../adapters/amqp/connection/log-in.ts";
+import { openModel } from "../adapters/amqp/connection/opening.ts";
 import type { Config } from "../config/assemble.ts";
 import { maskedUrl } from "../config/masked.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import { ProgressEvent } from "../contract/event.ts";
 import type { ServerId } from "../contract/ids.ts";
-import { type HeldDead, holdDead } from "./dead-queue.ts";
+import { type HeldDead, holdDead } from "./commands/dead-queue.ts";
 import { CliFailure } from "./failure.ts";
 
 /** One short conversation with the broker: listen, publish one command, leave. */

@@ -1,26 +1,26 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { approveCommand } from "./approve.ts";
-import { auditCommand } from "./audit.ts";
-import { cancelCommand } from "./cancel.ts";
-import { completionCommand } from "./completion.ts";
-import { configCommand } from "./config-check.ts";
-import { deadCommand } from "./dead.ts";
-import { doctorCommand } from "./doctor.ts";
-import { explainCommand } from "./explain.ts";
+import { approveCommand } from "./commands/approve.ts";
+import { auditCommand } from "./commands/audit.ts";
+import { cancelCommand } from "./commands/cancel.ts";
+import { completionCommand } from "./commands/completion.ts";
+import { configCommand } from "./commands/config-check.ts";
+import { deadCommand } from "./commands/dead.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { EXIT_OK, EXIT_USAGE } from "../process/exit-codes.ts";
-import { listCommand } from "./list.ts";
-import { serverCommand, statusCommand } from "./look-up.ts";
-import { pauseCommand, resumeCommand } from "./pause.ts";
-import { protectCommand, releaseCommand, unprotectCommand } from "./protect.ts";
-import { resolveCommand } from "./resolve.ts";
-import { sendCommand } from "./send.ts";
-import { simulateCommand } from "./simulate.ts";
-import { unlockCommand } from "./unlock.ts";
-import { watchCommand } from "./watch.ts";
-import { workerCommand } from "./worker.ts";
+import { listCommand } from "./commands/list.ts";
+import { serverCommand, statusCommand } from "./commands/look-up.ts";
+import { pauseCommand, resumeCommand } from "./commands/pause.ts";
+import { protectCommand, releaseCommand, unprotectCommand } from "./commands/protect.ts";
+import { resolveCommand } from "./commands/resolve.ts";
+import { sendCommand } from "./commands/send.ts";
+import { simulateCommand } from "./commands/simulate.ts";
+import { unlockCommand } from "./commands/unlock.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { workerCommand } from "./commands/worker.ts";
 
 /** Runs one command line. Gives the exit code: 0 done, 1 not done, 2 wrong usage, 78 wrong configuration, above 128 ended by a signal. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {

@@ -1,5 +1,5 @@
-import { createRedisClient } from "../adapters/redis/client.ts";
-import { whenConnected } from "../adapters/redis/nodes.ts";
+import { createRedisClient } from "../adapters/redis/connection/client.ts";
+import { whenConnected } from "../adapters/redis/connection/nodes.ts";
 import {
   createOperatorCommands,
   type OperatorCommands,

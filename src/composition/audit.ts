@@ -1,5 +1,5 @@
 import { createAuditTrail } from "../adapters/redis/audit-trail.ts";
-import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
+import { createStrandedCommands } from "../adapters/redis/views/stranded-commands.ts";
 import { createAuditPublisher } from "../background/audit-publisher.ts";
 import { CommandId } from "../contract/ids.ts";
 import { OPERATOR_ACTIONS } from "../contract/operator-actions.ts";

@@ -1,8 +1,8 @@
-import { brokerFindings } from "../adapters/amqp/broker-findings.ts";
+import { brokerFindings } from "../adapters/amqp/findings/broker-findings.ts";
 import { UNLIMITED } from "../adapters/cloud/budget.ts";
 import { createCloudApi } from "../adapters/cloud/cloud-api.ts";
 import { cloudFindings } from "../adapters/cloud/cloud-findings.ts";
-import { storeFindings } from "../adapters/redis/store-findings.ts";
+import { storeFindings } from "../adapters/redis/connection/store-findings.ts";
 import { systemClock } from "../adapters/system-clock.ts";
 import type { Config } from "../config/assemble.ts";
 import type { Finding } from "../contract/finding.ts";

@@ -1,8 +1,8 @@
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
 import { createLookForPeople } from "../steps/look-for-people.ts";
 import { createAuditLog } from "../adapters/redis/audit-log.ts";
-import { createOverview } from "../adapters/redis/command-overview.ts";
-import { createCommandViews } from "../adapters/redis/command-views.ts";
+import { createOverview } from "../adapters/redis/views/command-overview.ts";
+import { createCommandViews } from "../adapters/redis/views/command-views.ts";
 import type { Config } from "../config/assemble.ts";
 import { tokensIn } from "../config/http-access.ts";
 import type { BrakesView, HealthSource, Situation } from "../contract/http.ts";

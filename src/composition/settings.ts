@@ -1,9 +1,9 @@
 import { unescape } from "node:querystring";
-import { isOurs } from "../adapters/amqp/publications.ts";
+import { isOurs } from "../adapters/amqp/publishing/publications.ts";
 import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudSettings } from "../adapters/cloud/settings.ts";
-import type { RedisSettings } from "../adapters/redis/client.ts";
-import type { RedisTls } from "../adapters/redis/client-tls.ts";
+import type { RedisSettings } from "../adapters/redis/connection/client.ts";
+import type { RedisTls } from "../adapters/redis/connection/client-tls.ts";
 import type { BrakeRules } from "../core/brakes/brake-rules.ts";
 import type { StoreRules } from "../adapters/redis/store-rules.ts";
 import type { Config } from "../config/assemble.ts";

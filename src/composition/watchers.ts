@@ -1,8 +1,8 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
-import { takeCensus } from "../adapters/redis/census.ts";
-import { findOverdue } from "../adapters/redis/overdue.ts";
-import { createStrandedCommands } from "../adapters/redis/stranded-commands.ts";
+import { takeCensus } from "../adapters/redis/views/census.ts";
+import { findOverdue } from "../adapters/redis/views/overdue.ts";
+import { createStrandedCommands } from "../adapters/redis/views/stranded-commands.ts";
 import { createSweeper } from "../background/sweeper.ts";
 import type { CensusKeeper } from "../observe/brakes-view.ts";
 import { createGauges } from "../observe/metrics/gauges.ts";

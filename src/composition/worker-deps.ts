@@ -1,7 +1,7 @@
 import type { Broker } from "../adapters/amqp/broker.ts";
 import type { AmqpSettings } from "../adapters/amqp/settings.ts";
 import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
-import { isEmittersMistake } from "../adapters/cloud/error-table.ts";
+import { isEmittersMistake } from "../adapters/cloud/answers/error-table.ts";
 import { marksInStoreTime } from "../adapters/redis/in-store-time.ts";
 import { createReadiness } from "../adapters/readiness.ts";
 import { isLoopback } from "../config/assemble.ts";

@@ -8,7 +8,7 @@ import { type Effects, isExecuted } from "./fault-schema.ts";
 import type { RoutedCall } from "./gateway.ts";
 import type { Operation } from "./operation.ts";
 import { readRequest } from "./read-request.ts";
-import type { WireRequest } from "./signature.ts";
+import type { WireRequest } from "./access/signature.ts";
 import { deliver, pause, resetConnection, type Wire } from "./wire.ts";
 
 interface ExchangeParts {

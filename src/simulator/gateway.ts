@@ -1,11 +1,11 @@
 import { type CloudAnswer, errorAnswer, type Refusal } from "./answers.ts";
-import { identifyCaller } from "./caller.ts";
+import { identifyCaller } from "./access/caller.ts";
 import type { CloudState } from "./cloud-state.ts";
 import type { Effects } from "./fault-schema.ts";
-import type { createKeyAccess } from "./key-access.ts";
-import type { Call, Route, Target } from "./route.ts";
-import type { WireRequest } from "./signature.ts";
-import type { createTokenAccess } from "./token-access.ts";
+import type { createKeyAccess } from "./access/key-access.ts";
+import type { Call, Route, Target } from "./routes/route.ts";
+import type { WireRequest } from "./access/signature.ts";
+import type { createTokenAccess } from "./access/token-access.ts";
 
 /** A request and the API that it is for. */
 export interface RoutedCall {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { WireRequest } from "./signature.ts";
+import type { WireRequest } from "./access/signature.ts";
 
 /** With AK/SK a body may have 12 MB (ECS API reference notes §6.3). */
 const MAX_BODY_BYTES = 12 * 1_024 * 1_024;

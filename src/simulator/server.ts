@@ -8,22 +8,22 @@ import { type CloudState, createCloudState } from "./cloud-state.ts";
 import { createExchange } from "./exchange.ts";
 import { createFaults } from "./faults.ts";
 import { createGateway } from "./gateway.ts";
-import { createKeyAccess } from "./key-access.ts";
+import { createKeyAccess } from "./access/key-access.ts";
 import { optionsSchema, type Settings, type SimulatorOptions } from "./options.ts";
-import { actionLogRoutes } from "./routes-action-log.ts";
-import { iamRoutes } from "./routes-iam.ts";
-import { imageRoutes } from "./routes-images.ts";
-import { jobRoutes } from "./routes-jobs.ts";
-import { powerRoutes } from "./routes-power.ts";
+import { actionLogRoutes } from "./routes/action-log.ts";
+import { iamRoutes } from "./routes/iam.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { powerRoutes } from "./routes/power.ts";
 import { createQuota } from "./quota.ts";
-import { reinstallRoutes } from "./routes-reinstall.ts";
-import { serverRoutes } from "./routes-servers.ts";
-import { volumeRoutes } from "./routes-volumes.ts";
+import { reinstallRoutes } from "./routes/reinstall.ts";
+import { serverRoutes } from "./routes/servers.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
 import { createSchedule } from "./schedule.ts";
 import { serverHandle } from "./server-handle.ts";
 import type { ServerRecord } from "./server-record.ts";
 import type { InProcess, Simulator } from "./simulator.ts";
-import { createTokenAccess } from "./token-access.ts";
+import { createTokenAccess } from "./access/token-access.ts";
 
 /**
  * Starts a simulated cloud: ECS, IAM and corners of IMS and EVS on one port, strict as the API reference says, with faults on

@@ -1,6 +1,6 @@
 import type { ImageRecord } from "./cloud-state.ts";
 import type { Faults } from "./faults.ts";
-import type { RefusalCounts } from "./key-access.ts";
+import type { RefusalCounts } from "./access/key-access.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { Credential } from "./options.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { topologyOf, waitingQueue } from "../../src/adapters/amqp/topology.ts";
+import { topologyOf, waitingQueue } from "../../src/adapters/amqp/topology/topology.ts";
 import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
 import { chartFile } from "./helm.ts";
 import { createPromtool, firing, type Promtool } from "./promtool.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
 import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
-import { topologyOf } from "../../src/adapters/amqp/topology.ts";
+import { topologyOf } from "../../src/adapters/amqp/topology/topology.ts";
 import { auditRest } from "../support/audit.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";

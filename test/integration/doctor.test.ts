@@ -1,6 +1,6 @@
 import { connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type QueuePlan, topologyOf } from "../../src/adapters/amqp/topology.ts";
+import { type QueuePlan, topologyOf } from "../../src/adapters/amqp/topology/topology.ts";
 import type { AmqpSettings } from "../../src/adapters/amqp/settings.ts";
 import type { CliIo } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";

@@ -39,5 +39,5 @@ export const EVIDENCE_MIN_SAMPLES = 3;
 export const COMMAND_MAX_AGE_MS = 2_400_000;
 export const SWEEP_INTERVAL_MS = 30_000;
 export const SWEEP_AFTER_MS = 100_000;
-/** As long beside it as in production (src/adapters/amqp/topology.ts). */
+/** As long beside it as in production (src/adapters/amqp/topology/topology.ts). */
 export const WAITING_TTL_MS = 50_000;

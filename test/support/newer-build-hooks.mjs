@@ -42,7 +42,7 @@ const NEW_NUMBER = [
 
 /** Messages of those who wait in a crowd are put back on their way after a second, not after minutes. */
 const SHORT_TTL = [
-  ["adapters/amqp/topology.js", "WAITING_TTL_MS = 150_000", "WAITING_TTL_MS = 1_000"],
+  ["adapters/amqp/topology/topology.js", "WAITING_TTL_MS = 150_000", "WAITING_TTL_MS = 1_000"],
 ];
 
 /** As versions before they had a queue of their own: it takes nothing from there, and puts nothing there. */

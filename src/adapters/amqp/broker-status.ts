@@ -1,7 +1,7 @@
-import type { ConnectionStatus } from "./connection.ts";
+import type { ConnectionStatus } from "./connection/connection.ts";
 import type { ConsumerStatus } from "./consumer.ts";
-import type { PolicyReport } from "./policy-watch.ts";
-import type { TopologyProblem } from "./topology-declaration.ts";
+import type { PolicyReport } from "./topology/policy-watch.ts";
+import type { TopologyProblem } from "./topology/topology-declaration.ts";
 
 /** How the broker stands, from memory. */
 export interface BrokerStatus {

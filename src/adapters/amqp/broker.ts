@@ -3,18 +3,18 @@ import type { PublicationKind, ReplyEnd } from "../../contract/labels.ts";
 import { crowdPrefetch } from "../../core/crowd.ts";
 import type { Outlet } from "../../steps/ports/outlet.ts";
 import { type BrokerStatus, brokerStatus } from "./broker-status.ts";
-import { SupervisedConnection } from "./connection.ts";
+import { SupervisedConnection } from "./connection/connection.ts";
 import { QueueConsumer } from "./consumer.ts";
 import type { DeliveryHandler } from "./delivery.ts";
-import { createOutlet } from "./outlet.ts";
-import type { AroundPublication } from "./outlet-options.ts";
-import { type PolicyReport, PolicyWatch } from "./policy-watch.ts";
+import { createOutlet } from "./publishing/outlet.ts";
+import type { AroundPublication } from "./publishing/outlet-options.ts";
+import { type PolicyReport, PolicyWatch } from "./topology/policy-watch.ts";
 import { reportMessageSize } from "./message-size.ts";
-import { Publisher, type PublishOutcome } from "./publisher.ts";
-import { type QueueLengths, QueueLengthsProbe } from "./queue-lengths.ts";
+import { Publisher, type PublishOutcome } from "./publishing/publisher.ts";
+import { type QueueLengths, QueueLengthsProbe } from "./topology/queue-lengths.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
-import { waitingQueue } from "./topology.ts";
-import { TopologyKeeper } from "./topology-keeper.ts";
+import { waitingQueue } from "./topology/topology.ts";
+import { TopologyKeeper } from "./topology/topology-keeper.ts";
 import { manyMayListen } from "../time-limits.ts";
 
 /** Whom the broker informs of what happens. */

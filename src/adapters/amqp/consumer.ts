@@ -1,8 +1,8 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from "amqplib";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "./connection/backoff.ts";
 import { Changes } from "./changes.ts";
-import { ChannelSupervisor, ReplacedError } from "./channel-supervisor.ts";
-import type { SupervisedConnection } from "./connection.ts";
+import { ChannelSupervisor, ReplacedError } from "./connection/channel-supervisor.ts";
+import type { SupervisedConnection } from "./connection/connection.ts";
 import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 import { asError } from "../thrown.ts";

@@ -1,7 +1,7 @@
 import type { ChannelModel } from "amqplib";
 import { asError } from "../thrown.ts";
 import { within } from "../time-limits.ts";
-import type { SupervisedConnection } from "./connection.ts";
+import type { SupervisedConnection } from "./connection/connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
 
 /** More than anything of ours takes, and little enough to be sent once. */

@@ -1,8 +1,8 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
-import { type Answer, readAnswer } from "./answer.ts";
-import type { AuthBreaker } from "./auth-breaker.ts";
-import type { AuthResult, Grant } from "./auth-record.ts";
+import { type Answer, readAnswer } from "./answers/answer.ts";
+import type { AuthBreaker } from "./credentials/auth-breaker.ts";
+import type { AuthResult, Grant } from "./credentials/auth-record.ts";
 import type { EndpointBreaker, EndpointResult } from "./breaker.ts";
 import type { CloudClock } from "./cloud-clock.ts";
 import {
@@ -13,12 +13,12 @@ import {
   knownError,
   provesAuthentication,
   summary,
-} from "./error-table.ts";
-import type { Exchange, HttpAnswer, HttpRequest, Send } from "./exchange.ts";
+} from "./answers/error-table.ts";
+import type { Exchange, HttpAnswer, HttpRequest, Send } from "./http/exchange.ts";
 import type { Operation, RequestOutcome } from "../../contract/labels.ts";
-import type { RequestInfo } from "./operation.ts";
-import { presentable } from "./redact.ts";
-import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
+import type { RequestInfo } from "./operations/operation.ts";
+import { presentable } from "./http/redact.ts";
+import { MAX_RETRY_AFTER_MS } from "./http/retry-after.ts";
 import { withReason } from "./standing.ts";
 
 /** One request, ready to go. */

@@ -1,11 +1,11 @@
 import type { Unavailable } from "../../core/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
-import { readAnswer } from "./answer.ts";
+import { readAnswer } from "./answers/answer.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import type { CloudClock } from "./cloud-clock.ts";
-import type { Send } from "./exchange.ts";
-import type { RequestInfo } from "./operation.ts";
-import { presentable } from "./redact.ts";
+import type { Send } from "./http/exchange.ts";
+import type { RequestInfo } from "./operations/operation.ts";
+import { presentable } from "./http/redact.ts";
 
 export interface ClockGuardDeps {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "./credentials/credentials.ts";
 
 /** What the cloud adapter needs to know. Durations in milliseconds. */
 export interface CloudSettings {

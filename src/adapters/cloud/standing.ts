@@ -1,4 +1,4 @@
-import type { AuthBreaker } from "./auth-breaker.ts";
+import type { AuthBreaker } from "./credentials/auth-breaker.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import { clockSkewText } from "./clock-guard.ts";
 import type { CloudClock } from "./cloud-clock.ts";

@@ -6,9 +6,9 @@ import {
 } from "../../contract/audit.ts";
 import type { ProjectId } from "../../contract/ids.ts";
 import type { PageMark } from "../../contract/page.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
-import { storedJson } from "./stored-json.ts";
+import { storedJson } from "./stored/stored-json.ts";
 
 const StoredEntry = storedJson(AuditEntry);
 

@@ -1,5 +1,5 @@
 import type { DiskEvidence } from "../../steps/ports/disk-evidence.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { evidenceKey } from "./keys.ts";
 
 /** For volumes whose type the cloud does not say. */

@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
-import type { RedisClient } from "./client.ts";
-import type { Sight } from "./probe.ts";
+import type { RedisClient } from "./connection/client.ts";
+import type { Sight } from "./connection/probe.ts";
 import type { ScriptWatch } from "./script-runner.ts";
 
 export interface RedisHealth extends ScriptWatch {

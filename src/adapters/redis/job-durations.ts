@@ -3,11 +3,11 @@ import type { ProjectId } from "../../contract/ids.ts";
 import { DURATIONS_KEPT, type LikelyEnd, likelyEnd } from "../../core/calls/likely-end.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { JobDurations } from "../../steps/ports/job-durations.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { learnDurationScript } from "./scripts/learn-duration.ts";
-import { storedJson } from "./stored-json.ts";
+import { storedJson } from "./stored/stored-json.ts";
 
 interface JobDurationsDeps {
   readonly redis: Pick<RedisClient, "hget" | "status">;

@@ -2,7 +2,7 @@ import { SwitchName } from "../../contract/brakes.ts";
 import type { BrakeRules } from "../../core/brakes/brake-rules.ts";
 import { RememberedSwitch } from "../../core/brakes/remembered-switch.ts";
 import type { PauseStore } from "../../steps/ports/pauses.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { keepPausesScript } from "./scripts/keep-pauses.ts";

@@ -2,7 +2,7 @@ import { EventData } from "../../contract/event.ts";
 import type { CommandId, ServerId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
 import { createMarks } from "./marks.ts";
 import type { ScriptRunner } from "./script-runner.ts";
@@ -21,8 +21,8 @@ import { save } from "./scripts/save.ts";
 import { settle } from "./scripts/settle.ts";
 import type { StoreContext } from "./scripts/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
-import { storedJson } from "./stored-json.ts";
-import { StoredOutcome } from "./stored-outcome.ts";
+import { storedJson } from "./stored/stored-json.ts";
+import { StoredOutcome } from "./stored/stored-outcome.ts";
 import type { StoreRules } from "./store-rules.ts";
 
 /** The store of the steps on Redis: every method is one script, the same when run twice (design §6). */

@@ -4,12 +4,12 @@ import type { CommandId, ProjectId } from "../../contract/ids.ts";
 import { settledByPerson } from "../../core/decisions/settled-by-person.ts";
 import { Order } from "../../core/order.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
-import type { RedisClient } from "./client.ts";
-import { readLeftBehind } from "./left-behind.ts";
+import type { RedisClient } from "./connection/client.ts";
+import { readLeftBehind } from "./views/left-behind.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { runSettle } from "./scripts/settle.ts";
 import { runNoteWord } from "./scripts/note-word.ts";
-import { redisNowMs } from "./time.ts";
+import { redisNowMs } from "./connection/time.ts";
 
 /** What a person says became of an `unresolved` command. */
 export interface Resolution {

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
-import type { RedisClient } from "./client.ts";
-import { createRunIds, type RunIdOptions } from "./run-ids.ts";
+import type { RedisClient } from "./connection/client.ts";
+import { createRunIds, type RunIdOptions } from "./connection/run-ids.ts";
 import type { Script } from "./scripts/script.ts";
 
 /** Runs our Lua scripts: one object in, one object out; translates every failure of Redis in one place. */

@@ -3,12 +3,12 @@ import { type ProjectId, ServerId } from "../../contract/ids.ts";
 import type { ListedServer } from "../../core/calls/listed-server.ts";
 import type { ListEnd, ListRules, RoundAnswer } from "../../core/calls/list-round.ts";
 import type { ListedServers, ServerLists } from "../../steps/ports/server-lists.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import { listEndedScript } from "./scripts/list-ended.ts";
 import { listRoundScript } from "./scripts/list-round.ts";
-import { storedJson } from "./stored-json.ts";
+import { storedJson } from "./stored/stored-json.ts";
 
 interface ServerListsDeps {
   readonly redis: Pick<RedisClient, "get" | "status">;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../steps/ports/clock.ts";
-import type { SharedRefusals } from "../cloud/shared-refusals.ts";
-import type { RedisClient } from "./client.ts";
+import type { SharedRefusals } from "../cloud/credentials/shared-refusals.ts";
+import type { RedisClient } from "./connection/client.ts";
 import { refusalsKey } from "./keys.ts";
 
 export interface SharedRefusalsOptions {

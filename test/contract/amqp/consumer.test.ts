@@ -1,6 +1,6 @@
 import type { Channel, Message } from "amqplib";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
+import type { SupervisedConnection } from "../../../src/adapters/amqp/connection/connection.ts";
 import { QueueConsumer } from "../../../src/adapters/amqp/consumer.ts";
 import type { Delivery, DeliveryHandler } from "../../../src/adapters/amqp/delivery.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -6,8 +6,8 @@ import {
   isOurs,
   publicationOf,
   rungFor,
-} from "../../../src/adapters/amqp/publications.ts";
-import { backoffMs } from "../../../src/adapters/amqp/backoff.ts";
+} from "../../../src/adapters/amqp/publishing/publications.ts";
+import { backoffMs } from "../../../src/adapters/amqp/connection/backoff.ts";
 import { anEnvelope, anEvent, PROJECT, SERVER, testSettings } from "./rig.ts";
 
 const settings = testSettings("amqp://unused", { delaysMs: [2_000, 5_000, 60_000] });

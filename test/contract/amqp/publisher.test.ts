@@ -1,8 +1,8 @@
 import type { Channel } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Publication } from "../../../src/adapters/amqp/confirm-lane.ts";
-import type { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
-import { Publisher } from "../../../src/adapters/amqp/publisher.ts";
+import type { Publication } from "../../../src/adapters/amqp/publishing/confirm-lane.ts";
+import type { SupervisedConnection } from "../../../src/adapters/amqp/connection/connection.ts";
+import { Publisher } from "../../../src/adapters/amqp/publishing/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";

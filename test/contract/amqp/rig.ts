@@ -5,9 +5,9 @@ import {
   type BrokerHandlers,
   createBroker,
 } from "../../../src/adapters/amqp/broker.ts";
-import { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
+import { SupervisedConnection } from "../../../src/adapters/amqp/connection/connection.ts";
 import type { Delivery, Disposition } from "../../../src/adapters/amqp/delivery.ts";
-import type { Publisher } from "../../../src/adapters/amqp/publisher.ts";
+import type { Publisher } from "../../../src/adapters/amqp/publishing/publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "../../../src/adapters/amqp/settings.ts";
 import { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";

@@ -1,8 +1,8 @@
 import { connect } from "amqplib";
 import { afterEach, expect, test } from "vitest";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
-import { establishTopology } from "../../../src/adapters/amqp/topology-declaration.ts";
+import { topologyOf } from "../../../src/adapters/amqp/topology/topology.ts";
+import { establishTopology } from "../../../src/adapters/amqp/topology/topology-declaration.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openObserver, ownVhosts, type RunningBroker, startBroker, untilReady } from "./rig.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll } from "vitest";
-import { SupervisedConnection } from "../../../src/adapters/amqp/connection.ts";
-import { createOutlet } from "../../../src/adapters/amqp/outlet.ts";
-import { Publisher } from "../../../src/adapters/amqp/publisher.ts";
+import { SupervisedConnection } from "../../../src/adapters/amqp/connection/connection.ts";
+import { createOutlet } from "../../../src/adapters/amqp/publishing/outlet.ts";
+import { Publisher } from "../../../src/adapters/amqp/publishing/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { topologyOf, waitingQueue } from "../../../src/adapters/amqp/topology.ts";
+import { topologyOf, waitingQueue } from "../../../src/adapters/amqp/topology/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";

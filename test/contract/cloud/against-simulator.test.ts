@@ -6,9 +6,9 @@ import {
 } from "../../../src/adapters/cloud/budget.ts";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
 import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
-import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
-import { ERROR_ROWS } from "../../../src/adapters/cloud/error-rows.ts";
-import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
+import type { Credentials } from "../../../src/adapters/cloud/credentials/credentials.ts";
+import { ERROR_ROWS } from "../../../src/adapters/cloud/answers/error-rows.ts";
+import type { RequestInfo } from "../../../src/adapters/cloud/operations/operation.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
 import { DiskId, type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { Submission } from "../../../src/core/observations.ts";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
-import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
+import type { Credentials } from "../../../src/adapters/cloud/credentials/credentials.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   DEFAULT_ACCESS_KEY,

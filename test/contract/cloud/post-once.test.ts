@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createConnect } from "../../../src/adapters/cloud/connect.ts";
-import type { Exchange } from "../../../src/adapters/cloud/exchange.ts";
-import { createPostOnce } from "../../../src/adapters/cloud/post-once.ts";
+import { createConnect } from "../../../src/adapters/cloud/http/connect.ts";
+import type { Exchange } from "../../../src/adapters/cloud/http/exchange.ts";
+import { createPostOnce } from "../../../src/adapters/cloud/http/post-once.ts";
 import { type Certificates, makeCertificates } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";

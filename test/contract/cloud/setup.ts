@@ -1,10 +1,13 @@
 import type { PowerCall } from "../../../src/steps/ports/cloud-api.ts";
 import { createCloudApi, type CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
 import { type RequestBudget, UNLIMITED } from "../../../src/adapters/cloud/budget.ts";
-import type { Credentials } from "../../../src/adapters/cloud/credentials.ts";
-import type { RequestInfo } from "../../../src/adapters/cloud/operation.ts";
+import type { Credentials } from "../../../src/adapters/cloud/credentials/credentials.ts";
+import type { RequestInfo } from "../../../src/adapters/cloud/operations/operation.ts";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
-import { ALONE, type SharedRefusals } from "../../../src/adapters/cloud/shared-refusals.ts";
+import {
+  ALONE,
+  type SharedRefusals,
+} from "../../../src/adapters/cloud/credentials/shared-refusals.ts";
 import { type JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../../src/simulator/defaults.ts";
 import type { Clock } from "../../../src/steps/ports/clock.ts";

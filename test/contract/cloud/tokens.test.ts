@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
-import type { SharedRefusals } from "../../../src/adapters/cloud/shared-refusals.ts";
+import type { SharedRefusals } from "../../../src/adapters/cloud/credentials/shared-refusals.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   DEFAULT_IAM_DOMAIN,

@@ -12,7 +12,7 @@ import {
   sign,
   signedHeadersProblem,
   type WireRequest,
-} from "../../../src/simulator/signature.ts";
+} from "../../../src/simulator/access/signature.ts";
 
 const AK = "EXAMPLEAK0000000001";
 const SK = "exampleSecretKeyExampleSecretKey00000001";

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { takeCensus } from "../../../src/adapters/redis/census.ts";
+import { takeCensus } from "../../../src/adapters/redis/views/census.ts";
 import type { ProjectCensus } from "../../../src/core/census.ts";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import {
+  createRedisClient,
+  type RedisClient,
+} from "../../../src/adapters/redis/connection/client.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
-import { findOverdue } from "../../../src/adapters/redis/overdue.ts";
+import { findOverdue } from "../../../src/adapters/redis/views/overdue.ts";
 import {
   createScriptRunner,
   type ScriptRunner,

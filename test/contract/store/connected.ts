@@ -1,4 +1,7 @@
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import {
+  createRedisClient,
+  type RedisClient,
+} from "../../../src/adapters/redis/connection/client.ts";
 
 /** The worker's own client of that Redis, connected; whoever asks for it disconnects it. */
 export async function connected(url: string): Promise<RedisClient> {

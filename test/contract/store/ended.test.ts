@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
-import { createOverview } from "../../../src/adapters/redis/command-overview.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
+import { createOverview } from "../../../src/adapters/redis/views/command-overview.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { CommandId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { CommandFilter } from "../../../src/contract/overview.ts";

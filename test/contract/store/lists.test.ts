@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createServerLists } from "../../../src/adapters/redis/server-lists.ts";

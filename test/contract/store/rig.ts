@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import type { NotedAct } from "../../../src/contract/audit.ts";
 import type { CommandId, ServerId } from "../../../src/contract/ids.ts";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
 import { createDiskEvidence } from "../../../src/adapters/redis/disk-evidence.ts";
 import { createJobDurations } from "../../../src/adapters/redis/job-durations.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
@@ -18,7 +18,7 @@ import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
 import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
+import { createStrandedCommands } from "../../../src/adapters/redis/views/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { DiskEvidence } from "../../../src/steps/ports/disk-evidence.ts";
 import type { JobDurations } from "../../../src/steps/ports/job-durations.ts";

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";

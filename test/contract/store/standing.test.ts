@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
   createOperatorCommands,

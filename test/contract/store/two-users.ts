@@ -1,5 +1,8 @@
 import { Redis } from "ioredis";
-import { createRedisClient, type RedisClient } from "../../../src/adapters/redis/client.ts";
+import {
+  createRedisClient,
+  type RedisClient,
+} from "../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import {
   createOperatorCommands,
@@ -11,7 +14,7 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
 import { runNoteWord } from "../../../src/adapters/redis/scripts/note-word.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { createStrandedCommands } from "../../../src/adapters/redis/stranded-commands.ts";
+import { createStrandedCommands } from "../../../src/adapters/redis/views/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { AuditTrail } from "../../../src/steps/ports/audit-trail.ts";
 import type { StrandedCommands } from "../../../src/steps/ports/stranded-commands.ts";

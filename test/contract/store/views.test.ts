@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import type { RedisClient } from "../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../src/adapters/redis/connection/client.ts";
 import { createOperatorCommands } from "../../../src/adapters/redis/operator-commands.ts";
 import { createReinstallStore } from "../../../src/adapters/redis/reinstall-store.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { createCommandViews } from "../../../src/adapters/redis/command-views.ts";
+import { createCommandViews } from "../../../src/adapters/redis/views/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { Brake } from "../../../src/contract/brakes.ts";
 import { JobId, ProjectId } from "../../../src/contract/ids.ts";

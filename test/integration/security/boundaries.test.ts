@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
-import { topologyOf } from "../../../src/adapters/amqp/topology.ts";
+import { topologyOf } from "../../../src/adapters/amqp/topology/topology.ts";
 import {
   documentedRabbitMqRights,
   makeRabbitMqUser,

@@ -4,7 +4,7 @@ import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
 import {
   establishTopology,
   type TopologyOutcome,
-} from "../../../src/adapters/amqp/topology-declaration.ts";
+} from "../../../src/adapters/amqp/topology/topology-declaration.ts";
 import { FAST } from "../../support/stage.ts";
 import type { WorkerProcess } from "../../support/worker-process.ts";
 

@@ -1,4 +1,4 @@
-import type { PublicationProperties } from "../../../src/adapters/amqp/confirm-lane.ts";
+import type { PublicationProperties } from "../../../src/adapters/amqp/publishing/confirm-lane.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export type QueueName = "commands" | "work" | "work.waiting" | "work.dead";

@@ -1,5 +1,5 @@
 import { deliveryOf as amqpDeliveryOf } from "../../../src/adapters/amqp/delivery.ts";
-import { waitingQueue } from "../../../src/adapters/amqp/topology.ts";
+import { waitingQueue } from "../../../src/adapters/amqp/topology/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";

@@ -2,9 +2,9 @@ import {
   arrivalPublication,
   isOurs,
   publicationOf,
-} from "../../../src/adapters/amqp/publications.ts";
+} from "../../../src/adapters/amqp/publishing/publications.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
-import { waitingDelayQueue } from "../../../src/adapters/amqp/topology.ts";
+import { waitingDelayQueue } from "../../../src/adapters/amqp/topology/topology.ts";
 import { longestOf } from "../../../src/core/crowd.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";

@@ -5,7 +5,7 @@ import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Freeing, PauseChange } from "../../../src/adapters/redis/operator-commands.ts";
 import type { cancelScript } from "../../../src/adapters/redis/scripts/cancel.ts";
 import type { unlockScript } from "../../../src/adapters/redis/scripts/unlock.ts";
-import { storedJson } from "../../../src/adapters/redis/stored-json.ts";
+import { storedJson } from "../../../src/adapters/redis/stored/stored-json.ts";
 import { SENT_PHASES } from "../../../src/core/phases.ts";
 import type { AuditTrail, Unpublished } from "../../../src/steps/ports/audit-trail.ts";
 import type { ProjectMemory } from "./memory.ts";

@@ -3,7 +3,7 @@ import type {
   OperatorCommands,
   PauseChange,
 } from "../../../src/adapters/redis/operator-commands.ts";
-import type { Sending } from "../../../src/adapters/redis/standing-pauses.ts";
+import type { Sending } from "../../../src/adapters/redis/views/standing-pauses.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 import type { SwitchEntry, SwitchName } from "../../../src/contract/brakes.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { logIn } from "../../../src/adapters/amqp/log-in.ts";
+import { logIn } from "../../../src/adapters/amqp/connection/log-in.ts";
 import type { Config } from "../../../src/config/assemble.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
-import { simulateCommand } from "../../../src/cli/simulate.ts";
+import { simulateCommand } from "../../../src/cli/commands/simulate.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { ownFolder } from "../../../src/config/sources.ts";
 import { createCloudState } from "../../../src/simulator/cloud-state.ts";
@@ -15,7 +15,7 @@ import { outsideActionSchema } from "../../../src/simulator/outside-actions.ts";
 import { createSchedule } from "../../../src/simulator/schedule.ts";
 import { allRoutes } from "../../../src/simulator/server.ts";
 import { serverPatchSchema, serverSpecSchema } from "../../../src/simulator/server-record.ts";
-import { createTokenAccess } from "../../../src/simulator/token-access.ts";
+import { createTokenAccess } from "../../../src/simulator/access/token-access.ts";
 
 const ROOT = join(ownFolder(), "..");
 const PAGE = readFileSync(join(ROOT, "docs/simulator.md"), "utf8");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isEmittersMistake } from "../../../src/adapters/cloud/error-table.ts";
+import { isEmittersMistake } from "../../../src/adapters/cloud/answers/error-table.ts";
 import { createJournal } from "../../../src/observe/journal.ts";
 import type { FinalEventName } from "../../../src/contract/event.ts";
 import { END_VERDICTS, type EndVerdict } from "../../../src/contract/labels.ts";

@@ -10,7 +10,7 @@ import type { ClaimAnswer } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
 import { debtFrom, takesDebt } from "../../../core/debt.ts";
 import { Word } from "../../../core/state.ts";
-import { storedJson } from "../stored-json.ts";
+import { storedJson } from "../stored/stored-json.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";

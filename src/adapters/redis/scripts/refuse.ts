@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Refusal, RefuseAnswer } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
-import { storedJson } from "../stored-json.ts";
-import { StoredOutcome } from "../stored-outcome.ts";
+import { storedJson } from "../stored/stored-json.ts";
+import { StoredOutcome } from "../stored/stored-outcome.ts";
 import { IdReused, RefusalUnconfirmed } from "./earlier-run.ts";
 import { Rebuilding } from "./lock-answer.ts";
 import { script } from "./script.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AuditEntry } from "../../../contract/audit.ts";
-import { storedJson } from "../stored-json.ts";
+import { storedJson } from "../stored/stored-json.ts";
 import { script } from "./script.ts";
 
 export const takeAuditScript = script({

@@ -1,4 +1,4 @@
-import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../../src/adapters/redis/keys.ts";
 import type { CommandRecord, StoreMemory } from "../../../support/in-memory/memory.ts";
 import { REFUSED } from "../../../support/in-memory/scripts.ts";

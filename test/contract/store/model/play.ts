@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { expect } from "vitest";
-import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../../src/adapters/redis/connection/client.ts";
 import { type Ask, askOf, BEGINNING_MS, type Known, knownOf } from "./asks.ts";
 import {
   HOLD_MS,

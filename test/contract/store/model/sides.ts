@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import { createOperatorCommands } from "../../../../src/adapters/redis/operator-commands.ts";
-import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../../src/adapters/redis/connection/client.ts";
 import { keysOf } from "../../../../src/adapters/redis/keys.ts";
 import { createPauseStore } from "../../../../src/adapters/redis/pause-store.ts";
 import { createReinstallStore } from "../../../../src/adapters/redis/reinstall-store.ts";
@@ -9,7 +9,7 @@ import {
   createScriptRunner,
   type ScriptRunner,
 } from "../../../../src/adapters/redis/script-runner.ts";
-import { createStrandedCommands } from "../../../../src/adapters/redis/stranded-commands.ts";
+import { createStrandedCommands } from "../../../../src/adapters/redis/views/stranded-commands.ts";
 import { systemClock } from "../../../../src/adapters/system-clock.ts";
 import type { CommandId, ServerId } from "../../../../src/contract/ids.ts";
 import { recordIdOf } from "../../../../src/core/envelope.ts";

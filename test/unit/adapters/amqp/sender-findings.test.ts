@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allows } from "../../../../src/adapters/amqp/sender-findings.ts";
+import { allows } from "../../../../src/adapters/amqp/findings/sender-findings.ts";
 
 describe("a right, as the broker reads it", () => {
   it.each([

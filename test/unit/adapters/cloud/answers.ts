@@ -1,4 +1,4 @@
-import { type Answer, readAnswer } from "../../../../src/adapters/cloud/answer.ts";
+import { type Answer, readAnswer } from "../../../../src/adapters/cloud/answers/answer.ts";
 
 export interface Wire {
   readonly status?: number;

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { createAuthBreaker } from "../../../../src/adapters/cloud/auth-breaker.ts";
-import type { AuthResult, Grant } from "../../../../src/adapters/cloud/auth-record.ts";
+import { createAuthBreaker } from "../../../../src/adapters/cloud/credentials/auth-breaker.ts";
+import type { AuthResult, Grant } from "../../../../src/adapters/cloud/credentials/auth-record.ts";
 import { createEndpointBreaker } from "../../../../src/adapters/cloud/breaker.ts";
-import { ALONE, type SharedRefusals } from "../../../../src/adapters/cloud/shared-refusals.ts";
+import {
+  ALONE,
+  type SharedRefusals,
+} from "../../../../src/adapters/cloud/credentials/shared-refusals.ts";
 
 describe("the breaker of an endpoint", () => {
   function setUp() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { diskFrom } from "../../../../src/adapters/cloud/disks.ts";
+import { diskFrom } from "../../../../src/adapters/cloud/operations/disks.ts";
 import { DiskId } from "../../../../src/contract/ids.ts";
 import { answer, ecsError } from "./answers.ts";
 

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ERRORS_PAGE, renderErrors } from "../../../../scripts/generate-errors.ts";
-import { ERROR_ROWS } from "../../../../src/adapters/cloud/error-rows.ts";
+import { ERROR_ROWS } from "../../../../src/adapters/cloud/answers/error-rows.ts";
 import {
   isAuthenticationFailure,
   knownError,
   provesAuthentication,
-} from "../../../../src/adapters/cloud/error-table.ts";
-import { jobFrom } from "../../../../src/adapters/cloud/jobs.ts";
-import { submissionFrom } from "../../../../src/adapters/cloud/reinstall.ts";
-import { lookFrom } from "../../../../src/adapters/cloud/servers.ts";
-import { powerFrom } from "../../../../src/adapters/cloud/power.ts";
+} from "../../../../src/adapters/cloud/answers/error-table.ts";
+import { jobFrom } from "../../../../src/adapters/cloud/operations/jobs.ts";
+import { submissionFrom } from "../../../../src/adapters/cloud/operations/reinstall.ts";
+import { lookFrom } from "../../../../src/adapters/cloud/operations/servers.ts";
+import { powerFrom } from "../../../../src/adapters/cloud/operations/power.ts";
 import type { JobId } from "../../../../src/contract/ids.ts";
 import { ServerId } from "../../../../src/contract/ids.ts";
 import { answer, ecsError } from "./answers.ts";

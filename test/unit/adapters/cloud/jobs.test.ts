@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jobFrom } from "../../../../src/adapters/cloud/jobs.ts";
+import { jobFrom } from "../../../../src/adapters/cloud/operations/jobs.ts";
 import type { JobId } from "../../../../src/contract/ids.ts";
 import { ServerId } from "../../../../src/contract/ids.ts";
 import { answer } from "./answers.ts";

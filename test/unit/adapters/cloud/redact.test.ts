@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { presentable, userDataSecrets } from "../../../../src/adapters/cloud/redact.ts";
+import { presentable, userDataSecrets } from "../../../../src/adapters/cloud/http/redact.ts";
 
 describe("a presentable text", () => {
   it("hides what it is told is secret, the longest first", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { retryAfterMs } from "../../../../src/adapters/cloud/retry-after.ts";
+import { retryAfterMs } from "../../../../src/adapters/cloud/http/retry-after.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 14, 20);
 const LIMIT = "policy user over ratelimit,limit:200,time:5 minute";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { listFrom, lookFrom } from "../../../../src/adapters/cloud/servers.ts";
+import { listFrom, lookFrom } from "../../../../src/adapters/cloud/operations/servers.ts";
 import { ServerId } from "../../../../src/contract/ids.ts";
 import { answer, ecsError } from "./answers.ts";
 

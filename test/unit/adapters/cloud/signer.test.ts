@@ -6,7 +6,7 @@ import {
   type SignableRequest,
   sdkDate,
   stringToSign,
-} from "../../../../src/adapters/cloud/signer.ts";
+} from "../../../../src/adapters/cloud/credentials/signer.ts";
 
 /* ECS API notes §6.5. A-E: the vendor's own signer with a fixed date. F: its published example. */
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it, vi } from "vitest";
-import type { RedisClient } from "../../../../src/adapters/redis/client.ts";
+import type { RedisClient } from "../../../../src/adapters/redis/connection/client.ts";
 import { ProjectId } from "../../../../src/contract/ids.ts";
 import { createRedisHealth } from "../../../../src/adapters/redis/health.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { workersCommands } from "../../../../src/adapters/redis/rights.ts";
+import { workersCommands } from "../../../../src/adapters/redis/connection/rights.ts";
 import { ProjectId } from "../../../../src/contract/ids.ts";
 import { documentedRedisRules } from "../../../support/documented-users.ts";
 
