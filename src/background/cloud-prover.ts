@@ -22,6 +22,8 @@ export interface CloudProverOptions {
 const LOOK_MS = 1_000;
 /** So long a worker waits for Redis before its first question: without Redis, too, it must learn whether its key is right. */
 const COUNT_PATIENCE_MS = 10_000;
+/** Redis is there within this many ms of a start as a rule; a command that comes first would be the question, and others wait for it. */
+const COUNT_LOOK_MS = 20;
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -34,6 +36,7 @@ export function createCloudProver(options: CloudProverOptions) {
   const { cloud, project, clock, refusedPauseMs, isCountKnown, signal, onTurn, onError } = options;
   let patientUntilMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  let soon: NodeJS.Timeout | undefined;
   let nextMs = 0;
   let pauseMs = FIRST_PAUSE_MS;
   let asking = false;
@@ -61,7 +64,12 @@ export function createCloudProver(options: CloudProverOptions) {
     }
     if (asking || standings.every(({ state }) => state === "up")) return;
     if (clock.monotonicMs() < nextMs) return;
-    if (!isCountKnown() && clock.monotonicMs() < patientUntilMs) return;
+    if (!isCountKnown() && clock.monotonicMs() < patientUntilMs) {
+      clearTimeout(soon);
+      soon = setTimeout(() => void look(), COUNT_LOOK_MS);
+      soon.unref();
+      return;
+    }
     asking = true;
     try {
       await cloud.probe(project, signal);
@@ -83,6 +91,7 @@ export function createCloudProver(options: CloudProverOptions) {
     },
     stop(): void {
       clearInterval(timer);
+      clearTimeout(soon);
     },
   };
 }

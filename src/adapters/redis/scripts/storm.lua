@@ -22,11 +22,18 @@ local function storm_state(storm_key)
   return state
 end
 
--- Writes what has changed in a storm, and when. '' takes a field away, in the same command.
+-- Writes what has changed in a storm, and when. '' takes a field away, in the same command. One script may write twice: its
+-- `state` knows when it did.
 local function put_storm(storm_key, state, change)
   local now = now_ms()
-  if change.cooldown or change.level then change.changed = math.max(now, (state.changed or 0) + 1) end
-  if change.probe then change.probe_at = math.max(now, (state.probe_at or 0) + 1) end
+  if change.cooldown or change.level then
+    change.changed = math.max(now, (state.changed or 0) + 1)
+    state.changed = change.changed
+  end
+  if change.probe then
+    change.probe_at = math.max(now, (state.probe_at or 0) + 1)
+    state.probe_at = change.probe_at
+  end
   redis.call('PEXPIRE', storm_key, digits(STORM_KEPT_MS))
   put(storm_key, change)
 end
