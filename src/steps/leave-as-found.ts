@@ -21,7 +21,7 @@ export function leavingAsFound(result: StepResult, taken: Taken, moment: Moment)
   if (state.phase !== "prepare") return left;
   const known = isFirst(taken) ? state : otherHardStopPerhaps(state, moment);
   const stop = unpublishedStop(known, power, decision);
-  return stop === null ? left : publishingFirst(left, stop);
+  return publishingFirst(left, stop);
 }
 
 /**

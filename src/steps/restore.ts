@@ -69,7 +69,7 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
       const result = conclude(claimed, envelope, turn);
       const event =
         unpublishedStart(state, look, turn) ?? leftOffInLine(order, state, { look }, turn);
-      return event === null ? result : publishingFirst(result, event);
+      return publishingFirst(result, event);
     }
     const { token } = envelope;
     const { cloud } = reserved.kind === "reserved" ? reserved : deps;
@@ -84,7 +84,6 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     const decision = afterStart(state, outcome, moment());
     const said = outcome.kind === "refused" ? outcome.refusal.message : undefined;
     const left = leftOffInLine(order, state, { look, said }, decision);
-    const result = conclude(claimed, envelope, decision);
-    return left === null ? result : publishingFirst(result, left);
+    return publishingFirst(conclude(claimed, envelope, decision), left);
   };
 }

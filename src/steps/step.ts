@@ -164,11 +164,12 @@ export function isFirst({ envelope, claimed, arrival }: Taken): boolean {
   );
 }
 
-/** The same conclusion, with an event before all others. */
+/** The same conclusion, with an event before all others; null: without one. */
 export function publishingFirst(
   result: Extract<StepResult, { kind: "conclude" }>,
-  draft: EventDraft,
+  draft: EventDraft | null,
 ): StepResult {
+  if (draft === null) return result;
   const { decision, preface = [] } = result;
   return decision.kind === "next"
     ? { ...result, decision: { ...decision, events: [draft, ...decision.events] } }

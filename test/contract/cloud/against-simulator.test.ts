@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type CallsWanted,
   type RequestBudget,
@@ -17,7 +17,14 @@ import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { cloudAt, powerCall, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS } from "./setup.ts";
+import {
+  cloudAt,
+  powerCall,
+  REAL_CLOCK,
+  signal,
+  SIMULATED_KEYS as KEYS,
+  closedAfterEach,
+} from "./setup.ts";
 
 const USER: Credentials = {
   kind: "iam-user",
@@ -28,16 +35,12 @@ const USER: Credentials = {
 const BODY = { userid: "7e25b1da389f4697a79df3a0e5bd494e" };
 
 let cloud: Simulator;
-const apis: CloudAdapter[] = [];
+const apis = closedAfterEach(() => cloud.reset());
 
 beforeAll(async () => {
   cloud = await startSimulator({ jobDurationMs: 150, stopDurationMs: 50, clockSkewMs: 0 });
 });
 afterAll(() => cloud.close());
-afterEach(async () => {
-  await Promise.all(apis.splice(0).map((api) => api.close()));
-  cloud.reset();
-});
 
 describe.each([
   ["signed requests", KEYS],

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Credentials } from "../../../src/adapters/cloud/credentials/credentials.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
@@ -10,7 +9,7 @@ import {
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS } from "./setup.ts";
+import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS as KEYS, closedAfterEach } from "./setup.ts";
 
 const USER: Credentials = {
   kind: "iam-user",
@@ -23,16 +22,12 @@ const BODY = { userid: "7e25b1da389f4697a79df3a0e5bd494e" };
 const MINUTE = 60_000;
 
 let cloud: Simulator;
-const apis: CloudAdapter[] = [];
+const apis = closedAfterEach(() => cloud.reset());
 
 beforeAll(async () => {
   cloud = await startSimulator({});
 });
 afterAll(() => cloud.close());
-afterEach(async () => {
-  await Promise.all(apis.splice(0).map((api) => api.close()));
-  cloud.reset();
-});
 
 function connect(...[changes]: [Parameters<typeof cloudAt>[1]?]) {
   const made = cloudAt(cloud.url, {

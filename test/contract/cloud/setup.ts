@@ -1,3 +1,4 @@
+import { afterEach } from "vitest";
 import type { PowerCall } from "../../../src/steps/ports/cloud-api.ts";
 import { createCloudApi, type CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
 import { type RequestBudget, UNLIMITED } from "../../../src/adapters/cloud/budget.ts";
@@ -39,6 +40,16 @@ export const REAL_CLOCK: Clock = {
   random: () => 0.5,
   nonce: () => "nonce",
 };
+
+/** Where a file puts its adapters: they are closed after each of its tests, and then `reset` is called. */
+export function closedAfterEach(reset: () => void): CloudAdapter[] {
+  const apis: CloudAdapter[] = [];
+  afterEach(async () => {
+    await Promise.all(apis.splice(0).map((api) => api.close()));
+    reset();
+  });
+  return apis;
+}
 
 export interface Setup {
   readonly api: CloudAdapter;

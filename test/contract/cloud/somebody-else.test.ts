@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ServerId } from "../../../src/contract/ids.ts";
 import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
-import { cloudAt, powerCall, PROJECT, signal, SIMULATED_KEYS } from "./setup.ts";
+import { cloudAt, powerCall, PROJECT, signal, SIMULATED_KEYS, closedAfterEach } from "./setup.ts";
 
 /*
  * Between us and the cloud stand gateways, firewalls and portals. What they say comes with any status; it is not the cloud's word,
@@ -12,16 +11,12 @@ import { cloudAt, powerCall, PROJECT, signal, SIMULATED_KEYS } from "./setup.ts"
  */
 
 let cloud: Simulator;
-const apis: CloudAdapter[] = [];
+const apis = closedAfterEach(() => cloud.reset());
 
 beforeAll(async () => {
   cloud = await startSimulator({});
 });
 afterAll(() => cloud.close());
-afterEach(async () => {
-  await Promise.all(apis.splice(0).map((api) => api.close()));
-  cloud.reset();
-});
 
 function connect() {
   const breaker = { failures: 3, openMs: 60_000, authOpenMs: 60_000 };

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SharedRefusals } from "../../../src/adapters/cloud/credentials/shared-refusals.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
@@ -12,7 +11,7 @@ import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
-import { cloudAt, REAL_CLOCK, signal } from "./setup.ts";
+import { cloudAt, REAL_CLOCK, signal, closedAfterEach } from "./setup.ts";
 
 /*
  * Tokens of one user for several projects (ECS API notes §6.1): what IAM says of one project says nothing of the others, except
@@ -29,7 +28,10 @@ const more = [4, 5, 6, 7, 8, 9].map((n) => ProjectId.parse(`${n}`.repeat(32)));
 let cloud: Simulator;
 /** Knows who is refused for which project. */
 let gateway: ProjectGateway;
-const apis: CloudAdapter[] = [];
+const apis = closedAfterEach(() => {
+  cloud.reset();
+  gateway.refuseTokens([]);
+});
 
 beforeAll(async () => {
   const projects = [A, B, ...more].map((id) => ({ id, name: id.slice(0, 4) }));
@@ -39,11 +41,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.close();
   await cloud.close();
-});
-afterEach(async () => {
-  await Promise.all(apis.splice(0).map((api) => api.close()));
-  cloud.reset();
-  gateway.refuseTokens([]);
 });
 
 /** An adapter with a clock of its own, and a password that can be changed. */
