@@ -72,7 +72,8 @@ export function createAdmit(deps: StepDeps, decide: DecideClaimed = decideClaime
       case "id-reused":
         return answer;
       case "handed-over":
-        return { kind: "drop", why: "handed-over" };
+      case "fenced":
+        return { kind: "drop", why: answer.kind };
       case "rebuilding":
         return {
           kind: "defer",

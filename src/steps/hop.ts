@@ -49,6 +49,7 @@ export function createHop({ store, clock, rules }: Pick<StepDeps, "store" | "clo
       case "saved":
       case "finished":
       case "stale":
+      case "fenced":
       case "id-taken":
       case "corrupt":
         return { kind: "over", result: unclaimed(envelope, answer, rules) };

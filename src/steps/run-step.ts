@@ -60,7 +60,8 @@ export function unclaimed(
     case "finished":
       return answer;
     case "stale":
-      return { kind: "drop", why: "stale" };
+    case "fenced":
+      return { kind: "drop", why: answer.kind };
     case "id-taken":
       // Of an inquiry nothing is lost with its record but the inquiry.
       return envelope.state.phase === "inquiry"

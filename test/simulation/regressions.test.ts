@@ -40,6 +40,7 @@ const REGRESSIONS = [
   ],
   [14004582, "a request that was refused is not in work, although its end could not be saved"],
   [12002814, "a worker that has stood still sends no stop, up to the very last moment"],
+  [20019254, "a command that a sweeper has put back is not forgotten before its end is saved"],
   [7361419, "a stop that another delivery of the step asked for is waited for"],
 ] as const;
 

@@ -2,7 +2,7 @@ import type { ProjectId } from "../../contract/ids.ts";
 import type { ServerHistory } from "../../core/brakes/disk-age.ts";
 import type { BrakeVerdict, Hold } from "../../core/brakes/hold.ts";
 import type { LockOwner } from "../../core/lock-owner.ts";
-import type { StepClaim } from "./step-claim.ts";
+import type { Fenced, StepClaim } from "./step-claim.ts";
 import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 
@@ -71,6 +71,7 @@ export type AdmitAnswer =
     }
   /** Redelivered, and long on its way: nothing to do, its final event will come to where this copy asks too. */
   | { readonly kind: "handed-over" }
+  | Fenced
   /** A copy of a command that somebody else has, or that has ended and published that, or that asks elsewhere. */
   | { readonly kind: "duplicate"; readonly view: CommandView }
   /** Another content has this id, since then. */

@@ -42,6 +42,14 @@ interface AttemptView {
   readonly jobId: JobId | null;
 }
 
+/**
+ * A sweeper has the command's next step and has not saved it yet: there is no message behind it, so this one may be the last
+ * and is not acknowledged before what follows it is known.
+ */
+export interface Fenced {
+  readonly kind: "fenced";
+}
+
 export type ClaimAnswer =
   | {
       readonly kind: "claimed";
@@ -67,6 +75,7 @@ export type ClaimAnswer =
   | { readonly kind: "finished"; readonly outcome: StoredOutcome; readonly published: boolean }
   /** A copy of a step that somebody else has: drop it, publish nothing. */
   | { readonly kind: "stale" }
+  | Fenced
   /** While nobody remembered this command, another one was admitted under its id. */
   | { readonly kind: "id-taken" }
   | StoreAway

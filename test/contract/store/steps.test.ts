@@ -401,6 +401,41 @@ describe.each(RIGS)("steps %s", (_name, rigs) => {
     expect(await raw()).toEqual({ kind: "handed-over" });
   });
 
+  describe("has its next step taken by a sweeper, behind whom there is no message, and not saved yet", () => {
+    /** The first step, and the second as the sweeper has it. */
+    async function swept() {
+      const { next: first, claim } = await submitting();
+      const second = envelope(a, { claim, token: first.token });
+      await rig.store.save(saving(claim));
+      const take = async (nonce: string, redelivered: boolean) =>
+        claimed(await rig.store.claim(second, { nonce, redelivered }));
+      return { first, take };
+    }
+    const raw = () => rig.store.admit(a, delivery("raw", AGAIN));
+
+    it("keeps the command itself, and has an older step publish what it saved", async () => {
+      const { first, take } = await swept();
+      expect(await raw()).toEqual({ kind: "handed-over" });
+      await take("sweeper:1", true);
+      expect(await raw()).toEqual({ kind: "fenced" });
+      expect((await rig.store.claim(first, AGAIN)).kind).toBe("saved");
+      expect((await rig.store.claim(first, COPY)).kind).toBe("fenced");
+    });
+
+    it("keeps command and older step where the store had forgotten them, until a message has that step", async () => {
+      const { first, take } = await swept();
+      await rig.flushAll();
+      await take("sweeper:1", true);
+      expect(await raw()).toEqual({ kind: "fenced" });
+      expect(await rig.store.claim(first, AGAIN)).toEqual({ kind: "fenced" });
+      expect(await rig.store.claim(first, COPY)).toEqual({ kind: "fenced" });
+      expect(await rig.store.hop(first, { redelivered: true })).toEqual({ kind: "fenced" });
+      expect((await take("w2", false)).takenOver).toBe(true);
+      expect(await raw()).toEqual({ kind: "handed-over" });
+      expect(await rig.store.claim(first, AGAIN)).toEqual({ kind: "stale" });
+    });
+  });
+
   it("cannot claim a step of another command under the same id", async () => {
     const { next } = await submitting();
     const other = { ...next, order: { ...a, contentHash: "another" } };

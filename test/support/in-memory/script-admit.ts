@@ -7,7 +7,6 @@ import type {
   RefuseAnswer,
   Refusal,
 } from "../../../src/steps/ports/admission.ts";
-import { SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import type { CommandRecord } from "./memory.ts";
 import { everyVerdict } from "./script-brakes.ts";
@@ -18,6 +17,7 @@ import {
   ensureEpoch,
   foreignKey,
   freshSequence,
+  isSwept,
   lockOf,
   newRecord,
   REFUSED,
@@ -123,9 +123,10 @@ function answerKnown(
   if (record.step < 0) return null;
   if (elsewhere) return duplicate;
   // Behind what a sweeper has saved there is no message: this one may be the last.
-  const bySweeper = record.claim.startsWith(`${record.step}:${SWEEPER}`);
-  if (record.outbox === undefined || (record.step > 0 && !bySweeper))
-    return { kind: "handed-over" };
+  const bySweeper = isSwept(record, record.step);
+  if (record.outbox === undefined || (record.step > 0 && !bySweeper)) {
+    return { kind: isSwept(record, record.step + 1) ? "fenced" : "handed-over" };
+  }
   return { kind: "saved", outbox: JSON.parse(record.outbox) as Outbox };
 }
 

@@ -1,6 +1,6 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
-import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
+import type { ClaimAnswer, HopAnswer } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import { debtFrom, takesDebt } from "../../../src/core/debt.ts";
 import { isSent } from "../../../src/core/line.ts";
@@ -14,6 +14,7 @@ import {
   foreignKey,
   freshSequence,
   isLeftLocked,
+  isSwept,
   REFUSED,
   lockOf,
   script,
@@ -161,21 +162,23 @@ function standingOf(
   }
   // Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings
   // an older one again, publishes it.
-  const bySweeper = known.claim.startsWith(`${known.step}:${SWEEPER}`);
+  const bySweeper = isSwept(known, known.step);
   const publishes =
     (known.step === step && (redelivered || bySweeper)) ||
     (known.step > step && redelivered && bySweeper);
   if (publishes && known.outbox !== undefined) {
     return { kind: "saved", outbox: JSON.parse(known.outbox) as Outbox };
   }
+  // Nor is there one behind a sweeper that has the next step and has not saved it yet: this message may be the last.
+  const mayBeLast = known.step === step || (known.step > step && redelivered);
+  if (mayBeLast && isSwept(known, known.step + 1)) return { kind: "fenced" };
   if (known.step >= step) return { kind: "stale" };
   if (known.step < step - 1) return { restored: "behind", takenOver: false };
   // Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.
   const restored = known.restored?.step === step ? known.restored.how : "no";
   const another = known.claim !== mine && known.claim.startsWith(`${step}:`);
   if (!another || ctx.switches.ignoreClaims) return { restored, takenOver: false };
-  const swept = known.claim.startsWith(`${step}:${SWEEPER}`);
-  return redelivered || swept ? { restored, takenOver: true } : { kind: "stale" };
+  return redelivered || isSwept(known, step) ? { restored, takenOver: true } : { kind: "stale" };
 }
 
 /** The record as the message tells it; what is known beside that stays. */

@@ -4,7 +4,7 @@ import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
 import type { Order } from "../../../src/core/order.ts";
 import type { SenderRule } from "../../../src/core/intake/senders.ts";
 import type { Closed } from "../../../src/core/brakes/windows.ts";
-import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
+import { type StepClaim, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import type { CommandRecord, LockRecord, ProjectMemory, StoreMemory } from "./memory.ts";
 import type { StoreSwitches } from "./switches.ts";
 
@@ -30,6 +30,11 @@ export interface EpochNow {
 
 /** The claim of a record that only holds refusals: its id belongs to no command yet. */
 export const REFUSED = "0:refused";
+
+/** Is this the claim of a sweeper on that step? There is no message behind it. */
+export function isSwept({ claim }: CommandRecord, step: number): boolean {
+  return claim.startsWith(`${step}:${SWEEPER}`);
+}
 
 export const FORGOTTEN = { kind: "forgotten" } as const;
 export const FENCED = { kind: "fenced" } as const;

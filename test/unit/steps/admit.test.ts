@@ -240,6 +240,7 @@ describe("a command that the store knows, or cannot take now", () => {
     ],
     ["a duplicate", { kind: "duplicate", view }, { kind: "duplicate", view }],
     ["on its way", { kind: "handed-over" }, { kind: "drop", why: "handed-over" }],
+    ["with a sweeper", { kind: "fenced" }, { kind: "drop", why: "fenced" }],
     ["away", AWAY, { kind: "defer", delayMs: 2_000, why: "store-away" }],
     ["unreadable", { kind: "corrupt", message: "m" }, { kind: "corrupt", message: "m" }],
   ])("is answered without a look at the server: %s", async (_, answer, expected) => {

@@ -40,8 +40,9 @@ if rec.content and not refused then
   if elsewhere and step >= 0 then return reply({ kind = 'duplicate', view = view }) end
   -- A record that was put back from the next step's message has no outbox: that message is on its way. Behind what a sweeper
   -- has saved there is none (claim.lua): this one may be the last.
-  local by_sweeper = rec.claim and string.find(rec.claim, step .. ':sweeper:', 1, true) == 1
-  if rec.outbox and (step == 0 or (step > 0 and by_sweeper)) then return reply({ kind = 'saved', outbox = rec.outbox }) end
+  if rec.outbox and (step == 0 or (step > 0 and is_swept(rec.claim, step))) then return reply({ kind = 'saved', outbox = rec.outbox }) end
+  -- Nor is there one behind a sweeper that has the next step and has not saved it yet.
+  if step >= 0 and is_swept(rec.claim, step + 1) then return reply({ kind = 'fenced' }) end
   if step >= 0 then return reply({ kind = 'handed-over' }) end
   base = tonumber(rec.seq)
   -- Whoever takes it over is as uncertain as the one before. Of another memory the next steps may be lost, and numbers that

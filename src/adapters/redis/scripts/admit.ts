@@ -4,6 +4,7 @@ import { BrakeVerdict } from "../../../core/brakes/hold.ts";
 import type { Order } from "../../../core/order.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
+import { Fenced } from "./claim-lost.ts";
 import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-run.ts";
 import { LockReply, Rebuilding } from "./lock-answer.ts";
 import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
@@ -58,6 +59,7 @@ export const admitScript = script({
     SavedBefore,
     Finished.extend({ duplicate: View.nullable() }),
     z.object({ kind: z.literal("handed-over") }),
+    Fenced,
     z.object({ kind: z.literal("duplicate"), view: View }),
     IdReused,
     RefusalUnconfirmed,

@@ -32,15 +32,17 @@ else
   -- Saved by a sweeper, behind which there is no message, and perhaps never published: whoever brings that step, or brings
   -- an older one again, publishes it. Put back from the next step's message, the record has no outbox: that message is on
   -- its way.
-  local by_sweeper = rec.claim and string.find(rec.claim, saved .. ':sweeper:', 1, true) == 1
+  local by_sweeper = is_swept(rec.claim, saved)
   local publishes = (saved == arg.step and (arg.redelivered or by_sweeper)) or (saved > arg.step and arg.redelivered and by_sweeper)
   if publishes and rec.outbox then return reply({ kind = 'saved', outbox = rec.outbox }) end
+  -- Nor is there one behind a sweeper that has the next step and has not saved it yet: this message may be the last.
+  local may_be_last = saved == arg.step or (saved > arg.step and arg.redelivered)
+  if may_be_last and is_swept(rec.claim, saved + 1) then return reply({ kind = 'fenced' }) end
   if saved >= arg.step then return reply({ kind = 'stale' }) end
   if saved < arg.step - 1 then restored = 'behind' end
   if restored == 'no' and rec.claim and rec.claim ~= mine and string.find(rec.claim, arg.step .. ':', 1, true) == 1 then
     -- Behind a sweeper's claim there is no message: the one that it missed goes on in its stead.
-    local swept = string.find(rec.claim, arg.step .. ':sweeper:', 1, true) == 1
-    if not arg.redelivered and not swept then return reply({ kind = 'stale' }) end
+    if not arg.redelivered and not is_swept(rec.claim, arg.step) then return reply({ kind = 'stale' }) end
     taken_over = true
   end
   -- Put back for this step by an earlier claim, and not saved since: what was not known then is not known now.

@@ -11,6 +11,7 @@ import { keysOf } from "../keys.ts";
 import { debtFrom, takesDebt } from "../../../core/debt.ts";
 import { Word } from "../../../core/state.ts";
 import { storedJson } from "../stored/stored-json.ts";
+import { Fenced } from "./claim-lost.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
 import { script } from "./script.ts";
@@ -92,6 +93,7 @@ export const claimScript = script({
     SavedBefore,
     Finished,
     Stale,
+    Fenced,
     z.object({ kind: z.literal("id-taken") }),
   ]),
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Envelope } from "../../../core/envelope.ts";
 import type { HopAnswer } from "../../../steps/ports/step-claim.ts";
 import { claimKeys, claimOf, claimShape } from "./claim.ts";
+import { Fenced } from "./claim-lost.ts";
 import { Finished, SavedBefore } from "./earlier-run.ts";
 import { script } from "./script.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -23,6 +24,7 @@ export const hopScript = script({
     SavedBefore,
     Finished,
     z.object({ kind: z.literal("stale") }),
+    Fenced,
     z.object({ kind: z.literal("id-taken") }),
   ]),
 });

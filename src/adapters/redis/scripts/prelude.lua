@@ -194,6 +194,11 @@ local function fresh_sequence(at_least)
   return math.max(at_least, now_ms() - 1704067200000)
 end
 
+-- Is this the claim of a sweeper on that step? There is no message behind it (step-claim.ts, SWEEPER).
+local function is_swept(claim, step)
+  return claim and string.find(claim, step .. ':sweeper:', 1, true) == 1
+end
+
 -- When a delivery claimed its step: the same instant when its claim is asked again.
 local function claimed_at(cmd, is_known)
   return is_known and tonumber(redis.call('HGET', cmd, 'claim_at') or '') or now_ms()
