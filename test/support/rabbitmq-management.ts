@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { eventually } from "./eventually.ts";
 
 interface QueueLength {
   readonly name: string;
@@ -90,7 +91,19 @@ export function rabbitMqManagement(amqpUrl: string, managementUrl: string): Rabb
     await api("PUT", `/permissions/${segment(vhost)}/${segment(who)}`, { configure, write, read });
   };
   const createVhost = async (name: string): Promise<Vhost> => {
-    await api("PUT", `/vhosts/${segment(name)}`, {});
+    const path = `/vhosts/${segment(name)}`;
+    await api("PUT", path, {}).catch(async (error: unknown) => {
+      if (!String(error).includes(" 500 ")) throw error;
+      // A busy cluster answers so after half a minute, and goes on making it.
+      await eventually(
+        async () => {
+          const { cluster_state: nodes = {} } = (await api("GET", path)) as RawVhost;
+          const states = Object.values(nodes);
+          return states.length > 0 && states.every((state) => state === "running");
+        },
+        { what: `the vhost ${name}, after ${String(error)}`, timeoutMs: MOST_MS, intervalMs: 500 },
+      );
+    });
     await setPermissions({ user, vhost: name });
     return {
       name,
@@ -119,6 +132,11 @@ export function rabbitMqManagement(amqpUrl: string, managementUrl: string): Rabb
     definitions: async (vhost = ownVhost) =>
       (await api("GET", `/definitions/${segment(vhost)}`)) as Definitions,
   };
+}
+
+interface RawVhost {
+  /** By the name of the node. */
+  readonly cluster_state?: Readonly<Record<string, string>>;
 }
 
 interface RawQueue {
