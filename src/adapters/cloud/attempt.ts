@@ -19,7 +19,7 @@ import type { Operation, RequestOutcome } from "../../contract/labels.ts";
 import type { RequestInfo } from "./operations/operation.ts";
 import { presentable } from "./http/redact.ts";
 import { MAX_RETRY_AFTER_MS } from "./http/retry-after.ts";
-import { withReason } from "./standing.ts";
+import { withReason } from "./with-reason.ts";
 
 /** One request, ready to go. */
 export interface Attempt {
@@ -71,11 +71,7 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     const auth = await what.auth.enter(grant, signal);
     if (auth.kind === "stale") return STALE;
     if (auth.kind === "wait") {
-      const message = withReason(
-        "held back: the cloud does not accept our credentials, or has not yet",
-        what.auth.seen().why,
-      );
-      return { kind: "held", by: "credentials", message, ms: auth.ms };
+      return { kind: "held", by: "credentials", message: auth.why, ms: auth.ms };
     }
     const endpoint = what.endpoint.enter();
     if (endpoint.kind === "wait") {
@@ -95,8 +91,9 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
     if (result.kind !== "answered") {
       const message = presentable(result.message, what.secrets);
       const replaced = result.kind === "not-sent" && !grant.isCurrent();
-      endpoint.leave(signal.aborted || replaced || !mayBegin() ? "neither" : "down", message);
-      auth.leave("neither");
+      const isOurs = signal.aborted || replaced || !mayBegin();
+      endpoint.leave(isOurs ? "neither" : "down", message);
+      auth.leave("neither", isOurs ? undefined : message);
       onRequest({
         operation: what.operation,
         project: what.project,

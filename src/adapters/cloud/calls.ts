@@ -10,7 +10,7 @@ import type { RequestBudget } from "./budget.ts";
 import type { ClockGuard } from "./clock-guard.ts";
 import { isAuthenticationFailure, isMere503, isThrottled } from "./answers/error-table.ts";
 import type { Send } from "./http/exchange.ts";
-import { withReason } from "./standing.ts";
+import { withReason } from "./with-reason.ts";
 import type { ReservedCalls, Spending } from "./spending.ts";
 import type { Operation } from "../../contract/labels.ts";
 
@@ -93,8 +93,7 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
     // Asked before a token is fetched: one that nobody may use is not worth a request.
     const denied = call.service.auth.waitMs(identity());
     if (denied > 0) {
-      const { why } = call.service.auth.seen();
-      return heldBack(withReason("held back: the cloud does not accept our credentials", why));
+      return heldBack(call.service.auth.whyHeld());
     }
     const skewed = (await clockGuard?.(signal)) ?? null;
     if (skewed !== null) return skewed;

@@ -2,6 +2,7 @@ import type { AuthBreaker } from "./credentials/auth-breaker.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import { clockSkewText } from "./clock-guard.ts";
 import type { CloudClock } from "./cloud-clock.ts";
+import { withReason } from "./with-reason.ts";
 
 /** `untested`: nothing has shown yet that it works, nor that it does not. */
 export interface Standing {
@@ -50,9 +51,4 @@ export function clockStanding(cloudClock: CloudClock): Standing {
   return cloudClock.isTooFar()
     ? { name: "clock", state: "down", cause: `clock-skew: ${clockSkewText(offsetMs)}` }
     : { name: "clock", state: "up", cause: null };
-}
-
-/** With what the cloud, or the way to it, said last. */
-export function withReason(cause: string, why: string | null): string {
-  return why === null || why === "" ? cause : `${cause} (${why})`;
 }

@@ -5,7 +5,7 @@ import { refusalsKey } from "./keys.ts";
 
 export interface SharedRefusalsOptions {
   readonly redis: RedisClient;
-  readonly clock: Pick<Clock, "monotonicMs" | "nonce">;
+  readonly clock: Pick<Clock, "monotonicMs" | "nonce" | "sleep">;
   /** Redis is there and does not let us: reported once for each new reason. */
   readonly onTrouble: (message: string) => void;
 }
@@ -14,8 +14,13 @@ export interface SharedRefusalsOptions {
 const LOOK_MS = 1_000;
 /** Longer than any request may take; after that a turn whose holder died is free again. */
 const TURN_MS = 30_000;
+/** Most turns are over in a fraction of a second. Whoever waits has a delivery in hand. */
+const TURN_LOOKS = 20;
+const TURN_LOOK_MS = 100;
+/** For people, and in an event. */
+const LONGEST_WHY = 500;
 
-/** The counts in Redis: `ecs:refusals:{<name>}`, and beside it whose turn it is. The name is a hash. */
+/** The counts in Redis: `ecs:refusals:{<name>}`, beside it the last refusal's words, and whose turn it is. The name is a hash. */
 export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefusals {
   const { redis, clock, onTrouble } = options;
   type Looked = Awaited<ReturnType<SharedRefusals["look"]>>;
@@ -38,8 +43,10 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
   function read(name: string): Promise<Looked> {
     return unlessAway(async () => {
       const key = refusalsKey(name);
-      const [refusals, leftMs] = await inOne(redis.multi().get(key).pttl(key));
-      return { refusals: Number(refusals ?? 0), forMs: Math.max(0, Number(leftMs)) };
+      const asked = redis.multi().get(key).pttl(key).get(whyKey(name));
+      const [refusals, leftMs, why] = await inOne(asked);
+      const forMs = Math.max(0, Number(leftMs));
+      return { refusals: Number(refusals ?? 0), forMs, why: typeof why === "string" ? why : null };
     });
   }
 
@@ -54,11 +61,13 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
       return found;
     },
 
-    refused(name, atLeast, forMs) {
+    refused(name, atLeast, { forMs, why }) {
       looks.delete(name);
       return unlessAway(async () => {
         const key = refusalsKey(name);
-        const [total] = await inOne(redis.multi().incr(key).pexpire(key, forMs));
+        const counting = redis.multi().incr(key).pexpire(key, forMs);
+        if (why !== null) counting.set(whyKey(name), why.slice(0, LONGEST_WHY), "PX", forMs);
+        const [total] = await inOne(counting);
         if (Number(total) >= atLeast) return Number(total);
         // They were forgotten meanwhile; this replica has not.
         await redis.set(key, atLeast, "PX", forMs);
@@ -68,16 +77,23 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
 
     async proven(name) {
       looks.delete(name);
-      await unlessAway(() => redis.del(refusalsKey(name)));
+      await unlessAway(() => redis.del(refusalsKey(name), whyKey(name)));
     },
 
-    async takeTurn(name) {
+    async takeTurn(name, signal) {
       const key = `${refusalsKey(name)}:turn`;
       const holder = clock.nonce();
-      const taken = await unlessAway(async () => [
-        await redis.set(key, holder, "PX", TURN_MS, "NX"),
-      ]);
-      if (taken !== null && taken[0] === null) return null;
+      const take = () =>
+        unlessAway(async () => [await redis.set(key, holder, "PX", TURN_MS, "NX")]);
+      let taken = await take();
+      for (let looks = 0; looks < TURN_LOOKS && isAnothers(taken); looks += 1) {
+        await clock.sleep(TURN_LOOK_MS, signal);
+        if (signal.aborted) return null;
+        taken = await take();
+      }
+      if (isAnothers(taken)) return null;
+      // Whoever had it before may have been refused since the last look.
+      looks.delete(name);
       return {
         async end() {
           await unlessAway(async () => {
@@ -87,6 +103,15 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
       };
     },
   };
+}
+
+function whyKey(name: string): string {
+  return `${refusalsKey(name)}:why`;
+}
+
+/** Redis answered, and did not set it. */
+function isAnothers(taken: readonly ("OK" | null)[] | null): boolean {
+  return taken !== null && taken[0] === null;
 }
 
 /** A transaction that Redis refuses says why in the errors before it. */

@@ -12,6 +12,8 @@ let redis: PrivateRedis;
 const clients: Redis[] = [];
 let passedMs = 0;
 let nonces = 0;
+/** What happens while somebody waits for a turn. */
+let sleeping: (ms: number) => Promise<void> = async () => undefined;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -20,7 +22,12 @@ afterAll(async () => {
   for (const client of clients) client.disconnect();
   await redis.stop();
 });
-beforeEach(() => redis.flushAll());
+beforeEach(() => {
+  sleeping = async () => undefined;
+  return redis.flushAll();
+});
+
+const lasting = (forMs: number, why: string | null = null) => ({ forMs, why });
 
 async function replica(url = redis.url) {
   const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0 });
@@ -33,6 +40,7 @@ async function replica(url = redis.url) {
     clock: {
       monotonicMs: () => performance.now() + passedMs,
       nonce: () => `nonce-${(nonces += 1)}`,
+      sleep: (ms) => sleeping(ms),
     },
     onTrouble: (message) => trouble.push(message),
   });
@@ -42,9 +50,9 @@ async function replica(url = redis.url) {
 describe("refusals of a key in Redis", () => {
   it("are one count for all replicas, forgotten after their time", async () => {
     const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
-    expect(await one.look("key")).toEqual({ refusals: 0, forMs: 0 });
-    expect(await one.refused("key", 1, 60_000)).toBe(1);
-    expect(await two.refused("key", 1, 500)).toBe(2);
+    expect(await one.look("key")).toEqual({ refusals: 0, forMs: 0, why: null });
+    expect(await one.refused("key", 1, lasting(60_000))).toBe(1);
+    expect(await two.refused("key", 1, lasting(500))).toBe(2);
     const found = await one.look("key");
     expect([found?.refusals, (found?.forMs ?? 0) <= 500]).toEqual([2, true]);
     await eventually(async () => {
@@ -55,23 +63,37 @@ describe("refusals of a key in Redis", () => {
 
   it("are at least what the replica itself has seen, when they were forgotten meanwhile", async () => {
     const { shared } = await replica();
-    expect(await shared.refused("key", 3, 60_000)).toBe(3);
-    expect(await shared.refused("key", 4, 60_000)).toBe(4);
+    expect(await shared.refused("key", 3, lasting(60_000))).toBe(3);
+    expect(await shared.refused("key", 4, lasting(60_000))).toBe(4);
   });
 
   it("are forgotten by a success, and by no other key's", async () => {
     const { shared } = await replica();
-    await shared.refused("key", 1, 60_000);
-    await shared.refused("other", 1, 60_000);
+    await shared.refused("key", 1, lasting(60_000));
+    await shared.refused("other", 1, lasting(60_000));
     await shared.proven("key");
     expect(await shared.look("key")).toMatchObject({ refusals: 0 });
     expect(await shared.look("other")).toMatchObject({ refusals: 1 });
   });
 
+  it("keep the cloud's last words, as long as they count", async () => {
+    const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
+    await one.refused("key", 1, lasting(60_000, "HTTP 401 APIGW.0301: wrong"));
+    await one.refused("key", 1, lasting(60_000));
+    expect(await two.look("key")).toMatchObject({ refusals: 2, why: "HTTP 401 APIGW.0301: wrong" });
+    await one.refused("key", 1, lasting(60_000, "long ".repeat(1_000)));
+    passedMs += 1_000;
+    expect((await two.look("key"))?.why).toHaveLength(500);
+    const left = await redis.command("PTTL", "ecs:refusals:{key}:why");
+    expect(Number(left)).toBeGreaterThan(50_000);
+    await two.proven("key");
+    expect(await redis.command("KEYS", "*")).toEqual([]);
+  });
+
   it("are looked at once a second at most", async () => {
     const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
     await one.look("key");
-    await two.refused("key", 1, 60_000);
+    await two.refused("key", 1, lasting(60_000));
     expect(await one.look("key")).toMatchObject({ refusals: 0 });
     passedMs += 1_000;
     expect(await one.look("key")).toMatchObject({ refusals: 1 });
@@ -79,16 +101,45 @@ describe("refusals of a key in Redis", () => {
 
   it("leave one replica the turn to try, which ends by its holder only, or by itself", async () => {
     const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
-    const turn = await one.takeTurn("key");
-    expect(await two.takeTurn("key")).toBeNull();
+    const turn = await one.takeTurn("key", signal());
+    expect(await two.takeTurn("key", signal())).toBeNull();
     await turn?.end();
-    const next = await two.takeTurn("key");
+    const next = await two.takeTurn("key", signal());
     expect(next).not.toBeNull();
     await turn?.end();
-    expect(await one.takeTurn("key")).toBeNull();
+    expect(await one.takeTurn("key", signal())).toBeNull();
     const keys = (await redis.command("KEYS", "*")) as string[];
     expect(keys).toEqual(["ecs:refusals:{key}:turn"]);
     expect(Number(await redis.command("PTTL", keys[0] ?? ""))).toBeGreaterThan(20_000);
+  });
+
+  it("leave the turn to who waits for it, as soon as it is over; it then knows what was refused meanwhile", async () => {
+    const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
+    expect(await two.look("key")).toMatchObject({ refusals: 0 });
+    const turn = await one.takeTurn("key", signal());
+    let waits = 0;
+    sleeping = async () => {
+      waits += 1;
+      if (waits < 3) return;
+      await one.refused("key", 1, lasting(60_000, "wrong"));
+      await turn?.end();
+    };
+    expect(await two.takeTurn("key", signal())).not.toBeNull();
+    expect(waits).toBe(3);
+    expect(await two.look("key")).toMatchObject({ refusals: 1, why: "wrong" });
+  });
+
+  it("make nobody wait for a turn who is stopping", async () => {
+    const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
+    await one.takeTurn("key", signal());
+    const stopping = new AbortController();
+    let waits = 0;
+    sleeping = async () => {
+      waits += 1;
+      stopping.abort();
+    };
+    expect(await two.takeTurn("key", stopping.signal)).toBeNull();
+    expect(waits).toBe(1);
   });
 
   it("stop nobody while Redis is away, or does not let us; the latter is told once", async () => {
@@ -96,11 +147,12 @@ describe("refusals of a key in Redis", () => {
     client.disconnect();
     await eventually(() => client.status === "end");
     expect(await shared.look("key")).toBeNull();
-    expect(await shared.refused("key", 1, 1_000)).toBeNull();
-    expect(await shared.takeTurn("key")).not.toBeNull();
+    expect(await shared.refused("key", 1, lasting(1_000))).toBeNull();
+    expect(await shared.takeTurn("key", signal())).not.toBeNull();
     await redis.command("ACL", "SETUSER", "narrow", "on", ">pw", "~ecs:other:*", "+@all");
     const { shared: refused, trouble } = await replica(redis.url.replace("://", "://narrow:pw@"));
-    for (let i = 0; i < 3; i += 1) expect(await refused.refused("key", 1, 1_000)).toBeNull();
+    for (let i = 0; i < 3; i += 1)
+      expect(await refused.refused("key", 1, lasting(1_000))).toBeNull();
     expect(trouble).toEqual([expect.stringMatching(/^NOPERM/)]);
   });
 });
@@ -132,8 +184,19 @@ describe("six replicas with a key that the cloud refuses", () => {
       await looks();
     }
     expect(cloud.refusals()).toMatchObject({ signature: 2, locked: 0 });
-    const [key = ""] = (await redis.command("KEYS", "ecs:refusals:*")) as string[];
+    const keys = ((await redis.command("KEYS", "ecs:refusals:*")) as string[]).toSorted();
+    const [key = ""] = keys;
     expect(key).toMatch(/^ecs:refusals:\{[0-9a-f]{32}\}$/);
+    expect(keys).toEqual([key, `${key}:why`]);
+    const why = String(await redis.command("GET", `${key}:why`));
+    expect(why).toMatch(/^HTTP 401 APIGW\.0301: .*, for project 0123/);
+    for (const secret of [secretKey, SIMULATED_KEYS.accessKey()]) expect(why).not.toContain(secret);
+    // Those who were not refused themselves have the reason from those who were.
+    for (const one of await looks()) {
+      const message =
+        /^held back: the cloud does not accept our credentials \(HTTP 401 APIGW\.0301: /;
+      expect(one).toMatchObject({ message: expect.stringMatching(message) });
+    }
     expect(await redis.command("GET", key)).toBe("2");
     expect(Number(await redis.command("PTTL", key))).toBeGreaterThan(50_000);
 

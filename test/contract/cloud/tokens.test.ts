@@ -232,7 +232,11 @@ function together(): SharedRefusals {
   const counts = new Map<string, number>();
   const turns = new Set<string>();
   return {
-    look: async (name) => ({ refusals: counts.get(name) ?? 0, forMs: AUTH_OPEN_MS }),
+    look: async (name) => ({
+      refusals: counts.get(name) ?? 0,
+      forMs: AUTH_OPEN_MS,
+      why: null,
+    }),
     async refused(name, atLeast) {
       const count = Math.max((counts.get(name) ?? 0) + 1, atLeast);
       counts.set(name, count);

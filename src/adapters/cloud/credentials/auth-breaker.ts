@@ -1,16 +1,20 @@
 import type { BreakerState } from "../../../contract/labels.ts";
 import { AuthRecord, type AuthBreakerOptions, type AuthResult, type Grant } from "./auth-record.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
+import { withReason } from "../with-reason.ts";
 
 /** `stale`: the credentials were replaced since; authenticate again. */
 type AuthEntry =
   | { readonly kind: "go"; leave(result: AuthResult, why?: string): void }
-  | { readonly kind: "wait"; readonly ms: number }
+  /** `why`: for people. */
+  | { readonly kind: "wait"; readonly ms: number; readonly why: string }
   | { readonly kind: "stale" };
 
 /** Lets requests through as far as our credentials allow it. */
 export interface AuthBreaker {
   enter(grant: Grant, signal: AbortSignal): Promise<AuthEntry>;
+  /** For people, while it is open: why it holds requests back. */
+  whyHeld(): string;
   /** How long it stays open for these credentials; 0: it does not hold a request back. */
   waitMs(identity: string): number;
   /** These credentials were taken: a request that did not go through here has shown it. */
@@ -20,6 +24,9 @@ export interface AuthBreaker {
   seen(): { readonly proven: boolean; readonly why: string | null };
 }
 
+const REFUSED = "held back: the cloud does not accept our credentials";
+const UNPROVEN = "held back: the cloud has not accepted our credentials yet";
+const BEHIND = "held back: requests before it are not answered yet";
 /** What is answered to those who waited for a request that proved nothing. */
 const UNPROVEN_WAIT_MS = 1_000;
 /** How long one waits for its turn where few may go at once: it has a delivery in hand. */
@@ -38,7 +45,6 @@ export function createAuthBreaker(
   shared: SharedRefusals = ALONE,
 ): AuthBreaker {
   const record = new AuthRecord(options, nowMs, shared);
-  const unproven = { kind: "wait", ms: Math.min(UNPROVEN_WAIT_MS, options.openMs) } as const;
   /** The one request that tries credentials which are not proven. */
   let trial: Promise<void> | null = null;
   /** Requests with proven credentials that are under way. */
@@ -62,35 +68,49 @@ export function createAuthBreaker(
     return record.waitMs();
   }
 
-  function pass(grant: Grant, end: () => void): AuthEntry {
-    return {
-      kind: "go",
-      leave(result, message = "") {
-        // Who waits must not start before the other replicas can know of a refusal.
-        void record.learn(grant, result, message).finally(() => {
-          end();
-          wake();
-        });
-      },
-    };
+  const waitABitMs = Math.min(UNPROVEN_WAIT_MS, options.openMs);
+  const behindOthers = { kind: "wait", ms: waitABitMs, why: BEHIND } as const;
+  const whyHeld = () => withReason(REFUSED, record.why);
+
+  /** Who waited hears what the others met: nobody looks for that by night. */
+  function unproven(otherwise: string): AuthEntry {
+    const { met, why } = record;
+    const reason = met === null ? (why ?? otherwise) : `the last try: ${met}`;
+    return { kind: "wait", ms: waitABitMs, why: withReason(UNPROVEN, reason) };
   }
 
-  async function tryAlone(grant: Grant): Promise<AuthEntry> {
+  function pass(grant: Grant, end: () => void | Promise<void>): AuthEntry {
+    async function learn(result: AuthResult, message: string | null): Promise<void> {
+      try {
+        await record.learn(grant, result, message);
+      } finally {
+        // Who waits must not start before the other replicas can know of a refusal.
+        await end();
+        wake();
+      }
+    }
+    return { kind: "go", leave: (result, message) => void learn(result, message || null) };
+  }
+
+  async function tryAlone(grant: Grant, signal: AbortSignal): Promise<AuthEntry> {
     const ended = signalOf();
     trial = ended.promise;
     const end = () => {
       if (trial === ended.promise) trial = null;
       ended.resolve();
     };
-    const turn = await shared.takeTurn(grant.sharedName);
+    const turn = await shared.takeTurn(grant.sharedName, signal);
     if (turn === null) {
       end();
-      return unproven;
+      return unproven("another worker is trying them");
     }
-    return pass(grant, () => {
-      void turn.end();
-      end();
-    });
+    // Before anybody who waits here asks for a turn: he would find it taken.
+    const over = () => turn.end().finally(end);
+    await record.ask(grant);
+    const ms = waitMs(grant.identity);
+    if (ms === 0 && grant.isCurrent()) return pass(grant, over);
+    await over();
+    return ms > 0 ? { kind: "wait", ms, why: whyHeld() } : { kind: "stale" };
   }
 
   return {
@@ -104,7 +124,7 @@ export function createAuthBreaker(
         await record.ask(grant);
         if (!grant.isCurrent()) return { kind: "stale" };
         const ms = waitMs(grant.identity);
-        if (ms > 0) return { kind: "wait", ms };
+        if (ms > 0) return { kind: "wait", ms, why: whyHeld() };
         const isProven = record.isProven(grant.proof);
         if (isProven && underWay < record.width) {
           underWay += 1;
@@ -112,16 +132,17 @@ export function createAuthBreaker(
             if (record.isKnown(grant.identity)) underWay = Math.max(0, underWay - 1);
           });
         }
-        if (!isProven && trial === null) return tryAlone(grant);
+        if (!isProven && trial === null) return tryAlone(grant, signal);
         // Once is enough: with a silent cloud everybody would wait for everybody before.
         if (signal.aborted || (!isProven && triedOnce) || nowMs() >= patientUntilMs) {
-          return unproven;
+          return isProven ? behindOthers : unproven("another request is trying them");
         }
         triedOnce ||= !isProven;
         await endOf(isProven ? changed.promise : (trial ?? changed.promise), signal);
       }
     },
     waitMs,
+    whyHeld,
     vouch(grant) {
       void record.learn(grant, "proven", null).finally(wake);
     },

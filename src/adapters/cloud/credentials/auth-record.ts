@@ -49,6 +49,7 @@ export class AuthRecord {
   readonly #proven = new Set<string>();
   #refusals = 0;
   #why: string | null = null;
+  #met: string | null = null;
   #openUntilMs: number | null = null;
   #width = 1;
 
@@ -72,13 +73,19 @@ export class AuthRecord {
     return this.#why;
   }
 
+  /** What the last request met that was to try them and proved nothing, if it was not refused; null: nothing is known. */
+  get met(): string | null {
+    return this.#met;
+  }
+
   /** True when these credentials are others than those seen last: nothing is known of them. */
   see(identity: string): boolean {
     if (identity === this.#known) return false;
     this.#replaced = this.#known !== null;
     this.#known = identity;
     this.#proven.clear();
-    [this.#refusals, this.#why, this.#openUntilMs, this.#width] = [0, null, null, 1];
+    [this.#refusals, this.#openUntilMs, this.#width] = [0, null, 1];
+    [this.#why, this.#met] = [null, null];
     return true;
   }
 
@@ -111,9 +118,14 @@ export class AuthRecord {
   /** What the answer teaches. Resolves when the other replicas can know it. */
   async learn(grant: Grant, result: AuthResult, message: string | null): Promise<void> {
     // An answer to the old credentials, or to a token that was replaced, says nothing about the present ones.
-    if (!this.isKnown(grant.identity) || result === "neither") return;
+    if (!this.isKnown(grant.identity)) return;
+    if (result === "neither") {
+      if (message !== null && !this.isProven(grant.proof)) this.#met = message;
+      return;
+    }
     if (result === "proven") return this.#prove(grant);
     if (!grant.isCurrent()) return;
+    this.#met = result === "clock" ? message : null;
     const wasProven = this.#proven.delete(grant.proof);
     this.#width = 1;
     if (result === "clock") return;
@@ -122,7 +134,8 @@ export class AuthRecord {
     if (wasProven && grant.forget !== undefined) return;
     this.#why = message;
     this.#refuse(this.#refusals + 1, this.#openMs);
-    const total = await this.#shared.refused(grant.sharedName, this.#refusals, this.#openMs);
+    const said = { forMs: this.#openMs, why: message };
+    const total = await this.#shared.refused(grant.sharedName, this.#refusals, said);
     if (total !== null && this.isKnown(grant.identity)) this.#refuse(total, this.#openMs);
   }
 
@@ -134,12 +147,14 @@ export class AuthRecord {
     }
     const others = await this.#shared.look(grant.sharedName);
     if (others === null || others.refusals === 0 || !this.isKnown(grant.identity)) return;
-    if (others.refusals > this.#refusals) this.#refuse(others.refusals, others.forMs);
+    if (others.refusals <= this.#refusals) return;
+    this.#refuse(others.refusals, others.forMs);
+    if (this.waitMs() > 0) this.#why ??= others.why;
   }
 
   async #prove(grant: Grant): Promise<void> {
     const clear = this.#refusals > 0 || this.#openUntilMs !== null;
-    [this.#refusals, this.#why, this.#openUntilMs] = [0, null, null];
+    [this.#refusals, this.#why, this.#met, this.#openUntilMs] = [0, null, null, null];
     this.#proven.add(grant.proof);
     this.#width = this.#width + 1 >= TRUSTED_WIDTH ? Number.POSITIVE_INFINITY : this.#width + 1;
     if (clear) await this.#shared.proven(grant.sharedName);

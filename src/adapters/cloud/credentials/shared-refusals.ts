@@ -3,14 +3,30 @@
  * to try it. Keyed by a name that holds no secret. Never rejects; where nobody can say, each replica counts for itself.
  */
 export interface SharedRefusals {
-  /** Refusals in a row, and for how long they count; null: nobody can say. May be up to a second old. */
-  look(name: string): Promise<{ readonly refusals: number; readonly forMs: number } | null>;
+  /** May be up to a second old, for the holder of a turn from after its begin; null: nobody can say. */
+  look(name: string): Promise<Refused | null>;
   /** One more, at least `atLeast`; gives the sum of all replicas, null: nobody can say. Forgotten after `forMs`. */
-  refused(name: string, atLeast: number, forMs: number): Promise<number | null>;
+  refused(
+    name: string,
+    atLeast: number,
+    { forMs, why }: Omit<Refused, "refusals">,
+  ): Promise<number | null>;
   /** The credentials were taken, or replaced: forgets the refusals. */
   proven(name: string): Promise<void>;
-  /** Leave to try credentials that are not proven, for one replica at a time; null: another has it. Ends by itself when its holder dies. */
-  takeTurn(name: string): Promise<{ end(): Promise<void> } | null>;
+  /**
+   * Leave to try credentials that are not proven, for one replica at a time; waits a short while for it. Null: another has it.
+   * Ends by itself when its holder dies.
+   */
+  takeTurn(name: string, signal: AbortSignal): Promise<{ end(): Promise<void> } | null>;
+}
+
+/** Refusals in a row. */
+interface Refused {
+  readonly refusals: number;
+  /** For how long they count. */
+  readonly forMs: number;
+  /** What the cloud said last, for people; null: not known. Holds no secret. */
+  readonly why: string | null;
 }
 
 /** A replica that is alone, or cannot ask the others. */

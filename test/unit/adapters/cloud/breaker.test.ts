@@ -96,7 +96,8 @@ describe("the breaker of authentication", () => {
     await send("denied");
     expect(breaker.state()).toBe("open");
     clock.ms = 299_999;
-    expect(await enter()).toEqual({ kind: "wait", ms: 1 });
+    const why = "held back: the cloud does not accept our credentials";
+    expect(await enter()).toEqual({ kind: "wait", ms: 1, why });
   });
 
   it("does not count failures that a success lies between", async () => {
@@ -173,6 +174,39 @@ describe("the breaker of authentication", () => {
     await settled();
     leave(first, "neither");
     expect((await Promise.all(others)).map(({ kind }) => kind)).toEqual(["go", "wait"]);
+  });
+
+  it("says to those who wait what the one met that tried", async () => {
+    const { enter } = setUp();
+    const first = await enter();
+    const others = [enter(), enter()];
+    await settled();
+    leave(first, "neither", "tls: self-signed certificate");
+    const [second, third] = await Promise.all(others);
+    const held = "held back: the cloud has not accepted our credentials yet";
+    expect(third).toMatchObject({ why: `${held} (the last try: tls: self-signed certificate)` });
+    // Whatever is newest: that it refused them, that it was silent again; nothing of what is over.
+    const fourth = enter();
+    await settled();
+    if (second === undefined) throw new Error("nobody tried");
+    leave(second, "denied", "HTTP 401 APIGW.0301");
+    expect((await fourth).kind).toBe("go");
+    const fifth = enter();
+    const sixth = enter();
+    await settled();
+    leave(await fourth, "neither", "tcp: connect ECONNREFUSED");
+    await fifth;
+    expect(await sixth).toMatchObject({ why: `${held} (the last try: tcp: connect ECONNREFUSED)` });
+    leave(await fifth, "proven");
+    await settled();
+    leave(await enter(), "clock", "HTTP 401: the clock");
+    const trial = enter();
+    await settled();
+    const late = [enter(), enter()];
+    await settled();
+    leave(await trial, "denied", "HTTP 401 APIGW.0301");
+    await settled();
+    expect(await late[1]).toMatchObject({ why: `${held} (HTTP 401 APIGW.0301)` });
   });
 
   it("stops waiting when the caller gives up", async () => {
@@ -278,10 +312,18 @@ describe("the breaker of authentication", () => {
 
   describe("of several replicas", () => {
     function replicas() {
-      const store = { refusals: 0, turn: false };
+      const store = {
+        refusals: 0,
+        turn: false,
+        why: null as string | null,
+        onTurn: () => {},
+        /** How long it takes to give the turn back. */
+        ending: async () => {},
+      };
       const shared: SharedRefusals = {
-        look: async () => ({ refusals: store.refusals, forMs: 300_000 }),
-        async refused(_name, atLeast) {
+        look: async () => ({ refusals: store.refusals, forMs: 300_000, why: store.why }),
+        async refused(_name, atLeast, { why }) {
+          store.why = why;
           store.refusals = Math.max(store.refusals + 1, atLeast);
           return store.refusals;
         },
@@ -291,8 +333,10 @@ describe("the breaker of authentication", () => {
         async takeTurn() {
           if (store.turn) return null;
           store.turn = true;
+          store.onTurn();
           return {
             async end() {
+              await store.ending();
               store.turn = false;
             },
           };
@@ -327,6 +371,60 @@ describe("the breaker of authentication", () => {
       expect([(await second).kind, store.refusals]).toEqual(["go", 0]);
     });
 
+    it("says why they are refused where another was, and nothing of one refusal that stops nobody", async () => {
+      const { all } = replicas();
+      const [one, other] = all;
+      if (one === undefined || other === undefined) throw new Error("no replicas");
+      const refuse = async () => {
+        leave(await one.enter(), "denied", "HTTP 401 APIGW.0301");
+        await settled();
+      };
+      await refuse();
+      leave(await other.enter(), "neither");
+      await settled();
+      expect(other.breaker.seen().why).toBeNull();
+      await refuse();
+      const held = "held back: the cloud does not accept our credentials (HTTP 401 APIGW.0301)";
+      expect(await other.enter()).toMatchObject({ why: held });
+      expect([other.breaker.whyHeld(), other.breaker.seen().why]).toEqual([
+        held,
+        "HTTP 401 APIGW.0301",
+      ]);
+    });
+
+    it("says that another tries where it waits for that one", async () => {
+      const { all, store } = replicas();
+      await all[0]?.enter();
+      const held = "held back: the cloud has not accepted our credentials yet";
+      expect(await all[1]?.enter()).toMatchObject({
+        kind: "wait",
+        why: `${held} (another worker is trying them)`,
+      });
+      expect(store.turn).toBe(true);
+    });
+
+    it("gives its turn back before those who waited in it ask for one", async () => {
+      const { all, store } = replicas();
+      store.ending = settled;
+      const first = await all[0]?.enter();
+      const second = all[0]?.enter();
+      await settled();
+      leave(first ?? { kind: "" }, "neither", "tls: self-signed certificate");
+      expect((await second)?.kind).toBe("go");
+    });
+
+    it("looks once more when it has the turn: who had it before may have been refused", async () => {
+      const { all, store } = replicas();
+      const [one] = all;
+      if (one === undefined) throw new Error("no replica");
+      store.onTurn = () => {
+        [store.refusals, store.why] = [2, "HTTP 401 APIGW.0301"];
+      };
+      expect(await one.enter()).toMatchObject({ kind: "wait", ms: 300_000 });
+      await settled();
+      expect(store.turn).toBe(false);
+    });
+
     it("forgets the refusals when the credentials are replaced", async () => {
       const { store, all } = replicas();
       const [one] = all;
@@ -344,6 +442,10 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function leave<R>(entry: { kind: string; leave?: (result: R) => void }, result: R): void {
-  entry.leave?.(result);
+function leave<R>(
+  entry: { kind: string; leave?: (result: R, why?: string) => void },
+  result: R,
+  why?: string,
+): void {
+  entry.leave?.(result, why);
 }
