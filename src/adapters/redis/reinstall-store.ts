@@ -19,7 +19,7 @@ import { noteDisk } from "./scripts/note-disk.ts";
 import { refuse } from "./scripts/refuse.ts";
 import { save } from "./scripts/save.ts";
 import { settle } from "./scripts/settle.ts";
-import type { StoreContext } from "./scripts/store-context.ts";
+import type { StoreContext } from "./scripts/shared/store-context.ts";
 import { takeAttempt } from "./scripts/take-attempt.ts";
 import { storedJson } from "./stored/stored-json.ts";
 import { StoredOutcome } from "./stored/stored-outcome.ts";

@@ -4,7 +4,7 @@ import { CAP_SAYS, describeCap } from "./cap-hold.ts";
 import { Closed, describeClosed } from "./windows.ts";
 
 /**
- * A brake that holds a command, as the gate answered (`adapters/redis/scripts/brakes.lua`): which one, and what a
+ * A brake that holds a command, as the gate answered (`adapters/redis/scripts/shared/brakes.lua`): which one, and what a
  * person wants to know of it. `wait`: it is asked again later; `no`: the command ends.
  */
 export const Hold = z.discriminatedUnion("brake", [

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { SwitchEntry } from "../../contract/brakes.ts";
 
 /**
- * What a storm of failures is at, as the store keeps it beside the storm's entry (`adapters/redis/scripts/storm.lua`), which writes
+ * What a storm of failures is at, as the store keeps it beside the storm's entry (`adapters/redis/scripts/shared/storm.lua`), which writes
  * and reads it. Instants are epoch ms by the store's clock. Since 0.2; a version before it neither remembers nor puts it back.
  */
 const StormProgress = z.object({

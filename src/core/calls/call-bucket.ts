@@ -60,7 +60,7 @@ export type Taken =
 
 /**
  * Takes calls together before the first of them is made: nothing is given back. A bucket that is too small to hold them all
- * gives them one after the other. Pure; `take_calls` of adapters/redis/scripts/calls.lua is the same.
+ * gives them one after the other. Pure; `take_calls` of adapters/redis/scripts/shared/calls.lua is the same.
  */
 export function takeCalls(
   bucket: CallBucket | null,

@@ -94,7 +94,7 @@ export function paceOf(learned: LearnedRate, limits: CallLimits): Pace {
 
 /**
  * No more work in progress than the rate can carry: each can make a call every `workSeconds`. At least 1. The store has the
- * same (`slots_at` of scripts/calls.lua).
+ * same (`slots_at` of scripts/shared/calls.lua).
  *
  * @internal
  */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-const SCRIPTS = new URL("../../../src/adapters/redis/scripts/brakes/", import.meta.url);
+const SCRIPTS = new URL("../../../src/adapters/redis/scripts/shared/brakes/", import.meta.url);
 const PAGE = new URL("../../../docs/brakes.md", import.meta.url);
 
 /** What each brake's file says of where it is asked. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { CallsWished, CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import { createAdmit } from "../../../src/steps/admit.ts";
-import { createPrepare } from "../../../src/steps/prepare.ts";
-import { createRestore } from "../../../src/steps/restore.ts";
-import { createSubmit } from "../../../src/steps/submit.ts";
-import { createWatch } from "../../../src/steps/watch.ts";
+import { createPrepare } from "../../../src/steps/phases/prepare.ts";
+import { createRestore } from "../../../src/steps/phases/restore.ts";
+import { createSubmit } from "../../../src/steps/phases/submit.ts";
+import { createWatch } from "../../../src/steps/phases/watch.ts";
 import {
   asFinal,
   asNext,

@@ -4,7 +4,7 @@ import type { RoundAnswer } from "../../../src/core/calls/list-round.ts";
 import type { ListLook, ServerView } from "../../../src/core/observations.ts";
 import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import type { ListedServers, ServerLists } from "../../../src/steps/ports/server-lists.ts";
-import { createWatch } from "../../../src/steps/watch.ts";
+import { createWatch } from "../../../src/steps/phases/watch.ts";
 import {
   asFinal,
   asNext,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { createJoin } from "../../../src/steps/join.ts";
+import { createJoin } from "../../../src/steps/phases/join.ts";
 import type { JobLook } from "../../../src/core/observations.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
-import { createPrepare } from "../../../src/steps/prepare.ts";
-import { createReady } from "../../../src/steps/ready.ts";
-import { createReconcile } from "../../../src/steps/reconcile.ts";
-import { createSettle } from "../../../src/steps/settle.ts";
+import { createPrepare } from "../../../src/steps/phases/prepare.ts";
+import { createReady } from "../../../src/steps/phases/ready.ts";
+import { createReconcile } from "../../../src/steps/phases/reconcile.ts";
+import { createSettle } from "../../../src/steps/phases/settle.ts";
 import { conclude, notNow, type StepResult } from "../../../src/steps/step.ts";
-import { createWait } from "../../../src/steps/wait.ts";
-import { createWatch } from "../../../src/steps/watch.ts";
+import { createWait } from "../../../src/steps/phases/wait.ts";
+import { createWatch } from "../../../src/steps/phases/watch.ts";
 import {
   asFinal,
   asNext,

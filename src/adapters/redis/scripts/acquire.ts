@@ -3,10 +3,10 @@ import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
-import { LockReply } from "./lock-answer.ts";
-import { WantArgument, wantArgument } from "./want-argument.ts";
-import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
+import { LockReply } from "./shared/lock-answer.ts";
+import { WantArgument, wantArgument } from "./shared/want-argument.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./shared/gate-argument.ts";
 import { script } from "./script.ts";
 import {
   ClaimArgument,
@@ -14,7 +14,7 @@ import {
   EpochArgument,
   epochArgument,
   type StoreContext,
-} from "./store-context.ts";
+} from "./shared/store-context.ts";
 
 /** Keys and argument of a script that asks for lock and slot within a claimed step. */
 export const acquireShape = {

@@ -4,13 +4,13 @@ import { BrakeVerdict } from "../../../core/brakes/hold.ts";
 import type { Order } from "../../../core/order.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
-import { Fenced } from "./claim-lost.ts";
-import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./earlier-run.ts";
-import { LockReply, Rebuilding } from "./lock-answer.ts";
-import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
+import { Fenced } from "./shared/claim-lost.ts";
+import { Finished, IdReused, RefusalUnconfirmed, SavedBefore } from "./shared/earlier-run.ts";
+import { LockReply, Rebuilding } from "./shared/lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./shared/gate-argument.ts";
 import { script } from "./script.ts";
-import { WantArgument, wantArgument } from "./want-argument.ts";
-import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
+import { WantArgument, wantArgument } from "./shared/want-argument.ts";
+import { EpochArgument, epochArgument, type StoreContext } from "./shared/store-context.ts";
 
 const View = z.object({
   phase: z.string(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ActArgument } from "./act-argument.ts";
+import { ActArgument } from "./shared/act-argument.ts";
 import { script } from "./script.ts";
 
 export const cancelScript = script({

@@ -11,11 +11,11 @@ import { keysOf } from "../keys.ts";
 import { debtFrom, takesDebt } from "../../../core/debt.ts";
 import { Word } from "../../../core/state.ts";
 import { storedJson } from "../stored/stored-json.ts";
-import { Fenced } from "./claim-lost.ts";
-import { Finished, SavedBefore } from "./earlier-run.ts";
-import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./line-argument.ts";
+import { Fenced } from "./shared/claim-lost.ts";
+import { Finished, SavedBefore } from "./shared/earlier-run.ts";
+import { ComeBackArgument, comeBackArgument, LINE_KEYS, lineKeys } from "./shared/line-argument.ts";
 import { script } from "./script.ts";
-import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
+import { EpochArgument, epochArgument, type StoreContext } from "./shared/store-context.ts";
 
 const Stale = z.object({ kind: z.literal("stale") });
 

@@ -3,7 +3,7 @@ import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
 import type { Order } from "../../../core/order.ts";
 import { keysOf } from "../keys.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const endInquiryScript = script({

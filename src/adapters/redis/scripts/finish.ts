@@ -5,10 +5,10 @@ import type { FinishAnswer, StepFinish } from "../../../steps/ports/step-record.
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored/stored-json.ts";
 import { StoredOutcome } from "../stored/stored-outcome.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
-import { LINE_KEYS, lineKeys } from "./line-argument.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
+import { LINE_KEYS, lineKeys } from "./shared/line-argument.ts";
 import { script } from "./script.ts";
-import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./shared/store-context.ts";
 
 /** `superseded` looks back this far. */
 export const LAST_SUCCESS_TTL_MS = 30 * 86_400_000;

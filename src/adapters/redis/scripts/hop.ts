@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { Envelope } from "../../../core/envelope.ts";
 import type { HopAnswer } from "../../../steps/ports/step-claim.ts";
 import { claimKeys, claimOf, claimShape } from "./claim.ts";
-import { Fenced } from "./claim-lost.ts";
-import { Finished, SavedBefore } from "./earlier-run.ts";
+import { Fenced } from "./shared/claim-lost.ts";
+import { Finished, SavedBefore } from "./shared/earlier-run.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /**
  * `claim.lua` for a message that only waits on.

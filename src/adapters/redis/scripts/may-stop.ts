@@ -3,11 +3,11 @@ import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
-import { Held } from "./lock-answer.ts";
-import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
+import { Held } from "./shared/lock-answer.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./shared/gate-argument.ts";
 import { script } from "./script.ts";
-import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const mayStopScript = script({

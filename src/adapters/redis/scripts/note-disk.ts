@@ -5,11 +5,11 @@ import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { acquireArgument, acquireKeys, AcquireArgument, acquireShape } from "./acquire.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
 import { LAST_SUCCESS_TTL_MS } from "./finish.ts";
-import { LockReply } from "./lock-answer.ts";
+import { LockReply } from "./shared/lock-answer.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const noteDiskScript = script({

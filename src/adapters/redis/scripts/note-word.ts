@@ -5,8 +5,8 @@ import type { Order } from "../../../core/order.ts";
 import type { Word } from "../../../core/state.ts";
 import { keysOf } from "../keys.ts";
 import type { ScriptRunner } from "../script-runner.ts";
-import { ActArgument } from "./act-argument.ts";
-import { Rebuilding } from "./lock-answer.ts";
+import { ActArgument } from "./shared/act-argument.ts";
+import { Rebuilding } from "./shared/lock-answer.ts";
 import { script } from "./script.ts";
 
 /** @internal */

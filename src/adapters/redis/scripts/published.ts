@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ProjectId } from "../../../contract/ids.ts";
 import { keysOf } from "../keys.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /** A record whose final event, of that number, is confirmed. */
 const Mark = z.object({ id: z.string(), sequence: z.int() });

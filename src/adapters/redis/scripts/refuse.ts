@@ -3,10 +3,10 @@ import type { Refusal, RefuseAnswer } from "../../../steps/ports/admission.ts";
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored/stored-json.ts";
 import { StoredOutcome } from "../stored/stored-outcome.ts";
-import { IdReused, RefusalUnconfirmed } from "./earlier-run.ts";
-import { Rebuilding } from "./lock-answer.ts";
+import { IdReused, RefusalUnconfirmed } from "./shared/earlier-run.ts";
+import { Rebuilding } from "./shared/lock-answer.ts";
 import { script } from "./script.ts";
-import { EpochArgument, epochArgument, type StoreContext } from "./store-context.ts";
+import { EpochArgument, epochArgument, type StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const refuseScript = script({

@@ -5,10 +5,10 @@ import { isInWork } from "../../../core/line.ts";
 import { stepNote } from "../../../core/step-note.ts";
 import type { SaveAnswer, StepSave } from "../../../steps/ports/step-record.ts";
 import { keysOf } from "../keys.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
-import { LINE_KEYS, lineKeys, PlaceArgument, placeArgument } from "./line-argument.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
+import { LINE_KEYS, lineKeys, PlaceArgument, placeArgument } from "./shared/line-argument.ts";
 import { script } from "./script.ts";
-import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const saveScript = script({

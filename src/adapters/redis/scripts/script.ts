@@ -43,7 +43,7 @@ export function script<
 }
 
 /**
- * Of brakes/, in the order in which the brakes are asked.
+ * Of shared/brakes/, in the order in which the brakes are asked.
  *
  * @internal
  */
@@ -77,7 +77,7 @@ const SHARED = [
   "brakes",
   "slots",
 ]
-  .map(luaOf)
+  .map((part) => luaOf(`shared/${part}`))
   .join("\n");
 
 function luaOf(name: string): string {

@@ -8,10 +8,10 @@ import { StoredOutcome } from "../stored/stored-outcome.ts";
 import { LAST_SUCCESS_TTL_MS } from "./finish.ts";
 import type { NotedAct } from "../../../contract/audit.ts";
 import type { ScriptRunner } from "../script-runner.ts";
-import { ActArgument } from "./act-argument.ts";
-import { Rebuilding } from "./lock-answer.ts";
+import { ActArgument } from "./shared/act-argument.ts";
+import { Rebuilding } from "./shared/lock-answer.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const settleScript = script({

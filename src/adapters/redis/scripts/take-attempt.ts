@@ -3,9 +3,9 @@ import type { Order } from "../../../core/order.ts";
 import type { ReinstallStore } from "../../../steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../steps/ports/step-claim.ts";
 import { keysOf } from "../keys.ts";
-import { Fenced, Forgotten } from "./claim-lost.ts";
+import { Fenced, Forgotten } from "./shared/claim-lost.ts";
 import { script } from "./script.ts";
-import { ClaimArgument, claimArgument, type StoreContext } from "./store-context.ts";
+import { ClaimArgument, claimArgument, type StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const takeAttemptScript = script({

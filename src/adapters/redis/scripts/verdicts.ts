@@ -3,9 +3,9 @@ import { BrakeVerdict } from "../../../core/brakes/hold.ts";
 import type { Order } from "../../../core/order.ts";
 import type { PhaseTraits } from "../../../core/phases.ts";
 import { keysOf } from "../keys.ts";
-import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./gate-argument.ts";
+import { GATE_KEYS, GateArgument, gateArgument, gateKeys } from "./shared/gate-argument.ts";
 import { script } from "./script.ts";
-import type { StoreContext } from "./store-context.ts";
+import type { StoreContext } from "./shared/store-context.ts";
 
 /** @internal */
 export const verdictsScript = script({

@@ -17,7 +17,7 @@ import { readEvidence } from "./command-evidence.ts";
 import { readDetail } from "./command-record.ts";
 import { keysOf } from "../keys.ts";
 import { verdictsOf } from "../scripts/verdicts.ts";
-import type { StoreContext } from "../scripts/store-context.ts";
+import type { StoreContext } from "../scripts/shared/store-context.ts";
 import { imaginedOrder, readHistory, readLock, readWaiters } from "./server-record.ts";
 import { lastWordOn } from "./step-notes.ts";
 import { storedJson } from "../stored/stored-json.ts";

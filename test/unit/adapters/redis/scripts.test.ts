@@ -7,8 +7,8 @@ import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
 import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
 import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end-inquiry.ts";
 import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
-import { LINE_KEYS } from "../../../../src/adapters/redis/scripts/line-argument.ts";
-import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/gate-argument.ts";
+import { LINE_KEYS } from "../../../../src/adapters/redis/scripts/shared/line-argument.ts";
+import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/shared/gate-argument.ts";
 import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
 import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
 import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
@@ -102,36 +102,23 @@ describe("the two halves of a script say the same", () => {
 
   it("the keys of the gate, in the order in which the files of the brakes come", () => {
     const declared = BRAKE_FILES.flatMap((file) => {
-      const lua = readFileSync(new URL(`brakes/${file}.lua`, FOLDER), "utf8");
+      const lua = readFileSync(new URL(`shared/brakes/${file}.lua`, FOLDER), "utf8");
       return keysIn([...lua.matchAll(/^GATE_KEYS\[.*$/gm)].join("\n"));
     });
     expect(declared).toEqual(GATE_KEYS);
-    const files = readdirSync(new URL("brakes/", FOLDER)).map((file) => file.replace(".lua", ""));
+    const files = readdirSync(new URL("shared/brakes/", FOLDER)).map((file) =>
+      file.replace(".lua", ""),
+    );
     expect(files.toSorted()).toEqual([...BRAKE_FILES, "table"].toSorted());
   });
 
   it("the keys of slots and lines, in the order of line.lua", () => {
-    const lua = readFileSync(new URL("line.lua", FOLDER), "utf8");
+    const lua = readFileSync(new URL("shared/line.lua", FOLDER), "utf8");
     expect(keysIn(/^local LINE_KEYS = [^}]*}/m.exec(lua)?.[0] ?? "")).toEqual(LINE_KEYS);
   });
 
   it("each Lua file has its other half", () => {
     const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
-    const shared = [
-      "asks",
-      "audit",
-      "brakes",
-      "calls",
-      "ended",
-      "history",
-      "line",
-      "prelude",
-      "slots",
-      "starts",
-      "storm",
-      "tail",
-    ];
-    const wanted = new Set([...SCRIPTS.map(({ name }) => name), ...shared]);
-    expect(lua.toSorted()).toEqual([...wanted].toSorted());
+    expect(lua.toSorted()).toEqual([...new Set(SCRIPTS.map(({ name }) => name))].toSorted());
   });
 });

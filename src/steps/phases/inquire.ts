@@ -1,7 +1,7 @@
-import { afterInquiryLook, afterInquiryStart } from "../core/decisions/decide-inquiry.ts";
-import { askForStart } from "./ask-for-start.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { afterInquiryLook, afterInquiryStart } from "../../core/decisions/decide-inquiry.ts";
+import { askForStart } from "../ask-for-start.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, type PhaseStep, type StepDeps } from "../step.ts";
 
 /** `inquiry`: a command ended `unresolved`; look further, until the cloud proves what happened (contract §3). */
 export function createInquire(deps: StepDeps): PhaseStep<"inquiry"> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OPERATOR_ACTIONS } from "../../../contract/operator-actions.ts";
+import { OPERATOR_ACTIONS } from "../../../../contract/operator-actions.ts";
 
 /** What `note_act` (audit.lua) writes into the list of actions: a `NotedAct`, without what it is not about. */
 export const ActArgument = z.object({

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { Clock } from "../../../steps/ports/clock.ts";
-import type { StepClaim } from "../../../steps/ports/step-claim.ts";
-import type { ScriptRunner } from "../script-runner.ts";
-import type { StoreRules } from "../store-rules.ts";
+import type { Clock } from "../../../../steps/ports/clock.ts";
+import type { StepClaim } from "../../../../steps/ports/step-claim.ts";
+import type { ScriptRunner } from "../../script-runner.ts";
+import type { StoreRules } from "../../store-rules.ts";
 
 /** What the scripts of the reinstall store are run with. */
 export interface StoreContext {

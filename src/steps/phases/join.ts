@@ -1,7 +1,7 @@
-import { afterLeaderLook, type Leader } from "../core/decisions/decide-joined.ts";
-import { momentsOf } from "./moment.ts";
-import type { ReinstallStore } from "./ports/reinstall-store.ts";
-import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { afterLeaderLook, type Leader } from "../../core/decisions/decide-joined.ts";
+import { momentsOf } from "../moment.ts";
+import type { ReinstallStore } from "../ports/reinstall-store.ts";
+import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "../step.ts";
 
 /** `joined`: has the leading command its outcome? */
 export function createJoin(deps: StepDeps): PhaseStep<"joined"> {

@@ -1,15 +1,15 @@
-import { towardsProof } from "../core/towards.ts";
-import { waitFor } from "../core/waiting.ts";
+import { towardsProof } from "../../core/towards.ts";
+import { waitFor } from "../../core/waiting.ts";
 import {
   afterPrepareLook,
   afterStop,
   mayAskToStop,
   otherHardStopPerhaps,
-} from "../core/decisions/decide-prepare.ts";
-import { next } from "../core/decision.ts";
-import { heldBy } from "../core/brakes/gate.ts";
-import type { Look } from "../core/observations.ts";
-import { momentsOf } from "./moment.ts";
+} from "../../core/decisions/decide-prepare.ts";
+import { next } from "../../core/decision.ts";
+import { heldBy } from "../../core/brakes/gate.ts";
+import type { Look } from "../../core/observations.ts";
+import { momentsOf } from "../moment.ts";
 import {
   conclude,
   copyMayHaveRun,
@@ -20,7 +20,7 @@ import {
   stoodStill,
   unlessStoodStill,
   withCalls,
-} from "./step.ts";
+} from "../step.ts";
 
 /** `prepare`: bring a running server to a stop. */
 export function createPrepare(deps: StepDeps): PhaseStep<"prepare"> {

@@ -1,7 +1,11 @@
-import { afterReadyAnswer, afterReadyLook, askedNoMore } from "../core/decisions/decide-ready.ts";
-import type { Look } from "../core/observations.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
+import {
+  afterReadyAnswer,
+  afterReadyLook,
+  askedNoMore,
+} from "../../core/decisions/decide-ready.ts";
+import type { Look } from "../../core/observations.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, type PhaseStep, type StepDeps, withCalls } from "../step.ts";
 
 /** `ready`: one look for the server's address, and then one short ask at each turn, until it answers (brakes.md §8). */
 export function createReady(deps: StepDeps): PhaseStep<"ready"> {

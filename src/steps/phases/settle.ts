@@ -1,6 +1,6 @@
-import { afterSettling } from "../core/decisions/success.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { afterSettling } from "../../core/decisions/success.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, type PhaseStep, type StepDeps } from "../step.ts";
 
 /** `settle`: the lock outlasts the success for a while (the vendor warns not to touch the server yet). */
 export function createSettle(deps: StepDeps): PhaseStep<"settle"> {

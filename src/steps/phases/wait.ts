@@ -1,10 +1,10 @@
-import { cancelled, expired } from "../core/endings.ts";
-import { towardsProof } from "../core/towards.ts";
-import { waitFor } from "../core/waiting.ts";
-import { tooEarly } from "../core/brakes/not-before.ts";
-import { afterLock } from "./after-lock.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "./step.ts";
+import { cancelled, expired } from "../../core/endings.ts";
+import { towardsProof } from "../../core/towards.ts";
+import { waitFor } from "../../core/waiting.ts";
+import { tooEarly } from "../../core/brakes/not-before.ts";
+import { afterLock } from "../after-lock.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, copyMayHaveRun, notNow, type PhaseStep, type StepDeps } from "../step.ts";
 
 /** `waiting`: admit again. */
 export function createWait(deps: StepDeps): PhaseStep<"waiting"> {

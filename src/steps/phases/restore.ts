@@ -4,12 +4,12 @@ import {
   givenUp,
   otherStartPerhaps,
   unpublishedStart,
-} from "../core/decisions/decide-restore.ts";
-import { leftOffInLine } from "../core/decisions/left-off-in-line.ts";
-import { next } from "../core/decision.ts";
-import type { JobLook, Look } from "../core/observations.ts";
-import { askForStart } from "./ask-for-start.ts";
-import { momentsOf } from "./moment.ts";
+} from "../../core/decisions/decide-restore.ts";
+import { leftOffInLine } from "../../core/decisions/left-off-in-line.ts";
+import { next } from "../../core/decision.ts";
+import type { JobLook, Look } from "../../core/observations.ts";
+import { askForStart } from "../ask-for-start.ts";
+import { momentsOf } from "../moment.ts";
 import {
   conclude,
   isFirst,
@@ -17,7 +17,7 @@ import {
   type StepDeps,
   publishingFirst,
   withCalls,
-} from "./step.ts";
+} from "../step.ts";
 
 /** `restore`: start the server before the command ends, or goes back to its place in line (brakes.md §8). */
 export function createRestore(deps: StepDeps): PhaseStep<"restore"> {

@@ -1,10 +1,10 @@
-import { afterGlance, afterPoll, mayGlance } from "../core/decisions/decide-watch.ts";
-import type { Decision } from "../core/decision.ts";
-import { jobKind } from "../core/calls/likely-end.ts";
-import { teaches, tookMs } from "../core/calls/poll-plan.ts";
-import { createGlance } from "./glance.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps, withCalls } from "./step.ts";
+import { afterGlance, afterPoll, mayGlance } from "../../core/decisions/decide-watch.ts";
+import type { Decision } from "../../core/decision.ts";
+import { jobKind } from "../../core/calls/likely-end.ts";
+import { teaches, tookMs } from "../../core/calls/poll-plan.ts";
+import { createGlance } from "../glance.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, type PhaseStep, type StepDeps, withCalls } from "../step.ts";
 
 /** `watch`: ask once how the job is, unless a list shows that its server is not done; when it says SUCCESS, or when its time is over, ask the server too. */
 export function createWatch(deps: StepDeps): PhaseStep<"watch"> {

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { isSent, LINES, standingOf, TURN_DELAYS } from "../../../core/line.ts";
-import type { Envelope } from "../../../core/envelope.ts";
-import type { Order } from "../../../core/order.ts";
-import type { StepSave } from "../../../steps/ports/step-record.ts";
-import type { keysOf } from "../keys.ts";
+import { isSent, LINES, standingOf, TURN_DELAYS } from "../../../../core/line.ts";
+import type { Envelope } from "../../../../core/envelope.ts";
+import type { Order } from "../../../../core/order.ts";
+import type { StepSave } from "../../../../steps/ports/step-record.ts";
+import type { keysOf } from "../../keys.ts";
 
 /** Keys of slots and lines, in the order of `LINE_KEYS` in line.lua. */
 export const LINE_KEYS = [

@@ -1,22 +1,22 @@
-import { askedFor, waitFor } from "../core/waiting.ts";
-import type { Decision } from "../core/decision.ts";
-import type { Envelope } from "../core/envelope.ts";
-import { heldBy } from "../core/brakes/gate.ts";
-import type { In } from "../core/state.ts";
+import { askedFor, waitFor } from "../../core/waiting.ts";
+import type { Decision } from "../../core/decision.ts";
+import type { Envelope } from "../../core/envelope.ts";
+import { heldBy } from "../../core/brakes/gate.ts";
+import type { In } from "../../core/state.ts";
 import {
   afterSubmission,
   bodyToSend,
   candidateOf,
   lastLook,
   withoutCalls,
-} from "../core/decisions/decide-submit.ts";
-import { expired } from "../core/endings.ts";
-import { jobKind } from "../core/calls/likely-end.ts";
-import { towardsReconcile } from "../core/towards.ts";
-import type { ClaimAnswer } from "./ports/step-claim.ts";
-import type { SignedReinstall } from "./ports/cloud-api.ts";
-import type { Submission } from "../core/observations.ts";
-import { momentsOf } from "./moment.ts";
+} from "../../core/decisions/decide-submit.ts";
+import { expired } from "../../core/endings.ts";
+import { jobKind } from "../../core/calls/likely-end.ts";
+import { towardsReconcile } from "../../core/towards.ts";
+import type { ClaimAnswer } from "../ports/step-claim.ts";
+import type { SignedReinstall } from "../ports/cloud-api.ts";
+import type { Submission } from "../../core/observations.ts";
+import { momentsOf } from "../moment.ts";
 import {
   type Arrival,
   conclude,
@@ -26,7 +26,7 @@ import {
   type StepResult,
   stoodStill,
   withCalls,
-} from "./step.ts";
+} from "../step.ts";
 
 type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
 type Attempt =

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Order } from "../../../core/order.ts";
-import { keysOf } from "../keys.ts";
+import type { Order } from "../../../../core/order.ts";
+import { keysOf } from "../../keys.ts";
 
 /** What a command says of itself that wants to start (slots.lua). */
 export const WantArgument = z.object({

@@ -1,6 +1,6 @@
-import { afterReconcileLook } from "../core/decisions/decide-reconcile.ts";
-import { momentsOf } from "./moment.ts";
-import { conclude, type PhaseStep, type StepDeps } from "./step.ts";
+import { afterReconcileLook } from "../../core/decisions/decide-reconcile.ts";
+import { momentsOf } from "../moment.ts";
+import { conclude, type PhaseStep, type StepDeps } from "../step.ts";
 
 /** `reconcile`: nobody answered the POST; look at the server for proof. */
 export function createReconcile(deps: StepDeps): PhaseStep<"reconcile"> {

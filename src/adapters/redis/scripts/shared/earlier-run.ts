@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { storedJson } from "../stored/stored-json.ts";
-import { Outbox, StoredOutcome } from "../stored/stored-outcome.ts";
+import { storedJson } from "../../stored/stored-json.ts";
+import { Outbox, StoredOutcome } from "../../stored/stored-outcome.ts";
 
 /** The step was saved by an earlier delivery; this is what followed from it. */
 export const SavedBefore = z.object({ kind: z.literal("saved"), outbox: storedJson(Outbox) });
