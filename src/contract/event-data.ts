@@ -80,7 +80,7 @@ const ADDED = {
     brake: BrakeMember.optional(),
     until: instant("until when it waits, where that is known").optional(),
     next_step: text(
-      "what a person should do, once the cloud has refused the same for an hour",
+      "what a person should do: at once where a server that we stopped cannot be started before that, else once the cloud has refused the same for an hour",
     ).optional(),
     power: Power,
     expires_at: instant("not started after this instant"),

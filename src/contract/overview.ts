@@ -69,6 +69,8 @@ export interface LastWord {
   readonly atMs: number;
   /** In a sentence. */
   readonly detail: string;
+  /** What a person should do; null: it did not say. */
+  readonly nextStep: string | null;
 }
 
 /** A command, what every brake says of it now, and its server. */

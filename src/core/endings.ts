@@ -99,12 +99,19 @@ export function unresolved(
         ...(jobId === undefined ? {} : { job_id: jobId }),
         system_disk_before: current.before?.systemDiskId ?? null,
         ...(trust === null ? {} : { disk_evidence: trust }),
-        next_step:
-          "Look at the server: compare its system disk with system_disk_before. The server stays locked until the cloud proves what happened (event settled) or a person frees it.",
+        next_step: `Look at the server: compare its system disk with system_disk_before.${neverDead(current)} The server stays locked until the cloud proves what happened (event settled) or a person says it: ecs-reinstall resolve COMMAND_ID --as reinstalled (or not-reinstalled) --reason ….`,
       },
     },
     { lock: "keep", undo: false, inquiry: inquiryOf(current) },
   );
+}
+
+/** Of a request that no time makes too old: why the same disk was no proof, and is none later. */
+function neverDead(current: In<"reconcile"> | In<"watch">): string {
+  if (current.phase === "watch" || current.accepted !== undefined) return "";
+  return current.fenceAtMs === null
+    ? " With token authentication a request may still be carried out later: that the disk is the old one proves nothing."
+    : "";
 }
 
 function inquiryOf(current: In<"reconcile"> | In<"watch">): InquirySeed {

@@ -145,7 +145,7 @@ export function whyItWaits(story: CommandStory, nowMs: number): string {
   const word =
     lastWord === null
       ? ""
-      : ` Its event of ${instant(lastWord.atMs)} said: ${sentence(lastWord.detail)}`;
+      : ` Its event of ${instant(lastWord.atMs)} said: ${sentence(lastWord.detail)}${lastWord.nextStep === null ? "" : ` What to do, it said: ${sentence(lastWord.nextStep)}`}`;
   return `It waits: ${words ?? waitsFor}.${word}`;
 }
 

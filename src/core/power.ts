@@ -118,8 +118,18 @@ export function powerMember(power: Power | undefined): { readonly power?: Power 
 
 const BY_HAND = "Look whether the server runs, and start it if it does not: it ran before.";
 
+/** Why a server is not seen running. */
+export interface WhyOff {
+  /** As the cloud says it. */
+  readonly said: string;
+  /** What has to be put right before it can be seen, or started; absent: nothing that is known. */
+  readonly remedy?: string;
+}
+
 /** `power` of the final event; where the server is not seen running, also what a person has to do. */
-export function leftAs(power: Power, after: PowerAfter, detail?: string) {
-  const why = detail === undefined ? {} : { detail };
-  return { ...powerSaid(power, after), ...(after === "on" ? {} : { ...why, next_step: BY_HAND }) };
+export function leftAs(power: Power, after: PowerAfter, why?: WhyOff) {
+  if (after === "on") return powerSaid(power, after);
+  const next_step = why?.remedy === undefined ? BY_HAND : `${BY_HAND} ${why.remedy}`;
+  const detail = why === undefined ? {} : { detail: why.said };
+  return { ...powerSaid(power, after), ...detail, next_step };
 }

@@ -199,6 +199,10 @@ const Restore = openObject({
     /** It may have been taken, and `starting` was not published. Since 0.2. */
     unanswered: z.literal(true).optional(),
   }).optional(),
+  /** What keeps the worker from starting the server, and since when; absent: nothing. Since 0.2. */
+  waited: openObject({ waitsFor: WaitReason, sinceMs: z.number() }).optional(),
+  /** Codes of what kept it from that and was published. Since 0.2. */
+  published: z.array(z.string()).optional(),
   /** What the command comes to when the server is as it should be. */
   after: z.discriminatedUnion("kind", [
     openObject({

@@ -148,6 +148,7 @@ const LOGGED = [
   "holder",
   "leader",
   "detail",
+  "next_step",
   "class",
   "cloud_code",
   "message",

@@ -231,7 +231,9 @@ it.concurrent.each(POINTS)("killed at %s: another worker leaves the server on", 
     const { data } = await stage.emitter.outcome(id, 60_000);
     expect(data).toMatchObject({ event: "failed", power: { before: "on", after: "on" } });
     expect(power(stage, server).isOn).toBe(true);
-    expect(names(stage, id)).toEqual(["accepted", "stopping", "starting", "failed"]);
+    // A stop of which nobody has the answer may still come true: nothing is started before, and that is said.
+    const waits = label.startsWith("prepare:") ? ["waiting"] : [];
+    expect(names(stage, id)).toEqual(["accepted", "stopping", ...waits, "starting", "failed"]);
     await stage.audit([id]);
   });
 });

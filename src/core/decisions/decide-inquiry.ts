@@ -91,7 +91,8 @@ function leftAsFound(
   const isOn = powerOf(look.server);
   const isLate = start !== undefined && nowMs >= start.firstAskedAtMs + rules.startDeadlineMs;
   if (isOn === "off" && !isLate) return { kind: "start" };
-  const data = { ...settlement.data, power: leftAs(power, isOn ?? "unknown", start?.said) };
+  const why = start?.said === undefined ? undefined : { said: start.said };
+  const data = { ...settlement.data, power: leftAs(power, isOn ?? "unknown", why) };
   return { kind: "settled", settlement: { ...settlement, data } };
 }
 

@@ -10,10 +10,13 @@ import {
   powerOf,
   UNANSWERED,
   unansweredStopMs,
+  type WhyOff,
 } from "../power.ts";
+import type { Rules } from "../rules.ts";
 import { describe, isIdle } from "../server-fitness.ts";
 import type { In } from "../state.ts";
 import { concludeSuccess } from "./success.ts";
+import { refusedStart, whyUnseen } from "./why-off.ts";
 
 /** What a turn of `restore` comes to: a decision; a start to ask for; or, first, a look at the job of the last stop. */
 export type Restoration = Decision | { readonly kind: "start" } | { readonly kind: "ask-stop-job" };
@@ -54,7 +57,7 @@ export function afterRestoreLook(
           current,
           look.kind === "seen" ? (powerOf(look.server) ?? "unknown") : "unknown",
           moment,
-          wordOfStart(current, seen.startJob) ?? wordOfLook(look),
+          whyOff(current, seen),
         )
       : next({ ...current, ...changed }, delayMs);
   switch (look.kind) {
@@ -77,26 +80,26 @@ export function afterRestoreLook(
   if (stop === "pending") return again();
   const isOn = powerOf(server);
   if (isOn === "on") return restored(current, "on", moment);
-  if (isOn === null) return restored(current, "unknown", moment, describe(server));
+  if (isOn === null) return restored(current, "unknown", moment, { said: describe(server) });
   const seenOff = (current.seenOff ?? 0) + 1;
   if (current.after.kind === "succeed" && seenOff < LOOKS_OFF_AFTER_SUCCESS) {
     return again({ seenOff }, rules.ladderMs[0] ?? 0);
   }
   if (current.start !== undefined && seen.startJob?.kind === "running") return again();
   return isTooLate(current, moment)
-    ? restored(current, "off", moment, wordOfStart(current, seen.startJob))
+    ? restored(current, "off", moment, whyOff(current, seen))
     : { kind: "start" };
 }
 
-/** Of a server that cannot be seen: why not. */
-function wordOfLook(look: Look): string | undefined {
-  if (look.kind === "refused") return `it cannot be seen: ${look.refusal.message}`;
-  return look.kind === "unreadable" ? `it cannot be seen: ${look.message}` : undefined;
-}
-
-/** What the cloud said last of the start that was asked for. */
-function wordOfStart({ start }: In<"restore">, job: JobLook | null): string | undefined {
-  return job?.kind === "failed" ? `${job.cloudCode}: ${job.message}` : start?.said;
+/** What the cloud said last of the start that was asked for; of a server that cannot be seen, why not. */
+function whyOff(
+  { start }: In<"restore">,
+  { look, startJob: job }: RestoreLook,
+): WhyOff | undefined {
+  const unseen = whyUnseen(look);
+  const remedy = unseen?.remedy === undefined ? {} : { remedy: unseen.remedy };
+  if (job?.kind === "failed") return { said: `${job.cloudCode}: ${job.message}`, ...remedy };
+  return start?.said === undefined ? unseen : { said: start.said, ...remedy };
 }
 
 /** A start was asked for. */
@@ -131,7 +134,7 @@ export function afterStart(
             },
             delayAfterNothing(rung, outcome, rules.ladderMs),
           )
-        : restored(current, "off", moment, outcome.refusal.message);
+        : restored(current, "off", moment, refusedStart(outcome.refusal));
     case "unreadable":
       return next(
         {
@@ -174,7 +177,7 @@ export function unpublishedStart(
  * server at its end it leaves to the lock's owner.
  */
 export function givenUp(current: In<"restore">, why: string, moment: Moment): Decision {
-  const decision = restored(current, "unknown", moment, why);
+  const decision = restored(current, "unknown", moment, { said: why });
   if (decision.kind === "next") return decision;
   return { ...decision, owes: { ...current.power, mayHaveStopped: true } };
 }
@@ -184,17 +187,17 @@ function restored(
   current: In<"restore">,
   powerAfter: PowerAfter,
   moment: Moment,
-  detail?: string,
+  why?: WhyOff,
 ): Decision {
   const { after, power, body } = current;
   switch (after.kind) {
     case "end":
-      return final(withPower(draftOf(after.ending), power, powerAfter, detail), { undo: false });
+      return final(withPower(draftOf(after.ending), power, powerAfter, why), { undo: false });
     case "succeed":
       return concludeSuccess(
         {
           ...after.success,
-          power: leftAs(power, powerAfter, detail),
+          power: leftAs(power, powerAfter, why),
           jobId: after.jobId,
         },
         moment,
@@ -208,7 +211,7 @@ function restored(
           retryable: true,
           nextStep: "Nothing was sent to the cloud. Send a new command.",
         });
-        return final(withPower(lost, power, powerAfter, detail), { undo: false });
+        return final(withPower(lost, power, powerAfter, why), { undo: false });
       }
       const started: Power = { was: power.was, mayHaveStopped: false, startedAgain: true };
       const isOn = powerAfter === "on";
@@ -244,9 +247,9 @@ export function withPower(
   draft: FinalDraft,
   power: Power,
   after: PowerAfter,
-  detail?: string,
+  why?: WhyOff,
 ): FinalDraft {
-  return { ...draft, data: { ...draft.data, power: leftAs(power, after, detail) } };
+  return { ...draft, data: { ...draft.data, power: leftAs(power, after, why) } };
 }
 
 function whyOf({ after }: In<"restore">): string {
@@ -274,11 +277,15 @@ function stopEnded(
   return job.kind === "running" || job.kind === "unreadable" ? "pending" : "ended";
 }
 
-/** From when it could be started; before that, from when the last stop is dead at the latest. */
-function isTooLate(
+function isTooLate(current: In<"restore">, { nowMs, rules }: Moment): boolean {
+  return nowMs >= latestStartMs(current, rules);
+}
+
+/** Until when it is to be started. Counted from when it could be; before that, from when the last stop is dead at the latest. */
+export function latestStartMs(
   { startableSinceMs, sinceMs, power }: In<"restore">,
-  { nowMs, rules }: Moment,
-): boolean {
+  rules: Pick<Rules, "postFenceMs" | "startDeadlineMs">,
+): number {
   const stopMs = Math.max(sinceMs, unansweredStopMs(power.stop) ?? sinceMs);
-  return nowMs >= (startableSinceMs ?? stopMs + rules.postFenceMs) + rules.startDeadlineMs;
+  return (startableSinceMs ?? stopMs + rules.postFenceMs) + rules.startDeadlineMs;
 }

@@ -2,8 +2,9 @@ import type { Decision } from "../decision.ts";
 import type { EventDraft } from "../events.ts";
 import type { Look } from "../observations.ts";
 import type { Order } from "../order.ts";
-import { leftAs, powerOf } from "../power.ts";
+import { leftAs, powerOf, type WhyOff } from "../power.ts";
 import type { In } from "../state.ts";
+import { whyUnseen } from "./why-off.ts";
 
 /**
  * `waiting` of a command that goes back to its place in line while the server that was stopped for it is not seen running: whoever
@@ -12,7 +13,7 @@ import type { In } from "../state.ts";
 export function leftOffInLine(
   { expiresAtMs }: Order,
   { start }: In<"restore">,
-  { look, said }: { readonly look: Look; readonly said?: string | undefined },
+  { look, refused }: { readonly look: Look; readonly refused?: WhyOff | undefined },
   decision: Decision,
 ): EventDraft | null {
   if (decision.kind !== "next" || decision.state.phase !== "waiting") return null;
@@ -22,13 +23,14 @@ export function leftOffInLine(
   if (look.kind === "absent") return null;
   const after = look.kind === "seen" ? powerOf(look.server) : null;
   const heldBy = holder ?? lockOwner;
+  const said = start?.said === undefined ? whyUnseen(look) : { said: start.said };
   return {
     event: "waiting",
     data: {
       waits_for: waitsFor,
       ...(heldBy === undefined ? {} : { holder: heldBy }),
       detail: "the server was stopped for it, and is not seen running",
-      power: leftAs(power, after ?? "unknown", said ?? start?.said),
+      power: leftAs(power, after ?? "unknown", refused ?? said),
       expires_at: new Date(expiresAtMs).toISOString(),
     },
   };

@@ -6,6 +6,8 @@ import {
   unpublishedStart,
 } from "../../core/decisions/decide-restore.ts";
 import { leftOffInLine } from "../../core/decisions/left-off-in-line.ts";
+import { notStartedYet } from "../../core/decisions/not-started-yet.ts";
+import { refusedStart } from "../../core/decisions/why-off.ts";
 import { next } from "../../core/decision.ts";
 import type { JobLook, Look } from "../../core/observations.ts";
 import { askForStart } from "../ask-for-start.ts";
@@ -56,17 +58,18 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
         : await deps.cloud.job(projectId, serverId, jobId, signal);
     const startJob = await askJob(state.start?.jobId);
     const before = afterRestoreLook(state, { look, stopJob: null, startJob }, moment());
-    const turn =
-      before.kind === "ask-stop-job"
-        ? afterRestoreLook(
-            state,
-            { look, stopJob: await askJob(state.power.stop?.jobId), startJob },
-            moment(),
-          )
-        : before;
+    const asksStop = before.kind === "ask-stop-job";
+    const stopJob = asksStop ? await askJob(state.power.stop?.jobId) : null;
+    const turn = asksStop ? afterRestoreLook(state, { look, stopJob, startJob }, moment()) : before;
     if (turn.kind === "ask-stop-job") throw new Error("the job of the last stop was not asked");
     if (turn.kind !== "start") {
-      const result = conclude(claimed, envelope, turn);
+      const decision = notStartedYet(
+        order,
+        state,
+        { turn: { look, stopJob }, decision: turn },
+        moment(),
+      );
+      const result = conclude(claimed, envelope, decision);
       const event =
         unpublishedStart(state, look, turn) ?? leftOffInLine(order, state, { look }, turn);
       return publishingFirst(result, event);
@@ -81,9 +84,13 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     );
     if (asked.kind !== "asked") return asked.result;
     const { outcome } = asked;
-    const decision = afterStart(state, outcome, moment());
-    const said = outcome.kind === "refused" ? outcome.refusal.message : undefined;
-    const left = leftOffInLine(order, state, { look, said }, decision);
+    const met = {
+      turn: { look, stopJob, start: outcome },
+      decision: afterStart(state, outcome, moment()),
+    };
+    const decision = notStartedYet(order, state, met, moment());
+    const refused = outcome.kind === "refused" ? refusedStart(outcome.refusal) : undefined;
+    const left = leftOffInLine(order, state, { look, refused }, decision);
     return publishingFirst(conclude(claimed, envelope, decision), left);
   };
 }

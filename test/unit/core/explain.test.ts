@@ -224,10 +224,14 @@ describe("a command that waits", () => {
   );
 
   it("for what is no brake: what its last event said of it, and when", () => {
-    const lastWord = { atMs: NOW - 60_000, detail: "the disk service refuses" };
+    const lastWord = { atMs: NOW - 60_000, detail: "the disk service refuses", nextStep: null };
     expect(told({ waitsFor: "cloud-unavailable", holder: null }, { lastWord })).toContain(
       "It waits: the cloud does not answer, or refuses what the worker asks for. Its event of 2026-11-23T14:19:00.000Z said: the disk service refuses.",
     );
+    const advised = { ...lastWord, nextStep: "Give the right." };
+    expect(
+      told({ waitsFor: "cloud-unavailable", holder: null }, { lastWord: advised }).join("\n"),
+    ).toContain("said: the disk service refuses. What to do, it said: Give the right.");
   });
 
   it("for a brake that says go by now", () => {

@@ -77,15 +77,25 @@ export function isOfSomebodyElse(answer: Answer): boolean {
   return isRedirect || (answer.json === null && answer.message !== "");
 }
 
-export function refusalOf(error: KnownError, answer: Answer): Refusal {
+/** `right`: the IAM action that the call needs; named where it is what is missing. */
+export function refusalOf(error: KnownError, answer: Answer, right?: Right): Refusal {
+  const nextStep =
+    error.class === "permission" && right !== undefined ? grantOf(right) : error.nextStep;
   return {
     class: error.class,
     cloudCode: answer.code ?? error.code,
     httpStatus: answer.status,
     message: described(answer),
-    nextStep: error.nextStep,
+    nextStep,
     retryable: error.retryable,
   };
+}
+
+/** The IAM actions that the worker's calls on a server need (ECS API notes §1.1, §3.1, §4). */
+export type Right = `ecs:cloudServers:${"rebuild" | "showServer" | "start" | "stop"}`;
+
+function grantOf(right: Right): string {
+  return `Grant the worker's user the action ${right} in IAM, for the project, then send a new command.`;
 }
 
 /** Is a failed job with this code the command's own fault? What is not in the table is not. */

@@ -51,7 +51,7 @@ function createAction({ calls, service, send }: ReadDeps) {
     );
     return called.kind === "unavailable"
       ? { ...called, kind: "unreadable" }
-      : powerFrom(called.answer);
+      : powerFrom(called.answer, operation);
   };
 }
 
@@ -60,7 +60,7 @@ function createAction({ calls, service, send }: ReadDeps) {
  *
  * @internal
  */
-export function powerFrom(answer: Answer): StopOutcome {
+export function powerFrom(answer: Answer, operation: Action["operation"] = "stop"): StopOutcome {
   if (answer.status >= 200 && answer.status < 300) {
     const id = JobId.safeParse(answer.json?.["job_id"]);
     if (id.success) return { kind: "accepted", jobId: id.data };
@@ -71,7 +71,7 @@ export function powerFrom(answer: Answer): StopOutcome {
     case "refused":
       return {
         kind: "refused",
-        refusal: refusalOf(error, answer),
+        refusal: refusalOf(error, answer, `ecs:cloudServers:${operation}`),
         retryAfterMs: answer.retryAfterMs,
       };
     case "unavailable":

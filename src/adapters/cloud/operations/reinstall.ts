@@ -76,7 +76,7 @@ export function submissionFrom(answer: Answer): Submission {
   const error = knownError(answer);
   // An error that comes with a job contradicts itself: whatever it says, something may run.
   if (error === null || answer.json?.["job_id"]) return unknown(answer);
-  const refusal = refusalOf(error, answer);
+  const refusal = refusalOf(error, answer, "ecs:cloudServers:rebuild");
   const { retryAfterMs } = answer;
   switch (error.submit) {
     case "refused":

@@ -71,7 +71,7 @@ export function lookFrom(answer: Answer, server: ServerId): Look {
   switch (error?.look) {
     case "absent":
     case "refused":
-      return { kind: error.look, refusal: refusalOf(error, answer) };
+      return { kind: error.look, refusal: refusalOf(error, answer, "ecs:cloudServers:showServer") };
     case "throttled":
     case "unavailable":
     case undefined:

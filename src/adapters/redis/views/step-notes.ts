@@ -36,5 +36,7 @@ export async function lastWordOn(
     .findLast(({ event, data }) => event === "waiting" && data?.["waits_for"] === waitsFor);
   const detail = last?.data?.["detail"];
   const atMs = Date.parse(last?.time ?? "");
-  return typeof detail === "string" && !Number.isNaN(atMs) ? { atMs, detail } : null;
+  if (typeof detail !== "string" || Number.isNaN(atMs)) return null;
+  const nextStep = last?.data?.["next_step"];
+  return { atMs, detail, nextStep: typeof nextStep === "string" ? nextStep : null };
 }

@@ -1,0 +1,25 @@
+import type { Look, Refusal } from "../observations.ts";
+import type { WhyOff } from "../power.ts";
+
+/** Why a server cannot be seen; undefined: it can. */
+export function whyUnseen(look: Look): WhyOff | undefined {
+  switch (look.kind) {
+    case "refused":
+      return { ...refusedStart(look.refusal), said: `it cannot be seen: ${look.refusal.message}` };
+    case "unreadable":
+      return { said: `it cannot be seen: ${look.message}` };
+    case "seen":
+    case "absent":
+      return undefined;
+  }
+}
+
+/** Why a server was not started that the cloud refuses to start. */
+export function refusedStart({ message, nextStep, retryable }: Refusal): WhyOff {
+  return retryable ? { said: message } : { said: message, remedy: remedyIn(nextStep) };
+}
+
+/** What the advice to whoever sends commands says of what is wrong: this command goes on by itself. */
+function remedyIn(nextStep: string): string {
+  return nextStep.replace(/, then send (a new command|it under a new id)\.$/, ".");
+}
