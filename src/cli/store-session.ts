@@ -1,4 +1,5 @@
 import { createRedisClient } from "../adapters/redis/connection/client.ts";
+import { inWords } from "../adapters/redis/connection/in-words.ts";
 import { whenConnected } from "../adapters/redis/connection/nodes.ts";
 import {
   createOperatorCommands,
@@ -25,7 +26,7 @@ export async function openStoreSession(env: Environment): Promise<StoreSession> 
   const redis = createRedisClient(redisSettings(loaded.redis));
   let reason = "no answer";
   redis.on("error", (error: Error) => {
-    reason = error.message;
+    reason = inWords(error.message);
   });
   try {
     await redis.connect();

@@ -40,6 +40,7 @@ export function explainServer(
   { project, server }: { readonly project: string; readonly server: string },
   view: ServerDetail,
   nowMs: number,
+  away: readonly Away[] = [],
 ): readonly string[] {
   const { lock, waiting, brakes } = view;
   const holds =
@@ -52,10 +53,12 @@ export function explainServer(
       : `${counted(waiting.length, "command waits", "commands wait")} for it, in this order: ${names(waiting)}.`;
   return [
     holds,
+    ...away.map((one) => whatIsAway(one, nowMs)),
     waits,
     ...brakesOfNew(view),
     ...pastOf(view, nowMs),
     ...advice({
+      away: away.map(({ name }) => name),
       project,
       server,
       lock,

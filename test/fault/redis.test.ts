@@ -605,6 +605,45 @@ it.concurrent("too few replicas have the intent: no POST until one does", async 
   }
 });
 
+it.concurrent("an address that leads to a replica: not ready the whole time, and why", async () => {
+  const master = await startRedis({ extraArgs: ["--repl-diskless-sync-delay", "0"] });
+  const replica = await startReplica(master);
+  const proxy = await startFlakyProxy(Number(new URL(master.url).port));
+  const services = await sharedServices();
+  try {
+    const through = { redis: proxy.via(master.url) };
+    await onStage(
+      { rabbitMq: services.rabbitMq, redisUrl: master.url, through, env: ENV },
+      async (stage) => {
+        const worker = await stage.addWorker();
+        const fleet = await sendFleet(stage, 5, { server: { jobDurationMs: 12_000 } });
+        await allHeard(stage, fleet, "submitted");
+        proxy.retarget(Number(new URL(replica.url).port));
+        await proxy.set({ kind: "reset" });
+        await proxy.set({ kind: "pass" });
+        const ready = async () => await (await fetch(`${worker.httpUrl}/readyz`)).text();
+        await eventually(async () => expect(await ready()).toContain("is a replica of"));
+        // Each step that writes is refused, and connects anew: that is no Redis that is back.
+        const untilMs = performance.now() + 5_000;
+        while (performance.now() < untilMs) {
+          expect(await ready()).toContain('"status":"not ready"');
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        proxy.retarget(Number(new URL(master.url).port));
+        await proxy.set({ kind: "reset" });
+        await proxy.set({ kind: "pass" });
+        await allOnce(stage, fleet);
+        await stage.audit(fleet.ids);
+      },
+    );
+  } finally {
+    await services.close();
+    await proxy.close();
+    await replica.stop();
+    await master.stop();
+  }
+});
+
 it.concurrent("a failover by Sentinel: the new primary is found, and nothing in flight is repeated", async () => {
   const watched = await startWatchedRedis();
   const services = await sharedServices();

@@ -18,7 +18,10 @@ import {
   makeRedisUser,
   type RabbitMqRights,
 } from "../support/documented-users.ts";
+import { run } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
+import { startFlakyProxy } from "../support/flaky-proxy.ts";
+import { BIN } from "../support/operator.ts";
 import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
 import { type PrivateRedis, startRedis } from "../support/redis.ts";
 import { openOnSharedServices } from "../support/stage.ts";
@@ -328,6 +331,25 @@ const FAULTS: readonly (readonly [
     /no answer yet/,
   ],
 ];
+
+it("a broker that accepts and stays silent: found, and the program ends", async () => {
+  const silent = await startFlakyProxy(Number(new URL(broker.url).port));
+  try {
+    await silent.set({ kind: "black-hole" });
+    const env = environment({
+      AMQP_URL: silent.via(broker.url),
+      AMQP_CONNECT_TIMEOUT_MS: "1000",
+      REDIS_URL: redis.url,
+    });
+    const ended = run(process.execPath, [BIN, "doctor", "--json"], {
+      env: { PATH: process.env["PATH"], ...env },
+      timeoutMs: 20_000,
+    });
+    await expect(ended).rejects.toThrow(/no answer within 1000 ms/);
+  } finally {
+    await silent.close();
+  }
+});
 
 describe("what is planted is found", () => {
   it.each(FAULTS)("%s", async (_what, plant, verdict, check, says) => {

@@ -1,5 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { RedisClient } from "./connection/client.ts";
+import { inWords } from "./connection/in-words.ts";
 import type { Sight } from "./connection/probe.ts";
 import type { ScriptWatch } from "./script-runner.ts";
 
@@ -44,7 +45,7 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
   let missed: { readonly detail: string; readonly atMs: number } | null = null;
   const youngUntilMs = new Map<ProjectId, number>();
   redis.on("error", (error: Error & { readonly lastNodeError?: Error | null }) => {
-    lastError = error.lastNodeError?.message ?? error.message;
+    lastError = inWords(error.lastNodeError?.message ?? error.message);
   });
   redis.on("ready", () => {
     lastError = null;
@@ -111,6 +112,11 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
       }
       if (sight?.kind === "away") {
         return { state: "down", detail: `does not answer: ${sight.detail}` };
+      }
+      if (sight?.kind === "replica") {
+        const rule = "the address must be that of the primary, or of the Sentinels";
+        const detail = `is a replica of ${sight.primary}: nothing can be written to it; ${rule}`;
+        return { state: "down", detail };
       }
       if (missed !== null) return { state: "down", detail: missed.detail };
       if (sight === null)

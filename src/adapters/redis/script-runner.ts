@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./connection/client.ts";
+import { inWords } from "./connection/in-words.ts";
 import { createRunIds, type RunIdOptions } from "./connection/run-ids.ts";
 import type { Script } from "./scripts/script.ts";
 
@@ -61,8 +62,8 @@ export function createScriptRunner(
           return unreadable(script, named, located(message, script));
         }
         if (isRefusal(cause)) watch?.refused(script.name, located(message, script));
-        else watch?.missed(script.name, message);
-        return { kind: "away", message };
+        else watch?.missed(script.name, inWords(message));
+        return { kind: "away", message: inWords(message) };
       } finally {
         watch?.ended?.(script.name, (performance.now() - startedMs) / 1000);
       }

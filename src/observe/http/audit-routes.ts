@@ -41,12 +41,14 @@ export function auditRoutes(): readonly Route[] {
       summary: "what people did by hand, who and why: the youngest first",
       query: AuditQuery,
       answers: listAnswers("a page of it", AuditList),
-      take: ({ audit }, context) =>
+      take: ({ audit, health }, context) =>
         asked(context, AuditQuery, async (query) => {
           const { max_age_seconds, limit = DEFAULT_LIMIT, cursor, ...filter } = query;
           const maxAgeMs = max_age_seconds === undefined ? undefined : max_age_seconds * 1000;
           const found = await audit.entries({ ...filter, maxAgeMs }, { limit, cursor });
-          return listed(context, found, (entries) => ({ actions: entries.map(auditJson) }));
+          return listed(context, { found, health }, (entries) => ({
+            actions: entries.map(auditJson),
+          }));
         }),
     },
   ];

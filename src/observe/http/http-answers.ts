@@ -222,6 +222,7 @@ export function serverJson(
   of: { readonly project: string; readonly server: string },
   view: ServerDetail,
   nowMs: number,
+  away: readonly Away[],
 ): object {
   const { lock, waiting, history, brakes } = view;
   return {
@@ -240,6 +241,6 @@ export function serverJson(
     })),
     history: history.map(pastReinstallJson),
     brakes: brakes?.map(brakeSaidJson) ?? null,
-    explanation: explainServer(of, view, nowMs),
+    explanation: explainServer(of, view, nowMs, away),
   };
 }

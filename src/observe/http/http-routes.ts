@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { Found } from "../../contract/found.ts";
+import type { HealthSource } from "../../contract/http.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import { downOf, mayWork } from "../health.ts";
 import { instantText } from "../instant-text.ts";
@@ -28,6 +29,7 @@ import { overviewRoutes } from "./overview-routes.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
 import { asked, NO_PROJECT, WRONG } from "./paging.ts";
 import type { Route, RouteAnswer } from "./route.ts";
+import { storeAway } from "./store-away.ts";
 
 const BAD_ID: RouteAnswer = { says: "an id that cannot be one", body: Fault };
 const AWAY: RouteAnswer = { says: "the store does not answer", body: Fault };
@@ -119,12 +121,12 @@ const ANSWERED: readonly Route[] = [
       if (!query.success) return malformed(context, "parameter view", query.error);
       if (query.data.view === "evidence") {
         const kept = await views.evidenceById(asked.data.id);
-        return answer(context, "command", kept, (view) =>
+        return answer(context, { what: "command", found: kept, health }, (view) =>
           evidencesJson(view, Date.now(), downOf(health)),
         );
       }
       const found = await views.commandById(asked.data.id);
-      return answer(context, "command", found, (view) =>
+      return answer(context, { what: "command", found, health }, (view) =>
         commandsJson(view, Date.now(), downOf(health)),
       );
     },
@@ -139,15 +141,16 @@ const ANSWERED: readonly Route[] = [
       404: { says: "no project of this worker", body: Fault },
       503: AWAY,
     },
-    take: async ({ views }, context) => {
+    take: async ({ views, health }, context) => {
       const asked = ServerParams.safeParse(context.req.param());
       if (!asked.success) {
         const [wrong] = asked.error.issues[0]?.path ?? [];
         return malformed(context, `${String(wrong)} id`, asked.error);
       }
       const { project, server } = asked.data;
-      return answer(context, "project", await views.serverStatus(project, server), (view) =>
-        serverJson({ project, server }, view, Date.now()),
+      const found = { what: "project", found: await views.serverStatus(project, server), health };
+      return answer(context, found, (view) =>
+        serverJson({ project, server }, view, Date.now(), downOf(health)),
       );
     },
   },
@@ -201,8 +204,15 @@ export const ROUTES: readonly Route[] = [
 
 function answer<View>(
   context: Context,
-  what: string,
-  found: Found<View>,
+  {
+    what,
+    found,
+    health,
+  }: {
+    readonly what: string;
+    readonly found: Found<View>;
+    readonly health: Pick<HealthSource, "dependencies">;
+  },
   json: (view: View) => object,
 ): Response {
   switch (found.kind) {
@@ -211,7 +221,7 @@ function answer<View>(
     case "absent":
       return context.json({ error: "not-found", message: `no such ${what} is known` }, 404);
     case "unavailable":
-      return context.json({ error: "store-away", message: "the store does not answer" }, 503);
+      return context.json(storeAway(health), 503);
   }
 }
 

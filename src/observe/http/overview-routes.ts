@@ -62,14 +62,16 @@ export function overviewRoutes(): readonly Route[] {
         "open commands and inquiries after `unresolved`, who has not moved for longest first; or the last that ended",
       query: CommandsQuery,
       answers: listAnswers("a page of them", CommandList),
-      take: ({ overview }, context) =>
+      take: ({ overview, health }, context) =>
         asked(context, CommandsQuery, async (query) => {
           const { min_age_seconds, waits_for, limit = DEFAULT_LIMIT, cursor, ...rest } = query;
           const state = rest.state ?? (rest.outcome === undefined ? undefined : "ended");
           const minAgeMs = min_age_seconds === undefined ? undefined : min_age_seconds * 1000;
           const filter = { ...rest, state, waitsFor: waits_for, minAgeMs };
           const found = await overview.commands(filter, { limit, cursor });
-          return listed(context, found, (entries) => ({ commands: entries.map(commandJson) }));
+          return listed(context, { found, health }, (entries) => ({
+            commands: entries.map(commandJson),
+          }));
         }),
     },
     {
@@ -77,10 +79,12 @@ export function overviewRoutes(): readonly Route[] {
       summary: "locked servers, the oldest lock first",
       query: LocksQuery,
       answers: listAnswers("a page of them", LockList),
-      take: ({ overview }, context) =>
+      take: ({ overview, health }, context) =>
         asked(context, LocksQuery, async ({ project, limit = DEFAULT_LIMIT, cursor }) => {
           const found = await overview.locks(project, { limit, cursor });
-          return listed(context, found, (entries) => ({ locks: entries.map(lockJson) }));
+          return listed(context, { found, health }, (entries) => ({
+            locks: entries.map(lockJson),
+          }));
         }),
     },
   ];

@@ -2,7 +2,9 @@ import type { Context } from "hono";
 import { z } from "zod";
 import type { Found } from "../../contract/found.ts";
 import type { Page, PageMark } from "../../contract/page.ts";
+import type { HealthSource } from "../../contract/http.ts";
 import { Fault } from "./fault.ts";
+import { storeAway } from "./store-away.ts";
 
 /* What every list of the API has in common: its pages, its parameters, and what it says when there is none. */
 
@@ -72,7 +74,10 @@ export const listAnswers = (says: string, body: z.ZodType) => ({
 /** A page of a list as it is answered. */
 export function listed<Entry>(
   context: Context,
-  found: Found<Page<Entry>>,
+  {
+    found,
+    health,
+  }: { readonly found: Found<Page<Entry>>; readonly health: Pick<HealthSource, "dependencies"> },
   json: (entries: readonly Entry[]) => object,
 ): Response {
   switch (found.kind) {
@@ -84,7 +89,7 @@ export function listed<Entry>(
     case "absent":
       return context.json({ error: "not-found", message: "no such project is known" }, 404);
     case "unavailable":
-      return context.json({ error: "store-away", message: "the store does not answer" }, 503);
+      return context.json(storeAway(health), 503);
   }
 }
 

@@ -368,6 +368,13 @@ describe("a server", () => {
     ]);
   });
 
+  it("says what is down of all that a new command would need", () => {
+    const away = [{ name: "rabbitmq", sinceMs: NOW - 60_000, detail: "Heartbeat timeout" }];
+    const lines = explainServer(of, { ...FREE, brakes: [] }, NOW, away);
+    expect(lines[1]).toContain("rabbitmq is down since 2026-11-23T14:19:00.000Z (1 min)");
+    expect(lines.at(-1)).toContain("Find out why rabbitmq is down");
+  });
+
   it("whose last allowed reinstall runs: who asks for the same shares it", () => {
     const quarantine: BrakeSaid = { ...go("quarantine"), verdict: "no", detail: "3 in 24 h" };
     const lines = explainServer(of, { ...HELD, brakes: [quarantine] }, NOW);

@@ -2,7 +2,7 @@ import type { ChannelModel } from "amqplib";
 import { MAX_COMMAND_BYTES } from "../../../contract/command.ts";
 import { type Finding, type Findings, findingsOf } from "../../../contract/finding.ts";
 import { asError } from "../../thrown.ts";
-import { within } from "../../time-limits.ts";
+import { manyMayListen, within } from "../../time-limits.ts";
 import type { Examined } from "./examined.ts";
 import { userOf } from "../connection/log-in.ts";
 import { messageSizeLimit } from "../message-size.ts";
@@ -29,8 +29,26 @@ export async function brokerFindings(
   const found = findingsOf("rabbitmq");
   const { access } = settings;
   const now = { ...settings, ...access?.() };
-  const model = await connected(now, found, signal);
-  if (model === null) return found.all;
+  const socket = new AbortController();
+  const cut = () => socket.abort();
+  manyMayListen(signal);
+  signal.addEventListener("abort", cut, { once: true });
+  if (signal.aborted) cut();
+  try {
+    const model = await connected(now, found, socket.signal);
+    return model === null ? found.all : await examinedBy(model, { now, found, signal }, about);
+  } finally {
+    signal.removeEventListener("abort", cut);
+    // A broker that has fallen silent would keep the program, or a worker's socket, for ever.
+    cut();
+  }
+}
+
+async function examinedBy(
+  model: ChannelModel,
+  { now, found, signal }: Pick<Examined, "found" | "signal"> & { readonly now: AmqpSettings },
+  about: { readonly namesSenders: boolean },
+): Promise<readonly Finding[]> {
   const url = now.urls[0] ?? "amqp://";
   const user = userOf(url) ?? "guest";
   const examined: Examined = { model, settings: now, user, vhost: vhostOf(url), found, signal };

@@ -2,6 +2,7 @@ import { Cluster, Command } from "ioredis";
 import type { ProjectId } from "../../../contract/ids.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { RedisClient } from "./client.ts";
+import { fieldsOf } from "./durability.ts";
 import { keysOf } from "../keys.ts";
 import { redisNowMs } from "./time.ts";
 
@@ -9,7 +10,9 @@ import { redisNowMs } from "./time.ts";
 export type Sight =
   /** Every server that has keys of our projects answered; our clock minus each one's, ms. */
   | { readonly kind: "reached"; readonly clockOffsetsMs: readonly number[] }
-  | { readonly kind: "away"; readonly detail: string };
+  | { readonly kind: "away"; readonly detail: string }
+  /** It answers, and takes no write: a primary that was before a failover, or the wrong address. */
+  | { readonly kind: "replica"; readonly primary: string };
 
 export interface RedisProbeOptions {
   readonly redis: RedisClient;
@@ -61,7 +64,11 @@ async function sightOf(
   const asked = oneForEachServer(redis, projects).map(async (project) => {
     try {
       // By its key: a cluster answers TIME while nobody serves the slot.
-      await redis.exists(keysOf(project).epoch);
+      const [, primary] = await Promise.all([
+        redis.exists(keysOf(project).epoch),
+        primaryOf(redis),
+      ]);
+      if (primary !== null) return { kind: "replica", primary } as const;
       const beforeMs = clock.nowMs();
       const redisMs = await redisNowMs(redis, project);
       return (beforeMs + clock.nowMs()) / 2 - redisMs;
@@ -71,9 +78,20 @@ async function sightOf(
     }
   });
   const answers = await Promise.all(asked);
+  const replica = answers.find((answer) => typeof answer === "object");
+  if (replica !== undefined) return replica;
   const detail = answers.find((answer) => typeof answer === "string");
   if (detail !== undefined) return { kind: "away", detail };
   return { kind: "reached", clockOffsetsMs: answers.filter((one) => typeof one === "number") };
+}
+
+/** Of a replica, whose; null: it is none, does not say, or is of a cluster, which sends who asks the wrong node to the right one. */
+async function primaryOf(redis: RedisClient): Promise<string | null> {
+  if (redis instanceof Cluster) return null;
+  const info = fieldsOf(await redis.info("replication").catch(() => ""));
+  return info.get("role") === "slave"
+    ? `${info.get("master_host") ?? ""}:${info.get("master_port") ?? ""}`
+    : null;
 }
 
 /** A project for each node of a cluster that has any of ours: they stand for the others there. */

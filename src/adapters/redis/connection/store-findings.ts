@@ -2,6 +2,7 @@ import { Cluster, type Redis } from "ioredis";
 import { type Finding, type Findings, findingsOf } from "../../../contract/finding.ts";
 import type { ProjectId } from "../../../contract/ids.ts";
 import { asError } from "../../thrown.ts";
+import { inWords } from "./in-words.ts";
 import { createRedisClient, type RedisClient, type RedisSettings } from "./client.ts";
 import { evictionProblem, fieldsOf, persistenceProblem } from "./durability.ts";
 import { keysOf } from "../keys.ts";
@@ -45,7 +46,7 @@ export async function storeFindings(
     await rightFindings(redis, store, found);
   } catch (error) {
     const todo = "Look at Redis's log and its load, then ask again.";
-    found.wrong("answers", `Redis stopped answering: ${asError(error).message}`, todo);
+    found.wrong("answers", `Redis stopped answering: ${inWords(asError(error).message)}`, todo);
   } finally {
     signal.removeEventListener("abort", end);
     // A transaction that was opened, and never run, goes with its connection.
@@ -67,7 +68,7 @@ async function connected(redis: RedisClient, found: Findings): Promise<boolean> 
   } catch (error) {
     const said = reason === "no answer" ? asError(error).message : reason;
     const todo = "Check address, user and password (REDIS_URL and its neighbours).";
-    found.wrong("connection", said, todo);
+    found.wrong("connection", inWords(said), todo);
     return false;
   }
 }

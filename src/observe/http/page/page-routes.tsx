@@ -105,7 +105,8 @@ export function pageRoutes(): readonly Route[] {
         const found = await deps.views.serverStatus(project, server);
         switch (found.kind) {
           case "found": {
-            const frame = { ...frameOf(context, Date.now()), view: found.view };
+            const shown = { view: found.view, away: downOf(deps.health) };
+            const frame = { ...frameOf(context, Date.now()), ...shown };
             return html(context, 200, <ServerPage project={project} server={server} {...frame} />);
           }
           case "absent":

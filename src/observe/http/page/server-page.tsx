@@ -1,5 +1,5 @@
 import type { PastReinstall, ServerDetail } from "../../../contract/overview.ts";
-import { explainServer, span } from "../../../core/explain.ts";
+import { type Away, explainServer, span } from "../../../core/explain.ts";
 import { Emitter } from "./emitter.tsx";
 import { Frame, type FrameProps } from "./layout.tsx";
 import { Meter } from "./pictures.tsx";
@@ -18,10 +18,11 @@ export interface ServerPageProps extends Omit<FrameProps, "title" | "children"> 
   readonly project: string;
   readonly server: string;
   readonly view: ServerDetail;
+  readonly away: readonly Away[];
 }
 
 /** One server: what holds it, who waits for it, its last reinstalls, and what each brake says. */
-export function ServerPage({ project, server, view, ...frame }: ServerPageProps) {
+export function ServerPage({ project, server, view, away, ...frame }: ServerPageProps) {
   const { nowMs } = frame;
   return (
     <Frame title={`${server} · ecs-reinstall`} {...frame}>
@@ -34,7 +35,7 @@ export function ServerPage({ project, server, view, ...frame }: ServerPageProps)
         title="Why it is, or is not, being reinstalled"
         note={<a href={`/v1/servers/${project}/${server}`}>as JSON</a>}
       >
-        <Sentences lines={withoutHistory(explainServer({ project, server }, view, nowMs))} />
+        <Sentences lines={withoutHistory(explainServer({ project, server }, view, nowMs, away))} />
       </Section>
       <Section id="line" title="Who waits for it">
         {view.waiting.length === 0 ? (

@@ -54,6 +54,43 @@ describe("the readiness of Redis", () => {
     expect(health.check().detail).toBe("connecting: self-signed certificate");
   });
 
+  it("stays away while it is a replica, whatever reads find there", () => {
+    const { health, reached, passMs } = build();
+    reached(0);
+    health.missed("keep-step", "READONLY You can't write against a read only replica.");
+    passMs(100);
+    health.sighted({ kind: "replica", primary: "10.0.0.7:6379" }, 100);
+    expect(health.check()).toEqual({
+      state: "down",
+      detail:
+        "is a replica of 10.0.0.7:6379: nothing can be written to it; the address must be that of the primary, or of the Sentinels",
+    });
+    passMs(100);
+    reached(0);
+    expect(health.check().state).toBe("up");
+  });
+
+  it.each([
+    [
+      "NOAUTH HELLO must be called with the client already authenticated, otherwise…",
+      "it asks for a password, and none is given (NOAUTH)",
+    ],
+    [
+      "READONLY You can't write against a read only replica. script: 8f939993cae6633c335773275a638f3902047fcf, on @user_script:305.",
+      "READONLY You can't write against a read only replica.",
+    ],
+    [
+      "ERR Error running script (call to f_8f939993cae6633c335773275a638f3902047fcf): @user_script:305: @user_script: 305: -READONLY You can't write",
+      "READONLY You can't write",
+    ],
+    ["connect ECONNREFUSED 127.0.0.1:1", "connect ECONNREFUSED 127.0.0.1:1"],
+  ])("says what people understand: %s", (said, words) => {
+    const { health, redis } = build();
+    redis.status = "reconnecting";
+    redis.emit("error", new Error(said));
+    expect(health.check().detail).toBe(`reconnecting: ${words}`);
+  });
+
   it("goes at once when a step does not reach it, and comes back with a later look", () => {
     const { health, reached, passMs } = build();
     reached(0);

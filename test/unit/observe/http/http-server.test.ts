@@ -410,7 +410,24 @@ describe("looks into the store", () => {
     });
     const answer = await away.get("/v1/commands/a");
     expect([answer.status, answer.json().error]).toEqual([503, "store-away"]);
+    expect(answer.json().message).toContain("this worker's log says what of it cannot be read");
   });
+
+  it.each(["/v1/commands/a", "/v1/commands"])(
+    "%s: why the store is away, as readiness knows it, and what to do",
+    async (path) => {
+      const unavailable = () => Promise.resolve({ kind: "unavailable" } as const);
+      const redis = { name: "redis", state: "down", sinceMs: 0, detail: "no answer" } as const;
+      const away = await serve({
+        views: { commandById: unavailable },
+        overview: { commands: unavailable },
+        dependencies: [redis],
+      });
+      expect((await away.get(path)).json().message).toBe(
+        "the store does not answer: redis is down for this worker since 1970-01-01T00:00:00.000Z (no answer). What was begun goes on by itself when it is back: docs/runbooks/EcsReinstallDependencyDown.md",
+      );
+    },
+  );
 });
 
 describe("lists", () => {
