@@ -1,8 +1,9 @@
 import { RETURNED } from "../../core/dead-letter.ts";
 import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
 import { originOf } from "./origin.ts";
+import { isShortText } from "./carriable.ts";
 import type { RawMessage } from "./raw-message.ts";
-import { deathOf } from "./x-death.ts";
+import { deathOf, MAX_SECONDS } from "./x-death.ts";
 
 /** A message as the broker brought it, with what only this room asks of it. */
 export interface Delivery extends PlainDelivery {
@@ -43,8 +44,7 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
     contentEncoding: text(properties.contentEncoding),
     messageId: text(properties.messageId),
     type: text(properties.type),
-    timestampMs:
-      typeof properties.timestamp === "number" ? properties.timestamp * 1_000 : undefined,
+    timestampMs: stampMs(properties.timestamp),
     replyTo: text(properties.replyTo),
     correlationId: text(properties.correlationId),
     userId: text(properties.userId),
@@ -60,9 +60,18 @@ export function deliveryOf(queue: string, message: RawMessage): Delivery {
   };
 }
 
-/** An empty property says no more than an absent one. */
+/**
+ * An empty property says no more than an absent one. One that was not UTF-8 grows by being read: what is longer than AMQP
+ * can carry could be neither answered with nor deferred.
+ */
 function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+  return typeof value === "string" && value !== "" && isShortText(value) ? value : undefined;
+}
+
+/** AMQP counts seconds without a sign. Clients write what lies before 1970 as two's complement: a time that was never set. */
+function stampMs(seconds: unknown): number | undefined {
+  if (typeof seconds !== "number") return undefined;
+  return seconds >= 2 ** 63 ? 0 : Math.min(seconds, MAX_SECONDS) * 1_000;
 }
 
 /** W3C Trace Context asks to carry on 512 characters of a `tracestate`; a `traceparent` has 55. */

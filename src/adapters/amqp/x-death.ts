@@ -31,4 +31,4 @@ function milliseconds(text: unknown): number | null {
 }
 
 /** The year 9999. */
-const MAX_SECONDS = 253_402_300_800;
+export const MAX_SECONDS = 253_402_300_800;

@@ -129,6 +129,35 @@ describe("headers of a command that is put aside", () => {
     });
   });
 
+  test.each<[string, unknown]>([
+    ["no number", Number.NaN],
+    ["a number below 64 bits", -1e300],
+    ["an infinite number", Number.NEGATIVE_INFINITY],
+    ["a large number with a fraction", 2 ** 50 + 0.25],
+    ["an instant before 1970", { "!": "timestamp", value: 2 ** 64 }],
+    ["a table that looks like a type", { "!": "mine", value: 1 }],
+    ["the same further in", [{ deep: { "!": "string", value: 1 } }]],
+    ["half a decimal", { "!": "decimal", value: { digits: 1 } }],
+    ["a deep list", JSON.parse(`${"[".repeat(3_000)}${"]".repeat(3_000)}`)],
+    ["a table with a name that grew", { ["\ufffd".repeat(100)]: 1 }],
+  ])("leave out what cannot be written again: %s", (_name, value) => {
+    expect(kept({ odd: value, mine: 1, ["\ufffd".repeat(100)]: 2 })).toEqual({ mine: 1, ...own });
+  });
+
+  test.each<[unknown]>([
+    [1e300],
+    [-1.5],
+    [2 ** 53],
+    [-(2 ** 62)],
+    [null],
+    [Buffer.from([1])],
+    [{ "!": "timestamp", value: 7 }],
+    [{ "!": "decimal", value: { digits: 3, places: 1 } }],
+    [[{ a: [1, null, "x"] }]],
+  ])("keep %j", (value) => {
+    expect(kept({ odd: value })).toEqual({ odd: value, ...own });
+  });
+
   test("say that it had been taken, and are read again", () => {
     const { headers } = arrivalPublication(settings, raw, { ...marks, taken: true }).properties;
     expect(headers).toMatchObject({ ...own, "x-ecs-taken": true });

@@ -247,6 +247,15 @@ it("locks come by age, with an owner that can be shown, and those that are gone 
   expect(await overview.locks(ANOTHER, { limit: 1 })).toEqual({ kind: "absent" });
 });
 
+it("a lock of another service has numbers, whatever it wrote", async () => {
+  const server = ServerId.parse(SERVER);
+  await client.hset(k.lock(server), { owner: "ops", token: "mine", since: "2026-01-01T00:00:00Z" });
+  await client.zadd(k.locks, 20, server);
+  const found = await createOverview(client, [PROJECT]).locks(PROJECT, { limit: 10 });
+  if (found.kind !== "found") throw new Error(found.kind);
+  expect(found.view.entries).toMatchObject([{ owner: "ops", token: 0, sinceMs: 0 }]);
+});
+
 it("a store that is away is said, not thrown", async () => {
   const away = createRedisClient({
     url: "redis://127.0.0.1:1",

@@ -5,6 +5,7 @@ import { DEAD_TYPE } from "../../../core/dead-letter.ts";
 import { type Envelope, recordIdOf } from "../../../core/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
+import { isCarriable, isShortText, shortText } from "../carriable.ts";
 import { ARRIVAL_TYPE, arrivalHeaders, passedOnHeaders, STEP_TYPE } from "../marks.ts";
 import type { AmqpSettings } from "../settings.ts";
 import { delayQueue, topologyOf, waitingDelayQueue } from "../topology/topology.ts";
@@ -49,7 +50,7 @@ export function publicationOf(
     }
     case "dead":
       return toQueue(names.deadQueue, json(message.body), {
-        messageId: message.messageId.slice(0, MAX_SHORT_STRING),
+        messageId: shortText(message.messageId),
         type: DEAD_TYPE,
         contentType: "application/json",
         timestamp: seconds(nowMs),
@@ -139,8 +140,8 @@ function cloudEvent(event: ProgressEvent | OperatorEvent) {
   return {
     body: json(event),
     properties: {
-      messageId: event.id.slice(0, MAX_SHORT_STRING),
-      type: event.type.slice(0, MAX_SHORT_STRING),
+      messageId: shortText(event.id),
+      type: shortText(event.type),
       contentType: "application/cloudevents+json",
       timestamp: seconds(Date.parse(event.time)),
     },
@@ -156,7 +157,9 @@ function toQueue(queue: string, body: Buffer, properties: Publication["propertie
  * the message. Nor CC and BCC: RabbitMQ sends copies to the queues they name.
  */
 export function headersToKeep(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept = Object.entries(headers).filter(([name]) => !BROKER_HEADERS.test(name));
+  const kept = Object.entries(headers).filter(
+    ([name, value]) => !BROKER_HEADERS.test(name) && isShortText(name) && isCarriable(value),
+  );
   // amqplib throws beyond 64 KiB, and what cannot be deferred could never be answered.
   if (JSON.stringify(kept).length <= MAX_HEADER_CHARACTERS) return Object.fromEntries(kept);
   return Object.fromEntries(
@@ -175,7 +178,6 @@ const READ_HEADERS =
 const MAX_READ_HEADER = 2_048;
 const MAX_HEADER_CHARACTERS = 16_384;
 const MAX_REASON_CHARACTERS = 1_000;
-const MAX_SHORT_STRING = 255;
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const seconds = (ms: number) => Math.floor(ms / 1_000);

@@ -26,11 +26,17 @@ export async function readLock(
     projectId: project,
     serverId: server,
     owner: shownOwner(owner),
-    token: Number(token ?? 0),
+    token: numberOf(token),
     operation: shownOwner(operation ?? "unknown"),
-    sinceMs: Number(since ?? 0),
+    sinceMs: numberOf(since),
     phase: shownOwner(phase ?? "unknown"),
   };
+}
+
+/** 0 where there is none: neither JSON nor a sentence for people has a word for NaN. */
+function numberOf(text: string | null | undefined): number {
+  const number = Number(text ?? 0);
+  return Number.isFinite(number) ? number : 0;
 }
 
 /** At the lock's key is something that is no lock: the scripts refuse to touch that server. */

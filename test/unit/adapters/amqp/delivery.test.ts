@@ -34,3 +34,30 @@ describe("the trace of a delivery", () => {
     },
   );
 });
+
+describe("a property that cannot be written again", () => {
+  const read = (properties: object) =>
+    deliveryOf("q", {
+      content: Buffer.from("{}"),
+      fields: { redelivered: false },
+      properties: { headers: {}, ...properties },
+    });
+
+  it("is absent: 200 bytes of Latin-1 are 600 in UTF-8", () => {
+    const grown = "\ufffd".repeat(200);
+    const names = ["correlationId", "replyTo", "messageId", "contentType", "userId"] as const;
+    for (const name of names) {
+      expect(read({ [name]: grown })[name]).toBeUndefined();
+      expect(read({ [name]: "é".repeat(127) })[name]).toBe("é".repeat(127));
+    }
+  });
+
+  it.each([
+    ["as an emitter counts them", 1_700_000_000, 1_700_000_000_000],
+    ["-1 in two's complement", 2 ** 64, 0],
+    ["the first day of .NET", 2 ** 64 - 62_135_596_800, 0],
+    ["nanoseconds", 1.7e18, 253_402_300_800_000],
+  ])("is an instant that AMQP can carry: %s", (_name, timestamp, ms) => {
+    expect(read({ timestamp }).timestampMs).toBe(ms);
+  });
+});
