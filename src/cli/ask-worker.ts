@@ -22,8 +22,16 @@ export type Asked =
   | { readonly kind: "found"; readonly body: unknown }
   | { readonly kind: "absent"; readonly message: string };
 
-/** Asks the HTTP API of a worker. Fails with one line when none answers, or when it says no. */
-export async function askWorker(path: string, { url }: UrlFlag, io: CliIo): Promise<Asked> {
+/** A worker answers from its memory and from Redis. */
+const PATIENCE_MS = 10_000;
+
+/** Asks the HTTP API of a worker. Fails with one line when none answers in time, or when it says no. */
+export async function askWorker(
+  path: string,
+  { url }: UrlFlag,
+  io: CliIo,
+  patienceMs = PATIENCE_MS,
+): Promise<Asked> {
   const base = url ?? (io.env["ECS_REINSTALL_URL"] || `http://127.0.0.1:${localPort(io)}`);
   if (!/^https?:\/\//.test(base) || !URL.canParse(base)) {
     throw new CliFailure("--url must be an http:// or https:// URL", EXIT_USAGE);
@@ -33,11 +41,14 @@ export async function askWorker(path: string, { url }: UrlFlag, io: CliIo): Prom
   try {
     const token = io.env["ECS_REINSTALL_TOKEN"] ?? "";
     const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
-    const response = await io.fetch(base.replace(/\/+$/, "") + path, { headers });
+    const signal = AbortSignal.timeout(patienceMs);
+    const response = await io.fetch(base.replace(/\/+$/, "") + path, { headers, signal });
     status = response.status;
     body = await response.json();
-  } catch {
-    throw new CliFailure(`no worker answers at ${base} (--url)`);
+  } catch (error) {
+    const isLate = error instanceof Error && error.name === "TimeoutError";
+    const late = `: it gave no answer within ${patienceMs / 1000} s. It may stand still; ask another one`;
+    throw new CliFailure(`no worker answers at ${base} (--url)${isLate ? late : ""}`);
   }
   if (status === 200) return { kind: "found", body };
   const said = (body ?? {}) as { message?: unknown };

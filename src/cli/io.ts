@@ -18,7 +18,7 @@ export interface CliIo {
   openStore(env: Environment): Promise<StoreSession>;
   fetch(
     url: string,
-    init: { readonly headers: Readonly<Record<string, string>> },
+    init: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
   ): Promise<Response>;
   /** Asks a person at a terminal; absent: there is none. */
   ask?(question: string): Promise<string>;

@@ -1,3 +1,4 @@
+import { refusalInWords } from "../adapters/redis/connection/in-words.ts";
 import { ProjectId } from "../contract/ids.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";
@@ -25,6 +26,9 @@ export async function withStore(
   const session = await io.openStore(io.env);
   try {
     io.out(`${await work(session)}\n`);
+  } catch (error) {
+    const words = refusalInWords(error);
+    throw words === null ? error : new CliFailure(words);
   } finally {
     session.close();
   }

@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import { z } from "zod";
-import { span } from "../core/explain.ts";
+import { span } from "../core/times-in-words.ts";
 import { askWorker, type UrlFlag } from "./ask-worker.ts";
 import { CliFailure } from "./failure.ts";
 import type { CliIo } from "./io.ts";

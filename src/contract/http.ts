@@ -12,6 +12,8 @@ export interface DependencyHealth {
   readonly sinceMs: number;
   /** For people; holds no secret. */
   readonly detail: string | null;
+  /** A page that says what a person has to do, of what stops only those commands that `detail` is about. */
+  readonly page?: string;
 }
 
 /** How the process and what it depends on are, for probes. */

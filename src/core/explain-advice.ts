@@ -2,10 +2,13 @@ import type { ServerStatus } from "../contract/status.ts";
 import type { BrakeSaid, CommandDetail } from "../contract/overview.ts";
 import { traitsOf } from "./phases.ts";
 
+/** `operation` of a lock whose key holds something else than a lock. */
+export const UNREADABLE = "unreadable";
+
 /** What a person could do something about. */
 export interface Advised {
   /** What is down of all that commands need. */
-  readonly away?: readonly string[];
+  readonly away?: readonly { readonly name: string; readonly page?: string }[];
   readonly project: string;
   /** Null: not known. */
   readonly server: string | null;
@@ -21,8 +24,10 @@ export interface Advised {
 export function advice(about: Advised): readonly string[] {
   const { brakes, command } = about;
   const all = [
-    ...(about.away ?? []).map(
-      (name) => `Find out why ${name} is down: docs/runbooks/EcsReinstallDependencyDown.md`,
+    ...(about.away ?? []).map(({ name, page }) =>
+      page === undefined
+        ? `Find out why ${name} is down: docs/runbooks/EcsReinstallDependencyDown.md`
+        : `Have what ${name} holds put right: ${page}`,
     ),
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
     ...againstLock(about),
@@ -138,6 +143,11 @@ function againstLeader({ command, lock }: Advised): readonly string[] {
 
 function againstLock({ lock, project, server, command }: Advised): readonly string[] {
   if (lock === null || server === null || lock.owner === command?.commandId) return [];
+  if (lock.operation === UNREADABLE) {
+    return [
+      `Have the key ecs:{${project}}:lock:${server} looked at, and renamed: docs/runbooks/EcsReinstallStepErrors.md`,
+    ];
+  }
   if (lock.operation !== "reinstall") {
     return [
       `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner '${lock.owner}' --reason …`,

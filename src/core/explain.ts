@@ -7,9 +7,11 @@ import type {
   PastReinstall,
   ServerDetail,
 } from "../contract/overview.ts";
-import { advice, type Advised } from "./explain-advice.ts";
+import { advice, type Advised, UNREADABLE } from "./explain-advice.ts";
 import { brakesOf, brakesOfNew } from "./explain-brakes.ts";
+import { about, type Away, whatIsAway } from "./explain-trouble.ts";
 import { traitsOf } from "./phases.ts";
+import { instant, since, span } from "./times-in-words.ts";
 
 /**
  * Why a command is where it is, in sentences for a person: what holds it and since when, what comes next and when, who
@@ -18,9 +20,10 @@ import { traitsOf } from "./phases.ts";
 export function explainCommand(
   story: CommandStory,
   nowMs: number,
-  away: readonly Away[] = [],
+  trouble: readonly Away[] = [],
 ): readonly string[] {
   const { command, brakes, server } = story;
+  const away = about(command.projectId, [command.commandId, command.serverId], trouble);
   if (command.outcome !== null) return [...ended(command, server), ...pastOf(server, nowMs)];
   return [
     whereItIs(command, nowMs),
@@ -40,13 +43,16 @@ export function explainServer(
   { project, server }: { readonly project: string; readonly server: string },
   view: ServerDetail,
   nowMs: number,
-  away: readonly Away[] = [],
+  trouble: readonly Away[] = [],
 ): readonly string[] {
   const { lock, waiting, brakes } = view;
+  const away = about(project, [server], trouble);
   const holds =
     lock === null
       ? `Nothing holds server ${server}.`
-      : `Server ${server} is held by ${holderOf(view)}, since ${since(lock.sinceMs, nowMs)}.`;
+      : lock.operation === UNREADABLE
+        ? `Server ${server} is held by ${holderOf(view)}.`
+        : `Server ${server} is held by ${holderOf(view)}, since ${since(lock.sinceMs, nowMs)}.`;
   const waits =
     waiting.length === 0
       ? "No command waits for it."
@@ -58,7 +64,7 @@ export function explainServer(
     ...brakesOfNew(view),
     ...pastOf(view, nowMs),
     ...advice({
-      away: away.map(({ name }) => name),
+      away,
       project,
       server,
       lock,
@@ -71,7 +77,7 @@ export function explainServer(
 
 function advisedFor({ command, brakes, server }: CommandStory, away: readonly Away[]): Advised {
   return {
-    away: away.map(({ name }) => name),
+    away,
     project: command.projectId,
     server: command.serverId,
     lock: server?.lock ?? null,
@@ -80,19 +86,6 @@ function advisedFor({ command, brakes, server }: CommandStory, away: readonly Aw
     command,
     waiters: 0,
   };
-}
-
-/** Something that every command needs, as the worker that is asked sees it. */
-export interface Away {
-  readonly name: string;
-  readonly sinceMs: number;
-  /** Why, for people. */
-  readonly detail: string | null;
-}
-
-function whatIsAway({ name, sinceMs, detail }: Away, nowMs: number): string {
-  const why = detail === null ? "" : ` (${detail})`;
-  return `For the worker that says this ${name} is down since ${since(sinceMs, nowMs)}${why}: steps that need it come no further; when it is back they go on by themselves.`;
 }
 
 function whereItIs(command: CommandDetail, nowMs: number): string {
@@ -234,6 +227,7 @@ function pastReinstall(one: PastReinstall, nowMs: number): string {
 
 function holderOf({ lock }: Pick<ServerDetail, "lock">): string {
   if (lock === null) return "nothing";
+  if (lock.operation === UNREADABLE) return "a key that no worker and no service can have written";
   if (lock.operation !== "reinstall") return `another service, ${lock.owner} (${lock.operation})`;
   return lock.phase === "unresolved"
     ? `command ${lock.owner}, which ended unresolved`
@@ -258,37 +252,3 @@ function dataOf(event: unknown): Readonly<Record<string, unknown>> {
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
-
-function since(ms: number, nowMs: number): string {
-  return `${instant(ms)} (${span(nowMs - ms)})`;
-}
-
-/** What another service wrote may be no time at all. */
-function instant(ms: number): string {
-  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : "(unknown)";
-}
-
-/**
- * A time for people, with the two largest units.
- *
- * | ms | shown |
- * |---|---|
- * | 4 200 | `4 s` |
- * | 185 000 | `3 min 5 s` |
- * | 90 000 000 | `1 d 1 h` |
- */
-export function span(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const parts = UNITS.flatMap(({ name, length, of }) => {
-    const count = of === 0 ? Math.floor(seconds / length) : Math.floor(seconds / length) % of;
-    return count === 0 ? [] : [`${count} ${name}`];
-  });
-  return Number.isFinite(ms) ? parts.slice(0, 2).join(" ") || "0 s" : "an unknown time";
-}
-
-const UNITS = [
-  { name: "d", length: 86_400, of: 0 },
-  { name: "h", length: 3_600, of: 24 },
-  { name: "min", length: 60, of: 60 },
-  { name: "s", length: 1, of: 60 },
-] as const;

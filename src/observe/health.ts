@@ -7,6 +7,7 @@ export interface Probe {
   readonly check: () => {
     readonly state: DependencyHealth["state"];
     readonly detail: string | null;
+    readonly page?: string;
   };
 }
 
@@ -23,10 +24,10 @@ export function createHealth(
 
   function dependencies(): DependencyHealth[] {
     return probes.map(({ name, check }) => {
-      const { state, detail } = check();
+      const found = check();
       const before = seen.get(name);
-      const health: DependencyHealth =
-        before?.state === state ? { ...before, detail } : { name, state, sinceMs: nowMs(), detail };
+      const sinceMs = before?.state === found.state ? before.sinceMs : nowMs();
+      const health: DependencyHealth = { name, sinceMs, ...found };
       seen.set(name, health);
       return health;
     });
@@ -49,6 +50,11 @@ export function createHealth(
 /** Up, degraded, or not tested yet: a worker must be able to start, and to take another's place, while the cloud is away. */
 export function mayWork({ state }: Pick<DependencyHealth, "state">): boolean {
   return ["up", "degraded", "untested"].includes(state);
+}
+
+/** What stops commands: all of them, or those that its `detail` is about. */
+export function troubleOf(health: Pick<HealthSource, "dependencies">): readonly DependencyHealth[] {
+  return health.dependencies().filter(({ state, page }) => state === "down" || page !== undefined);
 }
 
 /** What is away. */

@@ -4,6 +4,7 @@ import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { auditRest } from "../support/audit.ts";
 import { commandId } from "../support/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { operatorInProcess } from "../support/operator.ts";
 import { startFlakyProxy } from "../support/flaky-proxy.ts";
 import { type PrivateRedis, type RedisOptions, startRedis } from "../support/redis.ts";
 import { startReplica, startWatchedRedis } from "../support/redis-failover.ts";
@@ -428,6 +429,20 @@ it.concurrent("a foreign value at a key of ours keeps its command waiting until 
       const page = await (await fetch(`${worker.httpUrl}/metrics`)).text();
       expect(Number(/store_unreadable_total (\d+)/.exec(page)?.[1])).toBeGreaterThanOrEqual(3);
     });
+    const readiness = await fetch(`${worker.httpUrl}/readyz`);
+    expect([readiness.status, await readiness.text()]).toEqual([
+      200,
+      expect.stringContaining("holds what cannot be read, and what needs it waits: "),
+    ]);
+    const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
+    const id = byLock?.id ?? "";
+    const explained = await operator("explain", id, "--url", worker.httpUrl);
+    expect(explained).toContain(`Have the key ${KEY}lock:${id} looked at, and renamed`);
+    expect(explained).toContain("redis, of this project, holds what cannot be read");
+    const unlocked = operator("unlock", id, "--owner", "x", "--reason", "y");
+    await expect(unlocked).rejects.toThrow(
+      `hget of ${KEY}lock:${id}: that key holds what no worker`,
+    );
     // What cannot be stored is not told: no end of theirs may be followed by another.
     for (const id of [...ids, malformed]) expect(stage.emitter.heard(id)).toEqual([]);
     expect(posts(stage, byLock?.id ?? "") + posts(stage, byRecord?.id ?? "")).toBe(0);

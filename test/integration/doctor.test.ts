@@ -1,4 +1,5 @@
 import { connect } from "amqplib";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type QueuePlan, topologyOf } from "../../src/adapters/amqp/topology/topology.ts";
 import type { AmqpSettings } from "../../src/adapters/amqp/settings.ts";
@@ -30,6 +31,9 @@ import { openOnSharedServices } from "../support/stage.ts";
  * `ecs-reinstall doctor` on a set-up as it should be, and on one for each thing that people get wrong: what is planted is
  * found, and nothing else is complained of.
  */
+
+const FOREIGN_PROJECT = "f".repeat(32);
+const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -308,6 +312,21 @@ const FAULTS: readonly (readonly [
     "wrong",
     "right zadd",
     /no permissions to run the 'zadd' command/i,
+  ],
+  [
+    "keys of a project that somebody else has written",
+    async () => {
+      const prefix = `ecs:{${FOREIGN_PROJECT}}:`;
+      const client = new Redis(redis.url);
+      await client.set(`${prefix}line`, "somebody else's");
+      await client.zadd(`${prefix}locks`, 1, SERVER);
+      await client.set(`${prefix}lock:${SERVER}`, "somebody else's");
+      client.disconnect();
+      return [await redisUser(), { ECS_PROJECTS: `${DEFAULT_PROJECT_ID},${FOREIGN_PROJECT}` }];
+    },
+    "wrong",
+    `keys of project ${"f".repeat(32)}`,
+    /:line is a string, not a zset; .*:lock:4f4b3dfa-eb70-47cf-a60a-998a53bd598a is a string, not a hash$/,
   ],
   [
     "a Redis without the replicas that are waited for",

@@ -12,6 +12,7 @@ export interface RedisHealth extends ScriptWatch {
   check(): {
     readonly state: "up" | "degraded" | "starting" | "down";
     readonly detail: string | null;
+    readonly page?: string;
   };
   /** Our clock minus Redis's, ms: of several servers the one that we are furthest from. Null while Redis does not answer. */
   clockOffsetMs(): number | null;
@@ -28,6 +29,10 @@ export interface RedisHealthOptions {
 
 /** A refusal counts for this long: what was refused is tried again much sooner, if anybody still wants it. */
 const REFUSED_MS = 30_000;
+/** What cannot be read counts for this long after it was met last: whatever needs it meets it again each minute. */
+const UNREADABLE_MS = 90_000;
+/** So many are distinguished; one that is met again goes on counting. */
+const MOST_UNREADABLE = 20;
 /** Clocks of healthy machines are milliseconds apart: somebody should look. */
 const ODD_OFFSET_MS = 5_000;
 
@@ -39,6 +44,7 @@ const ODD_OFFSET_MS = 5_000;
 export function createRedisHealth(redis: RedisClient, options: RedisHealthOptions): RedisHealth {
   const { onRefused, maxClockOffsetMs, nowMs } = options;
   const refusals = new Map<string, { readonly detail: string; readonly atMs: number }>();
+  const unreadable = new Map<string, number>();
   let lastError: string | null = null;
   /** Null: not asked since it was connected. */
   let sight: Sight | null = null;
@@ -78,6 +84,20 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
     return null;
   }
 
+  /** A value that nobody can read stops what needs it, a project perhaps, and nothing else: no reason to be not ready. */
+  function checkValues(): ReturnType<RedisHealth["check"]> | null {
+    for (const [message, atMs] of unreadable)
+      if (nowMs() - atMs >= UNREADABLE_MS) unreadable.delete(message);
+    const [first] = unreadable.keys();
+    if (first === undefined) return null;
+    const more = unreadable.size === 1 ? "" : ` (and ${unreadable.size - 1} more, see the log)`;
+    return {
+      state: "degraded",
+      detail: `holds what cannot be read, and what needs it waits: ${first}${more}`,
+      page: "docs/runbooks/EcsReinstallStepErrors.md",
+    };
+  }
+
   function checkClock(): ReturnType<RedisHealth["check"]> {
     const offsetMs = clockOffsetMs();
     if (offsetMs === null) return { state: "up", detail: null };
@@ -99,6 +119,10 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
     },
     missed(script, detail) {
       missed = { detail: `a step did not reach it (${script}): ${detail}`, atMs: nowMs() };
+    },
+    unreadable(message) {
+      if (unreadable.has(message) || unreadable.size < MOST_UNREADABLE)
+        unreadable.set(message, nowMs());
     },
     rebuilding: (project, forMs) => void youngUntilMs.set(project, nowMs() + forMs),
     sighted(seen, askedAtMs) {
@@ -127,7 +151,7 @@ export function createRedisHealth(redis: RedisClient, options: RedisHealthOption
         }
       }
       const clock = checkClock();
-      return clock.state === "up" ? (checkMemory() ?? clock) : clock;
+      return clock.state === "up" ? (checkValues() ?? checkMemory() ?? clock) : clock;
     },
   };
 }

@@ -30,6 +30,8 @@ export interface ScriptWatch {
   refused(script: string, message: string): void;
   /** Redis was not reached, or said that it cannot just now. */
   missed(script: string, message: string): void;
+  /** It met a value that no worker wrote: what needs it waits. `message` names the key. */
+  unreadable?(message: string): void;
   /** The call is over, whatever its result. */
   ended?(script: string, seconds: number): void;
 }
@@ -40,6 +42,10 @@ export function createScriptRunner(
   options: RunIdOptions = { behindProxy: false },
 ): ScriptRunner {
   const runIds = createRunIds(redis, options);
+  const heard = (found: StoreCorrupt): StoreCorrupt => {
+    watch?.unreadable?.(found.message);
+    return found;
+  };
   const runner = (write: Send): Pick<ScriptRunner, "run"> => ({
     async run(script, keys, argument) {
       const named = script.keys.map((key) => keys[key]);
@@ -59,7 +65,7 @@ export function createScriptRunner(
         if (STUMBLED.test(message)) {
           // Redis works: it is what lies there that no script of ours can go on with.
           watch?.answered(script.name);
-          return unreadable(script, named, located(message, script));
+          return heard(unreadable(script, named, located(message, script)));
         }
         if (isRefusal(cause)) watch?.refused(script.name, located(message, script));
         else watch?.missed(script.name, inWords(message));
@@ -67,7 +73,8 @@ export function createScriptRunner(
       } finally {
         watch?.ended?.(script.name, (performance.now() - startedMs) / 1000);
       }
-      return readAnswer(script, named, answer);
+      const read = readAnswer(script, named, answer);
+      return isCorrupt(read) ? heard(read) : read;
     },
   });
   return {
@@ -153,6 +160,10 @@ function readAnswer<T>(
   }
   const wrong = parsed.error.issues.map(({ path }) => path.join("."));
   return unreadable(script, keys, `its answer lacks ${[...new Set(wrong)].join(", ")}`);
+}
+
+function isCorrupt(answer: { readonly kind: string } | StoreCorrupt): answer is StoreCorrupt {
+  return answer.kind === "corrupt";
 }
 
 /** Where to look: the first key of a script is that which it is about. */

@@ -15,6 +15,9 @@ interface UnlockFlags extends ReasonFlags, ProjectFlag, UrlFlag {
 }
 
 /** `ecs-reinstall unlock SERVER_ID`: frees what an ended command, or another service, left locked. */
+/** It waits for its turn, and for the cloud. */
+const LOOK_MS = 30_000;
+
 export function unlockCommand(io: CliIo): Command {
   const command = new Command("unlock")
     .description(
@@ -78,12 +81,11 @@ async function refuseWhileInUse(
       `the memory of Redis is new: before ${until} it may not know yet what was sent for ${holder.shown}. Wait for that, or look at the server; ${force}`,
     );
   }
-  const asked = await askWorker(`/v1/servers/${project}/${server}/look`, flags, io).catch(
-    (error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new CliFailure(`the cloud could not be asked: ${why}. Look at the server; ${force}`);
-    },
-  );
+  const path = `/v1/servers/${project}/${server}/look`;
+  const asked = await askWorker(path, flags, io, LOOK_MS).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(`the cloud could not be asked: ${why}. Look at the server; ${force}`);
+  });
   const read = asked.kind === "found" ? Seen.safeParse(asked.body) : undefined;
   if (read?.success !== true) {
     throw new CliFailure(

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Found } from "../../contract/found.ts";
 import type { HealthSource } from "../../contract/http.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import { downOf, mayWork } from "../health.ts";
+import { troubleOf, mayWork } from "../health.ts";
 import { instantText } from "../instant-text.ts";
 import { quarantinedServers } from "../quarantined.ts";
 import { auditRoutes } from "./audit-routes.ts";
@@ -122,12 +122,12 @@ const ANSWERED: readonly Route[] = [
       if (query.data.view === "evidence") {
         const kept = await views.evidenceById(asked.data.id);
         return answer(context, { what: "command", found: kept, health }, (view) =>
-          evidencesJson(view, Date.now(), downOf(health)),
+          evidencesJson(view, Date.now(), troubleOf(health)),
         );
       }
       const found = await views.commandById(asked.data.id);
       return answer(context, { what: "command", found, health }, (view) =>
-        commandsJson(view, Date.now(), downOf(health)),
+        commandsJson(view, Date.now(), troubleOf(health)),
       );
     },
   },
@@ -150,7 +150,7 @@ const ANSWERED: readonly Route[] = [
       const { project, server } = asked.data;
       const found = { what: "project", found: await views.serverStatus(project, server), health };
       return answer(context, found, (view) =>
-        serverJson({ project, server }, view, Date.now(), downOf(health)),
+        serverJson({ project, server }, view, Date.now(), troubleOf(health)),
       );
     },
   },

@@ -141,7 +141,12 @@ it("of what it waits for, where that is no brake, the last event's word is kept"
   } as const;
   const next = envelope(one, { claim, token: null }, { dueMs: 9, state });
   const { time, ...rest } = event(one, claim.sequence, "waiting");
-  const data = { ...rest.data, waits_for: "cloud-unavailable", detail: "it refuses" };
+  const data = {
+    ...rest.data,
+    waits_for: "cloud-unavailable",
+    detail: "it refuses",
+    next_step: "Ask.",
+  };
   const saving = {
     order: one,
     claim,
@@ -156,7 +161,7 @@ it("of what it waits for, where that is no brake, the last event's word is kept"
   } as const;
   expect(await store.save(saving)).toEqual({ kind: "saved" });
   const { lastWord } = await storyOf(one);
-  expect(lastWord).toEqual({ atMs: Date.parse(time), detail: "it refuses" });
+  expect(lastWord).toEqual({ atMs: Date.parse(time), detail: "it refuses", nextStep: "Ask." });
 });
 
 it("a command that waits says for whom, since when and until when, and who is before it; nothing of its body", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { runCli } from "../../../src/cli/program.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
@@ -10,6 +10,7 @@ async function run(
   args: readonly string[],
   answers: readonly (readonly [status: number, body: unknown])[],
   env: Record<string, string> = {},
+  onSignal?: (signal: AbortSignal) => void,
 ) {
   const asked: string[] = [];
   const tokens: (string | undefined)[] = [];
@@ -24,7 +25,9 @@ async function run(
     openBroker: none,
     openStore: none,
     onSignal: () => () => undefined,
-    fetch: (url, { headers }) => {
+    fetch: (url, { headers, signal }) => {
+      onSignal?.(signal);
+      if (signal.aborted) return Promise.reject(signal.reason as Error);
       tokens.push(headers["authorization"]);
       const [status, body] = answers[Math.min(asked.length, answers.length - 1)] ?? [500, {}];
       asked.push(url.replace(BASE, ""));
@@ -35,6 +38,26 @@ async function run(
 }
 
 const UNKNOWN = [404, { error: "not-found", message: "no such command is known" }] as const;
+
+describe("a worker that stands still", () => {
+  it("is given up after ten seconds, and another one is named", async () => {
+    let given: AbortSignal | undefined;
+    const timeout = vi.spyOn(AbortSignal, "timeout");
+    try {
+      timeout.mockImplementation((ms) => {
+        expect(ms).toBe(10_000);
+        return AbortSignal.abort(new DOMException("", "TimeoutError"));
+      });
+      const { code, err } = await run(["explain", "a"], [[200, {}]], {}, (signal) => {
+        given = signal;
+      });
+      expect([code, given?.aborted]).toEqual([1, true]);
+      expect(err).toContain("it gave no answer within 10 s. It may stand still; ask another one");
+    } finally {
+      timeout.mockRestore();
+    }
+  });
+});
 
 describe("explain", () => {
   it("prints the worker's sentences for a command, of each project", async () => {

@@ -6,7 +6,8 @@ import type {
   CommandStory,
   ServerDetail,
 } from "../../../src/contract/overview.ts";
-import { explainCommand, explainServer, span } from "../../../src/core/explain.ts";
+import { explainCommand, explainServer } from "../../../src/core/explain.ts";
+import { span } from "../../../src/core/times-in-words.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const SERVER = "4f4b3dfa-eb70-47cf-a60a-998a53bd598a";
@@ -373,6 +374,28 @@ describe("a server", () => {
     const lines = explainServer(of, { ...FREE, brakes: [] }, NOW, away);
     expect(lines[1]).toContain("rabbitmq is down since 2026-11-23T14:19:00.000Z (1 min)");
     expect(lines.at(-1)).toContain("Find out why rabbitmq is down");
+  });
+
+  it("says what cannot be read of its own project, and of no other; of a server's key only that server", () => {
+    const said = (project: string, name = "line") => {
+      const key = `ecs:{${project}}:${name}`;
+      const page = "docs/runbooks/EcsReinstallStepErrors.md";
+      const away = [{ name: "redis", sinceMs: NOW, detail: `holds what: ${key}`, page }];
+      return explainServer(of, { ...FREE, brakes: [] }, NOW, away).join("\n");
+    };
+    expect(said(of.project)).toContain("redis, of this project, holds what: ecs:{");
+    expect(said(of.project)).toContain("- Have what redis holds put right: docs/runbooks");
+    expect(said(of.project, `lock:${of.server}`)).toContain("redis, of this project");
+    expect(said(of.project, "lock:another")).not.toContain("redis, of this project");
+    expect(said("another")).toContain("There is nothing that you need to do.");
+  });
+
+  it("whose lock nobody can read: no other service is asked for it", () => {
+    const lock = { ...HELD.lock, owner: "unreadable", operation: "unreadable", sinceMs: 0 };
+    const lines = explainServer(of, { ...FREE, lock } as typeof HELD, NOW).join("\n");
+    expect(lines).toContain("is held by a key that no worker and no service can have written.");
+    expect(lines).toContain(`Have the key ecs:{${of.project}}:lock:${of.server} looked at`);
+    expect(lines).not.toMatch(/1970|unlock/);
   });
 
   it("whose last allowed reinstall runs: who asks for the same shares it", () => {

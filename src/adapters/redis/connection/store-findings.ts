@@ -8,6 +8,7 @@ import { evictionProblem, fieldsOf, persistenceProblem } from "./durability.ts";
 import { keysOf } from "../keys.ts";
 import { ownerOf, primariesOf, whenConnected } from "./nodes.ts";
 import { workersCommands } from "./rights.ts";
+import { valueFindings } from "./value-findings.ts";
 
 /** How Redis is asked, and what is expected of it. */
 export interface ExaminedStore {
@@ -43,6 +44,8 @@ export async function storeFindings(
       await serverFindings(node, onCluster ? ` of ${nameOf(node)}` : "", store, found);
     }
     await clockFinding(redis, store, found);
+    // Before the rights: those are asked for inside of a transaction that is never run.
+    await valueFindings(redis, store.projects, found);
     await rightFindings(redis, store, found);
   } catch (error) {
     const todo = "Look at Redis's log and its load, then ask again.";

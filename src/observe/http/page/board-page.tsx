@@ -1,5 +1,5 @@
 import type { CommandDetail } from "../../../contract/overview.ts";
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { traitsOf } from "../../../core/phases.ts";
 import type { Board, StoreBoard } from "./board.ts";
 import { Emitter } from "./emitter.tsx";

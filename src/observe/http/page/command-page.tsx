@@ -1,5 +1,7 @@
 import type { CommandEvidence, TakenStep } from "../../../contract/evidence.ts";
-import { type Away, explainCommand, span } from "../../../core/explain.ts";
+import { explainCommand } from "../../../core/explain.ts";
+import type { Away } from "../../../core/explain-trouble.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { recordOf } from "./final-data.ts";
 import { Frame, type FrameProps } from "./layout.tsx";
 import { endLine, type Line, lineOf } from "./lines.ts";

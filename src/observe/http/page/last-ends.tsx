@@ -1,5 +1,5 @@
 import type { CommandDetail } from "../../../contract/overview.ts";
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { cut, Emitter } from "./emitter.tsx";
 import { saidAtEnd } from "./final-data.ts";
 import { Ago, CommandLink, Nothing, Outcome, Said, Section, ServerLink } from "./pieces.tsx";

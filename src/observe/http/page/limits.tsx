@@ -1,6 +1,6 @@
 import type { BrakeStatus, KeptOff, SlotStatus } from "../../../contract/http.ts";
 import type { CommandDetail } from "../../../contract/overview.ts";
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 import type { Board } from "./board.ts";
 import { medianOf, reinstallMs } from "./final-data.ts";
 import { Durations, Ends, type HourOfEnds, Share, Slots } from "./pictures.tsx";

@@ -1,5 +1,5 @@
 import type { PublishedEvent } from "../../../contract/evidence.ts";
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { recordOf, saidAtEnd } from "./final-data.ts";
 import type { Stretch } from "./pictures.tsx";
 import { toneOf } from "./pieces.tsx";

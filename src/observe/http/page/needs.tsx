@@ -43,7 +43,7 @@ export function NeedItem({ tone, title, body }: Need) {
 
 function broken({ dependencies, hangs, nowMs, store }: Board): readonly Need[] {
   const away = dependencies
-    .filter((one) => !mayWork(one))
+    .filter((one) => !mayWork(one) || one.page !== undefined)
     .map(
       ({ name, state, sinceMs, detail }): Need => ({
         key: `dependency ${name}`,

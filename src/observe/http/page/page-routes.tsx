@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { z } from "zod";
 import { CommandId, ProjectId, ServerId } from "../../../contract/ids.ts";
-import { downOf } from "../../health.ts";
+import { troubleOf } from "../../health.ts";
 import type { Route, RouteDeps } from "../route.ts";
 import { BoardPage } from "./board-page.tsx";
 import { readBoard } from "./board.ts";
@@ -73,7 +73,7 @@ export function pageRoutes(): readonly Route[] {
         const found = await deps.views.evidenceById(id);
         switch (found.kind) {
           case "found": {
-            const shown = { found: found.view, away: downOf(deps.health) };
+            const shown = { found: found.view, away: troubleOf(deps.health) };
             const frame = { ...frameOf(context, Date.now()), ...shown };
             return html(context, 200, <CommandPage id={id} {...frame} />);
           }
@@ -105,7 +105,7 @@ export function pageRoutes(): readonly Route[] {
         const found = await deps.views.serverStatus(project, server);
         switch (found.kind) {
           case "found": {
-            const shown = { view: found.view, away: downOf(deps.health) };
+            const shown = { view: found.view, away: troubleOf(deps.health) };
             const frame = { ...frameOf(context, Date.now()), ...shown };
             return html(context, 200, <ServerPage project={project} server={server} {...frame} />);
           }

@@ -1,4 +1,4 @@
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 
 /** How far a reinstall is, as the last ones took: beyond that it is full, and nothing is promised. */
 export function Meter({ share, label }: { readonly share: number; readonly label: string }) {

@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { span } from "../../../core/explain.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { shownOwner } from "../../../core/lock-owner.ts";
 import { instantText } from "../../instant-text.ts";
 

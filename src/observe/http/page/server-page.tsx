@@ -1,5 +1,7 @@
 import type { PastReinstall, ServerDetail } from "../../../contract/overview.ts";
-import { type Away, explainServer, span } from "../../../core/explain.ts";
+import { explainServer } from "../../../core/explain.ts";
+import type { Away } from "../../../core/explain-trouble.ts";
+import { span } from "../../../core/times-in-words.ts";
 import { Emitter } from "./emitter.tsx";
 import { Frame, type FrameProps } from "./layout.tsx";
 import { Meter } from "./pictures.tsx";

@@ -70,6 +70,25 @@ describe("the readiness of Redis", () => {
     expect(health.check().state).toBe("up");
   });
 
+  it("works, and says which key nobody can read, for as long as that is met", () => {
+    const { health, reached, passMs } = build();
+    reached(0);
+    health.unreadable?.("script claim found what it cannot read at ecs:{p}:line");
+    expect(health.check()).toEqual({
+      state: "degraded",
+      detail:
+        "holds what cannot be read, and what needs it waits: script claim found what it cannot read at ecs:{p}:line",
+      page: "docs/runbooks/EcsReinstallStepErrors.md",
+    });
+    passMs(60_000);
+    health.unreadable?.("script claim found what it cannot read at ecs:{p}:line");
+    health.unreadable?.("another");
+    passMs(60_000);
+    expect(health.check().detail).toContain("(and 1 more, see the log)");
+    passMs(30_000);
+    expect(health.check().state).toBe("up");
+  });
+
   it.each([
     [
       "NOAUTH HELLO must be called with the client already authenticated, otherwise…",
