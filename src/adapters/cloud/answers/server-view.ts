@@ -74,7 +74,7 @@ export function viewOf(
     imageId: text(metadata?.["metering.image_id"]) ?? text(server.image?.id) ?? null,
     osType: osTypeOf(metadata?.["os_type"]),
     faultMessage: server.fault?.message ? presentable(server.fault.message) : null,
-    ...markOf(server.tags, metadata?.[MARK]),
+    ...markOf(server.tags, metadata),
     address: addressOf(server.addresses),
     createdAtMs: instantOf(server.created),
     cloudTimeMs,
@@ -111,19 +111,39 @@ function systemDisk<
   return volumes.every(({ bootIndex }) => bootIndex != null) ? null : undefined;
 }
 
-/** Of the tag, or of the key in the metadata. */
-const MARK = "ecs-reinstall";
-
-/** The tag is asked first: whether metadata survive a reinstall is not documented (ECS API notes §12). */
-function markOf(tags: unknown, metadata: unknown): Pick<ServerView, "mark" | "unreadMark"> {
+/**
+ * The tag is asked first: whether metadata survive a reinstall is not documented (ECS API notes §12). But `never` is meant
+ * wherever it stands: who wrote it does not know of the other.
+ */
+function markOf(
+  tags: unknown,
+  metadata: Readonly<Record<string, unknown>> | null | undefined,
+): Pick<ServerView, "mark" | "unreadMark"> {
   const values = tagValues(tags);
   if (values === null) return unread("the server's tags cannot be read");
-  const value = values[0] ?? metadata;
-  if (value === undefined || value === null) return { mark: null, unreadMark: null };
+  const kept = Object.entries(metadata ?? {}).flatMap(([key, value]) =>
+    isMark(key) && value !== null ? [value] : [],
+  );
   if (values.length > 1) return unread(values.join(", "));
-  const word = typeof value === "string" ? value.trim().toLowerCase() : null;
-  if (word === "never" || word === "allowed") return { mark: word, unreadMark: null };
-  return unread(typeof value === "string" ? value : "not a text");
+  const word = wordOf(values[0] ?? kept[0]);
+  if (word === undefined) return { mark: null, unreadMark: null };
+  if (word === "never") return { mark: word, unreadMark: null };
+  if (word !== "allowed") return unread(word ?? "not a text");
+  const forbids = kept.some((value) => wordOf(value) === "never");
+  return { mark: forbids ? "never" : word, unreadMark: null };
+}
+
+/** `ecs-reinstall`, `ECS_Reinstall`: a wish to be careful must not be lost by a spelling. */
+function isMark(key: string): boolean {
+  return key.toLowerCase().replaceAll(/[-_\s]/g, "") === "ecsreinstall";
+}
+
+/** Undefined: there is none; null: it is no text. */
+function wordOf(value: unknown): string | null | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "string") return null;
+  const word = value.trim().toLowerCase();
+  return word === "never" || word === "allowed" ? word : value;
 }
 
 function unread(what: string): Pick<ServerView, "mark" | "unreadMark"> {
@@ -139,7 +159,7 @@ function tagValues(tags: unknown): readonly string[] | null {
   if (!list.success) return null;
   return list.data.flatMap((tag) => {
     const [key = "", ...value] = tag.split("=");
-    return key.trim() === MARK ? [value.join("=")] : [];
+    return isMark(key) ? [value.join("=")] : [];
   });
 }
 

@@ -92,8 +92,30 @@ describe("a look at a server", () => {
     ["a mark in the metadata", { metadata: { "ecs-reinstall": "never" } }, { mark: "never" }],
     [
       "the tag before the metadata",
-      { tags: ["ecs-reinstall=allowed"], metadata: { "ecs-reinstall": "never" } },
+      { tags: ["ecs-reinstall=allowed"], metadata: { "ecs-reinstall": "what" } },
       { mark: "allowed", unreadMark: null },
+    ],
+    [
+      "metadata that forbid before the tag",
+      { tags: ["ecs-reinstall=allowed"], metadata: { "ecs-reinstall": " Never" } },
+      { mark: "never", unreadMark: null },
+    ],
+    ["a tag in another spelling", { tags: ["ECS_Reinstall=never"] }, { mark: "never" }],
+    ["metadata in another spelling", { metadata: { ecsReinstall: "never" } }, { mark: "never" }],
+    [
+      "two spellings",
+      { tags: ["ecs-reinstall=allowed", "Ecs-Reinstall=never"] },
+      { mark: null, unreadMark: "allowed, never" },
+    ],
+    [
+      "two spellings in the metadata",
+      { metadata: { "ecs-reinstall": "allowed", ecs_reinstall: "never" } },
+      { mark: "never" },
+    ],
+    [
+      "a mark in the metadata that is null",
+      { metadata: { "ecs-reinstall": null } },
+      { mark: null },
     ],
     [
       "a mark that it does not know",

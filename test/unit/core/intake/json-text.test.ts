@@ -35,6 +35,12 @@ describe("JSON from bytes that nobody vouches for", () => {
     expect(read(`["\\"${"[".repeat(50)}"]`).kind).toBe("read");
   });
 
+  it("has the mark of what cannot be shown for half a surrogate pair, and whole pairs as they are", () => {
+    const cut = String.raw`{"a":["x\ud83d","\udE00y"],"b":"\ud83d\ude00","c":"\\ud83d"}`;
+    const value = { a: ["x\ufffd", "\ufffdy"], b: "😀", c: String.raw`\ud83d` };
+    expect(read(cut)).toEqual({ kind: "read", value });
+  });
+
   it("never quotes what it could not read", () => {
     expect(JSON.stringify(read('{"password":"hunter2" oops'))).not.toContain("hunter2");
   });
