@@ -7,13 +7,14 @@ import type { CloudState } from "./cloud-state.ts";
 import { type Effects, isExecuted } from "./fault-schema.ts";
 import type { RoutedCall } from "./gateway.ts";
 import type { Operation } from "./operation.ts";
+import type { Target } from "./routes/route.ts";
 import { readRequest } from "./read-request.ts";
 import type { WireRequest } from "./access/signature.ts";
 import { deliver, pause, resetConnection, type Wire } from "./wire.ts";
 
 interface ExchangeParts {
   readonly state: CloudState;
-  readonly takeEffects: (operation: Operation, serverId: string | undefined) => Effects;
+  readonly takeEffects: (target: Target) => Effects;
   readonly countCall: (operation: Operation, serverId: string | undefined) => void;
   /** The refusal of a call that is one too many. */
   readonly overQuota: (
@@ -55,7 +56,7 @@ export function createExchange(parts: ExchangeParts) {
       call.refused({}, overQuota.code ?? "quota");
       return await send(wire, overQuota, requestId, {});
     }
-    const effects = parts.takeEffects(operation, serverId);
+    const effects = parts.takeEffects(call.target);
 
     if (effects.lateExecutionMs !== undefined) {
       state.schedule.at(receivedAtMs + effects.lateExecutionMs, () => call.perform(effects));

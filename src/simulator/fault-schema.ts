@@ -112,6 +112,8 @@ const effectFields = {
 
 export const faultSchema = z.strictObject({
   operation: z.enum([...operations, "any"]),
+  /** Absent: every project. A `token`, `project` or `image` call names none in its path. */
+  projectId: z.string().optional(),
   /** Absent: every server. A `token`, `project` or `image` call concerns no server. */
   serverId: z.string().optional(),
   /** So many matching calls pass untouched first. */
@@ -121,10 +123,10 @@ export const faultSchema = z.strictObject({
   ...effectFields,
 });
 
-/** A fault to switch on: which calls (`operation`, `serverId`, `after`, `times`) and what happens to them. */
+/** A fault to switch on: which calls (`operation`, `projectId`, `serverId`, `after`, `times`) and what happens to them. */
 export type FaultSpec = z.input<typeof faultSchema>;
 export type Fault = z.infer<typeof faultSchema>;
-export type Effects = Omit<Fault, "operation" | "serverId" | "after" | "times">;
+export type Effects = Omit<Fault, "operation" | "projectId" | "serverId" | "after" | "times">;
 
 /**
  * A call is carried out unless its fault says otherwise or answers in the cloud's place (`error`, `status`,

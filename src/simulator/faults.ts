@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { type Effects, type Fault, type FaultSpec, faultSchema } from "./fault-schema.ts";
-import type { Operation } from "./operation.ts";
+import type { Target } from "./routes/route.ts";
 
 /** A fault that is switched on, and how often it met a call. */
 interface ActiveFault {
   readonly id: string;
   readonly fault: Fault;
-  /** Calls that matched `operation` and `serverId`. */
+  /** Calls that matched `operation`, `projectId` and `serverId`. */
   readonly matched: number;
   /** Calls that were touched. */
   readonly applied: number;
@@ -50,10 +50,12 @@ export function createFaults() {
   };
 
   /** Counts a call against every fault that it matches and says what is to happen to it. */
-  function take(operation: Operation, serverId: string | undefined): Effects {
+  function take({ operation, projectId, serverId }: Target): Effects {
     let effects: Effects = {};
     for (const entry of active.values()) {
-      const { operation: wanted, serverId: server, after, times, ...rest } = entry.fault;
+      const { operation: wanted, projectId: project, serverId: server, ...others } = entry.fault;
+      const { after, times, ...rest } = others;
+      if (project !== undefined && project !== projectId) continue;
       if (wanted !== "any" && wanted !== operation) continue;
       if (server !== undefined && server !== serverId) continue;
       entry.matched += 1;

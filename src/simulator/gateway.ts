@@ -43,7 +43,7 @@ export function createGateway({ state, routes, keys, tokens }: GatewayParts) {
     const call = (effects: Effects): Call => ({ ...arrival, params, query, effects, refuse });
 
     return {
-      target: route.target(params, request.body),
+      target: { ...route.target(params, request.body), projectId: params.project },
       perform(effects) {
         const one = call(effects);
         const stranger = strangerProblem(route, one);

@@ -18,6 +18,8 @@ export interface Call {
 
 export interface Target {
   readonly operation: Operation;
+  /** The one in the path. */
+  readonly projectId?: string | undefined;
   readonly serverId?: string | undefined;
 }
 
