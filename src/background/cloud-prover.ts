@@ -16,6 +16,8 @@ export interface CloudProverOptions {
   readonly signal: AbortSignal;
   /** A part went down, or is back after that. */
   readonly onTurn: (part: Standing) => void;
+  /** A project is refused while others are taken, or is no more; `why` null: it is not. */
+  readonly onProject: (project: ProjectId, why: string | null) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -33,7 +35,8 @@ const LONGEST_PAUSE_MS = 60_000;
  * back. The breakers hold its questions back like any others; while everything is proven it asks nothing.
  */
 export function createCloudProver(options: CloudProverOptions) {
-  const { cloud, project, clock, refusedPauseMs, isCountKnown, signal, onTurn, onError } = options;
+  const { cloud, project, clock, refusedPauseMs, isCountKnown, signal } = options;
+  const { onTurn, onProject, onError } = options;
   let patientUntilMs = 0;
   let timer: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
@@ -42,9 +45,18 @@ export function createCloudProver(options: CloudProverOptions) {
   let asking = false;
   let before = "";
   const down = new Set<Standing["name"]>();
+  const alone = new Set<ProjectId>();
+
+  function reportProjects(now: NonNullable<Standing["alone"]>): void {
+    for (const { project: one, why } of now) if (!alone.has(one)) onProject(one, why);
+    for (const one of alone) if (!now.some((other) => other.project === one)) onProject(one, null);
+    alone.clear();
+    for (const { project: one } of now) alone.add(one);
+  }
 
   /** What nothing has shown to be back is no news. */
   function report(part: Standing): void {
+    if (part.state === "up" && part.alone !== undefined) reportProjects(part.alone);
     if (part.state === "untested" || down.has(part.name) === (part.state === "down")) return;
     if (part.state === "down") down.add(part.name);
     else down.delete(part.name);
@@ -62,7 +74,8 @@ export function createCloudProver(options: CloudProverOptions) {
       if (before !== "") nextMs = clock.monotonicMs() + pauseMs;
       before = now;
     }
-    if (asking || standings.every(({ state }) => state === "up")) return;
+    // One that is up may have a project that is refused, and is to be noticed when it is taken again.
+    if (asking || standings.every(({ state, cause }) => state === "up" && cause === null)) return;
     if (clock.monotonicMs() < nextMs) return;
     if (!isCountKnown() && clock.monotonicMs() < patientUntilMs) {
       clearTimeout(soon);

@@ -35,6 +35,11 @@ export function createCloud(ground: Ground, { redis, budget }: Stores) {
       if (state === "down") logger.warn({ part, detail }, "a part of the cloud is down");
       else logger.info({ part }, "a part of the cloud is up again");
     },
+    onProject(projectId, detail) {
+      if (detail === null)
+        logger.info({ projectId }, "the cloud takes the credentials for a project again");
+      else logger.warn({ projectId, detail }, "the cloud refuses the credentials for one project");
+    },
     onError: (error) => logger.error({ err: error }, "the cloud could not be asked"),
   });
   const part: Part = { stop: () => cloud.close() };

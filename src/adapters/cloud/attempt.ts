@@ -102,7 +102,11 @@ export function createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest }:
         cloudCode: null,
         seconds,
       });
-      return replaced ? STALE : { kind: result.kind, message };
+      if (replaced) return STALE;
+      // Others were refused while it waited for a connection.
+      const ms = result.kind === "not-sent" ? what.auth.waitMs(grant.identity) : 0;
+      if (ms > 0) return { kind: "held", by: "credentials", message: what.auth.whyHeld(), ms };
+      return { kind: result.kind, message };
     }
     const answer = besideOthers(read(result, what), what);
     const isStray = isOfSomebodyElse(answer) || isNoToken(what.operation, result.answer);

@@ -3,7 +3,7 @@ import type { CallClass } from "../../core/calls/call-bucket.ts";
 import type { Unavailable } from "../../core/observations.ts";
 import type { Answer } from "./answers/answer.ts";
 import type { Attempted, AttemptFn } from "./attempt.ts";
-import type { AuthBreaker } from "./credentials/auth-breaker.ts";
+import type { ProjectAuth } from "./credentials/project-auth.ts";
 import type { Authorise, Authorised, PlainRequest } from "./credentials/authorise.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import type { RequestBudget } from "./budget.ts";
@@ -18,7 +18,7 @@ import type { Operation } from "../../contract/labels.ts";
 export interface Service {
   readonly origin: URL;
   readonly endpoint: EndpointBreaker;
-  readonly auth: AuthBreaker;
+  readonly auth: Pick<ProjectAuth, "of" | "settle" | "seen">;
 }
 
 export interface Call extends Omit<PlainRequest, "origin"> {
@@ -91,9 +91,10 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
       return unavailable(withReason("held back: the cloud does not answer", why), held);
     }
     // Asked before a token is fetched: one that nobody may use is not worth a request.
-    const denied = call.service.auth.waitMs(identity());
-    if (denied > 0) {
-      return heldBack(call.service.auth.whyHeld());
+    const auth = call.service.auth.of(call.project);
+    if (auth.waitMs(identity()) > 0) {
+      call.service.auth.settle();
+      return heldBack(auth.whyHeld());
     }
     const skewed = (await clockGuard?.(signal)) ?? null;
     if (skewed !== null) return skewed;
@@ -121,7 +122,7 @@ export function createCalls(deps: CallsDeps, reserved?: ReservedCalls): Calls {
         signedAtMs: authorised.signedAtMs,
         secrets: [...authorised.secrets, ...(call.secrets ?? [])],
         endpoint: call.service.endpoint,
-        auth: call.service.auth,
+        auth: call.service.auth.of(call.project),
       },
       signal,
     );

@@ -2,7 +2,7 @@ import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CloudApi } from "../../steps/ports/cloud-api.ts";
 import { createAttempt } from "./attempt.ts";
-import { createAuthBreaker } from "./credentials/auth-breaker.ts";
+import { createAuth } from "./credentials/auth.ts";
 import { createAuthorise } from "./credentials/authorise.ts";
 import type { BreakerState } from "../../contract/labels.ts";
 import { createEndpointBreaker } from "./breaker.ts";
@@ -19,7 +19,7 @@ import { createImage } from "./operations/images.ts";
 import { createJob } from "./operations/jobs.ts";
 import type { RequestInfo } from "./operations/operation.ts";
 import { createPostOnce } from "./http/post-once.ts";
-import { createProbe } from "./operations/probe.ts";
+import { createPageQuestion, createProbe } from "./operations/probe.ts";
 import { createSign } from "./operations/reinstall.ts";
 import { createList, createLook } from "./operations/servers.ts";
 import type { CloudSettings } from "./settings.ts";
@@ -73,35 +73,24 @@ const LIST_BYTES = 8_388_608;
 /** The ECS API of one region, over HTTPS. Opens nothing until it is asked. */
 export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudAdapter {
   const { clock, budget, refusals = ALONE, onRequest = () => {} } = deps;
-  const { breaker, timeouts, maxAnswerBytes, poolConnections, maxRetryAfterMs } = settings;
+  const { breaker, maxRetryAfterMs } = settings;
   const monotonicMs = () => clock.monotonicMs();
 
   const proxyOf = proxiesByOrigin(settings);
-  const connecting = { connectMs: timeouts.connectMs, caPem: settings.caPem, proxyOf };
-  const http = createHttpClient({
-    connect: createConnect(connecting),
-    timeouts,
-    maxAnswerBytes,
-    poolConnections,
-  });
-  const pooled = namingProxy(http.send, proxyOf);
-  const listing = createHttpClient({
-    connect: createConnect(connecting),
-    timeouts,
-    maxAnswerBytes: Math.max(maxAnswerBytes, LIST_BYTES),
-    poolConnections: Math.min(poolConnections, 4),
-  });
-  const postOnce = namingProxy(
-    createPostOnce({
-      connect: createConnect({ ...connecting, resettable: true }),
-      totalMs: timeouts.postMs,
-      maxAnswerBytes,
-    }),
-    proxyOf,
-  );
-
+  const { pooled, listing, postOnce, close } = senders(settings, proxyOf);
   const isSigned = settings.credentials.kind === "ak-sk";
-  const { auth, login, strangers, beside } = authBreakers(settings, monotonicMs, refusals);
+  const closing = new AbortController();
+  const namesOf = createNaming();
+  const names = () => namesOf(readCredentials(settings.credentials));
+  const { auth, login, strangers, beside } = createAuth(settings, {
+    nowMs: monotonicMs,
+    refusals,
+    names,
+    ask(project, through) {
+      const service = { ...ecs, auth: { ...auth, of: () => through, settle: () => {} } };
+      return askPage(project, service, closing.signal);
+    },
+  });
   const endpoint = () => createEndpointBreaker(breaker, monotonicMs);
   const ecs: Service = { origin: new URL(settings.ecsEndpoint), endpoint: endpoint(), auth };
   const optional = (url: string | undefined): Service | null =>
@@ -111,8 +100,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
 
   const cloudClock = createCloudClock(clock, settings.signatureWindowMs ?? SIGNATURE_WINDOW_MS);
   const attempt = createAttempt({ clock, cloudClock, maxRetryAfterMs, onRequest });
-  const namesOf = createNaming();
-  const identity = () => namesOf(readCredentials(settings.credentials)).identity;
+  const identity = () => names().identity;
   const breakers = { login, strangers, beside };
   const iam = createIam(settings, { attempt, clock, identity, breakers, send: pooled });
   const authorise = createAuthorise(settings.credentials, iam.tokens, clock);
@@ -120,6 +108,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
   const clockGuard = isSigned ? createClockGuard({ ...asking, send: pooled, onRequest }) : null;
   const spending = createSpending({ budget, clock });
   const calls = createCalls({ attempt, authorise, clockGuard, identity, budget, spending });
+  const askPage = createPageQuestion(calls, pooled);
 
   /** The API, its calls made by `through`. */
   function operations(through: Calls): CloudApi {
@@ -127,7 +116,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     const posting = { ...reading, send: postOnce };
     return {
       look: createLook(reading),
-      list: createList({ ...reading, send: namingProxy(listing.send, proxyOf) }),
+      list: createList({ ...reading, send: listing }),
       job: createJob(reading),
       stop: createStop(posting),
       start: createStart(posting),
@@ -169,30 +158,53 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
         ...(isSigned ? [clockStanding(cloudClock)] : []),
       ];
     },
-    probe: createProbe({ calls, ecs, ims, evs, send: pooled, iam: iam.proof }),
+    probe: createProbe({
+      ask: askPage,
+      alone: () => auth.alone().map(({ project }) => project),
+      calls,
+      ecs,
+      ims,
+      evs,
+      send: pooled,
+      iam: iam.proof,
+    }),
     clockOffsetMs: () => cloudClock.offsetMs(),
     async close() {
-      await Promise.all([http.close(), listing.close()]);
+      closing.abort();
+      await close();
     },
   };
 }
 
-/** What lets requests through as far as our credentials allow it: those to the API, and those for a token. */
-function authBreakers(
-  { breaker, credentials }: CloudSettings,
-  monotonicMs: () => number,
-  refusals: SharedRefusals,
-) {
-  const options = { failures: breaker.authFailures ?? 2, openMs: breaker.authOpenMs };
-  const isSigned = credentials.kind === "ak-sk";
+/** How requests go out: over kept connections, for long lists, and once on one of their own. */
+function senders(settings: CloudSettings, proxyOf: ProxyOf) {
+  const { timeouts, maxAnswerBytes, poolConnections, caPem } = settings;
+  const connecting = { connectMs: timeouts.connectMs, caPem: caPem, proxyOf };
+  const http = createHttpClient({
+    connect: createConnect(connecting),
+    timeouts,
+    maxAnswerBytes,
+    poolConnections,
+  });
+  const listing = createHttpClient({
+    connect: createConnect(connecting),
+    timeouts,
+    maxAnswerBytes: Math.max(maxAnswerBytes, LIST_BYTES),
+    poolConnections: Math.min(poolConnections, 4),
+  });
+  const postOnce = namingProxy(
+    createPostOnce({
+      connect: createConnect({ ...connecting, resettable: true }),
+      totalMs: timeouts.postMs,
+      maxAnswerBytes,
+    }),
+    proxyOf,
+  );
   return {
-    auth: createAuthBreaker(options, monotonicMs, isSigned ? refusals : ALONE),
-    // Two: a password that IAM takes must not make the refusals of its tokens look single.
-    // One at a time: a changed password ends the tokens of all projects at once, and more than five refusals lock the user.
-    login: createAuthBreaker({ ...options, atOnce: 1 }, monotonicMs, refusals),
-    // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
-    strangers: createAuthBreaker({ ...options, failures: 1 }, monotonicMs, refusals),
-    beside: createAuthBreaker({ ...options, failures: 1 }, monotonicMs, refusals),
+    pooled: namingProxy(http.send, proxyOf),
+    listing: namingProxy(listing.send, proxyOf),
+    postOnce,
+    close: () => Promise.all([http.close(), listing.close()]),
   };
 }
 

@@ -1,4 +1,6 @@
 import type { AuthBreaker } from "./credentials/auth-breaker.ts";
+import type { ProjectAuth } from "./credentials/project-auth.ts";
+import type { LoneProject } from "./credentials/refused-projects.ts";
 import type { EndpointBreaker } from "./breaker.ts";
 import { clockSkewText } from "./clock-guard.ts";
 import type { CloudClock } from "./cloud-clock.ts";
@@ -8,8 +10,10 @@ import { withReason } from "./with-reason.ts";
 export interface Standing {
   readonly name: "ecs" | "iam" | "ims" | "evs" | "credentials" | "clock";
   readonly state: "up" | "untested" | "down";
-  /** For people; null while it is up. Holds no secret. */
+  /** For people; null while it is up, but for a project that is refused alone. Holds no secret. */
   readonly cause: string | null;
+  /** Of credentials: projects that are refused while others are taken. */
+  readonly alone?: readonly LoneProject[];
 }
 
 export function endpointStanding(
@@ -29,7 +33,7 @@ export function endpointStanding(
 }
 
 /** Of both breakers: that of the API, and the log-in's; null: no tokens are used. */
-export function credentialsStanding(auth: AuthBreaker, login: AuthBreaker | null): Standing {
+export function credentialsStanding(auth: ProjectAuth, login: AuthBreaker | null): Standing {
   const name = "credentials";
   const breakers = login === null ? [auth] : [login, auth];
   const refused = breakers.find((one) => one.seen().why !== null || one.state() === "open");
@@ -41,8 +45,13 @@ export function credentialsStanding(auth: AuthBreaker, login: AuthBreaker | null
     return { name, state: "down", cause };
   }
   return breakers.every((one) => one.seen().proven)
-    ? { name, state: "up", cause: null }
+    ? { name, state: "up", cause: aloneCause(auth.alone()), alone: auth.alone() }
     : { name, state: "untested", cause: "not accepted yet" };
+}
+
+function aloneCause(alone: readonly LoneProject[]): string | null {
+  const causes = alone.map(({ project, why }) => withReason(`project ${project}`, why));
+  return causes.length === 0 ? null : `but the cloud refuses them for ${causes.join(", ")}`;
 }
 
 export function clockStanding(cloudClock: CloudClock): Standing {

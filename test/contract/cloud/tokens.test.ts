@@ -11,6 +11,7 @@ import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
+import { refusalsTogether } from "../../support/refusals-together.ts";
 import { cloudAt, REAL_CLOCK, signal, closedAfterEach } from "./setup.ts";
 
 /*
@@ -227,36 +228,6 @@ describe("a project that had tokens, and is given none any more", () => {
   });
 });
 
-/** What replicas know together, without their Redis. */
-function together(): SharedRefusals {
-  const counts = new Map<string, number>();
-  const turns = new Set<string>();
-  return {
-    look: async (name) => ({
-      refusals: counts.get(name) ?? 0,
-      forMs: AUTH_OPEN_MS,
-      why: null,
-    }),
-    async refused(name, atLeast) {
-      const count = Math.max((counts.get(name) ?? 0) + 1, atLeast);
-      counts.set(name, count);
-      return count;
-    },
-    async proven(name) {
-      counts.delete(name);
-    },
-    async takeTurn(name) {
-      if (turns.has(name)) return null;
-      turns.add(name);
-      return {
-        async end() {
-          turns.delete(name);
-        },
-      };
-    },
-  };
-}
-
 describe("replicas that are refused for one project in the same moment", () => {
   it.each([
     [2, 2],
@@ -265,7 +236,7 @@ describe("replicas that are refused for one project in the same moment", () => {
   ])(
     "%i of them, %i refusals stop all log-ins: none stays stopped",
     async (count, authFailures) => {
-      const refusals = together();
+      const refusals = refusalsTogether(AUTH_OPEN_MS);
       const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
       const everywhere = (project: ProjectId) =>
         Promise.all(replicas.map(({ look }) => look(project)));
@@ -292,7 +263,7 @@ describe("replicas that are refused for one project in the same moment", () => {
   ])(
     "%i of them, a user whom IAM refuses everywhere: not so often that he is locked",
     async (count, authFailures) => {
-      const refusals = together();
+      const refusals = refusalsTogether(AUTH_OPEN_MS);
       const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
       const projects = [A, B, ...more];
       for (const project of projects) for (const { look } of replicas) await look(project);

@@ -15,11 +15,13 @@ afterEach(() => {
 function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
   const state: Record<"ecs" | "credentials", Standing["state"]> & {
     why: string | null;
+    alone: { project: ProjectId; why: string }[];
     isCountKnown: boolean;
   } = {
     ecs,
     credentials,
     why: null,
+    alone: [],
     isCountKnown: true,
   };
   const turns: string[] = [];
@@ -28,7 +30,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
     cloud: {
       standings: () => [
         { name: "ecs", state: state.ecs, cause: null },
-        { name: "credentials", state: state.credentials, cause: state.why },
+        { name: "credentials", state: state.credentials, cause: state.why, alone: state.alone },
       ],
       async probe() {
         asked += 1;
@@ -41,6 +43,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
     isCountKnown: () => state.isCountKnown,
     onTurn: ({ name, state: is, cause }) =>
       void turns.push(`${name} ${is}${cause === null ? "" : `, ${cause}`}`),
+    onProject: (project, why) => void turns.push(`${project.slice(0, 4)} ${why}`),
     onError: () => undefined,
   });
   const after = async (ms: number) => {
@@ -123,6 +126,31 @@ describe("a part that goes down", () => {
     [state.credentials, state.why] = ["up", null];
     await after(3_000);
     expect(turns.slice(1)).toEqual(["credentials up"]);
+    prover.stop();
+  });
+});
+
+describe("a project that is refused while others are taken", () => {
+  it("is said once, and once when it is taken again, which is asked for", async () => {
+    const { prover, state, after, turns } = setUp("up");
+    prover.start();
+    expect(await after(3_000)).toBe(0);
+    [state.why, state.alone] = ["but", [{ project: PROJECT, why: "HTTP 401" }]];
+    expect(await after(120_000)).toBeGreaterThan(2);
+    expect(turns).toEqual(["0123 HTTP 401"]);
+    // All are refused: that says nothing of this one.
+    [state.credentials, state.alone] = ["down", []];
+    await after(3_000);
+    [state.credentials, state.alone] = ["up", [{ project: PROJECT, why: "HTTP 401" }]];
+    await after(3_000);
+    expect(turns.slice(1)).toEqual([
+      expect.stringContaining("credentials down"),
+      "credentials up, but",
+    ]);
+    [state.why, state.alone] = [null, []];
+    const before = await after(3_000);
+    expect(turns.slice(3)).toEqual(["0123 null"]);
+    expect(await after(600_000)).toBe(before);
     prover.stop();
   });
 });

@@ -4,8 +4,9 @@ import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 import { withReason } from "../with-reason.ts";
 
 /** `stale`: the credentials were replaced since; authenticate again. */
-type AuthEntry =
-  | { readonly kind: "go"; leave(result: AuthResult, why?: string): void }
+export type AuthEntry =
+  /** `leave`: exactly once; gives whether it counts as a refusal of our credentials. */
+  | { readonly kind: "go"; readonly leave: (result: AuthResult, why?: string) => boolean }
   /** `why`: for people. */
   | { readonly kind: "wait"; readonly ms: number; readonly why: string }
   | { readonly kind: "stale" };
@@ -17,6 +18,8 @@ export interface AuthBreaker {
   whyHeld(): string;
   /** How long it stays open for these credentials; 0: it does not hold a request back. */
   waitMs(identity: string): number;
+  /** While it is open: closes it if it was opened only by what others were refused, and they are taken again. */
+  review(sharedName: string): Promise<void>;
   /** These credentials were taken: a request that did not go through here has shown it. */
   vouch(grant: Grant): void;
   state(): BreakerState;
@@ -26,6 +29,7 @@ export interface AuthBreaker {
 
 const REFUSED = "held back: the cloud does not accept our credentials";
 const UNPROVEN = "held back: the cloud has not accepted our credentials yet";
+const UNANSWERED = "held back until the cloud answers one request well";
 const BEHIND = "held back: requests before it are not answered yet";
 /** What is answered to those who waited for a request that proved nothing. */
 const UNPROVEN_WAIT_MS = 1_000;
@@ -68,16 +72,9 @@ export function createAuthBreaker(
     return record.waitMs();
   }
 
-  const waitABitMs = Math.min(UNPROVEN_WAIT_MS, options.openMs);
-  const behindOthers = { kind: "wait", ms: waitABitMs, why: BEHIND } as const;
+  const waitABit = (why: string) =>
+    ({ kind: "wait", ms: Math.min(UNPROVEN_WAIT_MS, options.openMs), why }) as const;
   const whyHeld = () => withReason(REFUSED, record.why);
-
-  /** Who waited hears what the others met: nobody looks for that by night. */
-  function unproven(otherwise: string): AuthEntry {
-    const { met, why } = record;
-    const reason = met === null ? (why ?? otherwise) : `the last try: ${met}`;
-    return { kind: "wait", ms: waitABitMs, why: withReason(UNPROVEN, reason) };
-  }
 
   function pass(grant: Grant, end: () => void | Promise<void>): AuthEntry {
     async function learn(result: AuthResult, message: string | null): Promise<void> {
@@ -89,7 +86,14 @@ export function createAuthBreaker(
         wake();
       }
     }
-    return { kind: "go", leave: (result, message) => void learn(result, message || null) };
+    return {
+      kind: "go",
+      leave(result, message) {
+        const isRefusal = result === "denied" && record.isRefusal(grant);
+        void learn(result, message || null);
+        return isRefusal;
+      },
+    };
   }
 
   async function tryAlone(grant: Grant, signal: AbortSignal): Promise<AuthEntry> {
@@ -102,7 +106,7 @@ export function createAuthBreaker(
     const turn = await shared.takeTurn(grant.sharedName, signal);
     if (turn === null) {
       end();
-      return unproven("another worker is trying them");
+      return waitABit(unproven(record, "another worker is trying them"));
     }
     // Before anybody who waits here asks for a turn: he would find it taken.
     const over = () => turn.end().finally(end);
@@ -135,7 +139,8 @@ export function createAuthBreaker(
         if (!isProven && trial === null) return tryAlone(grant, signal);
         // Once is enough: with a silent cloud everybody would wait for everybody before.
         if (signal.aborted || (!isProven && triedOnce) || nowMs() >= patientUntilMs) {
-          return isProven ? behindOthers : unproven("another request is trying them");
+          const why = isProven ? BEHIND : unproven(record, "another request is trying them");
+          return waitABit(why);
         }
         triedOnce ||= !isProven;
         await endOf(isProven ? changed.promise : (trial ?? changed.promise), signal);
@@ -143,12 +148,23 @@ export function createAuthBreaker(
     },
     waitMs,
     whyHeld,
+    async review(sharedName) {
+      await record.review(sharedName);
+      wake();
+    },
     vouch(grant) {
       void record.learn(grant, "proven", null).finally(wake);
     },
     state: () => record.state(),
     seen: () => ({ proven: record.anyProven, why: record.why }),
   };
+}
+
+/** Who waited hears what the others met: a person reads no more than that. */
+function unproven({ met, why }: AuthRecord, otherwise: string): string {
+  return met === null
+    ? withReason(UNPROVEN, why ?? otherwise)
+    : withReason(UNANSWERED, `the last try: ${met}`);
 }
 
 interface Signal {

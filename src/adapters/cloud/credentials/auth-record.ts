@@ -51,6 +51,10 @@ export class AuthRecord {
   #why: string | null = null;
   #met: string | null = null;
   #openUntilMs: number | null = null;
+  /** How often refusals were forgotten because the credentials were taken. */
+  #forgotten = 0;
+  /** Nothing but the refusals of others opened it. */
+  #heard = false;
   #width = 1;
 
   /** @param nowMs monotonic */
@@ -85,7 +89,7 @@ export class AuthRecord {
     this.#known = identity;
     this.#proven.clear();
     [this.#refusals, this.#openUntilMs, this.#width] = [0, null, 1];
-    [this.#why, this.#met] = [null, null];
+    [this.#why, this.#met, this.#heard] = [null, null, false];
     return true;
   }
 
@@ -115,6 +119,12 @@ export class AuthRecord {
     return this.#openUntilMs > this.#nowMs() ? "open" : "half-open";
   }
 
+  /** If it is denied: is that a refusal of our credentials? Of a token that was taken before it is that one's death. */
+  isRefusal(grant: Grant): boolean {
+    const hadProof = grant.forget !== undefined && this.isProven(grant.proof);
+    return this.isKnown(grant.identity) && grant.isCurrent() && !hadProof;
+  }
+
   /** What the answer teaches. Resolves when the other replicas can know it. */
   async learn(grant: Grant, result: AuthResult, message: string | null): Promise<void> {
     // An answer to the old credentials, or to a token that was replaced, says nothing about the present ones.
@@ -125,18 +135,22 @@ export class AuthRecord {
     }
     if (result === "proven") return this.#prove(grant);
     if (!grant.isCurrent()) return;
+    const isRefusal = this.isRefusal(grant);
     this.#met = result === "clock" ? message : null;
-    const wasProven = this.#proven.delete(grant.proof);
+    this.#proven.delete(grant.proof);
     this.#width = 1;
     if (result === "clock") return;
     // At once: the next answer may be to the same token.
     grant.forget?.();
-    if (wasProven && grant.forget !== undefined) return;
-    this.#why = message;
+    if (!isRefusal) return;
+    [this.#why, this.#heard] = [message, false];
     this.#refuse(this.#refusals + 1, this.#openMs);
+    const before = this.#forgotten;
     const said = { forMs: this.#openMs, why: message };
     const total = await this.#shared.refused(grant.sharedName, this.#refusals, said);
-    if (total !== null && this.isKnown(grant.identity)) this.#refuse(total, this.#openMs);
+    // What was counted before they were taken is over.
+    const isOver = !this.isKnown(grant.identity) || this.#forgotten !== before;
+    if (total !== null && !isOver) this.#refuse(total, this.#openMs);
   }
 
   /** Takes over what the other replicas have seen. */
@@ -145,16 +159,28 @@ export class AuthRecord {
       this.#replaced = false;
       await this.#shared.proven(grant.sharedName);
     }
+    const before = this.#forgotten;
     const others = await this.#shared.look(grant.sharedName);
     if (others === null || others.refusals === 0 || !this.isKnown(grant.identity)) return;
-    if (others.refusals <= this.#refusals) return;
+    if (others.refusals <= this.#refusals || this.#forgotten !== before) return;
+    if (this.#refusals === 0) this.#heard = true;
     this.#refuse(others.refusals, others.forMs);
     if (this.waitMs() > 0) this.#why ??= others.why;
   }
 
+  /** What was opened by the refusals of others alone is closed when they are forgotten. */
+  async review(sharedName: string): Promise<void> {
+    if (!this.#heard) return;
+    const others = await this.#shared.look(sharedName);
+    if (others?.refusals !== 0 || !this.#heard) return;
+    [this.#refusals, this.#why, this.#openUntilMs, this.#heard] = [0, null, null, false];
+  }
+
   async #prove(grant: Grant): Promise<void> {
     const clear = this.#refusals > 0 || this.#openUntilMs !== null;
+    if (clear) this.#forgotten += 1;
     [this.#refusals, this.#why, this.#met, this.#openUntilMs] = [0, null, null, null];
+    this.#heard = false;
     this.#proven.add(grant.proof);
     this.#width = this.#width + 1 >= TRUSTED_WIDTH ? Number.POSITIVE_INFINITY : this.#width + 1;
     if (clear) await this.#shared.proven(grant.sharedName);

@@ -3,6 +3,10 @@ import type { Calls, Service } from "../calls.ts";
 import type { Send } from "../http/exchange.ts";
 
 export interface ProbeDeps {
+  /** A page of one server. */
+  readonly ask: (project: ProjectId, service: Service, signal: AbortSignal) => Promise<unknown>;
+  /** Projects that are refused while others are taken. */
+  readonly alone: () => readonly ProjectId[];
   readonly calls: Calls;
   readonly ecs: Service;
   readonly ims: Service | null;
@@ -28,14 +32,13 @@ export interface IamProof {
  * disk services are asked only with credentials that are proven: at most one refusal is spent. The disk service is asked for
  * a disk that does not exist, with the one right that the worker needs there; a 404 proves it.
  */
-export function createProbe({ calls, ecs, ims, evs, send, iam }: ProbeDeps) {
+export function createProbe({ ask, alone, calls, ecs, ims, evs, send, iam }: ProbeDeps) {
   return async function probe(asked: ProjectId, signal: AbortSignal): Promise<void> {
     const project = iam?.standIn(asked) ?? asked;
     const common = { method: "GET", project, query: [["limit", "1"]], send } as const;
-    if (!isSettled(ecs)) {
-      const path = `/v1/${project}/cloudservers/detail`;
-      await calls.call({ ...common, operation: "probe", path, service: ecs }, signal);
-    }
+    if (!isSettled(ecs)) await ask(project, ecs, signal);
+    // Without a command nobody would notice that they are taken again. Their pause holds the question back.
+    for (const refused of alone()) await ask(refused, ecs, signal);
     if (iam?.isDue() === true) await iam.prove(project, signal);
     if (ims !== null && isDue(ims)) {
       const path = "/v2/cloudimages";
@@ -46,6 +49,15 @@ export function createProbe({ calls, ecs, ims, evs, send, iam }: ProbeDeps) {
       const disk = { method: "GET", project, send, operation: "disk" } as const;
       await calls.call({ ...disk, path, service: evs }, signal);
     }
+  };
+}
+
+/** See {@link createProbe}. */
+export function createPageQuestion(calls: Calls, send: Send): ProbeDeps["ask"] {
+  return (project, service, signal) => {
+    const path = `/v1/${project}/cloudservers/detail`;
+    const page = { method: "GET", path, query: [["limit", "1"]] } as const;
+    return calls.call({ ...page, operation: "probe", project, service, send }, signal);
   };
 }
 

@@ -184,7 +184,8 @@ describe("the breaker of authentication", () => {
     leave(first, "neither", "tls: self-signed certificate");
     const [second, third] = await Promise.all(others);
     const held = "held back: the cloud has not accepted our credentials yet";
-    expect(third).toMatchObject({ why: `${held} (the last try: tls: self-signed certificate)` });
+    const silent = "held back until the cloud answers one request well";
+    expect(third).toMatchObject({ why: `${silent} (the last try: tls: self-signed certificate)` });
     // Whatever is newest: that it refused them, that it was silent again; nothing of what is over.
     const fourth = enter();
     await settled();
@@ -196,7 +197,9 @@ describe("the breaker of authentication", () => {
     await settled();
     leave(await fourth, "neither", "tcp: connect ECONNREFUSED");
     await fifth;
-    expect(await sixth).toMatchObject({ why: `${held} (the last try: tcp: connect ECONNREFUSED)` });
+    expect(await sixth).toMatchObject({
+      why: `${silent} (the last try: tcp: connect ECONNREFUSED)`,
+    });
     leave(await fifth, "proven");
     await settled();
     leave(await enter(), "clock", "HTTP 401: the clock");
@@ -317,15 +320,25 @@ describe("the breaker of authentication", () => {
         turn: false,
         why: null as string | null,
         onTurn: () => {},
+        /** How long it takes to hear of the sum. */
+        counting: async () => {},
+        /** How long it takes to read it. */
+        looking: async () => {},
         /** How long it takes to give the turn back. */
         ending: async () => {},
       };
       const shared: SharedRefusals = {
-        look: async () => ({ refusals: store.refusals, forMs: 300_000, why: store.why }),
+        async look() {
+          const { refusals, why } = store;
+          await store.looking();
+          return { refusals, forMs: 300_000, why };
+        },
         async refused(_name, atLeast, { why }) {
           store.why = why;
-          store.refusals = Math.max(store.refusals + 1, atLeast);
-          return store.refusals;
+          const total = Math.max(store.refusals + 1, atLeast);
+          store.refusals = total;
+          await store.counting();
+          return total;
         },
         async proven() {
           store.refusals = 0;
@@ -423,6 +436,51 @@ describe("the breaker of authentication", () => {
       expect(await one.enter()).toMatchObject({ kind: "wait", ms: 300_000 });
       await settled();
       expect(store.turn).toBe(false);
+    });
+
+    it("is not refused by what it read before it was taken", async () => {
+      const { all, store } = replicas();
+      const [one] = all;
+      if (one === undefined) throw new Error("no replica");
+      await one.send("proven");
+      await one.send("denied");
+      const first = await one.enter();
+      // Reads the count, and hears of it only after the first was taken.
+      store.looking = settled;
+      const second = one.enter();
+      leave(first, "proven");
+      await settled();
+      store.looking = async () => {};
+      expect((await second).kind).toBe("go");
+      expect(one.breaker.seen().proven).toBe(true);
+    });
+
+    it("is not refused by what was counted before it was taken", async () => {
+      const { all, store } = replicas();
+      const [one] = all;
+      if (one === undefined) throw new Error("no replica");
+      await one.send("proven");
+      const [first, second] = await Promise.all([one.enter(), one.enter()]);
+      store.counting = settled;
+      leave(first, "denied");
+      leave(second, "proven");
+      await settled();
+      await settled();
+      expect(one.breaker.seen()).toEqual({ proven: true, why: null });
+    });
+
+    it("forgets what only others were refused when they are taken again; not what it was refused itself", async () => {
+      const { all, store } = replicas();
+      const [one, other] = all;
+      if (one === undefined || other === undefined) throw new Error("no replicas");
+      await one.send("denied");
+      await one.send("denied");
+      expect((await other.enter()).kind).toBe("wait");
+      await other.breaker.review("name");
+      expect(other.breaker.state()).toBe("open");
+      store.refusals = 0;
+      await Promise.all([one, other].map(({ breaker }) => breaker.review("name")));
+      expect([one, other].map(({ breaker }) => breaker.state())).toEqual(["open", "closed"]);
     });
 
     it("forgets the refusals when the credentials are replaced", async () => {
