@@ -53,7 +53,7 @@ export default defineConfig({
     projects: [
       project("unit", { testTimeoutMs: 60_000, services: false, isolate: false }),
       project("contract", { testTimeoutMs: 60_000, services: true }),
-      project("simulation", { testTimeoutMs: 180_000, services: false }),
+      project("simulation", { testTimeoutMs: 600_000, services: false }),
       project("integration", { testTimeoutMs: 90_000, services: true }),
       project("fault", { testTimeoutMs: 180_000, services: true }),
       project("chart", { testTimeoutMs: 60_000, services: false }),

@@ -71,6 +71,8 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     settings,
     onEvent,
     onFirstReady: (report) => callbacks.onTopology?.(report),
+    onLooked: (queue, state, askedMs) =>
+      consumers.find((one) => one.status().queue === queue)?.compare(state, askedMs),
   });
   const onMissing = () => {
     keeper.forget();

@@ -5,6 +5,7 @@ import { ChannelSupervisor, ReplacedError } from "./connection/channel-superviso
 import type { SupervisedConnection } from "./connection/connection.ts";
 import { type Delivery, type DeliveryHandler, type Disposition, deliveryOf } from "./delivery.ts";
 import type { AmqpSettings, OnAmqpEvent } from "./settings.ts";
+import type { QueueState } from "./topology/topology-declaration.ts";
 import { asError } from "../thrown.ts";
 import { manyMayListen, pause, withDeadline, within } from "../time-limits.ts";
 
@@ -43,6 +44,10 @@ export class QueueConsumer {
   /** Deliveries in hand, by the channel that brought them. */
   readonly #inHand = new Map<Channel, number>();
   #settledMs = Number.NEGATIVE_INFINITY;
+  /** When the broker last showed that it has the consumer: confirmed it, or gave it a message (`performance.now()`). */
+  #heardMs = Number.POSITIVE_INFINITY;
+  /** Since when looks have found messages in the queue, and nothing was given to us. */
+  #deafMs: number | undefined;
 
   constructor(options: QueueConsumerOptions) {
     const { queue, connection, settings, onEvent, onMissing } = options;
@@ -94,6 +99,27 @@ export class QueueConsumer {
     };
   }
 
+  /**
+   * With what the broker says of the queue, asked at that time (`performance.now()`): a consumer that the broker does not know,
+   * or does not give anything, looks like one that has nothing to do. A work queue was seen so on 3.10 after it had been deleted
+   * and declared again: 100 messages, a channel without a fault, and no delivery for a minute.
+   */
+  compare({ messages, consumers }: QueueState, askedMs: number): void {
+    const { channel } = this.#supervisor;
+    const { queue, settings, onEvent } = this.#options;
+    if (channel === undefined || this.#stopping.signal.aborted || askedMs < this.#heardMs) {
+      this.#deafMs = undefined;
+      return;
+    }
+    const isGivenNothing = messages > 0 && this.#inHand.size === 0;
+    this.#deafMs = isGivenNothing ? (this.#deafMs ?? askedMs) : undefined;
+    const deafForMs = askedMs - (this.#deafMs ?? askedMs);
+    if (consumers > 0 && deafForMs < DEAF_AFTER * settings.rpcTimeoutMs) return;
+    const why = consumers === 0 ? "the broker does not know it" : "it is given nothing";
+    onEvent("error", "consumer is lost; the queue is consumed again", { queue, why, messages });
+    this.#supervisor.replace(channel, `the consumer of ${queue} was lost: ${why}`);
+  }
+
   async #consume(channel: Channel, lose: (why: Error) => void): Promise<void> {
     const { queue, prefetch, settings, ensureTopology } = this.#options;
     await ensureTopology();
@@ -109,6 +135,7 @@ export class QueueConsumer {
     const consuming = channel.consume(queue, take, { noAck: false });
     const { consumerTag } = await within(consuming, settings.rpcTimeoutMs, "basic.consume");
     this.#tags.set(channel, consumerTag);
+    this.#heardMs = performance.now();
   }
 
   /** The channel works, but another one takes its place: what it brought is finished and settled on it. */
@@ -131,6 +158,7 @@ export class QueueConsumer {
       this.#settle(channel, message, (live) => live.nack(message, false, true));
       return;
     }
+    this.#heardMs = performance.now();
     this.#inHand.set(channel, (this.#inHand.get(channel) ?? 0) + 1);
     const delivery = deliveryOf(this.#options.queue, message);
     // What settles the message needs its number only; tens of MiB are not to be kept for that.
@@ -224,6 +252,8 @@ class CancelledError extends Error {
 const STOP_RPC_TIMEOUT_MS = 1_000;
 /** Longer than any step in hand takes. */
 const FINISH_TIMEOUT_MS = 55_000;
+/** Of questions to the broker that time out. Until then it may be at work on an election. */
+const DEAF_AFTER = 4;
 /** Older ones have long reached their queue. */
 const FLUSH_AFTER_MS = 2_000;
 const FLUSH_ROUNDS = 4;

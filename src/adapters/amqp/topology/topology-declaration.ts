@@ -72,36 +72,41 @@ async function check(ask: Asker, settings: AmqpSettings): Promise<TopologyOutcom
   return { kind: "ready", createdFresh: false };
 }
 
-/** Names of our queues that are not there; rejects like {@link establishTopology}. */
-export async function missingQueues(
+/** A queue as the broker shows it to everybody. */
+export interface QueueState {
+  /** Messages that wait for a consumer. */
+  readonly messages: number;
+  readonly consumers: number;
+}
+
+/** How each of our queues stands; null: it is not there. Rejects like {@link establishTopology}. */
+export async function queueStates(
   openChannel: () => Promise<Channel>,
   settings: AmqpSettings,
-): Promise<readonly string[]> {
+): Promise<ReadonlyMap<string, QueueState | null>> {
   const ask = new Asker(openChannel, settings.rpcTimeoutMs);
-  const missing: string[] = [];
+  const states = new Map<string, QueueState | null>();
   try {
-    for (const { name } of topologyOf(settings).queues) {
-      if (await isMissing(ask, name)) missing.push(name);
-    }
-    return missing;
+    for (const { name } of topologyOf(settings).queues) states.set(name, await stateOf(ask, name));
+    return states;
   } finally {
     await ask.close();
   }
 }
 
-async function isMissing(ask: Asker, name: string): Promise<boolean> {
+async function stateOf(ask: Asker, name: string): Promise<QueueState | null> {
   try {
-    await ask.to(`queue '${name}'`, (channel) => channel.checkQueue(name));
-    return false;
+    const ok = await ask.to(`queue '${name}'`, (channel) => channel.checkQueue(name));
+    return { messages: ok.messageCount, consumers: ok.consumerCount };
   } catch (error) {
-    if (error instanceof RefusedError && error.problem.code === 404) return true;
+    if (error instanceof RefusedError && error.problem.code === 404) return null;
     throw error;
   }
 }
 
 async function noneExists(ask: Asker, queues: readonly QueuePlan[]): Promise<boolean> {
   for (const { name } of queues) {
-    if (!(await isMissing(ask, name))) return false;
+    if ((await stateOf(ask, name)) !== null) return false;
   }
   return true;
 }
@@ -117,10 +122,10 @@ class Asker {
     this.#timeoutMs = timeoutMs;
   }
 
-  async to(resource: string, question: (channel: Channel) => Promise<unknown>): Promise<void> {
+  async to<T>(resource: string, question: (channel: Channel) => Promise<T>): Promise<T> {
     this.#channel ??= await this.#openChannel();
     try {
-      await within(question(this.#channel), this.#timeoutMs, resource);
+      return await within(question(this.#channel), this.#timeoutMs, resource);
     } catch (error) {
       const channel = this.#channel;
       this.#channel = undefined;

@@ -3,7 +3,8 @@ import type { SupervisedConnection } from "../connection/connection.ts";
 import type { AmqpSettings, OnAmqpEvent } from "../settings.ts";
 import {
   establishTopology,
-  missingQueues,
+  type QueueState,
+  queueStates,
   type TopologyOutcome,
   type TopologyProblem,
 } from "./topology-declaration.ts";
@@ -17,6 +18,8 @@ export interface TopologyKeeperOptions {
   readonly onEvent: OnAmqpEvent;
   /** Called once, before anything is consumed, with what the first success found. Waited for as long as for the broker. */
   readonly onFirstReady: (report: { readonly createdFresh: boolean }) => Promise<void> | void;
+  /** Called for each queue that a look has found, with when the look began (`performance.now()`). */
+  readonly onLooked: (queue: string, state: QueueState, askedMs: number) => void;
 }
 
 /**
@@ -43,7 +46,8 @@ export class TopologyKeeper {
 
   /**
    * From now on looks every minute whether the queues are still there: a policy (`expires`) deletes idle ones, and
-   * nobody consumes the delay queues. To be declared again is also a use, which keeps them.
+   * nobody consumes the delay queues. To be declared again is also a use, which keeps them. How each stands is also
+   * what shows a consumer that hears nothing.
    */
   start(): void {
     if (!this.#stopping.signal.aborted) this.#running ??= this.#run(this.#stopping.signal);
@@ -92,13 +96,19 @@ export class TopologyKeeper {
   }
 
   async #lookAgain(): Promise<void> {
-    const { connection, settings, onEvent } = this.#options;
+    const { connection, settings, onEvent, onLooked } = this.#options;
     const known = this.#known;
     const { live } = connection;
     // Nothing is known on this connection: whoever consumes asks.
     if (live === undefined || known?.on !== live.model) return;
     try {
-      const missing = await missingQueues(() => this.#openOn(live.model), settings);
+      const askedMs = performance.now();
+      const states = await queueStates(() => this.#openOn(live.model), settings);
+      const missing: string[] = [];
+      for (const [queue, state] of states) {
+        if (state === null) missing.push(queue);
+        else onLooked(queue, state, askedMs);
+      }
       if (missing.length > 0 && known.outcome.kind === "ready") {
         onEvent("error", "queues are gone; they are declared again", { queues: missing });
       }
