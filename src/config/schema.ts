@@ -210,7 +210,10 @@ const Brakes = z.strictObject({
   maxRunning: whole("reinstalls", 1, 1_000),
   maxRunningPerGroup: whole("reinstalls", 0, 1_000),
   approval: uniqueList(
-    Group.meta({ accepts: "`all`, or a group" }),
+    // A group of that name would leave every other one without its approval.
+    Group.refine((group) => group === "all" || group.toLowerCase() !== "all", {
+      error: "must be written all where all groups are meant",
+    }).meta({ accepts: "`all`, or a group" }),
     { min: 0, max: 1000 },
     "must be `all`, or groups of 1-64 characters of A-Z a-z 0-9 . _ -, separated by commas",
   ),

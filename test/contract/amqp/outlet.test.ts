@@ -182,11 +182,12 @@ describe("a reply", () => {
     expect(await publish(reply(String(asked[0]?.properties.replyTo)))).toBe("confirmed");
   });
 
-  test("to a queue that is gone or full holds nothing up", async () => {
+  test("to a queue that is gone, full, or has no name that AMQP can carry holds nothing up", async () => {
     await observer.channel.assertQueue("full", {
       arguments: { "x-max-length": 0, "x-overflow": "reject-publish" },
     });
-    expect(await publish(reply("gone"), reply("full"), step("c1", 0))).toBe("confirmed");
+    const grown = reply("\ufffd".repeat(100));
+    expect(await publish(grown, reply("gone"), reply("full"), step("c1", 0))).toBe("confirmed");
     expect(running.log.has("reply was refused")).toBe(true);
     await eventually(() => running.seen.work.length === 1);
   });

@@ -169,6 +169,15 @@ describe("approval", () => {
     expect(config({ BRAKES_APPROVAL: "db, web" }).brakes.approval).toEqual(["db", "web"]);
   });
 
+  it.each(["ALL", "All"])(
+    "refuses %s for all groups: it would be one group of that name",
+    (text) => {
+      expect(problems({ BRAKES_APPROVAL: text })).toEqual([
+        "BRAKES_APPROVAL (brakes.approval.0): must be written all where all groups are meant",
+      ]);
+    },
+  );
+
   it.each(["two words", "a/b", "g".repeat(65), "db,größe"])("refuses %s as a group", (groups) => {
     const index = groups.split(",").length - 1;
     expect(problems({ BRAKES_APPROVAL: groups })).toEqual([

@@ -40,7 +40,10 @@ export function createReplies(options: ReplyOptions) {
       // Its last reply is hardly given up: ten more of them would keep every other command waiting.
       if (silent.has(queue)) return "unconfirmed";
       const startedMs = performance.now();
-      const answered = await replyPublisher.publish(publication, signal);
+      const answered = await replyPublisher
+        .publish(publication, signal)
+        // AMQP cannot carry it: an address that an earlier version stored as it had read it.
+        .catch(() => "refused" as const);
       options.onPublished?.("reply", answered, (performance.now() - startedMs) / 1000);
       return answered;
     });
