@@ -29,6 +29,11 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   const closing = new AbortController();
   /** Whatever single time-outs add up to, and whoever drips a body byte by byte: this is the end. */
   const totalMs = timeouts.connectMs + timeouts.headersMs + timeouts.bodyMs;
+  /** Undici's words for silence, in ours. */
+  const silences = new Map([
+    ["Headers Timeout Error", `no answer within ${timeouts.headersMs} ms`],
+    ["Body Timeout Error", `the answer stopped: no more of it within ${timeouts.bodyMs} ms`],
+  ]);
 
   function poolOf(origin: URL): Pool {
     const found = pools.get(origin.origin);
@@ -65,8 +70,9 @@ export function createHttpClient(options: HttpOptions): HttpClient {
           signal: limit.signal,
           mayBegin,
         });
-        if (result.kind === "answered" || !limit.timedOut()) return result;
-        return { ...result, message: `no answer within ${totalMs} ms` };
+        if (result.kind === "answered") return result;
+        if (limit.timedOut()) return { ...result, message: `no answer within ${totalMs} ms` };
+        return { ...result, message: silences.get(result.message) ?? result.message };
       } finally {
         limit.clear();
       }
