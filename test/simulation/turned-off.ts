@@ -34,9 +34,10 @@ export class TurnedOffServers {
   }
 
   started(serverId: string): void {
-    const by = this.#servers.get(serverId)?.by ?? "";
+    const { by = "", isCounted = false } = this.#servers.get(serverId) ?? {};
     const rest = this.#rests.get(by);
-    if (rest !== undefined) rest.onSinceMs = this.#world.time.nowMs;
+    // Started for another reason (a submission that could not be saved), it rests for none.
+    if (rest !== undefined && isCounted) rest.onSinceMs = this.#world.time.nowMs;
     this.#servers.delete(serverId);
   }
 
