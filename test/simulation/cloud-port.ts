@@ -89,6 +89,11 @@ export function createCloudPort(
   return {
     ...cloud,
     sign: async (...args) => watched(args[1], await cloud.sign(...args)),
+    async stop(...args) {
+      const answer = await cloud.stop(...args);
+      if (answer.kind === "unreadable") world.turnedOff.stopUnanswered(about);
+      return answer;
+    },
   };
 
   /** Whoever knows that nothing was carried out is not in work any more, even where the store never hears of it. */

@@ -24,6 +24,8 @@ export class TurnedOffServers {
   readonly #servers = new Map<string, TurnedOff>();
   /** How often each command's server was started for it, and since when it runs. */
   readonly #rests = new Map<string, { times: number; onSinceMs: number | null }>();
+  /** When the last stop of each command was left without an answer: it may still come true, and would undo a start. */
+  readonly #unanswered = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -54,6 +56,10 @@ export class TurnedOffServers {
       : `${by} stops its server ${Math.round(ranMs)} ms after it was started for the ${rest.times}. time`;
   }
 
+  stopUnanswered(by: string): void {
+    this.#unanswered.set(by, this.#world.time.nowMs);
+  }
+
   /** A command asks for a start. */
   startAsked(serverId: string, by: string, state: State | undefined): void {
     const off = this.#servers.get(serverId);
@@ -70,6 +76,8 @@ export class TurnedOffServers {
   posted(serverId: string, by: string): string | null {
     const refused = this.#own(serverId, by)?.refused;
     if (refused == null || this.#world.loss.happened) return null;
+    const unansweredMs = this.#unanswered.get(by) ?? Number.NEGATIVE_INFINITY;
+    if (refused.lastMs - unansweredMs < this.#proofMs + this.#slackMs) return null;
     const offMs = refused.lastMs - refused.firstMs;
     return offMs <= this.#world.scenario.rules.stoppedWaitMs + this.#slackMs
       ? null
