@@ -12,6 +12,7 @@ import {
   paused,
   type Series,
   UNRESOLVED,
+  unauthenticated,
 } from "./series.ts";
 
 /*
@@ -138,6 +139,21 @@ describe("one cause, one page", () => {
       { [up("cloud")]: away, 'breaker_state{breaker="auth"}': "0x60 2x400" },
       [PAGE("AuthFailing")],
     ],
+    [
+      "the cloud refuses the credentials, found out by refusals of a project",
+      {
+        [up("cloud")]: away,
+        'breaker_state{breaker="auth"}': "0x60 2x400",
+        [unauthenticated()]: "0x60 2x5 3x5 4x5 5x5 6x400",
+      },
+      [PAGE("AuthFailing")],
+    ],
+    [
+      "the cloud refuses the credentials for one project",
+      { [unauthenticated()]: "0x60 2x5 3x6 4x6 5x6 6x6 7x6 8x6 9x6 10x6 11x400" },
+      [WARNING("ProjectRefused")],
+    ],
+    ["tokens of a project die, day after day", { [unauthenticated()]: "0x60 1x20 2x400" }, []],
     [
       "a delay queue stands still, with every command in it",
       { ...still, 'message_overdue_seconds{rung="10000"}': "0x60 0+60x400" },

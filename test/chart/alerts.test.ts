@@ -20,6 +20,7 @@ import {
   STORM_ASKS,
   slots,
   UNRESOLVED,
+  unauthenticated,
 } from "./series.ts";
 
 let promtool: Promtool;
@@ -238,6 +239,11 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   EcsReinstallAuthFailing: {
     at: "21m",
     series: { 'breaker_state{breaker="auth"}': "0x20 2x100" },
+  },
+  // Two at once, and then a try every six minutes.
+  EcsReinstallProjectRefused: {
+    at: "45m",
+    series: { [unauthenticated()]: "_x20 2x6 3x6 4x6 5x100" },
   },
   EcsReinstallClockOff: { at: "30m", series: { clock_offset_seconds: "-1x20 -45x100" } },
   EcsReinstallRedisClockOff: {

@@ -20,6 +20,10 @@ export const age = (phase: string) =>
 export const ended = (outcome: string) =>
   `commands_total{outcome="${outcome}",project="${PROJECT}"}`;
 
+/** Requests for a project that were refused with 401. */
+export const unauthenticated = (project = PROJECT) =>
+  `cloud_requests_total{operation="look",outcome="unauthenticated",project="${project}"}`;
+
 export const judged = (verdict: string, project = PROJECT) =>
   `ends_total{verdict="${verdict}",project="${project}"}`;
 export const recovered = (le: string) =>

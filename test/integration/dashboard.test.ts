@@ -160,6 +160,7 @@ describe("the alerts after a real run", () => {
       "EcsReinstallPublishFailing",
       "EcsReinstallBreakerOpen",
       "EcsReinstallAuthFailing",
+      "EcsReinstallProjectRefused",
       "EcsReinstallClockOff",
       "EcsReinstallRedisClockOff",
       "EcsReinstallEvidenceContradicted",
