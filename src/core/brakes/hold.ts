@@ -172,8 +172,7 @@ export function describeHold(hold: Hold | Slows, project: string): string {
     case "approval":
       return `a person must approve it (${hold.scope}): ecs-reinstall approve ${hold.command} --project ${project} --reason …`;
     case "source": {
-      const whose = hold.source === undefined ? "no source" : `the source ${hold.source}`;
-      return `commands with ${whose} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
+      return `commands with ${sourceInWords(hold.source)} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
     }
     case "sender":
       return `commands of the broker user ${hold.sender} have started ${hold.limit} reinstalls within an hour, as many as may: not before ${instant(hold.untilMs)}`;
@@ -211,4 +210,9 @@ type SetBy = Partial<Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | 
 /** As events carry it. */
 export function instant(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+function sourceInWords(source: string | undefined): string {
+  if (source === undefined) return "no source";
+  return source.trim() === "" ? "an empty source" : `the source ${source}`;
 }

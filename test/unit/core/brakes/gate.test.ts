@@ -167,6 +167,8 @@ describe("a command that a pause holds", () => {
       brake: { name: "source", limit: 5, until: "2026-11-23T15:01:00.000Z" },
     });
     expect(describeHold(spent, PROJECT)).toContain("commands with no source have started 5");
+    const empty = describeHold({ ...spent, source: "" }, PROJECT);
+    expect(empty).toContain("commands with an empty source have started 5");
     const user = { ...spent, brake: "sender", sender: "healer" } as const;
     expect(asNext(heldBy(candidate(), user, moment()), "waiting").state.waitsFor).toBe("sender");
     expect(describeHold(user, PROJECT)).toContain("of the broker user healer have started 5");
