@@ -636,8 +636,7 @@ it.concurrent("a worker that is started again and again with a wrong password sp
       await eventually(
         async () =>
           (await (await fetch(`${worker.httpUrl}/readyz`)).text()).includes("refuses our"),
-        // One that was killed with the question in hand holds up the next for 30 s.
-        { timeoutMs: 60_000 },
+        { timeoutMs: 30_000 },
       );
       return worker;
     };

@@ -33,7 +33,7 @@ it.concurrent("a server that we stopped may not be looked at any more: said at o
   await onSharedServices({ simulator: SIMULATOR }, async (stage, { redis }) => {
     const fault = { operation: "server", error: "Pdp.0001" } as const;
     const { id, server, url } = await stoppedInVain(stage, redis.url, fault);
-    const { data } = await stage.emitter.event(id, "waiting", 5_000);
+    const { data } = await stage.emitter.event(id, "waiting", 20_000);
     expect(data).toMatchObject({
       waits_for: "cloud-unavailable",
       project_id: DEFAULT_PROJECT_ID,
@@ -88,7 +88,9 @@ it.concurrent.each([
 ] as const)(
   "what keeps a server off for a minute (%s) is said once, and no person is asked for",
   async (_call, fault, words) => {
-    await onSharedServices({ simulator: SIMULATOR }, async (stage, { redis }) => {
+    // So that the pauses of the breaker do not become the minutes that this waits.
+    const env = { ECS_BREAKER_OPEN_MS: "1000" };
+    await onSharedServices({ simulator: SIMULATOR, env }, async (stage, { redis }) => {
       const { id, server, url } = await stoppedInVain(stage, redis.url, fault);
       const { data } = await stage.emitter.event(id, "waiting");
       expect(data["detail"]).toContain(words);

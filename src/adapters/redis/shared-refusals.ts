@@ -12,8 +12,10 @@ export interface SharedRefusalsOptions {
 
 /** What was read is good for so long: one look a second, however many requests there are. */
 const LOOK_MS = 1_000;
-/** Longer than any request may take; after that a turn whose holder died is free again. */
-const TURN_MS = 30_000;
+/** A turn whose holder was killed, or stands still, is free again after that. One that lives renews it, for as long as a request may take. */
+const TURN_MS = 4_000;
+const RENEW_MS = 1_000;
+const LONGEST_TURN_MS = 30_000;
 /** Most turns are over in a fraction of a second. Whoever waits has a delivery in hand. */
 const TURN_LOOKS = 20;
 const TURN_LOOK_MS = 100;
@@ -48,6 +50,20 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
       const forMs = Math.max(0, Number(leftMs));
       return { refusals: Number(refusals ?? 0), forMs, why: typeof why === "string" ? why : null };
     });
+  }
+
+  /** Until what it returns is called. A timer of the process itself: it renews nothing while the process stands still. */
+  function renewed(key: string, holder: string): () => void {
+    let leftMs = LONGEST_TURN_MS - TURN_MS;
+    const timer = setInterval(() => {
+      leftMs -= RENEW_MS;
+      if (leftMs < RENEW_MS) clearInterval(timer);
+      void unlessAway(async () => {
+        if ((await redis.get(key)) === holder) await redis.pexpire(key, TURN_MS);
+      });
+    }, RENEW_MS);
+    timer.unref();
+    return () => clearInterval(timer);
   }
 
   return {
@@ -94,8 +110,10 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
       if (isAnothers(taken)) return null;
       // Whoever had it before may have been refused since the last look.
       looks.delete(name);
+      const release = renewed(key, holder);
       return {
         async end() {
+          release();
           await unlessAway(async () => {
             if ((await redis.get(key)) === holder) await redis.del(key);
           });

@@ -110,7 +110,20 @@ describe("refusals of a key in Redis", () => {
     expect(await one.takeTurn("key", signal())).toBeNull();
     const keys = (await redis.command("KEYS", "*")) as string[];
     expect(keys).toEqual(["ecs:refusals:{key}:turn"]);
-    expect(Number(await redis.command("PTTL", keys[0] ?? ""))).toBeGreaterThan(20_000);
+    expect(Number(await redis.command("PTTL", keys[0] ?? ""))).toBeGreaterThan(2_000);
+  });
+
+  it("leave the turn to who has it for as long as he lives, and to another soon after he is killed", async () => {
+    const [{ shared: one, client }, { shared: two }] = [await replica(), await replica()];
+    const turn = await one.takeTurn("key", signal());
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    expect(await two.takeTurn("key", signal())).toBeNull();
+    client.disconnect();
+    const next = await eventually(async () => (await two.takeTurn("key", signal())) ?? false, {
+      timeoutMs: 6_000,
+    });
+    await turn?.end();
+    await next.end();
   });
 
   it("leave the turn to who waits for it, as soon as it is over; it then knows what was refused meanwhile", async () => {
