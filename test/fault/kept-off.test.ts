@@ -72,7 +72,7 @@ it.concurrent.each([
     const env = { START_DEADLINE_MS: "1000" };
     await onSharedServices({ simulator: SIMULATOR, env }, async (stage, { redis }) => {
       const { id, server } = await stoppedInVain(stage, redis.url, { operation, error });
-      const { data } = await stage.emitter.outcome(id);
+      const { data } = await stage.emitter.outcome(id, 90_000);
       expect(data).toMatchObject({ event: "cancelled", power: { before: "on" } });
       expect((data["power"] as { next_step: string }).next_step).toContain(right);
       expect(server.isOn).toBe(false);

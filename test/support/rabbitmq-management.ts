@@ -90,19 +90,22 @@ export function rabbitMqManagement(amqpUrl: string, managementUrl: string): Rabb
     } = permissions;
     await api("PUT", `/permissions/${segment(vhost)}/${segment(who)}`, { configure, write, read });
   };
+  /** A node of a cluster that has just been formed may miss a new vhost: there it stays stopped until it is started. */
+  const startEverywhere = (path: string, why: string) =>
+    eventually(
+      async () => {
+        const { cluster_state: nodes = {} } = (await api("GET", path)) as RawVhost;
+        const stopped = Object.keys(nodes).filter((node) => nodes[node] !== "running");
+        for (const node of stopped) await api("POST", `${path}/start/${segment(node)}`);
+        return Object.keys(nodes).length > 0 && stopped.length === 0;
+      },
+      { what: `${path} on all nodes, after ${why}`, timeoutMs: MOST_MS, intervalMs: 500 },
+    );
   const createVhost = async (name: string): Promise<Vhost> => {
     const path = `/vhosts/${segment(name)}`;
     await api("PUT", path, {}).catch(async (error: unknown) => {
       if (!String(error).includes(" 500 ")) throw error;
-      // A busy cluster answers so after half a minute, and goes on making it.
-      await eventually(
-        async () => {
-          const { cluster_state: nodes = {} } = (await api("GET", path)) as RawVhost;
-          const states = Object.values(nodes);
-          return states.length > 0 && states.every((state) => state === "running");
-        },
-        { what: `the vhost ${name}, after ${String(error)}`, timeoutMs: MOST_MS, intervalMs: 500 },
-      );
+      await startEverywhere(path, String(error));
     });
     await setPermissions({ user, vhost: name });
     return {
