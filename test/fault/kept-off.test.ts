@@ -18,10 +18,12 @@ async function stoppedInVain(
   const id = commandId("in-vain");
   await stage.emitter.send(stage.command(id, server.id));
   await stage.emitter.event(id, "stopping");
-  stage.simulator.faults.set({ ...fault, serverId: server.id });
-  await onRedis(redisUrl, (client) =>
-    client.hset(`ecs:{${DEFAULT_PROJECT_ID}}:cmd:${id}`, "cancel", "1"),
-  );
+  await onRedis(redisUrl, async (client) => {
+    await client.ping();
+    // Both at once: the step that waits for the stop must not meet the one without the other.
+    stage.simulator.faults.set({ ...fault, serverId: server.id });
+    await client.hset(`ecs:{${DEFAULT_PROJECT_ID}}:cmd:${id}`, "cancel", "1");
+  });
   return { id, server, url: worker.httpUrl };
 }
 
