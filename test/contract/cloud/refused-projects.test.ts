@@ -1,28 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Credentials } from "../../../src/adapters/cloud/credentials/credentials.ts";
-import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { type ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   DEFAULT_IAM_DOMAIN,
   DEFAULT_IAM_PASSWORD,
   DEFAULT_IAM_USER,
-  DEFAULT_PROJECT_ID,
 } from "../../../src/simulator/defaults.ts";
-import { startSimulator } from "../../../src/simulator/server.ts";
-import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
 import { refusalsTogether } from "../../support/refusals-together.ts";
-import { cloudAt, closedAfterEach, REAL_CLOCK, signal, SIMULATED_KEYS } from "./setup.ts";
+import { A, AUTH_OPEN_MS, B, manyProjects, more } from "./many-projects.ts";
+import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS } from "./setup.ts";
 
 /*
  * Calls about one project that the cloud refuses with 401, though it takes those about others: a right that was taken away, a key
  * that was never given any there. Only that project waits. Where all are refused it is the key, and not more than before is sent.
  */
-
-const A = ProjectId.parse(DEFAULT_PROJECT_ID);
-const B = ProjectId.parse("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
-const more = [4, 5, 6, 7, 8, 9].map((n) => ProjectId.parse(`${n}`.repeat(32)));
-const AUTH_OPEN_MS = 300_000;
 
 const USER: Credentials = {
   kind: "iam-user",
@@ -31,28 +23,13 @@ const USER: Credentials = {
   domain: () => DEFAULT_IAM_DOMAIN,
 };
 
-let cloud: Simulator;
-let gateway: ProjectGateway;
-const apis = closedAfterEach(() => {
-  cloud.reset();
-  gateway.refuseCalls([]);
-});
-
-beforeAll(async () => {
-  const projects = [A, B, ...more].map((id) => ({ id, name: id.slice(0, 4) }));
-  cloud = await startSimulator({ projects });
-  gateway = await startProjectGateway(cloud.url);
-});
-afterAll(async () => {
-  await gateway.close();
-  await cloud.close();
-});
+const on = manyProjects();
 
 const time = { passedMs: 0 };
 
 function connect(changes: Parameters<typeof cloudAt>[1] & { authFailures?: number } = {}) {
   const { authFailures, ...settings } = changes;
-  const { api, requests } = cloudAt(gateway.url, {
+  const { api, requests } = cloudAt(on.gateway.url, {
     projects: [A, B],
     clock: { ...REAL_CLOCK, monotonicMs: () => performance.now() + time.passedMs },
     credentials: SIMULATED_KEYS,
@@ -60,8 +37,8 @@ function connect(changes: Parameters<typeof cloudAt>[1] & { authFailures?: numbe
     poolConnections: 40,
     ...settings,
   });
-  apis.push(api);
-  const id = ServerId.parse(cloud.addServer({ state: "SHUTOFF", projectId: A }).id);
+  on.apis.push(api);
+  const id = ServerId.parse(on.cloud.addServer({ state: "SHUTOFF", projectId: A }).id);
   const look = (project: ProjectId) => api.look(project, id, signal());
   const credentials = () => api.standings().find(({ name }) => name === "credentials");
   const refused = () => requests.filter(({ outcome }) => outcome === "unauthenticated").length;
@@ -88,7 +65,7 @@ describe.each([
         refused,
       } = connect({ credentials, authFailures });
       for (const project of [A, B]) await look(project);
-      gateway.refuseCalls([B]);
+      on.gateway.refuseCalls([B]);
       for (let round = 0; round < 4; round += 1) {
         await settled(B);
         expect(await look(A)).toMatchObject({ kind: "seen" });
@@ -119,10 +96,10 @@ describe.each([
   it("comes back by itself, and without a command: by the worker's own question", async () => {
     const { api, look, settled, credentials: standing } = connect({ credentials });
     for (const project of [A, B]) await look(project);
-    gateway.refuseCalls([B]);
+    on.gateway.refuseCalls([B]);
     for (let round = 0; round < 3; round += 1) await settled(B);
     expect(standing()?.alone).toMatchObject([{ project: B }]);
-    gateway.refuseCalls([]);
+    on.gateway.refuseCalls([]);
     await api.probe(A, signal());
     expect(standing()?.alone).toHaveLength(1);
     time.passedMs += AUTH_OPEN_MS + 61_000;
@@ -134,7 +111,7 @@ describe.each([
   it("is tried once in a pause, and stops nobody by that", async () => {
     const { api, look, settled, refused } = connect({ credentials });
     for (const project of [A, B]) await look(project);
-    gateway.refuseCalls([B]);
+    on.gateway.refuseCalls([B]);
     for (let round = 0; round < 3; round += 1) await settled(B);
     const before = refused();
     time.passedMs += AUTH_OPEN_MS + 61_000;
@@ -146,7 +123,7 @@ describe.each([
   it("costs one refusal where many calls about it are under way", async () => {
     const { api, look, credentials: standing } = connect({ credentials });
     for (let i = 0; i < 20; i += 1) for (const project of [A, B]) await look(project);
-    gateway.refuseCalls([B]);
+    on.gateway.refuseCalls([B]);
     await Promise.all(Array.from({ length: 20 }, () => look(B)));
     // Together they are no more than one: nothing was stopped, not for a moment.
     expect(api.state().auth).toBe("closed");
@@ -157,9 +134,9 @@ describe.each([
   it("goes on where it was refused by chance", async () => {
     const { look, settled, credentials: standing } = connect({ credentials });
     for (const project of [A, B]) await look(project);
-    gateway.refuseCalls([B]);
+    on.gateway.refuseCalls([B]);
     await settled(B);
-    gateway.refuseCalls([]);
+    on.gateway.refuseCalls([]);
     expect(await look(B)).toMatchObject({ kind: "absent" });
     expect(standing()).toMatchObject({ state: "up", cause: null });
   });
@@ -173,7 +150,7 @@ describe("a key that is refused for all projects", () => {
   ])("stops everything, where %i refusals do so, after %i", async (authFailures, most) => {
     const { api, look, refused, credentials } = connect({ authFailures });
     for (const project of [A, B]) await look(project);
-    gateway.refuseCalls([A, B]);
+    on.gateway.refuseCalls([A, B]);
     for (let round = 0; round < 6; round += 1) {
       await Promise.all([A, B].map(look));
       time.passedMs += 1_100;
@@ -186,7 +163,7 @@ describe("a key that is refused for all projects", () => {
       ),
     });
     // Both are taken again: nobody has to do anything.
-    gateway.refuseCalls([]);
+    on.gateway.refuseCalls([]);
     time.passedMs += AUTH_OPEN_MS;
     await eventually(async () => {
       time.passedMs += 1_100;
@@ -197,7 +174,7 @@ describe("a key that is refused for all projects", () => {
 
   it("is not blamed at the start where the first project alone is refused", async () => {
     const { api, look, settled } = connect();
-    gateway.refuseCalls([A]);
+    on.gateway.refuseCalls([A]);
     await settled(A);
     expect(await look(B)).toMatchObject({ kind: "absent" });
     expect(api.state().auth).toBe("closed");
@@ -217,7 +194,7 @@ describe("a key that is refused for all projects", () => {
         connect({ authFailures, refusals, projects }),
       );
       for (const project of projects) for (const { look } of replicas) await look(project);
-      gateway.refuseCalls(projects);
+      on.gateway.refuseCalls(projects);
       for (let round = 0; round < 8; round += 1) {
         // As commands arrive: each replica has one in hand.
         await Promise.all(
@@ -244,7 +221,7 @@ describe("replicas", () => {
       const refusals = refusalsTogether(AUTH_OPEN_MS);
       const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
       for (const project of [A, B]) for (const { look } of replicas) await look(project);
-      gateway.refuseCalls([B]);
+      on.gateway.refuseCalls([B]);
       for (let round = 0; round < 6; round += 1) {
         // One of them has no command of that project: it only hears of the refusals.
         await Promise.all(replicas.slice(1).map(({ look }) => look(B)));

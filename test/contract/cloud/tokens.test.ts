@@ -1,53 +1,30 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { SharedRefusals } from "../../../src/adapters/cloud/credentials/shared-refusals.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   DEFAULT_IAM_DOMAIN,
   DEFAULT_IAM_PASSWORD,
   DEFAULT_IAM_USER,
-  DEFAULT_PROJECT_ID,
 } from "../../../src/simulator/defaults.ts";
-import { startSimulator } from "../../../src/simulator/server.ts";
-import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
 import { refusalsTogether } from "../../support/refusals-together.ts";
-import { cloudAt, REAL_CLOCK, signal, closedAfterEach } from "./setup.ts";
+import { A, AUTH_OPEN_MS, B, manyProjects, more } from "./many-projects.ts";
+import { cloudAt, REAL_CLOCK, signal } from "./setup.ts";
 
 /*
  * Tokens of one user for several projects (ECS API notes §6.1): what IAM says of one project says nothing of the others, except
  * where it throttles the user.
  */
 
-const A = ProjectId.parse(DEFAULT_PROJECT_ID);
-const B = ProjectId.parse("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
 /** Of which the cloud knows nothing: a mistake in ECS_PROJECTS. */
 const STRANGE = ProjectId.parse("cccccccccccccccccccccccccccccccc");
-const AUTH_OPEN_MS = 300_000;
-const more = [4, 5, 6, 7, 8, 9].map((n) => ProjectId.parse(`${n}`.repeat(32)));
 
-let cloud: Simulator;
-/** Knows who is refused for which project. */
-let gateway: ProjectGateway;
-const apis = closedAfterEach(() => {
-  cloud.reset();
-  gateway.refuseTokens([]);
-});
-
-beforeAll(async () => {
-  const projects = [A, B, ...more].map((id) => ({ id, name: id.slice(0, 4) }));
-  cloud = await startSimulator({ projects });
-  gateway = await startProjectGateway(cloud.url);
-});
-afterAll(async () => {
-  await gateway.close();
-  await cloud.close();
-});
+const on = manyProjects();
 
 /** An adapter with a clock of its own, and a password that can be changed. */
 function connect({ authFailures, projects, refusals, failures = 100 }: Limits = {}) {
   const state = { passedMs: 0, password: DEFAULT_IAM_PASSWORD };
-  const { api, requests } = cloudAt(gateway.url, {
+  const { api, requests } = cloudAt(on.gateway.url, {
     ...(projects && { projects }),
     ...(refusals && { refusals }),
     clock: { ...REAL_CLOCK, monotonicMs: () => performance.now() + state.passedMs },
@@ -59,8 +36,8 @@ function connect({ authFailures, projects, refusals, failures = 100 }: Limits = 
     },
     breaker: { failures, openMs: 30_000, authOpenMs: AUTH_OPEN_MS, authFailures },
   });
-  apis.push(api);
-  const id = ServerId.parse(cloud.addServer({ state: "SHUTOFF", projectId: A }).id);
+  on.apis.push(api);
+  const id = ServerId.parse(on.cloud.addServer({ state: "SHUTOFF", projectId: A }).id);
   const look = (project: ProjectId) => api.look(project, id, signal());
   const standing = (name: string) => api.standings().find((one) => one.name === name);
   /** Refused log-ins so far. */
@@ -79,28 +56,28 @@ interface Limits {
 describe("IAM that throttles a user", () => {
   it("is asked again when its time is over, not by each project in turn", async () => {
     const { state, look } = connect();
-    cloud.faults.set({ operation: "token", error: "IAM.0012", retryAfterSeconds: 60 });
+    on.cloud.faults.set({ operation: "token", error: "IAM.0012", retryAfterSeconds: 60 });
     for (let round = 0; round < 4; round += 1) {
       for (const project of [A, B]) {
         expect(await look(project)).toMatchObject({ kind: "unreadable", waitsFor: "throttled" });
       }
     }
-    expect(cloud.calls().token).toBe(1);
+    expect(on.cloud.calls().token).toBe(1);
     state.passedMs += 45_000;
     // What is left of the minute, not another one.
     const late = await look(B);
     expect(late.kind === "unreadable" && late.retryAfterMs).toBeLessThanOrEqual(15_000);
-    cloud.faults.clear();
+    on.cloud.faults.clear();
     state.passedMs += 16_000;
     expect(await look(A)).toMatchObject({ kind: "seen" });
-    expect(cloud.calls().token).toBe(2);
+    expect(on.cloud.calls().token).toBe(2);
   });
 
   it("and breaks is asked once in five seconds for each project, whoever else is answered", async () => {
     const { look } = connect();
-    cloud.faults.set({ operation: "token", status: 500, html: true });
+    on.cloud.faults.set({ operation: "token", status: 500, html: true });
     for (let round = 0; round < 4; round += 1) for (const project of [A, B]) await look(project);
-    expect(cloud.calls().token).toBe(2);
+    expect(on.cloud.calls().token).toBe(2);
   });
 });
 
@@ -116,22 +93,22 @@ describe("a project that IAM gives no token for, beside one that it does", () =>
       });
       state.passedMs += 30_000;
     }
-    expect(cloud.calls().token).toBe(2);
+    expect(on.cloud.calls().token).toBe(2);
     // The other's token dies meanwhile: a renewal, and no outage.
-    cloud.revokeTokens();
+    on.cloud.revokeTokens();
     expect(await look(A)).toMatchObject({ kind: "seen" });
-    expect(cloud.calls().token).toBe(3);
+    expect(on.cloud.calls().token).toBe(3);
     expect(api.state().auth).toBe("closed");
     expect(api.standings().find(({ name }) => name === "credentials")?.state).toBe("up");
     state.passedMs += AUTH_OPEN_MS + 60_000;
     await look(STRANGE);
-    expect(cloud.calls().token).toBe(4);
+    expect(on.cloud.calls().token).toBe(4);
   });
 
   it("and that is known later has its commands go on", async () => {
     const { state, look } = connect();
     await look(A);
-    cloud.faults.set({ operation: "token", error: "IAM.0062", times: 1 });
+    on.cloud.faults.set({ operation: "token", error: "IAM.0062", times: 1 });
     expect(await look(B)).toMatchObject({ kind: "unreadable" });
     state.passedMs += AUTH_OPEN_MS + 61_000;
     // It has no such server; what counts is that the cloud was asked.
@@ -142,14 +119,14 @@ describe("a project that IAM gives no token for, beside one that it does", () =>
     const { api, state, look } = connect();
     await look(A);
     await look(B);
-    cloud.revokeTokens();
-    cloud.faults.set({ operation: "token", error: "IAM.0062" });
+    on.cloud.revokeTokens();
+    on.cloud.faults.set({ operation: "token", error: "IAM.0062" });
     for (let round = 0; round < 4; round += 1) {
       for (const project of [A, B, STRANGE]) await look(project);
       state.passedMs += 5_001;
     }
     // Two that stop everything; and the one of the project that was never known, before they did.
-    expect(cloud.calls().token).toBeLessThanOrEqual(2 + 3);
+    expect(on.cloud.calls().token).toBeLessThanOrEqual(2 + 3);
     expect(api.state().auth).toBe("open");
     expect(api.standings().find(({ name }) => name === "credentials")).toMatchObject({
       state: "down",
@@ -165,8 +142,8 @@ describe("a project that had tokens, and is given none any more", () => {
       const { api, state, look, standing, refused } = connect({ authFailures });
       await look(A);
       await look(B);
-      gateway.refuseTokens([B]);
-      cloud.revokeTokens();
+      on.gateway.refuseTokens([B]);
+      on.cloud.revokeTokens();
       expect(await look(B)).toMatchObject({
         kind: "unreadable",
         message: expect.stringMatching(
@@ -181,7 +158,7 @@ describe("a project that had tokens, and is given none any more", () => {
         await look(B);
       }
       expect(refused()).toBe(1);
-      gateway.refuseTokens([]);
+      on.gateway.refuseTokens([]);
       state.passedMs += 61_000;
       expect(await look(B)).toMatchObject({ kind: "absent" });
     },
@@ -191,22 +168,22 @@ describe("a project that had tokens, and is given none any more", () => {
     const { look } = connect();
     await look(A);
     await look(B);
-    cloud.faults.set({ operation: "server", error: "APIGW.0307", times: 1 });
-    gateway.refuseTokens([B]);
-    const before = gateway.logIns(A);
+    on.cloud.faults.set({ operation: "server", error: "APIGW.0307", times: 1 });
+    on.gateway.refuseTokens([B]);
+    const before = on.gateway.logIns(A);
     await look(B);
-    expect(gateway.logIns(A)).toBe(before + 1);
-    const { token } = cloud.calls();
+    expect(on.gateway.logIns(A)).toBe(before + 1);
+    const { token } = on.cloud.calls();
     expect(await look(A)).toMatchObject({ kind: "seen" });
-    expect(cloud.calls().token).toBe(token);
+    expect(on.cloud.calls().token).toBe(token);
   });
 
   it("is no proof where the other is refused as well: two, and everything stops", async () => {
     const { api, look, refused, standing } = connect();
     await look(A);
     await look(B);
-    gateway.refuseTokens([A, B]);
-    cloud.revokeTokens();
+    on.gateway.refuseTokens([A, B]);
+    on.cloud.revokeTokens();
     for (let round = 0; round < 4; round += 1) for (const project of [A, B]) await look(project);
     expect(refused()).toBe(2);
     expect(api.state().auth).toBe("open");
@@ -217,8 +194,8 @@ describe("a project that had tokens, and is given none any more", () => {
     const { api, look, state, refused } = connect({ authFailures: 1 });
     await look(A);
     await look(B);
-    gateway.refuseTokens([A, B]);
-    cloud.revokeTokens();
+    on.gateway.refuseTokens([A, B]);
+    on.cloud.revokeTokens();
     for (let round = 0; round < 8; round += 1) {
       for (const project of [A, B]) await look(project);
       state.passedMs += 30_000;
@@ -242,8 +219,8 @@ describe("replicas that are refused for one project in the same moment", () => {
         Promise.all(replicas.map(({ look }) => look(project)));
       // As after hours of work: each has proven its own, several times.
       for (const project of [A, B]) for (const { look } of replicas) await look(project);
-      gateway.refuseTokens([B]);
-      cloud.revokeTokens();
+      on.gateway.refuseTokens([B]);
+      on.cloud.revokeTokens();
       for (let round = 0; round < 4; round += 1) {
         await everywhere(B);
         for (const { state } of replicas) state.passedMs += 5_001;
@@ -267,8 +244,8 @@ describe("replicas that are refused for one project in the same moment", () => {
       const replicas = Array.from({ length: count }, () => connect({ authFailures, refusals }));
       const projects = [A, B, ...more];
       for (const project of projects) for (const { look } of replicas) await look(project);
-      gateway.refuseTokens(projects);
-      cloud.revokeTokens();
+      on.gateway.refuseTokens(projects);
+      on.cloud.revokeTokens();
       for (let round = 0; round < 6; round += 1) {
         await Promise.all(replicas.flatMap(({ look }) => projects.map(look)));
         for (const { state } of replicas) state.passedMs += 5_001;
@@ -283,12 +260,12 @@ describe("replicas that are refused for one project in the same moment", () => {
 describe("the first project of a worker, refused before any other was asked about", () => {
   it("gives way to the next: commands of that one go on, and the user is not blamed", async () => {
     const { api, state, look, refused } = connect({ projects: [STRANGE, A] });
-    const before = gateway.logIns(A);
+    const before = on.gateway.logIns(A);
     await look(STRANGE);
     state.passedMs += 5_001;
     await look(STRANGE);
     expect(refused()).toBeLessThanOrEqual(2);
-    expect([gateway.logIns(A), api.state().auth]).toEqual([before + 1, "closed"]);
+    expect([on.gateway.logIns(A), api.state().auth]).toEqual([before + 1, "closed"]);
     expect(await look(A)).toMatchObject({ kind: "seen" });
   });
 
@@ -311,14 +288,14 @@ describe("IAM that was away while a token was to be renewed", () => {
     const { api, state, look, standing } = connect({ failures: 3 });
     await look(A);
     state.passedMs += 23.5 * 3_600_000;
-    cloud.faults.set({ operation: "token", status: 502, html: true });
+    on.cloud.faults.set({ operation: "token", status: 502, html: true });
     for (let round = 0; round < 3; round += 1) {
       expect(await look(A)).toMatchObject({ kind: "seen" });
-      await eventually(() => cloud.calls().token === 2 + round);
+      await eventually(() => on.cloud.calls().token === 2 + round);
       state.passedMs += 61_000;
     }
     expect(standing("iam")?.state).toBe("down");
-    cloud.faults.clear();
+    on.cloud.faults.clear();
     await api.probe(A, signal());
     expect(standing("iam")).toMatchObject({ state: "up" });
   });
@@ -331,7 +308,7 @@ describe("IAM that was away while a token was to be renewed", () => {
     ["a redirect", { redirectTo: "https://portal.example/login" }],
   ])("or answers %s, is down, and says with what", async (_name, fault) => {
     const { state, look, standing, requests } = connect({ failures: 3 });
-    cloud.faults.set({ operation: "token", ...fault });
+    on.cloud.faults.set({ operation: "token", ...fault });
     for (let round = 0; round < 3; round += 1) {
       expect(await look(A)).toMatchObject({ kind: "unreadable" });
       state.passedMs += 5_001;
