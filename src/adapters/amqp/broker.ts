@@ -72,7 +72,7 @@ export function createBroker(settings: AmqpSettings, callbacks: BrokerCallbacks)
     onEvent,
     onFirstReady: (report) => callbacks.onTopology?.(report),
     onLooked: (queue, state, askedMs) =>
-      consumers.find((one) => one.status().queue === queue)?.compare(state, askedMs),
+      consumers.find((one) => one.queue === queue)?.compare(state, askedMs),
   });
   const onMissing = () => {
     keeper.forget();

@@ -70,6 +70,10 @@ export class QueueConsumer {
     this.#supervisor = new ChannelSupervisor(connection, plan, settings, onEvent);
   }
 
+  get queue(): string {
+    return this.#options.queue;
+  }
+
   start(): void {
     if (!this.#stopping.signal.aborted) this.#supervisor.start();
   }

@@ -42,8 +42,7 @@ if rec.content and not refused then
   -- has saved there is none (claim.lua): this one may be the last.
   if rec.outbox and (step == 0 or (step > 0 and is_swept(rec.claim, step))) then return reply({ kind = 'saved', outbox = rec.outbox }) end
   -- Nor is there one behind a sweeper that has the next step and has not saved it yet.
-  if step >= 0 and is_swept(rec.claim, step + 1) then return reply({ kind = 'fenced' }) end
-  if step >= 0 then return reply({ kind = 'handed-over' }) end
+  if step >= 0 then return reply({ kind = is_swept(rec.claim, step + 1) and 'fenced' or 'handed-over' }) end
   base = tonumber(rec.seq)
   -- Whoever takes it over is as uncertain as the one before. Of another memory the next steps may be lost, and numbers that
   -- were published.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Another delivery has the step (`claim_lost` in prelude.lua). */
+/** Another delivery has the step (`claim_lost` in prelude.lua), or a sweeper the next one (`is_swept`). */
 export const Fenced = z.object({ kind: z.literal("fenced") });
 
 /** The store has no record any more, or none of that epoch. */
