@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
-import { chosenBroker } from "./test/support/chosen-broker.ts";
-import { LongestFirst } from "./test/support/longest-first.ts";
+import { chosenBroker } from "./test/support/rabbitmq/chosen-broker.ts";
+import { LongestFirst } from "./test/support/suite/longest-first.ts";
 
 interface ProjectOptions {
   readonly testTimeoutMs: number;
@@ -31,8 +31,8 @@ function project(name: string, { testTimeoutMs, services, isolate = true }: Proj
       isolate,
       ...(services
         ? {
-            globalSetup: ["test/support/global-setup.ts"],
-            setupFiles: ["test/support/report-failures.ts"],
+            globalSetup: ["test/support/suite/global-setup.ts"],
+            setupFiles: ["test/support/suite/report-failures.ts"],
             maxWorkers: FILES_THAT_WAIT,
             maxConcurrency: TESTS_THAT_WAIT,
             sequence: { groupOrder: 1 },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { commandId, reinstallCommand, startEmitter } from "../test/support/emitter.ts";
-import { type Tally, tallyOf } from "../test/support/tally.ts";
+import { commandId, reinstallCommand, startEmitter } from "../test/support/emitter/emitter.ts";
+import { type Tally, tallyOf } from "../test/support/emitter/tally.ts";
 import type { Bench, BenchCase } from "./case.ts";
 import { memoryOf } from "./support/memory.ts";
 import { startWorker } from "./support/worker.ts";

@@ -1,7 +1,7 @@
 import type { SimulatorOptions } from "../src/simulator/options.ts";
 import type { Simulator } from "../src/simulator/simulator.ts";
-import type { PrivateRabbitMq } from "../test/support/rabbitmq.ts";
-import type { PrivateRedis } from "../test/support/redis.ts";
+import type { PrivateRabbitMq } from "../test/support/rabbitmq/rabbitmq.ts";
+import type { PrivateRedis } from "../test/support/redis/redis.ts";
 
 /** One thing that is measured. A new case: a file that exports one of these, and its line in `cases.ts`. */
 export interface BenchCase {

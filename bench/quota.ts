@@ -1,4 +1,4 @@
-import { startEmitter } from "../test/support/emitter.ts";
+import { startEmitter } from "../test/support/emitter/emitter.ts";
 import {
   LONG_QUOTA_CASES,
   playQuota,
@@ -7,7 +7,7 @@ import {
   QUOTA_ENV,
   type QuotaCase,
   type QuotaPlayed,
-} from "../test/support/quota.ts";
+} from "../test/support/emitter/quota.ts";
 import type { Bench, BenchCase, Figure } from "./case.ts";
 import { startWorker, type Worker } from "./support/worker.ts";
 

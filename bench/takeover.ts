@@ -3,8 +3,8 @@ import {
   type Emitter,
   reinstallCommand,
   startEmitter,
-} from "../test/support/emitter.ts";
-import { tallyOf } from "../test/support/tally.ts";
+} from "../test/support/emitter/emitter.ts";
+import { tallyOf } from "../test/support/emitter/tally.ts";
 import type { BenchCase, Stage } from "./case.ts";
 import { startWorker } from "./support/worker.ts";
 

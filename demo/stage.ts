@@ -7,9 +7,9 @@ import {
 } from "../src/simulator/defaults.ts";
 import { startSimulator } from "../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../src/simulator/simulator.ts";
-import { ownedDirectory } from "../test/support/child-process.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../test/support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../test/support/redis.ts";
+import { ownedDirectory } from "../test/support/processes/child-process.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../test/support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../test/support/redis/redis.ts";
 import { CAST } from "./story.ts";
 import { CLOUD_TIMES, WORKER_TIMES } from "./timing.ts";
 import { startWorkerProcess, type WorkerProcess } from "./worker-process.ts";

@@ -1,6 +1,6 @@
 import type { EventName } from "../src/contract/event.ts";
-import type { FaultSpec } from "../src/simulator/fault-schema.ts";
-import type { ServerSpec } from "../src/simulator/server-record.ts";
+import type { FaultSpec } from "../src/simulator/faults/fault-schema.ts";
+import type { ServerSpec } from "../src/simulator/cloud/server-record.ts";
 
 /** A server of the story: how it is when the curtain rises, and how often it is really reinstalled by the end. */
 export interface CastServer {

@@ -1,4 +1,4 @@
-import type { Ledger } from "../src/simulator/ledger.ts";
+import type { Ledger } from "../src/simulator/cloud/ledger.ts";
 import type { Account } from "./chronicle.ts";
 import { colourOf, type Paint } from "./paint.ts";
 import { plainTable } from "./plain-table.ts";

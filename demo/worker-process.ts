@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { logTail, spawnOwned } from "../test/support/child-process.ts";
+import { logTail, spawnOwned } from "../test/support/processes/child-process.ts";
 import { eventually } from "../test/support/eventually.ts";
-import { freePort } from "../test/support/free-port.ts";
+import { freePort } from "../test/support/network/free-port.ts";
 import { type Sample, samplesOf } from "./metrics-text.ts";
 
 export interface WorkerProcess {

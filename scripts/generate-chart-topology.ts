@@ -9,7 +9,7 @@ import {
   waitingDelayQueue,
   waitingQueue,
 } from "../src/adapters/amqp/topology/topology.ts";
-import { longestOf } from "../src/core/crowd.ts";
+import { longestOf } from "../src/core/waiting/crowd.ts";
 import { readYaml } from "../src/config/files.ts";
 
 type Plan = Parameters<typeof topologyOf>[0];

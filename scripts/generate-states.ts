@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { FINAL_EVENTS } from "../src/contract/event.ts";
-import { PHASES } from "../src/core/phases.ts";
-import { TRANSITIONS } from "../src/core/transitions.ts";
+import { PHASES } from "../src/core/state/phases.ts";
+import { TRANSITIONS } from "../src/core/state/transitions.ts";
 
 type From = keyof typeof TRANSITIONS;
 
@@ -12,7 +12,7 @@ const ADMIT = "the raw command: dedup, lock, first look at the server";
 
 const HEAD = `# States of a command
 
-Made from \`PHASES\` in \`src/core/phases.ts\` and \`TRANSITIONS\` in \`src/core/transitions.ts\` by \`scripts/generate-states.ts\`: change that, then run it. A test
+Made from \`PHASES\` in \`src/core/state/phases.ts\` and \`TRANSITIONS\` in \`src/core/state/transitions.ts\` by \`scripts/generate-states.ts\`: change that, then run it. A test
 visits every cell, and lets no decision leave the table.
 
 A phase is what the command's message asks of the worker that takes it; a final event ends the command. One way to

@@ -89,7 +89,7 @@ provide_services() {
   fail "RabbitMQ and Redis are needed: install ${missing[*]} with your package manager$why, or start a Docker engine."
 }
 
-# The same places as test/support/backend.ts looks in.
+# The same places as test/support/processes/backend.ts looks in.
 on_path() {
   PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/sbin:/opt/homebrew/bin" \
     command -v "$1" >/dev/null 2>&1

@@ -1,4 +1,4 @@
-import type { DeferMarks } from "./core/deferred.ts";
+import type { DeferMarks } from "./core/waiting/deferred.ts";
 import { createTakeCommand } from "./deliveries/take-command.ts";
 import { createTakeDead } from "./deliveries/take-dead.ts";
 import { createTakeStep } from "./deliveries/take-step.ts";

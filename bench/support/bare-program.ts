@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { IMAGE_NODE_OPTIONS } from "../../test/support/image-command.ts";
+import { IMAGE_NODE_OPTIONS } from "../../test/support/worker/image-command.ts";
 import type { BareName, ChildOrder, ChildSays } from "../bare/child.ts";
 import type { Program } from "./program.ts";
 

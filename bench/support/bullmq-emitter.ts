@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Queue, QueueEvents } from "bullmq";
-import { reinstallCommand } from "../../test/support/emitter.ts";
+import { reinstallCommand } from "../../test/support/emitter/emitter.ts";
 import { QUEUE } from "../bare/child.ts";
 import { countingEnds, type Emitter } from "./emitter.ts";
 

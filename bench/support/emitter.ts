@@ -1,7 +1,7 @@
 import amqp from "amqplib";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
-import { reinstallCommand } from "../../test/support/emitter.ts";
+import { reinstallCommand } from "../../test/support/emitter/emitter.ts";
 
 /** Publishes commands and counts what has succeeded. */
 export interface Emitter {

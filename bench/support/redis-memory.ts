@@ -1,4 +1,4 @@
-import type { PrivateRedis } from "../../test/support/redis.ts";
+import type { PrivateRedis } from "../../test/support/redis/redis.ts";
 
 /** What Redis uses for its data and itself (`used_memory`), bytes. */
 export async function redisMemory(redis: PrivateRedis): Promise<number> {

@@ -1,6 +1,6 @@
 import { startSimulator } from "../../src/simulator/server.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../test/support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../../test/support/redis.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../test/support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../../test/support/redis/redis.ts";
 import type { Bench, BenchCase, Stage } from "../case.ts";
 import { type CaseRecord, circumstances } from "./report.ts";
 import type { Measured } from "./table.ts";

@@ -7,11 +7,11 @@ import {
   DEFAULT_PROJECT_ID,
   DEFAULT_SECRET_KEY,
 } from "../../src/simulator/defaults.ts";
-import { ownedDirectory, spawnOwned } from "../../test/support/child-process.ts";
+import { ownedDirectory, spawnOwned } from "../../test/support/processes/child-process.ts";
 import { eventually } from "../../test/support/eventually.ts";
-import { freePort } from "../../test/support/free-port.ts";
+import { freePort } from "../../test/support/network/free-port.ts";
 import type { Stage } from "../case.ts";
-import { IMAGE_NODE_OPTIONS } from "../../test/support/image-command.ts";
+import { IMAGE_NODE_OPTIONS } from "../../test/support/worker/image-command.ts";
 import type { Program } from "./program.ts";
 
 export interface Worker extends Program {

@@ -1,6 +1,6 @@
 import { get } from "node:http";
 import { BlockList, connect, isIP } from "node:net";
-import type { ReadyAnswer } from "../core/observations.ts";
+import type { ReadyAnswer } from "../core/server/observations.ts";
 import type { Readiness } from "../steps/ports/readiness.ts";
 import { deadline } from "./time-limits.ts";
 

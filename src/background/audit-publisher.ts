@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../contract/audit.ts";
 import type { ProjectId } from "../contract/ids.ts";
-import { toOperatorEvent } from "../core/operator-event.ts";
+import { toOperatorEvent } from "../core/messages/operator-event.ts";
 import type { AuditTrail } from "../steps/ports/audit-trail.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Outlet } from "../steps/ports/outlet.ts";

@@ -1,5 +1,5 @@
 import { MAX_COMMAND_BYTES } from "../contract/command.ts";
-import { crowdPrefetch } from "../core/crowd.ts";
+import { crowdPrefetch } from "../core/waiting/crowd.ts";
 import type { Settings } from "./schema.ts";
 
 /** A rule between settings that is broken: the setting to change first, and why. */

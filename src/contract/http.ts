@@ -1,4 +1,4 @@
-import type { SlotCensus } from "../core/census.ts";
+import type { SlotCensus } from "../core/state/census.ts";
 import type { CommandEvidence } from "./evidence.ts";
 import type { Found } from "./found.ts";
 import type { CommandId, ProjectId, ServerId } from "./ids.ts";

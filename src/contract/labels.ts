@@ -80,7 +80,7 @@ export const PUBLISH_RESULTS = ["confirmed", "returned", "refused", "unconfirmed
 /** One of {@link PUBLISH_RESULTS}. */
 export type PublishResult = (typeof PUBLISH_RESULTS)[number];
 
-/** What became of one reinstall POST (core/observations.ts, `Submission`). */
+/** What became of one reinstall POST (core/server/observations.ts, `Submission`). */
 export const SUBMISSION_KINDS = ["accepted", "refused", "later", "not-sent", "unknown"] as const;
 /** One of {@link SUBMISSION_KINDS}. */
 export type SubmissionKind = (typeof SUBMISSION_KINDS)[number];

@@ -1,7 +1,7 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import type { Order } from "./order.ts";
-import type { Power } from "./power.ts";
-import type { In, Tries } from "./state.ts";
+import type { Order } from "./state/order.ts";
+import type { Power } from "./server/power.ts";
+import type { In, Tries } from "./state/state.ts";
 
 /** A command that asks for its server: just arrived, or waiting. */
 export interface Candidate {

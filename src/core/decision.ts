@@ -1,8 +1,8 @@
 import type { Problem } from "../contract/command.ts";
-import type { Debt } from "./debt.ts";
-import { rungAtMost } from "./backoff.ts";
-import type { EventDraft, FinalDraft } from "./events.ts";
-import type { In, State } from "./state.ts";
+import type { Debt } from "./state/debt.ts";
+import { rungAtMost } from "./waiting/backoff.ts";
+import type { EventDraft, FinalDraft } from "./messages/events.ts";
+import type { In, State } from "./state/state.ts";
 
 /** What a step has come to. Nothing of it has happened yet: it is saved first, then published. */
 export type Decision = Next | Final;

@@ -2,10 +2,10 @@ import { Brake } from "../contract/brakes.ts";
 import type { DiskId } from "../contract/ids.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Decision, final, type InquirySeed } from "./decision.ts";
-import type { ServerView, Trust } from "./observations.ts";
-import type { Order } from "./order.ts";
-import { powerMember } from "./power.ts";
-import type { In } from "./state.ts";
+import type { ServerView, Trust } from "./server/observations.ts";
+import type { Order } from "./state/order.ts";
+import { powerMember } from "./server/power.ts";
+import type { In } from "./state/state.ts";
 
 /**
  * `expired`: nothing was done, because it is too late. It names the brake that held the command last: as the brake itself

@@ -3,11 +3,11 @@ import { type Candidate, knownPower } from "./candidate.ts";
 import { type Decision, next } from "./decision.ts";
 import { restartsKept } from "./decisions/off-too-long.ts";
 import type { Moment } from "./moment.ts";
-import type { ServerView } from "./observations.ts";
+import type { ServerView } from "./server/observations.ts";
 import { fenceOf } from "./rules.ts";
-import { aboutToStop, powerMember, stoppedByCloud } from "./power.ts";
-import { describe } from "./server-fitness.ts";
-import type { Before, In } from "./state.ts";
+import { aboutToStop, powerMember, stoppedByCloud } from "./server/power.ts";
+import { describe } from "./server/server-fitness.ts";
+import type { Before, In } from "./state/state.ts";
 
 /** What goes along towards the POST. */
 type Taken = Pick<Candidate, "body" | "tries" | "power">;

@@ -1,4 +1,4 @@
-import { Envelope, isLaterVersion } from "../core/envelope.ts";
+import { Envelope, isLaterVersion } from "../core/state/envelope.ts";
 
 /** An internal message whose step this worker cannot take. */
 export type UnreadableStep =

@@ -1,4 +1,4 @@
-import { firstSeen, type DeferMarks } from "../core/deferred.ts";
+import { firstSeen, type DeferMarks } from "../core/waiting/deferred.ts";
 import { createAdmit } from "../steps/admit.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { createTakeRaw } from "./take-raw.ts";

@@ -1,7 +1,7 @@
-import { standsInLine } from "../core/crowd.ts";
-import { type Death, isOfTheQueue } from "../core/death.ts";
-import { type Envelope, storedEnvelope } from "../core/envelope.ts";
-import type { DeferMarks } from "../core/deferred.ts";
+import { standsInLine } from "../core/waiting/crowd.ts";
+import { type Death, isOfTheQueue } from "../core/messages/death.ts";
+import { type Envelope, storedEnvelope } from "../core/state/envelope.ts";
+import type { DeferMarks } from "../core/waiting/deferred.ts";
 import { createAdmitUndeliverable } from "../steps/admit.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { readEnvelope } from "./read-envelope.ts";

@@ -1,4 +1,4 @@
-import { marksWhenDeferred, type DeferMarks } from "../core/deferred.ts";
+import { marksWhenDeferred, type DeferMarks } from "../core/waiting/deferred.ts";
 import { readCommand } from "../core/intake/intake.ts";
 import { sentAt } from "../core/intake/sent-at.ts";
 import { type createAdmit, withoutAnswerOfItsOwn } from "../steps/admit.ts";

@@ -1,5 +1,5 @@
-import type { Envelope } from "../core/envelope.ts";
-import type { DeferReason } from "../core/deferred.ts";
+import type { Envelope } from "../core/state/envelope.ts";
+import type { DeferReason } from "../core/waiting/deferred.ts";
 import { createComplete } from "../steps/complete.ts";
 import type { Work } from "../steps/deferring.ts";
 import { createHop, stillWaiting } from "../steps/hop.ts";

@@ -1,6 +1,6 @@
-import { rungAtLeast } from "../core/backoff.ts";
+import { rungAtLeast } from "../core/waiting/backoff.ts";
 import type { Intake } from "../core/intake/intake.ts";
-import type { DeferReason } from "../core/deferred.ts";
+import type { DeferReason } from "../core/waiting/deferred.ts";
 import type { Work } from "../steps/deferring.ts";
 import type { Disposition } from "../steps/ports/outlet.ts";
 import { createRefuse } from "../steps/refuse.ts";

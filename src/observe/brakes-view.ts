@@ -1,5 +1,5 @@
 import { brakeOf, STORMS } from "../contract/brakes.ts";
-import type { Census } from "../core/census.ts";
+import type { Census } from "../core/state/census.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { BrakeStatus, BrakesView, CallStatus } from "../contract/http.ts";
 import { type Closed, describeClosed } from "../core/brakes/windows.ts";

@@ -11,7 +11,7 @@ import {
 import type { ReconcileEvidence } from "../contract/labels.ts";
 import { notesData } from "../core/intake/notes.ts";
 import { endVerdict } from "../core/objective.ts";
-import type { Order } from "../core/order.ts";
+import type { Order } from "../core/state/order.ts";
 import type { Clock } from "../steps/ports/clock.ts";
 import type { Journal } from "../steps/ports/journal.ts";
 import type { Logger } from "./logging/logger.ts";

@@ -1,6 +1,6 @@
-import { enteredMs } from "../core/phases.ts";
-import type { Order } from "../core/order.ts";
-import type { Phase } from "../core/state.ts";
+import { enteredMs } from "../core/state/phases.ts";
+import type { Order } from "../core/state/order.ts";
+import type { Phase } from "../core/state/state.ts";
 import type { ClaimAnswer, StepClaim } from "../steps/ports/step-claim.ts";
 import type { Held } from "../steps/ports/admission.ts";
 import type { Clock } from "../steps/ports/clock.ts";

@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import type { CloudState } from "./cloud-state.ts";
-import type { FaultSpec } from "./fault-schema.ts";
+import type { CloudState } from "./cloud/cloud-state.ts";
+import type { FaultSpec } from "./faults/fault-schema.ts";
 import { credentialSchema } from "./options.ts";
-import { outsideActionSchema } from "./outside-actions.ts";
-import { quotaSchema } from "./quota.ts";
-import { serverPatchSchema, serverSpecSchema } from "./server-record.ts";
-import { serverV1 } from "./server-view.ts";
+import { outsideActionSchema } from "./cloud/outside-actions.ts";
+import { quotaSchema } from "./requests/quota.ts";
+import { serverPatchSchema, serverSpecSchema } from "./cloud/server-record.ts";
+import { serverV1 } from "./requests/server-view.ts";
 import type { InProcess, SimulatedServer } from "./simulator.ts";
 
 /** The admin API under `/_sim/`: the in-process methods over JSON, without credentials. */

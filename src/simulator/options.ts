@@ -8,8 +8,8 @@ import {
   DEFAULT_PROJECT_NAME,
   DEFAULT_SECRET_KEY,
 } from "./defaults.ts";
-import { quotaSchema } from "./quota.ts";
-import type { Clock } from "./schedule.ts";
+import { quotaSchema } from "./requests/quota.ts";
+import type { Clock } from "./cloud/schedule.ts";
 
 const durationMs = z.number().int().nonnegative();
 const MINUTE_MS = 60_000;

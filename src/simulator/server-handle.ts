@@ -1,13 +1,13 @@
-import type { CloudState } from "./cloud-state.ts";
-import { applyOutsideAction, outsideActionSchema } from "./outside-actions.ts";
+import type { CloudState } from "./cloud/cloud-state.ts";
+import { applyOutsideAction, outsideActionSchema } from "./cloud/outside-actions.ts";
 import {
   behaviourOf,
   isOn,
   type ServerRecord,
   serverPatchSchema,
   systemDiskId,
-} from "./server-record.ts";
-import { shownStatus } from "./server-view.ts";
+} from "./cloud/server-record.ts";
+import { shownStatus } from "./requests/server-view.ts";
 import type { SimulatedServer } from "./simulator.ts";
 
 /** A server for people in the same process: always up to date, never the record itself. */

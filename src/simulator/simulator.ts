@@ -1,12 +1,12 @@
-import type { ImageRecord } from "./cloud-state.ts";
-import type { Faults } from "./faults.ts";
+import type { ImageRecord } from "./cloud/cloud-state.ts";
+import type { Faults } from "./faults/faults.ts";
 import type { RefusalCounts } from "./access/key-access.ts";
-import type { Ledger } from "./ledger.ts";
-import type { Operation } from "./operation.ts";
+import type { Ledger } from "./cloud/ledger.ts";
+import type { Operation } from "./requests/operation.ts";
 import type { Credential } from "./options.ts";
-import type { OutsideAction } from "./outside-actions.ts";
-import type { Quota, QuotaCounts } from "./quota.ts";
-import type { ServerPatch, ServerSpec } from "./server-record.ts";
+import type { OutsideAction } from "./cloud/outside-actions.ts";
+import type { Quota, QuotaCounts } from "./requests/quota.ts";
+import type { ServerPatch, ServerSpec } from "./cloud/server-record.ts";
 
 /** How often each operation was called, whatever became of the calls. */
 export type CallCounts = Readonly<Record<Operation, number>>;

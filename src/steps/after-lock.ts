@@ -11,10 +11,10 @@ import {
 } from "../core/brakes/disk-age.ts";
 import { expired, superseded } from "../core/endings.ts";
 import { heldBy } from "../core/brakes/gate.ts";
-import { imageObjection } from "../core/image-fitness.ts";
-import type { ImageLook, Look, ServerView } from "../core/observations.ts";
-import type { Order } from "../core/order.ts";
-import { waitFor } from "../core/waiting.ts";
+import { imageObjection } from "../core/server/image-fitness.ts";
+import type { ImageLook, Look, ServerView } from "../core/server/observations.ts";
+import type { Order } from "../core/state/order.ts";
+import { waitFor } from "../core/waiting/waiting.ts";
 import { momentsOf } from "./moment.ts";
 import type { LockAnswer } from "./ports/admission.ts";
 import type { CallsWished, CloudApi } from "./ports/cloud-api.ts";

@@ -1,5 +1,5 @@
-import type { Envelope } from "../core/envelope.ts";
-import type { StartOutcome } from "../core/observations.ts";
+import type { Envelope } from "../core/state/envelope.ts";
+import type { StartOutcome } from "../core/server/observations.ts";
 import type { ClaimAnswer } from "./ports/step-claim.ts";
 import { notNow, stoodStill, unlessStoodStill, type StepDeps, type StepResult } from "./step.ts";
 

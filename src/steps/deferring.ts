@@ -1,8 +1,8 @@
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { delayForAge } from "../core/backoff.ts";
-import type { Envelope } from "../core/envelope.ts";
-import type { Order } from "../core/order.ts";
-import type { DeferReason } from "../core/deferred.ts";
+import { delayForAge } from "../core/waiting/backoff.ts";
+import type { Envelope } from "../core/state/envelope.ts";
+import type { Order } from "../core/state/order.ts";
+import type { DeferReason } from "../core/waiting/deferred.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Journal } from "./ports/journal.ts";

@@ -1,5 +1,5 @@
-import type { Envelope } from "../core/envelope.ts";
-import { aliasOf, type FinalDraft, toProgressEvent, underAlias } from "../core/events.ts";
+import type { Envelope } from "../core/state/envelope.ts";
+import { aliasOf, type FinalDraft, toProgressEvent, underAlias } from "../core/messages/events.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StoreAway, StoreCorrupt } from "./ports/store-trouble.ts";
 import type { StoredOutcome } from "./ports/stored-outcome.ts";

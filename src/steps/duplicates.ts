@@ -1,4 +1,4 @@
-import { isLaterVersion } from "../core/envelope.ts";
+import { isLaterVersion } from "../core/state/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Deferring, Work } from "./deferring.ts";
 import {

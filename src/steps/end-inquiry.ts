@@ -1,4 +1,4 @@
-import type { Order } from "../core/order.ts";
+import type { Order } from "../core/state/order.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Journal } from "./ports/journal.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";

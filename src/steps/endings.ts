@@ -1,4 +1,4 @@
-import type { Envelope } from "../core/envelope.ts";
+import type { Envelope } from "../core/state/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Deferring, Work } from "./deferring.ts";
 import { createDisplaced } from "./displaced.ts";

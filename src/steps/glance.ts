@@ -1,9 +1,9 @@
 import type { ProjectId, ServerId } from "../contract/ids.ts";
 import { type ListedServer, listedServer, looksOver } from "../core/calls/listed-server.ts";
 import { LIST_PAGE, LIST_RULES, MOST_PAGES } from "../core/calls/list-round.ts";
-import type { ListLook } from "../core/observations.ts";
-import type { Order } from "../core/order.ts";
-import type { In } from "../core/state.ts";
+import type { ListLook } from "../core/server/observations.ts";
+import type { Order } from "../core/state/order.ts";
+import type { In } from "../core/state/state.ts";
 import type { ListedServers, MadeList, ServerLists, UnmadeList } from "./ports/server-lists.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
 import { type StepDeps, withCalls } from "./step.ts";

@@ -1,7 +1,7 @@
-import { rungAtMost } from "../core/backoff.ts";
-import type { Envelope } from "../core/envelope.ts";
-import { unseenUntil } from "../core/deferred.ts";
-import { PHASES } from "../core/phases.ts";
+import { rungAtMost } from "../core/waiting/backoff.ts";
+import type { Envelope } from "../core/state/envelope.ts";
+import { unseenUntil } from "../core/waiting/deferred.ts";
+import { PHASES } from "../core/state/phases.ts";
 import type { HopAnswer } from "./ports/step-claim.ts";
 import { unclaimed } from "./run-step.ts";
 import type { StepDeps, StepResult } from "./step.ts";

@@ -6,7 +6,7 @@ import {
 import { leaveAsFound } from "../core/decisions/leave-as-found.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Moment } from "../core/moment.ts";
-import { otherStopPerhaps, type Power, stoppedByCloud } from "../core/power.ts";
+import { otherStopPerhaps, type Power, stoppedByCloud } from "../core/server/power.ts";
 import { isFirst, type StepResult, type Taken, publishingFirst } from "./step.ts";
 
 type Concluded = Extract<StepResult, { kind: "conclude" }>;

@@ -1,7 +1,7 @@
 import type { ProjectId, ServerId } from "../contract/ids.ts";
 import type { ServerLook, ServerLooks } from "../contract/server-look.ts";
-import type { Look } from "../core/observations.ts";
-import { describe, isIdle } from "../core/server-fitness.ts";
+import type { Look } from "../core/server/observations.ts";
+import { describe, isIdle } from "../core/server/server-fitness.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { CloudApi } from "./ports/cloud-api.ts";
 

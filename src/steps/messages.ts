@@ -1,9 +1,9 @@
 import type { Problem } from "../contract/command.ts";
 import type { ProgressEvent } from "../contract/event.ts";
 import type { OsReinstall } from "../contract/os-reinstall.ts";
-import { restoreEnvelope } from "../core/envelope.ts";
-import { rejected, type Subject, toMisuseAnswer } from "../core/events.ts";
-import type { Order } from "../core/order.ts";
+import { restoreEnvelope } from "../core/state/envelope.ts";
+import { rejected, type Subject, toMisuseAnswer } from "../core/messages/events.ts";
+import type { Order } from "../core/state/order.ts";
 import type { CommandView } from "./ports/admission.ts";
 import type { Outbox, StoredOutcome } from "./ports/stored-outcome.ts";
 import type { Outgoing } from "./ports/outlet.ts";

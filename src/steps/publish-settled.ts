@@ -1,5 +1,5 @@
 import type { CommandId, ProjectId } from "../contract/ids.ts";
-import { recordIdOf, restoreEnvelope } from "../core/envelope.ts";
+import { recordIdOf, restoreEnvelope } from "../core/state/envelope.ts";
 import { outcomeMessages } from "./messages.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";

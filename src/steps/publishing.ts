@@ -1,4 +1,4 @@
-import { recordIdOf } from "../core/envelope.ts";
+import { recordIdOf } from "../core/state/envelope.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Deferring, Work } from "./deferring.ts";
 import type { ReachPoint } from "./ports/clock.ts";

@@ -1,7 +1,7 @@
 import type { ProjectId } from "../contract/ids.ts";
-import { rejected, type Subject, toProgressEvent } from "../core/events.ts";
+import { rejected, type Subject, toProgressEvent } from "../core/messages/events.ts";
 import type { Intake } from "../core/intake/intake.ts";
-import type { DeferReason } from "../core/deferred.ts";
+import type { DeferReason } from "../core/waiting/deferred.ts";
 import { idReusedMessages } from "./messages.ts";
 import { outcomeMessages } from "./messages.ts";
 import type { Clock } from "./ports/clock.ts";

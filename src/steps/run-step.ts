@@ -1,7 +1,7 @@
-import { withDebt } from "../core/debt.ts";
-import type { Envelope } from "../core/envelope.ts";
+import { withDebt } from "../core/state/debt.ts";
+import type { Envelope } from "../core/state/envelope.ts";
 import type { Rules } from "../core/rules.ts";
-import type { State } from "../core/state.ts";
+import type { State } from "../core/state/state.ts";
 import { giveUp, MAX_DEATHS } from "./give-up.ts";
 import { createInquire } from "./phases/inquire.ts";
 import { createJoin } from "./phases/join.ts";

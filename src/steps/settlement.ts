@@ -1,6 +1,6 @@
 import type { Settlement } from "../core/decisions/decide-inquiry.ts";
-import { toProgressEvent } from "../core/events.ts";
-import type { Order } from "../core/order.ts";
+import { toProgressEvent } from "../core/messages/events.ts";
+import type { Order } from "../core/state/order.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { SettleAnswer } from "./ports/step-record.ts";
 

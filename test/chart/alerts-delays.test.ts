@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { topologyOf, waitingQueue } from "../../src/adapters/amqp/topology/topology.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../support/rabbitmq/amqp-settings.ts";
 import { chartFile } from "./helm.ts";
 import { createPromtool, firing, type Promtool } from "./promtool.ts";
 import { age, HEALTHY } from "./series.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
-import { type Certificates, makeCertificates } from "../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../support/network/certificates.ts";
 import { CASES, type Document, documents, environmentOf, only, podOf } from "./helm.ts";
 
 const SECRETS = "/run/secrets/ecs-reinstall-worker";

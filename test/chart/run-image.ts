@@ -9,10 +9,10 @@ import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
-import { IMAGE_NODE_OPTIONS } from "../support/image-command.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../support/redis.ts";
+import { freePort } from "../support/network/free-port.ts";
+import { IMAGE_NODE_OPTIONS } from "../support/worker/image-command.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../support/redis/redis.ts";
 
 /*
  * The last part of scripts/check-image.sh: `--engine docker|podman --image NAME`, or `--tree FOLDER` where no image

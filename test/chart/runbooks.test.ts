@@ -4,7 +4,7 @@ import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
 import type { BrokerSession } from "../../src/cli/broker-session.ts";
 import type { CliIo } from "../../src/cli/io.ts";
-import type { DeadLetter } from "../../src/core/dead-letter.ts";
+import type { DeadLetter } from "../../src/core/messages/dead-letter.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { StoreSession } from "../../src/cli/store-session.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { chartTopology } from "../../scripts/generate-chart-topology.ts";
 import { topologyOf } from "../../src/adapters/amqp/topology/topology.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../support/rabbitmq/amqp-settings.ts";
 import { chartFile, type Document, documents, environmentOf, only, template } from "./helm.ts";
 import { isOfTheOperator, wrongForTheOperator } from "./rabbitmq-kinds.ts";
 

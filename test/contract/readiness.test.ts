@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { afterEach, describe, expect, it } from "vitest";
 import { createReadiness, type ReadinessSettings } from "../../src/adapters/readiness.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../support/network/free-port.ts";
 
 const HOST = "127.0.0.1";
 const NOBODY = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { sumOf } from "../../bench/support/worker.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { allOnce, onSharedServices, sendFleet } from "./own-stage.ts";
 

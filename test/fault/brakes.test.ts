@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { operatorInProcess } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";

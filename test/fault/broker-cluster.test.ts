@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { startFlakyProxy } from "../support/flaky-proxy.ts";
-import { startLastingEmitter } from "../support/lasting-emitter.ts";
+import { startFlakyProxy } from "../support/network/flaky-proxy.ts";
+import { startLastingEmitter } from "../support/emitter/lasting-emitter.ts";
 import {
   type PrivateRabbitMq,
   type RabbitMqCluster,
   startRabbitMqCluster,
-} from "../support/rabbitmq.ts";
-import { startRedis } from "../support/redis.ts";
-import { promote, startReplica } from "../support/redis-failover.ts";
+} from "../support/rabbitmq/rabbitmq.ts";
+import { startRedis } from "../support/redis/redis.ts";
+import { promote, startReplica } from "../support/redis/redis-failover.ts";
 import { sharedServices } from "../support/services.ts";
 import type { Stage, StageOptions } from "../support/stage.ts";
 import { allHeard, allOnce, earnTrust, onStage, posts, sendFleet } from "./own-stage.ts";

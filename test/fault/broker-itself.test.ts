@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { startLastingEmitter } from "../support/lasting-emitter.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
-import { rabbitMqManagement } from "../support/rabbitmq-management.ts";
+import { startLastingEmitter } from "../support/emitter/lasting-emitter.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
+import { rabbitMqManagement } from "../support/rabbitmq/rabbitmq-management.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
 import {

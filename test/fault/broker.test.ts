@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { auditHistory } from "../support/audit.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type FlakyProxy, startFlakyProxy } from "../support/flaky-proxy.ts";
+import { type FlakyProxy, startFlakyProxy } from "../support/network/flaky-proxy.ts";
 import { sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
 import {

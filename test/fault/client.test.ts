@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createReinstallClient } from "../../src/client/client.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { BIN } from "../support/operator.ts";
-import { startLastingEmitter } from "../support/lasting-emitter.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
+import { startLastingEmitter } from "../support/emitter/lasting-emitter.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { onStage, QUICK_AMQP } from "./own-stage.ts";
 
@@ -43,7 +43,7 @@ it("a client hears how its commands end though the broker was killed meanwhile, 
       return heard;
     });
     const results = ids.map((id) => client.result(id));
-    // A quorum queue that is younger may be stuck after the kill (test/support/rabbitmq.ts).
+    // A quorum queue that is younger may be stuck after the kill (test/support/rabbitmq/rabbitmq.ts).
     await Promise.all([sleep(2_500), stage.emitter.event(ids[1] ?? "", "submitted")]);
     await broker.kill();
     const late = newServer(500);

@@ -8,10 +8,10 @@ import {
   DEFAULT_IAM_PASSWORD,
   DEFAULT_IAM_USER,
 } from "../../src/simulator/defaults.ts";
-import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
-import type { ServerSpec } from "../../src/simulator/server-record.ts";
-import { ownedDirectory } from "../support/child-process.ts";
-import { commandId } from "../support/emitter.ts";
+import type { FaultSpec } from "../../src/simulator/faults/fault-schema.ts";
+import type { ServerSpec } from "../../src/simulator/cloud/server-record.ts";
+import { ownedDirectory } from "../support/processes/child-process.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { openOnSharedServices, type SharedStage, type Stage } from "../support/stage.ts";
 import {

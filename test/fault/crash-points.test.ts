@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
-import type { ServerSpec } from "../../src/simulator/server-record.ts";
-import { commandId } from "../support/emitter.ts";
+import type { FaultSpec } from "../../src/simulator/faults/fault-schema.ts";
+import type { ServerSpec } from "../../src/simulator/cloud/server-record.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import type { FailPoint } from "../support/worker-process.ts";
+import type { FailPoint } from "../support/worker/worker-process.ts";
 import { earnTrust, lockOf, onSharedServices, posts } from "./own-stage.ts";
 
 interface Crash {

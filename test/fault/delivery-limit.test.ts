@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import type { SharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
-import type { FailPoint } from "../support/worker-process.ts";
+import type { FailPoint } from "../support/worker/worker-process.ts";
 import { lockOf, onSharedServices, posts } from "./own-stage.ts";
 
 const SECRET = Buffer.from("#!/bin/sh\necho planted-secret-77ab").toString("base64");

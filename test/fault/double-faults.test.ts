@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { startFlakyProxy } from "../support/flaky-proxy.ts";
-import { type PrivateRedis, startRedis } from "../support/redis.ts";
+import { startFlakyProxy } from "../support/network/flaky-proxy.ts";
+import { type PrivateRedis, startRedis } from "../support/redis/redis.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage, StageOptions } from "../support/stage.ts";
 import { allHeard, allOnce, earnTrust, onStage, posts, sendFleet } from "./own-stage.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import type { SharedServices } from "../support/services.ts";
 import { onSharedServices, posts } from "./own-stage.ts";

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../support/amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../support/rabbitmq/amqp-settings.ts";
 import { topologyOf } from "../../src/adapters/amqp/topology/topology.ts";
 import { auditRest } from "../support/audit.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
-import { rabbitMqManagement } from "../support/rabbitmq-management.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
+import { rabbitMqManagement } from "../support/rabbitmq/rabbitmq-management.ts";
 import { sharedServices } from "../support/services.ts";
 import { FAST, type Stage } from "../support/stage.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allHeard, allOnce, onSharedServices, onStage, posts, sendFleet } from "./own-stage.ts";
 
 const WORK = "ecs.reinstall.work";

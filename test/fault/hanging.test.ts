@@ -2,10 +2,10 @@ import { expect, it } from "vitest";
 import { longestStepMs } from "../../src/composition/longest-step.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { eventually } from "../support/eventually.ts";
-import { startFlakyProxy } from "../support/flaky-proxy.ts";
+import { startFlakyProxy } from "../support/network/flaky-proxy.ts";
 import { sharedServices } from "../support/services.ts";
 import { FAST, type Stage } from "../support/stage.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allOnce, onSharedServices, onStage, posts, sendFleet } from "./own-stage.ts";
 
 /** Short time-outs: what can wait at most, waits for half a minute at most. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Redis } from "ioredis";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { operatorInProcess } from "../support/operator.ts";
 import { eventually } from "../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
-import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
+import type { FaultSpec } from "../../src/simulator/faults/fault-schema.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { operatorInProcess } from "../support/operator.ts";
 import type { Stage } from "../support/stage.ts";
 import { onRedis, onSharedServices, posts } from "./own-stage.ts";

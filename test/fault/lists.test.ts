@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { FaultSpec } from "../../src/simulator/fault-schema.ts";
-import { commandId } from "../support/emitter.ts";
+import type { FaultSpec } from "../../src/simulator/faults/fault-schema.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const SERVERS = 24;

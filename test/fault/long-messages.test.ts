@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { onSharedServices, posts } from "./own-stage.ts";
 
 const LONG = Buffer.alloc(30 * 1024 * 1024, " ");

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { type PrivateRedis, startRedis } from "../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../support/redis/redis.ts";
 import { sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
 import { lockOf, onStage, posts } from "./own-stage.ts";

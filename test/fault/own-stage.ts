@@ -1,9 +1,9 @@
 import { Redis } from "ioredis";
 import { expect } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
-import type { ServerSpec } from "../../src/simulator/server-record.ts";
-import { commandId } from "../support/emitter.ts";
-import { explain } from "../support/failure-report.ts";
+import type { ServerSpec } from "../../src/simulator/cloud/server-record.ts";
+import { commandId } from "../support/emitter/emitter.ts";
+import { explain } from "../support/suite/failure-report.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import {
   openStage,

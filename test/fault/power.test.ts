@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { operatorInProcess } from "../support/operator.ts";
 import type { Stage } from "../support/stage.ts";

@@ -8,7 +8,7 @@ import {
   QUOTA_CLOUD,
   QUOTA_ENV,
   type QuotaPlayed,
-} from "../support/quota.ts";
+} from "../support/emitter/quota.ts";
 import { onSharedServices } from "./own-stage.ts";
 
 /** All of them at the same time: what they wait for is the quota, not the machine. `QUOTA_LONG=true`: those of minutes. */

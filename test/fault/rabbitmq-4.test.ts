@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type DebianRoot, ensureDebianRoot } from "../support/debian-root.ts";
+import { type DebianRoot, ensureDebianRoot } from "../support/rabbitmq/debian-root.ts";
 import { eventually } from "../support/eventually.ts";
-import { startLastingEmitter } from "../support/lasting-emitter.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
+import { startLastingEmitter } from "../support/emitter/lasting-emitter.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { allHeard, allOnce, onStage, posts, sendFleet } from "./own-stage.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allHeard, allOnce, onSharedServices, sendFleet } from "./own-stage.ts";
 
 /** FAULT_SEED repeats a run's choices; what the machine does in between it cannot repeat. */

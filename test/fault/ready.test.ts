@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../support/network/free-port.ts";
 import { operatorOf } from "../support/operator.ts";
 import type { Stage } from "../support/stage.ts";
 import { lockOf, onRedis, onSharedServices } from "./own-stage.ts";

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   startRedisCluster,
   type ClusterOptions,
   type PrivateCluster,
-} from "../support/redis-cluster.ts";
+} from "../support/redis/redis-cluster.ts";
 import { sharedServices } from "../support/services.ts";
 import type { Stage } from "../support/stage.ts";
 import { allHeard, allOnce, earnTrust, LONG, onStage, posts, sendFleet } from "./own-stage.ts";

@@ -2,12 +2,12 @@ import type { GetMessage } from "amqplib";
 import { expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { auditRest } from "../support/audit.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { operatorInProcess } from "../support/operator.ts";
-import { startFlakyProxy } from "../support/flaky-proxy.ts";
-import { type PrivateRedis, type RedisOptions, startRedis } from "../support/redis.ts";
-import { startReplica, startWatchedRedis } from "../support/redis-failover.ts";
+import { startFlakyProxy } from "../support/network/flaky-proxy.ts";
+import { type PrivateRedis, type RedisOptions, startRedis } from "../support/redis/redis.ts";
+import { startReplica, startWatchedRedis } from "../support/redis/redis-failover.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import type { Stage, StageOptions } from "../support/stage.ts";
 import {

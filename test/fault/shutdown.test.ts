@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allHeard, allOnce, onSharedServices, posts, sendFleet } from "./own-stage.ts";
 
 const OK = "exit code 0";

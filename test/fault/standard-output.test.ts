@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { ownedDirectory } from "../support/child-process.ts";
+import { ownedDirectory } from "../support/processes/child-process.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Stage } from "../support/stage.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { onSharedServices, sendFleet } from "./own-stage.ts";
 
 const ENV = { LOG_LEVEL: "trace" };

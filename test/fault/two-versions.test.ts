@@ -3,11 +3,11 @@ import { sumOf } from "../../bench/support/worker.ts";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Stage } from "../support/stage.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allHeard, allOnce, onRedis, onSharedServices, posts, sendFleet } from "./own-stage.ts";
 
 const WORK = "ecs.reinstall.work";
-const PRELOAD = new URL("../support/newer-build.mjs", import.meta.url).href;
+const PRELOAD = new URL("../support/worker/newer-build.mjs", import.meta.url).href;
 /** The same build with more to it: a phase or a number that the plain one does not know, and members of its own. */
 const newer = (more: string) => ({ NEWER_BUILD: more, NODE_OPTIONS: `--import=${PRELOAD}` });
 const LATER = ["a phase", "an envelope version"] as const;

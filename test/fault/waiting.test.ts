@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { sumOf } from "../../bench/support/worker.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/worker/worker-process.ts";
 import { allOnce, onSharedServices, sendFleet } from "./own-stage.ts";
 
 const WORK = "ecs.reinstall.work";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { OutsideAction } from "../../src/simulator/outside-actions.ts";
-import { commandId } from "../support/emitter.ts";
+import type { OutsideAction } from "../../src/simulator/cloud/outside-actions.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import type { FailPoint } from "../support/worker-process.ts";
+import type { FailPoint } from "../support/worker/worker-process.ts";
 import { allOnce, earnTrust, onSharedServices, posts, sendFleet } from "./own-stage.ts";
 
 const ENV = {

@@ -6,8 +6,8 @@ import {
   ReinstallClientError,
   type ReinstallClientOptions,
 } from "../../src/client/client.ts";
-import { makeRabbitMqUser, removeRabbitMqUser } from "../support/documented-users.ts";
-import { commandId } from "../support/emitter.ts";
+import { makeRabbitMqUser, removeRabbitMqUser } from "../support/rabbitmq/documented-users.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 

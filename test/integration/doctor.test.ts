@@ -18,13 +18,13 @@ import {
   documentedRedisRules,
   makeRedisUser,
   type RabbitMqRights,
-} from "../support/documented-users.ts";
-import { run } from "../support/child-process.ts";
+} from "../support/rabbitmq/documented-users.ts";
+import { run } from "../support/processes/child-process.ts";
 import { eventually } from "../support/eventually.ts";
-import { startFlakyProxy } from "../support/flaky-proxy.ts";
+import { startFlakyProxy } from "../support/network/flaky-proxy.ts";
 import { BIN } from "../support/operator.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../support/redis.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../support/redis/redis.ts";
 import { openOnSharedServices } from "../support/stage.ts";
 
 /*

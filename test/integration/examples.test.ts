@@ -4,12 +4,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ownedDirectory, run, spawnOwned } from "../support/child-process.ts";
-import { type Unpacked, unpackDebian } from "../support/debian-packages.ts";
-import { makeRabbitMqUser, removeRabbitMqUser } from "../support/documented-users.ts";
-import { commandId } from "../support/emitter.ts";
+import { ownedDirectory, run, spawnOwned } from "../support/processes/child-process.ts";
+import { type Unpacked, unpackDebian } from "../support/rabbitmq/debian-packages.ts";
+import { makeRabbitMqUser, removeRabbitMqUser } from "../support/rabbitmq/documented-users.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../support/network/free-port.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { operatorOf } from "../support/operator.ts";
 import { type SharedServices, sharedServices } from "../support/services.ts";
 import { openStage, type Stage } from "../support/stage.ts";

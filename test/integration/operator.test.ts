@@ -1,9 +1,9 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperatorEvent } from "../../src/contract/operator-event.ts";
-import { shownOwner } from "../../src/core/lock-owner.ts";
-import { run } from "../support/child-process.ts";
-import { commandId } from "../support/emitter.ts";
+import { shownOwner } from "../../src/core/state/lock-owner.ts";
+import { run } from "../support/processes/child-process.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { BIN, operatorInProcess, operatorOf } from "../support/operator.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { keysOf } from "../../src/adapters/redis/keys.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
 import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 /** Longer than what is never foreseen. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../support/network/free-port.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
-import { AS_BUILT, startWorker } from "../support/worker-process.ts";
+import { AS_BUILT, startWorker } from "../support/worker/worker-process.ts";
 
 let stage: SharedStage;
 

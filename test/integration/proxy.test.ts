@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ConnectProxy, startConnectProxy } from "../support/connect-proxy.ts";
-import { commandId } from "../support/emitter.ts";
+import { type ConnectProxy, startConnectProxy } from "../support/network/connect-proxy.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createReinstallClient } from "../../src/client/client.ts";
 import { openBrokerSession } from "../../src/cli/broker-session.ts";
 import { loadAmqp } from "../../src/config/load.ts";
-import { makeRabbitMqUser, removeRabbitMqUser } from "../support/documented-users.ts";
-import { commandId } from "../support/emitter.ts";
+import { makeRabbitMqUser, removeRabbitMqUser } from "../support/rabbitmq/documented-users.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 

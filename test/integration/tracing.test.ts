@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY } from "../../src/simulator/defaults.ts";
 import { type CollectedSpan, type Collector, startCollector } from "../support/collector.ts";
-import { commandId } from "../support/emitter.ts";
+import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 

@@ -1,4 +1,4 @@
-import type { ReadyAnswer } from "../../src/core/observations.ts";
+import type { ReadyAnswer } from "../../src/core/server/observations.ts";
 import type { Readiness } from "../../src/steps/ports/readiness.ts";
 import { request } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";

@@ -1,6 +1,6 @@
 import type { ServerId } from "../../src/contract/ids.ts";
 import type { CloudApi, Signing } from "../../src/steps/ports/cloud-api.ts";
-import type { Look, Submission } from "../../src/core/observations.ts";
+import type { Look, Submission } from "../../src/core/server/observations.ts";
 import {
   type CloudFault,
   type CloudNetwork,

@@ -1,4 +1,4 @@
-import type { Order } from "../../src/core/order.ts";
+import type { Order } from "../../src/core/state/order.ts";
 import type { BrakeRules } from "../../src/core/brakes/brake-rules.ts";
 import type { Objection } from "./pauses.ts";
 

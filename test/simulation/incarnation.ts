@@ -5,7 +5,7 @@ import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-
 import { createSweeper } from "../../src/background/sweeper.ts";
 import type { BackgroundTask } from "../../src/background/task.ts";
 import { createComplete } from "../../src/steps/complete.ts";
-import type { Envelope } from "../../src/core/envelope.ts";
+import type { Envelope } from "../../src/core/state/envelope.ts";
 import type { RememberedSwitch } from "../../src/core/brakes/remembered-switch.ts";
 import type { Closed } from "../../src/core/brakes/windows.ts";
 import type { Clock } from "../../src/steps/ports/clock.ts";

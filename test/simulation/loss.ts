@@ -1,4 +1,4 @@
-import { INQUIRY_SUFFIX } from "../../src/core/envelope.ts";
+import { INQUIRY_SUFFIX } from "../../src/core/state/envelope.ts";
 import type { CommandRecord } from "../support/in-memory/memory.ts";
 import { REFUSED } from "../support/in-memory/scripts.ts";
 import { lineageOf } from "./lineage.ts";

@@ -1,6 +1,6 @@
 import { FINAL_EVENTS, type ProgressEvent } from "../../src/contract/event.ts";
-import { contractFaults } from "../support/event-contract.ts";
-import { isRefusal } from "../support/refusals.ts";
+import { contractFaults } from "../support/emitter/event-contract.ts";
+import { isRefusal } from "../support/emitter/refusals.ts";
 import type { Message } from "../support/in-memory/broker.ts";
 import type { Execution } from "../support/in-memory/cloud.ts";
 import {

@@ -1,7 +1,7 @@
 import { ServerId } from "../../src/contract/ids.ts";
 import { listedServer, looksOver } from "../../src/core/calls/listed-server.ts";
 import { LIST_PAGE, LIST_RULES } from "../../src/core/calls/list-round.ts";
-import type { Submission } from "../../src/core/observations.ts";
+import type { Submission } from "../../src/core/server/observations.ts";
 import type { ProgressEvent } from "../../src/contract/event.ts";
 import type { Outgoing } from "../../src/steps/ports/outlet.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";

@@ -1,6 +1,6 @@
 import { approvalOf, brakeOf, protectionOf, SwitchName } from "../../src/contract/brakes.ts";
 import { CommandId, ProjectId, type ServerId } from "../../src/contract/ids.ts";
-import type { Order } from "../../src/core/order.ts";
+import type { Order } from "../../src/core/state/order.ts";
 import { setPause } from "../support/in-memory/script-operator.ts";
 import { PROJECT } from "./scenario.ts";
 import type { World } from "./world.ts";

@@ -1,4 +1,4 @@
-import type { Order } from "../../src/core/order.ts";
+import type { Order } from "../../src/core/state/order.ts";
 import { perHourOf } from "../../src/core/intake/senders.ts";
 import type { Objection } from "./pauses.ts";
 import type { World } from "./world.ts";

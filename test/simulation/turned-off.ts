@@ -1,6 +1,6 @@
 import { restOf } from "../../src/core/decisions/off-too-long.ts";
-import type { Submission } from "../../src/core/observations.ts";
-import type { State } from "../../src/core/state.ts";
+import type { Submission } from "../../src/core/server/observations.ts";
+import type { State } from "../../src/core/state/state.ts";
 import type { World } from "./world.ts";
 
 /** From the decision of a worker to its call, and from a call to its answer. */

@@ -1,10 +1,10 @@
 import { Redis } from "ioredis";
 import { FINAL_EVENTS } from "../../src/contract/event.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
-import type { HeardEvent } from "./emitter.ts";
-import { contractFaults } from "./event-contract.ts";
-import { isRefusal } from "./refusals.ts";
-import type { RabbitMqManagement } from "./rabbitmq-management.ts";
+import type { HeardEvent } from "./emitter/emitter.ts";
+import { contractFaults } from "./emitter/event-contract.ts";
+import { isRefusal } from "./emitter/refusals.ts";
+import type { RabbitMqManagement } from "./rabbitmq/rabbitmq-management.ts";
 
 export interface AuditInput {
   readonly heard: readonly HeardEvent[];

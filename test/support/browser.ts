@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium } from "playwright-core";
-import { findOnPath } from "./backend.ts";
+import { findOnPath } from "./processes/backend.ts";
 
 /** Debian's Chromium; undefined: this machine has none. `make browser` installs it. */
 export const CHROMIUM = process.env["CHROMIUM"] ?? findOnPath("chromium");

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { openBrokerSession } from "../../src/cli/broker-session.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { openStoreSession } from "../../src/cli/store-session.ts";
-import { run } from "./child-process.ts";
+import { run } from "./processes/child-process.ts";
 
 /** The command line, as it is built. */
 export const BIN = fileURLToPath(new URL("../../dist/cli/ecs-reinstall.js", import.meta.url));

@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { access, chmod, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findOnPath } from "./backend.ts";
-import { logTail, ownedDirectory, run, spawnOwned } from "./child-process.ts";
+import { findOnPath } from "./processes/backend.ts";
+import { logTail, ownedDirectory, run, spawnOwned } from "./processes/child-process.ts";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "./network/free-port.ts";
 
 /** Where a series comes from, as the dashboard and the alerts select by it. */
 export interface ScrapeLabels {

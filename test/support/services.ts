@@ -2,15 +2,15 @@ import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import { inject } from "vitest";
 // The type of what is injected is declared there.
-import type { SharedAddresses } from "./global-setup.ts";
+import type { SharedAddresses } from "./suite/global-setup.ts";
 import {
   makeRabbitMqUser,
   makeRedisUser,
   removeRabbitMqUser,
   removeRedisUser,
   type StageUsers,
-} from "./documented-users.ts";
-import { type RabbitMqManagement, rabbitMqManagement } from "./rabbitmq-management.ts";
+} from "./rabbitmq/documented-users.ts";
+import { type RabbitMqManagement, rabbitMqManagement } from "./rabbitmq/rabbitmq-management.ts";
 
 export interface SharedServices {
   /** A vhost of its own on the run's broker. Calls that leave out the vhost mean this one. */

@@ -8,13 +8,17 @@ import {
 import { startSimulator } from "../../src/simulator/server.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 import { auditHistory, auditRest, type LocksOf } from "./audit.ts";
-import type { StageUsers } from "./documented-users.ts";
-import { type Emitter, reinstallCommand, startEmitter } from "./emitter.ts";
+import type { StageUsers } from "./rabbitmq/documented-users.ts";
+import { type Emitter, reinstallCommand, startEmitter } from "./emitter/emitter.ts";
 import { eventually } from "./eventually.ts";
-import { createFailureReport, type FailureReport, reportWithTests } from "./failure-report.ts";
-import type { RabbitMqManagement } from "./rabbitmq-management.ts";
+import {
+  createFailureReport,
+  type FailureReport,
+  reportWithTests,
+} from "./suite/failure-report.ts";
+import type { RabbitMqManagement } from "./rabbitmq/rabbitmq-management.ts";
 import { type SharedServices, sharedServices } from "./services.ts";
-import { type FailPoint, startWorker, type WorkerProcess } from "./worker-process.ts";
+import { type FailPoint, startWorker, type WorkerProcess } from "./worker/worker-process.ts";
 
 export interface StageOptions {
   readonly rabbitMq: Pick<RabbitMqManagement, "queueDepths"> & {

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { PublicationKind, ReplyEnd } from "../../contract/labels.ts";
-import { crowdPrefetch } from "../../core/crowd.ts";
+import { crowdPrefetch } from "../../core/waiting/crowd.ts";
 import type { Outlet } from "../../steps/ports/outlet.ts";
 import { type BrokerStatus, brokerStatus } from "./broker-status.ts";
 import { SupervisedConnection } from "./connection/connection.ts";

@@ -1,4 +1,4 @@
-import { RETURNED } from "../../core/dead-letter.ts";
+import { RETURNED } from "../../core/messages/dead-letter.ts";
 import type { Delivery as PlainDelivery } from "../../steps/ports/outlet.ts";
 import { originOf } from "./origin.ts";
 import { isShortText } from "./carriable.ts";

@@ -1,4 +1,4 @@
-import type { DeferMarks } from "../../core/deferred.ts";
+import type { DeferMarks } from "../../core/waiting/deferred.ts";
 import { Origin } from "../../core/intake/origin.ts";
 import type { Delivery } from "../../steps/ports/outlet.ts";
 

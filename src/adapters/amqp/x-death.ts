@@ -1,4 +1,4 @@
-import type { Death } from "../../core/death.ts";
+import type { Death } from "../../core/messages/death.ts";
 import type { Delivery } from "../../steps/ports/outlet.ts";
 
 /** The latest death of a message: the broker puts it first. Null: it says none that can be read. */

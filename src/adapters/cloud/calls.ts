@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { CallClass } from "../../core/calls/call-bucket.ts";
-import type { Unavailable } from "../../core/observations.ts";
+import type { Unavailable } from "../../core/server/observations.ts";
 import type { Answer } from "./answers/answer.ts";
 import type { Attempted, AttemptFn } from "./attempt.ts";
 import type { ProjectAuth } from "./credentials/project-auth.ts";

@@ -1,4 +1,4 @@
-import type { Unavailable } from "../../core/observations.ts";
+import type { Unavailable } from "../../core/server/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import { readAnswer } from "./answers/answer.ts";
 import type { EndpointBreaker } from "./breaker.ts";

@@ -5,7 +5,7 @@ import {
   REACH_MS,
   takeCalls,
 } from "../../core/calls/call-bucket.ts";
-import type { Unavailable } from "../../core/observations.ts";
+import type { Unavailable } from "../../core/server/observations.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { CallsWished } from "../../steps/ports/cloud-api.ts";
 import type { CallsTaken, RequestBudget } from "./budget.ts";

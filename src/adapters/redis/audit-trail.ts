@@ -2,8 +2,8 @@ import type { Clock } from "../../steps/ports/clock.ts";
 import type { AuditTrail } from "../../steps/ports/audit-trail.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { publishedAuditScript } from "./scripts/published-audit.ts";
-import { takeAuditScript } from "./scripts/take-audit.ts";
+import { publishedAuditScript } from "./scripts/operator/published-audit.ts";
+import { takeAuditScript } from "./scripts/operator/take-audit.ts";
 
 /** So many entries are published in one turn. */
 const MOST = 100;

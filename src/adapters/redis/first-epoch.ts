@@ -2,7 +2,7 @@ import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { openEpochScript } from "./scripts/open-epoch.ts";
+import { openEpochScript } from "./scripts/memory/open-epoch.ts";
 
 /** Only a memory that began this recently may be opened at once. */
 const RECENT_MS = 60_000;

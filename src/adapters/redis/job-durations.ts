@@ -6,7 +6,7 @@ import type { JobDurations } from "../../steps/ports/job-durations.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { learnDurationScript } from "./scripts/learn-duration.ts";
+import { learnDurationScript } from "./scripts/calls/learn-duration.ts";
 import { storedJson } from "./stored/stored-json.ts";
 
 interface JobDurationsDeps {

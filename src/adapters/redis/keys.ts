@@ -48,7 +48,7 @@ export function keysOf(project: ProjectId) {
     sourceStarts: (source = "") => `${prefix}starts-of-source:${sha256(source)}`,
     /** The same of a broker user. */
     senderStarts: (sender = "") => `${prefix}starts-of-sender:${sha256(sender)}`,
-    /** A start that a command owes the server and could not ask for, for its next owner (core/debt.ts). */
+    /** A start that a command owes the server and could not ask for, for its next owner (core/state/debt.ts). */
     debt: (server: ServerId) => `${prefix}debt:${server}`,
     token: `${prefix}token`,
     active: `${prefix}active`,

@@ -8,9 +8,9 @@ import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts
 import type { CallsWanted } from "../cloud/budget.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { callsAsked } from "./scripts/calls.ts";
-import { learnRateScript } from "./scripts/learn-rate.ts";
-import { takeCallsScript } from "./scripts/take-calls.ts";
+import { callsAsked } from "./scripts/calls/calls.ts";
+import { learnRateScript } from "./scripts/calls/learn-rate.ts";
+import { takeCallsScript } from "./scripts/calls/take-calls.ts";
 
 export interface LearnedRatesDeps {
   readonly scripts: Pick<ScriptRunner, "run">;

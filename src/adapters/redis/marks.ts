@@ -1,7 +1,7 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
-import { type Mark, published } from "./scripts/published.ts";
+import { type Mark, published } from "./scripts/end/published.ts";
 import type { StoreContext } from "./scripts/shared/store-context.ts";
 
 /** So long a mark waits for others. Its event is published: only the acknowledgement waits. */

@@ -3,7 +3,7 @@ import type { Clock } from "../../steps/ports/clock.ts";
 import type { StoreMemoryWatch } from "../../steps/ports/store-memory.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { watchMemoryScript } from "./scripts/watch-memory.ts";
+import { watchMemoryScript } from "./scripts/memory/watch-memory.ts";
 
 /** The memory of Redis: one script for each look. */
 export function createMemoryWatch(

@@ -5,7 +5,7 @@ import type { PauseStore } from "../../steps/ports/pauses.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { keysOf, PROJECTS_KEY } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { keepPausesScript } from "./scripts/keep-pauses.ts";
+import { keepPausesScript } from "./scripts/operator/keep-pauses.ts";
 
 /** A lifted pause is remembered this long: longer than any worker stands still and comes back. */
 const LIFTED_KEPT_MS = 30 * 86_400_000;

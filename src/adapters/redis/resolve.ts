@@ -2,13 +2,13 @@ import type { Act } from "../../contract/audit.ts";
 import type { SettledAs } from "../../contract/event.ts";
 import type { CommandId, ProjectId } from "../../contract/ids.ts";
 import { settledByPerson } from "../../core/decisions/settled-by-person.ts";
-import { Order } from "../../core/order.ts";
+import { Order } from "../../core/state/order.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { readLeftBehind } from "./views/left-behind.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { runSettle } from "./scripts/settle.ts";
-import { runNoteWord } from "./scripts/note-word.ts";
+import { runSettle } from "./scripts/end/settle.ts";
+import { runNoteWord } from "./scripts/operator/note-word.ts";
 import { redisNowMs } from "./connection/time.ts";
 
 /** What a person says became of an `unresolved` command. */

@@ -6,8 +6,8 @@ import type { ListedServers, ServerLists } from "../../steps/ports/server-lists.
 import type { RedisClient } from "./connection/client.ts";
 import { keysOf } from "./keys.ts";
 import type { ScriptRunner } from "./script-runner.ts";
-import { listEndedScript } from "./scripts/list-ended.ts";
-import { listRoundScript } from "./scripts/list-round.ts";
+import { listEndedScript } from "./scripts/calls/list-ended.ts";
+import { listRoundScript } from "./scripts/calls/list-round.ts";
 import { storedJson } from "./stored/stored-json.ts";
 
 interface ServerListsDeps {

@@ -4,7 +4,7 @@ import type { OperatorCommands } from "../../adapters/redis/operator-commands.ts
 import { Group } from "../../contract/command.ts";
 import { WaitReason } from "../../contract/event.ts";
 import { CommandId, type ProjectId, ServerId } from "../../contract/ids.ts";
-import { CANCELLABLE, traitsOf } from "../../core/phases.ts";
+import { CANCELLABLE, traitsOf } from "../../core/state/phases.ts";
 import { EXIT_USAGE } from "../../process/exit-codes.ts";
 import { type UrlFlag, urlOption } from "../ask-worker.ts";
 import { CliFailure } from "../failure.ts";

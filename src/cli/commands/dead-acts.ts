@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { OperatorCommands } from "../../adapters/redis/operator-commands.ts";
 import { ProjectId } from "../../contract/ids.ts";
 import type { OperatorAction } from "../../contract/operator-actions.ts";
-import type { DeadLetter } from "../../core/dead-letter.ts";
+import type { DeadLetter } from "../../core/messages/dead-letter.ts";
 import { EXIT_USAGE } from "../../process/exit-codes.ts";
 import { deadTable, lettersOf, MOST_HELD, withHeld, withLimit } from "./dead-held.ts";
 import type { HeldDead } from "./dead-queue.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { loadAmqp } from "../../config/load.ts";
 import { formatProblems } from "../../config/problem.ts";
-import type { DeadLetter } from "../../core/dead-letter.ts";
+import type { DeadLetter } from "../../core/messages/dead-letter.ts";
 import { EXIT_CONFIG } from "../../process/exit-codes.ts";
 import type { HeldDead } from "./dead-queue.ts";
 import { CliFailure } from "../failure.ts";

@@ -10,7 +10,7 @@ import {
   RETURNED,
   returnsOf,
   sentOf,
-} from "../../core/dead-letter.ts";
+} from "../../core/messages/dead-letter.ts";
 import { CliFailure } from "../failure.ts";
 
 /** Messages of the dead queue that this program holds: nobody else is given them meanwhile. */

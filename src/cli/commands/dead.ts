@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { DeadLetter } from "../../core/dead-letter.ts";
+import type { DeadLetter } from "../../core/messages/dead-letter.ts";
 import { dropCommand, returnCommand } from "./dead-acts.ts";
 import { deadTable, lettersOf, MOST_HELD, withHeld, withLimit } from "./dead-held.ts";
 import type { CliIo } from "../io.ts";

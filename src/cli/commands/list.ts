@@ -2,7 +2,7 @@ import { Argument, Command, Option } from "commander";
 import { Group } from "../../contract/command.ts";
 import { FINAL_EVENTS, WaitReason } from "../../contract/event.ts";
 import { ProjectId, ServerId } from "../../contract/ids.ts";
-import { STATES } from "../../core/phases.ts";
+import { STATES } from "../../core/state/phases.ts";
 import { EXIT_USAGE } from "../../process/exit-codes.ts";
 import { type UrlFlag, urlOption } from "../ask-worker.ts";
 import { CliFailure } from "../failure.ts";

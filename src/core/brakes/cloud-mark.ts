@@ -1,9 +1,9 @@
 import type { Candidate } from "../candidate.ts";
 import type { Decision } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { ServerView } from "../observations.ts";
+import type { ServerView } from "../server/observations.ts";
 import type { Rules } from "../rules.ts";
-import type { Before } from "../state.ts";
+import type { Before } from "../state/state.ts";
 import { heldBy } from "./gate.ts";
 import type { Hold } from "./hold.ts";
 

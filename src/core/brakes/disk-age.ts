@@ -3,10 +3,10 @@ import type { DiskId } from "../../contract/ids.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Decision } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { DiskLook, ServerView, Unavailable } from "../observations.ts";
-import type { Order } from "../order.ts";
+import type { DiskLook, ServerView, Unavailable } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
 import { beforeOf } from "../towards.ts";
-import { askedFor, waitFor } from "../waiting.ts";
+import { askedFor, waitFor } from "../waiting/waiting.ts";
 
 /**
  * What the store knows of a server's earlier reinstalls: something; nothing, in a memory that goes back as far as the

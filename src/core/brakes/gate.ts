@@ -1,12 +1,12 @@
 import { liftOf } from "../../contract/brakes.ts";
-import { rungAtMost } from "../backoff.ts";
+import { rungAtMost } from "../waiting/backoff.ts";
 import type { Candidate } from "../candidate.ts";
 import { type Decision, final } from "../decision.ts";
-import { rejected } from "../events.ts";
+import { rejected } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import type { Order } from "../order.ts";
-import type { Before } from "../state.ts";
-import { waitFor } from "../waiting.ts";
+import type { Order } from "../state/order.ts";
+import type { Before } from "../state/state.ts";
+import { waitFor } from "../waiting/waiting.ts";
 import { capData, delayInLine } from "./cap-hold.ts";
 import { describeHold, type Hold, instant } from "./hold.ts";
 

@@ -1,9 +1,9 @@
-import { rungAtMost } from "../backoff.ts";
+import { rungAtMost } from "../waiting/backoff.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Decision } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { Order } from "../order.ts";
-import { waitFor } from "../waiting.ts";
+import type { Order } from "../state/order.ts";
+import { waitFor } from "../waiting/waiting.ts";
 import type { BrakeVerdict } from "./hold.ts";
 
 /**

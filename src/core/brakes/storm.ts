@@ -1,4 +1,4 @@
-import type { FinalDraft } from "../events.ts";
+import type { FinalDraft } from "../messages/events.ts";
 
 /** What an end says of reinstalls in general: does the image, or the cloud, still make servers that work? */
 export interface StormEnd {

@@ -1,4 +1,4 @@
-import type { Before } from "../state.ts";
+import type { Before } from "../state/state.ts";
 
 /** Between these ages most jobs of a kind ended so far, ms since the POST was accepted. */
 export interface LikelyEnd {

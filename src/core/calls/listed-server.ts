@@ -1,6 +1,6 @@
-import type { Condition } from "../observations.ts";
-import { isIdle } from "../server-fitness.ts";
-import type { Before } from "../state.ts";
+import type { Condition } from "../server/observations.ts";
+import { isIdle } from "../server/server-fitness.ts";
+import type { Before } from "../state/state.ts";
 
 /**
  * What is kept of a server in a list: the id of its system disk where nothing runs on it; `error`: its status is `ERROR`;

@@ -1,7 +1,7 @@
-import { pollDelay, rungAtMost } from "../backoff.ts";
+import { pollDelay, rungAtMost } from "../waiting/backoff.ts";
 import type { Moment } from "../moment.ts";
-import type { JobLook } from "../observations.ts";
-import type { In } from "../state.ts";
+import type { JobLook } from "../server/observations.ts";
+import type { In } from "../state/state.ts";
 import { type LikelyEnd, SHORTEST_MS } from "./likely-end.ts";
 
 /** However long the jobs take, each is asked so often: one that fails early is found then. */

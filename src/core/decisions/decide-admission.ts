@@ -1,18 +1,18 @@
 import { CommandId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
-import { delayForAge } from "../backoff.ts";
+import { delayForAge } from "../waiting/backoff.ts";
 import { heldByMark } from "../brakes/cloud-mark.ts";
 import { type Candidate, knownPower } from "../candidate.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { diskMismatch, expired, tooLate } from "../endings.ts";
-import { failed, rejected } from "../events.ts";
-import type { LockOwner } from "../lock-owner.ts";
+import { failed, rejected } from "../messages/events.ts";
+import type { LockOwner } from "../state/lock-owner.ts";
 import type { Moment } from "../moment.ts";
-import type { Look, ServerView } from "../observations.ts";
-import { powerSeen } from "../power.ts";
-import { fitnessOf, userDataObjection } from "../server-fitness.ts";
+import type { Look, ServerView } from "../server/observations.ts";
+import { powerSeen } from "../server/power.ts";
+import { fitnessOf, userDataObjection } from "../server/server-fitness.ts";
 import { beforeOf, towardsStopped, towardsSubmit } from "../towards.ts";
-import { askedFor, waitFor } from "../waiting.ts";
+import { askedFor, waitFor } from "../waiting/waiting.ts";
 
 /** Another command holds the server: share its result, queue up, or give up (contract §2 `on_busy`). */
 export function afterBusy(

@@ -1,12 +1,12 @@
 import type { SettledAs } from "../../contract/event.ts";
-import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { delayAfterNothing, delayForAge } from "../waiting/backoff.ts";
 import { type Decision, next } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { JobLook, Look, StartOutcome, Trust } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { leftAs, owesStart, powerOf } from "../power.ts";
-import { isIdle } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import type { JobLook, Look, StartOutcome, Trust } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { leftAs, owesStart, powerOf } from "../server/power.ts";
+import { isIdle } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { afterReconcileLook } from "./decide-reconcile.ts";
 
 /** What one turn of an inquiry saw. */

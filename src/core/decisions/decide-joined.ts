@@ -1,12 +1,12 @@
 import { COMMON_MEMBERS, type FinalEventName, type ProgressEvent } from "../../contract/event.ts";
 import type { CommandId } from "../../contract/ids.ts";
-import { delayForAge } from "../backoff.ts";
+import { delayForAge } from "../waiting/backoff.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { type CancelRequest, cancelled, tooLate } from "../endings.ts";
-import { failed } from "../events.ts";
+import { failed } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import type { Order } from "../order.ts";
-import type { In } from "../state.ts";
+import type { Order } from "../state/order.ts";
+import type { In } from "../state/state.ts";
 
 /** What is known of the command that was joined. */
 export type Leader =

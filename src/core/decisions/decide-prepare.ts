@@ -1,14 +1,14 @@
-import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { delayAfterNothing, delayForAge } from "../waiting/backoff.ts";
 import { heldByMark } from "../brakes/cloud-mark.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { type CancelRequest, cancelled, diskMismatch, expired } from "../endings.ts";
-import { type EventDraft, failed } from "../events.ts";
+import { type EventDraft, failed } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import { type Look, type StopOutcome, wasSent } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { type Power, stopAsked, UNANSWERED, unansweredStopMs } from "../power.ts";
-import { describe, isIdle } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import { type Look, type StopOutcome, wasSent } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { type Power, stopAsked, UNANSWERED, unansweredStopMs } from "../server/power.ts";
+import { describe, isIdle } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { towardsSubmit } from "../towards.ts";
 
 /** What to do about a server that should be stopped: an answer, or a stop to ask for. */

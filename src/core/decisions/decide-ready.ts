@@ -1,9 +1,9 @@
-import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { delayAfterNothing, delayForAge } from "../waiting/backoff.ts";
 import { type Decision, next } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { Look, ReadyAnswer } from "../observations.ts";
-import { powerOf } from "../power.ts";
-import type { In } from "../state.ts";
+import type { Look, ReadyAnswer } from "../server/observations.ts";
+import { powerOf } from "../server/power.ts";
+import type { In } from "../state/state.ts";
 import { succeeded } from "./success.ts";
 
 /** Where the server is to be asked; or what the look comes to. */

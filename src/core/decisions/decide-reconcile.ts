@@ -1,14 +1,14 @@
-import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { delayAfterNothing, delayForAge } from "../waiting/backoff.ts";
 import { clearingIntent, type Decision, final, next } from "../decision.ts";
 import { unresolved } from "../endings.ts";
-import { failed } from "../events.ts";
+import { failed } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import type { Look, ServerView, Trust } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { powerSeen } from "../power.ts";
+import type { Look, ServerView, Trust } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { powerSeen } from "../server/power.ts";
 import { quietMs, type Rules } from "../rules.ts";
-import { describe, fitnessOf, isIdle } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import { describe, fitnessOf, isIdle } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { towardsStopped, towardsSubmit } from "../towards.ts";
 import { succeed } from "./success.ts";
 

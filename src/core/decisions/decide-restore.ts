@@ -1,8 +1,8 @@
-import { delayAfterNothing, delayForAge } from "../backoff.ts";
+import { delayAfterNothing, delayForAge } from "../waiting/backoff.ts";
 import { type Decision, final, next } from "../decision.ts";
-import { type EventDraft, type FinalDraft, failed } from "../events.ts";
+import { type EventDraft, type FinalDraft, failed } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import { type JobLook, type Look, type StartOutcome, wasSent } from "../observations.ts";
+import { type JobLook, type Look, type StartOutcome, wasSent } from "../server/observations.ts";
 import {
   leftAs,
   type Power,
@@ -11,10 +11,10 @@ import {
   UNANSWERED,
   unansweredStopMs,
   type WhyOff,
-} from "../power.ts";
+} from "../server/power.ts";
 import type { Rules } from "../rules.ts";
-import { describe, isIdle } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import { describe, isIdle } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { concludeSuccess } from "./success.ts";
 import { refusedStart, whyUnseen } from "./why-off.ts";
 

@@ -1,20 +1,20 @@
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
-import { delayAfterNothing } from "../backoff.ts";
+import { delayAfterNothing } from "../waiting/backoff.ts";
 import { heldByMark } from "../brakes/cloud-mark.ts";
 import { untilNextPoll } from "../calls/poll-plan.ts";
 import type { Candidate } from "../candidate.ts";
 import { clearingIntent, type Decision, final, next } from "../decision.ts";
 import { type CancelRequest, cancelled, diskMismatch, expired } from "../endings.ts";
-import { failed, submitted } from "../events.ts";
+import { failed, submitted } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import type { Acceptance, Look, Submission, Unavailable } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { powerMember, stoppedByCloud } from "../power.ts";
+import type { Acceptance, Look, Submission, Unavailable } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { powerMember, stoppedByCloud } from "../server/power.ts";
 import type { Rules } from "../rules.ts";
-import { fitnessOf } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import { fitnessOf } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { towardsReconcile } from "../towards.ts";
-import { askedFor, waitFor } from "../waiting.ts";
+import { askedFor, waitFor } from "../waiting/waiting.ts";
 import { restartsKept, restOf, startedAgainFor } from "./off-too-long.ts";
 import { refusedAgain } from "./refused-again.ts";
 

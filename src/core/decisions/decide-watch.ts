@@ -1,14 +1,14 @@
-import { delayAfterNothing, pollDelay } from "../backoff.ts";
+import { delayAfterNothing, pollDelay } from "../waiting/backoff.ts";
 import { isOwedQuery, untilNextGlance, untilNextPoll } from "../calls/poll-plan.ts";
 import { type Decision, final, next } from "../decision.ts";
 import { unresolved } from "../endings.ts";
-import { type EventDraft, failed, submitted } from "../events.ts";
+import { type EventDraft, failed, submitted } from "../messages/events.ts";
 import type { Moment } from "../moment.ts";
-import type { JobLook, Look } from "../observations.ts";
-import { powerMember } from "../power.ts";
+import type { JobLook, Look } from "../server/observations.ts";
+import { powerMember } from "../server/power.ts";
 import type { Rules } from "../rules.ts";
-import { describe, isIdle } from "../server-fitness.ts";
-import type { In } from "../state.ts";
+import { describe, isIdle } from "../server/server-fitness.ts";
+import type { In } from "../state/state.ts";
 import { succeed } from "./success.ts";
 
 /** SUCCESS may come early (ECS API notes §9): without the server's own word it counts when said this often in a row. */

@@ -1,8 +1,8 @@
 import type { WaitReason } from "../../contract/event.ts";
 import { type Decision, type Final, type Next, next } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import { owesStart, type Power, type PowerAfter } from "../power.ts";
-import type { In, State } from "../state.ts";
+import { owesStart, type Power, type PowerAfter } from "../server/power.ts";
+import type { In, State } from "../state/state.ts";
 import { draftOf, restoring, withPower } from "./decide-restore.ts";
 import { restAfter } from "./off-too-long.ts";
 

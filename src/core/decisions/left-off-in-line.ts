@@ -1,9 +1,9 @@
 import type { Decision } from "../decision.ts";
-import type { EventDraft } from "../events.ts";
-import type { Look } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { leftAs, powerOf, type WhyOff } from "../power.ts";
-import type { In } from "../state.ts";
+import type { EventDraft } from "../messages/events.ts";
+import type { Look } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { leftAs, powerOf, type WhyOff } from "../server/power.ts";
+import type { In } from "../state/state.ts";
 import { whyUnseen } from "./why-off.ts";
 
 /**

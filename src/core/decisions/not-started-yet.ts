@@ -1,10 +1,10 @@
-import type { EventDraft } from "../events.ts";
+import type { EventDraft } from "../messages/events.ts";
 import type { Decision } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { JobLook, Look, StartOutcome, Unavailable } from "../observations.ts";
-import type { Order } from "../order.ts";
-import { leftAs, powerOf, powerSaid, unansweredStopMs, type WhyOff } from "../power.ts";
-import type { In } from "../state.ts";
+import type { JobLook, Look, StartOutcome, Unavailable } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
+import { leftAs, powerOf, powerSaid, unansweredStopMs, type WhyOff } from "../server/power.ts";
+import type { In } from "../state/state.ts";
 import { latestStartMs } from "./decide-restore.ts";
 import { refusedStart, whyUnseen } from "./why-off.ts";
 

@@ -1,7 +1,7 @@
 import type { Moment } from "../moment.ts";
-import { owesStart, unansweredStopMs } from "../power.ts";
+import { owesStart, unansweredStopMs } from "../server/power.ts";
 import type { Rules } from "../rules.ts";
-import type { In, Tries } from "../state.ts";
+import type { In, Tries } from "../state/state.ts";
 
 /** A server that is started again rests for {@link Rules.stoppedWaitMs} at first, and then twice as long each time, up to so many times that. */
 const LONGEST_REST = 12;

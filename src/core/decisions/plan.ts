@@ -5,12 +5,12 @@ import { type BrakeVerdict, describeVerdict, type Hold } from "../brakes/hold.ts
 import { notBeforeSays } from "../brakes/not-before.ts";
 import type { Candidate } from "../candidate.ts";
 import { type Decision, final } from "../decision.ts";
-import { imageObjection } from "../image-fitness.ts";
+import { imageObjection } from "../server/image-fitness.ts";
 import type { Moment } from "../moment.ts";
-import type { ImageLook, Look, ServerView } from "../observations.ts";
-import type { Order } from "../order.ts";
+import type { ImageLook, Look, ServerView } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
 import type { Rules } from "../rules.ts";
-import { describe, userDataObjection } from "../server-fitness.ts";
+import { describe, userDataObjection } from "../server/server-fitness.ts";
 import { byState } from "./decide-admission.ts";
 
 interface Check {

@@ -1,7 +1,7 @@
-import { rungAtLeast } from "../backoff.ts";
+import { rungAtLeast } from "../waiting/backoff.ts";
 import type { Moment } from "../moment.ts";
-import type { Refusal } from "../observations.ts";
-import type { Tries } from "../state.ts";
+import type { Refusal } from "../server/observations.ts";
+import type { Tries } from "../state/state.ts";
 
 type Refused = NonNullable<Tries["refused"]>;
 

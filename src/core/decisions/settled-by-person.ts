@@ -1,7 +1,7 @@
 import type { ProgressEvent, SettledAs } from "../../contract/event.ts";
-import { toProgressEvent } from "../events.ts";
-import type { Order } from "../order.ts";
-import { leftAs, type Power } from "../power.ts";
+import { toProgressEvent } from "../messages/events.ts";
+import type { Order } from "../state/order.ts";
+import { leftAs, type Power } from "../server/power.ts";
 
 /** What a person says became of an `unresolved` command. */
 export interface PersonsWord {

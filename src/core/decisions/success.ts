@@ -1,8 +1,8 @@
 import { type Decision, final, next } from "../decision.ts";
 import type { Moment } from "../moment.ts";
-import type { ServerView } from "../observations.ts";
-import { type Power, powerOf, powerSaid, shouldRun } from "../power.ts";
-import type { In } from "../state.ts";
+import type { ServerView } from "../server/observations.ts";
+import { type Power, powerOf, powerSaid, shouldRun } from "../server/power.ts";
+import type { In } from "../state/state.ts";
 
 /** What is known about a reinstall that worked. `durationSeconds` is null when no job said it. */
 export type Success = In<"settle">["success"] & { readonly jobId?: In<"settle">["jobId"] };

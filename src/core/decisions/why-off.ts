@@ -1,5 +1,5 @@
-import type { Look, Refusal } from "../observations.ts";
-import type { WhyOff } from "../power.ts";
+import type { Look, Refusal } from "../server/observations.ts";
+import type { WhyOff } from "../server/power.ts";
 
 /** Why a server cannot be seen; undefined: it can. */
 export function whyUnseen(look: Look): WhyOff | undefined {

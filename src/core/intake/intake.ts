@@ -6,7 +6,7 @@ import {
 } from "../../contract/command.ts";
 import { CommandId, ProjectId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
-import type { Order } from "../order.ts";
+import type { Order } from "../state/order.ts";
 import { withoutAbsent } from "./absent-fields.ts";
 import { looksLikeCloudEvent, type Opened, openBinary, openStructured } from "./cloud-event.ts";
 import { brokenCombinations } from "./combination-rules.ts";

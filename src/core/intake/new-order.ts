@@ -1,7 +1,7 @@
 import type { ReinstallCommand } from "../../contract/command.ts";
 import { DiskId } from "../../contract/ids.ts";
 import { contentHash, wishHash } from "../identity.ts";
-import type { ExpiryCause, Order } from "../order.ts";
+import type { ExpiryCause, Order } from "../state/order.ts";
 import type { IntakeRules } from "./intake-rules.ts";
 import type { RawCommand } from "./raw-command.ts";
 import { type ImplausibleStamp, sentAt } from "./sent-at.ts";

@@ -1,6 +1,6 @@
 import { CommandBody, type Problem } from "../../contract/command.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
-import type { Subject } from "../events.ts";
+import type { Subject } from "../messages/events.ts";
 import { sha256 } from "../identity.ts";
 import type { IntakeRules } from "./intake-rules.ts";
 import { isRecord } from "./is-record.ts";

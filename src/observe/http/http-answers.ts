@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { CommandEvidence } from "../../contract/evidence.ts";
 import type { BrakeStatus, CallStatus, KeptOff, SlotStatus } from "../../contract/http.ts";
 import type { CommandDetail, CommandStory, ServerDetail } from "../../contract/overview.ts";
-import { explainCommand, explainServer } from "../../core/explain.ts";
-import type { Away } from "../../core/explain-trouble.ts";
+import { explainCommand, explainServer } from "../../core/explain/explain.ts";
+import type { Away } from "../../core/explain/trouble.ts";
 import { instantText } from "../instant-text.ts";
 import { EvidenceJson, evidenceJson } from "./evidence-answers.ts";
 import {

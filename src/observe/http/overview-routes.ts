@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Group } from "../../contract/command.ts";
 import { FINAL_EVENTS, WaitReason } from "../../contract/event.ts";
 import { ProjectId, ServerId } from "../../contract/ids.ts";
-import { STATES } from "../../core/phases.ts";
+import { STATES } from "../../core/state/phases.ts";
 import { CommandList, commandJson, LockList, lockJson } from "./overview-answers.ts";
 import {
   asked,

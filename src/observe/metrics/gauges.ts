@@ -1,6 +1,6 @@
 import type { CallStatus, HealthSource } from "../../contract/http.ts";
 import { type BreakerState, DEPENDENCIES, type MeasuredQueue } from "../../contract/labels.ts";
-import type { Census } from "../../core/census.ts";
+import type { Census } from "../../core/state/census.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** The breakers of the cloud; `ims` null: no image service is configured. */

@@ -20,8 +20,8 @@ import {
 } from "../../contract/labels.ts";
 import { OPERATOR_ACTIONS, type OperatorAction } from "../../contract/operator-actions.ts";
 import { IMPLAUSIBLE_STAMPS, type ImplausibleStamp } from "../../core/intake/sent-at.ts";
-import type { Phase } from "../../core/state.ts";
-import { TRANSITIONS } from "../../core/transitions.ts";
+import type { Phase } from "../../core/state/state.ts";
+import { TRANSITIONS } from "../../core/state/transitions.ts";
 import { CALL_BUCKETS, bounded, counter, histogram, type InstrumentsOf } from "./instruments.ts";
 
 /** A reinstall takes 1 to 2 minutes (ECS API notes §2.5); the default deadline is 45. */

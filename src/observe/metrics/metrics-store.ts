@@ -15,7 +15,7 @@ import {
   type EpochCause,
   type SweepResult,
 } from "../../contract/labels.ts";
-import { type Census, OPEN_PHASES } from "../../core/census.ts";
+import { type Census, OPEN_PHASES } from "../../core/state/census.ts";
 import {
   bounded,
   counter,

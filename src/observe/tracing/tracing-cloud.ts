@@ -1,6 +1,6 @@
 import { type Attributes, type Span, SpanKind } from "@opentelemetry/api";
 import type { Operation, RequestOutcome } from "../../contract/labels.ts";
-import type { Refusal, Unavailable } from "../../core/observations.ts";
+import type { Refusal, Unavailable } from "../../core/server/observations.ts";
 import type { CloudApi, SignedReinstall } from "../../steps/ports/cloud-api.ts";
 import { fail, type SpanStart, type Tracer } from "./tracing-tracer.ts";
 

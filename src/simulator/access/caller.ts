@@ -1,4 +1,4 @@
-import type { Refusal } from "../answers.ts";
+import type { Refusal } from "../requests/answers.ts";
 import type { KeyVerdict } from "./key-access.ts";
 import type { WireRequest } from "./signature.ts";
 import type { TokenVerdict } from "./token-access.ts";

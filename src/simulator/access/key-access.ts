@@ -1,5 +1,5 @@
-import type { Refusal } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import type { Refusal } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import type { Credential } from "../options.ts";
 import {
   canonicalRequest,

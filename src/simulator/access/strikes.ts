@@ -1,5 +1,5 @@
 import type { Settings } from "../options.ts";
-import type { Schedule } from "../schedule.ts";
+import type { Schedule } from "../cloud/schedule.ts";
 
 /**
  * Counts consecutive failures of a key or a user and locks it after too many: more than five, for five minutes

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Refusal } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import type { Refusal } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import { createStrikes } from "./strikes.ts";
 
 export interface TokenRecord {

@@ -1,7 +1,7 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import { PROJECT, path, type Route, SERVER } from "./route.ts";
-import type { ServerRecord } from "../server-record.ts";
+import type { ServerRecord } from "../cloud/server-record.ts";
 
 /** The native action log (ECS API reference notes §8.2): what was done to a server, without any job id. */
 export function actionLogRoutes(state: CloudState): Route[] {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type CloudAnswer, errorAnswer, jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import { type CloudAnswer, errorAnswer, jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import { type Call, jsonOf, path, type Route } from "./route.ts";
 import { sameSignature } from "../access/signature.ts";
 import type { createTokenAccess, TokenRecord } from "../access/token-access.ts";

@@ -1,5 +1,5 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState, ImageRecord } from "../cloud-state.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState, ImageRecord } from "../cloud/cloud-state.ts";
 import { path, type Route } from "./route.ts";
 
 /** The corner of the image service that tells about cloud-init: ECS API reference notes §3.6. */

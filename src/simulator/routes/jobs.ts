@@ -1,6 +1,6 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
-import { viewJob } from "../job-view.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
+import { viewJob } from "../requests/job-view.ts";
 import { PROJECT, path, type Route } from "./route.ts";
 
 /** Querying a job: version 1 even for a v2 reinstall (ECS API reference notes §2.1). */

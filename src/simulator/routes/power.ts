@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type CloudAnswer, jsonAnswer, type Refusal } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
-import { type PowerOrder, startPowerJob } from "../power-run.ts";
-import { powerRefusal } from "../preconditions.ts";
+import { type CloudAnswer, jsonAnswer, type Refusal } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
+import { type PowerOrder, startPowerJob } from "../cloud/power-run.ts";
+import { powerRefusal } from "../requests/preconditions.ts";
 import { type Call, jsonOf, PROJECT, path, type Route, SERVER } from "./route.ts";
-import type { ServerRecord } from "../server-record.ts";
+import type { ServerRecord } from "../cloud/server-record.ts";
 
 /** Stopping and starting: the batch call with a job, and the native call without (ECS API reference notes §4). */
 export function powerRoutes(state: CloudState): Route[] {

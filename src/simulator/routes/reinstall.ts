@@ -1,11 +1,11 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
-import type { ReinstallRequest } from "../ledger.ts";
-import { isBusy, reinstallRefusal } from "../preconditions.ts";
-import { readReinstallBody } from "../reinstall-body.ts";
-import { startReinstall } from "../reinstall-run.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
+import type { ReinstallRequest } from "../cloud/ledger.ts";
+import { isBusy, reinstallRefusal } from "../requests/preconditions.ts";
+import { readReinstallBody } from "../requests/reinstall-body.ts";
+import { startReinstall } from "../cloud/reinstall-run.ts";
 import { type Call, PROJECT, path, type Route, SERVER } from "./route.ts";
-import { systemDiskId } from "../server-record.ts";
+import { systemDiskId } from "../cloud/server-record.ts";
 import { parseSdkDate, sha256Hex } from "../access/signature.ts";
 
 /**

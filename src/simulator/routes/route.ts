@@ -1,6 +1,6 @@
-import type { CloudAnswer, ErrorShape, Refusal } from "../answers.ts";
-import type { Effects } from "../fault-schema.ts";
-import type { Operation } from "../operation.ts";
+import type { CloudAnswer, ErrorShape, Refusal } from "../requests/answers.ts";
+import type { Effects } from "../faults/fault-schema.ts";
+import type { Operation } from "../requests/operation.ts";
 import type { WireRequest } from "../access/signature.ts";
 
 /** One call that has completely arrived. */

@@ -1,8 +1,8 @@
-import { type CloudAnswer, jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import { type CloudAnswer, jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import { type Call, PROJECT, path, type Route } from "./route.ts";
-import { addressesOf, type ServerRecord } from "../server-record.ts";
-import { serverV1, shownStatus, statusOf } from "../server-view.ts";
+import { addressesOf, type ServerRecord } from "../cloud/server-record.ts";
+import { serverV1, shownStatus, statusOf } from "../requests/server-view.ts";
 
 const MAX_PAGE = 1_000;
 

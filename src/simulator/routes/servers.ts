@@ -1,8 +1,8 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState } from "../cloud-state.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState } from "../cloud/cloud-state.ts";
 import { PROJECT, path, type Route, SERVER } from "./route.ts";
 import { serverListRoute } from "./server-list.ts";
-import { serverNative, serverV1 } from "../server-view.ts";
+import { serverNative, serverV1 } from "../requests/server-view.ts";
 
 /** Querying a server: ECS API reference notes §3.1. */
 export function serverRoutes(state: CloudState): Route[] {

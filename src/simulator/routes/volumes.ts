@@ -1,7 +1,7 @@
-import { jsonAnswer } from "../answers.ts";
-import type { CloudState, DiskRecord } from "../cloud-state.ts";
+import { jsonAnswer } from "../requests/answers.ts";
+import type { CloudState, DiskRecord } from "../cloud/cloud-state.ts";
 import { PROJECT, path, type Route } from "./route.ts";
-import type { ServerRecord } from "../server-record.ts";
+import type { ServerRecord } from "../cloud/server-record.ts";
 
 /** The corner of the disk service that tells how old a disk is: ECS API reference notes §11. */
 export function volumeRoutes(state: CloudState): Route[] {

@@ -1,5 +1,5 @@
 import { towardsProof } from "../../core/towards.ts";
-import { waitFor } from "../../core/waiting.ts";
+import { waitFor } from "../../core/waiting/waiting.ts";
 import {
   afterPrepareLook,
   afterStop,
@@ -8,7 +8,7 @@ import {
 } from "../../core/decisions/decide-prepare.ts";
 import { next } from "../../core/decision.ts";
 import { heldBy } from "../../core/brakes/gate.ts";
-import type { Look } from "../../core/observations.ts";
+import type { Look } from "../../core/server/observations.ts";
 import { momentsOf } from "../moment.ts";
 import {
   conclude,

@@ -3,7 +3,7 @@ import {
   afterReadyLook,
   askedNoMore,
 } from "../../core/decisions/decide-ready.ts";
-import type { Look } from "../../core/observations.ts";
+import type { Look } from "../../core/server/observations.ts";
 import { momentsOf } from "../moment.ts";
 import { conclude, type PhaseStep, type StepDeps, withCalls } from "../step.ts";
 

@@ -9,7 +9,7 @@ import { leftOffInLine } from "../../core/decisions/left-off-in-line.ts";
 import { notStartedYet } from "../../core/decisions/not-started-yet.ts";
 import { refusedStart } from "../../core/decisions/why-off.ts";
 import { next } from "../../core/decision.ts";
-import type { JobLook, Look } from "../../core/observations.ts";
+import type { JobLook, Look } from "../../core/server/observations.ts";
 import { askForStart } from "../ask-for-start.ts";
 import { momentsOf } from "../moment.ts";
 import {

@@ -1,8 +1,8 @@
-import { askedFor, waitFor } from "../../core/waiting.ts";
+import { askedFor, waitFor } from "../../core/waiting/waiting.ts";
 import type { Decision } from "../../core/decision.ts";
-import type { Envelope } from "../../core/envelope.ts";
+import type { Envelope } from "../../core/state/envelope.ts";
 import { heldBy } from "../../core/brakes/gate.ts";
-import type { In } from "../../core/state.ts";
+import type { In } from "../../core/state/state.ts";
 import {
   afterSubmission,
   bodyToSend,
@@ -15,7 +15,7 @@ import { jobKind } from "../../core/calls/likely-end.ts";
 import { towardsReconcile } from "../../core/towards.ts";
 import type { ClaimAnswer } from "../ports/step-claim.ts";
 import type { SignedReinstall } from "../ports/cloud-api.ts";
-import type { Submission } from "../../core/observations.ts";
+import type { Submission } from "../../core/server/observations.ts";
 import { momentsOf } from "../moment.ts";
 import {
   type Arrival,

@@ -1,6 +1,6 @@
 import { cancelled, expired } from "../../core/endings.ts";
 import { towardsProof } from "../../core/towards.ts";
-import { waitFor } from "../../core/waiting.ts";
+import { waitFor } from "../../core/waiting/waiting.ts";
 import { tooEarly } from "../../core/brakes/not-before.ts";
 import { afterLock } from "../after-lock.ts";
 import { momentsOf } from "../moment.ts";

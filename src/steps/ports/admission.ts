@@ -1,7 +1,7 @@
 import type { ProjectId } from "../../contract/ids.ts";
 import type { ServerHistory } from "../../core/brakes/disk-age.ts";
 import type { BrakeVerdict, Hold } from "../../core/brakes/hold.ts";
-import type { LockOwner } from "../../core/lock-owner.ts";
+import type { LockOwner } from "../../core/state/lock-owner.ts";
 import type { Fenced, StepClaim } from "./step-claim.ts";
 import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
@@ -88,7 +88,7 @@ export interface Refusal {
   readonly project: ProjectId;
   /** The project that it names, where that is not ours; `-`: it names none. */
   readonly strayFrom?: ProjectId | "-" | undefined;
-  /** A command id, or the alias of one that another command has (core/events.ts). */
+  /** A command id, or the alias of one that another command has (core/messages/events.ts). */
   readonly id: string;
   /** Hash of its bytes. */
   readonly contentHash: string;

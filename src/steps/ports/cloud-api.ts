@@ -11,7 +11,7 @@ import type {
   StopOutcome,
   Submission,
   Unavailable,
-} from "../../core/observations.ts";
+} from "../../core/server/observations.ts";
 
 /** A request that is signed and can be sent once. */
 export interface SignedReinstall {

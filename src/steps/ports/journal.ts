@@ -1,7 +1,7 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { IntakeNotes } from "../../core/intake/notes.ts";
-import type { Subject } from "../../core/events.ts";
-import type { Order } from "../../core/order.ts";
+import type { Subject } from "../../core/messages/events.ts";
+import type { Order } from "../../core/state/order.ts";
 import type { StoredOutcome } from "./stored-outcome.ts";
 
 /** The diary of the worker: one line for each change of state. Never asked, never waited for. */

@@ -1,8 +1,8 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { OperatorEvent } from "../../contract/operator-event.ts";
-import type { Death } from "../../core/death.ts";
-import type { Envelope } from "../../core/envelope.ts";
-import type { DeferMarks } from "../../core/deferred.ts";
+import type { Death } from "../../core/messages/death.ts";
+import type { Envelope } from "../../core/state/envelope.ts";
+import type { DeferMarks } from "../../core/waiting/deferred.ts";
 import type { Origin } from "../../core/intake/origin.ts";
 
 /** What a step leaves behind, published before its delivery is acknowledged. */

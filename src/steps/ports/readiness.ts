@@ -1,4 +1,4 @@
-import type { ReadyAnswer } from "../../core/observations.ts";
+import type { ReadyAnswer } from "../../core/server/observations.ts";
 
 /** Asks reinstalled servers themselves whether they answer. */
 export interface Readiness {

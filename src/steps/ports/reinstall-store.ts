@@ -1,8 +1,8 @@
 import type { CommandId, DiskId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { KnownAge } from "../../core/brakes/disk-age.ts";
-import type { Envelope } from "../../core/envelope.ts";
+import type { Envelope } from "../../core/state/envelope.ts";
 import type { BrakeVerdict } from "../../core/brakes/hold.ts";
-import type { Order } from "../../core/order.ts";
+import type { Order } from "../../core/state/order.ts";
 import type {
   AdmitAnswer,
   CommandDelivery,

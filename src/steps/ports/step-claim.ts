@@ -1,7 +1,7 @@
-import type { Debt } from "../../core/debt.ts";
+import type { Debt } from "../../core/state/debt.ts";
 import type { CancelRequest } from "../../core/endings.ts";
 import type { DiskId, JobId } from "../../contract/ids.ts";
-import type { Word } from "../../core/state.ts";
+import type { Word } from "../../core/state/state.ts";
 import type { Outbox, StoredOutcome } from "./stored-outcome.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 

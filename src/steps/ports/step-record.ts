@@ -1,7 +1,7 @@
 import type { SettledAs } from "../../contract/event.ts";
-import type { Debt } from "../../core/debt.ts";
-import type { Order } from "../../core/order.ts";
-import type { State } from "../../core/state.ts";
+import type { Debt } from "../../core/state/debt.ts";
+import type { Order } from "../../core/state/order.ts";
+import type { State } from "../../core/state/state.ts";
 import type { StepClaim } from "./step-claim.ts";
 import type { StoreAway, StoreCorrupt } from "./store-trouble.ts";
 import type { StormEnd } from "../../core/brakes/storm.ts";

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../../contract/event.ts";
 import type { ProjectId } from "../../contract/ids.ts";
-import type { Order } from "../../core/order.ts";
+import type { Order } from "../../core/state/order.ts";
 import type { StoredOutcome } from "./stored-outcome.ts";
 
 /** Open commands that have not moved for a while (design §6, sweeper). */

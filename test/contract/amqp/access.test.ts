@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { AmqpAccess } from "../../../src/adapters/amqp/settings.ts";
 import { watchForChange } from "../../../src/config/rotation.ts";
 import { brokerProbe } from "../../../src/observe/http/probes.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import type { Vhost } from "../../support/rabbitmq-management.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
+import type { Vhost } from "../../support/rabbitmq/rabbitmq-management.ts";
 import {
   anEnvelope,
   NEVER,

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { eventually } from "../../support/eventually.ts";
-import { freePort } from "../../support/free-port.ts";
+import { freePort } from "../../support/network/free-port.ts";
 import {
   anEnvelope,
   NEVER,

@@ -5,9 +5,9 @@ import type { SupervisedConnection } from "../../../src/adapters/amqp/connection
 import { Publisher } from "../../../src/adapters/amqp/publishing/publisher.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { type FlakyProxy, startFlakyProxy } from "../../support/network/flaky-proxy.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
 import {
   eventLog,
   NEVER,

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   anEnvelope,

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Disposition } from "../../../src/adapters/amqp/delivery.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
-import { freePort } from "../../support/free-port.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { type FlakyProxy, startFlakyProxy } from "../../support/network/flaky-proxy.ts";
+import { freePort } from "../../support/network/free-port.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
 import {
   anEnvelope,
   NEVER,

@@ -10,16 +10,16 @@ import type { Delivery, Disposition } from "../../../src/adapters/amqp/delivery.
 import type { Publisher } from "../../../src/adapters/amqp/publishing/publisher.ts";
 import type { AmqpSettings, OnAmqpEvent } from "../../../src/adapters/amqp/settings.ts";
 import { ProgressEvent } from "../../../src/contract/event.ts";
-import type { Envelope } from "../../../src/core/envelope.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/rabbitmq/amqp-settings.ts";
 import { eventually } from "../../support/eventually.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
 import {
   type PrivateRabbitMq,
   type RabbitMqOptions,
   startRabbitMq,
-} from "../../support/rabbitmq.ts";
-import type { RabbitMqManagement, Vhost } from "../../support/rabbitmq-management.ts";
+} from "../../support/rabbitmq/rabbitmq.ts";
+import type { RabbitMqManagement, Vhost } from "../../support/rabbitmq/rabbitmq-management.ts";
 import { sharedRabbitMq } from "../../support/services.ts";
 
 /** Everything short, so that a test sees a time-out and a recovery within a second or two. */

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
-import { startFlakyProxy } from "../../support/flaky-proxy.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { startFlakyProxy } from "../../support/network/flaky-proxy.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
 import { RABBITMQ, type RunningBroker, startBroker, testSettings, untilReady } from "./rig.ts";
 
 let certificates: Certificates;

@@ -1,4 +1,4 @@
-import type { DeferMarks } from "../../../src/core/deferred.ts";
+import type { DeferMarks } from "../../../src/core/waiting/deferred.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
 

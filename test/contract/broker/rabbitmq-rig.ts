@@ -6,9 +6,9 @@ import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { topologyOf, waitingQueue } from "../../../src/adapters/amqp/topology/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type FlakyProxy, startFlakyProxy } from "../../support/flaky-proxy.ts";
-import { expectNoLeftovers } from "../../support/leftovers.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
+import { type FlakyProxy, startFlakyProxy } from "../../support/network/flaky-proxy.ts";
+import { expectNoLeftovers } from "../../support/processes/leftovers.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
 import { sharedRabbitMq } from "../../support/services.ts";
 import {
   eventLog,

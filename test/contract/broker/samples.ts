@@ -1,4 +1,4 @@
-import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
 import { anEnvelope, anEvent, NEVER } from "../amqp/rig.ts";
 import type { BrokerRig } from "./rig.ts";

@@ -7,7 +7,7 @@ import type {
   StartOutcome,
   StopOutcome,
   Submission,
-} from "../../../src/core/observations.ts";
+} from "../../../src/core/server/observations.ts";
 import type { SignedReinstall } from "../../../src/steps/ports/cloud-api.ts";
 import type { CloudRig } from "./rig.ts";
 import { powerCall, PROJECT, SERVER, signal } from "./setup.ts";

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRedisBudget, type RedisBudget } from "../../../src/adapters/redis/budget.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
-import { callsAsked } from "../../../src/adapters/redis/scripts/calls.ts";
-import { takeCallsScript } from "../../../src/adapters/redis/scripts/take-calls.ts";
+import { callsAsked } from "../../../src/adapters/redis/scripts/calls/calls.ts";
+import { takeCallsScript } from "../../../src/adapters/redis/scripts/calls/take-calls.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { type CallBucket, type CallClass, takeCalls } from "../../../src/core/calls/call-bucket.ts";
 import { type CallLimits, NOTHING_LEARNED, paceOf } from "../../../src/core/calls/call-rate.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { PROJECT } from "./setup.ts";
 
 const OTHER = ProjectId.parse("f".repeat(32));

@@ -5,11 +5,11 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CloudSettings } from "../../../src/adapters/cloud/settings.ts";
 import { createSharedRefusals } from "../../../src/adapters/redis/shared-refusals.ts";
-import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
+import type { FaultSpec } from "../../../src/simulator/faults/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import {
   closedAfterEach,
   cloudAt,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ListLook } from "../../../src/core/observations.ts";
+import type { ListLook } from "../../../src/core/server/observations.ts";
 import { reinstall, view } from "./asking.ts";
 import { type CloudRig, OTHER, RIGS } from "./rig.ts";
 import { PROJECT, SERVER, signal } from "./setup.ts";

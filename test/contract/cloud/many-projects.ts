@@ -3,7 +3,7 @@ import { ProjectId } from "../../../src/contract/ids.ts";
 import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
-import { type ProjectGateway, startProjectGateway } from "../../support/project-gateway.ts";
+import { type ProjectGateway, startProjectGateway } from "../../support/network/project-gateway.ts";
 import { closedAfterEach } from "./setup.ts";
 
 export const A = ProjectId.parse(DEFAULT_PROJECT_ID);

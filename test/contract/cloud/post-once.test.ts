@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createConnect } from "../../../src/adapters/cloud/http/connect.ts";
 import type { Exchange } from "../../../src/adapters/cloud/http/exchange.ts";
 import { createPostOnce } from "../../../src/adapters/cloud/http/post-once.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
-import { freePort } from "../../support/free-port.ts";
+import { freePort } from "../../support/network/free-port.ts";
 import { answerText, type RawOptions, type RawServer, startRawServer } from "./raw-server.ts";
 
 const BODY = '{"os-reinstall":{"userid":"u"}}';

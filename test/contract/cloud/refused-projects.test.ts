@@ -7,7 +7,7 @@ import {
   DEFAULT_IAM_USER,
 } from "../../../src/simulator/defaults.ts";
 import { eventually } from "../../support/eventually.ts";
-import { refusalsTogether } from "../../support/refusals-together.ts";
+import { refusalsTogether } from "../../support/emitter/refusals-together.ts";
 import { A, AUTH_OPEN_MS, B, manyProjects, more } from "./many-projects.ts";
 import { cloudAt, REAL_CLOCK, signal, SIMULATED_KEYS } from "./setup.ts";
 

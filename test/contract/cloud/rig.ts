@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import type { CloudAdapter } from "../../../src/adapters/cloud/cloud-api.ts";
 import { ServerId } from "../../../src/contract/ids.ts";
-import type { FaultSpec, RunFault } from "../../../src/simulator/fault-schema.ts";
+import type { FaultSpec, RunFault } from "../../../src/simulator/faults/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import type { CloudApi, Signing } from "../../../src/steps/ports/cloud-api.ts";

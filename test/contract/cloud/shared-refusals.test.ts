@@ -5,7 +5,7 @@ import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { ServerId } from "../../../src/contract/ids.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { cloudAt, PROJECT, signal, SIMULATED_KEYS } from "./setup.ts";
 
 let redis: PrivateRedis;

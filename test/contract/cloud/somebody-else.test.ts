@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ServerId } from "../../../src/contract/ids.ts";
-import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
+import type { FaultSpec } from "../../../src/simulator/faults/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { cloudAt, powerCall, PROJECT, signal, SIMULATED_KEYS, closedAfterEach } from "./setup.ts";

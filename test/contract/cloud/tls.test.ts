@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   answerText,

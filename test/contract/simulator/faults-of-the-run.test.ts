@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
+import type { FaultSpec } from "../../../src/simulator/faults/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../../../src/simulator/simulator.ts";
 import { cloudClient, KEY_BODY, P, standingClock } from "./cloud-client.ts";

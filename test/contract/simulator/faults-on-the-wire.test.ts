@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { errorAnswer } from "../../../src/simulator/answers.ts";
-import { catalogueEntry, knownCodes } from "../../../src/simulator/error-catalogue.ts";
-import type { FaultSpec } from "../../../src/simulator/fault-schema.ts";
+import { errorAnswer } from "../../../src/simulator/requests/answers.ts";
+import { catalogueEntry, knownCodes } from "../../../src/simulator/requests/error-catalogue.ts";
+import type { FaultSpec } from "../../../src/simulator/faults/fault-schema.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { SimulatedServer, Simulator } from "../../../src/simulator/simulator.ts";
 import { type Answer, cloudClient, KEY_BODY, P } from "./cloud-client.ts";

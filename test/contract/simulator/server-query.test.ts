@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { statusOf } from "../../../src/simulator/server-view.ts";
+import { statusOf } from "../../../src/simulator/requests/server-view.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
 import { cloudClient, P, standingClock } from "./cloud-client.ts";

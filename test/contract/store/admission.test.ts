@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { RIGS, HOLD_MS, type StoreRig } from "./rig.ts";
-import { storedEnvelope } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
+import { storedEnvelope } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import {
   admitted,
   claimed,

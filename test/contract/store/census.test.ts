@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { takeCensus } from "../../../src/adapters/redis/views/census.ts";
-import type { ProjectCensus } from "../../../src/core/census.ts";
+import type { ProjectCensus } from "../../../src/core/state/census.ts";
 import {
   createRedisClient,
   type RedisClient,
@@ -14,11 +14,11 @@ import {
 } from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
-import { storedEnvelope } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
+import { storedEnvelope } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import type { State } from "../../../src/core/state.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import type { State } from "../../../src/core/state/state.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import {
   admitted,

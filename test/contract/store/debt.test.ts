@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Debt } from "../../../src/core/debt.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Debt } from "../../../src/core/state/debt.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { admitted, claimed, envelope, order, outcome } from "./samples.ts";
 

@@ -4,7 +4,7 @@ import { createJobDurations, NO_DURATIONS } from "../../../src/adapters/redis/jo
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { ProjectId } from "../../../src/contract/ids.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import { RIGS, type StoreRig } from "./rig.ts";
 import { PROJECT } from "./samples.ts";

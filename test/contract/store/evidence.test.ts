@@ -7,11 +7,11 @@ import { createCommandViews } from "../../../src/adapters/redis/views/command-vi
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { CommandEvidence } from "../../../src/contract/evidence.ts";
-import { storedEnvelope, type Envelope } from "../../../src/core/envelope.ts";
-import { toProgressEvent } from "../../../src/core/events.ts";
-import type { Order } from "../../../src/core/order.ts";
+import { storedEnvelope, type Envelope } from "../../../src/core/state/envelope.ts";
+import { toProgressEvent } from "../../../src/core/messages/events.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import {
   admitted,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { releaseOf } from "../../../src/contract/brakes.ts";
 import type { KnownAge } from "../../../src/core/brakes/disk-age.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Envelope, INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
-import { toProgressEvent } from "../../../src/core/events.ts";
-import type { State } from "../../../src/core/state.ts";
+import { type Envelope, INQUIRY_SUFFIX } from "../../../src/core/state/envelope.ts";
+import { toProgressEvent } from "../../../src/core/messages/events.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,

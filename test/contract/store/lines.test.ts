@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CommandId } from "../../../src/contract/ids.ts";
-import type { State } from "../../../src/core/state.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { passed } from "./passed.ts";

@@ -10,7 +10,7 @@ import type { ListedServers, ServerLists } from "../../../src/steps/ports/server
 import { eventually } from "../../support/eventually.ts";
 import { StoreMemory } from "../../support/in-memory/memory.ts";
 import { createMemoryLists } from "../../support/in-memory/store.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { Random } from "../../simulation/random.ts";
 import { connected } from "./connected.ts";
 import { onTime, setTime } from "./model/sides.ts";

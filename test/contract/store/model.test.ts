@@ -2,7 +2,7 @@ import { asyncProperty, assert } from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { createRedisClient } from "../../../src/adapters/redis/connection/client.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { play, type Redises } from "./model/play.ts";
 import { STEPS } from "./model/steps.ts";
 

@@ -8,7 +8,7 @@ import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { CommandFilter } from "../../../src/contract/overview.ts";
 import type { PageMark } from "../../../src/contract/page.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { PROJECT, SERVER } from "./samples.ts";
 
 const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { CommandId } from "../../../src/contract/ids.ts";
-import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
+import { INQUIRY_SUFFIX } from "../../../src/core/state/envelope.ts";
 import { PROJECT, SERVER } from "./samples.ts";
 import { BY, COMMAND, intended, unresolvedBy } from "./script-states.ts";
 import { startTwoUsers, type TwoUsers } from "./two-users.ts";

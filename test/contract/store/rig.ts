@@ -16,7 +16,7 @@ import { createMemoryWatch } from "../../../src/adapters/redis/memory-store.ts";
 import { createAuditTrail } from "../../../src/adapters/redis/audit-trail.ts";
 import { createPauseStore } from "../../../src/adapters/redis/pause-store.ts";
 import type { StoreRules } from "../../../src/adapters/redis/store-rules.ts";
-import { runSettle } from "../../../src/adapters/redis/scripts/settle.ts";
+import { runSettle } from "../../../src/adapters/redis/scripts/end/settle.ts";
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { createStrandedCommands } from "../../../src/adapters/redis/views/stranded-commands.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
@@ -51,7 +51,7 @@ import {
   createMemoryStore,
   createMemoryStranded,
 } from "../../support/in-memory/store.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import { PROJECT } from "./samples.ts";
 import type { SenderRule } from "../../../src/core/intake/senders.ts";

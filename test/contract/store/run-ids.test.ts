@@ -7,7 +7,7 @@ import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import { delivery, order, PROJECT } from "./samples.ts";
 

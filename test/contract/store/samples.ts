@@ -1,9 +1,13 @@
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import { CommandId, DiskId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
-import { ENVELOPE_VERSION, type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
-import { toProgressEvent } from "../../../src/core/events.ts";
-import type { Order } from "../../../src/core/order.ts";
-import type { State } from "../../../src/core/state.ts";
+import {
+  ENVELOPE_VERSION,
+  type Envelope,
+  storedEnvelope,
+} from "../../../src/core/state/envelope.ts";
+import { toProgressEvent } from "../../../src/core/messages/events.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../src/steps/ports/admission.ts";
 import type { ClaimAnswer, StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";

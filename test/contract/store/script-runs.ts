@@ -1,5 +1,5 @@
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
-import { INQUIRY_SUFFIX } from "../../../src/core/envelope.ts";
+import { INQUIRY_SUFFIX } from "../../../src/core/state/envelope.ts";
 import { PauseScope } from "../../../src/contract/brakes.ts";
 import { ServerId } from "../../../src/contract/ids.ts";
 import {

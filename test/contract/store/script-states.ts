@@ -1,8 +1,8 @@
 import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
-import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/envelope.ts";
-import { toProgressEvent } from "../../../src/core/events.ts";
-import type { State } from "../../../src/core/state.ts";
+import { type Envelope, ENVELOPE_VERSION } from "../../../src/core/state/envelope.ts";
+import { toProgressEvent } from "../../../src/core/messages/events.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import {
   admitted,

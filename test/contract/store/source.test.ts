@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { eventually } from "../../support/eventually.ts";

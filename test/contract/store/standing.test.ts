@@ -9,7 +9,7 @@ import { createReinstallStore } from "../../../src/adapters/redis/reinstall-stor
 import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import { claimed, outcome, PROJECT } from "./samples.ts";
 import { begins, commandOf, FIRST, intentOf, saved, waitingFor } from "./waiters.ts";

@@ -1,4 +1,4 @@
-import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
+import { type Envelope, storedEnvelope } from "../../../src/core/state/envelope.ts";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId, ServerId } from "../../../src/contract/ids.ts";
 import { SWEEPER, type StepClaim } from "../../../src/steps/ports/step-claim.ts";

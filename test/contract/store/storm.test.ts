@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { State } from "../../../src/core/state.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import type { StormEnd } from "../../../src/core/brakes/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { RIGS, type StoreRig } from "./rig.ts";

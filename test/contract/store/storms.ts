@@ -1,6 +1,6 @@
 import { ServerId } from "../../../src/contract/ids.ts";
 import { expect } from "vitest";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { StormEnd } from "../../../src/core/brakes/storm.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";

@@ -8,11 +8,11 @@ import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { Brake } from "../../../src/contract/brakes.ts";
 import { JobId, ProjectId } from "../../../src/contract/ids.ts";
 import type { CommandStory } from "../../../src/contract/overview.ts";
-import { storedEnvelope } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
-import type { In } from "../../../src/core/state.ts";
+import { storedEnvelope } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { In } from "../../../src/core/state/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { connected } from "./connected.ts";
 import {
   admitted,

@@ -1,7 +1,7 @@
 import { ServerId } from "../../../src/contract/ids.ts";
-import { type Envelope, storedEnvelope } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
-import type { In, State } from "../../../src/core/state.ts";
+import { type Envelope, storedEnvelope } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { In, State } from "../../../src/core/state/state.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";

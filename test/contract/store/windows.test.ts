@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { Closed } from "../../../src/core/brakes/windows.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/rabbitmq/amqp-settings.ts";
 import { topologyOf } from "../../../src/adapters/amqp/topology/topology.ts";
 import {
   documentedRabbitMqRights,
@@ -8,7 +8,7 @@ import {
   makeRedisUser,
   removeRabbitMqUser,
   removeRedisUser,
-} from "../../support/documented-users.ts";
+} from "../../support/rabbitmq/documented-users.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { declareBeforehand, onChannel, onRedis, topologyAs } from "./ground.ts";
 

@@ -1,12 +1,12 @@
 import amqp, { type Channel } from "amqplib";
 import { Redis } from "ioredis";
-import { DEFAULT_AMQP_SETTINGS } from "../../support/amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../../support/rabbitmq/amqp-settings.ts";
 import {
   establishTopology,
   type TopologyOutcome,
 } from "../../../src/adapters/amqp/topology/topology-declaration.ts";
 import { FAST } from "../../support/stage.ts";
-import type { WorkerProcess } from "../../support/worker-process.ts";
+import type { WorkerProcess } from "../../support/worker/worker-process.ts";
 
 /** The delay ladder of a stage's workers. */
 const LADDER = (FAST["POLL_INTERVALS_MS"] ?? "").split(",").map(Number);

@@ -6,11 +6,11 @@ import {
   makeRabbitMqUser,
   makeRedisUser,
   removeRabbitMqUser,
-} from "../../support/documented-users.ts";
-import { commandId } from "../../support/emitter.ts";
+} from "../../support/rabbitmq/documented-users.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
 import { cliInProcess, operatorInProcess } from "../../support/operator.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import { declareBeforehand, onChannel, onRedis } from "./ground.ts";

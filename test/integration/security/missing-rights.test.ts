@@ -5,8 +5,8 @@ import {
   makeRedisUser,
   removeRabbitMqUser,
   removeRedisUser,
-} from "../../support/documented-users.ts";
-import { commandId } from "../../support/emitter.ts";
+} from "../../support/rabbitmq/documented-users.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { documentedRedisRules } from "../../support/documented-users.ts";
-import { commandId } from "../../support/emitter.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
+import { documentedRedisRules } from "../../support/rabbitmq/documented-users.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateCluster, startRedisCluster } from "../../support/redis-cluster.ts";
+import { type PrivateCluster, startRedisCluster } from "../../support/redis/redis-cluster.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import { stateOf } from "./ground.ts";

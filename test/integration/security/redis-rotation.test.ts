@@ -1,11 +1,11 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { ownedDirectory } from "../../support/child-process.ts";
-import { commandId } from "../../support/emitter.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
+import { ownedDirectory } from "../../support/processes/child-process.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRedis, type RedisOptions, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, type RedisOptions, startRedis } from "../../support/redis/redis.ts";
 import { sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import { stateOf } from "./ground.ts";

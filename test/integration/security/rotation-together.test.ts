@@ -2,12 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ownedDirectory } from "../../support/child-process.ts";
+import { ownedDirectory } from "../../support/processes/child-process.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
-import type { WorkerProcess } from "../../support/worker-process.ts";
+import type { WorkerProcess } from "../../support/worker/worker-process.ts";
 import { expectNoOutage, sendAllTheTime, watchReadiness } from "./under-way.ts";
 
 /* The order of docs/key-rotation.md, one key after the other, while commands arrive and run. */

@@ -1,12 +1,12 @@
 import { copyFile, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { ownedDirectory } from "../../support/child-process.ts";
-import { commandId } from "../../support/emitter.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
+import { ownedDirectory } from "../../support/processes/child-process.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 
 // Secrets as Kubernetes mounts them: a symbolic link to a folder, swapped for another one under a running worker.

@@ -7,15 +7,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SimulatorOptions } from "../../../src/simulator/options.ts";
 import { startSimulator } from "../../../src/simulator/server.ts";
 import type { Simulator } from "../../../src/simulator/simulator.ts";
-import { ownedDirectory } from "../../support/child-process.ts";
+import { ownedDirectory } from "../../support/processes/child-process.ts";
 import { type Collector, startCollector } from "../../support/collector.ts";
-import { documentedRabbitMqRights, documentedRedisRules } from "../../support/documented-users.ts";
-import { commandId } from "../../support/emitter.ts";
+import {
+  documentedRabbitMqRights,
+  documentedRedisRules,
+} from "../../support/rabbitmq/documented-users.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { type SharedServices, sharedServices } from "../../support/services.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
-import { startWorker, type WorkerProcess } from "../../support/worker-process.ts";
+import { startWorker, type WorkerProcess } from "../../support/worker/worker-process.ts";
 import { type EchoingCloud, startEchoingCloud } from "./echoing-cloud.ts";
 
 /** Something to search for that nothing else looks like. */

@@ -2,7 +2,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ownedDirectory } from "../../support/child-process.ts";
+import { ownedDirectory } from "../../support/processes/child-process.ts";
 import { openOnSharedServices, type SharedStage } from "../../support/stage.ts";
 import { expectNoOutage, sendAllTheTime, watchReadiness } from "./under-way.ts";
 

@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { run } from "../../support/child-process.ts";
-import { commandId } from "../../support/emitter.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
+import { run } from "../../support/processes/child-process.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq.ts";
-import { type PrivateRedis, startRedis } from "../../support/redis.ts";
+import { type PrivateRabbitMq, startRabbitMq } from "../../support/rabbitmq/rabbitmq.ts";
+import { type PrivateRedis, startRedis } from "../../support/redis/redis.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 import { stateOf } from "./ground.ts";
 

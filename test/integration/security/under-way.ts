@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { commandId } from "../../support/emitter.ts";
+import { commandId } from "../../support/emitter/emitter.ts";
 import type { Stage } from "../../support/stage.ts";
-import type { WorkerProcess } from "../../support/worker-process.ts";
+import type { WorkerProcess } from "../../support/worker/worker-process.ts";
 
 /** Asks for readiness all the time; answers each "no", with its reason, when it is stopped. */
 export function watchReadiness(worker: WorkerProcess) {

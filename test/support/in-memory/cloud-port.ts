@@ -1,6 +1,10 @@
 import type { ServerId } from "../../../src/contract/ids.ts";
 import type { CloudApi, PowerCall } from "../../../src/steps/ports/cloud-api.ts";
-import type { StopOutcome, Submission, Unavailable } from "../../../src/core/observations.ts";
+import type {
+  StopOutcome,
+  Submission,
+  Unavailable,
+} from "../../../src/core/server/observations.ts";
 import { type MemoryCloud, refusal, wholeSeconds } from "./cloud.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

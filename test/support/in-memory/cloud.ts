@@ -9,7 +9,7 @@ import type {
   StartOutcome,
   StopOutcome,
   Submission,
-} from "../../../src/core/observations.ts";
+} from "../../../src/core/server/observations.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How a reinstall that the cloud takes will go. */

@@ -3,7 +3,7 @@ import { waitingQueue } from "../../../src/adapters/amqp/topology/topology.ts";
 import { routesOf } from "../../../src/composition/deliveries.ts";
 import type { Delivery, Disposition } from "../../../src/steps/ports/outlet.ts";
 import type { Worker } from "../../../src/worker.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../rabbitmq/amqp-settings.ts";
 import type { Message, QueueName } from "./broker.ts";
 
 const { names } = DEFAULT_AMQP_SETTINGS;

@@ -5,7 +5,7 @@ import type { StormRecord } from "./brakes/storm.ts";
 import type { CallBucket } from "../../../src/core/calls/call-bucket.ts";
 import { type LearnedRate, NOTHING_LEARNED } from "../../../src/core/calls/call-rate.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { MadeList } from "../../../src/steps/ports/server-lists.ts";
 import type { ListRound } from "./script-list.ts";
 import type { NotedEntry } from "./script-operator.ts";

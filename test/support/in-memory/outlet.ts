@@ -5,10 +5,10 @@ import {
 } from "../../../src/adapters/amqp/publishing/publications.ts";
 import type { AmqpSettings } from "../../../src/adapters/amqp/settings.ts";
 import { waitingDelayQueue } from "../../../src/adapters/amqp/topology/topology.ts";
-import { longestOf } from "../../../src/core/crowd.ts";
+import { longestOf } from "../../../src/core/waiting/crowd.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
-import { DEFAULT_AMQP_SETTINGS } from "../amqp-settings.ts";
+import { DEFAULT_AMQP_SETTINGS } from "../rabbitmq/amqp-settings.ts";
 import type { Content, MemoryBroker } from "./broker.ts";
 import { ABOUT_HEADER } from "./deliveries.ts";
 

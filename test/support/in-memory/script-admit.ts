@@ -1,5 +1,5 @@
 import type { JobId } from "../../../src/contract/ids.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type {
   AdmitAnswer,
   CommandDelivery,

@@ -1,5 +1,5 @@
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
-import { recordIdOf } from "../../../src/core/envelope.ts";
+import { recordIdOf } from "../../../src/core/state/envelope.ts";
 import type { SwitchName } from "../../../src/contract/brakes.ts";
 import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { RememberedSwitch } from "../../../src/core/brakes/remembered-switch.ts";
@@ -8,7 +8,7 @@ import type { Pace } from "../../../src/core/calls/call-bucket.ts";
 import { paceOf, slotsAt } from "../../../src/core/calls/call-rate.ts";
 import type { BrakeVerdict, Hold } from "../../../src/core/brakes/hold.ts";
 import { perHourOf } from "../../../src/core/intake/senders.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { Held } from "../../../src/steps/ports/admission.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";

@@ -1,9 +1,9 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
-import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
+import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/state/envelope.ts";
 import type { ClaimAnswer, HopAnswer } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
-import { debtFrom, takesDebt } from "../../../src/core/debt.ts";
-import { isSent } from "../../../src/core/line.ts";
+import { debtFrom, takesDebt } from "../../../src/core/state/debt.ts";
+import { isSent } from "../../../src/core/waiting/line.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
 import { comeBack, giveSlot } from "./script-line.ts";
 import {

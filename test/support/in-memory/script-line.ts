@@ -1,7 +1,7 @@
 import type { ServerId } from "../../../src/contract/ids.ts";
-import { standingOf, TURN_DELAYS } from "../../../src/core/line.ts";
-import type { Order } from "../../../src/core/order.ts";
-import type { State } from "../../../src/core/state.ts";
+import { standingOf, TURN_DELAYS } from "../../../src/core/waiting/line.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import type { ProjectMemory } from "./memory.ts";
 
 /** A sorted set of command ids. */

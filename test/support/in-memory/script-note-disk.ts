@@ -1,5 +1,5 @@
 import { diskEntry, type KnownAge } from "../../../src/core/brakes/disk-age.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { noteReinstall } from "./brakes/history.ts";

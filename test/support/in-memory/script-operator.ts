@@ -3,10 +3,10 @@ import { type Act, AuditEntry, type NotedAct } from "../../../src/contract/audit
 import { actionOf, subjectOf } from "../../../src/contract/brakes.ts";
 import type { CommandId, ProjectId } from "../../../src/contract/ids.ts";
 import type { Freeing, PauseChange } from "../../../src/adapters/redis/operator-commands.ts";
-import type { cancelScript } from "../../../src/adapters/redis/scripts/cancel.ts";
-import type { unlockScript } from "../../../src/adapters/redis/scripts/unlock.ts";
+import type { cancelScript } from "../../../src/adapters/redis/scripts/operator/cancel.ts";
+import type { unlockScript } from "../../../src/adapters/redis/scripts/operator/unlock.ts";
 import { storedJson } from "../../../src/adapters/redis/stored/stored-json.ts";
-import { SENT_PHASES } from "../../../src/core/phases.ts";
+import { SENT_PHASES } from "../../../src/core/state/phases.ts";
 import type { AuditTrail, Unpublished } from "../../../src/steps/ports/audit-trail.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { REFUSED, script, type ScriptContext } from "./scripts.ts";

@@ -1,8 +1,8 @@
-import { shownOwner } from "../../../src/core/lock-owner.ts";
+import { shownOwner } from "../../../src/core/state/lock-owner.ts";
 import { takeCalls } from "../../../src/core/calls/call-bucket.ts";
 import type { Hold } from "../../../src/core/brakes/hold.ts";
 import type { ServerHistory } from "../../../src/core/brakes/disk-age.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
 import { noteAsk } from "./brakes/asks.ts";

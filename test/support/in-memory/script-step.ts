@@ -1,8 +1,8 @@
 import type { NotedAct } from "../../../src/contract/audit.ts";
 import { noteAct } from "./script-operator.ts";
 import type { DiskId, ProjectId } from "../../../src/contract/ids.ts";
-import { INQUIRY_SUFFIX, recordIdOf } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
+import { INQUIRY_SUFFIX, recordIdOf } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type {
   FinishAnswer,
   SaveAnswer,
@@ -33,7 +33,7 @@ import {
   noteEnd,
 } from "./scripts.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
-import { isInWork } from "../../../src/core/line.ts";
+import { isInWork } from "../../../src/core/waiting/line.ts";
 import { carryHistory, noteReinstall } from "./brakes/history.ts";
 import { endAsks } from "./brakes/asks.ts";
 import { carryStorm } from "./brakes/storm.ts";

@@ -1,7 +1,7 @@
 import type { ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
-import { SEQUENCE_BLOCK } from "../../../src/core/envelope.ts";
-import type { Order } from "../../../src/core/order.ts";
+import { SEQUENCE_BLOCK } from "../../../src/core/state/envelope.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import type { SenderRule } from "../../../src/core/intake/senders.ts";
 import type { Closed } from "../../../src/core/brakes/windows.ts";
 import { type StepClaim, SWEEPER } from "../../../src/steps/ports/step-claim.ts";

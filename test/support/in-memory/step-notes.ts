@@ -1,4 +1,4 @@
-import { NOTES_KEPT, stepNote } from "../../../src/core/step-note.ts";
+import { NOTES_KEPT, stepNote } from "../../../src/core/state/step-note.ts";
 import type { StepSave } from "../../../src/steps/ports/step-record.ts";
 import type { CommandRecord } from "./memory.ts";
 

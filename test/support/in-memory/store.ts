@@ -4,7 +4,7 @@ import type { ProjectId } from "../../../src/contract/ids.ts";
 import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
 import type { SenderRule } from "../../../src/core/intake/senders.ts";
 import type { Closed } from "../../../src/core/brakes/windows.ts";
-import { Order } from "../../../src/core/order.ts";
+import { Order } from "../../../src/core/state/order.ts";
 import { DURATIONS_KEPT, likelyEnd } from "../../../src/core/calls/likely-end.ts";
 import type { ListEnd, ListRules } from "../../../src/core/calls/list-round.ts";
 import type { MadeList, ServerLists } from "../../../src/steps/ports/server-lists.ts";

@@ -3,7 +3,7 @@ import type { OperatorCommands } from "../../../src/adapters/redis/operator-comm
 import type { BrokerSession } from "../../../src/cli/broker-session.ts";
 import { CliFailure } from "../../../src/cli/failure.ts";
 import { runCli } from "../../../src/cli/program.ts";
-import type { DeadLetter } from "../../../src/core/dead-letter.ts";
+import type { DeadLetter } from "../../../src/core/messages/dead-letter.ts";
 import { never, NO_OPERATOR } from "../../support/no-operator.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";

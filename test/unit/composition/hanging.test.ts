@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDeliveries } from "../../../src/composition/deliveries.ts";
 import { longestStepMs } from "../../../src/composition/longest-step.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import type { Phase } from "../../../src/core/state.ts";
+import type { Phase } from "../../../src/core/state/state.ts";
 import { createInHand } from "../../../src/observe/in-hand.ts";
 import { createLogger } from "../../../src/observe/logging/logger.ts";
 import { createMetrics } from "../../../src/observe/metrics/metrics.ts";

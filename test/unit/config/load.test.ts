@@ -9,7 +9,7 @@ import { configWarnings } from "../../../src/config/warnings.ts";
 import { maskedConfig } from "../../../src/config/masked.ts";
 import { secretsOf } from "../../../src/config/secrets-of.ts";
 import { formatProblems } from "../../../src/config/problem.ts";
-import { makeCertificates } from "../../support/certificates.ts";
+import { makeCertificates } from "../../support/network/certificates.ts";
 
 const PROJECT = "0123456789abcdef0123456789abcdef";
 const OTHER_PROJECT = "fedcba9876543210fedcba9876543210";

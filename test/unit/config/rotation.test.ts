@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { tlsMaterial, watchForChange } from "../../../src/config/rotation.ts";
-import { type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { type Certificates, makeCertificates } from "../../support/network/certificates.ts";
 
 describe("a certificate and its key", () => {
   let old: Certificates;

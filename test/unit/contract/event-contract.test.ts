@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
-import { contractFaults } from "../../support/event-contract.ts";
+import { contractFaults } from "../../support/emitter/event-contract.ts";
 
 const EVENT = JSON.parse(
   readFileSync(new URL("../../contract/samples/event-rejected.json", import.meta.url), "utf8"),

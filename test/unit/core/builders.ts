@@ -3,15 +3,15 @@ import { CommandId, DiskId, JobId, ProjectId, ServerId } from "../../../src/cont
 import type { OsReinstall } from "../../../src/contract/os-reinstall.ts";
 import type { Candidate } from "../../../src/core/candidate.ts";
 import type { Decision, Final, Next } from "../../../src/core/decision.ts";
-import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import type { Hold } from "../../../src/core/brakes/hold.ts";
-import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/observations.ts";
-import type { Order } from "../../../src/core/order.ts";
-import type { Power } from "../../../src/core/power.ts";
+import type { JobLook, Look, Refusal, ServerView } from "../../../src/core/server/observations.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { Power } from "../../../src/core/server/power.ts";
 import type { IntakeRules } from "../../../src/core/intake/intake-rules.ts";
 import type { Moment } from "../../../src/core/moment.ts";
 import type { Rules } from "../../../src/core/rules.ts";
-import type { In, Phase, State } from "../../../src/core/state.ts";
+import type { In, Phase, State } from "../../../src/core/state/state.ts";
 
 /** 2026-11-23T15:00:00Z: the instant at which every test begins. */
 export const NOW = Date.parse("2026-11-23T15:00:00Z");

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { statesDocs } from "../../../scripts/generate-states.ts";
-import { TRANSITIONS } from "../../../src/core/transitions.ts";
+import { TRANSITIONS } from "../../../src/core/state/transitions.ts";
 
 it("docs/states.md is drawn from the table of transitions as it is now", () => {
   const page = readFileSync(new URL("../../../docs/states.md", import.meta.url), "utf8");

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { expect, it } from "vitest";
-import { IMAGE_NODE_OPTIONS } from "../../support/image-command.ts";
+import { IMAGE_NODE_OPTIONS } from "../../support/worker/image-command.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const CHART = "helm/ecs-reinstall-worker/values.yaml";

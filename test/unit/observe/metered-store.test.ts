@@ -3,7 +3,7 @@ import { storeMeter } from "../../../src/observe/metered-store.ts";
 import { createMetrics } from "../../../src/observe/metrics/metrics.ts";
 import { watchedStore } from "../../../src/observe/watched-store.ts";
 import type { StepClaim } from "../../../src/steps/ports/step-claim.ts";
-import type { State } from "../../../src/core/state.ts";
+import type { State } from "../../../src/core/state/state.ts";
 import {
   DISK,
   envelope,

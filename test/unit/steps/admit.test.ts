@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ServerView } from "../../../src/core/observations.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { ServerView } from "../../../src/core/server/observations.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import { createAdmit, createAdmitUndeliverable } from "../../../src/steps/admit.ts";
 import type { AdmitAnswer, LockAnswer } from "../../../src/steps/ports/admission.ts";
 import {

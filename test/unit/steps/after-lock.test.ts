@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { DiskLook } from "../../../src/core/observations.ts";
+import type { DiskLook } from "../../../src/core/server/observations.ts";
 import type { ServerHistory } from "../../../src/core/brakes/disk-age.ts";
-import type { Order } from "../../../src/core/order.ts";
+import type { Order } from "../../../src/core/state/order.ts";
 import { createAdmit } from "../../../src/steps/admit.ts";
 import {
   asFinal,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { failed, rejected } from "../../../src/core/events.ts";
+import { failed, rejected } from "../../../src/core/messages/events.ts";
 import { final, next } from "../../../src/core/decision.ts";
-import { storedEnvelope } from "../../../src/core/envelope.ts";
+import { storedEnvelope } from "../../../src/core/state/envelope.ts";
 import { createComplete } from "../../../src/steps/complete.ts";
 import type { Work } from "../../../src/steps/deferring.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";

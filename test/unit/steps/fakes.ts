@@ -1,4 +1,4 @@
-import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import { notesData } from "../../../src/core/intake/notes.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import type { ArrivalMarks, Delivery, Outgoing, Outlet } from "../../../src/steps/ports/outlet.ts";
@@ -17,7 +17,7 @@ import type {
   StartOutcome,
   StopOutcome,
   Submission,
-} from "../../../src/core/observations.ts";
+} from "../../../src/core/server/observations.ts";
 import type { Journal } from "../../../src/steps/ports/journal.ts";
 import type { WorkerDeps } from "../../../src/deliveries/worker-deps.ts";
 import { INTAKE_RULES, NOW, PROJECT, RULES, RUNNING, seen } from "../core/builders.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ServerId } from "../../../src/contract/ids.ts";
 import type { RoundAnswer } from "../../../src/core/calls/list-round.ts";
-import type { ListLook, ServerView } from "../../../src/core/observations.ts";
+import type { ListLook, ServerView } from "../../../src/core/server/observations.ts";
 import type { CloudApi } from "../../../src/steps/ports/cloud-api.ts";
 import type { ListedServers, ServerLists } from "../../../src/steps/ports/server-lists.ts";
 import { createWatch } from "../../../src/steps/phases/watch.ts";

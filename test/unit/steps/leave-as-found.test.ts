@@ -3,7 +3,7 @@ import { JobId } from "../../../src/contract/ids.ts";
 import { type Decision, type Next, next } from "../../../src/core/decision.ts";
 import { cancelled } from "../../../src/core/endings.ts";
 import type { Rules } from "../../../src/core/rules.ts";
-import type { In } from "../../../src/core/state.ts";
+import type { In } from "../../../src/core/state/state.ts";
 import { leavingAsFound } from "../../../src/steps/leave-as-found.ts";
 import { conclude } from "../../../src/steps/step.ts";
 import { afterStop } from "../../../src/core/decisions/decide-prepare.ts";

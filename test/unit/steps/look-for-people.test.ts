@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ProjectId, ServerId } from "../../../src/contract/ids.ts";
-import type { Look } from "../../../src/core/observations.ts";
+import type { Look } from "../../../src/core/server/observations.ts";
 import { createLookForPeople } from "../../../src/steps/look-for-people.ts";
 import { server as serverView } from "../core/builders.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createJoin } from "../../../src/steps/phases/join.ts";
-import type { JobLook } from "../../../src/core/observations.ts";
+import type { JobLook } from "../../../src/core/server/observations.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import { createPrepare } from "../../../src/steps/phases/prepare.ts";
 import { createReady } from "../../../src/steps/phases/ready.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recordIdOf, storedEnvelope } from "../../../src/core/envelope.ts";
+import { recordIdOf, storedEnvelope } from "../../../src/core/state/envelope.ts";
 import { createPublishSettled } from "../../../src/steps/publish-settled.ts";
 import type { Outgoing } from "../../../src/steps/ports/outlet.ts";
 import type { Stranded } from "../../../src/steps/ports/stranded-commands.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Decision } from "../../../src/core/decision.ts";
-import type { StartOutcome } from "../../../src/core/observations.ts";
-import type { In } from "../../../src/core/state.ts";
+import type { StartOutcome } from "../../../src/core/server/observations.ts";
+import type { In } from "../../../src/core/state/state.ts";
 import { createRestore } from "../../../src/steps/phases/restore.ts";
 import { envelope, NOW, refusal, seen, state, UNREADABLE } from "../core/builders.ts";
 import { claimed, createWorld, type World } from "./fakes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Phase } from "../../../src/core/state.ts";
+import type { Phase } from "../../../src/core/state/state.ts";
 import { giveUp, MAX_DEATHS } from "../../../src/steps/give-up.ts";
 import type { ClaimAnswer } from "../../../src/steps/ports/step-claim.ts";
 import { bodyOf, createRunStep } from "../../../src/steps/run-step.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DiskId } from "../../../src/contract/ids.ts";
-import type { Envelope } from "../../../src/core/envelope.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import type { Rules } from "../../../src/core/rules.ts";
 import { createSubmit } from "../../../src/steps/phases/submit.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chosenBroker } from "../../support/chosen-broker.ts";
+import { chosenBroker } from "../../support/rabbitmq/chosen-broker.ts";
 
 /** A machine with one RabbitMQ, and the folder of another Debian with another. */
 function machine(own: string | undefined, other: string | undefined) {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { afterEach, expect, it } from "vitest";
-import { freePort } from "../../support/free-port.ts";
+import { freePort } from "../../support/network/free-port.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -11,7 +11,7 @@ afterEach(() => {
 /** Another process that asks for so many ports, and stays. */
 async function portsOfAnotherProcess(count: number): Promise<readonly number[]> {
   const script = `
-    import { freePort } from ${JSON.stringify(new URL("../../support/free-port.ts", import.meta.url))};
+    import { freePort } from ${JSON.stringify(new URL("../../support/network/free-port.ts", import.meta.url))};
     const ports = [];
     for (let n = 0; n < ${count}; n += 1) ports.push(await freePort());
     process.stdout.write(JSON.stringify(ports) + "\\n");

@@ -1,8 +1,8 @@
 import type { ProgressEvent } from "../../../contract/event.ts";
 import type { OperatorEvent } from "../../../contract/operator-event.ts";
-import { waitsInCrowd } from "../../../core/crowd.ts";
-import { DEAD_TYPE } from "../../../core/dead-letter.ts";
-import { type Envelope, recordIdOf } from "../../../core/envelope.ts";
+import { waitsInCrowd } from "../../../core/waiting/crowd.ts";
+import { DEAD_TYPE } from "../../../core/messages/dead-letter.ts";
+import { type Envelope, recordIdOf } from "../../../core/state/envelope.ts";
 import type { ArrivalMarks, Delivery, Outgoing } from "../../../steps/ports/outlet.ts";
 import type { Publication } from "./confirm-lane.ts";
 import { isCarriable, isShortText, shortText } from "../carriable.ts";

@@ -1,4 +1,4 @@
-import { longestOf } from "../../../core/crowd.ts";
+import { longestOf } from "../../../core/waiting/crowd.ts";
 import type { AmqpNames, AmqpSettings } from "../settings.ts";
 
 interface ExchangePlan {

@@ -1,4 +1,4 @@
-import type { Refusal, Unavailable } from "../../../core/observations.ts";
+import type { Refusal, Unavailable } from "../../../core/server/observations.ts";
 import type { Answer } from "./answer.ts";
 import { CLASS_VERDICTS, ERROR_CLASSES, type ErrorClass, type Verdicts } from "./error-class.ts";
 import { ERROR_ROWS, type ErrorRow } from "./error-rows.ts";

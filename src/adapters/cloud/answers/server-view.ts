@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { DiskId, type ServerId } from "../../../contract/ids.ts";
-import type { Condition, ServerView } from "../../../core/observations.ts";
+import type { Condition, ServerView } from "../../../core/server/observations.ts";
 import type { OsType } from "../../../core/intake/user-data.ts";
 import { presentable } from "../http/redact.ts";
 import { instantOf } from "./timestamps.ts";

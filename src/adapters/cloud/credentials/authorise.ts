@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ProjectId } from "../../../contract/ids.ts";
-import type { Unavailable } from "../../../core/observations.ts";
+import type { Unavailable } from "../../../core/server/observations.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { Grant } from "./auth-record.ts";
 import { createNaming, type Credentials, readCredentials, secretsOf } from "./credentials.ts";

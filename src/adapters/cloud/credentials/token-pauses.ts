@@ -1,5 +1,5 @@
 import type { ProjectId } from "../../../contract/ids.ts";
-import type { Unavailable } from "../../../core/observations.ts";
+import type { Unavailable } from "../../../core/server/observations.ts";
 import { type CredentialValues, identityOf } from "./credentials.ts";
 
 export type IamUser = Extract<CredentialValues, { kind: "iam-user" }>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { DiskId, ProjectId } from "../../../contract/ids.ts";
-import type { DiskLook } from "../../../core/observations.ts";
+import type { DiskLook } from "../../../core/server/observations.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { Answer } from "../answers/answer.ts";
 import {

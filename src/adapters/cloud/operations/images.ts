@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ProjectId } from "../../../contract/ids.ts";
-import type { ImageLook } from "../../../core/observations.ts";
+import type { ImageLook } from "../../../core/server/observations.ts";
 import type { Answer } from "../answers/answer.ts";
 import { summary, unavailableBy } from "../answers/error-table.ts";
 import type { ReadDeps } from "./servers.ts";

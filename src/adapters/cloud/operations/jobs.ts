@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JobId, ProjectId, ServerId } from "../../../contract/ids.ts";
-import type { JobLook } from "../../../core/observations.ts";
+import type { JobLook } from "../../../core/server/observations.ts";
 import type { Answer } from "../answers/answer.ts";
 import {
   isBare404,

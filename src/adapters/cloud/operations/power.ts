@@ -1,7 +1,7 @@
 import type { ProjectId, ServerId } from "../../../contract/ids.ts";
 import { JobId } from "../../../contract/ids.ts";
 import type { PowerCall } from "../../../steps/ports/cloud-api.ts";
-import type { StartOutcome, StopOutcome } from "../../../core/observations.ts";
+import type { StartOutcome, StopOutcome } from "../../../core/server/observations.ts";
 import type { Answer } from "../answers/answer.ts";
 import { knownError, refusalOf, summary, unavailableBy } from "../answers/error-table.ts";
 import type { ReadDeps } from "./servers.ts";

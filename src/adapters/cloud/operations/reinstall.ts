@@ -1,6 +1,6 @@
 import { JobId, type ProjectId, type ServerId } from "../../../contract/ids.ts";
 import type { OsReinstall } from "../../../contract/os-reinstall.ts";
-import type { Submission } from "../../../core/observations.ts";
+import type { Submission } from "../../../core/server/observations.ts";
 import type { Signing } from "../../../steps/ports/cloud-api.ts";
 import type { Answer } from "../answers/answer.ts";
 import { type Call, unavailableBecause } from "../calls.ts";

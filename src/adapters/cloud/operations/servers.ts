@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type ProjectId, ServerId } from "../../../contract/ids.ts";
-import type { Condition, ListLook, Look } from "../../../core/observations.ts";
+import type { Condition, ListLook, Look } from "../../../core/server/observations.ts";
 import type { Answer } from "../answers/answer.ts";
 import type { Calls, Service } from "../calls.ts";
 import { knownError, refusalOf, summary, unavailableBy } from "../answers/error-table.ts";

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import type { z } from "zod";
 
-/** What a script is asked with, and how it answers; `scripts/<name>.lua` is the other half. */
+/** What a script is asked with, and how it answers; the Lua file beside it is the other half. */
 export interface ScriptShape<
   Key extends string,
   Argument extends object,
   Answer extends { kind: string },
 > {
-  /** Of the Lua file. */
-  readonly name: string;
+  /** The Lua file; the script is called as it is. */
+  readonly lua: URL;
   /** Names of its keys, in the order in which the Lua file declares them. All of one call share a hash tag. */
   readonly keys: readonly Key[];
   /** One object, which the script gets as JSON: null arrives as `false`, and everything must be there. */
@@ -26,6 +27,7 @@ export interface Script<
   Argument extends object,
   Answer extends { kind: string },
 > extends ScriptShape<Key, Argument, Answer> {
+  readonly name: string;
   /** As Redis gets it: what all scripts share, and then its own lines. */
   readonly text: string;
   /** How Redis names a text that it knows (EVALSHA). */
@@ -38,8 +40,9 @@ export function script<
   Argument extends object,
   Answer extends { kind: string },
 >(shape: ScriptShape<Key, Argument, Answer>): Script<Key, Argument, Answer> {
-  const text = [SHARED, luaOf(shape.name)].join("\n");
-  return { ...shape, text, sha: createHash("sha1").update(text).digest("hex") };
+  const text = [SHARED, readFileSync(shape.lua, "utf8")].join("\n");
+  const sha = createHash("sha1").update(text).digest("hex");
+  return { ...shape, name: basename(shape.lua.pathname, ".lua"), text, sha };
 }
 
 /**
@@ -77,9 +80,5 @@ const SHARED = [
   "brakes",
   "slots",
 ]
-  .map((part) => luaOf(`shared/${part}`))
+  .map((part) => readFileSync(new URL(`./shared/${part}.lua`, import.meta.url), "utf8"))
   .join("\n");
-
-function luaOf(name: string): string {
-  return readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");
-}

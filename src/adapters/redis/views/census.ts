@@ -8,14 +8,14 @@ import {
   type PhaseCensus,
   type ProjectCensus,
   type SlotCensus,
-} from "../../../core/census.ts";
-import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
-import { SENT_PHASES } from "../../../core/phases.ts";
+} from "../../../core/state/census.ts";
+import { INQUIRY_SUFFIX } from "../../../core/state/envelope.ts";
+import { SENT_PHASES } from "../../../core/state/phases.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { hashFields } from "../stored/hash-fields.ts";
 import { keysOf } from "../keys.ts";
 import type { ScriptRunner } from "../script-runner.ts";
-import { pruneLockScript } from "../scripts/prune-lock.ts";
+import { pruneLockScript } from "../scripts/memory/prune-lock.ts";
 import { StoredPause } from "../stored/stored-pause.ts";
 import { redisNowMs } from "../connection/time.ts";
 

@@ -8,7 +8,7 @@ import type {
 } from "../../../contract/evidence.ts";
 import type { ProjectId } from "../../../contract/ids.ts";
 import type { CommandDetail, CommandStory } from "../../../contract/overview.ts";
-import { Order } from "../../../core/order.ts";
+import { Order } from "../../../core/state/order.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { hashFields } from "../stored/hash-fields.ts";
 import { keysOf } from "../keys.ts";

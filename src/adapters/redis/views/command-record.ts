@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { ProjectId } from "../../../contract/ids.ts";
 import type { CommandDetail } from "../../../contract/overview.ts";
-import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
-import { shownOwner } from "../../../core/lock-owner.ts";
+import { INQUIRY_SUFFIX } from "../../../core/state/envelope.ts";
+import { shownOwner } from "../../../core/state/lock-owner.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { hashFields } from "../stored/hash-fields.ts";
 import { keysOf } from "../keys.ts";

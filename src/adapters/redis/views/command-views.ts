@@ -9,14 +9,14 @@ import type {
   ServerDetail,
 } from "../../../contract/overview.ts";
 import { type BrakeVerdict, describeVerdict } from "../../../core/brakes/hold.ts";
-import { Order } from "../../../core/order.ts";
+import { Order } from "../../../core/state/order.ts";
 import { notBeforeSays } from "../../../core/brakes/not-before.ts";
-import { type PhaseTraits, traitsOf } from "../../../core/phases.ts";
+import { type PhaseTraits, traitsOf } from "../../../core/state/phases.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { readEvidence } from "./command-evidence.ts";
 import { readDetail } from "./command-record.ts";
 import { keysOf } from "../keys.ts";
-import { verdictsOf } from "../scripts/verdicts.ts";
+import { verdictsOf } from "../scripts/operator/verdicts.ts";
 import type { StoreContext } from "../scripts/shared/store-context.ts";
 import { imaginedOrder, readHistory, readLock, readWaiters } from "./server-record.ts";
 import { lastWordOn } from "./step-notes.ts";

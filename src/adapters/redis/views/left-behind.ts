@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ProjectId } from "../../../contract/ids.ts";
-import { INQUIRY_SUFFIX } from "../../../core/envelope.ts";
-import { Power } from "../../../core/power.ts";
+import { INQUIRY_SUFFIX } from "../../../core/state/envelope.ts";
+import { Power } from "../../../core/server/power.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { keysOf } from "../keys.ts";
 import { storedJson } from "../stored/stored-json.ts";

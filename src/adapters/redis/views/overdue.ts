@@ -1,6 +1,6 @@
 import type { ProjectId } from "../../../contract/ids.ts";
-import { rungAtLeast } from "../../../core/backoff.ts";
-import { longestOf, waitsInCrowd } from "../../../core/crowd.ts";
+import { rungAtLeast } from "../../../core/waiting/backoff.ts";
+import { longestOf, waitsInCrowd } from "../../../core/waiting/crowd.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { hashFields } from "../stored/hash-fields.ts";
 import { keysOf } from "../keys.ts";

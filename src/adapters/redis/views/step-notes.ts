@@ -1,6 +1,6 @@
 import type { TakenStep } from "../../../contract/evidence.ts";
 import type { LastWord } from "../../../contract/overview.ts";
-import { NOTES_KEPT, StepNote } from "../../../core/step-note.ts";
+import { NOTES_KEPT, StepNote } from "../../../core/state/step-note.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { hashFields } from "../stored/hash-fields.ts";
 import { storedJson } from "../stored/stored-json.ts";

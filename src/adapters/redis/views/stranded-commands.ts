@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Order } from "../../../core/order.ts";
+import { Order } from "../../../core/state/order.ts";
 import type { Clock } from "../../../steps/ports/clock.ts";
 import type { Stranded, StrandedCommands } from "../../../steps/ports/stranded-commands.ts";
 import type { RedisClient } from "../connection/client.ts";

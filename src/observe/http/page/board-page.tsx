@@ -1,6 +1,6 @@
 import type { CommandDetail } from "../../../contract/overview.ts";
 import { span } from "../../../core/times-in-words.ts";
-import { traitsOf } from "../../../core/phases.ts";
+import { traitsOf } from "../../../core/state/phases.ts";
 import type { Board, StoreBoard } from "./board.ts";
 import { Emitter } from "./emitter.tsx";
 import { medianOf, reinstallMs } from "./final-data.ts";

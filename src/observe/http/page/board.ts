@@ -1,7 +1,7 @@
 import type { BrakeStatus, DependencyHealth, KeptOff, SlotStatus } from "../../../contract/http.ts";
 import type { CommandId, ProjectId } from "../../../contract/ids.ts";
 import type { CommandDetail, CommandStory, LockView } from "../../../contract/overview.ts";
-import { whyItWaits } from "../../../core/explain.ts";
+import { whyItWaits } from "../../../core/explain/explain.ts";
 import { DAY_MS, stillQuarantined } from "../../quarantined.ts";
 import type { RouteDeps } from "../route.ts";
 import { recordOf } from "./final-data.ts";

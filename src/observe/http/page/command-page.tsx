@@ -1,6 +1,6 @@
 import type { CommandEvidence, TakenStep } from "../../../contract/evidence.ts";
-import { explainCommand } from "../../../core/explain.ts";
-import type { Away } from "../../../core/explain-trouble.ts";
+import { explainCommand } from "../../../core/explain/explain.ts";
+import type { Away } from "../../../core/explain/trouble.ts";
 import { span } from "../../../core/times-in-words.ts";
 import { recordOf } from "./final-data.ts";
 import { Frame, type FrameProps } from "./layout.tsx";

@@ -1,6 +1,6 @@
 import type { Child } from "hono/jsx";
 import type { BrakeSaid } from "../../../contract/overview.ts";
-import { advice, type Advised } from "../../../core/explain-advice.ts";
+import { advice, type Advised } from "../../../core/explain/advice.ts";
 import { mayWork } from "../../health.ts";
 import type { Board } from "./board.ts";
 import { saidAtEnd } from "./final-data.ts";

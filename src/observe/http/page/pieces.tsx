@@ -1,6 +1,6 @@
 import type { Child } from "hono/jsx";
 import { span } from "../../../core/times-in-words.ts";
-import { shownOwner } from "../../../core/lock-owner.ts";
+import { shownOwner } from "../../../core/state/lock-owner.ts";
 import { instantText } from "../../instant-text.ts";
 
 /** What an emitter or another service wrote: each character that cannot be seen is named, and its direction stays its own. */

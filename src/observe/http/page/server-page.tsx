@@ -1,6 +1,6 @@
 import type { PastReinstall, ServerDetail } from "../../../contract/overview.ts";
-import { explainServer } from "../../../core/explain.ts";
-import type { Away } from "../../../core/explain-trouble.ts";
+import { explainServer } from "../../../core/explain/explain.ts";
+import type { Away } from "../../../core/explain/trouble.ts";
 import { span } from "../../../core/times-in-words.ts";
 import { Emitter } from "./emitter.tsx";
 import { Frame, type FrameProps } from "./layout.tsx";

@@ -1,8 +1,8 @@
 import { ProjectId, ServerId } from "../../../../src/contract/ids.ts";
 import type { SwitchName } from "../../../../src/contract/brakes.ts";
 import type { RememberedSwitch } from "../../../../src/core/brakes/remembered-switch.ts";
-import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/envelope.ts";
-import type { Order } from "../../../../src/core/order.ts";
+import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/state/envelope.ts";
+import type { Order } from "../../../../src/core/state/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
 import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
 import { askInquiry, firstOfInquiry } from "./inquiries.ts";

@@ -1,6 +1,6 @@
-import { type Envelope, ENVELOPE_VERSION } from "../../../../src/core/envelope.ts";
-import { toProgressEvent } from "../../../../src/core/events.ts";
-import type { Order } from "../../../../src/core/order.ts";
+import { type Envelope, ENVELOPE_VERSION } from "../../../../src/core/state/envelope.ts";
+import { toProgressEvent } from "../../../../src/core/messages/events.ts";
+import type { Order } from "../../../../src/core/state/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
 import { envelope } from "../samples.ts";
 import type { Ask, Known } from "./asks.ts";

@@ -12,7 +12,7 @@ import {
 import { createStrandedCommands } from "../../../../src/adapters/redis/views/stranded-commands.ts";
 import { systemClock } from "../../../../src/adapters/system-clock.ts";
 import type { CommandId, ServerId } from "../../../../src/contract/ids.ts";
-import { recordIdOf } from "../../../../src/core/envelope.ts";
+import { recordIdOf } from "../../../../src/core/state/envelope.ts";
 import type { PauseChange } from "../../../../src/adapters/redis/operator-commands.ts";
 import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
 import type { PauseStore } from "../../../../src/steps/ports/pauses.ts";

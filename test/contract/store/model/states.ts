@@ -1,5 +1,5 @@
 import { CommandId, JobId } from "../../../../src/contract/ids.ts";
-import type { State } from "../../../../src/core/state.ts";
+import type { State } from "../../../../src/core/state/state.ts";
 import { DISK } from "../samples.ts";
 import type { Step } from "./steps.ts";
 

@@ -1,7 +1,7 @@
 import type { Brake } from "../../../../src/contract/brakes.ts";
 import type { BrakeRules } from "../../../../src/core/brakes/brake-rules.ts";
 import type { BrakeVerdict } from "../../../../src/core/brakes/hold.ts";
-import type { Order } from "../../../../src/core/order.ts";
+import type { Order } from "../../../../src/core/state/order.ts";
 import type { Closed } from "../../../../src/core/brakes/windows.ts";
 import type { ProjectMemory } from "../memory.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { deliveryOf } from "../../../../src/adapters/amqp/delivery.ts";
 import { ARRIVAL_TYPE, arrivalHeaders } from "../../../../src/adapters/amqp/marks.ts";
-import { RETURNED } from "../../../../src/core/dead-letter.ts";
+import { RETURNED } from "../../../../src/core/messages/dead-letter.ts";
 import { shownOrigin } from "../../../../src/core/intake/origin.ts";
 
 const PUBLISHED = { exchange: "ecs.reinstall.commands", routingKey: "reinstall" };

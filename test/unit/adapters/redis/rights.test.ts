@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { workersCommands } from "../../../../src/adapters/redis/connection/rights.ts";
 import { ProjectId } from "../../../../src/contract/ids.ts";
-import { documentedRedisRules } from "../../../support/documented-users.ts";
+import { documentedRedisRules } from "../../../support/rabbitmq/documented-users.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");
 

@@ -1,41 +1,41 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { acquireScript } from "../../../../src/adapters/redis/scripts/acquire.ts";
-import { admitScript } from "../../../../src/adapters/redis/scripts/admit.ts";
-import { cancelScript } from "../../../../src/adapters/redis/scripts/cancel.ts";
-import { claimScript } from "../../../../src/adapters/redis/scripts/claim.ts";
-import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end-inquiry.ts";
-import { finishScript } from "../../../../src/adapters/redis/scripts/finish.ts";
+import { acquireScript } from "../../../../src/adapters/redis/scripts/step/acquire.ts";
+import { admitScript } from "../../../../src/adapters/redis/scripts/step/admit.ts";
+import { cancelScript } from "../../../../src/adapters/redis/scripts/operator/cancel.ts";
+import { claimScript } from "../../../../src/adapters/redis/scripts/step/claim.ts";
+import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end/end-inquiry.ts";
+import { finishScript } from "../../../../src/adapters/redis/scripts/end/finish.ts";
 import { LINE_KEYS } from "../../../../src/adapters/redis/scripts/shared/line-argument.ts";
 import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/shared/gate-argument.ts";
-import { hopScript } from "../../../../src/adapters/redis/scripts/hop.ts";
-import { intentScript } from "../../../../src/adapters/redis/scripts/intent.ts";
-import { keepPausesScript } from "../../../../src/adapters/redis/scripts/keep-pauses.ts";
-import { learnDurationScript } from "../../../../src/adapters/redis/scripts/learn-duration.ts";
-import { learnRateScript } from "../../../../src/adapters/redis/scripts/learn-rate.ts";
-import { listEndedScript } from "../../../../src/adapters/redis/scripts/list-ended.ts";
-import { listRoundScript } from "../../../../src/adapters/redis/scripts/list-round.ts";
-import { mayStartScript } from "../../../../src/adapters/redis/scripts/may-start.ts";
-import { mayStopScript } from "../../../../src/adapters/redis/scripts/may-stop.ts";
-import { noteActScript } from "../../../../src/adapters/redis/scripts/note-act.ts";
-import { noteWordScript } from "../../../../src/adapters/redis/scripts/note-word.ts";
-import { noteDiskScript } from "../../../../src/adapters/redis/scripts/note-disk.ts";
-import { openEpochScript } from "../../../../src/adapters/redis/scripts/open-epoch.ts";
-import { pruneLockScript } from "../../../../src/adapters/redis/scripts/prune-lock.ts";
-import { refuseScript } from "../../../../src/adapters/redis/scripts/refuse.ts";
-import { saveScript } from "../../../../src/adapters/redis/scripts/save.ts";
-import { setPauseScript } from "../../../../src/adapters/redis/scripts/set-pause.ts";
-import { settleScript } from "../../../../src/adapters/redis/scripts/settle.ts";
+import { hopScript } from "../../../../src/adapters/redis/scripts/step/hop.ts";
+import { intentScript } from "../../../../src/adapters/redis/scripts/step/intent.ts";
+import { keepPausesScript } from "../../../../src/adapters/redis/scripts/operator/keep-pauses.ts";
+import { learnDurationScript } from "../../../../src/adapters/redis/scripts/calls/learn-duration.ts";
+import { learnRateScript } from "../../../../src/adapters/redis/scripts/calls/learn-rate.ts";
+import { listEndedScript } from "../../../../src/adapters/redis/scripts/calls/list-ended.ts";
+import { listRoundScript } from "../../../../src/adapters/redis/scripts/calls/list-round.ts";
+import { mayStartScript } from "../../../../src/adapters/redis/scripts/step/may-start.ts";
+import { mayStopScript } from "../../../../src/adapters/redis/scripts/step/may-stop.ts";
+import { noteActScript } from "../../../../src/adapters/redis/scripts/operator/note-act.ts";
+import { noteWordScript } from "../../../../src/adapters/redis/scripts/operator/note-word.ts";
+import { noteDiskScript } from "../../../../src/adapters/redis/scripts/step/note-disk.ts";
+import { openEpochScript } from "../../../../src/adapters/redis/scripts/memory/open-epoch.ts";
+import { pruneLockScript } from "../../../../src/adapters/redis/scripts/memory/prune-lock.ts";
+import { refuseScript } from "../../../../src/adapters/redis/scripts/end/refuse.ts";
+import { saveScript } from "../../../../src/adapters/redis/scripts/step/save.ts";
+import { setPauseScript } from "../../../../src/adapters/redis/scripts/operator/set-pause.ts";
+import { settleScript } from "../../../../src/adapters/redis/scripts/end/settle.ts";
 import { BRAKE_FILES } from "../../../../src/adapters/redis/scripts/script.ts";
-import { takeAuditScript } from "../../../../src/adapters/redis/scripts/take-audit.ts";
-import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/take-attempt.ts";
-import { takeCallsScript } from "../../../../src/adapters/redis/scripts/take-calls.ts";
-import { publishedAuditScript } from "../../../../src/adapters/redis/scripts/published-audit.ts";
-import { publishedScript } from "../../../../src/adapters/redis/scripts/published.ts";
-import { unlockScript } from "../../../../src/adapters/redis/scripts/unlock.ts";
-import { verdictsScript } from "../../../../src/adapters/redis/scripts/verdicts.ts";
-import { watchMemoryScript } from "../../../../src/adapters/redis/scripts/watch-memory.ts";
+import { takeAuditScript } from "../../../../src/adapters/redis/scripts/operator/take-audit.ts";
+import { takeAttemptScript } from "../../../../src/adapters/redis/scripts/step/take-attempt.ts";
+import { takeCallsScript } from "../../../../src/adapters/redis/scripts/calls/take-calls.ts";
+import { publishedAuditScript } from "../../../../src/adapters/redis/scripts/operator/published-audit.ts";
+import { publishedScript } from "../../../../src/adapters/redis/scripts/end/published.ts";
+import { unlockScript } from "../../../../src/adapters/redis/scripts/operator/unlock.ts";
+import { verdictsScript } from "../../../../src/adapters/redis/scripts/operator/verdicts.ts";
+import { watchMemoryScript } from "../../../../src/adapters/redis/scripts/memory/watch-memory.ts";
 
 const FOLDER = new URL("../../../../src/adapters/redis/scripts/", import.meta.url);
 const SCRIPTS = [
@@ -86,8 +86,8 @@ function keysIn(lua: string): string[] {
 }
 
 describe("the two halves of a script say the same", () => {
-  it.each(SCRIPTS.map((script) => [script.name, script] as const))("%s", (name, script) => {
-    const lua = readFileSync(new URL(`${name}.lua`, FOLDER), "utf8").replaceAll(/--.*$/gm, "");
+  it.each(SCRIPTS.map((script) => [script.name, script] as const))("%s", (_, script) => {
+    const lua = readFileSync(script.lua, "utf8").replaceAll(/--.*$/gm, "");
     const [, declared = ""] = /called\(([^)]*)\)/.exec(lua) ?? [];
     const keys = [
       ...keysIn(declared),
@@ -118,7 +118,9 @@ describe("the two halves of a script say the same", () => {
   });
 
   it("each Lua file has its other half", () => {
-    const lua = readdirSync(FOLDER).flatMap((file) => /^(.+)\.lua$/.exec(file)?.[1] ?? []);
-    expect(lua.toSorted()).toEqual([...new Set(SCRIPTS.map(({ name }) => name))].toSorted());
+    const found = readdirSync(FOLDER, { recursive: true, encoding: "utf8" });
+    const scripts = found.filter((file) => file.endsWith(".lua") && !file.startsWith("shared/"));
+    const shaped = SCRIPTS.map(({ lua }) => lua.href.slice(FOLDER.href.length));
+    expect(scripts.toSorted()).toEqual([...new Set(shaped)].toSorted());
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ageOf, diskEntry, mustKnowAge } from "../../../../src/core/brakes/disk-age.ts";
-import type { DiskLook } from "../../../../src/core/observations.ts";
+import type { DiskLook } from "../../../../src/core/server/observations.ts";
 import { DISK, HOUR, MINUTE, NOW, SERVER, server } from "../builders.ts";
 
 function seen(changed: Partial<Extract<DiskLook, { kind: "seen" }>> = {}): DiskLook {

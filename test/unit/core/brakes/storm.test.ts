@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { stormEndOf } from "../../../../src/core/brakes/storm.ts";
-import type { FinalDraft } from "../../../../src/core/events.ts";
+import type { FinalDraft } from "../../../../src/core/messages/events.ts";
 
 const failed = (failure: string, code: string | null = "Ecs.1"): FinalDraft => ({
   event: "failed",

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { pollDelay } from "../../../../src/core/backoff.ts";
+import { pollDelay } from "../../../../src/core/waiting/backoff.ts";
 import { jobKind, type LikelyEnd, likelyEnd } from "../../../../src/core/calls/likely-end.ts";
 import {
   firstPollMs,

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { Candidate } from "../../../../src/core/candidate.ts";
 import { afterAdmissionLook, afterBusy } from "../../../../src/core/decisions/decide-admission.ts";
 import { cancelled, diskMismatch, expired, superseded } from "../../../../src/core/endings.ts";
-import { shownOwner } from "../../../../src/core/lock-owner.ts";
+import { shownOwner } from "../../../../src/core/state/lock-owner.ts";
 import {
   beforeOf,
   towardsProof,
   towardsPrepare,
   towardsSubmit,
 } from "../../../../src/core/towards.ts";
-import { waitFor } from "../../../../src/core/waiting.ts";
+import { waitFor } from "../../../../src/core/waiting/waiting.ts";
 import {
   ABSENT,
   asFinal,

@@ -4,8 +4,8 @@ import {
   afterInquiryStart,
   inquiryDelay,
 } from "../../../../src/core/decisions/decide-inquiry.ts";
-import type { JobLook, Look } from "../../../../src/core/observations.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { JobLook, Look } from "../../../../src/core/server/observations.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   ABSENT,
   asNext,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { afterLeaderLook, type Leader } from "../../../../src/core/decisions/decide-joined.ts";
 import type { CancelRequest } from "../../../../src/core/endings.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   asFinal,
   asNext,

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { JobId } from "../../../../src/contract/ids.ts";
 import { afterPrepareLook, afterStop } from "../../../../src/core/decisions/decide-prepare.ts";
 import type { CancelRequest } from "../../../../src/core/endings.ts";
-import type { Look, StopOutcome } from "../../../../src/core/observations.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { Look, StopOutcome } from "../../../../src/core/server/observations.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   ABSENT,
   asFinal,

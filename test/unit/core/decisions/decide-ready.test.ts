@@ -4,7 +4,7 @@ import {
   afterReadyLook,
   askedNoMore,
 } from "../../../../src/core/decisions/decide-ready.ts";
-import { leftAs, powerSaid } from "../../../../src/core/power.ts";
+import { leftAs, powerSaid } from "../../../../src/core/server/power.ts";
 import {
   ABSENT,
   asFinal,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { afterReconcileLook } from "../../../../src/core/decisions/decide-reconcile.ts";
 import { unresolved } from "../../../../src/core/endings.ts";
-import type { Trust } from "../../../../src/core/observations.ts";
-import type { Look } from "../../../../src/core/observations.ts";
+import type { Trust } from "../../../../src/core/server/observations.ts";
+import type { Look } from "../../../../src/core/server/observations.ts";
 import { quietMs, type Rules } from "../../../../src/core/rules.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   ABSENT,
   asFinal,

@@ -8,9 +8,9 @@ import {
 import { leaveAsFound } from "../../../../src/core/decisions/leave-as-found.ts";
 import { succeed } from "../../../../src/core/decisions/success.ts";
 import { expired } from "../../../../src/core/endings.ts";
-import { failed } from "../../../../src/core/events.ts";
-import type { JobLook } from "../../../../src/core/observations.ts";
-import { type Power, powerSeen } from "../../../../src/core/power.ts";
+import { failed } from "../../../../src/core/messages/events.ts";
+import type { JobLook } from "../../../../src/core/server/observations.ts";
+import { type Power, powerSeen } from "../../../../src/core/server/power.ts";
 import {
   ABSENT,
   asFinal,

@@ -6,9 +6,9 @@ import {
   lastLook,
   withoutCalls,
 } from "../../../../src/core/decisions/decide-submit.ts";
-import type { Look, Submission } from "../../../../src/core/observations.ts";
+import type { Look, Submission } from "../../../../src/core/server/observations.ts";
 import type { Rules } from "../../../../src/core/rules.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import { towardsReconcile } from "../../../../src/core/towards.ts";
 import {
   ABSENT,

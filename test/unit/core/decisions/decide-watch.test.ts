@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { afterGlance, afterPoll, mayGlance } from "../../../../src/core/decisions/decide-watch.ts";
-import type { JobLook, Look } from "../../../../src/core/observations.ts";
+import type { JobLook, Look } from "../../../../src/core/server/observations.ts";
 import type { Rules } from "../../../../src/core/rules.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   ABSENT,
   asFinal,

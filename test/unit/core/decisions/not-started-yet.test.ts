@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { notStartedYet, type RestoreTurn } from "../../../../src/core/decisions/not-started-yet.ts";
 import { final, next } from "../../../../src/core/decision.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   asNext,
   LADDER,

@@ -5,10 +5,10 @@ import { afterSubmission, lastLook } from "../../../../src/core/decisions/decide
 import { afterRestoreLook } from "../../../../src/core/decisions/decide-restore.ts";
 import { restOf } from "../../../../src/core/decisions/off-too-long.ts";
 import { towardsReconcile } from "../../../../src/core/towards.ts";
-import type { Submission } from "../../../../src/core/observations.ts";
-import type { Power } from "../../../../src/core/power.ts";
+import type { Submission } from "../../../../src/core/server/observations.ts";
+import type { Power } from "../../../../src/core/server/power.ts";
 import type { Rules } from "../../../../src/core/rules.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import {
   asNext,
   BEFORE,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BrakeVerdict } from "../../../../src/core/brakes/hold.ts";
 import { type LockSeen, plannedFrom } from "../../../../src/core/decisions/plan.ts";
-import type { Look } from "../../../../src/core/observations.ts";
+import type { Look } from "../../../../src/core/server/observations.ts";
 import type { Rules } from "../../../../src/core/rules.ts";
 import {
   ABSENT,

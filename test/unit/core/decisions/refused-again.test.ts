@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { afterSubmission } from "../../../../src/core/decisions/decide-submit.ts";
 import { refusedAgain } from "../../../../src/core/decisions/refused-again.ts";
-import type { Submission } from "../../../../src/core/observations.ts";
-import type { In } from "../../../../src/core/state.ts";
+import type { Submission } from "../../../../src/core/server/observations.ts";
+import type { In } from "../../../../src/core/state/state.ts";
 import { asNext, MINUTE, moment, NOW, order, refusal, RULES, SECOND, state } from "../builders.ts";
 
 const HOUR = 60 * MINUTE;

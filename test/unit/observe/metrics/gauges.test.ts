@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ProjectId } from "../../../../src/contract/ids.ts";
-import type { Census } from "../../../../src/core/census.ts";
+import type { Census } from "../../../../src/core/state/census.ts";
 import { createGauges, type GaugeSources } from "../../../../src/observe/metrics/gauges.ts";
 import { createMetrics } from "../../../../src/observe/metrics/metrics.ts";
 

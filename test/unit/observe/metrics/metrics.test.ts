@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { metricsDocs } from "../../../../scripts/generate-metrics-docs.ts";
 import { ProjectId } from "../../../../src/contract/ids.ts";
-import type { Census, ProjectCensus } from "../../../../src/core/census.ts";
+import type { Census, ProjectCensus } from "../../../../src/core/state/census.ts";
 import { createMetrics } from "../../../../src/observe/metrics/metrics.ts";
 
 const PROJECT = ProjectId.parse("0123456789abcdef0123456789abcdef");

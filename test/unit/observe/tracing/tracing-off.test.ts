@@ -3,7 +3,9 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { createTracing } from "../../../../src/observe/tracing/tracing.ts";
 
-const SCRIPT = fileURLToPath(new URL("../../../support/loaded-by-worker.ts", import.meta.url));
+const SCRIPT = fileURLToPath(
+  new URL("../../../support/worker/loaded-by-worker.ts", import.meta.url),
+);
 
 /** Packages of OpenTelemetry in a process whose worker has started. */
 function loadedWith(env: Readonly<Record<string, string>>): string[] {

@@ -1,7 +1,7 @@
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../../../src/contract/event.ts";
-import type { Order } from "../../../../src/core/order.ts";
+import type { Order } from "../../../../src/core/state/order.ts";
 import type { TracedDelivery } from "../../../../src/observe/tracing/tracing-delivery.ts";
 import { createRecorder } from "../../../../src/observe/tracing/tracing-opentelemetry.ts";
 import type { TracedPublication } from "../../../../src/observe/tracing/tracing-publication.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { BrakeRules } from "../../../../core/brakes/brake-rules.ts";
 import { LEAST_WORK_SECONDS } from "../../../../core/calls/call-rate.ts";
-import type { Order } from "../../../../core/order.ts";
+import type { Order } from "../../../../core/state/order.ts";
 import { perHourOf } from "../../../../core/intake/senders.ts";
 import { Closed } from "../../../../core/brakes/windows.ts";
 import type { keysOf } from "../../keys.ts";
-import { CallsAsked, callsAsked } from "../calls.ts";
+import { CallsAsked, callsAsked } from "../calls/calls.ts";
 import { LINE_KEYS, lineKeys } from "./line-argument.ts";
 import type { StoreContext } from "./store-context.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { isSent, LINES, standingOf, TURN_DELAYS } from "../../../../core/line.ts";
-import type { Envelope } from "../../../../core/envelope.ts";
-import type { Order } from "../../../../core/order.ts";
+import { isSent, LINES, standingOf, TURN_DELAYS } from "../../../../core/waiting/line.ts";
+import type { Envelope } from "../../../../core/state/envelope.ts";
+import type { Order } from "../../../../core/state/order.ts";
 import type { StepSave } from "../../../../steps/ports/step-record.ts";
 import type { keysOf } from "../../keys.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Hold } from "../../../../core/brakes/hold.ts";
-import { shownOwner } from "../../../../core/lock-owner.ts";
+import { shownOwner } from "../../../../core/state/lock-owner.ts";
 
 /** A brake holds the command (brakes.lua). */
 export const Held = z.object({ kind: z.literal("held"), hold: Hold });

@@ -15,7 +15,7 @@ local DEBT_MS = 86400000
 --   group        of the command; false: none
 --   free_lock    the lock is given back; or else lock_phase, what it shows
 --   healed_at    the server's last success, kept for last_ttl_ms
---   paid         the debt that the step has taken over (core/debt.ts): it is the command's own now
+--   paid         the debt that the step has taken over (core/state/debt.ts): it is the command's own now
 --   owes         the debt that the command leaves behind
 --   owner        whose lock that is, where it is not the record's own id
 --   history      what becomes of its reinstalls in the server's history

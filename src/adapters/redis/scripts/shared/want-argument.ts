@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Order } from "../../../../core/order.ts";
+import type { Order } from "../../../../core/state/order.ts";
 import { keysOf } from "../../keys.ts";
 
 /** What a command says of itself that wants to start (slots.lua). */
