@@ -9,6 +9,7 @@ const IN_MEMORY = { testNamePattern: "in memory" };
  */
 export default defineConfig({
   test: {
+    env: { TEST_SERVICES: "none" },
     projects: [
       {
         test: {

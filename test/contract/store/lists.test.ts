@@ -203,7 +203,7 @@ describe("lists that polls share, in each replica", () => {
   });
 });
 
-describe("lists that polls share, on Redis and in memory", () => {
+describe("lists that polls share, on Redis and on its twin", () => {
   let redis: PrivateRedis;
   let client: RedisClient;
   beforeAll(async () => {

@@ -52,7 +52,7 @@ async function openLane(): Promise<Lane> {
   return { redis, client, admin, user: USER };
 }
 
-describe("the store in memory and Redis", () => {
+describe("the twin and Redis", () => {
   it(`answer alike in ${SEQUENCES} sequences of calls, losses and faults`, async () => {
     const numRuns = Math.ceil(SEQUENCES / LANES);
     const seed = SEED === undefined ? {} : { seed: Number(SEED) };

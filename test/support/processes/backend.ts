@@ -47,8 +47,9 @@ let rabbitMq: Backend | undefined;
 let redis: Backend | undefined;
 
 function choose(name: string, command: string | undefined, image: string): Backend {
-  // Lets a machine that has both try the other one.
+  // Lets a machine that has both try the other one; `none`: the quick run, which must do without (vitest.fast.config.ts).
   const wanted = process.env.TEST_SERVICES;
+  if (wanted === "none") throw new Error(`this run starts no server, and a test wants ${name}`);
   if (command !== undefined && wanted !== "docker") return { kind: "local", command };
   if (wanted !== "local" && dockerWorks()) return { kind: "docker", image };
   throw new Error(
