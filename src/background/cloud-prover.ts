@@ -5,7 +5,7 @@ import type { Clock } from "../steps/ports/clock.ts";
 
 /** Which cloud is asked, about which project, and how patiently. */
 export interface CloudProverOptions {
-  readonly cloud: Pick<CloudAdapter, "standings" | "probe">;
+  readonly cloud: Pick<CloudAdapter, "standings" | "probe" | "settle">;
   /** The project that is asked about. */
   readonly project: ProjectId;
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -68,6 +68,8 @@ export function createCloudProver(options: CloudProverOptions) {
     for (const part of standings) report(part);
     const now = standings.map(({ name, state }) => `${name} ${state}`).join();
     const refused = standings.some(({ name, state }) => name === "credentials" && state === "down");
+    // Without a command nobody else would notice that they are taken for another project, or by another replica.
+    if (refused) cloud.settle();
     if (now !== before) {
       // Refused now: no second refusal for curiosity. Anything else, new credentials perhaps: ask soon.
       pauseMs = refused ? refusedPauseMs : FIRST_PAUSE_MS;

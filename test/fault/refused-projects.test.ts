@@ -60,7 +60,9 @@ it.concurrent("one project whose calls are refused waits alone, is named, and go
     const named = `credentials: up, but the cloud refuses them for project ${B}`;
     await eventually(async () => expect(await get("/readyz")).toContain(named));
     expect((await fetch(`${worker.httpUrl}/readyz`)).status).toBe(200);
-    expect(worker.output()).toContain("the cloud refuses the credentials for one project");
+    // The log follows with the worker's next look at it.
+    const logged = "the cloud refuses the credentials for one project";
+    await eventually(() => expect(worker.output()).toContain(logged));
     const page = await get("/metrics");
     expect(page).toContain('ecs_reinstall_breaker_state{breaker="auth"} 0');
     expect(page).toMatch(
@@ -102,3 +104,33 @@ it.concurrent("all projects whose calls are refused stop everything, and go on b
     await stage.audit(sent.map(({ id }) => id));
   });
 });
+
+it.concurrent.each([2, 1])(
+  "four replicas that start with a first project that is refused, %i refusals stop all: the other goes on at once, with and without commands",
+  async (failures) => {
+    const env = {
+      ECS_PROJECTS: `${B},${A}`,
+      ECS_AUTH_BREAKER_FAILURES: `${failures}`,
+      ECS_AUTH_BREAKER_OPEN_MS: "300000",
+    };
+    await onSharedServices({ ...TWO, env }, async (stage) => {
+      stage.simulator.faults.set({ ...REFUSED, projectId: B });
+      const workers = await Promise.all([1, 2, 3, 4].map(() => stage.spawnWorker()));
+      // No command shows it to them.
+      await Promise.all(workers.map((worker) => worker.ready()));
+      const sent = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => send(stage, A, `other-${index}`)),
+      );
+      const refused = await send(stage, B, "refused");
+      for (const { id } of sent) {
+        expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+      }
+      const { data } = await stage.emitter.event(refused.id, "waiting");
+      expect(data["detail"]).toMatch(/HTTP 401 APIGW\.0301/);
+      for (const { httpUrl } of workers) {
+        expect((await fetch(`${httpUrl}/readyz`)).status).toBe(200);
+      }
+      expect(sent.map(({ serverId }) => stage.reinstalls(serverId))).toEqual(sent.map(() => 1));
+    });
+  },
+);

@@ -58,6 +58,8 @@ export interface CloudAdapter extends CloudApi {
   standings(): readonly Standing[];
   /** Asks the cloud something that changes nothing, if not everything is proven. Spends at most one refusal of our credentials. */
   probe(project: ProjectId, signal: AbortSignal): Promise<void>;
+  /** Finds out whether credentials that hold calls back still have to: beside all calls, and not more often than it may. */
+  settle(): void;
   /** The cloud's clock against ours, ms it is ahead; null: not known yet. */
   clockOffsetMs(): number | null;
   /** Ends reads under way and closes their connections. A POST in flight is ended by its own signal. */
@@ -168,6 +170,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
       send: pooled,
       iam: iam.proof,
     }),
+    settle: () => auth.settle(),
     clockOffsetMs: () => cloudClock.offsetMs(),
     async close() {
       closing.abort();

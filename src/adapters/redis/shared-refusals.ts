@@ -1,3 +1,4 @@
+import { ProjectId } from "../../contract/ids.ts";
 import type { Clock } from "../../steps/ports/clock.ts";
 import type { SharedRefusals } from "../cloud/credentials/shared-refusals.ts";
 import type { RedisClient } from "./connection/client.ts";
@@ -22,7 +23,7 @@ const TURN_LOOK_MS = 100;
 /** For people, and in an event. */
 const LONGEST_WHY = 500;
 
-/** The counts in Redis: `ecs:refusals:{<name>}`, beside it the last refusal's words, and whose turn it is. The name is a hash. */
+/** The counts in Redis: `ecs:refusals:{<name>}`, beside it the last refusal's words and project, and whose turn it is. The name is a hash. */
 export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefusals {
   const { redis, clock, onTrouble } = options;
   type Looked = Awaited<ReturnType<SharedRefusals["look"]>>;
@@ -45,10 +46,16 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
   function read(name: string): Promise<Looked> {
     return unlessAway(async () => {
       const key = refusalsKey(name);
-      const asked = redis.multi().get(key).pttl(key).get(whyKey(name));
-      const [refusals, leftMs, why] = await inOne(asked);
+      const asked = redis.multi().get(key).pttl(key).get(whyKey(name)).get(projectKey(name));
+      const [refusals, leftMs, why, about] = await inOne(asked);
       const forMs = Math.max(0, Number(leftMs));
-      return { refusals: Number(refusals ?? 0), forMs, why: typeof why === "string" ? why : null };
+      const project = ProjectId.safeParse(about).data;
+      return {
+        refusals: Number(refusals ?? 0),
+        forMs,
+        why: typeof why === "string" ? why : null,
+        ...(project && { project }),
+      };
     });
   }
 
@@ -77,12 +84,13 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
       return found;
     },
 
-    refused(name, atLeast, { forMs, why }) {
+    refused(name, atLeast, { forMs, why, project }) {
       looks.delete(name);
       return unlessAway(async () => {
         const key = refusalsKey(name);
         const counting = redis.multi().incr(key).pexpire(key, forMs);
         if (why !== null) counting.set(whyKey(name), why.slice(0, LONGEST_WHY), "PX", forMs);
+        if (project !== undefined) counting.set(projectKey(name), project, "PX", forMs);
         const [total] = await inOne(counting);
         if (Number(total) >= atLeast) return Number(total);
         // They were forgotten meanwhile; this replica has not.
@@ -93,7 +101,7 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
 
     async proven(name) {
       looks.delete(name);
-      await unlessAway(() => redis.del(refusalsKey(name), whyKey(name)));
+      await unlessAway(() => redis.del(refusalsKey(name), whyKey(name), projectKey(name)));
     },
 
     async takeTurn(name, signal) {
@@ -125,6 +133,11 @@ export function createSharedRefusals(options: SharedRefusalsOptions): SharedRefu
 
 function whyKey(name: string): string {
   return `${refusalsKey(name)}:why`;
+}
+
+/** Which project the last one was about. */
+function projectKey(name: string): string {
+  return `${refusalsKey(name)}:project`;
 }
 
 /** Redis answered, and did not set it. */

@@ -237,3 +237,38 @@ describe("replicas", () => {
     },
   );
 });
+
+describe("replicas that start with a key that nothing has proven yet", () => {
+  it.each([
+    [2, 2, [A, B]],
+    [4, 1, [A, B]],
+    [4, 2, [A, B]],
+    [4, 2, [A, B, ...more]],
+  ])(
+    "%i of them, %i refusals stop all: the first project is refused, and none stays stopped by it",
+    async (count, authFailures, projects) => {
+      const refusals = refusalsTogether(AUTH_OPEN_MS);
+      on.gateway.refuseCalls([A]);
+      const replicas = Array.from({ length: count }, () =>
+        connect({ authFailures, refusals, projects }),
+      );
+      const states = () => replicas.map(({ credentials }) => credentials()?.state);
+      // As the worker's own question does, without any command.
+      await Promise.all(replicas.map(({ api }) => api.probe(A, signal())));
+      await eventually(
+        async () => {
+          time.passedMs += 1_000;
+          for (const { api } of replicas) api.settle();
+          const unproven = replicas.filter(({ credentials }) => credentials()?.state !== "up");
+          await Promise.all(unproven.map(({ api }) => api.probe(A, signal())));
+          expect(states()).toEqual(replicas.map(() => "up"));
+        },
+        { timeoutMs: 5_000, intervalMs: 5 },
+      );
+      expect(replicas.map(({ api }) => api.state().auth)).toEqual(replicas.map(() => "closed"));
+      const refused = replicas.reduce((sum, one) => sum + one.refused(), 0);
+      expect(refused).toBeLessThanOrEqual(authFailures);
+      for (const { look } of replicas) expect(await look(B)).toMatchObject({ kind: "absent" });
+    },
+  );
+});

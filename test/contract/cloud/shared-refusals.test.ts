@@ -90,6 +90,16 @@ describe("refusals of a key in Redis", () => {
     expect(await redis.command("KEYS", "*")).toEqual([]);
   });
 
+  it("keep which project the last one was about, as long as they count", async () => {
+    const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
+    await one.refused("key", 1, { ...lasting(60_000), project: PROJECT });
+    expect(await two.look("key")).toMatchObject({ refusals: 1, project: PROJECT });
+    const left = await redis.command("PTTL", "ecs:refusals:{key}:project");
+    expect(Number(left)).toBeGreaterThan(50_000);
+    await two.proven("key");
+    expect(await redis.command("KEYS", "*")).toEqual([]);
+  });
+
   it("are looked at once a second at most", async () => {
     const [{ shared: one }, { shared: two }] = [await replica(), await replica()];
     await one.look("key");
@@ -200,7 +210,8 @@ describe("six replicas with a key that the cloud refuses", () => {
     const keys = ((await redis.command("KEYS", "ecs:refusals:*")) as string[]).toSorted();
     const [key = ""] = keys;
     expect(key).toMatch(/^ecs:refusals:\{[0-9a-f]{32}\}$/);
-    expect(keys).toEqual([key, `${key}:why`]);
+    expect(keys).toEqual([key, `${key}:project`, `${key}:why`]);
+    expect(await redis.command("GET", `${key}:project`)).toBe(PROJECT);
     const why = String(await redis.command("GET", `${key}:why`));
     expect(why).toMatch(/^HTTP 401 APIGW\.0301: .*, for project 0123/);
     for (const secret of [secretKey, SIMULATED_KEYS.accessKey()]) expect(why).not.toContain(secret);

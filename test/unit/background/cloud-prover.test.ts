@@ -26,6 +26,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
   };
   const turns: string[] = [];
   let asked = 0;
+  let settled = 0;
   const prover = createCloudProver({
     cloud: {
       standings: () => [
@@ -35,6 +36,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
       async probe() {
         asked += 1;
       },
+      settle: () => void (settled += 1),
     },
     project: PROJECT,
     clock: { monotonicMs: () => performance.now() },
@@ -50,7 +52,7 @@ function setUp(ecs: Standing["state"], credentials: Standing["state"] = "up") {
     await vi.advanceTimersByTimeAsync(ms);
     return asked;
   };
-  return { prover, state, after, turns };
+  return { prover, state, after, turns, settled: () => settled };
 }
 
 describe("the question for endpoint, credentials and clock", () => {
@@ -90,6 +92,20 @@ describe("the question for endpoint, credentials and clock", () => {
     expect((await after(600_000)) - afterTenMinutes).toBeLessThanOrEqual(10);
     prover.stop();
     expect(await after(600_000)).toBe(await after(0));
+  });
+
+  it("has it found out each second whether refused credentials still stop everything", async () => {
+    const { prover, state, after, settled } = setUp("up", "untested");
+    prover.start();
+    await after(3_000);
+    expect(settled()).toBe(0);
+    state.credentials = "down";
+    await after(10_000);
+    expect(settled()).toBe(10);
+    state.credentials = "up";
+    await after(10_000);
+    expect(settled()).toBe(10);
+    prover.stop();
   });
 
   it("is not asked again while the credentials are refused, until their pause is over", async () => {

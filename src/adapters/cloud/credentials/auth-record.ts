@@ -1,3 +1,4 @@
+import type { ProjectId } from "../../../contract/ids.ts";
 import type { BreakerState } from "../../../contract/labels.ts";
 import type { SharedRefusals } from "./shared-refusals.ts";
 
@@ -18,6 +19,8 @@ export interface Grant {
   readonly sharedName: string;
   /** Distinguishes one token from the next; under AK/SK and for a log-in the identity once more. Holds no secret. */
   readonly proof: string;
+  /** What the request is about, where the other replicas are to know whom a refusal is about. */
+  readonly project?: ProjectId;
   /** Of a token, which may die at any time without a word: drops it, so that the next request fetches another. */
   readonly forget?: () => void;
   /** False once the credentials, or the token, were replaced: what comes of this request says nothing then. */
@@ -146,7 +149,8 @@ export class AuthRecord {
     [this.#why, this.#heard] = [message, false];
     this.#refuse(this.#refusals + 1, this.#openMs);
     const before = this.#forgotten;
-    const said = { forMs: this.#openMs, why: message };
+    const { project } = grant;
+    const said = { forMs: this.#openMs, why: message, ...(project && { project }) };
     const total = await this.#shared.refused(grant.sharedName, this.#refusals, said);
     // What was counted before they were taken is over.
     const isOver = !this.isKnown(grant.identity) || this.#forgotten !== before;

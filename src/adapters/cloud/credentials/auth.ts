@@ -2,7 +2,7 @@ import type { CloudSettings } from "../settings.ts";
 import { createAuthBreaker } from "./auth-breaker.ts";
 import { createProjectAuth } from "./project-auth.ts";
 import type { ProjectQuestionDeps } from "./project-question.ts";
-import { createRefusedProjects } from "./refused-projects.ts";
+import { createRefusedProjects, type RefusedProjects } from "./refused-projects.ts";
 import { ALONE, type SharedRefusals } from "./shared-refusals.ts";
 
 export interface AuthDeps extends Pick<ProjectQuestionDeps, "ask" | "names" | "nowMs"> {
@@ -23,15 +23,16 @@ export function createAuth(
   const single = { failures: 1, openMs };
   const ofCalls = credentials.kind === "ak-sk" ? refusals : ALONE;
   const aloneAfter = Math.min(ALONE_AFTER, failures);
+  const refused = createRefusedProjects(projects, { aloneAfter, pauseMs: openMs }, nowMs);
   return {
     auth: createProjectAuth({
       ...deps,
       breakers: {
-        all: createAuthBreaker(options, nowMs, ofCalls),
+        all: createAuthBreaker(options, nowMs, heardBy(refused, ofCalls)),
         alone: createAuthBreaker(single, nowMs, ofCalls),
         witness: createAuthBreaker(single, nowMs, ofCalls),
       },
-      refused: createRefusedProjects(projects, { aloneAfter, pauseMs: openMs }, nowMs),
+      refused,
     }),
     // Two: a password that IAM takes must not make the refusals of its tokens look single.
     // One at a time: a changed password ends the tokens of all projects at once, and more than five refusals lock the user.
@@ -39,5 +40,19 @@ export function createAuth(
     // A project that is refused for itself must not stop the log-ins of the others; and a wrong password not be tried for each.
     strangers: createAuthBreaker(single, nowMs, refusals),
     beside: createAuthBreaker(single, nowMs, refusals),
+  };
+}
+
+/** Whom another replica was refused for is not tried here once more, as if it were a second refusal: another is asked about first. */
+function heardBy(refused: Pick<RefusedProjects, "heard">, shared: SharedRefusals): SharedRefusals {
+  return {
+    ...shared,
+    async look(name) {
+      const others = await shared.look(name);
+      if (others?.project !== undefined && others.refusals > 0) {
+        refused.heard(others.project, others.why ?? "");
+      }
+      return others;
+    },
   };
 }

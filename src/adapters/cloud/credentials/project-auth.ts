@@ -92,11 +92,12 @@ export function createProjectAuth(deps: ProjectQuestionDeps): ProjectAuth {
         }
         // Who waits while this project is refused goes out of the way of the one that is asked about.
         const isCurrent = () => grant.isCurrent() && !isHeld(project);
-        const entry = await all.enter({ ...grant, isCurrent }, signal);
+        const entry = await all.enter({ ...grant, project, isCurrent }, signal);
         if (entry.kind === "go") return { kind: "go", leave: leaveAll(project, grant, entry) };
-        return entry.kind === "stale" && grant.isCurrent()
-          ? { kind: "wait", ms: HELD_MS, why: whyHeld(project) }
-          : entry;
+        if (entry.kind !== "stale" || !grant.isCurrent()) return entry;
+        // Another replica may have been refused for it: nobody here has asked yet.
+        settle();
+        return { kind: "wait", ms: HELD_MS, why: whyHeld(project) };
       },
       waitMs: (identity) => waitMs(project, identity),
       whyHeld: () => whyHeld(project),

@@ -45,7 +45,7 @@ export function createProjectQuestion(deps: ProjectQuestionDeps): ProjectQuestio
         if (alone.kind !== "go") return alone;
         const leave = leaveBeside(deps, project, grant, alone);
         if (all.waitMs(grant.identity) > 0) return { kind: "go", leave };
-        const entry = await all.enter(grant, signal);
+        const entry = await all.enter({ ...grant, project }, signal);
         if (entry.kind !== "go") {
           alone.leave("neither");
           return entry;

@@ -13,6 +13,8 @@ export interface RefusedProjects {
   see(identity: string): void;
   taken(project: ProjectId): void;
   refused(project: ProjectId, why: string): void;
+  /** Another replica was refused for it: the same question is due here, if nothing is known of it. */
+  heard(project: ProjectId, why: string): void;
   /** Refused last, and nobody has asked about another since: the key may be wrong, or the project. */
   isSuspect(project: ProjectId): boolean;
   suspects(): readonly ProjectId[];
@@ -54,6 +56,12 @@ export function createRefusedProjects(
   const isAlone = (project: ProjectId) =>
     isRefusedBeside(project) && (refusals.get(project)?.count ?? 0) >= aloneAfter;
 
+  function refuse(project: ProjectId, why: string): void {
+    const { count = 0, isBeside = false } = refusals.get(project) ?? {};
+    const notBeforeMs = nowMs() + pauseMs * (1 + GIVES_WAY);
+    refusals.set(project, { count: count + 1, why, notBeforeMs, isBeside });
+  }
+
   return {
     see(identity) {
       if (identity === known) return;
@@ -66,10 +74,9 @@ export function createRefusedProjects(
       refusals.delete(project);
       for (const [other, refusal] of refusals) refusals.set(other, { ...refusal, isBeside: true });
     },
-    refused(project, why) {
-      const { count = 0, isBeside = false } = refusals.get(project) ?? {};
-      const notBeforeMs = nowMs() + pauseMs * (1 + GIVES_WAY);
-      refusals.set(project, { count: count + 1, why, notBeforeMs, isBeside });
+    refused: refuse,
+    heard(project, why) {
+      if (configured.includes(project) && !refusals.has(project)) refuse(project, why);
     },
     isSuspect,
     suspects: () => [...refusals.keys()].filter(isSuspect),

@@ -52,6 +52,21 @@ describe("projects that are refused", () => {
     expect(refused.isAlone(B)).toBe(true);
   });
 
+  it("are suspects where another replica was refused for them, unless more is known here", () => {
+    const { refused } = setUp();
+    refused.heard(C, "of a replica with other projects");
+    expect(refused.suspects()).toEqual([]);
+    for (let i = 0; i < 3; i += 1) refused.heard(B, "no");
+    expect([refused.suspects(), refused.why(B), refused.witness()]).toEqual([[B], "no", A]);
+    refused.taken(A);
+    refused.heard(B, "no");
+    expect([refused.suspects(), refused.isRefusedBeside(B), refused.alone()]).toEqual([
+      [],
+      true,
+      [],
+    ]);
+  });
+
   it("are not alone where all are refused, however often", () => {
     const { refused } = setUp();
     for (let i = 0; i < 4; i += 1) for (const one of [A, B]) refused.refused(one, "no");
