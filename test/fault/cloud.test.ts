@@ -66,6 +66,7 @@ const USELESS_ANSWERS: readonly Case[] = (
     ["204", { status: 204, emptyBody: true, executed: true }],
     ["200 with {}", { status: 200, body: {}, executed: true }],
     ["200 with an empty job id", { status: 200, body: { job_id: "" }, executed: true }],
+    ["a job id with half of a character", { body: '{"job_id":"a\\ud83db"}', executed: true }],
     ["half of the JSON", { truncatedJson: true }],
     ["an end within the headers", { cutHeadersAfterBytes: 20 }],
     ["a reset within the body", { cutBodyAfterBytes: 5, cutBy: "reset" }],

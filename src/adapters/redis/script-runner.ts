@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { wellFormed } from "../../core/intake/well-formed.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { inWords } from "./connection/in-words.ts";
@@ -136,9 +137,7 @@ function argumentText(argument: object): string {
   const text = JSON.stringify(argument);
   // JSON.stringify escapes it, and no other surrogate.
   if (!text.includes("\\ud")) return text;
-  return JSON.stringify(argument, (_name, value: unknown) =>
-    typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
-  );
+  return JSON.stringify(argument, wellFormed);
 }
 
 /** What a script answered, as one of its shapes; `corrupt` when it says so itself, or answered something else. */

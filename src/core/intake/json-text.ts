@@ -1,5 +1,6 @@
 import type { Problem } from "../../contract/command.ts";
 import { shownName } from "./names.ts";
+import { wellFormed } from "./well-formed.ts";
 
 /** Objects and arrays may nest this deep; a command needs four levels, a CloudEvent five. */
 const MAX_DEPTH = 16;
@@ -28,6 +29,7 @@ export function parseJsonText(bytes: Uint8Array, maxBytes: number): JsonText {
   }
   let value: unknown;
   try {
+    // Redis keeps a text so, and what is published again has to be the same, byte for byte.
     value = JSON.parse(text, wellFormed);
   } catch {
     // V8's message quotes the text around the error, which may be a secret: it is not passed on.
@@ -36,14 +38,6 @@ export function parseJsonText(bytes: Uint8Array, maxBytes: number): JsonText {
   const path = forbiddenKey(value);
   if (path !== null) return unreadable(path, "forbidden-key", "must not be used as a key");
   return { kind: "read", value };
-}
-
-/**
- * Half of a surrogate pair, left where a text was cut off, becomes U+FFFD: Redis keeps it so, and what is published again
- * has to be the same, byte for byte. Many readers of JSON refuse the half.
- */
-function wellFormed(_name: string, value: unknown): unknown {
-  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value;
 }
 
 /** Greatest nesting of brackets outside strings; counted before parsing, so that a deep text costs nothing. */

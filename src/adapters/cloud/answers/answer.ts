@@ -1,3 +1,4 @@
+import { parsedWellFormed } from "../../../core/intake/well-formed.ts";
 import type { HttpAnswer } from "../http/exchange.ts";
 import { presentable } from "../http/redact.ts";
 import { retryAfterMs, type StatedLimit, statedLimit } from "../http/retry-after.ts";
@@ -126,7 +127,8 @@ function parts(error: Words, fault: string | null = null): ErrorParts {
 
 function parseObject(body: string): Readonly<Record<string, unknown>> | null {
   try {
-    const value: unknown = JSON.parse(body);
+    // Some servers put a byte order mark before their JSON.
+    const value: unknown = parsedWellFormed(body.replace(/^\uFEFF/, ""));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null;

@@ -147,7 +147,7 @@ function wordOf(value: unknown): string | null | undefined {
 }
 
 function unread(what: string): Pick<ServerView, "mark" | "unreadMark"> {
-  return { mark: null, unreadMark: presentable(what).slice(0, 80) };
+  return { mark: null, unreadMark: presentable(what, [], 80) };
 }
 
 const Tags = z.array(z.string());

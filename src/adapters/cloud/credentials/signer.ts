@@ -1,4 +1,5 @@
 import { createHmac, hash } from "node:crypto";
+import { wellFormedText } from "../../../core/intake/well-formed.ts";
 
 /** A request as it goes over the wire. What is signed must reach the gateway unchanged. */
 export interface SignableRequest {
@@ -63,9 +64,9 @@ export function sdkDate(epochMs: number): string {
   return new Date(epochMs).toISOString().replaceAll(/[-:]|\.\d+/g, "");
 }
 
-/** RFC 3986: unlike `encodeURIComponent`, `! ' ( ) *` do not stay as they are. */
+/** RFC 3986: unlike `encodeURIComponent`, `! ' ( ) *` do not stay as they are, and there is no text that it throws at. */
 export function encodeRfc3986(text: string): string {
-  return encodeURIComponent(text).replaceAll(
+  return encodeURIComponent(wellFormedText(text)).replaceAll(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   );

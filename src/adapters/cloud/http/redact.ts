@@ -1,3 +1,5 @@
+import { wellFormedText } from "../../../core/intake/well-formed.ts";
+
 /** Longest text of the cloud that goes into an outcome, an event or a log. */
 const MAX_MESSAGE_CHARS = 300;
 
@@ -10,7 +12,11 @@ const MIN_SECRET_CHARS = 4;
  * signature is answered with the gateway's canonical request (ECS API notes §5.3), which holds the
  * security token where one was signed; a validation error may quote the body.
  */
-export function presentable(text: string, secrets: readonly string[] = []): string {
+export function presentable(
+  text: string,
+  secrets: readonly string[] = [],
+  maxChars = MAX_MESSAGE_CHARS,
+): string {
   if (text === "") return "";
   let clean = text;
   // Longest first: one secret may be part of another.
@@ -31,7 +37,8 @@ export function presentable(text: string, secrets: readonly string[] = []): stri
     .replaceAll(/[A-Za-z0-9+/_=-]{48,}/g, HIDDEN)
     .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029\s]+/gu, " ")
     .trim();
-  return clean.length <= MAX_MESSAGE_CHARS ? clean : `${clean.slice(0, MAX_MESSAGE_CHARS - 1)}…`;
+  // Cut between two code units it may end in half a character.
+  return wellFormedText(clean.length <= maxChars ? clean : `${clean.slice(0, maxChars - 1)}…`);
 }
 
 /** The payload of `user_data` in every form that an answer might quote: as sent, and line by line. */

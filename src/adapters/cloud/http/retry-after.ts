@@ -26,7 +26,11 @@ export function retryAfterMs(
 
 function fromHeader(header: string | null, cloudNowMs: number): number | null {
   const text = header?.trim() ?? "";
-  if (/^\d{1,10}(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  // Several headers of the name arrive as one list: who asks for the longest is obeyed.
+  const numbers = text.split(",").map((one) => one.trim());
+  if (numbers.every((one) => /^\d+(\.\d+)?$/.test(one))) {
+    return Math.ceil(Math.max(...numbers.map(Number)) * 1000);
+  }
   // `Date.parse` takes bare numbers for years: a date of HTTP begins with the day's name.
   if (!/^[A-Za-z]{3,9},? /.test(text)) return null;
   const atMs = Date.parse(text);

@@ -75,7 +75,7 @@ function diskOf(volume: z.infer<typeof Volume>, asked: DiskId): Read | string {
   if (createdAtMs === null) return "the answer does not show when the disk was created";
   return {
     createdAtMs,
-    status: presentable(volume.status ?? "").slice(0, 40) || null,
+    status: presentable(volume.status ?? "", [], 40) || null,
     attachedTo: (volume.attachments ?? []).map(({ server_id }) => server_id.toLowerCase()),
   };
 }

@@ -3,6 +3,7 @@ import type { ProjectId } from "../../../contract/ids.ts";
 import type { ImageLook } from "../../../core/server/observations.ts";
 import type { Answer } from "../answers/answer.ts";
 import { summary, unavailableBy } from "../answers/error-table.ts";
+import { presentable } from "../http/redact.ts";
 import type { ReadDeps } from "./servers.ts";
 
 /** `GET /v2/cloudimages?id=` on the image service (ECS API notes §3.6). */
@@ -59,7 +60,7 @@ function imageFrom(answer: Answer, imageId: string): ImageLook {
   return {
     kind: "seen",
     active: image.status === "active",
-    status: image.status.slice(0, 40),
+    status: presentable(image.status, [], 40),
     injection: image.__support_fc_inject === "true" ? "unsupported" : "supported",
   };
 }

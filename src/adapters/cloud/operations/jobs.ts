@@ -58,7 +58,7 @@ export function jobFrom(answer: Answer, server: ServerId, id: JobId): JobLook {
       // INIT, RUNNING, and whatever may come: not finished; the deadline handles it (ECS API notes §2.3).
       return {
         kind: "running",
-        jobStatus: presentable(job.status).slice(0, 40),
+        jobStatus: presentable(job.status, [], 40),
         subJobs: subJobs(job),
       };
   }
@@ -124,7 +124,7 @@ function failure(job: Job): JobLook {
   const code = job.error_code || sub?.error_code || "unknown";
   return {
     kind: "failed",
-    cloudCode: presentable(code).slice(0, 64),
+    cloudCode: presentable(code, [], 64),
     ...(isEmittersFault(code) && { emittersFault: true }),
     message: message === "" ? "the cloud gave no reason" : message,
   };

@@ -72,6 +72,22 @@ describe("an answer", () => {
     expect(code).toMatch(/^Ecs\.bx{1,60}$/);
   });
 
+  it.each([
+    ["a job's id", '{"job_id":"a\\ud83db"}', { job_id: "a\uFFFDb" }],
+    [
+      "something deep within, in upper case",
+      '{"server":{"metadata":{"k":["\\uDE00"]}}}',
+      { server: { metadata: { k: ["\uFFFD"] } } },
+    ],
+    ["nothing: a whole pair", '{"job_id":"\\ud83d\\ude00"}', { job_id: "😀" }],
+  ])("replaces half of a character in %s", (_where, body, json) => {
+    expect(answer(body).json).toEqual(json);
+  });
+
+  it("does not mind a byte order mark before the JSON", () => {
+    expect(answer('\uFEFF{"job_id":"j"}').json).toEqual({ job_id: "j" });
+  });
+
   it("keeps the request id of the header, else of the body, and no strange one", () => {
     expect(answer({}, { headers: { "x-request-id": "r-1" } }).requestId).toBe("r-1");
     expect(answer({ request_id: "r-2" }).requestId).toBe("r-2");

@@ -37,6 +37,14 @@ describe("a presentable text", () => {
   it("takes control characters and line ends out", () => {
     expect(presentable("a\u0000b\r\n\u001b[31mc\u202ed")).toBe("a b [31mc d");
   });
+
+  it.each([0, 1, 2, 3])("is a whole text wherever it is cut: after %i more characters", (more) => {
+    const text = `${"-".repeat(more)}${"😀 ".repeat(300)}`;
+    for (const shown of [presentable(text), presentable(text, [], 40)]) {
+      expect(shown).not.toMatch(/\p{Surrogate}/u);
+    }
+    expect(presentable(text, [], 40).length).toBeLessThanOrEqual(40);
+  });
 });
 
 describe("the secrets of user data", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   authorization,
   canonicalRequest,
+  encodeRfc3986,
   queryString,
   type SignableRequest,
   sdkDate,
@@ -166,6 +167,17 @@ describe("signer", () => {
       ]),
     ).toBe("a=%21%27%28%29%2A&a=~-._%20%C3%BC&b=2&c=");
   });
+
+  it.each(["\ud83d", "a\ude00b", "\ude00\ud83d"])(
+    "encodes half of a character, too: %j",
+    (half) => {
+      const encoded = encodeRfc3986(half);
+      expect(encoded).toContain("%EF%BF%BD");
+      const request = { method: "GET", path: `/v1/p/jobs/${encoded}`, headers: FOUR };
+      expect(canonicalRequest(request).split("\n")[1]).toBe(`/v1/p/jobs/${encoded}/`);
+      expect(queryString([[half, half]])).toBe(`${encoded}=${encoded}`);
+    },
+  );
 
   it("rounds the date down to whole seconds", () => {
     expect(sdkDate(Date.UTC(2024, 0, 10, 8, 9, 10, 999))).toBe("20240110T080910Z");
