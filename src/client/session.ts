@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
+import { cutDeepHeaders } from "../adapters/amqp/connection/deep-headers.ts";
 import { ReinstallClientError } from "./failure.ts";
 
 export interface LinkOptions {
@@ -45,7 +46,10 @@ export async function openSession(
 ): Promise<Session> {
   const { lasting, answerMs } = options;
   const model = await withinMs(options.connect(), answerMs);
-  if (lasting) model.on("error", () => undefined);
+  if (lasting) {
+    model.on("error", () => undefined);
+    cutDeepHeaders(model);
+  }
   try {
     const kept = known !== null && (await queueIsThere(model, known, answerMs));
     const queue = kept ? known : `${options.queuePrefix}${randomUUID()}`;

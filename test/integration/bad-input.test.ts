@@ -3,6 +3,7 @@ import type { Options } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { nestedHeader, publishRaw } from "../support/emitter/raw-publish.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 const DEAD = "ecs.reinstall.dead";
@@ -286,6 +287,22 @@ describe("a malformed command", () => {
     const id = commandId("by-message-id");
     await stage.emitter.send(command, { messageId: id });
     expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  });
+
+  it("is none for headers that nest deeper than a client can read", async () => {
+    const { url } = stage.services.rabbitMq;
+    const deep = { headers: [nestedHeader("odd", "table", 9_000)] };
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("deep");
+    const body = JSON.stringify(stage.command(id, server.id));
+    const exchange = "ecs.reinstall.commands";
+    await publishRaw(url, { ...deep, exchange, routingKey: "reinstall", messageId: id, body });
+    expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+    for (const routingKey of ["ecs.reinstall.work", "ecs.reinstall.work.dead"]) {
+      await publishRaw(url, { ...deep, routingKey, messageId: routingKey, body: "rubbish" });
+      const dead = await eventually(async () => (await stage.emitter.drain(DEAD))[0] ?? false);
+      expect(dead.headers["x-reason"]).toContain("internal message cannot be read");
+    }
   });
 
   it("never holds up the commands behind it", async () => {

@@ -9,6 +9,7 @@ import {
 import { makeRabbitMqUser, removeRabbitMqUser } from "../support/rabbitmq/documented-users.ts";
 import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
+import { nestedHeader, publishRaw } from "../support/emitter/raw-publish.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 
 let stage: SharedStage;
@@ -73,6 +74,21 @@ describe("with the documented rights", () => {
     const late = await client.reinstall(wish(server), { observedAt: before });
     expect(await client.result(late.commandId)).toMatchObject({ outcome: "superseded" });
     expect(stage.reinstalls(server)).toBe(1);
+  });
+
+  it("hears on after a message whose headers nest too deep", async () => {
+    const server = newServer();
+    const { commandId: id } = await client.reinstall(wish(server));
+    await client.result(id);
+    await publishRaw(stage.services.rabbitMq.url, {
+      exchange: "ecs.reinstall.events",
+      routingKey: `-.${server}.odd`,
+      messageId: "deep",
+      headers: [nestedHeader("odd", "table", 9_000)],
+      body: JSON.stringify({ data: { command_id: "odd", event: "odd" } }),
+    });
+    const next = await client.reinstall(wish(server));
+    expect(await client.result(next.commandId)).toMatchObject({ kind: "ended" });
   });
 
   it("names the leader of a command that joined", async () => {

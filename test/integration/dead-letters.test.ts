@@ -8,6 +8,7 @@ import { makeRabbitMqUser, removeRabbitMqUser } from "../support/rabbitmq/docume
 import { commandId } from "../support/emitter/emitter.ts";
 import { eventually } from "../support/eventually.ts";
 import { BIN } from "../support/operator.ts";
+import { nestedHeader, publishRaw } from "../support/emitter/raw-publish.ts";
 import { openOnSharedServices, type SharedStage } from "../support/stage.ts";
 import { onChannel } from "./security/ground.ts";
 
@@ -191,6 +192,24 @@ it("return publishes one that is whole as the command that it was, and it is car
   expect(stage.reinstalls(server.id)).toBe(1);
   await stage.audit([id]);
 }, 60_000);
+
+it("one whose headers nest too deep is listed and returned like any other", async () => {
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("deep");
+  await publishRaw(stage.services.rabbitMq.url, {
+    routingKey: QUEUE,
+    messageId: "m-deep",
+    timestamp: Math.floor(Date.now() / 1_000),
+    headers: [nestedHeader("odd", "array", 9_000)],
+    body: JSON.stringify(stage.command(id, server.id)),
+  });
+  expect((await listed()).map((row) => row.id)).toEqual(["m-deep"]);
+  expect(await dead(reader, "show", "m-deep")).toContain(id);
+  await dead(returner, "return", "m-deep", "--yes", ...WHY);
+  expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  expect(stage.reinstalls(server.id)).toBe(1);
+  expect(await waiting()).toBe(0);
+}, 120_000);
 
 it("return refuses what came back too often, what has no time, and what is a copy", async () => {
   const server = stage.simulator.addServer({ state: "SHUTOFF" });

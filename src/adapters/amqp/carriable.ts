@@ -54,4 +54,4 @@ function isDecimal(value: unknown): boolean {
 
 const MAX_SHORT_BYTES = 255;
 /** Nothing that is read of a header is a table of tables. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;

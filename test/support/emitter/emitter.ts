@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import amqp, { type ChannelModel, type ConfirmChannel, type Options } from "amqplib";
+import { cutDeepHeaders } from "../../../src/adapters/amqp/connection/deep-headers.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import type { OperatorEvent } from "../../../src/contract/operator-event.ts";
 import { DEFAULT_PROJECT_ID } from "../../../src/simulator/defaults.ts";
@@ -61,6 +62,7 @@ export function reinstallCommand(
 export async function startEmitter(amqpUrl: string, sendUrl = amqpUrl): Promise<Emitter> {
   const connection: ChannelModel = await amqp.connect(amqpUrl);
   connection.on("error", () => undefined);
+  cutDeepHeaders(connection);
   const channel = await connection.createConfirmChannel();
   channel.on("error", () => undefined);
   await channel.assertExchange("ecs.reinstall.events", "topic", { durable: true });

@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { type ChannelModel, connect, credentials } from "amqplib";
 import { connectionFault, isOpeningRefused, openingFault } from "./connection-fault.ts";
+import { cutDeepHeaders } from "./deep-headers.ts";
 import { logIn, userOf } from "./log-in.ts";
 import { askOpeningRefusal } from "./opening-refusal.ts";
 import type { AmqpAccess, AmqpSettings } from "../settings.ts";
@@ -26,6 +27,7 @@ export async function openModel(
     const connecting = connect(withHeartbeat(url, heartbeatSeconds), options);
     const model = await within(connecting, connectTimeoutMs, what);
     oneWriteATurn(socketOf(model));
+    cutDeepHeaders(model);
     return model;
   } catch (thrown) {
     const error = asError(thrown);
