@@ -24,7 +24,8 @@ What is said later wins: \`config/default.yaml\`, \`config/<NODE_ENV>.yaml\`, \`
 file of the same name in a folder of \`NODE_CONFIG_DIR\` (several are separated by colons) comes right after the
 package's own. An empty variable counts as unset. Lists are separated by commas. \`ecs-reinstall config check\` prints
 the result, with secrets masked, or every problem at once; the worker then exits with 78 before it connects to
-anything.
+anything. A variable that nobody reads is a warning where its name begins with \`BRAKES_\`, or differs from that of a setting only by
+case, hyphens or underscores.
 
 Secrets have no default. Each can be given as it is or, better, as a file (\`…_FILE\`); those of the cloud
 and of RabbitMQ are read again when their file changes. **S** marks what is never shown.

@@ -3,6 +3,7 @@ import { assembleRedis, type RedisConfig } from "./assemble-redis.ts";
 import { type Credentials, credentialsOf, secretOf } from "./credentials.ts";
 import { assembleHttp, type HttpConfig } from "./http-access.ts";
 import { derivedRebuildHoldMs, type Report } from "./inequalities.ts";
+import type { Problem } from "./problem.ts";
 import { type EndpointName, type Proxies, proxiesOf } from "./proxy.ts";
 import type { Settings } from "./schema.ts";
 import type { SecretSource } from "./secret.ts";
@@ -49,13 +50,19 @@ export type Config = Frozen<{
   log: Settings["log"];
   /** Null: no tracing. */
   tracing: TracingConfig | null;
+  /** Variables that nobody reads, for a warning. */
+  misspelt: readonly Problem[];
 }>;
 
 /**
  * Turns checked settings into the configuration: looks at files, decides between alternatives. Rules that
  * are broken go to `report`; null when there is no configuration without them.
  */
-export function assemble(settings: Settings, env: Environment, report: Report): Config | null {
+export function assemble(
+  settings: Settings,
+  env: Environment,
+  report: Report,
+): Omit<Config, "misspelt"> | null {
   const { amqp, redis, cloud, protocol, tracing, http, ...rest } = settings;
   const amqpConfig = assembleAmqp(amqp, report);
   const redisConfig = assembleRedis(redis, report);

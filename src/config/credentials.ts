@@ -69,14 +69,25 @@ export function credentialsOf(given: Given, report: Report): Credentials | null 
   return { kind: "ak-sk", accessKey, secretKey, ...(securityToken && { securityToken }) };
 }
 
+/** Parts of a signed request: what cannot be in one of its headers is no key. A blank that was copied along would be refused, and refusals lock the key. */
+const OF_A_KEY: ReadonlySet<Name> = new Set(["accessKey", "secretKey", "securityToken"]);
+const mayBeOfAKey = (value: string) => /^[\x21-\x2b\x2d-\x7e]+$/.test(value);
+
 /** The sources of credentials that belong together; those in files are given as a set. */
 function sourcesOf(given: Given, report: Report) {
   return <N extends Name>(names: readonly N[]): { readonly [Key in N]?: SecretSource } => {
     const found = names.flatMap((name) => {
-      const source = secretOf(ROOM, name, given, report);
-      return source === undefined
-        ? []
-        : [{ name, source, isFile: given[`${name}File`] !== undefined }];
+      const ofAKey = OF_A_KEY.has(name);
+      const mayBe = ofAKey ? mayBeOfAKey : undefined;
+      const source = sourceOf({ room: ROOM, name, given, report, mayBe });
+      if (source === undefined) return [];
+      const isFile = given[`${name}File`] !== undefined;
+      if (ofAKey && !mayBeOfAKey(source())) {
+        const path = `${ROOM}.${name}${isFile ? "File" : ""}`;
+        const message = "must be printable ASCII without blanks and commas";
+        report({ path, involves: [path], message });
+      }
+      return [{ name, source, isFile }];
     });
     const files = found.filter(({ isFile }) => isFile);
     const together = replacedTogether(files.map(({ source }) => source));
@@ -92,9 +103,28 @@ function sourcesOf(given: Given, report: Report) {
 export function secretOf<N extends string>(
   room: string,
   name: N,
-  given: { readonly [Key in N | `${N}File`]?: string | undefined },
+  given: PairOf<N>,
   report: Report,
 ): SecretSource | undefined {
+  return sourceOf({ room, name, given, report });
+}
+
+type PairOf<N extends string> = { readonly [Key in N | `${N}File`]?: string | undefined };
+
+/** `mayBe`: whether what the file holds later can be the secret. */
+function sourceOf<N extends string>({
+  room,
+  name,
+  given,
+  report,
+  mayBe,
+}: {
+  readonly room: string;
+  readonly name: N;
+  readonly given: PairOf<N>;
+  readonly report: Report;
+  readonly mayBe?: ((value: string) => boolean) | undefined;
+}): SecretSource | undefined {
   const value = given[name];
   const file = given[`${name}File`];
   const path = `${room}.${name}`;
@@ -104,7 +134,7 @@ export function secretOf<N extends string>(
     report({ path, involves: [path, `${path}File`], message });
   }
   try {
-    return fileSecret(file);
+    return fileSecret(file, mayBe);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const message = code === undefined ? "is an empty file" : `cannot be read (${code})`;

@@ -4,6 +4,7 @@ import { takeAddressFromFiles } from "./broker-address.ts";
 import { assemble, assembleAmqp, type Config } from "./assemble.ts";
 import { assembleRedis } from "./assemble-redis.ts";
 import { brokenInequalities, type Report } from "./inequalities.ts";
+import { misspeltVariables } from "./misspelt-variables.ts";
 import type { Problem } from "./problem.ts";
 import { Settings } from "./schema.ts";
 import { isTree, type Tree } from "./files.ts";
@@ -22,12 +23,12 @@ export function loadConfig(
   env: Environment = process.env,
   heapBytes: number = getHeapStatistics().heap_size_limit,
 ): LoadedConfig {
-  const { settings, problems, report } = check(env);
+  const { settings, problems, report, misspelt } = check(env);
   if (settings === null) return { kind: "invalid", problems };
   const config = assemble(settings, env, report);
   for (const broken of brokenInequalities(settings, heapBytes)) report(broken);
   if (config === null || problems.length > 0) return { kind: "invalid", problems };
-  return { kind: "ok", config: deepFrozen(config) };
+  return { kind: "ok", config: deepFrozen({ ...config, misspelt }) };
 }
 
 /** The broker's room alone, for programs that only send commands and read events: they need no credentials of the cloud. */
@@ -62,6 +63,8 @@ interface Checked {
   /** Grows with what is reported. */
   readonly problems: Problem[];
   readonly report: Report;
+  /** Variables that nobody reads. */
+  readonly misspelt: readonly Problem[];
 }
 
 function check(env: Environment): Checked {
@@ -73,7 +76,7 @@ function check(env: Environment): Checked {
     // The first line alone: a YAML error goes on with a piece of the file.
     const [message = ""] = String(error instanceof Error ? error.message : error).split("\n");
     problems.push({ path: "config", variable: null, message });
-    return { settings: null, problems, report: () => undefined };
+    return { settings: null, problems, report: () => undefined, misspelt: [] };
   }
   const add = (path: string, message: string) => {
     problems.push({ path, variable: variableOf(path, sources.variables), message });
@@ -87,7 +90,8 @@ function check(env: Environment): Checked {
     if (variable === undefined) add(path, message);
     else problems.push({ path, variable, message });
   };
-  return { settings, problems, report };
+  const misspelt = misspeltVariables(env, sources.variables);
+  return { settings, problems, report, misspelt };
 }
 
 /** What the schema makes of the sources. Settings that it refuses are reported, and their defaults stand in for them. */

@@ -2,8 +2,8 @@ import type { Config } from "./assemble.ts";
 
 const MASK = "***";
 
-/** Made of settings that are shown already. */
-const NOT_A_SETTING = new Set(["urlsNow"]);
+/** Made of settings that are shown already, or said in a warning. */
+const NOT_A_SETTING = new Set(["urlsNow", "misspelt"]);
 
 /** The effective configuration for people: as plain values, secrets and passwords inside URLs masked. */
 export function maskedConfig(config: Config): unknown {

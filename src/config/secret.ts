@@ -24,8 +24,13 @@ export function fixedSecret(value: string): SecretSource {
 /**
  * A secret that lives in a file, read again whenever the file is another one: time, size or inode
  * (Kubernetes swaps a symbolic link). Throws when it cannot be read the first time, or is empty.
+ *
+ * @param mayBe whether a later content can be the secret; what cannot is kept off like an empty file
  */
-export function fileSecret(path: string): SecretSource {
+export function fileSecret(
+  path: string,
+  mayBe: (value: string) => boolean = () => true,
+): SecretSource {
   let seen = fingerprint(path);
   let value = read(path);
   if (value === "") throw new Error("is empty");
@@ -35,7 +40,7 @@ export function fileSecret(path: string): SecretSource {
       if (now === seen) return value;
       const next = read(path);
       // Not taken for seen while it is empty: a writer may be between truncating and writing.
-      if (next !== "") [seen, value] = [now, next];
+      if (next !== "" && mayBe(next)) [seen, value] = [now, next];
     } catch {
       // Away for a moment: what it held last is the best there is.
     }
@@ -79,6 +84,7 @@ function fingerprint(path: string): string {
   return `${mtimeMs} ${size} ${ino}`;
 }
 
+/** Some editors put a byte order mark before a text. */
 function read(path: string): string {
-  return withoutLineEnd(readFileSync(path, "utf8"));
+  return withoutLineEnd(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
 }

@@ -5,6 +5,13 @@ import type { Problem } from "./problem.ts";
 
 /** What is not wrong, and hardly meant. */
 export function configWarnings(
+  { brakes, protocol, misspelt }: Pick<Config, "brakes" | "protocol" | "misspelt">,
+  nowMs: number,
+): readonly Problem[] {
+  return [...misspelt, ...closedForLong({ brakes, protocol }, nowMs)];
+}
+
+function closedForLong(
   { brakes, protocol }: Pick<Config, "brakes" | "protocol">,
   nowMs: number,
 ): readonly Problem[] {

@@ -11,6 +11,7 @@ import {
 import { Group } from "../../contract/command.ts";
 import { type ProjectId, ServerId } from "../../contract/ids.ts";
 import { beingSent } from "./being-sent.ts";
+import { printable } from "../event-line.ts";
 import { CliFailure } from "../failure.ts";
 import type { CliIo } from "../io.ts";
 import { EXIT_USAGE } from "../../process/exit-codes.ts";
@@ -244,7 +245,7 @@ async function stillPaused(operator: OperatorCommands, project: ProjectId): Prom
   return [...standing].flatMap(([scope, { by, atMs, reason }]) =>
     brakeOf(scope) === "pause"
       ? [
-          `still paused: ${named(project, scope)}, by ${by}${atMs === 0 ? "" : ` since ${new Date(atMs).toISOString()}`}: ${reason}`,
+          `still paused: ${named(project, scope)}, by ${printable(by)}${atMs === 0 ? "" : ` since ${new Date(atMs).toISOString()}`}: ${printable(reason)}`,
         ]
       : [],
   );

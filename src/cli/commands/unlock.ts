@@ -107,5 +107,5 @@ async function refuseWhileInUse(
 /** Any name that another service may have given itself, as it stands in the lock or as it is shown. */
 function ownerName(text: string): string {
   if (text !== "") return text;
-  throw new InvalidArgumentError("must name who holds the server");
+  throw new InvalidArgumentError("It must name who holds the server.");
 }

@@ -11,13 +11,14 @@ import {
   listed,
   name,
   next,
+  oneOf,
   whole,
 } from "./paging.ts";
 import type { Route } from "./route.ts";
 
 const AuditQuery = z.strictObject({
   project: ProjectId.optional().describe("only those of this project"),
-  action: z.enum(OPERATOR_ACTIONS).optional().describe("only those of this kind"),
+  action: oneOf(OPERATOR_ACTIONS).optional().describe("only those of this kind"),
   server: ServerId.optional().describe("only those about this server"),
   command: CommandId.optional().describe("only those about this command"),
   by: name(200).optional().describe("only those of this person"),

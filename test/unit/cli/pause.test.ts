@@ -121,6 +121,13 @@ describe("resume", () => {
     },
   );
 
+  it("lets nothing of what people wrote rule the terminal", async () => {
+    const hostile = { ...ON, by: "e\u001b[2Jve", reason: "ok\nstill paused: nothing\u009b\u202e" };
+    const { out } = await run(["resume", "pause"], { standing: [["group:web", hostile]] });
+    expect(out).toContain("by e?[2Jve since");
+    expect(out).toContain(": ok?still paused: nothing??\n");
+  });
+
   it("says what still holds, also where nobody knows since when", async () => {
     const unknown = { on: true, atMs: 0, by: "unknown", reason: "its entry cannot be read" };
     const { out } = await run(["resume", "pause"], {

@@ -257,6 +257,32 @@ describe("windows", () => {
   });
 });
 
+describe("a variable that nobody reads", () => {
+  const warned = (env: Record<string, string>) =>
+    configWarnings(config(env), 0).map(({ variable, message }) => `${variable} ${message}`);
+
+  it.each([
+    ["BRAKES_MAX_RUNING", "is not read: no setting has this variable"],
+    ["BRAKES_COOLDOWN", "is not read: no setting has this variable"],
+    ["brakes_paused", "is not read: must be written BRAKES_PAUSED"],
+    ["BRAKES_MAXRUNNING", "is not read: must be written BRAKES_MAX_RUNNING"],
+    ["Brakes-Senders", "is not read: must be written BRAKES_SENDERS"],
+    ["BRAKES_STORM__ASKS", "is not read: must be written BRAKES_STORM_ASKS"],
+    ["StopRunning", "is not read: must be written STOP_RUNNING"],
+  ])("is named where it was hardly meant so: %s", (name, message) => {
+    expect(warned({ [name]: "1" })).toEqual([`${name} ${message}`]);
+    expect(warned({ [name]: " " })).toEqual([]);
+    expect(JSON.stringify(maskedConfig(config({ [name]: "1" })))).not.toContain("misspelt");
+  });
+
+  it.each(["PATH", "REDIS_PORT", "AMQP_SERVICE_HOST", "HTTP_PROXY", "ECS_PROJECT_NAME"])(
+    "is somebody else's otherwise: %s",
+    (name) => {
+      expect(warned({ [name]: "1" })).toEqual([]);
+    },
+  );
+});
+
 describe("defaults", () => {
   it("are those of the contract", () => {
     const { amqp, redis, cloud, protocol, http, shutdown, log } = config();
@@ -509,6 +535,41 @@ describe("cloud credentials", () => {
     expect(problems({ ECS_SECRET_KEY_FILE: file("sk", "x") })).toEqual([
       expect.stringContaining("is given twice"),
     ]);
+  });
+
+  it.each([
+    ["a blank that was copied along", " AK"],
+    ["a blank within", "A K"],
+    ["a character that no header holds", "AK\u200b"],
+    ["a letter that is no ASCII", "AKé"],
+    ["a tab", "AK\t"],
+    ["a comma", "AK,Signature=x"],
+  ])("are no key with %s", (_what, value) => {
+    const rule = "must be printable ASCII without blanks and commas";
+    for (const [name, variable] of [
+      ["accessKey", "ECS_ACCESS_KEY"],
+      ["secretKey", "ECS_SECRET_KEY"],
+      ["securityToken", "ECS_SECURITY_TOKEN"],
+    ] as const) {
+      const path = `cloud.credentials.${name}`;
+      expect(problems({ [variable]: value })).toEqual([`${variable} (${path}): ${rule}`]);
+      expect(problems({ [variable]: "", [`${variable}_FILE`]: file("key", value) })).toEqual([
+        `${variable}_FILE (${path}File): ${rule}`,
+      ]);
+    }
+    const user = { ECS_ACCESS_KEY: "", ECS_SECRET_KEY: "", IAM_USERNAME: "u", IAM_DOMAIN: "d" };
+    expect(problems({ ...user, IAM_PASSWORD: value })).toEqual([]);
+  });
+
+  it("keep a key whose file gets what can be none, until it gets another one", () => {
+    const path = file("ak", "\uFEFFAK1\n");
+    const { credentials } = config({ ECS_ACCESS_KEY: "", ECS_ACCESS_KEY_FILE: path }).cloud;
+    const key = () => (credentials.kind === "ak-sk" ? credentials.accessKey() : null);
+    expect(key()).toBe("AK1");
+    writeFileSync(path, "AK 2\u200b");
+    expect(key()).toBe("AK1");
+    writeFileSync(path, "AK3");
+    expect(key()).toBe("AK3");
   });
 
   it("are refused when their file is away or empty", () => {

@@ -43,6 +43,16 @@ it("keeps the last value while the file is empty or away, and takes the next one
   expect(secret()).toBe("third");
 });
 
+it("leaves out a byte order mark, and what cannot be the secret", () => {
+  writeFileSync(path, "\uFEFFfirst\n");
+  const secret = fileSecret(path, (value) => !value.includes(" "));
+  expect(secret()).toBe("first");
+  writeFileSync(path, "half of ");
+  expect(secret()).toBe("first");
+  writeFileSync(path, "\uFEFFsecond");
+  expect(secret()).toBe("second");
+});
+
 it("throws at the start when there is no secret", () => {
   expect(() => fileSecret(path)).toThrow("ENOENT");
   writeFileSync(path, "\n");
