@@ -20,6 +20,7 @@ export function createWatchedBroker(
 ): Broker {
   return createBroker(amqp, {
     onEvent: report,
+    nowMs: () => clock.nowMs(),
     onPublished: (kind, outcome, seconds) => metrics.published(kind, outcome, seconds),
     onReplyGivenUp: (why) => metrics.replyGivenUp(why),
     onPolicies: (policies) => metrics.queuePolicies(policies),

@@ -23,6 +23,7 @@ export function createCloud(ground: Ground, { redis, budget }: Stores) {
       tracing?.cloudRequest(request);
     },
   });
+  clock.followCloud(() => cloud.timeMs());
   const prover: Part = createCloudProver({
     cloud,
     // The configuration has at least one.

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { STEP_TYPE } from "../adapters/amqp/marks.ts";
+import { createCommonClock } from "../adapters/common-clock.ts";
 import { systemClock } from "../adapters/system-clock.ts";
 import type { Config } from "../config/assemble.ts";
 import { secretsOf } from "../config/secrets-of.ts";
@@ -35,7 +36,7 @@ export function createGround(config: Config) {
   return {
     config,
     projects,
-    clock: systemClock,
+    clock: createCommonClock(systemClock),
     metrics,
     logger,
     flushLog: log.flush,

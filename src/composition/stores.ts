@@ -9,6 +9,7 @@ import { inStoreTime, type StoreClock } from "../adapters/redis/in-store-time.ts
 import { createRedisProbe } from "../adapters/redis/connection/probe.ts";
 import { watchRebuilding } from "../adapters/redis/rebuilding.ts";
 import { createScriptRunner } from "../adapters/redis/script-runner.ts";
+import { systemClock } from "../adapters/system-clock.ts";
 import type { ProjectId } from "../contract/ids.ts";
 import type { PollWay } from "../contract/labels.ts";
 import { LIST_RULES, type RoundAnswer } from "../core/calls/list-round.ts";
@@ -32,17 +33,29 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     maxClockOffsetMs: protocol.maxClockOffsetMs,
     nowMs: () => clock.monotonicMs(),
   });
+  /** From the server whose clock agrees with us most to the one that does least. */
+  let spreadMs = 0;
   const probe = createRedisProbe({
     redis,
     projects,
-    clock,
+    // The machine's own: it is the one that is compared.
+    clock: systemClock,
     onSight(sight, askedAtMs) {
       metrics.redisCall("probe", (clock.monotonicMs() - askedAtMs) / 1000);
       health.sighted(sight, askedAtMs);
+      if (sight.kind !== "reached") return;
+      const nearestMs = nearest(sight.clockOffsetsMs);
+      clock.sawRedis(nearestMs);
+      spreadMs = (health.clockOffsetMs() ?? nearestMs) - nearestMs;
     },
   });
   const storeClock: StoreClock = {
-    offsetMs: () => health.clockOffsetMs(),
+    // Not the number of the last look: the machine's clock may have jumped since.
+    offsetMs() {
+      const aheadMs = clock.aheadOfRedisMs();
+      return aheadMs === null ? null : aheadMs + spreadMs;
+    },
+    machineOffsetMs: () => health.clockOffsetMs(),
     maxOffsetMs: protocol.maxClockOffsetMs,
   };
   const { behindProxy } = config.redis;
@@ -112,6 +125,11 @@ export function createStores({ config, projects, clock, logger, metrics }: Groun
     }),
     part,
   };
+}
+
+/** Of several servers the one that agrees with us most: our clock is wrong where none does. */
+function nearest(offsetsMs: readonly number[]): number {
+  return offsetsMs.toSorted((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0;
 }
 
 /** By what a poll was to do, for metrics. */

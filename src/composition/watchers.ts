@@ -3,6 +3,7 @@ import type { CloudAdapter } from "../adapters/cloud/cloud-api.ts";
 import { takeCensus } from "../adapters/redis/views/census.ts";
 import { findOverdue } from "../adapters/redis/views/overdue.ts";
 import { createStrandedCommands } from "../adapters/redis/views/stranded-commands.ts";
+import { systemClock } from "../adapters/system-clock.ts";
 import { createSweeper } from "../background/sweeper.ts";
 import type { CensusKeeper } from "../observe/brakes-view.ts";
 import { createGauges } from "../observe/metrics/gauges.ts";
@@ -67,7 +68,7 @@ export function createWatchedGauges(
   const { jobDeadlineMs, pollIntervalsMs } = config.protocol;
   return createGauges(metrics, {
     health,
-    cloud,
+    cloud: { state: () => cloud.state(), clockOffsetMs: () => behindCloudMs(cloud) },
     redisClockOffsetMs: () => stores.health.clockOffsetMs(),
     census: async () => {
       const { paused, maxRunning } = config.brakes;
@@ -91,6 +92,12 @@ export function createWatchedGauges(
     evidence: () => evidence.counts(),
     onError: (error) => logger.warn({ err: error }, "the store could not be counted"),
   });
+}
+
+/** Of this machine's own clock, whatever the worker goes by: who looks at the number repairs a machine. */
+function behindCloudMs(cloud: Pick<CloudAdapter, "timeMs">): number | null {
+  const cloudMs = cloud.timeMs();
+  return cloudMs === null ? null : Math.round(cloudMs - systemClock.nowMs());
 }
 
 /** What a sweep is done with, and what it must know. */

@@ -20,6 +20,8 @@ import { manyMayListen } from "../time-limits.ts";
 /** Whom the broker informs of what happens. */
 export interface BrokerCallbacks {
   readonly onEvent: OnAmqpEvent;
+  /** The time that the worker goes by. Default: the machine's. */
+  readonly nowMs?: () => number;
   /**
    * The topology is there for the first time since start. Nothing is consumed before it resolves, or before the time
    * of a question to the broker has passed.

@@ -62,6 +62,8 @@ export interface CloudAdapter extends CloudApi {
   settle(): void;
   /** The cloud's clock against ours, ms it is ahead; null: not known yet. */
   clockOffsetMs(): number | null;
+  /** The cloud's time; null: not known yet. */
+  timeMs(): number | null;
   /** Ends reads under way and closes their connections. A POST in flight is ended by its own signal. */
   close(): Promise<void>;
 }
@@ -172,6 +174,7 @@ export function createCloudApi(settings: CloudSettings, deps: CloudDeps): CloudA
     }),
     settle: () => auth.settle(),
     clockOffsetMs: () => cloudClock.offsetMs(),
+    timeMs: () => cloudClock.timeMs(),
     async close() {
       closing.abort();
       await close();

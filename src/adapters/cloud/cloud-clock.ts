@@ -7,6 +7,8 @@ export interface CloudClock {
    * clock: when our own clock jumps, or is put right, this shows it at once.
    */
   offsetMs(): number | null;
+  /** The cloud's time now, from the last answer on by the monotonic clock; null: no answer has said it yet. */
+  timeMs(): number | null;
   learn(cloudTimeMs: number): void;
   /** Would a signature made now be refused for its date alone? */
   isTooFar(): boolean;
@@ -30,6 +32,7 @@ export function createCloudClock(
     originMs === null ? null : Math.round(originMs + clock.monotonicMs() - clock.nowMs());
   return {
     offsetMs,
+    timeMs: () => (originMs === null ? null : originMs + clock.monotonicMs()),
     learn(cloudTimeMs) {
       originMs = cloudTimeMs - clock.monotonicMs();
     },

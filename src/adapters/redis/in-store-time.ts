@@ -3,8 +3,10 @@ import type { ReinstallStore } from "../../steps/ports/reinstall-store.ts";
 
 /** Our clock against Redis's. */
 export interface StoreClock {
-  /** Ours minus Redis's, ms; null: not compared yet, or not lately. */
+  /** The one that we go by, minus Redis's, ms; null: not compared yet, or not lately. */
   readonly offsetMs: () => number | null;
+  /** The same of this machine's own clock, where that is another. */
+  readonly machineOffsetMs?: () => number | null;
   /** Further apart than this, nothing new is taken in. */
   readonly maxOffsetMs: number;
 }
@@ -24,8 +26,9 @@ export function inStoreTime(store: ReinstallStore, clock: StoreClock): Reinstall
     ...store,
     async admit(order, delivery) {
       const offsetMs = offset();
-      if (Math.abs(offsetMs) > clock.maxOffsetMs) {
-        const seconds = (offsetMs / 1000).toFixed(1);
+      const machineMs = clock.machineOffsetMs?.() ?? offsetMs;
+      if (Math.abs(machineMs) > clock.maxOffsetMs) {
+        const seconds = (machineMs / 1000).toFixed(1);
         return { kind: "away", message: `our clock is ${seconds} s off Redis's` };
       }
       return back(await store.admit(order, { ...delivery, ...moved(delivery, -offsetMs) }));

@@ -18,6 +18,8 @@ export interface AmqpOutletOptions {
   readonly replyPublisher: Publisher;
   readonly settings: AmqpSettings;
   readonly onEvent: OnAmqpEvent;
+  /** The time that the worker goes by. Default: the machine's. */
+  readonly nowMs?: (() => number) | undefined;
   /** Each attempt, and how long the broker took to answer. */
   readonly onPublished?: (kind: PublicationKind, outcome: PublishOutcome, seconds: number) => void;
   /** A reply that its `reply_to` did not take; the event on the exchange has it all. */

@@ -48,8 +48,10 @@ export function createOutlet(options: AmqpOutletOptions): Outlet {
       return "confirmed";
     }
     if (message.kind === "reply") return reply(message, signal);
-    const outcome = await around(message, publicationOf(settings, message), (publication) =>
-      publishUntilSure(message.kind, publication, signal),
+    const outcome = await around(
+      message,
+      publicationOf(settings, message, options.nowMs?.()),
+      (publication) => publishUntilSure(message.kind, publication, signal),
     );
     switch (outcome) {
       case "confirmed":

@@ -59,7 +59,7 @@ export function createRedisProbe({ redis, projects, clock, onSight }: RedisProbe
 async function sightOf(
   redis: RedisClient,
   projects: readonly ProjectId[],
-  clock: Pick<Clock, "nowMs">,
+  clock: RedisProbeOptions["clock"],
 ): Promise<Sight> {
   const asked = oneForEachServer(redis, projects).map(async (project) => {
     try {
@@ -69,9 +69,10 @@ async function sightOf(
         primaryOf(redis),
       ]);
       if (primary !== null) return { kind: "replica", primary } as const;
-      const beforeMs = clock.nowMs();
+      const askedMs = clock.monotonicMs();
       const redisMs = await redisNowMs(redis, project);
-      return (beforeMs + clock.nowMs()) / 2 - redisMs;
+      // Looked at once: a clock that jumps meanwhile would be half wrong.
+      return clock.nowMs() - (clock.monotonicMs() - askedMs) / 2 - redisMs;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return redis instanceof Cluster ? `project ${project}: ${message}` : message;
