@@ -17,6 +17,7 @@ import type { Order } from "../core/state/order.ts";
 import { waitFor } from "../core/waiting/waiting.ts";
 import { momentsOf } from "./moment.ts";
 import type { LockAnswer } from "./ports/admission.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { CallsWished, CloudApi } from "./ports/cloud-api.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { StepClaim } from "./ports/step-claim.ts";
@@ -56,11 +57,15 @@ export async function afterLock(
     case "busy":
       return afterBusy(candidate, lock, moment());
     case "held":
+      // No brake has held what was too late already when it arrived.
+      if (candidate.waiting === null && candidate.mayHaveRun !== true && isLate(order, clock)) {
+        return expired(order);
+      }
       return heldBy(candidate, lock.hold, moment());
     case "rebuilding":
       return waitFor(candidate, "store-rebuilding", moment());
     case "acquired": {
-      if (clock.nowMs() >= order.expiresAtMs) return expired(order, candidate.waiting);
+      if (isLate(order, clock)) return expired(order, candidate.waiting);
       const look = await firstLook(cloud, order, { takenInMs: lock.callInMs }, signal);
       await reach("admit:looked");
       const decision = afterAdmissionLook(candidate, look, moment());
@@ -78,6 +83,10 @@ export async function afterLock(
       return objection === null ? aged : final(objection);
     }
   }
+}
+
+function isLate({ expiresAtMs }: Order, clock: Clock): boolean {
+  return clock.nowMs() >= expiresAtMs;
 }
 
 /** How the command goes on by what its disk's age is, once no brake holds it for that. */

@@ -14,6 +14,7 @@ import {
   NOW,
   order,
   PAUSED,
+  PROTECTED,
   RULES,
   seen,
   UNREADABLE,
@@ -28,6 +29,7 @@ const DELIVERY = {
   unseenUntilMs: null,
 };
 const FREE: LockAnswer = { kind: "acquired", token: 7, history: "known" };
+const PROTECTS: LockAnswer = { kind: "held", hold: PROTECTED };
 const HELD: LockAnswer = { kind: "busy", holder: LEADER, sameWish: true };
 
 function withLock(lock: LockAnswer, mayHaveRun = false): World {
@@ -125,6 +127,9 @@ describe("a new command", () => {
     ["rejected", HELD, { onBusy: "reject" }],
     ["superseded", { kind: "superseded", healedAtMs: NOW }, {}],
     ["expired", FREE, { expiresAtMs: NOW }],
+    ["expired", PAUSED, { expiresAtMs: NOW }],
+    ["expired", PROTECTS, { expiresAtMs: NOW }],
+    ["expired", HELD, { expiresAtMs: NOW }],
   ])("is not accepted when it is %s", async (event, lock, changed) => {
     const world = withLock(lock);
     const { decision, preface } = await decided(world, changed);
@@ -133,6 +138,16 @@ describe("a new command", () => {
     // None of these needs a look at the server.
     expect(world.calls).toEqual(["store.admit"]);
   });
+
+  it.each([["pause", PAUSED] as const, ["protected", PROTECTS] as const])(
+    "that arrives too late is held by nothing, whatever the brake says: %s",
+    async (_name, lock) => {
+      const { decision } = await decided(withLock(lock), { expiresAtMs: NOW });
+      expect(asFinal(decision, "expired").draft.data).toEqual({
+        expires_at: new Date(NOW).toISOString(),
+      });
+    },
+  );
 
   it("says when the server was healed", async () => {
     const { decision } = await decided(withLock({ kind: "superseded", healedAtMs: NOW }));
