@@ -1,17 +1,37 @@
 import { createHash } from "node:crypto";
 import type { ReinstallCommand } from "../contract/command.ts";
+import { DiskId } from "../contract/ids.ts";
+import type { OsReinstall } from "../contract/os-reinstall.ts";
 
 /**
  * Two commands with one id must say the same: everything the emitter said counts, in canonical order,
- * so that the order of keys and white space does not.
+ * so that the order of keys and white space does not. Nor does the case of an id.
  */
 export function contentHash(command: ReinstallCommand): string {
+  const { expectedSystemDisk, osReinstall } = command;
+  return contentHashAsSent({
+    ...command,
+    expectedSystemDisk: expectedSystemDisk && DiskId.parse(expectedSystemDisk.toLowerCase()),
+    osReinstall: withIdsInLowerCase(osReinstall),
+  });
+}
+
+/** The same by the ids as they were sent: so earlier versions have stored it. */
+export function contentHashAsSent(command: ReinstallCommand): string {
   return sha256(canonicalJson(command));
 }
 
 /** Commands with the same content can share one reinstall: the same server, the same `os-reinstall`. */
 export function wishHash(command: Pick<ReinstallCommand, "serverId" | "osReinstall">): string {
-  return sha256(canonicalJson([command.serverId, command.osReinstall]));
+  return sha256(canonicalJson([command.serverId, withIdsInLowerCase(command.osReinstall)]));
+}
+
+/** Of a body the key of the system disk has one; what the cloud is asked for keeps its own. */
+function withIdsInLowerCase(body: OsReinstall): OsReinstall {
+  const { metadata } = body;
+  if (metadata?.__system__cmkid === undefined) return body;
+  const key = metadata.__system__cmkid.toLowerCase();
+  return { ...body, metadata: { ...metadata, __system__cmkid: key } };
 }
 
 /** Lower-case hex SHA-256. */

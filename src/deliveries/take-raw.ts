@@ -10,7 +10,8 @@ import { createTurnAway } from "./turn-away.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
 
 /** How a raw command arrived: what the store is asked with, whether a delivery of ours had taken it, and who sent it. */
-export type RawArrival = Omit<CommandDelivery, "nonce"> & Pick<DeferMarks, "taken" | "sender">;
+export type RawArrival = Omit<CommandDelivery, "nonce" | "contentAsSent"> &
+  Pick<DeferMarks, "taken" | "sender">;
 
 /** Takes one raw command through `step`, which admits it: read it, refuse it or admit it, carry that out. */
 export function createTakeRaw(deps: WorkerDeps) {
@@ -32,12 +33,18 @@ export function createTakeRaw(deps: WorkerDeps) {
     };
     const intake = readCommand({ ...delivery, sender }, arrivedAtMs, intakeRules);
     if (intake.kind === "refused") return turnAway(intake, defer);
-    const { order, body, notes } = intake;
+    const { order, body, notes, contentAsSent } = intake;
     journal.noted(order.commandId, notes);
     // Published is before arrived: the broker may have held it for longer than the store remembers.
     const { atMs: sinceMs } = sentAt(delivery.timestampMs, arrivedAtMs);
     const { taken = false, sender: _inTheOrder, ...delivered } = arrived;
-    const arrival = { ...delivered, nonce: clock.nonce(), arrivedAtMs: sinceMs, notes };
+    const arrival = {
+      ...delivered,
+      nonce: clock.nonce(),
+      arrivedAtMs: sinceMs,
+      notes,
+      ...(contentAsSent === order.contentHash ? {} : { contentAsSent }),
+    };
     const result = await step(order, body, arrival, signal);
     const answer = taken ? withoutAnswerOfItsOwn(result) : result;
     return complete({ order, body, from: "admit", envelope: null, defer }, answer, signal);

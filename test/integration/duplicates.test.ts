@@ -49,6 +49,25 @@ it("answers a duplicate with the original's state, also long after", async () =>
   expect(stage.reinstalls(server.id)).toBe(1);
 });
 
+it("takes a copy with its ids in the other case for the same command, whichever is the first", async () => {
+  for (const first of [(id: string) => id, (id: string) => id.toUpperCase()]) {
+    const server = stage.simulator.addServer({ state: "SHUTOFF" });
+    const id = commandId("other-case");
+    const disk = server.systemDiskId ?? "";
+    const as = (inCase: (id: string) => string) =>
+      stage.command(id, inCase(server.id), {
+        expected_system_disk: inCase(disk),
+      });
+    await stage.emitter.send(as(first));
+    await stage.emitter.event(id, "accepted");
+    await stage.emitter.send(as(first("a") === "a" ? (one) => one.toUpperCase() : (one) => one));
+    await stage.emitter.misuse(id, "duplicate");
+    await stage.emitter.event(id, "succeeded");
+    expect(stage.reinstalls(server.id)).toBe(1);
+    await stage.audit([id]);
+  }
+});
+
 it("rejects the same id with another content and leaves the first untouched", async () => {
   const [one, two] = [1, 2].map(() => stage.simulator.addServer({ state: "SHUTOFF" }));
   const id = commandId("reused");

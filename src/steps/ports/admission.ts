@@ -16,6 +16,8 @@ export interface CommandDelivery {
   readonly arrivedAtMs: number;
   /** Nobody else can have taken it, or a copy of it, before; null: not known. */
   readonly unseenUntilMs: number | null;
+  /** The hash of its content as earlier versions stored it, by ids in the case in which they were sent. */
+  readonly contentAsSent?: string | undefined;
 }
 
 /** Where a command stands, for a duplicate's answer and for people. */

@@ -150,6 +150,33 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await rig.store.admit(other, delivery("n3", REDELIVERED))).toEqual(first);
   });
 
+  it("knows a content that an earlier version stored by its ids as they were sent, and goes on with it", async () => {
+    const asSent = { ...a, contentHash: "as sent" };
+    const copy = delivery("n2", { ...REDELIVERED, contentAsSent: "as sent" });
+    await rig.store.admit(asSent, delivery("n1"));
+    expect(await rig.store.admit(a, { ...copy, redelivered: false })).toMatchObject({
+      kind: "duplicate",
+    });
+    const { claim, lock } = claimed(await rig.store.admit(a, copy));
+    const next = envelope(a, { claim, token: lock.kind === "acquired" ? lock.token : null });
+    const following = { envelope: storedEnvelope(next), delayMs: 0 };
+    await rig.store.save({
+      order: a,
+      claim,
+      state: next.state,
+      nextSequence: next.sequence,
+      outbox: { events: [], next: following },
+      intent: "keep",
+      lock: "keep",
+    });
+    expect(await rig.store.claim(next, { nonce: "n3", redelivered: false })).toMatchObject({
+      kind: "claimed",
+    });
+    expect(await rig.store.admit({ ...a, contentHash: "another" }, copy)).toMatchObject({
+      kind: "id-reused",
+    });
+  });
+
   it("tells the second command who holds the server and whether it wishes the same", async () => {
     await rig.store.admit(a, delivery("n1"));
     expect(await rig.store.admit(b, delivery("n2"))).toMatchObject({

@@ -55,7 +55,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
       if (mayHaveRun) base = freshSequence(base, now, ctx);
       record = newRecord(order, Math.min(now, delivery.arrivedAtMs));
     } else {
-      const answer = answerKnown(known, order, delivery.redelivered, mine);
+      const answer = answerKnown(known, order, delivery, mine);
       if (answer !== null) return answer;
       // Whoever takes it over doubts like the one before. Of another memory the next steps may be lost.
       const older = known.claimEpoch !== epoch.id;
@@ -71,6 +71,7 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
     // The order of the delivery that goes on: its address gets the final event.
     const going = {
       ...record,
+      content: order.contentHash,
       order: JSON.stringify(order),
       claimEpoch: epoch.id,
       doubt: mayHaveRun,
@@ -105,10 +106,10 @@ export function admit(ctx: ScriptContext, order: Order, delivery: CommandDeliver
 function answerKnown(
   record: CommandRecord,
   order: Order,
-  redelivered: boolean,
+  { redelivered, contentAsSent }: Pick<CommandDelivery, "redelivered" | "contentAsSent">,
   mine: string,
 ): AdmitAnswer | null {
-  if (record.content !== order.contentHash) {
+  if (record.content !== order.contentHash && record.content !== contentAsSent) {
     return { kind: "id-reused", sinceMs: record.created };
   }
   const duplicate = { kind: "duplicate", view: viewOf(record) } as const;

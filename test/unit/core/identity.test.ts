@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ReinstallCommand } from "../../../src/contract/command.ts";
-import { CommandId, ServerId } from "../../../src/contract/ids.ts";
-import { contentHash, sha256, wishHash } from "../../../src/core/identity.ts";
+import { CommandId, DiskId, ServerId } from "../../../src/contract/ids.ts";
+import { contentHash, contentHashAsSent, sha256, wishHash } from "../../../src/core/identity.ts";
 import { BODY, COMMAND, DISK, NOW, OTHER_PROJECT, PROJECT, SERVER } from "./builders.ts";
 
 const command: ReinstallCommand = {
@@ -12,6 +12,7 @@ const command: ReinstallCommand = {
   onBusy: "join",
   dryRun: false,
 };
+const KEY = "0d0466b0-e727-4d9c-b35d-f84bb474a37f";
 const otherServer = ServerId.parse("00000000-eb70-47cf-a60a-998a53bd598a");
 
 describe("the hash of a command's content", () => {
@@ -53,6 +54,29 @@ describe("the hash of a command's content", () => {
     expect(contentHash({ ...command, source: "s" })).not.toBe(
       contentHash({ ...command, reason: "s" }),
     );
+  });
+
+  it("does not depend on the case of an id", () => {
+    const osReinstall = {
+      ...BODY,
+      metadata: { __system__encrypted: "1", __system__cmkid: KEY },
+    } as const;
+    const said = { ...command, expectedSystemDisk: DISK, osReinstall };
+    const metadata = { __system__encrypted: "1", __system__cmkid: KEY.toUpperCase() } as const;
+    const inCapitals = {
+      ...said,
+      expectedSystemDisk: DiskId.parse(DISK.toUpperCase()),
+      osReinstall: { ...BODY, metadata },
+    };
+    expect(inCapitals.expectedSystemDisk).not.toBe(DISK);
+    expect(contentHash(inCapitals)).toBe(contentHash(said));
+    expect(wishHash(inCapitals)).toBe(wishHash(said));
+    // As every version before has stored it: ids are in lower case nearly always.
+    expect(contentHash(said)).toBe(contentHashAsSent(said));
+    expect(contentHash(inCapitals)).not.toBe(contentHashAsSent(inCapitals));
+    const named = { ...command, osReinstall: { ...BODY, keyname: "Key" } };
+    const other = { ...command, osReinstall: { ...BODY, keyname: "key" } };
+    expect(contentHash(named)).not.toBe(contentHash(other));
   });
 
   it("takes an absent field and an undefined one for the same", () => {

@@ -5,7 +5,9 @@ if foreign then return foreign end
 
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'phase', 'updated',
   'job', 'outbox', 'created', 'claim_epoch', 'doubt', 'order', 'server', 'tail')
-if rec.content == arg.content then
+-- By a version that took ids in the case in which they were sent, perhaps.
+local same = rec.content and (rec.content == arg.content or rec.content == arg.contentAsSent)
+if same then
   local in_the_way = complete(key.cmd, arg.want.id, rec)
   if in_the_way then return in_the_way end
 end
@@ -23,7 +25,7 @@ local refused = rec.content and rec.claim == REFUSED
 if refused and rec.told ~= '1' then return reply({ kind = 'refusal-unconfirmed' }) end
 
 if rec.content and not refused then
-  if rec.content ~= arg.content then return reply({ kind = 'id-reused', sinceMs = tonumber(rec.created) }) end
+  if not same then return reply({ kind = 'id-reused', sinceMs = tonumber(rec.created) }) end
   local view = {
     phase = rec.phase, sequence = tonumber(rec.seq), updatedAtMs = tonumber(rec.updated),
     outcome = or_null(rec.outcome), jobId = or_null(rec.job) }
@@ -64,8 +66,8 @@ else
 end
 -- The order of the delivery that goes on: its address gets the final event.
 local at = claimed_at(key.cmd, rec.claim == mine)
-put(key.cmd, { order = arg.order, claim = mine, claim_at = at, doubt = may_have_run and '1' or '0', claim_epoch = epoch.id, claim_base = base,
-  seq = base + arg.block, updated = now })
+put(key.cmd, { content = arg.content, order = arg.order, claim = mine, claim_at = at, doubt = may_have_run and '1' or '0',
+  claim_epoch = epoch.id, claim_base = base, seq = base + arg.block, updated = now })
 redis.call('ZADD', key.active, now, arg.want.id)
 
 local arrived = tonumber(redis.call('HGET', key.cmd, 'created'))
