@@ -2,8 +2,10 @@ import { CommandBody, type Problem } from "../../contract/command.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { Subject } from "../messages/events.ts";
 import { sha256 } from "../identity.ts";
+import { looksLikeCloudEvent } from "./cloud-event.ts";
 import type { IntakeRules } from "./intake-rules.ts";
 import { isRecord } from "./is-record.ts";
+import { mediaOf } from "./media.ts";
 import { addressing } from "./new-order.ts";
 import { shownOrigin } from "./origin.ts";
 import type { RawCommand } from "./raw-command.ts";
@@ -53,7 +55,7 @@ export function refusedIntake(
           ? (rules.projects[0] ?? null)
           : (ProjectId.safeParse(projectId).data ?? null),
       serverId: ServerId.safeParse(fields["server_id"]).data ?? null,
-      source: shape.source.safeParse(fields["source"]).data,
+      source: isEvent(fields, raw) ? undefined : shape.source.safeParse(fields["source"]).data,
       reason: shape.reason.safeParse(fields["reason"]).data,
       group: shape.group.safeParse(fields["group"]).data,
       ...around,
@@ -66,4 +68,10 @@ export function refusedIntake(
       ...(raw.origin && { origin: shownOrigin(raw.origin) }),
     },
   };
+}
+
+/** A CloudEvent around nothing that can be read: its own `source` is who wrote the event, and not the command's. */
+function isEvent(fields: Readonly<Record<string, unknown>>, raw: RawCommand): boolean {
+  if (!("specversion" in fields)) return false;
+  return looksLikeCloudEvent(fields) || mediaOf(raw).mode === "structured";
 }

@@ -131,6 +131,30 @@ describe("a CloudEvent in structured mode", () => {
     expect(named({ ...EVENT, data_base64: "e30=" }, STRUCTURED)).toEqual(["data: missing"]);
   });
 
+  it.each([
+    ["none", {}],
+    ["in base64", { data_base64: "e30=" }],
+    ["a text", { data: "{}" }],
+    ["a list", { data: [] }],
+    ["null", { data: null }],
+    ["the command beside it", FIELDS],
+  ])(
+    "is refused without a source where its data is %s: its own is not the command's",
+    (_, data) => {
+      for (const properties of [STRUCTURED, {}]) {
+        const { subject } = refused({ ...EVENT, ...data, command_id: "none!" }, properties);
+        const isPlain = "os-reinstall" in data && properties !== STRUCTURED;
+        expect(subject.source).toBe(isPlain ? EVENT.source : undefined);
+      }
+    },
+  );
+
+  it("is refused with the source of its data", () => {
+    const data = { ...FIELDS, server_id: "web-01", source: "node-healer" };
+    for (const properties of [STRUCTURED, {}])
+      expect(refused({ ...EVENT, data }, properties).subject.source).toBe("node-healer");
+  });
+
   it("may repeat its id in the headers, and not contradict it", () => {
     expect(idOf(event, { ...STRUCTURED, headers: headers() })).toBe(COMMAND);
     expect(named(event, { ...STRUCTURED, headers: headers({ id: "other" }) })).toEqual([
