@@ -28,8 +28,11 @@ export interface PauseKeeper extends BackgroundTask {
   keptOff(): readonly StandingPause[];
   /** When all projects were last read, epoch ms; null: not yet. */
   readAtMs(): number | null;
-  /** Reads before the next turn, for somebody who looks now; after a second, or a second after the last read, it is enough. */
-  refresh(): Promise<void>;
+  /**
+   * Reads before the next turn, for somebody who looks now; after a second, or a second after the last read, it is enough.
+   * Is what is known of now?
+   */
+  refresh(): Promise<boolean>;
 }
 
 /** People may look as often as they like: the store is asked no more often for it. */
@@ -79,6 +82,8 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
     }
   }
 
+  const isFresh = () => readAtMs !== null && clock.nowMs() - readAtMs < FRESH_MS;
+
   const entries = (): readonly StandingPause[] =>
     [...remembered].flatMap(([project, pauses]) =>
       [...pauses].map(([scope, entry]) => ({ project, scope, entry })),
@@ -91,10 +96,11 @@ export function createPauseKeeper(options: PauseKeeperOptions): PauseKeeper {
       entries().filter(({ entry }) => !entry.on && (entry.untilMs ?? 0) > clock.nowMs()),
     readAtMs: () => readAtMs,
     async refresh() {
-      if (readAtMs !== null && clock.nowMs() - readAtMs < FRESH_MS) return;
+      if (isFresh()) return true;
       const enough = new AbortController();
       await Promise.race([readOnce(), clock.sleep(FRESH_MS, enough.signal)]);
       enough.abort();
+      return isFresh();
     },
   };
 }

@@ -22,6 +22,8 @@ export interface Listing {
   readonly whole?: true;
   /** Other members with entries, of the last page; an older worker does not have them, and `null` is one that it could not read. */
   readonly beside?: readonly string[];
+  /** Members that say something of the whole; an older worker does not have them. */
+  readonly says?: readonly string[];
 }
 
 type Beside = Readonly<Record<string, readonly Row[] | null>>;
@@ -30,26 +32,28 @@ const PAGE = 500;
 
 /** Reads a list page by page, up to a limit. `complete`: there is no more. */
 export async function readAll(
-  { path, query, member, keep, whole, beside = [] }: Listing,
+  { path, query, member, keep, whole, beside = [], says = [] }: Listing,
   flags: UrlFlag & { readonly limit: number },
   io: CliIo,
 ): Promise<{
   readonly rows: readonly Row[];
   readonly complete: boolean;
   readonly beside: Beside;
+  readonly said: Row;
 }> {
   const found: Row[] = [];
   const seen = new Set<string>();
   let fitting = 0;
   let cursor: string | null = null;
   let others: Beside = {};
+  let said: Row = {};
   do {
     const parameters = new URLSearchParams(query);
     if (whole !== true) parameters.set("limit", String(Math.min(flags.limit, PAGE)));
     if (cursor !== null) parameters.set("cursor", cursor);
     const asked = await askWorker(`${path}?${parameters.toString()}`, flags, io);
     if (asked.kind === "absent") throw new CliFailure(asked.message);
-    const page = pageOf(asked.body, member, beside);
+    const page = pageOf(asked.body, member, { beside, says });
     for (const row of page.rows.filter(keep)) {
       fitting += 1;
       // A command that moves between two pages is on both.
@@ -61,9 +65,10 @@ export async function readAll(
     }
     cursor = page.next;
     others = page.beside;
+    said = page.said;
   } while (cursor !== null && fitting < flags.limit);
   const rows = found.slice(0, flags.limit);
-  return { rows, complete: cursor === null && rows.length === found.length, beside: others };
+  return { rows, complete: cursor === null && rows.length === found.length, beside: others, said };
 }
 
 function nameOf({ project_id, command_id }: Row): string {
@@ -77,7 +82,11 @@ export function given(query: Readonly<Record<string, string | undefined>>): Reco
   );
 }
 
-function pageOf(body: unknown, member: string, beside: readonly string[]) {
+function pageOf(
+  body: unknown,
+  member: string,
+  { beside, says }: Required<Pick<Listing, "beside" | "says">>,
+) {
   const read = Page.safeParse(body);
   const rows = Rows.safeParse(read.data?.[member]);
   const others = z
@@ -86,7 +95,11 @@ function pageOf(body: unknown, member: string, beside: readonly string[]) {
   if (!read.success || !rows.success || !others.success) {
     throw new CliFailure("the worker's answer is none that this version knows");
   }
-  return { rows: rows.data, beside: others.data, next: read.data.next ?? null };
+  const { data } = read;
+  const said = Object.fromEntries(
+    says.flatMap((name) => (name in data ? [[name, data[name]] as const] : [])),
+  );
+  return { rows: rows.data, beside: others.data, said, next: data.next ?? null };
 }
 
 const othersOf = (entries: unknown) => (entries === undefined ? [] : entries);

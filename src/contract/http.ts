@@ -81,8 +81,11 @@ export interface BrakesView {
   keptOff(): readonly KeptOff[];
   /** When the store was last read for them, epoch ms; null: not yet, and what is shown may be old. */
   readAtMs(): number | null;
-  /** Reads them now for somebody who looks, at most once a second; answers after a second where the store does not. */
-  refresh(): Promise<void>;
+  /**
+   * Reads them now for somebody who looks, at most once a second; answers after a second where the store does not. False:
+   * what is known is of `readAtMs`.
+   */
+  refresh(): Promise<boolean>;
 }
 
 /** How things stand around the store, from memory: measured every quarter of a minute. */

@@ -107,7 +107,8 @@ export interface LockView {
   readonly owner: string;
   readonly token: number;
   readonly operation: string;
-  readonly sinceMs: number;
+  /** Null: another service has not said it, or nobody can read it. */
+  readonly sinceMs: number | null;
   /** `unresolved`: its command has ended, and nobody knows whether the server was reinstalled. */
   readonly phase: string;
 }

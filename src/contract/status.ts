@@ -19,7 +19,8 @@ interface ServerLock {
   /** Fencing number. */
   readonly token: number;
   readonly operation: string;
-  readonly sinceMs: number;
+  /** Null: another service has not said it, or nobody can read it. */
+  readonly sinceMs: number | null;
   readonly phase: string;
 }
 

@@ -16,7 +16,7 @@ export interface PauseWatch {
   readonly standing: () => readonly StandingPause[];
   readonly keptOff: () => readonly StandingPause[];
   readonly readAtMs: () => number | null;
-  readonly refresh: () => Promise<void>;
+  readonly refresh: () => Promise<boolean>;
 }
 
 /** Keeps the last count of what the store holds. */
@@ -51,7 +51,9 @@ export function createBrakesView(watch: PauseWatch): BrakesView & CensusKeeper {
 }
 
 function statusOf({ project, scope, entry }: StandingPause): BrakeStatus {
-  const { by, atMs: sinceMs, reason } = entry;
+  const { by, atMs, reason } = entry;
+  // An entry that cannot be read is of no time.
+  const sinceMs = atMs === 0 ? null : atMs;
   return { brake: brakeOf(scope), projectId: project, scope, by, sinceMs, reason };
 }
 

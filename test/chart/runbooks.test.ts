@@ -371,7 +371,7 @@ function httpApp() {
       slots: () => [],
       calls: () => [],
       readAtMs: () => 0,
-      refresh: async () => undefined,
+      refresh: async () => true,
       keptOff: () => [],
     },
     looks: { look: async () => ({ kind: "absent" }) },

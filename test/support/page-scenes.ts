@@ -398,7 +398,7 @@ export function busyNight(): Deps {
       slots: () => [{ projectId: PROJECT, taken: 6, cap: 10, waiting: 0 }],
       calls: () => [],
       readAtMs: now,
-      refresh: async () => undefined,
+      refresh: async () => true,
       keptOff: () => [],
     },
     views: {
@@ -465,7 +465,7 @@ export function quiet(): Deps {
       slots: () => [{ projectId: PROJECT, taken: 0, cap: 10, waiting: 0 }],
       calls: () => [],
       readAtMs: () => Date.now(),
-      refresh: async () => undefined,
+      refresh: async () => true,
       keptOff: () => [],
     },
     views: {
@@ -504,7 +504,7 @@ export function storeAway(): Deps {
       slots: () => [],
       calls: () => [],
       readAtMs: () => null,
-      refresh: async () => undefined,
+      refresh: async () => true,
       keptOff: () => [],
     },
     views: { commandById: away, evidenceById: away, serverStatus: away },

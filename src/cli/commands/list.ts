@@ -114,9 +114,11 @@ function asksForEnds({ state, outcome }: ListFlags): boolean {
 
 async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
   const listing = LISTS[kind](flags);
-  const { rows, complete, beside } = await readAll(listing, flags, io);
+  const { rows, complete, beside, said } = await readAll(listing, flags, io);
   if (flags.json === true) {
-    io.out(`${JSON.stringify({ [listing.member]: rows, ...beside, complete }, null, 2)}\n`);
+    io.out(
+      `${JSON.stringify({ ...said, [listing.member]: rows, ...beside, complete }, null, 2)}\n`,
+    );
     return;
   }
   const holdsServers = beside["quarantined"] === null || (beside["quarantined"] ?? []).length > 0;
@@ -127,6 +129,7 @@ async function list(kind: Kind, flags: ListFlags, io: CliIo): Promise<void> {
     if (beside[name] === null) io.err(`${title}: not known, Redis does not answer\n`);
     if (others.length > 0) io.out(`${title}:\n${tableOf(columns, others, Date.now())}\n`);
   }
+  if (said["is_current"] === false) io.err(`${oldBrakes(said["read_at"], Date.now())}\n`);
   if (!complete) io.err(`there are more: --limit (now ${flags.limit})\n`);
 }
 
@@ -151,6 +154,7 @@ const LISTS: Readonly<Record<Kind, (flags: ListFlags) => Listing>> = {
     query: given({ project }),
     member: "holding",
     beside: Object.keys(BESIDE),
+    says: ["read_at", "is_current"],
     keep: () => true,
   }),
 };
@@ -214,6 +218,13 @@ const QUARANTINED: readonly Column[] = [
   ["command turned away", (row) => text(row["command_id"])],
   ["for", (row, nowMs) => age(row["since"], nowMs)],
 ];
+/** Of a worker that cannot read them now: they are what it read last. */
+function oldBrakes(readAt: unknown, nowMs: number): string {
+  return typeof readAt === "string"
+    ? `Redis does not answer: this is how the brakes were ${age(readAt, nowMs)} ago, at ${text(readAt)}; what was set or lifted since is not known`
+    : "Redis was not read for the brakes yet: what people have set is not known";
+}
+
 /** What is listed with the brakes. */
 const BESIDE = {
   kept_off: { title: "Kept off by a person", columns: OFF },

@@ -8,7 +8,7 @@ import type { Order } from "../state/order.ts";
 import type { Before } from "../state/state.ts";
 import { waitFor } from "../waiting/waiting.ts";
 import { capData, delayInLine } from "./cap-hold.ts";
-import { describeHold, type Hold, instant } from "./hold.ts";
+import { describeHold, type Hold, instant, sinceOf } from "./hold.ts";
 
 /**
  * The one place where a brake's answer becomes what happens to the command: nothing of it has been sent. A command that
@@ -78,15 +78,14 @@ function brakeData(hold: Hold, project: string): Readonly<Record<string, unknown
   switch (hold.brake) {
     case "pause":
     case "protected": {
-      const { scope, by, sinceMs, reason } = hold;
-      const since = sinceMs === undefined ? undefined : instant(sinceMs);
-      return present({ name, scope, by, since, reason });
+      const { scope, by, reason } = hold;
+      return present({ name, scope, by, since: sinceOf(hold), reason });
     }
     case "storm-failures": {
-      const { reason, sinceMs, untilMs, probe } = hold;
+      const { reason, untilMs, probe } = hold;
       const until = untilMs === undefined ? undefined : instant(untilMs);
       const lift = liftOf(name, project);
-      return present({ name, since: instant(sinceMs), until, reason, command_id: probe, lift });
+      return present({ name, since: sinceOf(hold), until, reason, command_id: probe, lift });
     }
     case "cooldown":
       return { name, until: instant(hold.untilMs), command_id: hold.command };

@@ -159,10 +159,10 @@ export function describeHold(hold: Hold | Slows, project: string): string {
         hold.untilMs === undefined
           ? `waits for ${hold.probe} to end`
           : `one command goes after ${instant(hold.untilMs)}`;
-      return `stopped since ${instant(hold.sinceMs)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake, project)}`;
+      return `stopped${since(hold)}: ${hold.reason}; ${next}, or: ${liftOf(hold.brake, project)}`;
     }
     case "storm-asks":
-      return `one reinstall at a time since ${instant(hold.sinceMs)}: ${hold.reason}; to lift: ${liftOf(hold.brake, project)}`;
+      return `one reinstall at a time${since(hold)}: ${hold.reason}; to lift: ${liftOf(hold.brake, project)}`;
     case "cooldown":
       return `the server was reinstalled by ${hold.command} until ${instant(hold.endedMs)}: not again before ${instant(hold.untilMs)}`;
     case "quarantine": {
@@ -200,9 +200,18 @@ function describeProtection(hold: Extract<Hold, { brake: "protected" }>): string
 
 function setBy({ by, sinceMs, reason }: SetBy): string {
   const who = by === undefined ? "" : ` by ${by}`;
-  const since = sinceMs === undefined ? "" : ` since ${instant(sinceMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
-  return `${who}${since}${why}`;
+  return `${who}${since({ sinceMs })}${why}`;
+}
+
+function since(hold: { readonly sinceMs?: number | undefined }): string {
+  const said = sinceOf(hold);
+  return said === undefined ? "" : ` since ${said}`;
+}
+
+/** Since when a switch is set, as events carry it; undefined: not known. An entry that cannot be read is of the time 0. */
+export function sinceOf({ sinceMs = 0 }: { readonly sinceMs?: number | undefined }) {
+  return sinceMs === 0 ? undefined : instant(sinceMs);
 }
 
 type SetBy = Partial<Pick<Extract<Hold, { brake: "pause" }>, "by" | "sinceMs" | "reason">>;

@@ -50,9 +50,7 @@ export function explainServer(
   const holds =
     lock === null
       ? `Nothing holds server ${server}.`
-      : lock.operation === UNREADABLE
-        ? `Server ${server} is held by ${holderOf(view)}.`
-        : `Server ${server} is held by ${holderOf(view)}, since ${since(lock.sinceMs, nowMs)}.`;
+      : `Server ${server} is held by ${holderOf(view)}${heldSince(lock, nowMs)}.`;
   const waits =
     waiting.length === 0
       ? "No command waits for it."
@@ -127,7 +125,7 @@ export function whyItWaits(story: CommandStory, nowMs: number): string {
   if (waitsFor === "server-busy" && holder !== null) {
     const lock = server?.lock ?? null;
     if (lock?.owner === holder && server !== null) {
-      return `It waits: its server is held by ${holderOf(server)}, since ${since(lock.sinceMs, nowMs)}.`;
+      return `It waits: its server is held by ${holderOf(server)}${heldSince(lock, nowMs)}.`;
     }
     return `It waits: its server was held by ${holder} at the last try; now ${lock === null ? "nothing holds it" : `it is held by ${lock.owner}`}.`;
   }
@@ -223,6 +221,10 @@ function pastReinstall(one: PastReinstall, nowMs: number): string {
   const who = source === null ? "" : `, from ${source}`;
   const why = reason === null ? "" : `, reason: ${reason}`;
   return `${instant(atMs)} ${commandId}: ${end}${who}${why}`;
+}
+
+function heldSince({ sinceMs }: { readonly sinceMs: number | null }, nowMs: number): string {
+  return sinceMs === null ? "" : `, since ${since(sinceMs, nowMs)}`;
 }
 
 function holderOf({ lock }: Pick<ServerDetail, "lock">): string {

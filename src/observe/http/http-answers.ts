@@ -64,7 +64,7 @@ export const Server = z.object({
       owner: z.string().describe("a command's id, or the name of another service"),
       token: z.number().describe("fencing number: grows with each owner"),
       operation: z.string(),
-      since: instant("since when"),
+      since: instant("since when; null: it does not say so"),
       phase: z.string(),
     })
     .nullable()
@@ -84,6 +84,11 @@ export const Server = z.object({
 
 export const Brakes = z.object({
   read_at: instant("when the store was last read for them; null: not yet"),
+  is_current: z
+    .boolean()
+    .describe(
+      "false: the store does not answer, and what was set or lifted since `read_at` is not known",
+    ),
   holding: z.array(
     z.object({
       brake: z.string(),

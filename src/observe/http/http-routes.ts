@@ -165,7 +165,7 @@ const ANSWERED: readonly Route[] = [
     },
     take: ({ brakes, ...sources }, context) =>
       asked(context, BrakesQuery, async ({ project }) => {
-        const [found] = await Promise.all([
+        const [found, isCurrent] = await Promise.all([
           quarantinedServers(sources, project, Date.now()),
           brakes.refresh(),
         ]);
@@ -177,6 +177,7 @@ const ANSWERED: readonly Route[] = [
           (project ?? projectId) === projectId;
         return context.json({
           read_at: readAtMs === null ? null : instantText(readAtMs),
+          is_current: isCurrent,
           holding: brakes.holding().filter(isAsked).map(brakeJson),
           kept_off: brakes.keptOff().filter(isAsked).map(keptOffJson),
           quarantined: found.kind === "found" ? found.view.map(quarantinedJson) : null,

@@ -62,7 +62,7 @@ export const LockJson = z.object({
   owner: z.string().describe("a command's id, or the name of another service"),
   token: z.number().describe("fencing number: grows with each owner"),
   operation: z.string(),
-  since: instant("since when"),
+  since: instant("since when; null: it does not say so"),
   phase: z.string().describe("`unresolved`: nobody knows whether the server was reinstalled"),
 });
 

@@ -116,10 +116,10 @@ describe("a worker that keeps the pauses", () => {
     const { made, asked, told, read, later } = keeper();
     await read(kept({}));
     later(999, kept({ project: ON }));
-    await made.refresh();
+    expect(await made.refresh()).toBe(true);
     expect([asked.length, made.standing().length]).toEqual([1, 0]);
     later(1, kept({ project: ON }));
-    await Promise.all([made.refresh(), made.refresh()]);
+    expect(await Promise.all([made.refresh(), made.refresh()])).toEqual([true, true]);
     expect([asked.length, made.standing().length, told.length]).toEqual([2, 1, 1]);
     await made.refresh();
     expect(asked).toHaveLength(2);
@@ -144,6 +144,6 @@ it("does not keep who looks waiting for a store that does not answer", async () 
     onPutBack: () => undefined,
     onRead: () => undefined,
   });
-  await made.refresh();
+  expect(await made.refresh()).toBe(false);
   expect(made.readAtMs()).toBeNull();
 });

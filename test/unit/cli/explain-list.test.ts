@@ -230,6 +230,25 @@ describe("list", () => {
     expect(JSON.parse(json)).toMatchObject({ quarantined: [one] });
   });
 
+  it("brakes: says how old what it shows is, where the worker cannot read it now", async () => {
+    const at = new Date(Date.now() - 7_200_000).toISOString();
+    const pause = { brake: "pause", by: "ada" };
+    const listed = (more: object) =>
+      run(["list", "brakes"], [[200, { holding: [pause], ...more }]]);
+    const old = await listed({ read_at: at, is_current: false });
+    expect(old.out).toContain("ada");
+    expect(old.err).toBe(
+      `Redis does not answer: this is how the brakes were 2 h ago, at ${at}; what was set or lifted since is not known\n`,
+    );
+    expect((await listed({ read_at: null, is_current: false })).err).toBe(
+      "Redis was not read for the brakes yet: what people have set is not known\n",
+    );
+    expect((await listed({ read_at: at, is_current: true })).err).toBe("");
+    const answer = [200, { holding: [], read_at: at, is_current: false }] as const;
+    const { out: json } = await run(["list", "brakes", "--json"], [answer]);
+    expect(JSON.parse(json)).toMatchObject({ read_at: at, is_current: false });
+  });
+
   it("brakes: says that it does not know which servers are quarantined where the worker does not", async () => {
     const answer = [200, { holding: [], kept_off: [], quarantined: null }] as const;
     const { out, err } = await run(["list", "brakes"], [answer]);

@@ -18,7 +18,7 @@ it("closed windows hold each project, with the reason and the time, for as long 
     closed: () => closed,
     standing: () => [],
     readAtMs: () => null,
-    refresh: async () => undefined,
+    refresh: async () => true,
     keptOff: () => [],
   });
   const metrics = createMetrics({ version: "1", processMetrics: false, projects: PROJECTS });
@@ -44,4 +44,18 @@ it("closed windows hold each project, with the reason and the time, for as long 
   closed = null;
   expect(view.holding()).toEqual([]);
   expect(await gauge()).toMatch(/ 0$/);
+});
+
+it("a pause whose entry cannot be read stands since nobody knows when", () => {
+  const entry = { on: true, atMs: 0, by: "unknown", reason: "its entry cannot be read" };
+  const view = createBrakesView({
+    projects: PROJECTS,
+    pausedByConfiguration: false,
+    closed: () => null,
+    standing: () => PROJECTS.map((project) => ({ project, scope: "project", entry })),
+    readAtMs: () => null,
+    refresh: async () => true,
+    keptOff: () => [],
+  });
+  expect(view.holding()).toMatchObject([{ brake: "pause", sinceMs: null, by: "unknown" }]);
 });

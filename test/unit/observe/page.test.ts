@@ -186,6 +186,20 @@ describe("the first page", () => {
     );
   });
 
+  it("says of what people have set when it was read, where it cannot be read now", async () => {
+    const shown = async (readAtMs: number | null, isCurrent: boolean) => {
+      const old = { readAtMs: () => readAtMs, refresh: async () => isCurrent };
+      const scene = { ...quiet(), brakes: { ...quiet().brakes, ...old } };
+      return (await (await visit(scene))("/")).text;
+    };
+    const nowMs = Date.now();
+    expect(await shown(nowMs - 600_000, false)).toMatch(
+      /what people have set is shown as it was 10 min.* ago/,
+    );
+    expect(await shown(null, false)).toContain("what people have set is not known");
+    expect(await shown(nowMs, true)).not.toContain("what people have set");
+  });
+
   it("says what it means that nothing is there", async () => {
     const { status, text, html } = await (await visit(quiet()))("/");
     expect(status).toBe(200);

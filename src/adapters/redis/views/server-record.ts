@@ -28,7 +28,7 @@ export async function readLock(
     owner: shownOwner(owner),
     token: numberOf(token),
     operation: shownOwner(operation ?? "unknown"),
-    sinceMs: numberOf(since),
+    sinceMs: numberOf(since) || null,
     phase: shownOwner(phase ?? "unknown"),
   };
 }
@@ -43,7 +43,7 @@ function numberOf(text: string | null | undefined): number {
 function unreadable(projectId: string, serverId: string): LockView {
   const unknown = "unreadable";
   const names = { owner: unknown, operation: unknown, phase: unknown };
-  return { projectId, serverId, ...names, token: 0, sinceMs: 0 };
+  return { projectId, serverId, ...names, token: 0, sinceMs: null };
 }
 
 /** Who waits for a server, in the order in which they get it. */

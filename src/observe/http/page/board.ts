@@ -17,6 +17,8 @@ export interface Board {
   /** Why only a restart of this worker helps; null: no reason. */
   readonly hangs: string | null;
   readonly holding: readonly BrakeStatus[];
+  /** When what people have set was read last, null: not yet; absent: now. */
+  readonly brakesReadAtMs?: number | null | undefined;
   readonly keptOff: readonly KeptOff[];
   readonly slots: readonly SlotStatus[];
   readonly deadLetters: number | null;
@@ -63,7 +65,7 @@ export async function readBoard(
   const { health, brakes, situation } = deps;
   const isAsked = (one: { readonly projectId: ProjectId }) =>
     project === null || one.projectId === project;
-  const [store] = await Promise.all([
+  const [store, isCurrent] = await Promise.all([
     readStore(deps, project ?? undefined, nowMs),
     brakes.refresh(),
   ]);
@@ -74,6 +76,7 @@ export async function readBoard(
     dependencies: health.dependencies(),
     hangs: health.hangs(),
     holding: brakes.holding().filter(isAsked),
+    brakesReadAtMs: isCurrent ? undefined : brakes.readAtMs(),
     keptOff: brakes.keptOff().filter(isAsked),
     slots: brakes.slots().filter(isAsked),
     deadLetters: situation.deadLetters(),

@@ -8,11 +8,12 @@ import { Ago, Nothing, Said, Section, toneOf } from "./pieces.tsx";
 
 /** Brakes, slots, the budget of requests, and how fast reinstalls go. */
 export function Limits({ board }: { readonly board: Board }) {
-  const { slots, holding, keptOff, store, budgetLeft, notTaken, nowMs } = board;
+  const { slots, holding, keptOff, brakesReadAtMs, store, budgetLeft, notTaken, nowMs } = board;
   const ended = store?.ended ?? [];
   const set = holding.filter(({ brake }) => !brake.startsWith("storm-"));
   return (
     <Section id="limits" title="Brakes and limits">
+      {brakesReadAtMs === undefined ? null : <Old readAtMs={brakesReadAtMs} nowMs={nowMs} />}
       {set.length === 0 ? (
         <Nothing>No pause and no protection stands. The limits below hold all the same.</Nothing>
       ) : (
@@ -49,6 +50,22 @@ export function Limits({ board }: { readonly board: Board }) {
         {budgetLeft === null ? null : <Budget left={budgetLeft} notTaken={notTaken} />}
       </div>
     </Section>
+  );
+}
+
+/** Pauses of a worker that cannot read them now. */
+function Old({ readAtMs, nowMs }: { readonly readAtMs: number | null; readonly nowMs: number }) {
+  return (
+    <p class="why">
+      {readAtMs === null ? (
+        "Redis was not read for them yet: what people have set is not known."
+      ) : (
+        <>
+          Redis does not answer: what people have set is shown as it was{" "}
+          <Ago ms={readAtMs} nowMs={nowMs} /> ago.
+        </>
+      )}
+    </p>
   );
 }
 

@@ -21,6 +21,14 @@ import {
   STORM,
 } from "../builders.ts";
 
+const UNREADABLE_PAUSE = {
+  brake: "pause",
+  verdict: "wait",
+  scope: "project",
+  by: "unknown",
+  reason: "its entry cannot be read",
+} as const;
+
 describe("a command that a pause holds", () => {
   it("waits for the brake by its name, and says who paused what, when and why", () => {
     const { state: waiting, events } = asNext(
@@ -236,6 +244,15 @@ describe("a command that a pause holds", () => {
     );
   });
 
+  it("says nothing of the time of an entry that nobody can read", () => {
+    const { events } = asNext(
+      heldBy(candidate(), { ...UNREADABLE_PAUSE, sinceMs: 0 }, moment()),
+      "waiting",
+    );
+    expect(JSON.stringify(events)).not.toContain("1970");
+    expect(events[0]?.data).toMatchObject({ brake: { name: "pause", by: "unknown" } });
+  });
+
   it("says of a storm of failures what failed, and since when", () => {
     const [told] = asNext(heldBy(candidate(), STORM, moment()), "waiting").events;
     expect(told?.data).toMatchObject({
@@ -300,6 +317,14 @@ describe("a command that a pause holds", () => {
     [
       { brake: "pause", verdict: "wait", scope: "group:web", by: "ada", sinceMs: NOW, reason: "r" },
       "reinstalls are paused (group:web) by ada since 2026-11-23T15:00:00.000Z: r",
+    ],
+    [
+      { ...UNREADABLE_PAUSE, sinceMs: 0 },
+      "reinstalls are paused (project) by unknown: its entry cannot be read",
+    ],
+    [
+      { brake: "storm-asks", verdict: "wait", sinceMs: 0, reason: "r" },
+      `one reinstall at a time: r; to lift: ecs-reinstall resume storm-asks --project ${PROJECT} --reason …`,
     ],
   ])("reads as one sentence: %j", (hold, sentence) => {
     expect(describeHold(hold, PROJECT)).toBe(sentence);

@@ -391,11 +391,17 @@ describe("a server", () => {
   });
 
   it("whose lock nobody can read: no other service is asked for it", () => {
-    const lock = { ...HELD.lock, owner: "unreadable", operation: "unreadable", sinceMs: 0 };
+    const lock = { ...HELD.lock, owner: "unreadable", operation: "unreadable", sinceMs: null };
     const lines = explainServer(of, { ...FREE, lock } as typeof HELD, NOW).join("\n");
     expect(lines).toContain("is held by a key that no worker and no service can have written.");
     expect(lines).toContain(`Have the key ecs:{${of.project}}:lock:${of.server} looked at`);
     expect(lines).not.toMatch(/1970|unlock/);
+  });
+
+  it("whose holder does not say since when: nothing is said of it", () => {
+    const lock = { ...HELD.lock, owner: "ops", operation: "resize", sinceMs: null };
+    const [holds] = explainServer(of, { ...FREE, lock } as typeof HELD, NOW);
+    expect(holds).toBe(`Server ${of.server} is held by another service, ops (resize).`);
   });
 
   it("whose last allowed reinstall runs: who asks for the same shares it", () => {

@@ -122,7 +122,7 @@ function build(world: World = {}, port = 0): HttpServer {
       slots: () => [],
       calls: () => [],
       readAtMs: () => null,
-      refresh: async () => undefined,
+      refresh: async () => true,
       keptOff: () => [],
     },
     audit: { entries: () => Promise.resolve({ kind: "absent" }), ...world.audit },
@@ -812,7 +812,7 @@ describe("/v1/brakes", () => {
       },
     ],
     readAtMs: () => null,
-    refresh: async () => undefined,
+    refresh: async () => true,
     keptOff: () => [],
   };
 
@@ -843,6 +843,17 @@ describe("/v1/brakes", () => {
     ]);
     const { calls: ofOther } = (await get(`/v1/brakes?project=${OTHER}`)).json();
     expect(ofOther).toHaveLength(1);
+  });
+
+  it("says whether the store was read for the answer, or when", async () => {
+    for (const isCurrent of [true, false]) {
+      const old = { ...brakes, readAtMs: () => 1_000, refresh: async () => isCurrent };
+      const { get } = await serve({ brakes: old, overview });
+      expect((await get("/v1/brakes")).json()).toMatchObject({
+        read_at: "1970-01-01T00:00:01.000Z",
+        is_current: isCurrent,
+      });
+    }
   });
 
   it("names the servers that are quarantined still, of each the last command that was turned away", async () => {
