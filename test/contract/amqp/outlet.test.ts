@@ -188,7 +188,15 @@ describe("a reply", () => {
     });
     const grown = reply("\ufffd".repeat(100));
     expect(await publish(grown, reply("gone"), reply("full"), step("c1", 0))).toBe("confirmed");
-    expect(running.log.has("reply was refused")).toBe(true);
+    const refused = running.log.lines.filter(({ message }) => message === "reply was refused");
+    expect(refused.map(({ fields }) => fields)).toEqual([
+      {
+        queue: expect.stringMatching(/^\ufffd+$/),
+        why: "refused",
+        error: expect.stringContaining("up to 255 chars"),
+      },
+      { queue: "full", why: "refused" },
+    ]);
     await eventually(() => running.seen.work.length === 1);
   });
 });

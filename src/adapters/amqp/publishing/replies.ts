@@ -1,4 +1,5 @@
 import type { ReplyEnd } from "../../../contract/labels.ts";
+import { asError } from "../../thrown.ts";
 import type { Outgoing } from "../../../steps/ports/outlet.ts";
 import type { AmqpOutletOptions, AroundPublication } from "./outlet-options.ts";
 import { publicationOf } from "./publications.ts";
@@ -23,10 +24,11 @@ export function createReplies(options: ReplyOptions) {
   /** Queues that did not confirm a reply, and until when they are not asked again. */
   const silent = new Map<string, number>();
 
-  function giveUp(queue: string, why: ReplyEnd): void {
+  function giveUp(queue: string, why: ReplyEnd, thrown?: Error): void {
     options.onReplyGivenUp?.(why);
     const message = why === "refused" ? "reply was refused" : "reply was given up";
-    onEvent(why === "no-queue" ? "info" : "warn", message, { queue, why });
+    const error = thrown === undefined ? {} : { error: thrown.message };
+    onEvent(why === "no-queue" ? "info" : "warn", message, { queue, why, ...error });
   }
 
   return async function send(
@@ -36,6 +38,7 @@ export function createReplies(options: ReplyOptions) {
     const { queue } = message;
     const nowMs = performance.now();
     for (const [one, untilMs] of silent) if (untilMs <= nowMs) silent.delete(one);
+    let thrown: Error | undefined;
     const outcome = await around(message, publicationOf(settings, message), async (publication) => {
       // Its last reply is hardly given up: ten more of them would keep every other command waiting.
       if (silent.has(queue)) return "unconfirmed";
@@ -43,7 +46,10 @@ export function createReplies(options: ReplyOptions) {
       const answered = await replyPublisher
         .publish(publication, signal)
         // AMQP cannot carry it: an address that an earlier version stored as it had read it.
-        .catch(() => "refused" as const);
+        .catch((error: unknown) => {
+          thrown = asError(error);
+          return "refused" as const;
+        });
       options.onPublished?.("reply", answered, (performance.now() - startedMs) / 1000);
       return answered;
     });
@@ -54,7 +60,7 @@ export function createReplies(options: ReplyOptions) {
     if (outcome === "unconfirmed" && !silent.has(queue)) {
       silent.set(queue, nowMs + SILENT_FOR * settings.confirmTimeoutMs);
     }
-    giveUp(queue, outcome === "returned" ? "no-queue" : outcome);
+    giveUp(queue, outcome === "returned" ? "no-queue" : outcome, thrown);
     return "confirmed";
   };
 }
