@@ -318,7 +318,8 @@ const FAULTS: readonly (readonly [
     async () => {
       const prefix = `ecs:{${FOREIGN_PROJECT}}:`;
       const client = new Redis(redis.url);
-      await client.set(`${prefix}line`, "somebody else's");
+      for (const key of ["line", "calls", "token"])
+        await client.set(`${prefix}${key}`, "somebody else's");
       await client.zadd(`${prefix}locks`, 1, SERVER);
       await client.set(`${prefix}lock:${SERVER}`, "somebody else's");
       client.disconnect();
@@ -326,7 +327,7 @@ const FAULTS: readonly (readonly [
     },
     "wrong",
     `keys of project ${"f".repeat(32)}`,
-    /:line is a string, not a zset; .*:lock:4f4b3dfa-eb70-47cf-a60a-998a53bd598a is a string, not a hash$/,
+    /:token is not a whole number; .*:line is a string, not a zset; .*:calls is a string, not a hash; .*:lock:4f4b3dfa-eb70-47cf-a60a-998a53bd598a is a string, not a hash$/,
   ],
   [
     "a Redis without the replicas that are waited for",

@@ -71,6 +71,44 @@ export function keysOf(project: ProjectId) {
   };
 }
 
+type ProjectKeys = ReturnType<typeof keysOf>;
+/** Keys of a project that are there once, by their name in {@link keysOf}. */
+export type ProjectKey = {
+  [Name in keyof ProjectKeys]: ProjectKeys[Name] extends string
+    ? Name extends `${string}Prefix`
+      ? never
+      : Name
+    : never;
+}[keyof ProjectKeys];
+
+/** What workers write at each of them; `counter`: a string of digits. Scripts declare the same of those that they use. */
+export const KEY_TYPES = {
+  epoch: "hash",
+  pauses: "hash",
+  paused: "string",
+  pausesSeen: "counter",
+  token: "counter",
+  active: "zset",
+  locks: "zset",
+  slots: "zset",
+  line: "zset",
+  lineUntil: "hash",
+  waiting: "zset",
+  dropped: "counter",
+  calls: "hash",
+  durations: "hash",
+  listRound: "hash",
+  list: "string",
+  storm: "hash",
+  asks: "zset",
+  ended: "zset",
+  audit: "list",
+  auditPublished: "counter",
+  auditLease: "string",
+  sweeper: "string",
+  sweptTo: "counter",
+} as const satisfies Record<ProjectKey, "hash" | "string" | "counter" | "zset" | "list">;
+
 /** The projects that workers act on: a set, for whoever must reach all of them. */
 export const PROJECTS_KEY = "ecs:projects";
 

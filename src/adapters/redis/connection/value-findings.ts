@@ -1,7 +1,7 @@
 import type { Findings } from "../../../contract/finding.ts";
 import { type ProjectId, ServerId } from "../../../contract/ids.ts";
 import { asError } from "../../thrown.ts";
-import { keysOf } from "../keys.ts";
+import { KEY_TYPES, keysOf, type ProjectKey } from "../keys.ts";
 import type { RedisClient } from "./client.ts";
 
 /** So many locked servers of a project are looked at, and so many projects. */
@@ -48,29 +48,25 @@ async function foreignOf(
   project: ProjectId,
 ): Promise<readonly Promise<string | null>[]> {
   const k = keysOf(project);
-  const types: readonly (readonly [string, string])[] = [
-    [k.epoch, "hash"],
-    [k.pauses, "hash"],
-    [k.pausesSeen, "string"],
-    [k.token, "string"],
-    [k.active, "zset"],
-    [k.slots, "zset"],
-    [k.line, "zset"],
-    [k.lineUntil, "hash"],
-    [k.waiting, "zset"],
-    [k.storm, "hash"],
-    [k.asks, "zset"],
-    [k.audit, "list"],
-    [k.locks, "zset"],
-  ];
+  const names = Object.keys(KEY_TYPES) as ProjectKey[];
   const hasLocks = (await redis.type(k.locks)) === "zset";
   const servers = hasLocks ? await redis.zrange(k.locks, "0", String(MOST - 1)) : [];
   const locks = servers.flatMap((id) => {
     const server = ServerId.safeParse(id);
-    return server.success ? [[k.lock(server.data), "hash"] as const] : [];
+    return server.success ? [foreignAt(redis, k.lock(server.data), "hash")] : [];
   });
-  return [...types, ...locks].map(async ([key, type]) => {
-    const is = await redis.type(key);
-    return is === "none" || is === type ? null : `${key} is a ${is}, not a ${type}`;
-  });
+  return [...names.map((name) => foreignAt(redis, k[name], KEY_TYPES[name])), ...locks];
+}
+
+async function foreignAt(
+  redis: RedisClient,
+  key: string,
+  type: (typeof KEY_TYPES)[ProjectKey],
+): Promise<string | null> {
+  const is = await redis.type(key);
+  if (is === "none") return null;
+  const wanted = type === "counter" ? "string" : type;
+  if (is !== wanted) return `${key} is a ${is}, not a ${wanted}`;
+  if (type !== "counter" || /^\d+$/.test((await redis.get(key)) ?? "0")) return null;
+  return `${key} is not a whole number`;
 }

@@ -7,6 +7,7 @@ import { cancelScript } from "../../../../src/adapters/redis/scripts/operator/ca
 import { claimScript } from "../../../../src/adapters/redis/scripts/step/claim.ts";
 import { endInquiryScript } from "../../../../src/adapters/redis/scripts/end/end-inquiry.ts";
 import { finishScript } from "../../../../src/adapters/redis/scripts/end/finish.ts";
+import { KEY_TYPES } from "../../../../src/adapters/redis/keys.ts";
 import { LINE_KEYS } from "../../../../src/adapters/redis/scripts/shared/line-argument.ts";
 import { GATE_KEYS } from "../../../../src/adapters/redis/scripts/shared/gate-argument.ts";
 import { hopScript } from "../../../../src/adapters/redis/scripts/step/hop.ts";
@@ -115,6 +116,24 @@ describe("the two halves of a script say the same", () => {
   it("the keys of slots and lines, in the order of line.lua", () => {
     const lua = readFileSync(new URL("shared/line.lua", FOLDER), "utf8");
     expect(keysIn(/^local LINE_KEYS = [^}]*}/m.exec(lua)?.[0] ?? "")).toEqual(LINE_KEYS);
+  });
+
+  it("the type of a key, in each script that declares it, as doctor looks for it", () => {
+    const lua = readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".lua"))
+      .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
+      .join("\n");
+    const declared = [...lua.matchAll(/'(\w+) (hash|string|zset|list|counter)'/g)];
+    const types = new Map<string, Set<string>>();
+    for (const [, name = "", type = ""] of declared) {
+      // As one script calls them, which has one of a kind.
+      const key = { round: "listRound", seen: "pausesSeen" }[name] ?? name;
+      types.set(key, (types.get(key) ?? new Set()).add(type));
+    }
+    const once = Object.entries(KEY_TYPES).filter(([name]) => types.has(name));
+    expect(once.length).toBeGreaterThan(15);
+    for (const [name, type] of once)
+      expect([name, ...(types.get(name) ?? [])]).toEqual([name, type]);
   });
 
   it("each Lua file has its other half", () => {
