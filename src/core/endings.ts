@@ -1,6 +1,7 @@
 import { Brake } from "../contract/brakes.ts";
 import type { DiskId } from "../contract/ids.ts";
 import type { Candidate } from "./candidate.ts";
+import { resolveLine } from "./command-line.ts";
 import { type Decision, final, type InquirySeed } from "./decision.ts";
 import type { ServerView, Trust } from "./server/observations.ts";
 import type { Order } from "./state/order.ts";
@@ -46,7 +47,7 @@ export function tooLate(
         seen: "the command's time was over before the server could be looked at for proof",
         why: "store-forgot",
         system_disk_before: waiting?.before?.systemDiskId ?? order.expectedSystemDisk ?? null,
-        next_step: "Look at the server: compare its system disk with system_disk_before.",
+        next_step: `Look at the server: compare its system disk with system_disk_before. It stays locked until a person says what happened: ${resolveLine(order)}.`,
       },
     },
     { lock: "keep", undo: false },
@@ -85,6 +86,7 @@ export function diskMismatch(expected: DiskId | undefined, server: ServerView) {
 
 /** Nobody can know. The lock stays until proof or a person frees it. */
 export function unresolved(
+  order: Order,
   current: In<"reconcile"> | In<"watch">,
   seen: string,
   trust: Trust | null,
@@ -99,7 +101,7 @@ export function unresolved(
         ...(jobId === undefined ? {} : { job_id: jobId }),
         system_disk_before: current.before?.systemDiskId ?? null,
         ...(trust === null ? {} : { disk_evidence: trust }),
-        next_step: `Look at the server: compare its system disk with system_disk_before.${neverDead(current)} The server stays locked until the cloud proves what happened (event settled) or a person says it: ecs-reinstall resolve COMMAND_ID --as reinstalled (or not-reinstalled) --reason ….`,
+        next_step: `Look at the server: compare its system disk with system_disk_before.${neverDead(current)} The server stays locked until the cloud proves what happened (event settled) or a person says it: ${resolveLine(order)}.`,
       },
     },
     { lock: "keep", undo: false, inquiry: inquiryOf(current) },

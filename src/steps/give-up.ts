@@ -43,7 +43,7 @@ export function giveUp(
   }
   if (mayHaveBeenSent(state, claimed)) {
     if (state.phase === "watch" || state.phase === "reconcile") {
-      return conclude(claimed, envelope, unresolved(state, why, null));
+      return conclude(claimed, envelope, unresolved(envelope.order, state, why, null));
     }
     return conclude(claimed, envelope, proofWithoutBody(state, claimed, moment));
   }

@@ -34,7 +34,7 @@ export function afterReconcileLook(
     look.kind === "unreadable" ? delayAfterNothing(plannedMs, look, rules.ladderMs) : plannedMs;
   const lookAgain = () => next(current, delayMs);
   const undecided = (seen: string) =>
-    nowMs < current.deadlineMs ? lookAgain() : unresolved(current, seen, trust);
+    nowMs < current.deadlineMs ? lookAgain() : unresolved(order, current, seen, trust);
 
   switch (look.kind) {
     case "absent":

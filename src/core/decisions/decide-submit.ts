@@ -203,7 +203,7 @@ function afterRefusalOfServer(
   { refusal, retryAfterMs: askedMs }: Extract<Submission, { kind: "later" }>,
   moment: Moment,
 ): Decision {
-  const again = refusedAgain(tries.refused, { refusal, askedMs }, moment);
+  const again = refusedAgain(tries.refused, { order: candidate.order, refusal, askedMs }, moment);
   const { refused, restMs, isKnown, nextStep } = again;
   return waitFor(
     { ...candidate, tries: { ...candidate.tries, refused } },

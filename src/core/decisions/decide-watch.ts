@@ -8,6 +8,7 @@ import type { JobLook, Look } from "../server/observations.ts";
 import { powerMember } from "../server/power.ts";
 import type { Rules } from "../rules.ts";
 import { describe, isIdle } from "../server/server-fitness.ts";
+import type { Order } from "../state/order.ts";
 import type { In } from "../state/state.ts";
 import { succeed } from "./success.ts";
 
@@ -50,7 +51,12 @@ export function afterGlance(
 /**
  * What one poll of the job means. A job that cannot be read may still finish: only the deadline ends that wait.
  */
-export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Moment): Decision {
+export function afterPoll(
+  order: Order,
+  current: In<"watch">,
+  { job, look }: Poll,
+  moment: Moment,
+): Decision {
   const { nowMs, rules, random } = moment;
   const ageMs = nowMs - current.acceptedAtMs;
   const announced = announcement(current);
@@ -72,7 +78,7 @@ export function afterPoll(current: In<"watch">, { job, look }: Poll, moment: Mom
   const untilDeadline = (seen: string, changed: Partial<In<"watch">>, events?: EventDraft[]) =>
     !isOver || isOwed({ job, look })
       ? pollAgain(changed, events)
-      : unresolved(current, `${seen}${andServer(look)}`, null);
+      : unresolved(order, current, `${seen}${andServer(look)}`, null);
 
   switch (job.kind) {
     case "running":

@@ -1,6 +1,8 @@
+import { cancelLine } from "../command-line.ts";
 import { rungAtLeast } from "../waiting/backoff.ts";
 import type { Moment } from "../moment.ts";
 import type { Refusal } from "../server/observations.ts";
+import type { Order } from "../state/order.ts";
 import type { Tries } from "../state/state.ts";
 
 type Refused = NonNullable<Tries["refused"]>;
@@ -28,7 +30,11 @@ export interface RefusedAgain {
  */
 export function refusedAgain(
   before: Refused | undefined,
-  { refusal, askedMs }: { readonly refusal: Refusal; readonly askedMs: number | null },
+  {
+    order,
+    refusal,
+    askedMs,
+  }: { readonly order: Order; readonly refusal: Refusal; readonly askedMs: number | null },
   { nowMs, rules }: Pick<Moment, "nowMs" | "rules">,
 ): RefusedAgain {
   const same = before?.code === refusal.cloudCode ? before : undefined;
@@ -47,11 +53,11 @@ export function refusedAgain(
     },
     restMs: times === 1 ? (askedMs ?? grownMs) : Math.max(askedMs ?? 0, grownMs),
     isKnown: times > GROWING_MINUTES.length && !advises,
-    ...(advises && { nextStep: adviceOf(refusal) }),
+    ...(advises && { nextStep: adviceOf(refusal, order) }),
   };
 }
 
-function adviceOf({ cloudCode, nextStep }: Refusal): string {
+function adviceOf({ cloudCode, nextStep }: Refusal, order: Order): string {
   const own = nextStep === "" ? "" : `${nextStep} `;
-  return `The cloud has refused this for an hour (${cloudCode}). ${own}Look at the server in the console, or cancel the command: ecs-reinstall cancel COMMAND_ID --reason ….`;
+  return `The cloud has refused this for an hour (${cloudCode}). ${own}Look at the server in the console, or cancel the command: ${cancelLine(order)}.`;
 }

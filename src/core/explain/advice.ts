@@ -1,5 +1,6 @@
 import type { ServerStatus } from "../../contract/status.ts";
 import type { BrakeSaid, CommandDetail } from "../../contract/overview.ts";
+import { cancelLine, shellWord } from "../command-line.ts";
 import { traitsOf } from "../state/phases.ts";
 
 /** `operation` of a lock whose key holds something else than a lock. */
@@ -33,9 +34,7 @@ export function advice(about: Advised): readonly string[] {
     ...againstLock(about),
     ...againstLeader(about),
     ...(command !== null && traitsOf(command.phase)?.cancellable === "yes"
-      ? [
-          `End it before it starts: ecs-reinstall cancel ${command.commandId} --project ${command.projectId} --reason …`,
-        ]
+      ? [`End it before it starts: ${cancelLine(command)}`]
       : []),
   ];
   return all.length === 0
@@ -150,7 +149,7 @@ function againstLock({ lock, project, server, command }: Advised): readonly stri
   }
   if (lock.operation !== "reinstall") {
     return [
-      `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner '${lock.owner}' --reason …`,
+      `Ask whoever runs ${lock.owner}. If its operation is over: ecs-reinstall unlock ${server} --project ${project} --owner ${shellWord(lock.owner)} --reason …`,
     ];
   }
   if (lock.phase === "unresolved") {

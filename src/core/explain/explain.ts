@@ -7,6 +7,7 @@ import type {
   PastReinstall,
   ServerDetail,
 } from "../../contract/overview.ts";
+import { resolveLine } from "../command-line.ts";
 import { advice, type Advised, UNREADABLE } from "./advice.ts";
 import { brakesOf, brakesOfNew } from "./brakes.ts";
 import { about, type Away, whatIsAway } from "./trouble.ts";
@@ -198,7 +199,7 @@ function ended(command: CommandDetail, server: ServerDetail | null): readonly st
   return [
     ...lines,
     "Nobody knows whether the server was reinstalled, so it stays locked. The worker looks further until the cloud proves it.",
-    `When you have looked at the server (docs/operations.md#unresolved): ecs-reinstall resolve ${commandId} --project ${command.projectId} --as reinstalled (or not-reinstalled) --reason …`,
+    `When you have looked at the server (docs/operations.md#unresolved): ${resolveLine(command)}.`,
   ];
 }
 

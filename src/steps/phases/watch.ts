@@ -30,7 +30,11 @@ export function createWatch(deps: StepDeps): PhaseStep<"watch"> {
     const reserved = await withCalls(deps.cloud, projectId, wished, signal);
     if (reserved.kind === "unavailable") {
       const job = { ...reserved, kind: "unreadable" } as const;
-      return conclude(claimed, envelope, afterPoll(state, { job, look: null }, now()));
+      return conclude(
+        claimed,
+        envelope,
+        afterPoll(envelope.order, state, { job, look: null }, now()),
+      );
     }
     const { cloud } = reserved;
     const job = await cloud.job(projectId, serverId, state.jobId, signal);
@@ -38,7 +42,7 @@ export function createWatch(deps: StepDeps): PhaseStep<"watch"> {
     const look =
       job.kind === "succeeded" || isLast ? await cloud.look(projectId, serverId, signal) : null;
     await reach("watch:looked");
-    const decision = afterPoll(state, { job, look }, now());
+    const decision = afterPoll(envelope.order, state, { job, look }, now());
     const isOver = decision.kind === "final" || decision.state.phase !== "watch";
     if (isOver && job.kind === "succeeded") {
       const took = tookMs(state, job, now());

@@ -260,16 +260,22 @@ describe("a server that shows something else", () => {
 });
 
 it("an outcome that nobody can know says what was seen, why, and what to compare", () => {
-  const watching = asFinal(unresolved(state("watch"), "nothing", null), "unresolved");
+  const watching = asFinal(unresolved(order(), state("watch"), "nothing", null), "unresolved");
   expect(watching.lock).toBe("keep");
   expect(watching.draft.data).toMatchObject({
     seen: "nothing",
     why: "deadline",
     job_id: JOB,
     system_disk_before: DISK,
+    next_step: expect.stringContaining(
+      `ecs-reinstall resolve ${order().commandId} --project ${order().projectId} --as reinstalled --reason …,`,
+    ),
   });
   expect(watching.draft.data).not.toHaveProperty("disk_evidence");
-  const doubting = asFinal(unresolved(state("reconcile"), "nothing", "untested"), "unresolved");
+  const doubting = asFinal(
+    unresolved(order(), state("reconcile"), "nothing", "untested"),
+    "unresolved",
+  );
   expect(doubting.draft.data).toMatchObject({ why: "no-answer", disk_evidence: "untested" });
   expect(doubting.draft.data).not.toHaveProperty("job_id");
 });

@@ -12,6 +12,7 @@ import {
   JOB,
   MINUTE,
   moment,
+  order,
   NEW_DISK,
   NOW,
   REFUSED,
@@ -43,7 +44,12 @@ interface Given {
 
 function after(job: JobLook, { at = NOW + 2 * MINUTE, look = null, changed, rules }: Given = {}) {
   const current = state("watch", changed);
-  return afterPoll(current, { job, look }, moment({ nowMs: at, rules: { ...RULES, ...rules } }));
+  return afterPoll(
+    order(),
+    current,
+    { job, look },
+    moment({ nowMs: at, rules: { ...RULES, ...rules } }),
+  );
 }
 
 describe("a job that runs", () => {
@@ -82,6 +88,7 @@ describe("a job that runs", () => {
     const likelyEnd = { fromMs: 73 * SECOND, toMs: 107 * SECOND };
     const foreseen = (job: JobLook, at: number) =>
       afterPoll(
+        order(),
         state("watch"),
         { job, look: null },
         moment({ nowMs: NOW + at, likelyEnd, random: 0 }),

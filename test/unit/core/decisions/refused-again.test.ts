@@ -95,6 +95,10 @@ it("a refusal is forgotten with the first of another kind of answer", () => {
   const outcome: Submission = { kind: "unknown", message: "reset" };
   const decision = afterSubmission(order(), current, { outcome, signedAtMs: NOW }, moment());
   expect(asNext(decision, "reconcile").state.tries).toEqual({ attempt: 5, spent: 1 });
-  const again = refusedAgain(undefined, { refusal: WRONG_STATE, askedMs: null }, moment());
+  const again = refusedAgain(
+    undefined,
+    { order: order(), refusal: WRONG_STATE, askedMs: null },
+    moment(),
+  );
   expect(again.refused).toEqual({ code: "Ecs.0100", times: 1, sinceMs: NOW });
 });

@@ -129,6 +129,11 @@ describe("a command that waits", () => {
       `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner 'ops/resizer' --reason …`,
     ],
     [
+      { operation: "resize", owner: "it's; $(reboot)" },
+      "another service, it's; $(reboot) (resize)",
+      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner 'it'\\''s; $(reboot)' --reason …`,
+    ],
+    [
       { phase: "unresolved" },
       "command heal-1, which ended unresolved",
       `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-1 --reason …`,
@@ -330,7 +335,7 @@ describe("a command that has ended", () => {
       "is in doubt",
       {},
       { ...HELD, lock: { ...LOCK, owner: "heal-2" } },
-      `ecs-reinstall resolve heal-2 --project ${PROJECT} --as reinstalled (or not-reinstalled) --reason …`,
+      `ecs-reinstall resolve heal-2 --project ${PROJECT} --as reinstalled --reason …, or the same with --as not-reinstalled`,
     ],
     ["was settled", { settled: { as: "reinstalled" } }, FREE, "Later it was settled: reinstalled."],
     ["was unlocked", {}, FREE, "somebody has freed it"],

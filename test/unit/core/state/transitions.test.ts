@@ -107,7 +107,7 @@ const reconciled = (look: Look, at = PROOF, rules = RULES) =>
     moment({ nowMs: at, rules }),
   );
 const polled = (job: JobLook, look: Look | null = null, at = NOW, rules = RULES) =>
-  afterPoll(STATES.watch, { job, look }, moment({ nowMs: at, rules }));
+  afterPoll(order(), STATES.watch, { job, look }, moment({ nowMs: at, rules }));
 /** What a turn of an inquiry comes to, as a decision: settled, or another look; one that gave up would throw. */
 const inquired = (current: In<"inquiry">, look: Look, job: JobLook | null = null): Decision => {
   const seen = { job, look, trust: "trusted" as const, young: false };
@@ -546,7 +546,12 @@ const ANY: { readonly [F in From]: fc.Arbitrary<Decision> } = {
     )
     .map((args) => afterReconcileLook(...args)),
   watch: fc
-    .tuple(anyWatch, fc.record({ job: anyJob, look: fc.option(anyLook, { nil: null }) }), anyMoment)
+    .tuple(
+      anyOrder,
+      anyWatch,
+      fc.record({ job: anyJob, look: fc.option(anyLook, { nil: null }) }),
+      anyMoment,
+    )
     .map((args) => afterPoll(...args)),
   restore: fc
     .tuple(
