@@ -19,7 +19,7 @@
 {{- end }}
 {{- range $name, $value := .Values.brakes }}
 {{- $variable := include "ecs.brakeVariable" $name }}
-{{- if hasKey $.Values.config $variable }}{{ $wrong = append $wrong (printf "brakes.%s and config.%s say the same thing: give one" $name $variable) }}{{ end }}
+{{- if hasKey ($.Values.config | default dict) $variable }}{{ $wrong = append $wrong (printf "brakes.%s and config.%s say the same thing: give one" $name $variable) }}{{ end }}
 {{- end }}
 {{- with .Values.topology }}
 {{- if .enabled }}
@@ -31,7 +31,7 @@
 {{- if and .user.create .user.name }}{{ $wrong = append $wrong "topology.user.create and topology.user.name exclude each other" }}{{ end }}
 {{- if not (or .user.create .user.name) }}{{ $wrong = append $wrong "topology.user.name is missing: who gets the rights" }}{{ end }}
 {{- range $name := list "AMQP_DECLARE" "AMQP_COMMANDS_EXCHANGE" "AMQP_COMMANDS_QUEUE" "AMQP_EVENTS_EXCHANGE" "AMQP_DEAD_QUEUE" "AMQP_WORK_QUEUE" "AMQP_WORK_DEAD_QUEUE" "AMQP_DELAY_PREFIX" }}
-{{- if hasKey $.Values.config $name }}{{ $wrong = append $wrong (printf "topology.enabled excludes config.%s: its objects have the default names" $name) }}{{ end }}
+{{- if hasKey ($.Values.config | default dict) $name }}{{ $wrong = append $wrong (printf "topology.enabled excludes config.%s: its objects have the default names" $name) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -48,10 +48,10 @@
 {{- if ne (empty .hosts) (empty .name) }}{{ $wrong = append $wrong "redis.sentinel.hosts and redis.sentinel.name go together" }}{{ end }}
 {{- if and (or .tls.existingSecret .tls.folder) (not (hasPrefix "rediss://" $.Values.redis.url)) }}{{ $wrong = append $wrong "redis.sentinel.tls.existingSecret needs a rediss:// URL" }}{{ end }}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) }}{{ $wrong = append $wrong "redis.sentinel.tls.certKey and redis.sentinel.tls.keyKey go together" }}{{ end }}
-{{- if and .hosts (or (hasKey $.Values.config "REDIS_SENTINEL_HOSTS") (hasKey $.Values.config "REDIS_SENTINEL_NAME")) }}{{ $wrong = append $wrong "redis.sentinel and config.REDIS_SENTINEL_HOSTS or …_NAME say the same thing: give one" }}{{ end }}
+{{- if and .hosts (or (hasKey ($.Values.config | default dict) "REDIS_SENTINEL_HOSTS") (hasKey ($.Values.config | default dict) "REDIS_SENTINEL_NAME")) }}{{ $wrong = append $wrong "redis.sentinel and config.REDIS_SENTINEL_HOSTS or …_NAME say the same thing: give one" }}{{ end }}
 {{- end }}
-{{- if and .cluster.nodes (hasKey $.Values.config "REDIS_CLUSTER_NODES") }}{{ $wrong = append $wrong "redis.cluster.nodes and config.REDIS_CLUSTER_NODES say the same thing: give one" }}{{ end }}
-{{- if and (or .cluster.nodes (get $.Values.config "REDIS_CLUSTER_NODES")) (or .sentinel.hosts (get $.Values.config "REDIS_SENTINEL_HOSTS")) }}{{ $wrong = append $wrong "redis.cluster.nodes and redis.sentinel.hosts exclude each other" }}{{ end }}
+{{- if and .cluster.nodes (hasKey ($.Values.config | default dict) "REDIS_CLUSTER_NODES") }}{{ $wrong = append $wrong "redis.cluster.nodes and config.REDIS_CLUSTER_NODES say the same thing: give one" }}{{ end }}
+{{- if and (or .cluster.nodes (get ($.Values.config | default dict) "REDIS_CLUSTER_NODES")) (or .sentinel.hosts (get ($.Values.config | default dict) "REDIS_SENTINEL_HOSTS")) }}{{ $wrong = append $wrong "redis.cluster.nodes and redis.sentinel.hosts exclude each other" }}{{ end }}
 {{- end }}
 {{- with .Values.cloud }}
 {{- if and $.Values.simulator.enabled (or .ecsEndpoint .iamEndpoint) }}{{ $wrong = append $wrong "simulator.enabled excludes cloud.ecsEndpoint and cloud.iamEndpoint" }}{{ end }}

@@ -69,7 +69,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Of the worker's SHUTDOWN_GRACE_MS, in seconds, rounded up. */}}
 {{- define "ecs.graceSeconds" -}}
-{{- $ms := get .Values.config "SHUTDOWN_GRACE_MS" | default 25000 | toString | float64 }}
+{{- $ms := get (.Values.config | default dict) "SHUTDOWN_GRACE_MS" | default 25000 | toString | float64 }}
 {{- divf $ms 1000 | ceil | int }}
 {{- end }}
 
@@ -109,7 +109,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Queue that KEDA looks at. */}}
 {{- define "ecs.commandsQueue" -}}
-{{- get .Values.config "AMQP_COMMANDS_QUEUE" | default "ecs.reinstall.commands" }}
+{{- get (.Values.config | default dict) "AMQP_COMMANDS_QUEUE" | default "ecs.reinstall.commands" }}
 {{- end }}
 
 {{/* What selects this release's time series: the monitors make `job` of the release's name. */}}

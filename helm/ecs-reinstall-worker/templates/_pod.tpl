@@ -57,16 +57,16 @@
   value: {{ . | quote }}
 {{- end }}
 {{- /* Five refused requests in a row lock the access key, whoever sends them (config/default.yaml). */}}
-{{- if and (gt (include "ecs.mostReplicas" . | int) 2) (not (hasKey .Values.config "ECS_AUTH_BREAKER_FAILURES")) }}
+{{- if and (gt (include "ecs.mostReplicas" . | int) 2) (not (hasKey (.Values.config | default dict) "ECS_AUTH_BREAKER_FAILURES")) }}
 - name: ECS_AUTH_BREAKER_FAILURES
   value: "1"
 {{- end }}
-{{- if and .Values.simulator.enabled (not (hasKey .Values.config "UNSAFE_TEST_WINDOWS")) }}
+{{- if and .Values.simulator.enabled (not (hasKey (.Values.config | default dict) "UNSAFE_TEST_WINDOWS")) }}
 {{- /* Without it the worker takes plain HTTP on loopback addresses only. */}}
 - name: UNSAFE_TEST_WINDOWS
   value: "true"
 {{- end }}
-{{- range $name, $value := .Values.config }}
+{{- range $name, $value := (.Values.config | default dict) }}
 - name: {{ $name }}
   value: {{ include "ecs.text" $value | quote }}
 {{- end }}

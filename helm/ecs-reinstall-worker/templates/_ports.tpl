@@ -27,8 +27,8 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 
 {{- define "ecs.redisPorts" -}}
 {{- $redis := .Values.redis }}
-{{- $sentinels := $redis.sentinel.hosts | default (include "ecs.listed" (get .Values.config "REDIS_SENTINEL_HOSTS") | fromJsonArray) }}
-{{- $nodes := $redis.cluster.nodes | default (include "ecs.listed" (get .Values.config "REDIS_CLUSTER_NODES") | fromJsonArray) }}
+{{- $sentinels := $redis.sentinel.hosts | default (include "ecs.listed" (get (.Values.config | default dict) "REDIS_SENTINEL_HOSTS") | fromJsonArray) }}
+{{- $nodes := $redis.cluster.nodes | default (include "ecs.listed" (get (.Values.config | default dict) "REDIS_CLUSTER_NODES") | fromJsonArray) }}
 {{- if $nodes }}
 {{- include "ecs.portsOf" (dict "of" $nodes "default" 6379) }}
 {{- else }}
@@ -40,8 +40,8 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 
 {{- define "ecs.httpsPorts" -}}
 {{- $ends := list (include "ecs.cloudEndpoint" (list $ "ecsEndpoint") | default "https://ecs") (include "ecs.cloudEndpoint" (list $ "iamEndpoint") | default "https://iam") }}
-{{- with get .Values.config "IMS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
-{{- with get .Values.config "EVS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
+{{- with get (.Values.config | default dict) "IMS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
+{{- with get (.Values.config | default dict) "EVS_ENDPOINT" }}{{ $ends = append $ends . }}{{ end }}
 {{- include "ecs.portsOf" (dict "of" $ends "default" 443) }}
 {{- end }}
 
@@ -64,7 +64,7 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 
 {{/* `tcp:22`, `http:8080/healthz`. */}}
 {{- define "ecs.readyPorts" -}}
-{{- list (get .Values.config "READY_PROBE" | toString | regexFind "[0-9]+" | int) | toJson }}
+{{- list (get (.Values.config | default dict) "READY_PROBE" | toString | regexFind "[0-9]+" | int) | toJson }}
 {{- end }}
 
 {{/* A setting with commas in it as a JSON list. */}}
@@ -75,5 +75,5 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 {{- end }}
 
 {{- define "ecs.usesProxy" -}}
-{{- if eq (get .Values.config "ECS_PROXY" | toString) "true" }}true{{ end }}
+{{- if eq (get (.Values.config | default dict) "ECS_PROXY" | toString) "true" }}true{{ end }}
 {{- end }}
