@@ -439,6 +439,10 @@ it.concurrent("a foreign value at a key of ours keeps its command waiting until 
     const explained = await operator("explain", id, "--url", worker.httpUrl);
     expect(explained).toContain(`Have the key ${KEY}lock:${id} looked at, and renamed`);
     expect(explained).toContain("redis, of this project, holds what cannot be read");
+    const asked = operator("explain", ids[0], "--url", worker.httpUrl);
+    await expect(asked).rejects.toThrow(
+      "A command that needs it is not known before it is put right: docs/runbooks/EcsReinstallStepErrors.md",
+    );
     const unlocked = operator("unlock", id, "--owner", "x", "--reason", "y");
     await expect(unlocked).rejects.toThrow(
       `hget of ${KEY}lock:${id}: that key holds what no worker`,

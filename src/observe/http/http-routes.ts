@@ -29,7 +29,7 @@ import { overviewRoutes } from "./overview-routes.ts";
 import { pageRoutes } from "./page/page-routes.tsx";
 import { asked, NO_PROJECT, WRONG } from "./paging.ts";
 import type { Route, RouteAnswer } from "./route.ts";
-import { storeAway } from "./store-away.ts";
+import { storeAway, unknown } from "./store-away.ts";
 
 const BAD_ID: RouteAnswer = { says: "an id that cannot be one", body: Fault };
 const AWAY: RouteAnswer = { says: "the store does not answer", body: Fault };
@@ -220,7 +220,7 @@ function answer<View>(
     case "found":
       return context.json(json(found.view));
     case "absent":
-      return context.json({ error: "not-found", message: `no such ${what} is known` }, 404);
+      return context.json(unknown(what, health), 404);
     case "unavailable":
       return context.json(storeAway(health), 503);
   }

@@ -600,6 +600,22 @@ describe("every answer", () => {
     }
   });
 
+  it("of an unknown command says why it may not be known, where the store holds what cannot be read", async () => {
+    const redis = { name: "redis", sinceMs: 0, detail: "holds what cannot be read: k" } as const;
+    const page = "docs/runbooks/EcsReinstallStepErrors.md";
+    const said = async (dependency: object, path = "/v1/commands/a") => {
+      const dependencies = [{ ...redis, state: "degraded", ...dependency }] as never;
+      return (await (await serve({ dependencies })).get(path)).json().message;
+    };
+    expect(await said({ page })).toBe(
+      `no such command is known; redis holds what cannot be read: k. A command that needs it is not known before it is put right: ${page}`,
+    );
+    expect(await said({})).toBe("no such command is known");
+    expect(await said({ page }, `/v1/servers/${"0".repeat(32)}/${SERVER}`)).toBe(
+      "no such project is known",
+    );
+  });
+
   it("is JSON with 404 for another path", async () => {
     const { get } = await serve();
     const answer = await get("/v2/other");
