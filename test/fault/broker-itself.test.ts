@@ -111,28 +111,34 @@ describe("the broker itself", () => {
     });
   });
 
-  it("takes no messages (memory alarm): no POST; resumes alone when it takes them again", async () => {
-    await onBroker(async (stage) => {
-      // A submit message is ready, and nobody has sent anything yet.
-      const doomed = await stage.addWorker([{ label: "step:published", action: "kill" }]);
-      const fleet = await sendFleet(stage, 1);
-      const [serverId = ""] = fleet.serverIds;
-      await doomed.ended();
-      await withMemoryAlarm(async () => {
-        const worker = await stage.spawnWorker();
-        const looks = stage.simulator.calls(serverId).server;
-        // It has it, looks at the server, again and again, and sends nothing.
-        await eventually(() => stage.simulator.calls(serverId).server > looks + 3, {
-          timeoutMs: 30_000,
+  it.each([
+    ["memory", withMemoryAlarm],
+    ["disk", withDiskAlarm],
+  ])(
+    "takes no messages (%s alarm): no POST; resumes alone when it takes them again",
+    async (_name, withAlarm) => {
+      await onBroker(async (stage) => {
+        // A submit message is ready, and nobody has sent anything yet.
+        const doomed = await stage.addWorker([{ label: "step:published", action: "kill" }]);
+        const fleet = await sendFleet(stage, 1);
+        const [serverId = ""] = fleet.serverIds;
+        await doomed.ended();
+        await withAlarm(async () => {
+          const worker = await stage.spawnWorker();
+          const looks = stage.simulator.calls(serverId).server;
+          // It has it, looks at the server, again and again, and sends nothing.
+          await eventually(() => stage.simulator.calls(serverId).server > looks + 3, {
+            timeoutMs: 30_000,
+          });
+          expect(posts(stage, serverId)).toBe(0);
+          expect((await fetch(`${worker.httpUrl}/readyz`)).status).toBe(503);
         });
-        expect(posts(stage, serverId)).toBe(0);
-        expect((await fetch(`${worker.httpUrl}/readyz`)).status).toBe(503);
+        await allOnce(stage, fleet);
+        await stage.workers.at(-1)?.ready();
+        await stage.audit(fleet.ids);
       });
-      await allOnce(stage, fleet);
-      await stage.workers.at(-1)?.ready();
-      await stage.audit(fleet.ids);
-    });
-  });
+    },
+  );
 
   it("takes no messages while a POST is answered: its outcome is told when it takes them again", async () => {
     await onBroker(async (stage) => {
@@ -183,6 +189,15 @@ describe("the broker itself", () => {
       { SWEEP_INTERVAL_MS: "500", SWEEP_AFTER_MS: "3000" },
     );
   });
+
+  async function withDiskAlarm(meanwhile: () => Promise<void>): Promise<void> {
+    await broker.ctl("set_disk_free_limit", "900000GB");
+    try {
+      await meanwhile();
+    } finally {
+      await broker.ctl("set_disk_free_limit", "50MB");
+    }
+  }
 
   async function withMemoryAlarm(meanwhile: () => Promise<void>): Promise<void> {
     await broker.setMemoryAlarm(true);

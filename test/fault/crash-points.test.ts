@@ -211,6 +211,28 @@ it.concurrent("a step that throws is taken again; the process goes on", async ()
   });
 });
 
+it.concurrent.each(["submit:intent-recorded", "submit:answered", "watch:polled"])(
+  "memory that is used up at %s ends the process, and another worker carries on",
+  async (label) => {
+    await onSharedServices({}, async (stage) => {
+      const helper = await stage.addWorker();
+      const plain = await earnTrust(stage);
+      await helper.stop();
+      const env = { NODE_OPTIONS: "--max-old-space-size=96" };
+      const full = await stage.addWorker([{ label, action: "exhaust" }], env);
+      const server = stage.simulator.addServer({ state: "SHUTOFF" });
+      const id = commandId("exhausts");
+      await stage.emitter.send(stage.command(id, server.id));
+      expect(await full.ended(60_000)).toMatch(/SIGABRT|exit code (?:134|[1-9])/);
+      expect(full.output()).toContain("JavaScript heap out of memory");
+      await stage.spawnWorker();
+      expect((await stage.emitter.outcome(id, 60_000)).data.event).toBe("succeeded");
+      expect(stage.reinstalls(server.id)).toBe(1);
+      await stage.audit([...plain, id]);
+    });
+  },
+);
+
 it.concurrent("a promise that nobody handles ends the process loudly, and another worker carries on", async () => {
   await onSharedServices({}, async (stage) => {
     const broken = await stage.addWorker([{ label: "watch:polled", action: "reject" }]);

@@ -13,8 +13,8 @@ export interface FailPoint {
   readonly nth?: number;
   /** Counts only from when this label was reached: the final event's publish follows `step:finished`. */
   readonly after?: string;
-  /** `reject`: a promise that nobody handles. `block`: the event loop stands still for `blockMs`. `hang`: the step never goes on, all else does. */
-  readonly action: "kill" | "stop" | "throw" | "reject" | "block" | "hang";
+  /** `exhaust`: all memory is used up. `reject`: a promise that nobody handles. `block`: the event loop stands still for `blockMs`. `hang`: the step never goes on, all else does. */
+  readonly action: "kill" | "stop" | "throw" | "reject" | "exhaust" | "block" | "hang";
   readonly blockMs?: number;
 }
 
