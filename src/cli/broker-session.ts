@@ -166,10 +166,14 @@ function confirmedPublish(
   return new Promise((resolve, reject) => {
     channel.publish(exchange, ROUTING_KEY, body, options, (error: unknown) => {
       if (error === null || error === undefined) resolve();
-      else reject(new CliFailure("the broker refused the command: it is not queued"));
+      else reject(new CliFailure(`the broker refused the command: it is not queued. ${FULL}`));
     });
   });
 }
+
+/** A quorum queue refuses by a length limit with `reject-publish`, and where it has no leader. */
+const FULL =
+  "Its queue is full (a policy with a length limit), or cannot be written to: try again later";
 
 /** amqplib waits for ever, and a channel that is closed never answers. */
 async function within<T>(work: Promise<T>, amqp: Config["amqp"], lost: Promise<never>): Promise<T> {

@@ -37,6 +37,7 @@ export function createWatchedHttp(
     audit: createAuditLog(redis, projects),
     looks: createLookForPeople({ cloud, projects, clock, signal }),
     access: accessOf(config.http),
+    nowMs: () => clock.nowMs(),
     onError: (error: unknown) => logger.error({ err: error }, "http request failed"),
   };
   if (metricsPort === undefined) return createHttpServer({ ...deps, port });

@@ -343,6 +343,7 @@ function httpApp() {
   const free = { lock: null, waiting: [], history: [], brakes: null };
   return createHttpApp({
     metrics: { page: async () => "", contentType: "text/plain" },
+    nowMs: Date.now,
     health: { hangs: () => null, dependencies: () => [] },
     views: {
       commandById: async (commandId) => ({

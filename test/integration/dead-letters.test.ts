@@ -236,3 +236,40 @@ async function refusedBeside(name: string): Promise<readonly string[]> {
   await eventually(async () => (await waiting()) > before, { timeoutMs: 20_000 });
   return [id];
 }
+
+it("return leaves it where it is while the queue of commands is full, and send says so", async () => {
+  const { rabbitMq, redis } = stage.services;
+  const server = stage.simulator.addServer({ state: "SHUTOFF" });
+  const id = commandId("full");
+  await putWhole(stage.command(id, server.id), { messageId: "m-full" });
+  for (const worker of stage.workers) await worker.stop();
+  const limit = { pattern: "^ecs\\.reinstall\\.commands$", "apply-to": "queues", priority: 5 };
+  const definition = { "max-length": 1, overflow: "reject-publish" };
+  const path = `/policies/${rabbitMq.vhost}/full`;
+  await rabbitMq.api("PUT", path, { ...limit, definition });
+  const env = { PATH: process.env["PATH"] ?? "", AMQP_URL: rabbitMq.url, REDIS_URL: redis.url };
+  const send = () =>
+    run(process.execPath, [BIN, "send", "--server", server.id, "--dry-run", ...ASKED], { env });
+  // One or two fit: the queue looks at its length when a message has come.
+  await eventually(
+    () =>
+      send().then(
+        () => false,
+        (error: Error) => error.message.includes(FULL),
+      ),
+    {
+      timeoutMs: 30_000,
+    },
+  );
+  const returning = dead(returner, "return", "m-full", "--yes", ...WHY);
+  await expect(returning).rejects.toThrow("the broker refused it");
+  expect((await listed()).map(({ command_id }) => command_id)).toEqual([id]);
+  await rabbitMq.api("DELETE", path);
+  await stage.addWorker();
+  await dead(returner, "return", "m-full", "--yes", ...WHY);
+  expect((await stage.emitter.outcome(id)).data.event).toBe("succeeded");
+  expect(stage.reinstalls(server.id)).toBe(1);
+});
+
+const FULL = "it is not queued. Its queue is full";
+const ASKED = ["--keyname", "KeyPair-350b", "--userid", "7e25b1da389f4697a79df3a0e5bd494e"];

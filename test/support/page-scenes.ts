@@ -387,6 +387,7 @@ export function busyNight(): Deps {
   return {
     metrics: METRICS,
     health: HEALTHY,
+    nowMs: now,
     projects: [PROJECT],
     audit: { entries: async () => found({ entries: [], next: null }) },
     looks: {

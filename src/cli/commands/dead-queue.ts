@@ -89,7 +89,12 @@ export async function holdDead(
         new Promise<void>((resolve, reject) => {
           channel.publish(commandsExchange, ROUTING_KEY, raw.content, options, (error: unknown) => {
             if (error === null || error === undefined) resolve();
-            else reject(new CliFailure("the broker refused it: it stays in the dead queue"));
+            else
+              reject(
+                new CliFailure(
+                  "the broker refused it (the queue of commands is full, or cannot be written to): it stays in the dead queue",
+                ),
+              );
           });
         }),
       );

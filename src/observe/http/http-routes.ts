@@ -114,7 +114,7 @@ const ANSWERED: readonly Route[] = [
       404: { says: "no such command is known", body: Fault },
       503: AWAY,
     },
-    take: async ({ views, health }, context) => {
+    take: async ({ views, health, nowMs }, context) => {
       const asked = CommandParams.safeParse(context.req.param());
       if (!asked.success) return malformed(context, "command id", asked.error);
       const query = CommandQuery.safeParse(context.req.query());
@@ -122,12 +122,12 @@ const ANSWERED: readonly Route[] = [
       if (query.data.view === "evidence") {
         const kept = await views.evidenceById(asked.data.id);
         return answer(context, { what: "command", found: kept, health }, (view) =>
-          evidencesJson(view, Date.now(), troubleOf(health)),
+          evidencesJson(view, nowMs(), troubleOf(health)),
         );
       }
       const found = await views.commandById(asked.data.id);
       return answer(context, { what: "command", found, health }, (view) =>
-        commandsJson(view, Date.now(), troubleOf(health)),
+        commandsJson(view, nowMs(), troubleOf(health)),
       );
     },
   },
@@ -141,7 +141,7 @@ const ANSWERED: readonly Route[] = [
       404: { says: "no project of this worker", body: Fault },
       503: AWAY,
     },
-    take: async ({ views, health }, context) => {
+    take: async ({ views, health, nowMs }, context) => {
       const asked = ServerParams.safeParse(context.req.param());
       if (!asked.success) {
         const [wrong] = asked.error.issues[0]?.path ?? [];
@@ -150,7 +150,7 @@ const ANSWERED: readonly Route[] = [
       const { project, server } = asked.data;
       const found = { what: "project", found: await views.serverStatus(project, server), health };
       return answer(context, found, (view) =>
-        serverJson({ project, server }, view, Date.now(), troubleOf(health)),
+        serverJson({ project, server }, view, nowMs(), troubleOf(health)),
       );
     },
   },
@@ -166,7 +166,7 @@ const ANSWERED: readonly Route[] = [
     take: ({ brakes, ...sources }, context) =>
       asked(context, BrakesQuery, async ({ project }) => {
         const [found, isCurrent] = await Promise.all([
-          quarantinedServers(sources, project, Date.now()),
+          quarantinedServers(sources, project, sources.nowMs()),
           brakes.refresh(),
         ]);
         if (found.kind === "absent") {

@@ -24,6 +24,8 @@ export interface RouteDeps {
   /** That the worker may act on. */
   readonly projects: readonly ProjectId[];
   readonly looks: ServerLooks;
+  /** The time that the worker goes by, for ages and what is due. */
+  readonly nowMs: () => number;
 }
 
 /** One answer of a route. */

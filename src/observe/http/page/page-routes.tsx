@@ -56,7 +56,7 @@ export function pageRoutes(): readonly Route[] {
         if (project !== null && !deps.projects.includes(project)) {
           return noProject(context, project);
         }
-        const board = await readBoard(deps, project, Date.now());
+        const board = await readBoard(deps, project, deps.nowMs());
         const page = <BoardPage board={board} {...frameOf(context, board.nowMs)} />;
         return html(context, board.store === null ? 503 : 200, page);
       },
@@ -74,7 +74,7 @@ export function pageRoutes(): readonly Route[] {
         switch (found.kind) {
           case "found": {
             const shown = { found: found.view, away: troubleOf(deps.health) };
-            const frame = { ...frameOf(context, Date.now()), ...shown };
+            const frame = { ...frameOf(context, deps.nowMs()), ...shown };
             return html(context, 200, <CommandPage id={id} {...frame} />);
           }
           case "absent":
@@ -106,7 +106,7 @@ export function pageRoutes(): readonly Route[] {
         switch (found.kind) {
           case "found": {
             const shown = { view: found.view, away: troubleOf(deps.health) };
-            const frame = { ...frameOf(context, Date.now()), ...shown };
+            const frame = { ...frameOf(context, deps.nowMs()), ...shown };
             return html(context, 200, <ServerPage project={project} server={server} {...frame} />);
           }
           case "absent":

@@ -89,6 +89,7 @@ interface World {
   brakes?: BrakesView;
   audit?: Partial<AuditLog>;
   looks?: ServerLooks;
+  nowMs?: () => number;
 }
 
 function build(world: World = {}, port = 0): HttpServer {
@@ -117,6 +118,7 @@ function build(world: World = {}, port = 0): HttpServer {
     },
     situation: { deadLetters: () => 0, notTaken: () => 0, budgetLeft: () => 1 },
     projects: [ProjectId.parse(PROJECT)],
+    nowMs: world.nowMs ?? Date.now,
     brakes: world.brakes ?? {
       holding: () => [],
       slots: () => [],
@@ -255,6 +257,20 @@ describe("looks into the store", () => {
     const { explanation, ...answer } = (await get("/v1/commands/heal:web-01")).json();
     expect(explanation.join("\n")).toContain("Command heal:web-01 for server");
     expect({ explanation, ...answer }).toEqual({ ...first, commands: [first, second] });
+  });
+
+  it("count ages by the time that the worker goes by, whatever its machine's clock says", async () => {
+    const story = { command: COMMAND, lastWord: null, brakes: null, server: FREE };
+    const says = async (nowMs: number) => {
+      const { get } = await serve({
+        nowMs: () => nowMs,
+        views: { commandById: found([story]), evidenceById: found([]) },
+      });
+      return (await get("/v1/commands/heal:web-01")).json().explanation.join("\n");
+    };
+    // It is in `watch` since 1 s after the epoch.
+    expect(await says(8_000)).toContain("(7 s)");
+    expect(await says(3_000)).toContain("(2 s)");
   });
 
   it("show all that is kept of a command, for a ticket", async () => {
