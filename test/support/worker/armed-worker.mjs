@@ -36,7 +36,9 @@ await main({
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, point.blockMs);
       }
       // As by a leak: V8 ends the process when it has no room left.
-      if (point.action === "exhaust") for (const held = []; ; ) held.push(new Array(1e6).fill(0.5));
+      if (point.action === "exhaust") {
+        for (const held = []; ; ) held.push(Array.from({ length: 1e6 }, () => 0.5));
+      }
       // The step waits for what never comes; everything else goes on.
       if (point.action === "hang") return new Promise(() => {});
       if (point.action === "reject") void Promise.reject(new Error(`fail point ${label}`));
