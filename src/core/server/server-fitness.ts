@@ -28,6 +28,20 @@ const PASSING = new Set([
   "UNKNOWN",
 ]);
 
+/** Statuses that stay as they are while nothing is done (ECS API notes §3.3). */
+const RESTING = new Set([
+  "ACTIVE",
+  "SHUTOFF",
+  "ERROR",
+  "PAUSED",
+  "SUSPENDED",
+  "SHELVED",
+  "SHELVED_OFFLOADED",
+  "VERIFY_RESIZE",
+  "SOFT_DELETED",
+  "DELETED",
+]);
+
 /** Judges by everything the cloud shows, not by `status` alone: `ACTIVE` may be powering off (§3.3). */
 export function fitnessOf(server: ServerView, body: OsReinstall, rules: Rules): Fitness {
   if (server.locked) {
@@ -46,7 +60,8 @@ export function fitnessOf(server: ServerView, body: OsReinstall, rules: Rules): 
       "Clear the account's or server's freeze, then send a new command.",
     );
   }
-  if (!isIdle(server)) return { kind: "unstable", detail: describe(server) };
+  if (server.taskState !== null || PASSING.has(server.status))
+    return { kind: "unstable", detail: describe(server) };
   if (server.systemDiskId === null) {
     return unfit(
       "no-system-disk",
@@ -92,9 +107,12 @@ export function userDataObjection(server: ServerView | null, body: OsReinstall):
   return problem === null ? null : { path: USER_DATA_PATH, ...problem };
 }
 
-/** Nothing runs on it as far as the cloud shows. */
+/**
+ * Nothing runs on it as far as the cloud shows. A status that nobody has described proves nothing: the console knows a
+ * "Reinstalling" that the API's list has not (ECS API notes §3.5), and "idle with the same disk" would be sent again.
+ */
 export function isIdle(server: Condition): boolean {
-  return server.taskState === null && !PASSING.has(server.status);
+  return server.taskState === null && RESTING.has(server.status);
 }
 
 /** The server's state in one phrase, for people. */

@@ -91,7 +91,8 @@ export function conditionOf(server: z.infer<typeof ListedObject>): Condition | s
   const disk = systemDisk(server["os-extended-volumes:volumes_attached"]);
   if (disk === undefined) return "the answer does not show which volume is the system disk";
   return {
-    status: server.status,
+    // Documented in capitals; another spelling is the same state.
+    status: server.status.trim().toUpperCase(),
     taskState: taskState || null,
     systemDiskId: disk === null ? null : DiskId.parse(disk.id),
   };

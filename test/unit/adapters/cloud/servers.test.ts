@@ -161,6 +161,8 @@ describe("a look at a server", () => {
     ],
     ["no time that it cannot read", { created: "yesterday" }, { createdAtMs: null }],
     ["an id in capitals", { id: SERVER.toUpperCase() }, { status: "SHUTOFF" }],
+    ["a status in other letters", { status: "Shutoff" }, { status: "SHUTOFF" }],
+    ["a status with blanks", { status: " rebuild\n" }, { status: "REBUILD" }],
     ["fields of tomorrow", { quantum: { x: 1 }, name: 7 }, { name: null }],
   ])("shows %s", (_what, changes, expected) => {
     const look = lookFrom(answer({ server: { ...EXAMPLE, ...changes } }), SERVER);

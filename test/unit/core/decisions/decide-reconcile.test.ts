@@ -223,6 +223,8 @@ describe("a server that shows something else", () => {
   it.each([
     ["a task", seen({ taskState: "rebuilding" })],
     ["a status that passes", seen({ status: "REBUILD" })],
+    ["a status that nobody has described", seen({ status: "REINSTALLING" })],
+    ["the same in other letters", seen({ status: "rebuild" })],
     ["a task and no disk", seen({ systemDiskId: null, taskState: "rebuilding" })],
     ["nothing readable", UNREADABLE],
     ["nothing to us", REFUSED],

@@ -114,6 +114,21 @@ describe("a server", () => {
     expect(fitness.draft.data["next_step"]).toMatch(/\w+/);
   });
 
+  it.each(["REINSTALLING", "A_STATUS_OF_TOMORROW", "rebuild", "REBUILD ", "Active", ""])(
+    "with a status that nobody has described is not idle: %j",
+    (status) => {
+      expect(isIdle(server({ status }))).toBe(false);
+    },
+  );
+
+  it.each(["ACTIVE", "SHUTOFF", "ERROR", "PAUSED", "SUSPENDED", "VERIFY_RESIZE", "SHELVED"])(
+    "is idle without a task: %s",
+    (status) => {
+      expect(isIdle(server({ status }))).toBe(true);
+      expect(isIdle(server({ status, taskState: "deleting" }))).toBe(false);
+    },
+  );
+
   it.each<[string, Partial<ServerView>]>([
     ["busy", { taskState: "rebooting" }],
     ["running", { status: "ACTIVE" }],
