@@ -31,39 +31,44 @@ const SIMULATOR = { stopDurationMs: 500, startDurationMs: 200 };
 const leftOff = async (url: string) =>
   /servers_left_off_total\{[^}]*\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
 
-it.concurrent("a server that we stopped may not be looked at any more: said at once, and it is started when it may", async () => {
-  await onSharedServices({ simulator: SIMULATOR }, async (stage, { redis }) => {
-    const fault = { operation: "server", error: "Pdp.0001" } as const;
-    const { id, server, url } = await stoppedInVain(stage, redis.url, fault);
-    const { data } = await stage.emitter.event(id, "waiting", 20_000);
-    expect(data).toMatchObject({
-      waits_for: "cloud-unavailable",
-      project_id: DEFAULT_PROJECT_ID,
-      server_id: server.id,
-      power: { before: "on" },
+it.concurrent.each([
+  ["looked at", { operation: "server", error: "Pdp.0001" }, "ecs:cloudServers:showServer"],
+  ["started", { operation: "start", error: "Ecs.0110" }, "ecs:cloudServers:start"],
+] as const)(
+  "a server that we stopped may not be %s any more: said at once, and it is started when it may",
+  async (_what, fault, right) => {
+    await onSharedServices({ simulator: SIMULATOR }, async (stage, { redis }) => {
+      const { id, server, url } = await stoppedInVain(stage, redis.url, fault);
+      const { data } = await stage.emitter.event(id, "waiting", 20_000);
+      expect(data).toMatchObject({
+        waits_for: "cloud-unavailable",
+        project_id: DEFAULT_PROJECT_ID,
+        server_id: server.id,
+        power: { before: "on" },
+      });
+      expect(data["next_step"]).toContain(`the action ${right} in IAM`);
+      expect(await leftOff(url)).toBe("1");
+      const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
+      const explained = await operator("explain", id, "--url", url);
+      expect(explained).toContain("the server was stopped for it, and is not started again yet");
+      expect(explained).toContain(`Grant the worker's user the action ${right}`);
+      stage.simulator.faults.clear();
+      expect((await stage.emitter.outcome(id)).data).toMatchObject({
+        event: "cancelled",
+        power: { before: "on", after: "on" },
+      });
+      expect(stage.emitter.story(id)).toEqual([
+        "accepted",
+        "stopping",
+        "waiting",
+        "starting",
+        "cancelled",
+      ]);
+      expect([server.isOn, posts(stage, server.id)]).toEqual([true, 0]);
+      await stage.audit([id]);
     });
-    expect(data["next_step"]).toContain("the action ecs:cloudServers:showServer in IAM");
-    expect(await leftOff(url)).toBe("1");
-    const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
-    const explained = await operator("explain", id, "--url", url);
-    expect(explained).toContain("the server was stopped for it, and is not started again yet");
-    expect(explained).toContain("Grant the worker's user the action ecs:cloudServers:showServer");
-    stage.simulator.faults.clear();
-    expect((await stage.emitter.outcome(id)).data).toMatchObject({
-      event: "cancelled",
-      power: { before: "on", after: "on" },
-    });
-    expect(stage.emitter.story(id)).toEqual([
-      "accepted",
-      "stopping",
-      "waiting",
-      "starting",
-      "cancelled",
-    ]);
-    expect([server.isOn, posts(stage, server.id)]).toEqual([true, 0]);
-    await stage.audit([id]);
-  });
-});
+  },
+);
 
 it.concurrent.each([
   ["server", "Ecs.0003", "the action ecs:cloudServers:showServer in IAM"],

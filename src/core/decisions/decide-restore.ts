@@ -16,7 +16,7 @@ import type { Rules } from "../rules.ts";
 import { describe, isIdle } from "../server/server-fitness.ts";
 import type { In } from "../state/state.ts";
 import { concludeSuccess } from "./success.ts";
-import { refusedStart, whyUnseen } from "./why-off.ts";
+import { lastsUntilHelped, refusedStart, whyUnseen } from "./why-off.ts";
 
 /** What a turn of `restore` comes to: a decision; a start to ask for; or, first, a look at the job of the last stop. */
 export type Restoration = Decision | { readonly kind: "start" } | { readonly kind: "ask-stop-job" };
@@ -99,7 +99,12 @@ function whyOff(
   const unseen = whyUnseen(look);
   const remedy = unseen?.remedy === undefined ? {} : { remedy: unseen.remedy };
   if (job?.kind === "failed") return { said: `${job.cloudCode}: ${job.message}`, ...remedy };
-  return start?.said === undefined ? unseen : { said: start.said, ...remedy };
+  if (start?.said === undefined) return unseen;
+  return {
+    said: start.said,
+    ...(start.remedy !== undefined && { remedy: start.remedy }),
+    ...remedy,
+  };
 }
 
 /** A start was asked for. */
@@ -108,9 +113,10 @@ export function afterStart(
   outcome: StartOutcome,
   moment: Moment,
 ): Decision {
-  const { nowMs, rules } = moment;
+  const { nowMs, rules, random } = moment;
   const rung = rules.ladderMs[0] ?? 0;
   const startableSinceMs = current.startableSinceMs ?? nowMs;
+  const { remedy: _before, ...known } = current.start ?? {};
   switch (outcome.kind) {
     case "accepted": {
       const job = outcome.jobId === null ? {} : { jobId: outcome.jobId };
@@ -124,17 +130,20 @@ export function afterStart(
         },
       ]);
     }
-    case "refused":
-      return outcome.refusal.retryable
-        ? next(
-            {
-              ...current,
-              startableSinceMs,
-              start: { askedAtMs: nowMs, ...current.start, said: outcome.refusal.message },
-            },
-            delayAfterNothing(rung, outcome, rules.ladderMs),
-          )
-        : restored(current, "off", moment, refusedStart(outcome.refusal));
+    case "refused": {
+      const { refusal } = outcome;
+      const why = refusedStart(refusal);
+      const isForPerson = lastsUntilHelped(refusal);
+      if (!refusal.retryable && !isForPerson) return restored(current, "off", moment, why);
+      // The answer stays the same until somebody has done something.
+      const plannedMs = isForPerson
+        ? delayForAge(nowMs - startableSinceMs, rules.ladderMs, random)
+        : rung;
+      return next(
+        { ...current, startableSinceMs, start: { askedAtMs: nowMs, ...known, ...why } },
+        delayAfterNothing(plannedMs, outcome, rules.ladderMs),
+      );
+    }
     case "unreadable":
       return next(
         {
@@ -142,7 +151,7 @@ export function afterStart(
           startableSinceMs,
           start: wasSent(outcome)
             ? { askedAtMs: nowMs, said: outcome.message, unanswered: true }
-            : { askedAtMs: nowMs, ...current.start, said: outcome.message },
+            : { askedAtMs: nowMs, ...known, said: outcome.message },
         },
         delayAfterNothing(rung, outcome, rules.ladderMs),
       );

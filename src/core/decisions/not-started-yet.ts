@@ -6,7 +6,7 @@ import type { Order } from "../state/order.ts";
 import { leftAs, powerOf, powerSaid, unansweredStopMs, type WhyOff } from "../server/power.ts";
 import type { In } from "../state/state.ts";
 import { latestStartMs } from "./decide-restore.ts";
-import { refusedStart, whyUnseen } from "./why-off.ts";
+import { lastsUntilHelped, refusedStart, whyUnseen } from "./why-off.ts";
 
 /** What a turn of `restore` that did not start the server met. */
 export interface RestoreTurn {
@@ -62,9 +62,13 @@ function hindranceOf({ look, stopJob, start }: RestoreTurn): Hindrance | null {
     return { ...unseen, waitsFor: look.waitsFor, key: look.cloudCode ?? look.waitsFor };
   if (start?.kind === "refused") {
     const { refusal } = start;
-    const waitsFor = refusal.class === "throttled" ? "throttled" : "server-unstable";
     const why = refusedStart(refusal);
-    return { ...why, said: `its start is refused: ${why.said}`, waitsFor, key: refusal.cloudCode };
+    const refused = { ...why, said: `its start is refused: ${why.said}` };
+    // Another right than that to look at it, perhaps under the same code.
+    if (lastsUntilHelped(refusal))
+      return { ...refused, waitsFor: "cloud-unavailable", key: `start:${refusal.cloudCode}` };
+    const waitsFor = refusal.class === "throttled" ? "throttled" : "server-unstable";
+    return { ...refused, waitsFor, key: refusal.cloudCode };
   }
   if (start?.kind === "unreadable") {
     const { waitsFor, cloudCode, message } = start;

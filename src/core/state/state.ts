@@ -196,6 +196,8 @@ const Restore = openObject({
     jobId: JobId.optional(),
     /** Why it was not taken, or not answered. */
     said: z.string().optional(),
+    /** What a person has to put right before it is taken. Since 0.2. */
+    remedy: z.string().optional(),
     /** It may have been taken, and `starting` was not published. Since 0.2. */
     unanswered: z.literal(true).optional(),
   }).optional(),

@@ -348,6 +348,34 @@ describe("a start that was asked for", () => {
     },
   );
 
+  it.each(["permission", "account"])(
+    "is asked for again, ever more slowly, when a person has to put something right: %s",
+    (of) => {
+      const no = refusal({ class: of, message: "no right", nextStep: "Grant the right." });
+      const outcome = { kind: "refused", refusal: no } as const;
+      let { state, delayMs } = asNext(afterStart(STATES.restore, outcome, moment()), "restore");
+      expect(state).toMatchObject({ start: { said: "no right", remedy: "Grant the right." } });
+      expect(delayMs).toBeLessThanOrEqual(LADDER[1] ?? 0);
+      expect(turn(OFF, {}, state)).toEqual({ kind: "start" });
+      const later = moment({ nowMs: NOW + RULES.startDeadlineMs / 2 });
+      ({ state, delayMs } = asNext(afterStart(state, outcome, later), "restore"));
+      expect(delayMs).toBeGreaterThanOrEqual(LADDER.at(-2) ?? 0);
+      const late = moment({ nowMs: NOW + RULES.startDeadlineMs });
+      const power = asFinal(turn(OFF, { now: late }, state), "cancelled").draft.data["power"];
+      expect(power).toMatchObject({
+        after: "off",
+        detail: "no right",
+        next_step: expect.stringContaining("Grant the right."),
+      });
+      // It was given meanwhile, and no answer came: what was missing is not said any more.
+      const unanswered = asNext(afterStart(state, UNREADABLE, later), "restore").state;
+      expect(unanswered).not.toHaveProperty("start.remedy");
+      expect(asFinal(turn(ON, {}, state), "cancelled").draft.data["power"]).toMatchObject({
+        after: "on",
+      });
+    },
+  );
+
   it("ends the command when it is refused for good: the server is off, and the event says so", () => {
     const decision = asFinal(afterStart(STATES.restore, refused(false), moment()), "cancelled");
     expect(decision.draft.data["power"]).toMatchObject({ after: "off", detail: "locked" });

@@ -154,6 +154,17 @@ describe("a server that we stopped, and that is not started yet", () => {
     );
   });
 
+  it("a right that is missing to start it is another than that to look at it", () => {
+    const first = after({ look: FORBIDDEN }).state;
+    const { state: stays, events } = after({ start: { ...FORBIDDEN, retryAfterMs: null } }, first);
+    expect(events[0]?.data).toMatchObject({
+      waits_for: "cloud-unavailable",
+      detail: expect.stringContaining("its start is refused"),
+      next_step: expect.stringMatching(/^Grant the right\. Until .*Z the worker then starts/),
+    });
+    expect(after({ start: { ...FORBIDDEN, retryAfterMs: null } }, stays).events).toEqual([]);
+  });
+
   it("a turn in which nobody was asked changes nothing", () => {
     const first = after({ look: FORBIDDEN }).state;
     expect(after({ look: UNASKED }, first).state).toEqual(first);
