@@ -18,8 +18,6 @@ const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:epoch`;
  * "the same disk" needs, or such a command would end `unresolved`.
  */
 
-/** Jobs that outlast the fault. */
-
 async function onCluster(
   options: ClusterOptions & { readonly env?: Readonly<Record<string, string>> },
   play: (stage: Stage, cluster: PrivateCluster) => Promise<void>,

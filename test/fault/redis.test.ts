@@ -23,7 +23,6 @@ import {
 
 const ENV = { REDIS_COMMAND_TIMEOUT_MS: "500", ECS_POST_TIMEOUT_MS: "3000" };
 const KEY = `ecs:{${DEFAULT_PROJECT_ID}}:`;
-/** Jobs that outlast the fault. */
 
 async function onPrivateRedis(
   play: (stage: Stage, redis: PrivateRedis, rabbitMq: SharedServices["rabbitMq"]) => Promise<void>,
