@@ -202,8 +202,10 @@ export class Incarnation {
     const { content } = message;
     const envelope =
       content.kind === "step" ? (JSON.parse(content.body.toString("utf8")) as Envelope) : null;
+    const { about } = content;
+    const { redelivered } = message;
     const worker = createWorker(
-      this.#deps({ about: content.about, lineage: lineageOf(content), envelope }),
+      this.#deps({ about, lineage: lineageOf(content), envelope, redelivered }),
     );
     try {
       const believes = this.#world.mutation?.believesEmitters === true;

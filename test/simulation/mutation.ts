@@ -12,6 +12,7 @@ export interface DeliveryContext {
   readonly lineage?: number | undefined;
   /** Null: a raw command, or the sweeper. */
   readonly envelope: Envelope | null;
+  readonly redelivered?: boolean;
 }
 
 /** A protocol broken on purpose: by its settings, its store or its ports; never in production code. */

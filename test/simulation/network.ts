@@ -51,7 +51,7 @@ export function request<T>(
 export function storeTransport(
   world: World,
   process: SimulatedProcess,
-  { about, lineage }: DeliveryContext,
+  { about, lineage, envelope, redelivered = false }: DeliveryContext,
 ): StoreTransport {
   return <T>(label: string, effect: () => T) =>
     request<T | StoreAway>(world, process, label, (reply) => {
@@ -65,6 +65,14 @@ export function storeTransport(
         const answer = effect();
         if (label === "admit" && lineage !== undefined && kindOf(answer) === "claimed") {
           world.monitor.track(about).admitted.add(lineage);
+        }
+        if (
+          label === "claim" &&
+          envelope?.state.phase === "prepare" &&
+          kindOf(answer) === "claimed"
+        ) {
+          const { step, revived } = envelope;
+          world.turnedOff.preparing(about, step, redelivered || revived > 0);
         }
         if (world.tracing) world.trace(`store    ${about} ${label} -> ${brief(answer)}`);
         return answer;

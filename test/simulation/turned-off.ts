@@ -26,6 +26,8 @@ export class TurnedOffServers {
   readonly #rests = new Map<string, { times: number; onSinceMs: number | null }>();
   /** When the last stop of each command was left without an answer: it may still come true, and would undo a start. */
   readonly #unanswered = new Map<string, number>();
+  /** Which steps that may stop a server were claimed. */
+  readonly #prepared = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -58,6 +60,13 @@ export class TurnedOffServers {
 
   stopUnanswered(by: string): void {
     this.#unanswered.set(by, this.#world.time.nowMs);
+  }
+
+  /** Such a step is claimed: if another delivery had it before, that one may have sent a stop of which nobody knows. */
+  preparing(by: string, step: number, perhapsAgain: boolean): void {
+    const name = `${by} ${step}`;
+    if (perhapsAgain || this.#prepared.has(name)) this.stopUnanswered(by);
+    this.#prepared.add(name);
   }
 
   /** A command asks for a start. */
