@@ -69,23 +69,39 @@ export function credentialsOf(given: Given, report: Report): Credentials | null 
   return { kind: "ak-sk", accessKey, secretKey, ...(securityToken && { securityToken }) };
 }
 
-/** Parts of a signed request: what cannot be in one of its headers is no key. A blank that was copied along would be refused, and refusals lock the key. */
-const OF_A_KEY: ReadonlySet<Name> = new Set(["accessKey", "secretKey", "securityToken"]);
-const mayBeOfAKey = (value: string) => /^[\x21-\x2b\x2d-\x7e]+$/.test(value);
+interface Written {
+  readonly as: RegExp;
+  readonly rule: string;
+}
+
+/** They stand in headers of a signed request. */
+const IN_A_HEADER: Written = {
+  as: /^[\x21-\x2b\x2d-\x7e]+$/,
+  rule: "must be printable ASCII without blanks and commas",
+};
+/** How a key is written. What was copied along by mistake would be refused by the cloud, and refusals lock the key. */
+const WRITTEN: { readonly [Key in Name]?: Written } = {
+  accessKey: IN_A_HEADER,
+  // It only makes signatures.
+  secretKey: {
+    as: /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/,
+    rule: "must be printable ASCII that neither begins nor ends with a blank",
+  },
+  securityToken: IN_A_HEADER,
+};
 
 /** The sources of credentials that belong together; those in files are given as a set. */
 function sourcesOf(given: Given, report: Report) {
   return <N extends Name>(names: readonly N[]): { readonly [Key in N]?: SecretSource } => {
     const found = names.flatMap((name) => {
-      const ofAKey = OF_A_KEY.has(name);
-      const mayBe = ofAKey ? mayBeOfAKey : undefined;
+      const written = WRITTEN[name];
+      const mayBe = (value: string) => written?.as.test(value) ?? true;
       const source = sourceOf({ room: ROOM, name, given, report, mayBe });
       if (source === undefined) return [];
       const isFile = given[`${name}File`] !== undefined;
-      if (ofAKey && !mayBeOfAKey(source())) {
+      if (written !== undefined && !mayBe(source())) {
         const path = `${ROOM}.${name}${isFile ? "File" : ""}`;
-        const message = "must be printable ASCII without blanks and commas";
-        report({ path, involves: [path], message });
+        report({ path, involves: [path], message: written.rule });
       }
       return [{ name, source, isFile }];
     });
