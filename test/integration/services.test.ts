@@ -228,8 +228,9 @@ describe("a private Redis", () => {
 
 describe("what a killed test process started", () => {
   it("is ended for it", async () => {
+    const module = new URL("../support/redis/redis.ts", import.meta.url).href;
     const script = `
-      import { startRedis } from "./test/support/redis.ts";
+      import { startRedis } from ${JSON.stringify(module)};
       console.log((await startRedis()).pid);
       setInterval(() => undefined, 1_000);
     `;
