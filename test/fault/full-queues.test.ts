@@ -10,7 +10,15 @@ import { rabbitMqManagement } from "../support/rabbitmq/rabbitmq-management.ts";
 import { sharedServices } from "../support/services.ts";
 import { FAST, type Stage } from "../support/stage.ts";
 import type { WorkerProcess } from "../support/worker/worker-process.ts";
-import { allHeard, allOnce, onSharedServices, onStage, posts, sendFleet } from "./own-stage.ts";
+import {
+  allHeard,
+  allOnce,
+  LONG,
+  onSharedServices,
+  onStage,
+  posts,
+  sendFleet,
+} from "./own-stage.ts";
 
 const WORK = "ecs.reinstall.work";
 const EVENTS = "ecs.reinstall.events";
@@ -123,17 +131,23 @@ describe("where dead letters go", () => {
     }
   }
 
-  const policy = (vhost: string, definition: object, queue = WORK) =>
-    broker.api("PUT", `/policies/${vhost}/test`, {
+  /** Of one queue, which has it when this resolves: a busy broker takes a while. */
+  async function policy(vhost: string, definition: object, queue = WORK): Promise<void> {
+    await broker.api("PUT", `/policies/${vhost}/test`, {
       pattern: `^${queue.replaceAll(".", "\\.")}$`,
       definition,
       "apply-to": "queues",
     });
+    const path = `/queues/${vhost}/${queue}?columns=effective_policy_definition`;
+    await eventually(async () =>
+      expect(await broker.api("GET", path)).toEqual({ effective_policy_definition: definition }),
+    );
+  }
 
   it.concurrent("the work queue full: steps stay in the delay queues and come on by themselves, each once", async () => {
     await onBroker({}, async (stage, vhost) => {
       const worker = await stage.addWorker();
-      const fleet = await sendFleet(stage, 12, { server: { jobDurationMs: 3_000 } });
+      const fleet = await sendFleet(stage, 12, LONG);
       await allHeard(stage, fleet, "submitted");
       // Kept to the end: whom a queue has refused once (3.10) hears that it takes more only while it has a limit.
       await policy(vhost, { "max-length": 2 });
