@@ -3,6 +3,7 @@ import { DEFAULT_PROJECT_ID } from "../../src/simulator/defaults.ts";
 import type { FaultSpec } from "../../src/simulator/faults/fault-schema.ts";
 import type { SimulatedServer } from "../../src/simulator/simulator.ts";
 import { commandId } from "../support/emitter/emitter.ts";
+import { eventually } from "../support/eventually.ts";
 import { operatorInProcess } from "../support/operator.ts";
 import type { Stage } from "../support/stage.ts";
 import { onRedis, onSharedServices, posts } from "./own-stage.ts";
@@ -18,12 +19,12 @@ async function stoppedInVain(
   const id = commandId("in-vain");
   await stage.emitter.send(stage.command(id, server.id));
   await stage.emitter.event(id, "stopping");
-  await onRedis(redisUrl, async (client) => {
-    await client.ping();
-    // Both at once: the step that waits for the stop must not meet the one without the other.
-    stage.simulator.faults.set({ ...fault, serverId: server.id });
-    await client.hset(`ecs:{${DEFAULT_PROJECT_ID}}:cmd:${id}`, "cancel", "1");
-  });
+  // In this order: a step that meets the missing right alone would end the command failed. Nothing is started meanwhile, for
+  // the stop takes longer.
+  await onRedis(redisUrl, (client) =>
+    client.hset(`ecs:{${DEFAULT_PROJECT_ID}}:cmd:${id}`, "cancel", "1"),
+  );
+  stage.simulator.faults.set({ ...fault, serverId: server.id });
   return { id, server, url: worker.httpUrl };
 }
 
@@ -47,7 +48,8 @@ it.concurrent.each([
         power: { before: "on" },
       });
       expect(data["next_step"]).toContain(`the action ${right} in IAM`);
-      expect(await leftOff(url)).toBe("1");
+      // Counted right after its event is confirmed.
+      await eventually(async () => expect(await leftOff(url)).toBe("1"));
       const operator = operatorInProcess(redis.url, DEFAULT_PROJECT_ID);
       const explained = await operator("explain", id, "--url", url);
       expect(explained).toContain("the server was stopped for it, and is not started again yet");
