@@ -21,6 +21,12 @@ export function contentHashAsSent(command: ReinstallCommand): string {
   return sha256(canonicalJson(command));
 }
 
+/** Is that another hash? Seldom: most senders write ids in lower case. */
+export function hasIdInCapitals({ expectedSystemDisk, osReinstall }: ReinstallCommand): boolean {
+  const ids = [expectedSystemDisk, osReinstall.metadata?.__system__cmkid];
+  return ids.some((id) => id !== undefined && id !== id.toLowerCase());
+}
+
 /** Commands with the same content can share one reinstall: the same server, the same `os-reinstall`. */
 export function wishHash(command: Pick<ReinstallCommand, "serverId" | "osReinstall">): string {
   return sha256(canonicalJson([command.serverId, withIdsInLowerCase(command.osReinstall)]));

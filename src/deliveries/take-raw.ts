@@ -43,7 +43,7 @@ export function createTakeRaw(deps: WorkerDeps) {
       nonce: clock.nonce(),
       arrivedAtMs: sinceMs,
       notes,
-      ...(contentAsSent === order.contentHash ? {} : { contentAsSent }),
+      contentAsSent,
     };
     const result = await step(order, body, arrival, signal);
     const answer = taken ? withoutAnswerOfItsOwn(result) : result;

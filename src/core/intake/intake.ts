@@ -6,7 +6,7 @@ import {
 } from "../../contract/command.ts";
 import { CommandId, ProjectId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
-import { contentHashAsSent } from "../identity.ts";
+import { contentHashAsSent, hasIdInCapitals } from "../identity.ts";
 import type { Order } from "../state/order.ts";
 import { withoutAbsent } from "./absent-fields.ts";
 import { looksLikeCloudEvent, type Opened, openBinary, openStructured } from "./cloud-event.ts";
@@ -30,8 +30,8 @@ export type Intake =
   | {
       readonly kind: "understood";
       readonly order: Order;
-      /** As earlier versions would have stored `order.contentHash`. */
-      readonly contentAsSent: string;
+      /** As earlier versions would have stored `order.contentHash`; absent: alike. */
+      readonly contentAsSent?: string;
       readonly body: OsReinstall;
       /** How many fields nobody reads. */
       readonly unknownFields: number;
@@ -100,7 +100,7 @@ function readFields(raw: RawCommand, { prefix, arrivedAtMs, ...from }: Fields, r
   return {
     kind: "understood",
     order,
-    contentAsSent: contentHashAsSent(command),
+    ...(hasIdInCapitals(command) && { contentAsSent: contentHashAsSent(command) }),
     body: command.osReinstall,
     unknownFields: strangers.unknown.length,
     notes: { unknownFields: strangers.unknown, nulls, unsetTimes, ignoredTimestamp },
