@@ -1,12 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { RIGS, HOLD_MS, type StoreRig } from "./rig.ts";
-import { storedEnvelope } from "../../../src/core/state/envelope.ts";
 import type { Order } from "../../../src/core/state/order.ts";
 import {
   admitted,
   claimed,
   delivery,
-  envelope,
+  handedOver,
   order,
   outcome,
   PROJECT,
@@ -124,19 +123,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     it("goes on in its stead where the original was never saved, and then is the original", async () => {
       await rig.store.admit(original, delivery("n1"));
       const copy = asking("others");
-      const { claim, lock } = claimed(await again(copy));
-      const token = lock.kind === "acquired" ? lock.token : null;
-      const next = envelope(copy, { claim, token });
-      const following = { envelope: storedEnvelope(next), delayMs: 0 };
-      await rig.store.save({
-        order: copy,
-        claim,
-        state: next.state,
-        nextSequence: next.sequence,
-        outbox: { events: [], next: following },
-        intent: "keep",
-        lock: "keep",
-      });
+      await handedOver(rig.store, copy, await again(copy));
       expect(await again(copy, "n3")).toMatchObject({ kind: "saved" });
       expect(await again(original, "n3")).toMatchObject({ kind: "duplicate" });
     });
@@ -157,18 +144,7 @@ describe.each(RIGS)("admission %s", (_name, rigs) => {
     expect(await rig.store.admit(a, { ...copy, redelivered: false })).toMatchObject({
       kind: "duplicate",
     });
-    const { claim, lock } = claimed(await rig.store.admit(a, copy));
-    const next = envelope(a, { claim, token: lock.kind === "acquired" ? lock.token : null });
-    const following = { envelope: storedEnvelope(next), delayMs: 0 };
-    await rig.store.save({
-      order: a,
-      claim,
-      state: next.state,
-      nextSequence: next.sequence,
-      outbox: { events: [], next: following },
-      intent: "keep",
-      lock: "keep",
-    });
+    const { next } = await handedOver(rig.store, a, await rig.store.admit(a, copy));
     expect(await rig.store.claim(next, { nonce: "n3", redelivered: false })).toMatchObject({
       kind: "claimed",
     });

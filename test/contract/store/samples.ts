@@ -103,7 +103,12 @@ export async function admitted(
   of: Order,
   nonce = `first of ${of.commandId}`,
 ) {
-  const { claim, lock } = claimed(await store.admit(of, delivery(nonce)));
+  return handedOver(store, of, await store.admit(of, delivery(nonce)));
+}
+
+/** Saves the first step of a command with this answer to its admission. */
+export async function handedOver(store: ReinstallStore, of: Order, answer: AdmitAnswer) {
+  const { claim, lock } = claimed(answer);
   const token = lock.kind === "acquired" ? lock.token : null;
   const next = envelope(of, { claim, token });
   const saving = {
