@@ -9,6 +9,9 @@ const KEY_NAME = "must be the name of a key pair: a text of 1-255 characters";
 const USER_ID = "must be an IAM user id: 1-64 characters of A-Z a-z 0-9 _ -";
 const KMS_KEY = "must be a KMS key id of 36 characters";
 
+export const ADMINPASS_REFUSED =
+  "is refused: a password does not belong in a message; use keyname or metadata.user_data";
+
 const UserData = z
   .string({ error: BASE64_RULE })
   .min(1, "must not be empty: leave the field out instead")
@@ -80,8 +83,7 @@ export const OsReinstallFields = z.object(
     adminpass: z
       .unknown()
       .refine((value) => value === undefined, {
-        error:
-          "is refused: a password does not belong in a message; use keyname or metadata.user_data",
+        error: ADMINPASS_REFUSED,
         params: { rule: "adminpass-refused" },
       })
       .optional()

@@ -1,5 +1,9 @@
 import { CommandBody, type Problem } from "../../contract/command.ts";
-import { MetadataFields, OsReinstallFields } from "../../contract/os-reinstall.ts";
+import {
+  ADMINPASS_REFUSED,
+  MetadataFields,
+  OsReinstallFields,
+} from "../../contract/os-reinstall.ts";
 import { isRecord } from "./is-record.ts";
 import { shownName } from "./names.ts";
 
@@ -26,32 +30,50 @@ export interface Strangers {
   readonly misspelt: readonly Problem[];
 }
 
-/** Fields of the command that hold it back. In another object nobody reads them, and the server is wiped at once. */
-const CAREFUL: ReadonlyMap<string, string> = new Map(
-  (
-    [
-      "dry_run",
-      "expected_system_disk",
-      "expires_at",
-      "not_before",
-      "observed_at",
-      "on_busy",
-    ] satisfies (keyof typeof CommandBody.shape)[]
-  ).map((name) => [folded(name), name]),
+const REINSTALL = "os-reinstall";
+const METADATA = `${REINSTALL}.metadata`;
+
+/**
+ * Fields that must not be lost: those that hold the command back, and those that decide how the server comes back. In another
+ * object nobody reads them, and the server is wiped all the same. By their folded names: the name, and where it belongs. Not
+ * `mode` and `userid`: a server that runs is stopped without the one, and `keyname` is refused without the other.
+ */
+const HOMES: ReadonlyMap<string, { readonly name: string; readonly home: string }> = new Map(
+  [
+    ...(
+      [
+        "dry_run",
+        "expected_system_disk",
+        "expires_at",
+        "not_before",
+        "observed_at",
+        "on_busy",
+      ] satisfies (keyof typeof CommandBody.shape)[]
+    ).map((name) => ({ name, home: `the command itself, beside ${REINSTALL}` })),
+    ...(["keyname", "adminpass"] satisfies (keyof typeof OsReinstallFields.shape)[]).map(
+      (name) => ({ name, home: REINSTALL }),
+    ),
+    ...Object.keys(MetadataFields.shape).map((name) => ({ name, home: METADATA })),
+  ].map((field) => [folded(field.name), field]),
 );
 
-/** A field that holds the command back and stands in another object than the command; null: none of these. */
+/** A field that must not be lost, in another object than its own; null: none of these. */
 export function misplacedField(path: string, key: string): Problem | null {
-  const meant = CAREFUL.get(folded(key));
+  const meant = HOMES.get(folded(key));
   if (meant === undefined) return null;
-  const message = `would be ignored here: ${meant} belongs into the command itself, beside os-reinstall`;
-  return { path, code: "misplaced", message };
+  const { name, home } = meant;
+  if (name === "adminpass") return { path, code: "adminpass-refused", message: ADMINPASS_REFUSED };
+  return {
+    path,
+    code: "misplaced",
+    message: `would be ignored here: ${name} belongs into ${home}`,
+  };
 }
 
 /** The fields of a command that nobody reads. `prefix` stands before each path of a problem. */
 export function strangersOf(value: unknown, prefix = ""): Strangers {
   const unknown: string[] = [];
-  const misspelt: Problem[] = [];
+  const misspelt = strayMetadata(value, prefix);
   for (const { path, known } of LEVELS) {
     const object = memberAt(value, path);
     if (!isRecord(object)) continue;
@@ -60,13 +82,22 @@ export function strangersOf(value: unknown, prefix = ""): Strangers {
       if (known.includes(key)) continue;
       const name = [...path, shownName(key)].join(".");
       const wanted = meant.get(folded(key));
-      const misplaced = path.length === 0 ? null : misplacedField(`${prefix}${name}`, key);
+      const misplaced = misplacedField(`${prefix}${name}`, key);
       if (wanted !== undefined) misspelt.push(misspeltAs(`${prefix}${name}`, wanted));
       else if (misplaced !== null) misspelt.push(misplaced);
       else unknown.push(name);
     }
   }
   return { unknown, misspelt };
+}
+
+/** A `metadata` beside `os-reinstall` may be the emitter's own: not with what is the API's in it. */
+function strayMetadata(value: unknown, prefix: string): Problem[] {
+  const stray = memberAt(value, ["metadata"]);
+  if (!isRecord(stray)) return [];
+  return Object.keys(stray).flatMap(
+    (key) => misplacedField(`${prefix}metadata.${shownName(key)}`, key) ?? [],
+  );
 }
 
 function misspeltAs(path: string, wanted: string): Problem {

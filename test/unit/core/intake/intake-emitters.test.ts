@@ -70,6 +70,57 @@ describe("a field that holds the command back, in the wrong object", () => {
   });
 });
 
+describe("a field that decides how the server comes back, in the wrong object", () => {
+  const DATA = Buffer.from("#!/bin/sh\n").toString("base64");
+
+  it.each([
+    ["user_data", "os-reinstall.metadata"],
+    ["userData", "os-reinstall.metadata"],
+    ["BYOL", "os-reinstall.metadata"],
+    ["__system__encrypted", "os-reinstall.metadata"],
+    ["__system__cmkid", "os-reinstall.metadata"],
+  ])("is refused rather than ignored: %s", (name, home) => {
+    const beside = { ...FIELDS, [name]: DATA };
+    expect(named(beside)).toEqual([`${name}: misplaced`]);
+    expect(refused(beside).problems[0]?.message).toMatch(new RegExp(`belongs into ${home}$`));
+    const inner = { ...FIELDS, "os-reinstall": { ...BODY, [name]: DATA } };
+    expect(named(inner)).toEqual([`os-reinstall.${name}: misplaced`]);
+    const stray = { ...FIELDS, metadata: { [name]: DATA } };
+    expect(named(stray)).toEqual([`metadata.${name}: misplaced`]);
+    const event = { ...EVENT, data: { ...NAMELESS, metadata: { [name]: DATA } } };
+    expect(named(event, { contentType: "application/cloudevents+json" })).toEqual([
+      `data.metadata.${name}: misplaced`,
+    ]);
+  });
+
+  it("is refused rather than ignored: keyname", () => {
+    const { keyname: _keyname, ...rest } = { ...BODY, keyname: "k" };
+    const login = { ...FIELDS, "os-reinstall": { ...rest, userid: "u" } };
+    expect(named({ ...login, keyname: "k" })).toEqual(["keyname: misplaced"]);
+    expect(named({ ...login, key_name: "k" })).toEqual(["key_name: misplaced"]);
+    expect(named({ ...FIELDS, ...metadata({ keyname: "k" }) })).toEqual([
+      "os-reinstall.metadata.keyname: misplaced",
+    ]);
+  });
+
+  it("is a password: refused wherever it stands", () => {
+    const password = { adminPass: "Planted-1" };
+    for (const [value, path] of [
+      [{ ...FIELDS, ...password }, "adminPass"],
+      [{ ...FIELDS, metadata: password }, "metadata.adminPass"],
+      [{ ...FIELDS, ...metadata(password) }, "os-reinstall.metadata.adminPass"],
+    ] as const) {
+      expect(named(value)).toEqual([`${path}: adminpass-refused`]);
+      expect(JSON.stringify(refused(value))).not.toContain("Planted-1");
+    }
+  });
+
+  it("is none of these where it is the emitter's own: mode, userid, a metadata of other names", () => {
+    const own = { mode: "nightly", userid: "u-1", metadata: { ticket: "OPS-1", mode: "x" } };
+    expect(notes({ ...FIELDS, ...own })).toEqual({ unknown_fields: Object.keys(own) });
+  });
+});
+
 describe("null in an optional field", () => {
   const OPTIONAL = {
     project_id: null,

@@ -344,7 +344,7 @@ describe("what is kept of an understood command", () => {
     const intake = take({
       command_id: COMMAND,
       server_id: SERVER,
-      admin_pass: SECRET,
+      root_password: SECRET,
       "os-reinstall": { ...BODY, rootpass: SECRET, metadata: { user_data: userData } },
     });
     if (intake.kind !== "understood") throw new Error("was refused");
