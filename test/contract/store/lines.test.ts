@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CommandId } from "../../../src/contract/ids.ts";
-import type { State } from "../../../src/core/state/state.ts";
+import type { BrakeRules } from "../../../src/core/brakes/brake-rules.ts";
+import type { Order } from "../../../src/core/state/order.ts";
+import type { In, State } from "../../../src/core/state/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { passed } from "./passed.ts";
@@ -143,6 +145,59 @@ describe.each(RIGS)("lines %s", (_name, rigs) => {
     expect(first.lock).toMatchObject({ kind: "held", hold: { brake: "pause" } });
     expect(await asks(store, order("cmd-b", { wishHash: "another" }))).toMatchObject({
       lock: ACQUIRED,
+    });
+  });
+
+  describe("of one server are joined by nobody whom no brake holds, where one holds who would be joined", () => {
+    const leads = { onBusy: "join", group: "web", source: "healer" } as const;
+    const joins = (more: Partial<Order>) => order("cmd-b", { ...leads, ...more });
+    const FREE = { lock: ACQUIRED };
+    const JOINED = { lock: { kind: "busy", holder: "cmd-a", sameWish: true } };
+
+    async function leaderHeldBy(brake: In<"waiting">["waitsFor"], rules: Partial<BrakeRules>) {
+      store = rig.withBrakes({ ...NO_BRAKES, ...rules });
+      const { lock } = await begins(store, order("cmd-a", leads));
+      expect(lock).toMatchObject({ kind: "held", hold: { brake } });
+    }
+
+    it.each([
+      ["another group", { group: "db" }, FREE],
+      ["no group", { group: undefined }, FREE],
+      ["the same group", {}, JOINED],
+    ])("an approval: %s", async (_which, more, answer) => {
+      await leaderHeldBy("approval", { approval: ["web"] });
+      expect(await asks(store, joins(more))).toMatchObject(answer);
+    });
+
+    it("a pause of its group", async () => {
+      await rig.setPause({ scope: "group:web", on: true, ...PAUSE });
+      await leaderHeldBy("pause", {});
+      expect(await asks(store, joins({ group: "db" }))).toMatchObject(FREE);
+    });
+
+    it("a pause that is lifted before it tries again: it is joined, as during the pause", async () => {
+      await rig.setPause({ scope: "project", on: true, ...PAUSE });
+      await leaderHeldBy("pause", {});
+      await rig.setPause({ scope: "project", on: false, ...PAUSE });
+      expect(await asks(store, joins({}))).toMatchObject(JOINED);
+    });
+
+    it.each([
+      ["another source", { source: "person" }, FREE],
+      ["its override", { override: ["source"] as const }, FREE],
+      ["the same source", {}, JOINED],
+    ])("the limit of its source: %s", async (_which, more, answer) => {
+      store = rig.withBrakes({ ...NO_BRAKES, perSourcePerHour: 1 });
+      await begins(store, commandOf(7, { source: "healer" }));
+      await leaderHeldBy("source", { perSourcePerHour: 1 });
+      expect(await asks(store, joins(more))).toMatchObject(answer);
+    });
+
+    it("and the held one shares the reinstall of who went", async () => {
+      await leaderHeldBy("approval", { approval: ["web"] });
+      await begins(store, joins({ group: "db" }));
+      const later = await asks(store, order("cmd-c", leads));
+      expect(later.lock).toMatchObject({ kind: "busy", holder: "cmd-b", sameWish: true });
     });
   });
 

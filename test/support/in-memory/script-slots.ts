@@ -2,6 +2,7 @@ import { shownOwner } from "../../../src/core/state/lock-owner.ts";
 import { takeCalls } from "../../../src/core/calls/call-bucket.ts";
 import type { Hold } from "../../../src/core/brakes/hold.ts";
 import type { ServerHistory } from "../../../src/core/brakes/disk-age.ts";
+import type { Envelope } from "../../../src/core/state/envelope.ts";
 import type { Order } from "../../../src/core/state/order.ts";
 import type { LockAnswer } from "../../../src/steps/ports/admission.ts";
 import type { ProjectMemory } from "./memory.ts";
@@ -39,7 +40,26 @@ function shares(m: ProjectMemory, id: string, wish: string): boolean {
   return known?.wish === wish && known.outcome === undefined && known.phase !== "joined";
 }
 
-function beforeInLine(ctx: ScriptContext, m: ProjectMemory, order: Order) {
+const HELD_BY = new Map([
+  ["pause", "group"],
+  ["approval", "group"],
+  ["source", "source"],
+  ["sender", "sender"],
+] as const satisfies readonly (readonly [string, keyof Order])[]);
+
+/** `is_held_alone`. */
+function isHeldAlone(m: ProjectMemory, id: string, order: Order): boolean {
+  const resume = m.records.get(id)?.resume;
+  if (resume === undefined) return false;
+  const its = JSON.parse(resume) as Pick<Envelope, "order" | "state"> | null;
+  if (its?.state.phase !== "waiting") return false;
+  const by = its.state.waitsFor;
+  const label = HELD_BY.get(by as "pause");
+  const lifts = order.override?.some((name) => name === by) === true;
+  return lifts || (label !== undefined && its.order[label] !== order[label]);
+}
+
+function beforeInLine(ctx: ScriptContext, m: ProjectMemory, order: Order, isFree = false) {
   const line = waitersOf(m, order.serverId).slice(0, MOST_WAITERS);
   const now = ctx.memory.nowMs();
   const mine = line.indexOf(order.commandId);
@@ -47,7 +67,9 @@ function beforeInLine(ctx: ScriptContext, m: ProjectMemory, order: Order) {
   const behind = before.find((id) => (m.lineUntil.get(id) ?? 0) > now);
   const unseen = mine < 0 && line.length === MOST_WAITERS;
   return {
-    leader: before.find((id) => shares(m, id, order.wishHash)),
+    leader: before.find(
+      (id) => shares(m, id, order.wishHash) && !(isFree && isHeldAlone(m, id, order)),
+    ),
     behind: behind ?? (unseen ? line[0] : undefined),
   };
 }
@@ -193,12 +215,12 @@ function answerStart(ctx: ScriptContext, m: ProjectMemory, who: Wanting): LockAn
   }
   rankedOf(m.waiters, serverId).set(id, who.arrivedMs);
   const owner = lockOf(m, serverId, ctx)?.owner;
-  let { leader, behind } = beforeInLine(ctx, m, order);
+  const hold = brakes(ctx, m, who, "admission");
+  let { leader, behind } = beforeInLine(ctx, m, order, hold === null);
   if (owner !== undefined) {
     behind = owner === id ? undefined : owner;
     leader = behind !== undefined && shares(m, behind, wish) ? behind : undefined;
   }
-  const hold = brakes(ctx, m, who, "admission");
   const joined = order.onBusy === "join" && !mayHaveRun ? leader : undefined;
   const sharesItsLast = joined !== undefined && joined === owner && hold?.brake === "quarantine";
   if (hold?.verdict === "no" && !sharesItsLast) return { kind: "held", hold };

@@ -16,15 +16,30 @@ local function shares(record_key, wish)
   return not not known.content and known.wish == wish and not known.outcome and known.phase ~= 'joined'
 end
 
--- Of those before a command in its server's line: the first that it may join, and the first that it waits behind.
-local function before_in_line(key, want)
+-- What a brake holds by: another command, of another group, goes on.
+local HELD_BY = { pause = 'group', approval = 'group', source = 'source', sender = 'sender' }
+
+-- Is another command held by what does not hold this one, which is free? Whoever joined it would wait with it.
+local function is_held_alone(record_key, ask)
+  local readable, message = pcall(cjson.decode, redis.call('HGET', record_key, 'resume') or '')
+  local its = readable and type(message) == 'table' and message or {}
+  if type(its.state) ~= 'table' or type(its.order) ~= 'table' or its.state.phase ~= 'waiting' then return false end
+  local by = its.state.waitsFor
+  local label = HELD_BY[by]
+  return overrides(ask, by) or (label and its.order[label] ~= ask[label]) or false
+end
+
+-- Of those before a command in its server's line: the first that it may join, and the first that it waits behind. `free_by`:
+-- what the gate was asked, of a command that no brake holds.
+local function before_in_line(key, want, free_by)
   local line = redis.call('ZRANGE', key.waiters, 0, MOST_WAITERS - 1)
   if #line == 0 then return nil, nil end
   local turns, now = redis.call('HMGET', key.lineUntil, unpack(line)), now_ms()
   local leader, behind
   for index, other in ipairs(line) do
     if other == want.id then return leader, behind end
-    if not leader and shares(want.commandPrefix .. other, want.wish) then leader = other end
+    local record = want.commandPrefix .. other
+    if not leader and shares(record, want.wish) and not (free_by and is_held_alone(record, free_by)) then leader = other end
     if not behind and tonumber(turns[index] or '0') > now then behind = other end
   end
   if #line == MOST_WAITERS and not behind then behind = line[1] end
@@ -155,7 +170,8 @@ local function answer_start(key, want, ask, place)
   redis.call('ZADD', key.waiters, digits(place), want.id)
   local owner = redis.call('HGET', key.lock, 'owner')
   if owner then note_lock(key.lock) end
-  local leader, behind = before_in_line(key, want)
+  local hold = brakes('admission', key, ask)
+  local leader, behind = before_in_line(key, want, not hold and ask or nil)
   if owner then
     leader, behind = nil, nil
     if owner ~= want.id then
@@ -163,7 +179,6 @@ local function answer_start(key, want, ask, place)
       if shares(want.commandPrefix .. owner, want.wish) then leader = owner end
     end
   end
-  local hold = brakes('admission', key, ask)
   local joins = want.join and not want.mayHaveRun and leader
   -- Who may never start may not share a reinstall either; who is only held back may. The quarantine counts reinstalls: sharing
   -- one that has the server is none.
