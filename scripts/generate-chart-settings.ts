@@ -1,5 +1,5 @@
-// Writes into helm/ecs-reinstall-worker/values.schema.json which settings the values `config` and `brakes` take:
-// `npx tsx scripts/generate-chart-settings.ts`. A test of the chart compares.
+// Writes into helm/ecs-reinstall-worker/values.schema.json which settings the values `config` and `brakes` take, and which
+// values must not be null: `npx tsx scripts/generate-chart-settings.ts`. A test of the chart compares.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
@@ -8,6 +8,7 @@ import { readYaml } from "../src/config/files.ts";
 const SCHEMA = fileURLToPath(
   new URL("../helm/ecs-reinstall-worker/values.schema.json", import.meta.url),
 );
+const VALUES = fileURLToPath(new URL("../helm/ecs-reinstall-worker/values.yaml", import.meta.url));
 const VARIABLES = fileURLToPath(
   new URL("../config/custom-environment-variables.yaml", import.meta.url),
 );
@@ -18,13 +19,21 @@ const SET_BY_THE_CHART =
 
 const SCALAR = { type: ["string", "number", "boolean"] };
 
-interface Schema {
-  readonly properties: Readonly<Record<string, unknown>>;
+/** Of a JSON Schema, what is read here. */
+export interface ValueSchema {
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, ValueSchema | false>>;
+  readonly required?: readonly string[];
+  readonly oneOf?: readonly ValueSchema[];
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minLength?: number;
+  readonly minItems?: number;
 }
 
 /** The schema with the settings that there are now. */
 export function chartSchema(): string {
-  const schema = JSON.parse(readFileSync(SCHEMA, "utf8")) as Schema;
+  const schema = JSON.parse(readFileSync(SCHEMA, "utf8")) as ValueSchema;
   const variables = readYaml(VARIABLES);
   const names = leaves(variables).filter((name) => !SET_BY_THE_CHART.test(name));
   const brakes = Object.keys(z.record(z.string(), z.string()).parse(variables["brakes"]));
@@ -33,7 +42,54 @@ export function chartSchema(): string {
     config: closed(names, SCALAR),
     brakes: closed(brakes, { type: [...SCALAR.type, "array"] }),
   };
-  return `${JSON.stringify({ ...schema, properties }, null, 2)}\n`;
+  const whole = withRequired({ ...schema, properties }, readYaml(VALUES));
+  return `${JSON.stringify(whole, null, 2)}\n`;
+}
+
+/**
+ * Helm deletes a value that a values file sets to null, default and all. Where that is not the same as empty, the schema
+ * says so by the value's name; the templates take each other one as empty.
+ */
+export function mustBeThere(schema: ValueSchema, byDefault: unknown): boolean {
+  if (mayBeNull(schema)) return false;
+  if (typeof byDefault === "string") return byDefault !== "" && !mayBeEmpty(schema);
+  if (Array.isArray(byDefault)) return (schema.minItems ?? 0) > 0;
+  if (typeof byDefault === "object") {
+    return byDefault !== null && Object.keys(byDefault).length > 0;
+  }
+  return typeof byDefault === "number" || byDefault === true;
+}
+
+function mayBeNull({ type, oneOf = [] }: ValueSchema): boolean {
+  return [type].flat().includes("null") || oneOf.some(mayBeNull);
+}
+
+function mayBeEmpty({ enum: words, pattern = "", minLength = 0 }: ValueSchema): boolean {
+  return (words?.includes("") ?? true) && minLength === 0 && new RegExp(pattern, "u").test("");
+}
+
+function withRequired(schema: ValueSchema, values: object): ValueSchema {
+  const { required: _, ...rest } = schema;
+  const { properties = {} } = rest;
+  const below = Object.entries(properties).map(([name, one]) => {
+    const value: unknown = Object.entries(values).find(([key]) => key === name)?.[1];
+    const isSection =
+      one !== false && one.properties !== undefined && !mayBeNull(one) && isTree(value);
+    return [name, isSection ? withRequired(one, value) : one] as const;
+  });
+  const required = Object.entries(values).flatMap(([name, value]) => {
+    const one = properties[name];
+    return one !== undefined && one !== false && mustBeThere(one, value) ? [name] : [];
+  });
+  return {
+    ...rest,
+    properties: Object.fromEntries(below),
+    ...(required.length === 0 ? {} : { required: required.toSorted() }),
+  };
+}
+
+function isTree(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function closed(names: readonly string[], value: object) {

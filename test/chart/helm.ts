@@ -33,7 +33,7 @@ export const CASES: readonly string[] = readdirSync(join(CHART, "ci")).map((file
 
 const valuesFile = (name: string) => join(CHART, `ci/${name}-values.yaml`);
 
-/** `--set` in the form of `key=value`; `null` and numbers as Helm reads them. */
+/** `--set` in the form of `key=value`; `null` and numbers as Helm reads them. One that begins with `{` is JSON. */
 export async function template(
   helm: "helm3" | "helm4",
   name: string,
@@ -43,13 +43,21 @@ export async function template(
     namespace: "ops",
   },
 ): Promise<string> {
-  const set = settings.flatMap((setting) => ["--set", setting]);
+  const set = settings.flatMap(argumentsOf);
   const { name: called, namespace } = release;
   const args = ["template", called, CHART, "-n", namespace, "-f", valuesFile(name), ...set];
   const key = JSON.stringify([helm, ...args]);
   const rendered = RENDERED.get(key) ?? tool(helm).then((program) => run(program, args, LIMITS));
   RENDERED.set(key, rendered);
   return (await rendered).stdout;
+}
+
+function argumentsOf(setting: string): readonly string[] {
+  if (!setting.startsWith("{")) return ["--set", setting];
+  return Object.entries(JSON.parse(setting) as object).flatMap(([name, value]) => [
+    "--set-json",
+    `${name}=${JSON.stringify(value)}`,
+  ]);
 }
 
 /** Each installation is rendered once for a file, however many of its tests look at it. */

@@ -9,7 +9,6 @@ type Tree = { readonly [key: string]: unknown };
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: unknown;
-  readonly required?: readonly string[];
 }
 
 const schema = JSON.parse(chartFile("values.schema.json")) as Schema;
@@ -51,34 +50,6 @@ describe("the values schema", () => {
       await expect(template(helm, "minimal", [setting])).rejects.toThrow(told);
     }
   });
-});
-
-describe("a section that a values file leaves empty", () => {
-  // Helm deletes what is null: then not even the default is there.
-  const ABOUT = /missing property|is required/;
-  const sections = Object.entries(values).flatMap(([name, value]) =>
-    typeof value === "object" && value !== null && !Array.isArray(value) ? [name] : [],
-  );
-  const helms = ["helm3", "helm4"] as const;
-
-  it.each(sections)("is as empty as its default, or named: %s", async (section) => {
-    const isMissed = (schema.required ?? []).includes(section);
-    for (const helm of helms) {
-      const rendered = template(helm, "full", [`${section}=null`]);
-      if (isMissed) await expect(rendered).rejects.toThrow(ABOUT);
-      else await expect(rendered).resolves.toContain("kind: Deployment");
-    }
-  });
-
-  it.each(["prometheusRule.alertLabels", "prometheusRule.severities"])(
-    "is as empty as its default: %s",
-    async (section) => {
-      for (const helm of helms) {
-        const rendered = await template(helm, "full", [`${section}=null`]);
-        expect(rendered).toContain("kind: PrometheusRule");
-      }
-    },
-  );
 });
 
 describe("values that do not fit together", () => {

@@ -104,7 +104,64 @@
 {{- if not (or .rabbitmq.enabled .prometheus.enabled .extraTriggers) }}{{ $wrong = append $wrong "keda.enabled needs at least one trigger" }}{{ end }}
 {{- end }}
 {{- end }}
+{{- $wrong = concat $wrong (include "ecs.checksOfNames" . | fromJsonArray) (include "ecs.checksOfPorts" . | fromJsonArray) }}
 {{- if $wrong }}
 {{- fail (printf "\n\nThese values cannot work:\n  - %s\n" (join "\n  - " $wrong)) }}
 {{- end }}
+{{- end }}
+
+{{/* Names that are given twice, or that nothing has, as a JSON list of what is wrong. */}}
+{{- define "ecs.checksOfNames" -}}
+{{- $wrong := list }}
+{{- $name := include "ecs.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) }}{{ $wrong = append $wrong (printf "the release's name makes %q, which no Service may be called: a letter first, then letters, digits and hyphens. Give fullnameOverride" $name) }}{{ end }}
+{{- $own := include "ecs.ownLabels" . | fromJsonArray }}
+{{- $dashboard := .Values.dashboard | default dict }}
+{{- $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels "service.labels" .Values.service.labels "serviceAccount.labels" .Values.serviceAccount.labels "podMonitor.labels" .Values.podMonitor.labels "serviceMonitor.labels" .Values.serviceMonitor.labels "prometheusRule.labels" .Values.prometheusRule.labels "dashboard.labels" $dashboard.labels }}
+{{- $annotations := dict "annotations" .Values.annotations "podAnnotations" .Values.podAnnotations "service.annotations" .Values.service.annotations "serviceAccount.annotations" .Values.serviceAccount.annotations "dashboard.annotations" $dashboard.annotations "keda.annotations" .Values.keda.annotations }}
+{{- range $path, $map := merge (dict "nodeSelector" .Values.nodeSelector) $labels $annotations }}
+{{- range $key, $_ := $map }}
+{{- if and (hasKey $labels $path) (has $key $own) }}{{ $wrong = append $wrong (printf "%s has %s, which the chart sets itself" $path $key) }}{{ end }}
+{{- if not (regexMatch "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$" $key) }}{{ $wrong = append $wrong (printf "%s has the key %q: Kubernetes takes at most 63 letters, digits, -, _ and ., after a DNS name and / where it has one" $path $key) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- range $key, $_ := .Values.prometheusRule.alertLabels }}
+{{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_]*$" $key) }}{{ $wrong = append $wrong (printf "prometheusRule.alertLabels has the key %q: Prometheus takes letters, digits and _, and no digit first" $key) }}{{ end }}
+{{- end }}
+{{- $variables := list }}
+{{- range include "ecs.env" . | fromYamlArray }}
+{{- if has .name $variables }}{{ $wrong = append $wrong (printf "extraEnv has %s twice, or the chart has it already: give it by config or by the value of its own" .name) }}{{ end }}
+{{- $variables = append $variables .name }}
+{{- end }}
+{{- range $path, $all := dict "extraVolumes" (prepend (.Values.extraVolumes | default list) (dict "name" "secrets")) "extraContainers and initContainers" (concat (list (dict "name" "worker")) (.Values.extraContainers | default list) (.Values.initContainers | default list)) }}
+{{- $seen := list }}
+{{- range $all }}
+{{- if has .name $seen }}{{ $wrong = append $wrong (printf "%s: the name %s is taken" $path .name) }}{{ end }}
+{{- $seen = append $seen .name }}
+{{- end }}
+{{- end }}
+{{- with .Values.prometheusRule }}
+{{- if or .disabled .severities }}
+{{- $alerts := list }}
+{{- range $file := list "alerts" "objectives" }}{{ range ($.Files.Get (printf "files/%s.yaml" $file) | fromYaml).groups }}{{ range .rules }}{{ $alerts = append $alerts (.alert | default "") }}{{ end }}{{ end }}{{ end }}
+{{- range concat (.disabled | default list) (keys (.severities | default dict) | sortAlpha) }}
+{{- if not (has . $alerts) }}{{ $wrong = append $wrong (printf "prometheusRule.disabled and prometheusRule.severities: %q is no alert of files/alerts.yaml or files/objectives.yaml" .) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $wrong }}
+{{- end }}
+
+{{/* Ports that the network policy takes from what else is given, as a JSON list of what is wrong. */}}
+{{- define "ecs.checksOfPorts" -}}
+{{- $wrong := list }}
+{{- if .Values.networkPolicy.enabled }}
+{{- range $name := include "ecs.egressNames" . | fromJsonArray }}
+{{- $given := (get $.Values.networkPolicy.egress $name).ports }}
+{{- range $given | default (include (printf "ecs.%sPorts" $name) $ | fromJsonArray) }}
+{{- if or (lt (int .) 1) (gt (int .) 65535) }}{{ $wrong = append $wrong (printf "networkPolicy.egress.%s would open port %d, which is none: look at the port in %s" $name (int .) (get (dict "amqp" "amqp.url" "redis" "redis.url, redis.sentinel.hosts and redis.cluster.nodes" "https" "cloud.ecsEndpoint, cloud.iamEndpoint, config.IMS_ENDPOINT and config.EVS_ENDPOINT" "proxy" "extraEnv (HTTPS_PROXY, HTTP_PROXY)" "otlp" "tracing.endpoint" "management" "amqp.management.url" "ready" "config.READY_PROBE (tcp:22 or http:8080/healthz)") $name)) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $wrong }}
 {{- end }}

@@ -18,9 +18,9 @@
 {{- printf "%s%s" (include "ecs.fullname" (index . 0) | trunc (int (sub 63 (len $suffix))) | trimSuffix "-") $suffix }}
 {{- end }}
 
+{{/* Labels are made as maps: each stands once, and is a text, whatever it looks like. */}}
 {{- define "ecs.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ecs.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- dict "app.kubernetes.io/name" (include "ecs.name" .) "app.kubernetes.io/instance" .Release.Name | toYaml }}
 {{- end }}
 
 {{/* The test pod has the labels above too: the component keeps it out of the Deployment's, the Service's and the policies' reach. */}}
@@ -33,14 +33,23 @@ app.kubernetes.io/component: worker
 {{- .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* Labels of an object: (list $ component more). Its own win, then those of the object in the values, then the common ones. */}}
 {{- define "ecs.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "ecs.selectorLabels" . }}
-app.kubernetes.io/version: {{ include "ecs.version" . | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- $ := index . 0 }}
+{{- $own := dict "helm.sh/chart" (printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") "app.kubernetes.io/version" (include "ecs.version" $) "app.kubernetes.io/managed-by" $.Release.Service }}
+{{- with index . 1 }}{{ $_ := set $own "app.kubernetes.io/component" . }}{{ end }}
+{{- merge (dict) $own (include "ecs.selectorLabels" $ | fromYaml) (index . 2 | default dict) ($.Values.commonLabels | default dict) | toYaml }}
 {{- end }}
+
+{{/* Those of the pods: without the chart's version, so that an upgrade that changes nothing for them leaves them running. */}}
+{{- define "ecs.podLabels" -}}
+{{- $own := dict "app.kubernetes.io/version" (include "ecs.version" .) }}
+{{- merge (dict) $own (include "ecs.workerLabels" . | fromYaml) (.Values.podLabels | default dict) (.Values.commonLabels | default dict) | toYaml }}
+{{- end }}
+
+{{/* Labels that the chart sets, and nobody else. */}}
+{{- define "ecs.ownLabels" -}}
+{{- list "app.kubernetes.io/component" "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" "app.kubernetes.io/name" "app.kubernetes.io/version" "helm.sh/chart" | toJson }}
 {{- end }}
 
 {{- define "ecs.image" -}}
@@ -83,7 +92,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The most workers that may run at the same time, the new ones of a rollout included. */}}
 {{- define "ecs.mostReplicas" -}}
-{{- $most := .Values.keda.enabled | ternary .Values.keda.maxReplicaCount .Values.replicaCount | int }}
+{{- $most := empty .Values.keda.enabled | ternary .Values.replicaCount .Values.keda.maxReplicaCount | int }}
 {{- $rolling := .Values.updateStrategy.rollingUpdate | default dict }}
 {{- $surge := get $rolling "maxSurge" | default 0 | toString }}
 {{- if hasSuffix "%" $surge }}
@@ -102,9 +111,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.http.metricsPort }}metrics{{ else }}http{{ end }}
 {{- end }}
 
+{{/* A probe of the worker's web server: (list $ "/livez" values) */}}
+{{- define "ecs.probe" -}}
+{{- merge (dict "httpGet" (dict "path" (index . 1) "port" (include "ecs.probePort" (index . 0)))) (index . 2) | toYaml }}
+{{- end }}
+
 {{/* The least workers that run when nothing is wrong. */}}
 {{- define "ecs.leastReplicas" -}}
-{{- .Values.keda.enabled | ternary .Values.keda.minReplicaCount .Values.replicaCount | int }}
+{{- empty .Values.keda.enabled | ternary .Values.replicaCount .Values.keda.minReplicaCount | int }}
 {{- end }}
 
 {{/* Queue that KEDA looks at. */}}

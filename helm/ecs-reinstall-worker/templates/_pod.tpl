@@ -38,7 +38,7 @@
 - name: REDIS_SENTINEL_HOSTS
   value: {{ join "," . | quote }}
 - name: REDIS_SENTINEL_NAME
-  value: {{ $.Values.redis.sentinel.name | quote }}
+  value: {{ $.Values.redis.sentinel.name | default "" | quote }}
 {{- end }}
 {{- with .Values.redis.cluster.nodes }}
 - name: REDIS_CLUSTER_NODES
@@ -76,7 +76,7 @@
 {{- end }}
 {{- range include "ecs.secretFiles" . | fromJsonArray }}
 - name: {{ .env }}
-  value: {{ include "ecs.secretPath" . }}
+  value: {{ include "ecs.secretPath" . | quote }}
 {{- end }}
 {{- with .Values.tracing }}
 {{- if .endpoint }}
@@ -86,8 +86,8 @@
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
     secretKeyRef:
-      name: {{ .existingSecret }}
-      key: {{ .headersKey }}
+      name: {{ .existingSecret | quote }}
+      key: {{ .headersKey | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -105,9 +105,9 @@ projected:
   sources:
     {{- range include "ecs.mountedSecretFiles" . | fromJsonArray }}
     - {{ empty .configMap | ternary "secret" "configMap" }}:
-        name: {{ .configMap | default .secret }}
+        name: {{ .configMap | default .secret | quote }}
         items:
-          - key: {{ .key }}
+          - key: {{ .key | quote }}
             path: {{ .path }}
     {{- end }}
 {{- end }}

@@ -7,9 +7,10 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 {{- $schemes := dict "https" 443 "http" 80 "amqp" 5672 "amqps" 5671 "redis" 6379 "rediss" 6379 }}
 {{- $ports := list }}
 {{- range .of }}
-{{- $url := contains "://" . | ternary . (printf "//%s" .) | urlParse }}
-{{- $port := regexFind ":[0-9]+$" (get $url "host") | trimPrefix ":" }}
-{{- $ports = append $ports ($port | default (get $schemes (get $url "scheme")) | default $.default | int) }}
+{{- $scheme := regexFind "^[a-z]+://" . | trimSuffix "://" }}
+{{- $server := regexReplaceAll "^[a-z]+://" . "" | regexFind "^[^/?#]*" | regexFind "[^@]*$" }}
+{{- $port := regexFind ":[0-9]+$" $server | trimPrefix ":" }}
+{{- $ports = append $ports ($port | default (get $schemes $scheme) | default $.default | int) }}
 {{- end }}
 {{- $ports | uniq | toJson }}
 {{- end }}
@@ -76,4 +77,14 @@ Ports that the settings lead to, as a JSON list without repeats: what the networ
 
 {{- define "ecs.usesProxy" -}}
 {{- if eq (get (.Values.config | default dict) "ECS_PROXY" | toString) "true" }}true{{ end }}
+{{- end }}
+
+{{/* What the pods may have to reach, DNS aside, by its name in networkPolicy.egress, as a JSON list. */}}
+{{- define "ecs.egressNames" -}}
+{{- $names := list "amqp" "redis" "https" }}
+{{- if include "ecs.usesProxy" . }}{{ $names = append $names "proxy" }}{{ end }}
+{{- if .Values.tracing.endpoint }}{{ $names = append $names "otlp" }}{{ end }}
+{{- if .Values.amqp.management.url }}{{ $names = append $names "management" }}{{ end }}
+{{- if get (.Values.config | default dict) "READY_PROBE" }}{{ $names = append $names "ready" }}{{ end }}
+{{- toJson $names }}
 {{- end }}
