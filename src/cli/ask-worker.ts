@@ -34,9 +34,10 @@ export async function askWorker(
 ): Promise<Asked> {
   const base = url ?? (io.env["ECS_REINSTALL_URL"] || `http://127.0.0.1:${localPort(io)}`);
   if (!/^https?:\/\//.test(base) || !URL.canParse(base)) {
-    throw new CliFailure("--url must be an http:// or https:// URL", EXIT_USAGE);
+    const source = url === undefined ? "ECS_REINSTALL_URL" : "--url";
+    throw new CliFailure(`${source} must be an http:// or https:// URL`, EXIT_USAGE);
   }
-  let status: number;
+  let status: number | undefined;
   let body: unknown;
   try {
     const token = io.env["ECS_REINSTALL_TOKEN"] ?? "";
@@ -47,19 +48,37 @@ export async function askWorker(
     body = await response.json();
   } catch (error) {
     const isLate = error instanceof Error && error.name === "TimeoutError";
-    const late = `: it gave no answer within ${patienceMs / 1000} s. It may stand still; ask another one`;
-    throw new CliFailure(`no worker answers at ${base} (--url)${isLate ? late : ""}`);
+    if (status !== undefined && !isLate) throw new CliFailure(noWorker(base, status));
+    const late = `it gave no answer within ${patienceMs / 1000} s. It may stand still; ask another one`;
+    const why = isLate ? late : `${reason(error)}. Name one by --url or ECS_REINSTALL_URL`;
+    throw new CliFailure(`no worker answers at ${base}: ${why}`);
   }
   if (status === 200) return { kind: "found", body };
   const said = (body ?? {}) as { message?: unknown };
-  const message = typeof said.message === "string" ? said.message : `HTTP status ${status}`;
+  const message = typeof said.message === "string" ? said.message : noWorker(base, status);
   if (status === 401) {
     throw new CliFailure(
       "the worker answers only who brings one of its tokens: ECS_REINSTALL_TOKEN",
     );
   }
-  if (status === 404) return { kind: "absent", message };
+  if (status === 404) {
+    const hasPath = !message.startsWith("one of /");
+    return { kind: "absent", message: hasPath ? message : `${base} has no ${path}: ${PATHS}` };
+  }
   throw new CliFailure(message);
+}
+
+const PATHS =
+  "--url is http://HOST:PORT alone, and a worker of an older version lacks some answers";
+
+const noWorker = (base: string, status: number) =>
+  `what answers at ${base} is no worker (HTTP status ${status}): name one by --url or ECS_REINSTALL_URL`;
+
+/** Of a fetch that failed: what the network said. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof Error)) return error instanceof Error ? error.message : String(error);
+  return cause.message || (cause as NodeJS.ErrnoException).code || cause.name;
 }
 
 /** The first of ECS_PROJECTS; undefined: it names none. */

@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { CheckMember } from "../contract/event-members.ts";
 import { COMMON_MEMBERS, type ProgressEvent } from "../contract/event.ts";
 import type { OperatorEvent } from "../contract/operator-event.ts";
 
@@ -23,7 +25,21 @@ const ABOUT: ReadonlySet<string> = new Set(["action", "command_id", "server_id",
 function added(data: object, without: ReadonlySet<string>): readonly string[] {
   return Object.entries(data)
     .filter(([key, value]) => !without.has(key) && value !== null && value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .map(([key, value]) => `${key}=${key === "checks" ? checked(value) : textOf(value)}`);
+}
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** Those of a dry run: how many pass, and what each other one found. */
+function checked(value: unknown): string {
+  const checks = z.array(CheckMember).safeParse(value).data;
+  if (checks === undefined) return textOf(value);
+  const others = checks.filter(({ verdict }) => verdict !== "pass");
+  const found = others.map(
+    ({ check, verdict, detail }) =>
+      `${check} ${verdict}${detail === undefined ? "" : `: ${detail}`}`,
+  );
+  return [`${checks.length - others.length} pass`, ...found].join(", ");
 }
 
 /** What emitters and people wrote goes to a terminal: control characters must not. */

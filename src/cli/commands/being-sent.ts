@@ -20,7 +20,7 @@ export async function beingSent(
       .flat()
       .filter((one) => covers(scope, one))
       .map(({ command, server }) => `${command} (server ${server})`);
-    if (named.length === 0) return "No request of it was being made in that moment.";
+    if (named.length === 0) return "No request for it was being made in that moment.";
     const more = named.length > MOST_NAMED ? ` and ${named.length - MOST_NAMED} more` : "";
     return `Being sent in that moment, and may still go out (at most 30 s): ${named.slice(0, MOST_NAMED).join(", ")}${more}.`;
   } catch (error) {

@@ -166,7 +166,7 @@ describe.each([
     const operate = operatorInProcess(operatorRedis, server.projectId);
     const said = await operate("pause", "--reason", "maintenance");
     expect(said).toContain("are paused");
-    expect(said).toContain("No request of it was being made in that moment.");
+    expect(said).toContain("No request for it was being made in that moment.");
     await stage.emitter.send(stage.command(paused, server.id));
     await stage.emitter.event(paused, "waiting");
     await stage.emitter.send(stage.command(held, server.id, { on_busy: "wait" }));

@@ -395,6 +395,20 @@ describe("send --wait", () => {
     ]);
   });
 
+  it("says of a dry run how many checks pass, and what each other one found", async () => {
+    const checks = [
+      { check: "command", verdict: "pass" },
+      { check: "server-free", verdict: "wait", detail: "heal-1 has it" },
+      { check: "image", verdict: "unknown" },
+      { check: "of-a-later-version", verdict: "pass", detail: "x" },
+    ];
+    const events = [event("planned", { checks, would: "nothing-now" })];
+    const { out } = await run([...SEND, "--wait"], { events });
+    expect(out).toContain(
+      "planned checks=2 pass, server-free wait: heal-1 has it, image unknown would=nothing-now\n",
+    );
+  });
+
   it("prints events as JSON, one a line and nothing else", async () => {
     const events = [event("succeeded")];
     const { out } = await run([...SEND, "--wait", "--json"], { events });
@@ -503,7 +517,45 @@ describe("looking things up", () => {
     const nobody = await run(["status", "a"]);
     expect([nobody.code, nobody.err]).toEqual([
       1,
-      "error: no worker answers at http://127.0.0.1:8080 (--url)\n",
+      "error: no worker answers at http://127.0.0.1:8080: ECONNREFUSED. Name one by --url or ECS_REINSTALL_URL\n",
+    ]);
+  });
+
+  it.each([
+    [
+      "gives no JSON",
+      () => Promise.resolve(new Response("<html>", { status: 502 })),
+      "is no worker (HTTP status 502)",
+    ],
+    [
+      "is another API",
+      answers(404, { error_code: "APIGW.0101" }),
+      "is no worker (HTTP status 404)",
+    ],
+    [
+      "has no such path",
+      answers(404, { message: "one of /metrics, /livez" }),
+      "--url is http://HOST:PORT alone",
+    ],
+    [
+      "has another certificate",
+      () =>
+        Promise.reject(
+          new TypeError("fetch failed", { cause: new Error("self-signed certificate") }),
+        ),
+      "no worker answers at http://127.0.0.1:8080: self-signed certificate. Name one",
+    ],
+  ] as const)("says of an address that %s what it is", async (_what, fetch, said) => {
+    const { code, err } = await run(["status", "a"], { fetch });
+    expect(code).toBe(1);
+    expect(err).toContain(said);
+  });
+
+  it("names the variable where the address comes from it", async () => {
+    const { code, err } = await run(["status", "a"], { env: { ECS_REINSTALL_URL: "worker:8080" } });
+    expect([code, err]).toEqual([
+      2,
+      "error: ECS_REINSTALL_URL must be an http:// or https:// URL\n",
     ]);
   });
 });

@@ -58,7 +58,7 @@ describe("pause", () => {
     [["--everything"], ["heal-1", "heal-2"], []],
     [["--group", "web"], ["heal-1"], ["heal-2"]],
     [["--server", OTHER], ["heal-2"], ["heal-1"]],
-    [["--group", "db"], ["No request of it was being made in that moment."], ["heal-"]],
+    [["--group", "db"], ["No request for it was being made in that moment."], ["heal-"]],
   ])("%j names the commands of its scope that may still be sent", async (scope, named, not) => {
     const { code, out } = await run(["pause", ...scope]);
     expect(code).toBe(0);
