@@ -175,7 +175,9 @@ export class Monitor {
   #newEvent(track: Track, event: ProgressEvent, text: string): void {
     const { sequence } = event.data;
     if (!track.forgotten) {
-      if (sequence <= track.highest && !track.rewound && !track.renumbered) {
+      // A refusal of a memory that is lost: who was held up while publishing it says it later, under its number of then.
+      const isOld = isRefusal(event) && this.#storeForgot();
+      if (sequence <= track.highest && !track.rewound && !track.renumbered && !isOld) {
         this.fail("P8", `event ${event.id} comes after number ${track.highest}`);
       }
       if (track.finals.size > 0 && FINAL.has(event.data.event)) {
