@@ -25,7 +25,8 @@ export function fixedSecret(value: string): SecretSource {
  * A secret that lives in a file, read again whenever the file is another one: time, size or inode
  * (Kubernetes swaps a symbolic link). Throws when it cannot be read the first time, or is empty.
  *
- * @param mayBe whether a later content can be the secret; what cannot is kept off like an empty file
+ * @param mayBe whether a later content can be the secret; what cannot is kept off like an empty file, a pipe, or one of
+ * more than 1 MiB
  */
 export function fileSecret(
   path: string,
@@ -37,10 +38,10 @@ export function fileSecret(
   return () => {
     try {
       const now = fingerprint(path);
-      if (now === seen) return value;
+      if (now === seen || !isReadAtOnce(path)) return value;
       const next = read(path);
       // Not taken for seen while it is empty: a writer may be between truncating and writing.
-      if (next !== "" && mayBe(next)) [seen, value] = [now, next];
+      if (next.trim() !== "" && mayBe(next)) [seen, value] = [now, next];
     } catch {
       // Away for a moment: what it held last is the best there is.
     }
@@ -77,6 +78,15 @@ export function replacedTogether(
     look();
     return given[index] ?? "";
   });
+}
+
+/** Many times more than any certificate or key. */
+const MOST_BYTES = 1_048_576;
+
+/** Reading stops everything else: a pipe that nobody writes to would do so for ever, a file of gigabytes for seconds. */
+function isReadAtOnce(path: string): boolean {
+  const file = statSync(path);
+  return file.isFile() && file.size <= MOST_BYTES;
 }
 
 function fingerprint(path: string): string {

@@ -45,6 +45,12 @@ export function tlsOf(
   return { ...(caPem && { caPem }), ...(certPem && { certPem }), ...(keyPem && { keyPem }) };
 }
 
+/** A writer may be in the middle of it: with half an authority no certificate would be believed. */
+function isWhole(pem: string): boolean {
+  const count = (mark: string) => pem.split(mark).length - 1;
+  return count("-----BEGIN ") > 0 && count("-----BEGIN ") === count("-----END ");
+}
+
 /** The content of a PEM file; undefined when none is named, or it is of no use (reported). */
 export function pemOf(
   path: string,
@@ -53,7 +59,7 @@ export function pemOf(
 ): SecretSource | undefined {
   if (file === undefined) return undefined;
   try {
-    const source = fileSecret(file);
+    const source = fileSecret(file, isWhole);
     if (source().includes("-----BEGIN ")) return source;
     report({ path, involves: [path], message: "is no PEM file" });
   } catch (error) {

@@ -716,16 +716,17 @@ describe("a Redis URL that is no URL", () => {
 
 describe("TLS files", () => {
   it("are read, and again when they change", () => {
-    const ca = file("ca.pem", "-----BEGIN CERTIFICATE-----\nA\n");
+    const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----`;
+    const ca = file("ca.pem", `${pem("A")}\n`);
     const { amqp, cloud } = config({
       AMQP_URL: "amqps://broker",
       AMQP_TLS_CA_FILE: ca,
       ECS_CA_FILE: ca,
     });
     expect(amqp.tls.caFile).toBe(ca);
-    expect(cloud.caPem?.()).toBe("-----BEGIN CERTIFICATE-----\nA");
-    file("ca.pem", "-----BEGIN CERTIFICATE-----\nBB\n");
-    expect(amqp.tls.caPem?.()).toBe("-----BEGIN CERTIFICATE-----\nBB");
+    expect(cloud.caPem?.()).toBe(pem("A"));
+    file("ca.pem", `${pem("BB")}\n`);
+    expect(amqp.tls.caPem?.()).toBe(pem("BB"));
   });
 
   it("go together, and are PEM", () => {

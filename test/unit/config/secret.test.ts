@@ -1,8 +1,11 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, symlinkSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { fileSecret, replacedTogether } from "../../../src/config/secret.ts";
+import { pemOf } from "../../../src/config/tls.ts";
 
 let folder: string;
 let path: string;
@@ -51,6 +54,41 @@ it("leaves out a byte order mark, and what cannot be the secret", () => {
   expect(secret()).toBe("first");
   writeFileSync(path, "\uFEFFsecond");
   expect(secret()).toBe("second");
+});
+
+it("keeps the last value where the new file is blank, a pipe, or has more than a secret can", async () => {
+  writeFileSync(path, "first");
+  const secret = fileSecret(path);
+  writeFileSync(path, " \n\t");
+  expect(secret()).toBe("first");
+  writeFileSync(path, "x".repeat(1_048_577));
+  expect(secret()).toBe("first");
+  unlinkSync(path);
+  execFileSync("mkfifo", [path]);
+  const writer = spawn("sh", ["-c", `echo second > '${path}'`]);
+  expect(secret()).toBe("first");
+  writer.kill();
+  await once(writer, "close");
+  unlinkSync(path);
+  writeFileSync(path, "third");
+  expect(secret()).toBe("third");
+});
+
+it("keeps the last PEM while the new one is half written", () => {
+  const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+  writeFileSync(path, pem("old"));
+  const source = pemOf("amqp.caFile", path, (problem) => expect(problem).toBeUndefined());
+  const old = source?.();
+  for (const half of [
+    pem("new").slice(0, 40),
+    `${pem("new")}${pem("other").slice(0, 40)}`,
+    "new",
+  ]) {
+    writeFileSync(path, half);
+    expect(source?.()).toBe(old);
+  }
+  writeFileSync(path, `${pem("new")}${pem("old")}`);
+  expect(source?.()).toContain("new");
 });
 
 it("throws at the start when there is no secret", () => {
