@@ -47,7 +47,7 @@ export function readCommand(raw: RawCommand, arrivedAtMs: number, rules: IntakeR
   const text = parseJsonText(raw.body, MAX_COMMAND_BYTES);
   if (text.kind === "unreadable") {
     const { problem } = media.kind === "unsupported" ? media : text;
-    return refuse(undefined, [(isText(text.problem) && compressionSeen(raw.body)) || problem]);
+    return refuse(text.rest, [(isText(text.problem) && compressionSeen(raw.body)) || problem]);
   }
   const { value } = text;
   if (media.mode === "plain" && looksLikeCloudEvent(value)) return refuse(value, [CLOUD_EVENT]);

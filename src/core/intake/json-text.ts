@@ -1,4 +1,5 @@
 import type { Problem } from "../../contract/command.ts";
+import { isRecord } from "./is-record.ts";
 import { shownName } from "./names.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -7,7 +8,8 @@ const MAX_DEPTH = 16;
 
 export type JsonText =
   | { readonly kind: "read"; readonly value: unknown }
-  | { readonly kind: "unreadable"; readonly problem: Problem };
+  /** `rest`: what is left of a value without the keys that are not taken; absent where nothing could be read. */
+  | { readonly kind: "unreadable"; readonly problem: Problem; readonly rest?: unknown };
 
 /** JSON from bytes that nobody vouches for: bounded in size and depth, strictly UTF-8, no keys that reach for prototypes. */
 export function parseJsonText(bytes: Uint8Array, maxBytes: number): JsonText {
@@ -36,7 +38,10 @@ export function parseJsonText(bytes: Uint8Array, maxBytes: number): JsonText {
     return unreadable("", "not-json", "must be JSON");
   }
   const path = forbiddenKey(value);
-  if (path !== null) return unreadable(path, "forbidden-key", "must not be used as a key");
+  if (path !== null) {
+    const problem = { path, code: "forbidden-key", message: "must not be used as a key" };
+    return { kind: "unreadable", problem, rest: withoutForbidden(value) };
+  }
   return { kind: "read", value };
 }
 
@@ -57,12 +62,24 @@ function depthOf(text: string): number {
   return deepest;
 }
 
+const FORBIDDEN: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+function withoutForbidden(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutForbidden);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) =>
+      FORBIDDEN.has(key) ? [] : [[key, withoutForbidden(member)]],
+    ),
+  );
+}
+
 function forbiddenKey(value: unknown, path = ""): string | null {
   if (typeof value !== "object" || value === null) return null;
   for (const key of Object.keys(value)) {
     const shown = shownName(key);
     const here = path === "" ? shown : `${path}.${shown}`;
-    if (key === "__proto__" || key === "constructor" || key === "prototype") return here;
+    if (FORBIDDEN.has(key)) return here;
     const below = forbiddenKey((value as Record<string, unknown>)[key], here);
     if (below !== null) return below;
   }

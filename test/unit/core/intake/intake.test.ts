@@ -140,6 +140,17 @@ describe("bytes that are no command", () => {
     expect(problems(value)).toContain(problem);
   });
 
+  it.each([
+    command({ list: [{ constructor: "Planted-1" }] }),
+    JSON.stringify(command({})).replace("{", '{"__proto__":{"command_id":"other"},'),
+    reinstall({ metadata: { prototype: { user_data: "Planted-1" } } }),
+  ])("are answered under the command's own id, where a key is not taken: %j", (value) => {
+    const intake = refused(value);
+    const { command_id: commandId, server_id: serverId } = COMMAND_FIELDS;
+    expect(intake.subject).toMatchObject({ commandId, serverId });
+    expect(JSON.stringify(intake)).not.toMatch(/Planted-1|other/);
+  });
+
   it("may be as many as allowed, to the byte", () => {
     const text = padded(MAX_COMMAND_BYTES);
     expect(Buffer.byteLength(text)).toBe(131_072);
