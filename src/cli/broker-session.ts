@@ -151,7 +151,7 @@ async function connectToAny(
       return { model, socket, user: userOf(url) ?? DEFAULT_USER };
     } catch (error) {
       socket.abort();
-      failures.push(`${withoutUser(url)}: ${reason(error)}`);
+      failures.push(addressed(withoutUser(url), reason(error)));
     }
   }
   throw new CliFailure(`cannot reach a broker (AMQP_URL, AMQP_HOST): ${failures.join("; ")}`);
@@ -194,6 +194,12 @@ async function within<T>(work: Promise<T>, amqp: Config["amqp"], lost: Promise<n
 
 function withoutUser(url: string): string {
   return maskedUrl(url).replace(/\/\/[^/@]*@/, "//");
+}
+
+/** What a failure says already, and libraries say some of it, is not said twice. */
+function addressed(url: string, why: string): string {
+  const host = URL.canParse(url) ? new URL(url).host : url;
+  return why.includes(host) ? why : `${url}: ${why}`;
 }
 
 /** Of an AggregateError (IPv4 and IPv6 both failed) the message is empty, its code is not. */

@@ -9,8 +9,15 @@ interface Ids {
   readonly projectId: string;
 }
 
-export function resolveLine({ commandId, projectId }: Ids): string {
-  return `ecs-reinstall resolve ${commandId} --project ${projectId} --as reinstalled --reason …, or the same with --as not-reinstalled`;
+export function resolveLine(ids: Ids): string {
+  return `${resolveAs(ids, "reinstalled")}, or the same with --as not-reinstalled`;
+}
+
+export function resolveAs(
+  { commandId, projectId }: Ids,
+  as: "reinstalled" | "not-reinstalled",
+): string {
+  return `ecs-reinstall resolve ${commandId} --project ${projectId} --as ${as} --reason …`;
 }
 
 export function cancelLine({ commandId, projectId }: Ids): string {

@@ -1,6 +1,6 @@
 import type { ServerStatus } from "../../contract/status.ts";
 import type { BrakeSaid, CommandDetail } from "../../contract/overview.ts";
-import { cancelLine, shellWord } from "../command-line.ts";
+import { cancelLine, resolveAs, shellWord } from "../command-line.ts";
 import { traitsOf } from "../state/phases.ts";
 
 /** `operation` of a lock whose key holds something else than a lock. */
@@ -19,6 +19,8 @@ export interface Advised {
   readonly command: CommandDetail | null;
   /** How many wait for the server. */
   readonly waiters: number;
+  /** What the event that says why the command waits asks a person to do; absent, null: nothing. */
+  readonly askedFor?: string | null;
 }
 
 /** What a person can do, each with the command line to type. */
@@ -30,6 +32,7 @@ export function advice(about: Advised): readonly string[] {
         ? `Find out why ${name} is down: docs/runbooks/EcsReinstallDependencyDown.md`
         : `Have what ${name} holds put right: ${page}`,
     ),
+    ...(about.askedFor === undefined || about.askedFor === null ? [] : [about.askedFor]),
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),
     ...againstLock(about),
     ...againstLeader(about),
@@ -153,8 +156,11 @@ function againstLock({ lock, project, server, command }: Advised): readonly stri
     ];
   }
   if (lock.phase === "unresolved") {
+    // Not unlock: that says nothing of the command, so nobody starts the server, and who has joined is not informed.
+    const ids = { commandId: lock.owner, projectId: project };
     return [
-      `Look at the server, and free it (docs/operations.md#unresolved): ecs-reinstall unlock ${server} --project ${project} --owner ${lock.owner} --reason …`,
+      `Look at the server (docs/operations.md#unresolved). When you have seen that it was reinstalled: ${resolveAs(ids, "reinstalled")}`,
+      `When you have seen that it was not: ${resolveAs(ids, "not-reinstalled")}`,
     ];
   }
   return [`Look at the one who holds the server: ecs-reinstall explain ${lock.owner}`];

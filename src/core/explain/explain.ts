@@ -74,7 +74,10 @@ export function explainServer(
   ];
 }
 
-function advisedFor({ command, brakes, server }: CommandStory, away: readonly Away[]): Advised {
+function advisedFor(
+  { command, brakes, server, lastWord }: CommandStory,
+  away: readonly Away[],
+): Advised {
   return {
     away,
     project: command.projectId,
@@ -84,6 +87,7 @@ function advisedFor({ command, brakes, server }: CommandStory, away: readonly Aw
     brakes: command.phase === "joined" ? [] : (brakes ?? []),
     command,
     waiters: 0,
+    askedFor: lastWord?.nextStep ?? null,
   };
 }
 
@@ -186,7 +190,7 @@ function ended(command: CommandDetail, server: ServerDetail | null): readonly st
   const details = ["message", "why", "because", "next_step"].flatMap((name) =>
     typeof data[name] === "string" ? [`${name.replace("_", " ")}: ${data[name]}`] : [],
   );
-  const said = details.length === 0 ? "" : ` It said: ${details.join("; ")}.`;
+  const said = details.length === 0 ? "" : ` It said: ${sentence(details.join("; "))}`;
   const lines = [
     `Command ${commandId} for server ${serverId ?? "(unknown)"} ended ${outcome} at ${instant(updatedAtMs)}.${said}`,
   ];

@@ -106,6 +106,30 @@ it("shows what a bad sender writes as text, and names what cannot be seen", asyn
 });
 
 describe("the first page", () => {
+  it("names a server that is off and cannot be started, once that lasts, and how to see what keeps it", async () => {
+    const scene = busyNight();
+    const inWork: Scene["overview"]["inWork"] = async (project) => {
+      const all = await scene.overview.inWork(project);
+      if (all.kind !== "found") return all;
+      const [first, ...rest] = all.view.commands;
+      if (first === undefined) throw new Error("nothing is in work");
+      const restoring = { ...first, phase: "restore", waitsFor: "cloud-unavailable" } as const;
+      const ago = (ms: number) => Date.now() - ms;
+      const lasting = { ...restoring, commandId: "lasting", sinceMs: ago(120_000) };
+      const short = { ...restoring, commandId: "short", sinceMs: ago(5_000) };
+      const tried = { ...lasting, commandId: "tried", waitsFor: null };
+      const commands = [lasting, short, tried, ...rest] as typeof all.view.commands;
+      return { ...all, view: { ...all.view, commands } };
+    };
+    const { text } = await (await visit({ ...scene, overview: { ...scene.overview, inWork } }))(
+      "/",
+    );
+    expect(text.match(/Off, and cannot be started/g)).toHaveLength(1);
+    expect(text).toContain("what you can do:ecs-reinstall explain lasting");
+    expect(text).toContain("the server is being started again");
+    expect(text).not.toContain("not reinstalled; the server");
+  });
+
   it("has first what needs a person, with the line to type", async () => {
     const { html, text } = await (await visit(busyNight()))("/");
     const order = [
@@ -120,7 +144,8 @@ describe("the first page", () => {
     expect(places[0]).toBeGreaterThan(0);
     for (const needed of [
       "Unresolved: 4f4b3dfa-eb70-47cf-a60a-998a53bd5982",
-      "--owner heal-web-02-41d7",
+      `ecs-reinstall resolve heal-web-02-41d7 --project ${PROJECT} --as reinstalled --reason …`,
+      `ecs-reinstall resolve heal-web-02-41d7 --project ${PROJECT} --as not-reinstalled --reason …`,
       "Left off: 4f4b3dfa-eb70-47cf-a60a-998a53bd5983",
       "Quarantined: 4f4b3dfa-eb70-47cf-a60a-998a53bd5989",
       "ecs-reinstall release 4f4b3dfa-eb70-47cf-a60a-998a53bd5989",

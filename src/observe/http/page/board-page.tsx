@@ -167,7 +167,8 @@ const WORK: Readonly<Record<string, string>> = {
   reconcile: "nobody answered the request: looking for proof",
   settle: "reinstalled; seen to be well before it is said",
   ready: "reinstalled; asked until it answers",
-  restore: "not reinstalled; the server is being started again",
+  // Whether it was reinstalled before that, only its message says.
+  restore: "the server is being started again",
 };
 
 function Progress({

@@ -26,6 +26,7 @@ export function needsOf(board: Board): readonly Need[] {
     ...unresolved(board),
     ...storms(board),
     ...leftOff(board),
+    ...notStarted(board),
     ...quarantined(board),
     ...deadLetters(board),
     ...oldPauses(board),
@@ -142,6 +143,46 @@ function leftOff({ store, nowMs }: Board): readonly Need[] {
     }),
   );
   return withRest(shown, all.length, "servers that were left off in the last day");
+}
+
+/** It may be a moment's: the cloud is asked again, and mostly that does it. */
+const SOON_MS = 60_000;
+
+/** Servers that are off, while something keeps the worker from starting them: a right that is missing, for example. */
+function notStarted({ store, nowMs }: Board): readonly Need[] {
+  const all = (store?.inWork ?? []).filter(
+    ({ phase, waitsFor, sinceMs }) =>
+      phase === "restore" && waitsFor !== null && sinceMs !== null && nowMs - sinceMs > SOON_MS,
+  );
+  const shown = all.slice(0, MOST).map(
+    ({ projectId, serverId, commandId, sinceMs }): Need => ({
+      key: `not started ${projectId} ${commandId}`,
+      tone: "bad",
+      title: (
+        <>
+          Off, and cannot be started: <ServerLink project={projectId} server={serverId} />
+        </>
+      ),
+      body: (
+        <>
+          <p>
+            The worker has tried for <Ago ms={sinceMs} nowMs={nowMs} />, and goes on until it may,
+            or its time is over.
+          </p>
+          <p>
+            <WithCommandLine
+              text={`What keeps it, and what you can do: ecs-reinstall explain ${commandId}`}
+            />
+          </p>
+        </>
+      ),
+    }),
+  );
+  return withRest(
+    shown,
+    all.length,
+    "servers that cannot be started: ecs-reinstall list --state restore",
+  );
 }
 
 function quarantined({ store, nowMs }: Board): readonly Need[] {

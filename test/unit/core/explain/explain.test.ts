@@ -136,7 +136,7 @@ describe("a command that waits", () => {
     [
       { phase: "unresolved" },
       "command heal-1, which ended unresolved",
-      `ecs-reinstall unlock ${SERVER} --project ${PROJECT} --owner heal-1 --reason …`,
+      `ecs-reinstall resolve heal-1 --project ${PROJECT} --as not-reinstalled --reason …`,
     ],
   ])("behind %j", (lock, who, todo) => {
     const server = { ...HELD, lock: { ...LOCK, ...lock } };
@@ -235,9 +235,12 @@ describe("a command that waits", () => {
       "It waits: the cloud does not answer, or refuses what the worker asks for. Its event of 2026-11-23T14:19:00.000Z said: the disk service refuses.",
     );
     const advised = { ...lastWord, nextStep: "Give the right." };
-    expect(
-      told({ waitsFor: "cloud-unavailable", holder: null }, { lastWord: advised }).join("\n"),
-    ).toContain("said: the disk service refuses. What to do, it said: Give the right.");
+    const asked = told({ waitsFor: "cloud-unavailable", holder: null }, { lastWord: advised });
+    expect(asked.join("\n")).toContain(
+      "said: the disk service refuses. What to do, it said: Give the right.",
+    );
+    expect(asked).toContain("- Give the right.");
+    expect(asked).not.toContain("There is nothing that you need to do.");
   });
 
   it("for a brake that says go by now", () => {
@@ -322,13 +325,15 @@ describe("a command in another phase", () => {
 });
 
 describe("a command that has ended", () => {
-  const finalEvent = { data: { message: "no quota", next_step: "ask for more" } };
-
-  it("says how, and what its event said", () => {
-    const [line] = told({ outcome: "failed", phase: "done", finalEvent });
-    expect(line).toContain("ended failed at 2026-11-23T14:19:59.000Z.");
-    expect(line).toContain("It said: message: no quota; next step: ask for more.");
-  });
+  it.each(["ask for more", "ask for more."])(
+    "says how, and what its event said: %s",
+    (next_step) => {
+      const finalEvent = { data: { message: "no quota", next_step } };
+      const [line] = told({ outcome: "failed", phase: "done", finalEvent });
+      expect(line).toContain("ended failed at 2026-11-23T14:19:59.000Z.");
+      expect(line).toMatch(/ It said: message: no quota; next step: ask for more\.$/);
+    },
+  );
 
   it.each<[string, Partial<CommandDetail>, ServerDetail, string]>([
     [
