@@ -29,7 +29,8 @@ export function createTakeStep(deps: WorkerDeps) {
     const takenMs = clock.monotonicMs();
     const deferred = (delayMs: number, why: DeferReason["why"]): Envelope => ({
       ...envelope,
-      revived: envelope.revived + 1,
+      // It may have been claimed by a call whose answer was lost: the copy says so, and may take over.
+      revived: envelope.revived + (why === "store-rebuilding" && !delivery.redelivered ? 0 : 1),
       // What the broker brings again may have been anywhere.
       ...(why === "store-away" && !delivery.redelivered
         ? stillWaiting(envelope, clock.monotonicMs() - takenMs, delayMs)
@@ -40,7 +41,6 @@ export function createTakeStep(deps: WorkerDeps) {
       from: state.phase,
       envelope,
       body: bodyOf(state),
-      // It may have been claimed by a call whose answer was lost: the copy says so, and may take over.
       defer: (delayMs, { why }) => shelve(delayMs, deferred(delayMs, why)),
     };
     const hopped = await hop(envelope, delivery.redelivered);

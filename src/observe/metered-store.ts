@@ -51,8 +51,7 @@ export function storeMeter({ metrics, clock, settleMs }: MeteredStoreDeps): Stor
         if (answer.kind === "claimed") {
           begin(answer.claim, "admit", order.receivedAtMs);
           noticeHold(answer.lock, order);
-        } else if (answer.kind === "rebuilding") metrics.stepEnded("admit", "store-rebuilding", 0);
-        else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
+        } else metrics.stepEnded("admit", unclaimed(answer.kind), 0);
       },
       claim(answer, envelope) {
         const { phase } = envelope.state;
@@ -98,6 +97,8 @@ function unclaimed(kind: Unclaimed): StepOutcome {
       return "repeat";
     case "away":
       return "store-away";
+    case "rebuilding":
+      return "store-rebuilding";
     default:
       return kind;
   }

@@ -1,3 +1,4 @@
+import { rungAtLeast } from "../core/waiting/backoff.ts";
 import { withDebt } from "../core/state/debt.ts";
 import type { Envelope } from "../core/state/envelope.ts";
 import type { Rules } from "../core/rules.ts";
@@ -22,7 +23,7 @@ type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
 
 /** Takes one internal message through its step: claim it, then do what its phase asks. */
 export function createRunStep(deps: StepDeps) {
-  const { store, rules, reach } = deps;
+  const { store, clock, rules, reach } = deps;
   const moment = momentsOf(deps);
   const runPhase = createPhases(deps);
   return async function runStep(
@@ -33,6 +34,10 @@ export function createRunStep(deps: StepDeps) {
     await reach("step:before-claim");
     const answer = await store.claim(delivered, arrival);
     await reach("step:claimed");
+    if (answer.kind === "rebuilding") {
+      const delayMs = rungAtLeast(answer.untilMs - clock.nowMs(), rules.ladderMs);
+      return { ...answer, kind: "defer", delayMs, why: "store-rebuilding", mayHaveRun: true };
+    }
     if (answer.kind !== "claimed") return unclaimed(delivered, answer, rules);
     const envelope = { ...delivered, state: withDebt(delivered.state, answer.debt) };
     const result =
@@ -51,7 +56,7 @@ export function createRunStep(deps: StepDeps) {
 /** What the store's answer means to a message whose step is not, or not any more, to be taken. */
 export function unclaimed(
   envelope: Envelope,
-  answer: Exclude<ClaimAnswer, Claimed>,
+  answer: Exclude<ClaimAnswer, Claimed | { kind: "rebuilding" }>,
   rules: Rules,
 ): StepResult {
   switch (answer.kind) {

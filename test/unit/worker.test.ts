@@ -432,6 +432,20 @@ describe("a step", () => {
     expect(envelopes(world)).toEqual([envelope(STATES.submit, { revived: 1 })]);
   });
 
+  it.each([
+    ["was claimed by nobody", false, 0],
+    ["keeps the broker's mark", true, 1],
+  ])(
+    "that waits until the store's memory is old enough %s",
+    async (_what, redelivered, revived) => {
+      const world = createWorld();
+      world.answers.claim = () => ({ kind: "rebuilding", untilMs: NOW + 1_000 });
+      const sent = envelope(STATES.prepare, { unseenUntilMs: NOW - 1 });
+      expect(await takeStep(world, sent, { redelivered })).toBe("ack");
+      expect(envelopes(world)).toEqual([{ ...sent, revived }]);
+    },
+  );
+
   it("of a later version is left to a later worker", async () => {
     const world = createWorld();
     expect(await takeStep(world, { ...envelope(STATES.watch), v: 3 })).toBe("ack");

@@ -34,7 +34,7 @@ export function inStoreTime(store: ReinstallStore, clock: StoreClock): Reinstall
       return back(await store.admit(order, { ...delivery, ...moved(delivery, -offsetMs) }));
     },
     async claim(envelope, delivery) {
-      const answer = await store.claim(envelope, delivery);
+      const answer = back(await store.claim(envelope, delivery));
       if (answer.kind !== "claimed" || answer.claim.rebuildingUntilMs === null) return answer;
       const rebuildingUntilMs = Math.ceil(answer.claim.rebuildingUntilMs + offset());
       return { ...answer, claim: { ...answer.claim, rebuildingUntilMs } };

@@ -30,7 +30,7 @@ export function watchRebuilding(
       const answer = await store.claim(envelope, delivery);
       if (answer.kind === "claimed") {
         notice(envelope.order.projectId, answer.claim.rebuildingUntilMs);
-      }
+      } else if (answer.kind === "rebuilding") notice(envelope.order.projectId, answer.untilMs);
       return answer;
     },
   };

@@ -227,8 +227,6 @@ function restored(
       return next(
         { ...after.place, phase: "waiting", body, power: isOn ? started : power },
         untilNextTry(after, isOn, moment),
-        [],
-        { lock: "release" },
       );
     }
   }

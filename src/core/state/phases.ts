@@ -16,6 +16,11 @@ export interface PhaseTraits<P extends Phase = Phase> {
   readonly gate: "admission" | "intent" | "none";
   /** May a reinstall be with the cloud when the step is lost? `by-intent`: unless the store can prove that there is no intent. */
   readonly mayHaveBeenSent: "no" | "by-intent" | "yes";
+  /**
+   * After a loss of the store's memory a message of this phase may be an old copy, of a command that has gone further since. While the
+   * memory is young it takes no step, so that the later message is still the later one when it comes.
+   */
+  readonly yieldsAfterLoss: boolean;
   /** When a command entered the phase, epoch ms; `settleMs` is how long a success settles. */
   enteredMs(state: In<P>, settleMs: number): number;
   /** Where its step may lead, and nowhere else. */
@@ -30,6 +35,7 @@ export const PHASES = {
     cancellable: "yes",
     gate: "admission",
     mayHaveBeenSent: "by-intent",
+    yieldsAfterLoss: true,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
       "restore",
@@ -53,6 +59,7 @@ export const PHASES = {
     cancellable: "yes",
     gate: "admission",
     mayHaveBeenSent: "no",
+    yieldsAfterLoss: true,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["joined", "waiting", "succeeded", "failed", "unresolved", "expired", "cancelled"],
   },
@@ -62,6 +69,7 @@ export const PHASES = {
     cancellable: "yes",
     gate: "intent",
     mayHaveBeenSent: "by-intent",
+    yieldsAfterLoss: true,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
       "restore",
@@ -83,6 +91,7 @@ export const PHASES = {
     cancellable: "yes",
     gate: "intent",
     mayHaveBeenSent: "by-intent",
+    yieldsAfterLoss: true,
     enteredMs: ({ before }) => before.atMs,
     leadsTo: [
       "submit",
@@ -103,6 +112,7 @@ export const PHASES = {
     cancellable: "no",
     gate: "intent",
     mayHaveBeenSent: "yes",
+    yieldsAfterLoss: true,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
       "restore",
@@ -123,6 +133,7 @@ export const PHASES = {
     cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
+    yieldsAfterLoss: false,
     enteredMs: ({ acceptedAtMs }) => acceptedAtMs,
     leadsTo: [
       "watch",
@@ -141,6 +152,7 @@ export const PHASES = {
     cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
+    yieldsAfterLoss: false,
     enteredMs: ({ untilMs }, settleMs) => untilMs - settleMs,
     leadsTo: ["settle", "ready", "succeeded"],
   },
@@ -150,6 +162,7 @@ export const PHASES = {
     cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
+    yieldsAfterLoss: false,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["ready", "succeeded"],
   },
@@ -159,6 +172,7 @@ export const PHASES = {
     cancellable: "if-it-waits-again",
     gate: "admission",
     mayHaveBeenSent: "no",
+    yieldsAfterLoss: true,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: [
       "restore",
@@ -180,6 +194,7 @@ export const PHASES = {
     cancellable: "no",
     gate: "none",
     mayHaveBeenSent: "yes",
+    yieldsAfterLoss: false,
     enteredMs: ({ sinceMs }) => sinceMs,
     leadsTo: ["inquiry", "settled"],
   },

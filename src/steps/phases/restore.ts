@@ -9,11 +9,13 @@ import { leftOffInLine } from "../../core/decisions/left-off-in-line.ts";
 import { notStartedYet } from "../../core/decisions/not-started-yet.ts";
 import { refusedStart } from "../../core/decisions/why-off.ts";
 import { next } from "../../core/decision.ts";
+import type { In } from "../../core/state/state.ts";
 import type { JobLook, Look } from "../../core/server/observations.ts";
 import { askForStart } from "../ask-for-start.ts";
 import { momentsOf } from "../moment.ts";
 import {
   conclude,
+  copyMayHaveRun,
   isFirst,
   type PhaseStep,
   type StepDeps,
@@ -28,7 +30,8 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
   return async (envelope, claimed, arrival, signal) => {
     const { order } = envelope;
     const first = isFirst({ envelope, claimed, arrival });
-    const state = first ? envelope.state : otherStartPerhaps(envelope.state, moment());
+    const known = copyMayHaveRun(claimed) ? mayHaveGoneOn(envelope.state) : envelope.state;
+    const state = first ? known : otherStartPerhaps(known, moment());
     const { projectId, serverId } = order;
     const claimedAt = clock.monotonicMs();
     if (claimed.lock !== "held" || envelope.token === null) {
@@ -93,4 +96,11 @@ export function createRestore(deps: StepDeps): PhaseStep<"restore"> {
     const left = leftOffInLine(order, state, { look, refused }, decision);
     return publishingFirst(conclude(claimed, envelope, decision), left);
   };
+}
+
+/** The store has forgotten what became of the command after this step: it may have been reinstalled since. */
+function mayHaveGoneOn(current: In<"restore">): In<"restore"> {
+  const { after } = current;
+  if (after.kind !== "wait") return current;
+  return { ...current, after: { ...after, place: { ...after.place, doubt: true } } };
 }

@@ -76,6 +76,11 @@ export type ClaimAnswer =
   /** A copy of a step that somebody else has: drop it, publish nothing. */
   | { readonly kind: "stale" }
   | Fenced
+  /**
+   * The store's memory is young until then (epoch ms), and does not know whether this command went further: a later message of
+   * it may still come. Record and lock are put back, the step stays unclaimed.
+   */
+  | { readonly kind: "rebuilding"; readonly untilMs: number }
   /** While nobody remembered this command, another one was admitted under its id. */
   | { readonly kind: "id-taken" }
   | StoreAway
@@ -93,4 +98,4 @@ export type HopAnswer =
       /** A person has cancelled the command. */
       readonly cancelled: boolean;
     }
-  | Exclude<ClaimAnswer, { kind: "claimed" }>;
+  | Exclude<ClaimAnswer, { kind: "claimed" | "rebuilding" }>;

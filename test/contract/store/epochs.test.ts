@@ -1,4 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
+import { SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
 import {
   admitted,
@@ -11,7 +13,10 @@ import {
   REDELIVERED,
   SERVER,
   SUBMIT,
+  untaken,
+  WATCH,
 } from "./samples.ts";
+import { saved } from "./waiters.ts";
 
 const FIRST = { nonce: "s1", redelivered: false };
 const COPY = { nonce: "s2", redelivered: false };
@@ -100,7 +105,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     const { next } = await admitted(rig.store, a);
     await rig.flushAll();
     const store = rig.withHold(HOLD_MS);
-    const answer = claimed(await store.claim({ ...next, token: null }, FIRST));
+    const answer = claimed(await store.claim(untaken({ ...next, token: null }), FIRST));
     expect(answer.claim.rebuildingUntilMs).toBeGreaterThan(Date.now());
     expect(await store.acquire(a, answer.claim, false)).toMatchObject({ kind: "rebuilding" });
     expect(await store.admit(b, delivery("n2"))).toMatchObject({ kind: "rebuilding" });
@@ -129,7 +134,7 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
   it("notices another run of the server although everything is there", async () => {
     const { next } = await admitted(rig.store, a);
     await rig.restart();
-    expect(await rig.withHold(HOLD_MS).claim(next, FIRST)).toMatchObject({
+    expect(await rig.withHold(HOLD_MS).claim(untaken(next), FIRST)).toMatchObject({
       restored: "no",
       foreignEpoch: true,
       lock: "held",
@@ -185,10 +190,74 @@ describe.each(RIGS)("losses of memory %s", (_name, rigs) => {
     await rig.store.claim(next, FIRST);
     const later = { ...next, step: 4, sequence: 40 };
     expect(await rig.store.claim(later, COPY)).toMatchObject({
-      restored: "behind",
+      restored: "absent",
       claim: { step: 4 },
     });
     expect(await rig.store.claim(next, AGAIN)).toEqual({ kind: "stale" });
+  });
+
+  it("lets an old copy take no step while its memory is young, so that the later message is not dropped", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const young = rig.withHold(HOLD_MS);
+    const rebuilding = { kind: "rebuilding", untilMs: expect.any(Number) };
+    for (const delivered of [FIRST, COPY, AGAIN]) {
+      expect(await young.claim(next, delivered)).toEqual(rebuilding);
+    }
+    expect(await rig.lockOwner(SERVER)).toBe("cmd-a");
+    const later = { ...next, step: 3, sequence: 40, state: WATCH };
+    expect(await young.claim(later, FIRST)).toMatchObject({ kind: "claimed", lock: "held" });
+    expect(await young.claim(next, AGAIN)).toEqual({ kind: "stale" });
+  });
+
+  it("lets a sweeper take it, behind which there is no message that could come back", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const nonce = `${SWEEPER}1`;
+    const answer = await rig.withHold(HOLD_MS).claim(next, { nonce, redelivered: true });
+    expect(answer).toMatchObject({ kind: "claimed", restored: "absent" });
+  });
+
+  it("lets it take its step once the memory is old enough, and says that it may have been taken before", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const soon = rig.withHold(300);
+    expect(await soon.claim(next, FIRST)).toMatchObject({ kind: "rebuilding" });
+    await setTimeout(400);
+    expect(await soon.claim(next, COPY)).toMatchObject({
+      kind: "claimed",
+      restored: "absent",
+      foreignEpoch: true,
+      takenOver: false,
+    });
+  });
+
+  it("does not take what another old copy has put back for a memory of its own", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    await saved(rig.store, a, { claim, token: 1, state: SUBMIT });
+    const second = { ...next, step: next.step + 1 };
+    expect(await rig.store.claim(second, COPY)).toMatchObject({ restored: "absent" });
+    // Whoever takes it over knows the same.
+    expect(await rig.store.claim(second, AGAIN)).toMatchObject({ restored: "absent" });
+    expect(
+      await rig.store.hop({ ...next, step: next.step + 4 }, { redelivered: false }),
+    ).toMatchObject({
+      kind: "waits",
+      mayHaveRun: true,
+    });
+  });
+
+  it("knows what was written in its own time, whoever put the record back", async () => {
+    const { next } = await admitted(rig.store, a);
+    await rig.flushAll();
+    const { claim } = claimed(await rig.store.claim(next, FIRST));
+    const own = await saved(rig.store, a, { claim, token: 1, state: SUBMIT });
+    expect(await rig.store.claim(own, COPY)).toMatchObject({
+      restored: "no",
+      foreignEpoch: false,
+    });
   });
 
   it("drops an earlier message once a later one has put the record back", async () => {

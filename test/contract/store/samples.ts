@@ -1,5 +1,5 @@
 import type { ProgressEvent } from "../../../src/contract/event.ts";
-import { CommandId, DiskId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
+import { CommandId, DiskId, JobId, ProjectId, ServerId } from "../../../src/contract/ids.ts";
 import {
   ENVELOPE_VERSION,
   type Envelope,
@@ -7,7 +7,7 @@ import {
 } from "../../../src/core/state/envelope.ts";
 import { toProgressEvent } from "../../../src/core/messages/events.ts";
 import type { Order } from "../../../src/core/state/order.ts";
-import type { State } from "../../../src/core/state/state.ts";
+import type { In, State } from "../../../src/core/state/state.ts";
 import type { AdmitAnswer, CommandDelivery } from "../../../src/steps/ports/admission.ts";
 import type { ClaimAnswer, StepClaim } from "../../../src/steps/ports/step-claim.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
@@ -52,6 +52,18 @@ export const SUBMIT: State = {
   before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
 };
 
+export const WATCH: In<"watch"> = {
+  phase: "watch",
+  tries: { attempt: 1, spent: 1 },
+  jobId: JobId.parse("ff80808288d41e1b018990260955686a"),
+  before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
+  acceptedAtMs: 1_800_000_000_000,
+  deadlineMs: 1_900_000_000_000,
+  announced: true,
+  successes: 0,
+  missing: 0,
+};
+
 export function envelope(
   of: Order,
   { claim, token }: { claim: StepClaim; token: number | null },
@@ -90,6 +102,11 @@ export function outcome(of: Order, sequence = 2): StoredOutcome {
 }
 
 export type Claimed<A> = Extract<A, { kind: "claimed" }>;
+
+/** The same message, which nobody can have taken before now: a copy of it has not been anywhere. */
+export function untaken(message: Envelope): Envelope {
+  return { ...message, unseenUntilMs: Date.now() + 600_000 };
+}
 
 /** The answer, which must be `claimed`. */
 export function claimed<A extends AdmitAnswer | ClaimAnswer>(answer: A): Claimed<A> {

@@ -5,7 +5,7 @@ import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts
 import { NO_BRAKES } from "../../support/brake-rules.ts";
 import { eventually } from "../../support/eventually.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
-import { claimed, delivery, order, outcome, PROJECT } from "./samples.ts";
+import { claimed, delivery, order, outcome, PROJECT, untaken } from "./samples.ts";
 import { ACQUIRED, asks, begins, commandOf, ends, FIRST, held, tries } from "./waiters.ts";
 
 const WINDOW_MS = 300_000;
@@ -216,7 +216,7 @@ describe.each(RIGS)("a storm of asks %s", (_name, rigs) => {
     await rig.flushAll();
     const young = rig.withBrakes(RULES, { holdMs: HOLD_MS });
     await rig.pauses.keep(PROJECT, kept.pauses);
-    const { claim } = claimed(await young.claim(third.next, FIRST));
+    const { claim } = claimed(await young.claim(untaken(third.next), FIRST));
     const one = { order: third.of, claim, lock: "free", healedAtMs: null } as const;
     await young.finish({ ...one, outcome: outcome(third.of, 20) });
     expect(await stands()).toBe(true);

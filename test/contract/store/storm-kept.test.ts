@@ -4,7 +4,7 @@ import type { RememberedSwitch } from "../../../src/core/brakes/remembered-switc
 import type { Pauses } from "../../../src/steps/ports/pauses.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
-import { admitted, claimed, PROJECT } from "./samples.ts";
+import { admitted, claimed, PROJECT, untaken } from "./samples.ts";
 import {
   asks,
   atTheLine,
@@ -95,7 +95,7 @@ describe.each(RIGS)("a storm of failures that the store forgot %s", (_name, rigs
     const progress = { changedMs: HOUR_AGO, probeAtMs: HOUR_AGO, probe: "probe" };
     await keep(known({ ...CLOSED, storm: progress }));
     const young = rig.withBrakes(NO_COOLDOWN, { holdMs: HOLD_MS });
-    const { claim } = claimed(await young.claim(other.next, FIRST));
+    const { claim } = claimed(await young.claim(untaken(other.next), FIRST));
     const { order } = other.next;
     expect(await young.mayStop(order, claim)).toMatchObject({
       ...HELD,

@@ -6,7 +6,7 @@ import { createScriptRunner } from "../../../src/adapters/redis/script-runner.ts
 import { createCommandViews } from "../../../src/adapters/redis/views/command-views.ts";
 import { systemClock } from "../../../src/adapters/system-clock.ts";
 import { Brake } from "../../../src/contract/brakes.ts";
-import { JobId, ProjectId } from "../../../src/contract/ids.ts";
+import { ProjectId } from "../../../src/contract/ids.ts";
 import type { CommandStory } from "../../../src/contract/overview.ts";
 import { storedEnvelope } from "../../../src/core/state/envelope.ts";
 import type { Order } from "../../../src/core/state/order.ts";
@@ -25,6 +25,7 @@ import {
   outcome,
   PROJECT,
   SERVER,
+  WATCH,
 } from "./samples.ts";
 import { begins, commandOf, saved } from "./waiters.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
@@ -35,18 +36,6 @@ const ANOTHER = ProjectId.parse("fedcba9876543210fedcba9876543210");
 const RULES = {
   ...STORE_RULES,
   brakes: { ...NO_BRAKES, cooldownMs: 3_600_000, serverLimit: 5, serverWindowMs: 3_600_000 },
-};
-
-const WATCH: In<"watch"> = {
-  phase: "watch",
-  tries: { attempt: 1, spent: 1 },
-  jobId: JobId.parse("ff80808288d41e1b018990260955686a"),
-  before: { systemDiskId: DISK, status: "SHUTOFF", atMs: 0 },
-  acceptedAtMs: 1_800_000_000_000,
-  deadlineMs: 1_900_000_000_000,
-  announced: true,
-  successes: 0,
-  missing: 0,
 };
 
 let redis: PrivateRedis;

@@ -31,10 +31,12 @@ export interface CommandRecord {
   readonly doubt?: boolean;
   readonly attemptClaim?: string;
   readonly outbox?: string;
-  /** Put back from the message of this step, because there was no record, or an older one. */
   /** Notes of its steps, by their place; the first and the last are kept. */
   readonly notes?: { readonly count: number; readonly kept: Readonly<Record<number, string>> };
+  /** Put back from the message of this step, because there was no record, or an older one. */
   readonly restored?: { readonly step: number; readonly how: "absent" | "behind" };
+  /** The epoch in which it was put back from nothing. */
+  readonly rebuilt?: string;
   readonly resume?: string;
   readonly outcome?: string;
   readonly final?: string;

@@ -1,7 +1,8 @@
 import type { DiskId, JobId } from "../../../src/contract/ids.ts";
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../src/core/state/envelope.ts";
-import type { ClaimAnswer, HopAnswer } from "../../../src/steps/ports/step-claim.ts";
+import { type ClaimAnswer, type HopAnswer, SWEEPER } from "../../../src/steps/ports/step-claim.ts";
 import type { Outbox, StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
+import { PHASES } from "../../../src/core/state/phases.ts";
 import { debtFrom, takesDebt } from "../../../src/core/state/debt.ts";
 import { isSent } from "../../../src/core/waiting/line.ts";
 import type { CommandRecord, ProjectMemory } from "./memory.ts";
@@ -22,6 +23,7 @@ import {
 } from "./scripts.ts";
 
 type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+type Turned = Exclude<ClaimAnswer, { kind: "claimed" | "rebuilding" }>;
 
 /** `claim.lua`. */
 export function claim(
@@ -43,9 +45,16 @@ export function claim(
     const known = found?.claim === REFUSED ? undefined : found;
     const standing = standingOf(ctx, known, envelope, redelivered, mine);
     if (!("restored" in standing)) return standing;
-    const { restored, takenOver } = standing;
-
+    const { takenOver } = standing;
     const foreign = envelope.epoch !== epoch.id;
+    const restored = restoredIn(epoch, known, foreign, standing.restored);
+    const unseen = isUnseen(ctx, envelope, epoch);
+    const { yieldsAfterLoss } = PHASES[envelope.state.phase];
+    const yields = yieldsAfterLoss && !delivery.nonce.startsWith(SWEEPER);
+    if (yields && now < epoch.openAt && foreign && !unseen) {
+      passOn(ctx, m, { envelope, found, known, restored, epoch, now });
+      return { kind: "rebuilding", untilMs: epoch.openAt };
+    }
     let base = Math.max(found?.seq ?? 1, envelope.sequence);
     if (known?.claim === mine) base = known.claimBase;
     else if (foreign || restored !== "no") base = freshSequence(base, now, ctx);
@@ -53,7 +62,7 @@ export function claim(
     const record =
       restored === "no" && known !== undefined
         ? known
-        : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
+        : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, epoch, now);
     const atMs = claimed(m, id, record, mine, base, ctx);
     const held = holdLock(ctx, m, { envelope, restored, now });
     putBackPlaces(ctx, m, envelope, record.created, false);
@@ -91,7 +100,7 @@ export function claim(
       takenOver,
       restored: ctx.switches.trustAbsence ? "no" : restored,
       foreignEpoch: !ctx.switches.trustAbsence && foreign,
-      unseen: isUnseen(ctx, envelope, epoch),
+      unseen,
       lock: held,
       cancelRequest: record.cancel === undefined ? null : { by: null, why: null, ...record.cancel },
     };
@@ -119,23 +128,59 @@ export function hop(
     const again = redelivered || envelope.revived > 0;
     const standing = standingOf(ctx, known, envelope, again, `${step}:`);
     if (!("restored" in standing)) return standing;
-    const { restored, takenOver } = standing;
-    if (restored !== "no" || known === undefined) {
-      const record = putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, now);
-      const atLeast = Math.max(found?.seq ?? 1, envelope.sequence);
-      const base = freshSequence(atLeast, now, ctx);
-      // Whoever held an older step must not save it over what was put back.
-      m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
-    } else m.records.set(id, { ...known, updated: now });
-    m.active.set(id, now);
-    holdLock(ctx, m, { envelope, restored, now });
-    putBackPlaces(ctx, m, envelope, m.records.get(id)?.created ?? now, true);
+    const { takenOver } = standing;
     const foreign = envelope.epoch !== epoch.id;
+    const restored = restoredIn(epoch, known, foreign, standing.restored);
+    passOn(ctx, m, { envelope, found, known, restored, epoch, now });
     const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
     const mayHaveRun = takenOver || forgotten;
     const cancelled = m.records.get(id)?.cancel !== undefined;
     return { kind: "waits", atMs: now, mayHaveRun, cancelled };
   });
+}
+
+/** Puts everything back, and leaves the step unclaimed. */
+function passOn(
+  ctx: ScriptContext,
+  m: ProjectMemory,
+  {
+    envelope,
+    found,
+    known,
+    restored,
+    epoch,
+    now,
+  }: {
+    envelope: Envelope;
+    found: CommandRecord | undefined;
+    known: CommandRecord | undefined;
+    restored: Claimed["restored"];
+    epoch: EpochNow;
+    now: number;
+  },
+): void {
+  const id = recordIdOf(envelope.order.commandId, envelope.state.phase);
+  if (restored !== "no" || known === undefined) {
+    const how = restored === "no" ? "absent" : restored;
+    const record = putBack(ctx, known, how, envelope, epoch, now);
+    const atLeast = Math.max(found?.seq ?? 1, envelope.sequence);
+    const base = freshSequence(atLeast, now, ctx);
+    // Whoever held an older step must not save it over what was put back.
+    m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
+  } else m.records.set(id, { ...known, updated: now });
+  m.active.set(id, now);
+  holdLock(ctx, m, { envelope, restored, now });
+  putBackPlaces(ctx, m, envelope, m.records.get(id)?.created ?? now, true);
+}
+
+/** A record that was put back from nothing in this memory knows nothing of what was before. */
+function restoredIn(
+  epoch: EpochNow,
+  known: CommandRecord | undefined,
+  foreign: boolean,
+  restored: Claimed["restored"],
+): Claimed["restored"] {
+  return foreign && known?.rebuilt === epoch.id ? "absent" : restored;
 }
 
 /** The present memory began before anybody can have taken the message, or a copy of it. */
@@ -150,7 +195,7 @@ function standingOf(
   { order, step }: Envelope,
   redelivered: boolean,
   mine: string,
-): Exclude<ClaimAnswer, Claimed> | Pick<Claimed, "restored" | "takenOver"> {
+): Turned | Pick<Claimed, "restored" | "takenOver"> {
   if (known === undefined) return { restored: "absent", takenOver: false };
   if (known.outcome === "over") return { kind: "stale" };
   if (known.content !== order.contentHash) {
@@ -187,6 +232,7 @@ function putBack(
   known: CommandRecord | undefined,
   how: "absent" | "behind",
   envelope: Envelope,
+  epoch: EpochNow,
   now: number,
 ): CommandRecord {
   const { order, state } = envelope;
@@ -205,6 +251,7 @@ function putBack(
     attempt: Math.max(known?.attempt ?? 1, attempt),
     phase: state.phase,
     restored: { step: envelope.step, how },
+    ...(how === "absent" && { rebuilt: epoch.id }),
     resume,
   };
 }

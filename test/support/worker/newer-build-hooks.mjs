@@ -20,7 +20,7 @@ const NEW_PHASE = [
   [
     "core/state/phases.js",
     "    watch: {",
-    "    follow: { does: '', body: 'never', cancellable: false, mayHaveBeenSent: 'yes', enteredMs: ({ acceptedAtMs }) => acceptedAtMs, leadsTo: [] },\n    watch: {",
+    "    follow: { does: '', body: 'never', cancellable: false, mayHaveBeenSent: 'yes', yieldsAfterLoss: false, enteredMs: ({ acceptedAtMs }) => acceptedAtMs, leadsTo: [] },\n    watch: {",
   ],
   [
     "steps/finish.js",

@@ -4,7 +4,7 @@ import type { StartOutcome } from "../../../src/core/server/observations.ts";
 import type { In } from "../../../src/core/state/state.ts";
 import { createRestore } from "../../../src/steps/phases/restore.ts";
 import { envelope, NOW, refusal, seen, state, UNREADABLE } from "../core/builders.ts";
-import { claimed, createWorld, type World } from "./fakes.ts";
+import { type Claimed, claimed, createWorld, type World } from "./fakes.ts";
 
 const OFF = seen();
 const BUSY = seen({ taskState: "powering-on" });
@@ -20,10 +20,15 @@ const STARTING = {
 };
 
 /** One step of a first delivery, or of a later one: what it decides, and what it publishes beside its next state or end. */
-async function step(world: World, current: In<"restore">, redelivered: boolean) {
+async function step(
+  world: World,
+  current: In<"restore">,
+  redelivered: boolean,
+  known: Partial<Claimed> = {},
+) {
   const arrival = { nonce: "nonce-1", redelivered };
   const message = envelope(current, { token: 7 });
-  const result = await createRestore(world.deps)(message, claimed(), arrival, world.signal);
+  const result = await createRestore(world.deps)(message, claimed(known), arrival, world.signal);
   if (result.kind !== "conclude") throw new Error(result.kind);
   const { decision, preface = [] } = result;
   const events = decision.kind === "next" ? decision.events : preface;
@@ -137,6 +142,34 @@ describe("a server that was stopped for a command which goes back to its place i
     if (start !== undefined) world.answers.start = () => start;
     return world;
   };
+  it.each<[string, Partial<Claimed>, object]>([
+    [
+      "the store forgot what it did since: proof is looked for first, with the lock kept",
+      { foreignEpoch: true, restored: "absent" },
+      { state: { phase: "waiting", doubt: true }, lock: "keep" },
+    ],
+    [
+      "nobody can have taken its message before the store forgot",
+      { foreignEpoch: true, restored: "absent", unseen: true },
+      { state: { phase: "waiting", doubt: undefined }, lock: "release" },
+    ],
+    [
+      "nothing was forgotten",
+      {},
+      { state: { phase: "waiting", doubt: undefined }, lock: "release" },
+    ],
+  ])("waits on when it runs again: %s", async (_, known, expected) => {
+    const { decision } = await step(
+      worldOf(() => ON),
+      HELD,
+      false,
+      known,
+    );
+    expect(
+      decision.kind === "next" && { ...decision, state: { doubt: undefined, ...decision.state } },
+    ).toMatchObject(expected);
+  });
+
   const left = (power: object) => ({
     event: "waiting",
     data: {

@@ -60,6 +60,17 @@ describe("a step", () => {
     ["somebody else's", { kind: "stale" }, { kind: "drop", why: "stale" }],
     ["not to be asked for now", AWAY, { kind: "defer", delayMs: 2_000, why: "store-away" }],
     ["unreadable", { kind: "corrupt", message: "m" }, { kind: "corrupt", message: "m" }],
+    [
+      "perhaps an old copy, and a later message may still come",
+      { kind: "rebuilding", untilMs: NOW + 4_000 },
+      {
+        kind: "defer",
+        delayMs: 5_000,
+        why: "store-rebuilding",
+        untilMs: NOW + 4_000,
+        mayHaveRun: true,
+      },
+    ],
   ])("does nothing when it is %s", async (_, answer, expected) => {
     const world = createWorld();
     world.answers.claim = () => answer;

@@ -238,6 +238,7 @@ function recordOf(hash: Record<string, string>): unknown {
     outbox: hash["outbox"],
     notes: notesOf(hash),
     restored: hash["restored"],
+    rebuilt: hash["rebuilt"],
     resume: hash["resume"],
     outcome: hash["outcome"],
     final: hash["final"],

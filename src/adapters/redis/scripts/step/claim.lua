@@ -1,10 +1,11 @@
 -- Claims a later step for one delivery; puts record, lock, slot and place in line back when the store has forgotten them. With `hop` the
--- message only goes on waiting: everything is put back all the same, and the step stays unclaimed.
+-- message only goes on waiting: everything is put back all the same, and the step stays unclaimed. So it stays while the memory is young
+-- and a later message of the command may still come (`yields`): a step that is saved now would make that one look like an old copy.
 local key, arg, foreign = called('cmd hash', 'lock hash', 'token counter', 'active zset', 'epoch hash', 'debt string', unpack(LINE_KEYS))
 if foreign then return foreign end
 
 local rec = fields(key.cmd, 'content', 'step', 'claim', 'claim_base', 'outcome', 'final', 'told', 'seq', 'attempt', 'outbox',
-  'restored', 'server', 'tail')
+  'restored', 'rebuilt', 'server', 'tail')
 if rec.content == arg.content then
   local in_the_way = complete(key.cmd, arg.id, rec)
   if in_the_way then return in_the_way end
@@ -53,8 +54,12 @@ else
 end
 
 local foreign_epoch = arg.messageEpoch ~= epoch.id
+-- A record that was put back from nothing is the word of another message: of what was before, it knows no more than nothing.
+if foreign_epoch and rec.rebuilt == epoch.id then restored = 'absent' end
 -- This memory began before anybody can have taken the message, or a copy of it: what it does not know was not done.
 local unseen = arg.unseenUntil and epoch.since < arg.unseenUntil
+local yields = arg.yields and now < epoch.open_at and foreign_epoch and not unseen
+local unclaimed = arg.hop or yields
 local base = math.max(tonumber(rec.seq or '1'), arg.sequence)
 if rec.claim == mine then base = tonumber(rec.claim_base)
 elseif foreign_epoch or restored ~= 'no' then base = fresh_sequence(base) end
@@ -64,10 +69,11 @@ if restored ~= 'no' then
     attempt = math.max(tonumber(rec.attempt or '1'), arg.attempt), phase = arg.phase, resume = arg.resume,
     restored = arg.step .. ':' .. restored, seq = base })
   redis.call('HSETNX', key.cmd, 'created', digits(arg.placeAt or now))
+  if restored == 'absent' then put(key.cmd, { rebuilt = epoch.id }) end
   redis.call('HDEL', key.cmd, 'outbox')
 end
 local at = claimed_at(key.cmd, rec.claim == mine)
-if not arg.hop then
+if not unclaimed then
   put(key.cmd, { claim = mine, claim_at = at, claim_base = base, seq = base + arg.block, updated = now })
 elseif restored ~= 'no' then
   -- Whoever held an older step must not save it over what was put back.
@@ -101,6 +107,7 @@ if arg.hop then
   return reply({ kind = 'waits', atMs = now, cancelled = redis.call('HGET', key.cmd, 'cancel') == '1',
     mayHaveRun = taken_over or (foreign_epoch and restored ~= 'no' and not unseen) })
 end
+if yields then return reply({ kind = 'rebuilding', untilMs = epoch.open_at }) end
 
 local now_rec = fields(key.cmd, 'attempt', 'intent_attempt', 'intent_signed', 'intent_disk', 'job', 'cancel',
   'cancel_by', 'cancel_why', 'word')

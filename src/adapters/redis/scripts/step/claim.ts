@@ -6,11 +6,12 @@ import {
   SEQUENCE_BLOCK,
   storedEnvelope,
 } from "../../../../core/state/envelope.ts";
-import type { ClaimAnswer } from "../../../../steps/ports/step-claim.ts";
+import { type ClaimAnswer, SWEEPER } from "../../../../steps/ports/step-claim.ts";
 import { keysOf } from "../../keys.ts";
 import { debtFrom, takesDebt } from "../../../../core/state/debt.ts";
 import { Word } from "../../../../core/state/state.ts";
 import { storedJson } from "../../stored/stored-json.ts";
+import { PHASES } from "../../../../core/state/phases.ts";
 import { Fenced } from "../shared/claim-lost.ts";
 import { Finished, SavedBefore } from "../shared/earlier-run.ts";
 import {
@@ -19,6 +20,7 @@ import {
   LINE_KEYS,
   lineKeys,
 } from "../shared/line-argument.ts";
+import { Rebuilding } from "../shared/lock-answer.ts";
 import { script } from "../script.ts";
 import { EpochArgument, epochArgument, type StoreContext } from "../shared/store-context.ts";
 
@@ -42,6 +44,8 @@ export const claimShape = {
     redelivered: z.boolean(),
     /** The message only waits on. */
     hop: z.boolean(),
+    /** While the memory is young, it waits for a later message of its command (core/state/phases.ts). */
+    yields: z.boolean(),
     step: z.int(),
     messageEpoch: z.string(),
     messageToken: z.int().nullable(),
@@ -99,6 +103,7 @@ export const claimScript = script({
     Finished,
     Stale,
     Fenced,
+    Rebuilding,
     z.object({ kind: z.literal("id-taken") }),
   ]),
 });
@@ -140,6 +145,8 @@ export function claimOf(
     nonce: claiming.nonce,
     redelivered: claiming.redelivered || envelope.revived > 0,
     hop: claiming.hop,
+    // Behind a sweeper's claim there is no message that could come back.
+    yields: PHASES[state.phase].yieldsAfterLoss && !claiming.nonce.startsWith(SWEEPER),
     step: envelope.step,
     messageEpoch: envelope.epoch,
     messageToken: envelope.token,
