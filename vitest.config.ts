@@ -6,8 +6,6 @@ interface ProjectOptions {
   readonly testTimeoutMs: number;
   /** One RabbitMQ and one Redis for the whole run; files that hurt theirs start their own. */
   readonly services: boolean;
-  /** A process for each file. Not where files share nothing that they change: starting them costs more than they do. */
-  readonly isolate?: boolean;
 }
 
 /** One for each of two cores; vitest leaves one core for itself, which does next to nothing. */
@@ -21,14 +19,15 @@ const FILES_THAT_WAIT = Number(process.env["TEST_FILES_AT_ONCE"] ?? 6);
 const TESTS_THAT_WAIT = 3;
 
 /** One project per test folder. */
-function project(name: string, { testTimeoutMs, services, isolate = true }: ProjectOptions) {
+function project(name: string, { testTimeoutMs, services }: ProjectOptions) {
   return {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: testTimeoutMs,
       hookTimeout: 120_000,
-      isolate,
+      // Files share no module that they change. A process and its modules anew for each file cost more than most files do.
+      isolate: false,
       ...(services
         ? {
             globalSetup: ["test/support/suite/global-setup.ts"],
@@ -51,7 +50,7 @@ export default defineConfig({
     coverage: { include: ["src/**"] },
     sequence: { sequencer: LongestFirst },
     projects: [
-      project("unit", { testTimeoutMs: 60_000, services: false, isolate: false }),
+      project("unit", { testTimeoutMs: 60_000, services: false }),
       project("contract", { testTimeoutMs: 60_000, services: true }),
       project("simulation", { testTimeoutMs: 600_000, services: false }),
       project("integration", { testTimeoutMs: 90_000, services: true }),
