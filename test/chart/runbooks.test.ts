@@ -100,6 +100,8 @@ describe("the runbooks", () => {
     expect(text).toMatch(new RegExp(`^# ${file.replace(/\.md$/, "")}\n\n[A-Z][^#]+?[.:]`));
     expect(text).toMatch(/^\*\*How bad\.\*\*/m);
     expect(headings).toEqual(["Look first", "Likely causes", "Do", "Do not", "Escalate"]);
+    // How one sees that it is over: that the alert has ended does not say it.
+    expect(text).toMatch(/\n\*\*Over when\*\*: [^#]+\n\n## Do not\n/);
     expect(text.split("\n").length, "lines of a page").toBeLessThan(120);
   });
 });
