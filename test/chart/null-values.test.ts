@@ -26,6 +26,11 @@ const FEATURES = [
   "config.READY_PROBE=tcp:22,tracing.endpoint=http://collector:4318",
 ];
 
+const TOPOLOGY = [
+  "topology.enabled=true,topology.cluster.name=rabbitmq,amqp.host=rabbitmq,amqp.vhost=ecs",
+  "amqp.existingSecret=ecs-ecs-reinstall-worker-user-credentials",
+];
+
 describe.each(HELMS)("a value that is set to null (%s)", (helm) => {
   it.each([
     ["a section of its own", (one: Value) => one.isSection && !one.path.includes(".")],
@@ -40,10 +45,13 @@ describe.each(HELMS)("a value that is set to null (%s)", (helm) => {
     expect(leaves.filter((path) => !named.includes(path))).toEqual([]);
   });
 
-  it.each([["minimal"], ["topology"], ["simulated"]])(
-    "is as empty as its default where it is not (%s-values.yaml)",
-    async (name) => {
-      const features = name === "minimal" ? FEATURES : [];
+  it.each([
+    ["minimal", FEATURES],
+    ["minimal", TOPOLOGY],
+    ["simulated", []],
+  ] as const)(
+    "is as empty as its default where it is not (%s-values.yaml, %j)",
+    async (name, features) => {
       const own = load(chartFile(`ci/${name}-values.yaml`)) as object;
       const isGiven = (path: string) =>
         features.some((one) => one.includes(`${path}=`)) || get(own, path) !== undefined;
