@@ -1,6 +1,7 @@
 import type { ServerStatus } from "../../contract/status.ts";
 import type { BrakeSaid, CommandDetail } from "../../contract/overview.ts";
 import { cancelLine, resolveAs, shellWord } from "../command-line.ts";
+import { type Away, runbookOf } from "./trouble.ts";
 import { traitsOf } from "../state/phases.ts";
 
 /** `operation` of a lock whose key holds something else than a lock. */
@@ -9,7 +10,7 @@ export const UNREADABLE = "unreadable";
 /** What a person could do something about. */
 export interface Advised {
   /** What is down of all that commands need. */
-  readonly away?: readonly { readonly name: string; readonly page?: string }[];
+  readonly away?: readonly Pick<Away, "name" | "detail" | "page">[];
   readonly project: string;
   /** Null: not known. */
   readonly server: string | null;
@@ -27,10 +28,10 @@ export interface Advised {
 export function advice(about: Advised): readonly string[] {
   const { brakes, command } = about;
   const all = [
-    ...(about.away ?? []).map(({ name, page }) =>
-      page === undefined
-        ? `Find out why ${name} is down: docs/runbooks/EcsReinstallDependencyDown.md`
-        : `Have what ${name} holds put right: ${page}`,
+    ...(about.away ?? []).map((one) =>
+      one.page === undefined
+        ? `Find out why ${one.name} is down: ${runbookOf(one)}`
+        : `Have what ${one.name} holds put right: ${one.page}`,
     ),
     ...(about.askedFor === undefined || about.askedFor === null ? [] : [about.askedFor]),
     ...brakes.flatMap((said) => (said.verdict === "go" ? [] : againstBrake(said, about))),

@@ -30,6 +30,17 @@ export function about(
   });
 }
 
+/** The page for what is down: that of the alert that it causes. A cloud's `detail` has its parts: src/adapters/cloud/standing.ts. */
+export function runbookOf({
+  name,
+  detail,
+}: Pick<Away, "name"> & { readonly detail?: string | null }): string {
+  if (name === "rabbitmq") return "docs/runbooks/EcsReinstallNoConsumers.md";
+  if (/\bcredentials: down\b/.test(detail ?? "")) return "docs/runbooks/EcsReinstallAuthFailing.md";
+  if (/\bclock: down\b/.test(detail ?? "")) return "docs/runbooks/EcsReinstallClockOff.md";
+  return "docs/runbooks/EcsReinstallDependencyDown.md";
+}
+
 /** In a sentence. */
 export function whatIsAway({ name, sinceMs, detail, page }: Away, nowMs: number): string {
   if (page !== undefined)

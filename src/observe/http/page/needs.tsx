@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
 import type { BrakeSaid } from "../../../contract/overview.ts";
 import { advice, type Advised } from "../../../core/explain/advice.ts";
+import { runbookOf } from "../../../core/explain/trouble.ts";
 import { mayWork } from "../../health.ts";
 import type { Board } from "./board.ts";
 import { saidAtEnd } from "./final-data.ts";
@@ -46,7 +47,7 @@ function broken({ dependencies, hangs, nowMs, store }: Board): readonly Need[] {
   const away = dependencies
     .filter((one) => !mayWork(one) || one.page !== undefined)
     .map(
-      ({ name, state, sinceMs, detail }): Need => ({
+      ({ name, state, sinceMs, detail, page }): Need => ({
         key: `dependency ${name}`,
         tone: "bad",
         title: `${name} is ${state}`,
@@ -56,6 +57,7 @@ function broken({ dependencies, hangs, nowMs, store }: Board): readonly Need[] {
             {name === "redis" && store === null
               ? " Nothing can be said of commands and servers until it answers; the worker goes on by itself then."
               : ""}
+            {page === undefined && ` See ${runbookOf({ name, detail })}.`}
           </p>
         ),
       }),

@@ -74,6 +74,22 @@ describe("while the cloud is away", () => {
     },
   );
 
+  it.each([
+    ["redis", "connect ECONNREFUSED", "EcsReinstallDependencyDown"],
+    ["rabbitmq", "ACCESS_REFUSED", "EcsReinstallNoConsumers"],
+    [
+      "cloud",
+      "ecs: up; credentials: down, the cloud refuses our credentials; clock: up",
+      "EcsReinstallAuthFailing",
+    ],
+    ["cloud", "ecs: up; credentials: up; clock: down, clock-skew: 20 min", "EcsReinstallClockOff"],
+    ["cloud", "ecs: down, credentials: up; clock: up", "EcsReinstallDependencyDown"],
+  ])("of %s (%s) it names the page of its own alert", (name, detail, alert) => {
+    const story = { command: WAITING, brakes: null, server: null, lastWord: null };
+    const lines = explainCommand(story, NOW, [{ name, detail, sinceMs: NOW }]);
+    expect(lines).toContain(`- Find out why ${name} is down: docs/runbooks/${alert}.md`);
+  });
+
   it("one that has ended says nothing of it", () => {
     const command = { ...WAITING, phase: "ended", outcome: "succeeded" as const };
     const story = { command, brakes: null, server: null, lastWord: null };
