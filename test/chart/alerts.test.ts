@@ -154,7 +154,7 @@ const OBJECTIVES: Readonly<Record<string, { readonly at: string; readonly series
 const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Series }>> = {
   EcsReinstallUnresolved: { at: "30m", series: { [UNRESOLVED]: "0x20 1x100" } },
   EcsReinstallLocksOverdue: { at: "30m", series: { [OVERDUE]: "0x20 1x100" } },
-  EcsReinstallOldLock: { at: "2h", series: { [oldestLock("reinstall")]: "0+60x200" } },
+  EcsReinstallOldLock: { at: "40m", series: { [oldestLock("reinstall")]: "4800+60x100" } },
   EcsReinstallDeadLetters: {
     at: "30m",
     series: { 'dead_letters_total{reason="invalid"}': "_x25 1x100" },
@@ -180,8 +180,8 @@ const FIRES: Readonly<Record<string, { readonly at: string; readonly series: Ser
   },
   EcsReinstallBacklog: { at: "60m", series: { [OPEN]: "3x20 201x100" } },
   EcsReinstallBacklogAge: {
-    at: "2h",
-    series: { [age("waiting")]: "0+60x200" },
+    at: "40m",
+    series: { [age("waiting")]: "4800+60x100" },
   },
   EcsReinstallPaused: { at: "5h", series: { [paused()]: "0x20 1x400" } },
   EcsReinstallStorm: { at: "21m", series: { [STORM]: "0x20 1x100" } },
