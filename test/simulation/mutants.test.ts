@@ -21,6 +21,8 @@ const CAUGHT_BY: Readonly<Record<string, number>> = {
   "claim-ignored": 264,
   "copies-trusted": 198,
   "waiting-trusted": 943,
+  "old-copies-go-on": 23_200_103,
+  "rebuilt-trusted": 23_200_167,
   "doubt-forgotten": 54,
   "untested-evidence": 155,
   "no-dedup": 41,

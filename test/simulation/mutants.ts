@@ -97,6 +97,19 @@ const COPIES: Partial<Scenario> = {
   emissions: [wish("cmd-1", 0)],
 };
 
+/** One slot, for which several wait; many copies, which come up to three minutes late. */
+const LATE_COPIES: Partial<Scenario> = {
+  rates: { "hand-over-copy": 0.5, "hand-over-late": 0.5 },
+  faultsForMs: 600_000,
+  skewMs: 0,
+  workers: 2,
+  brakes: { ...NO_BRAKES, maxRunning: 1 },
+  servers: [stopped(0), stopped(1), stopped(2)],
+  emissions: [0, 1, 2].map((number) =>
+    commandOf(`cmd-${number}`, stopped(number).id, 100 * number, { userid: `of-${number}` }, {}),
+  ),
+};
+
 /** A malformed message, and shortly after it the command as it was meant. */
 const MENDED: Partial<Scenario> = {
   rates: { pause: 0.02, "publish-lost-confirm": 0.05, disconnect: 0.01 },
@@ -326,6 +339,32 @@ export const MUTANTS: readonly Mutation[] = [
       },
       cloud: { ...HONEST, jobsUpToMs: 15_000 },
       emissions: [wish("cmd-1", 0), wish("cmd-2", 500)],
+    }),
+  },
+  {
+    name: "old-copies-go-on",
+    what: "an old copy takes its steps while the store is being put back, and the later message is dropped as old",
+    breaks: ["F1"],
+    switches: { neverYield: true },
+    scenario: narrowed({
+      ...LATE_COPIES,
+      rates: { ...LATE_COPIES.rates, "store-flush": 0.0005 },
+      focus: ["publish watch", "job"],
+      focusFactor: 100,
+      cloud: { ...HONEST, jobsUpToMs: 120_000 },
+    }),
+  },
+  {
+    name: "rebuilt-trusted",
+    what: "what an old copy has put back passes for what the store remembers, and another copy goes by it",
+    breaks: ["P1"],
+    switches: { trustRebuilt: true },
+    scenario: narrowed({
+      ...LATE_COPIES,
+      rates: { ...LATE_COPIES.rates, "store-flush": 0.0005 },
+      focus: ["published"],
+      focusFactor: 500,
+      cloud: { ...HONEST, jobsUpToMs: 20_000 },
     }),
   },
   {

@@ -47,10 +47,11 @@ export function claim(
     if (!("restored" in standing)) return standing;
     const { takenOver } = standing;
     const foreign = envelope.epoch !== epoch.id;
-    const restored = restoredIn(epoch, known, foreign, standing.restored);
+    const restored = restoredIn(ctx, epoch, known, foreign, standing.restored);
     const unseen = isUnseen(ctx, envelope, epoch);
     const { yieldsAfterLoss } = PHASES[envelope.state.phase];
-    const yields = yieldsAfterLoss && !delivery.nonce.startsWith(SWEEPER);
+    const yields =
+      yieldsAfterLoss && !delivery.nonce.startsWith(SWEEPER) && !ctx.switches.neverYield;
     if (yields && now < epoch.openAt && foreign && !unseen) {
       passOn(ctx, m, { envelope, found, known, restored, epoch, now });
       return { kind: "rebuilding", untilMs: epoch.openAt };
@@ -130,7 +131,7 @@ export function hop(
     if (!("restored" in standing)) return standing;
     const { takenOver } = standing;
     const foreign = envelope.epoch !== epoch.id;
-    const restored = restoredIn(epoch, known, foreign, standing.restored);
+    const restored = restoredIn(ctx, epoch, known, foreign, standing.restored);
     passOn(ctx, m, { envelope, found, known, restored, epoch, now });
     const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
     const mayHaveRun = takenOver || forgotten;
@@ -175,12 +176,14 @@ function passOn(
 
 /** A record that was put back from nothing in this memory knows nothing of what was before. */
 function restoredIn(
+  ctx: ScriptContext,
   epoch: EpochNow,
   known: CommandRecord | undefined,
   foreign: boolean,
   restored: Claimed["restored"],
 ): Claimed["restored"] {
-  return foreign && known?.rebuilt === epoch.id ? "absent" : restored;
+  const knowsNothing = foreign && known?.rebuilt === epoch.id && !ctx.switches.trustRebuilt;
+  return knowsNothing ? "absent" : restored;
 }
 
 /** The present memory began before anybody can have taken the message, or a copy of it. */

@@ -24,6 +24,10 @@ export interface StoreSwitches {
   readonly forgetDoubt?: true;
   /** A message that is not due yet goes on waiting without a word to the store. */
   readonly hopUnseen?: true;
+  /** An old copy takes its steps although a later message of its command may still come. */
+  readonly neverYield?: true;
+  /** What an old copy has put back passes for a memory of the store's own. */
+  readonly trustRebuilt?: true;
   /** What follows a refusal under its id counts from 1 again. */
   readonly numberAnew?: true;
   /** Nobody waits until what was refused under an id is told. */
