@@ -47,6 +47,10 @@ export function reportWithTests(report: FailureReport, ofOneTest: boolean): void
   stages.set(report, { ofOneTest });
 }
 
+export function forgetStages(): void {
+  stages.clear();
+}
+
 /** Lays the report over the error, which is what is printed last. */
 export async function explain(error: unknown, report: FailureReport): Promise<void> {
   if (isError(error)) error.message += `\n${await report.text()}`;
