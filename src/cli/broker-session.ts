@@ -7,7 +7,7 @@ import { maskedUrl } from "../config/masked.ts";
 import { tlsMaterial } from "../config/rotation.ts";
 import { ProgressEvent } from "../contract/event.ts";
 import type { ServerId } from "../contract/ids.ts";
-import { type HeldDead, holdDead } from "./commands/dead-queue.ts";
+import { type HeldDead, holdDead } from "./commands/dead/queue.ts";
 import { CliFailure } from "./failure.ts";
 
 /** One short conversation with the broker: listen, publish one command, leave. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import type { z } from "zod";
-import { repeatedNames, repeatedProblem } from "../core/intake/repeated-names.ts";
+import { repeatedNames, repeatedProblem } from "../core/intake/reading/repeated-names.ts";
 
 /*
  * Parsers for commander: what they throw becomes one line that names the option.

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { CommandBody, MAX_COMMAND_BYTES } from "../contract/command.ts";
-import { withoutAbsent } from "../core/intake/absent-fields.ts";
+import { withoutAbsent } from "../core/intake/reading/absent-fields.ts";
 import { problemsOf, uniqueProblems } from "../core/intake/problems.ts";
-import { strangersOf } from "../core/intake/unknown-fields.ts";
+import { strangersOf } from "../core/intake/reading/unknown-fields.ts";
 import { ReinstallClientError } from "./failure.ts";
 
 /** A command as an emitter writes it (docs/contract/command.md). */

@@ -11,7 +11,7 @@ import { createHealth } from "../observe/health.ts";
 import { createInHand, type InHand } from "../observe/in-hand.ts";
 import type { SituationKeeper } from "../observe/situation.ts";
 import { brokerProbe, cloudProbe } from "../observe/http/probes.ts";
-import { createComplete } from "../steps/complete.ts";
+import { createComplete } from "../steps/complete/complete.ts";
 import { createSweep } from "../steps/sweep.ts";
 import type { WorkLag } from "../steps/work-lag.ts";
 import type { WorkerDeps } from "../deliveries/worker-deps.ts";

@@ -2,8 +2,8 @@ import { marksWhenDeferred, type DeferMarks } from "../core/waiting/deferred.ts"
 import { readCommand } from "../core/intake/intake.ts";
 import { sentAt } from "../core/intake/sent-at.ts";
 import { type createAdmit, withoutAnswerOfItsOwn } from "../steps/admit.ts";
-import { createComplete } from "../steps/complete.ts";
-import type { Work } from "../steps/deferring.ts";
+import { createComplete } from "../steps/complete/complete.ts";
+import type { Work } from "../steps/complete/deferring.ts";
 import type { CommandDelivery } from "../steps/ports/admission.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { createTurnAway } from "./turn-away.ts";

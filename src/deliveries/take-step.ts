@@ -1,7 +1,7 @@
 import type { Envelope } from "../core/state/envelope.ts";
 import type { DeferReason } from "../core/waiting/deferred.ts";
-import { createComplete } from "../steps/complete.ts";
-import type { Work } from "../steps/deferring.ts";
+import { createComplete } from "../steps/complete/complete.ts";
+import type { Work } from "../steps/complete/deferring.ts";
 import { createHop, stillWaiting } from "../steps/hop.ts";
 import type { Delivery, Disposition } from "../steps/ports/outlet.ts";
 import { bodyOf, createRunStep } from "../steps/run-step.ts";

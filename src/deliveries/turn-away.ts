@@ -1,7 +1,7 @@
 import { rungAtLeast } from "../core/waiting/backoff.ts";
 import type { Intake } from "../core/intake/intake.ts";
 import type { DeferReason } from "../core/waiting/deferred.ts";
-import type { Work } from "../steps/deferring.ts";
+import type { Work } from "../steps/complete/deferring.ts";
 import type { Disposition } from "../steps/ports/outlet.ts";
 import { createRefuse } from "../steps/refuse.ts";
 import type { WorkerDeps } from "./worker-deps.ts";

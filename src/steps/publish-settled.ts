@@ -1,6 +1,6 @@
 import type { CommandId, ProjectId } from "../contract/ids.ts";
 import { recordIdOf, restoreEnvelope } from "../core/state/envelope.ts";
-import { outcomeMessages } from "./messages.ts";
+import { outcomeMessages } from "./complete/messages.ts";
 import type { Outlet } from "./ports/outlet.ts";
 import type { ReinstallStore } from "./ports/reinstall-store.ts";
 import type { Clock } from "./ports/clock.ts";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { openBrokerSession } from "../../src/cli/broker-session.ts";
-import type { HeldDead } from "../../src/cli/commands/dead-queue.ts";
+import type { HeldDead } from "../../src/cli/commands/dead/queue.ts";
 import { loadAmqp } from "../../src/config/load.ts";
 import { OperatorEvent } from "../../src/contract/operator-event.ts";
 import { run } from "../support/processes/child-process.ts";

@@ -4,7 +4,7 @@ import { createMemoryKeeper } from "../../src/background/memory-keeper.ts";
 import { createPauseKeeper, type PauseKeeper } from "../../src/background/pause-keeper.ts";
 import { createSweeper } from "../../src/background/sweeper.ts";
 import type { BackgroundTask } from "../../src/background/task.ts";
-import { createComplete } from "../../src/steps/complete.ts";
+import { createComplete } from "../../src/steps/complete/complete.ts";
 import type { Envelope } from "../../src/core/state/envelope.ts";
 import type { RememberedSwitch } from "../../src/core/brakes/remembered-switch.ts";
 import type { Closed } from "../../src/core/brakes/windows.ts";
@@ -17,7 +17,7 @@ import { createWorker } from "../../src/worker.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import { ProjectId } from "../../src/contract/ids.ts";
 import type { Connection, Message } from "../support/in-memory/broker.ts";
-import { believingEmitters } from "./senders.ts";
+import { believingEmitters } from "./monitor/senders.ts";
 import { handOver } from "../support/in-memory/deliveries.ts";
 import { createMemoryOutlet } from "../support/in-memory/outlet.ts";
 import {
@@ -29,7 +29,7 @@ import {
   createMemoryStore,
   createMemoryStranded,
 } from "../support/in-memory/store.ts";
-import { lineageOf } from "./lineage.ts";
+import { lineageOf } from "./monitor/lineage.ts";
 import { createCloudPort } from "./cloud-port.ts";
 import type { DeliveryContext } from "./mutation.ts";
 import { publishTransport, storeTransport } from "./network.ts";

@@ -2,7 +2,7 @@ import type { Rules } from "../../src/core/rules.ts";
 import type { WorkerDeps } from "../../src/deliveries/worker-deps.ts";
 import type { Envelope } from "../../src/core/state/envelope.ts";
 import type { StoreSwitches } from "../support/in-memory/switches.ts";
-import type { PromiseName } from "./promises.ts";
+import type { PromiseName } from "./monitor/promises.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** What one delivery is about, for ports that must know. */

@@ -1,5 +1,5 @@
 import type { Mutation } from "./mutation.ts";
-import type { Violation } from "./promises.ts";
+import type { Violation } from "./monitor/promises.ts";
 import { scenarioOf } from "./scenario.ts";
 import { World } from "./world.ts";
 

@@ -2,7 +2,7 @@ import type { SenderRule } from "../../src/core/intake/senders.ts";
 import { ServerId } from "../../src/contract/ids.ts";
 import type { Rules } from "../../src/core/rules.ts";
 import type { ServerPlan } from "../support/in-memory/cloud.ts";
-import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults.ts";
+import { FAULTS, FOCUS_LABELS, type Fault, type FaultRates } from "./faults/faults.ts";
 import { Random } from "./random.ts";
 import { BEGINNING_MS } from "../support/in-memory/virtual-time.ts";
 import { RULES } from "./rules.ts";

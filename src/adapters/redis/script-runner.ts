@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { wellFormed } from "../../core/intake/well-formed.ts";
+import { wellFormed } from "../../core/intake/reading/well-formed.ts";
 import type { StoreAway, StoreCorrupt } from "../../steps/ports/store-trouble.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { inWords } from "./connection/in-words.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../contract/brakes.ts";
 import { Group } from "../../contract/command.ts";
 import { type ProjectId, ServerId } from "../../contract/ids.ts";
-import { beingSent } from "./being-sent.ts";
+import { beingSent } from "./send/being-sent.ts";
 import { printable } from "../event-line.ts";
 import { CliFailure } from "../failure.ts";
 import type { CliIo } from "../io.ts";

@@ -8,22 +8,27 @@ import { CommandId, ProjectId } from "../../contract/ids.ts";
 import type { OsReinstall } from "../../contract/os-reinstall.ts";
 import { contentHashAsSent, hasIdInCapitals } from "../identity.ts";
 import type { Order } from "../state/order.ts";
-import { withoutAbsent } from "./absent-fields.ts";
-import { looksLikeCloudEvent, type Opened, openBinary, openStructured } from "./cloud-event.ts";
+import { withoutAbsent } from "./reading/absent-fields.ts";
+import {
+  looksLikeCloudEvent,
+  type Opened,
+  openBinary,
+  openStructured,
+} from "./reading/cloud-event.ts";
 import { brokenCombinations } from "./combination-rules.ts";
-import { compressionSeen } from "./compression.ts";
+import { compressionSeen } from "./reading/compression.ts";
 import type { IntakeRules } from "./intake-rules.ts";
-import { isRecord } from "./is-record.ts";
-import { parseJsonText } from "./json-text.ts";
-import { mediaOf, type Mode } from "./media.ts";
+import { isRecord } from "./reading/is-record.ts";
+import { parseJsonText } from "./reading/json-text.ts";
+import { mediaOf, type Mode } from "./reading/media.ts";
 import { toOrder } from "./new-order.ts";
 import type { IntakeNotes } from "./notes.ts";
 import { problemsOf, uniqueProblems } from "./problems.ts";
-import type { RawCommand } from "./raw-command.ts";
+import type { RawCommand } from "./reading/raw-command.ts";
 import { type Refused, refusedIntake } from "./refused-intake.ts";
-import { repeatedNames, repeatedProblem, withoutRepeated } from "./repeated-names.ts";
+import { repeatedNames, repeatedProblem, withoutRepeated } from "./reading/repeated-names.ts";
 import { senderProblems } from "./senders.ts";
-import { strangersOf } from "./unknown-fields.ts";
+import { strangersOf } from "./reading/unknown-fields.ts";
 import { USER_DATA_PATH, userDataProblem } from "./user-data.ts";
 
 export type Intake =

@@ -3,7 +3,7 @@ import { DiskId } from "../../contract/ids.ts";
 import { contentHash, wishHash } from "../identity.ts";
 import type { ExpiryCause, Order } from "../state/order.ts";
 import type { IntakeRules } from "./intake-rules.ts";
-import type { RawCommand } from "./raw-command.ts";
+import type { RawCommand } from "./reading/raw-command.ts";
 import { type ImplausibleStamp, sentAt } from "./sent-at.ts";
 
 /** The order of a command that was understood, and why its AMQP `timestamp` was not believed. */

@@ -1,4 +1,4 @@
-import { shownNames } from "./names.ts";
+import { shownNames } from "./reading/names.ts";
 import type { ImplausibleStamp } from "./sent-at.ts";
 
 /** What an emitter should know of a command that was understood all the same. Names only: no value of the message. */

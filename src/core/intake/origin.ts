@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { shownName } from "./names.ts";
+import { shownName } from "./reading/names.ts";
 
 /** Where a message comes from: what is left out, neither the broker nor its publisher says. */
 export const Origin = z.object({

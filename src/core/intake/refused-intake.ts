@@ -2,14 +2,14 @@ import { CommandBody, type Problem } from "../../contract/command.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { Subject } from "../messages/events.ts";
 import { sha256 } from "../identity.ts";
-import { looksLikeCloudEvent } from "./cloud-event.ts";
+import { looksLikeCloudEvent } from "./reading/cloud-event.ts";
 import type { IntakeRules } from "./intake-rules.ts";
-import { isRecord } from "./is-record.ts";
-import { mediaOf } from "./media.ts";
+import { isRecord } from "./reading/is-record.ts";
+import { mediaOf } from "./reading/media.ts";
 import { addressing } from "./new-order.ts";
 import { shownOrigin } from "./origin.ts";
-import type { RawCommand } from "./raw-command.ts";
-import { sanitisedCopy } from "./sanitise.ts";
+import type { RawCommand } from "./reading/raw-command.ts";
+import { sanitisedCopy } from "./reading/sanitise.ts";
 
 /** A message that was not understood or not allowed. */
 export interface Refused {

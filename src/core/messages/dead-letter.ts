@@ -3,10 +3,10 @@ import { CommandBody, MAX_COMMAND_BYTES } from "../../contract/command.ts";
 import { CommandId, ProjectId, ServerId } from "../../contract/ids.ts";
 import type { Death } from "./death.ts";
 import { sha256 } from "../identity.ts";
-import { isRecord } from "../intake/is-record.ts";
-import { parseJsonText } from "../intake/json-text.ts";
+import { isRecord } from "../intake/reading/is-record.ts";
+import { parseJsonText } from "../intake/reading/json-text.ts";
 import { type Origin, shownOrigin } from "../intake/origin.ts";
-import { sanitisedCopy } from "../intake/sanitise.ts";
+import { sanitisedCopy } from "../intake/reading/sanitise.ts";
 import { sentAt } from "../intake/sent-at.ts";
 
 /** AMQP `type` of a copy that a worker put into the dead queue. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { RIGS, HOLD_MS, type StoreRig } from "./rig.ts";
+import { RIGS, HOLD_MS, type StoreRig } from "./rig/rig.ts";
 import type { Order } from "../../../src/core/state/order.ts";
 import {
   admitted,
@@ -11,7 +11,7 @@ import {
   PROJECT,
   REDELIVERED,
   SERVER,
-} from "./samples.ts";
+} from "./rig/samples.ts";
 
 describe.each(RIGS)("admission %s", (_name, rigs) => {
   const fresh = rigs();

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
 import { PauseScope } from "../../../src/contract/brakes.ts";
-import { PROJECT, SERVER } from "./samples.ts";
-import { AGAIN, COMMAND, forgotten, INTENT, intended, submitting } from "./script-states.ts";
-import { startTwoUsers, type TwoUsers } from "./two-users.ts";
+import { PROJECT, SERVER } from "./rig/samples.ts";
+import { AGAIN, COMMAND, forgotten, INTENT, intended, submitting } from "./rig/script-states.ts";
+import { startTwoUsers, type TwoUsers } from "./rig/two-users.ts";
 
 /* What the decoder of JSON in Redis, and Lua's numbers, do to an argument on its way into a record. */
 

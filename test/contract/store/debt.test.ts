@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Debt } from "../../../src/core/state/debt.ts";
 import type { Order } from "../../../src/core/state/order.ts";
-import { RIGS, type StoreRig } from "./rig.ts";
-import { admitted, claimed, envelope, order, outcome } from "./samples.ts";
+import { RIGS, type StoreRig } from "./rig/rig.ts";
+import { admitted, claimed, envelope, order, outcome } from "./rig/samples.ts";
 
 const FIRST = { nonce: "d1", redelivered: false };
 const SECOND = { nonce: "d2", redelivered: true };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keysOf, PROJECTS_KEY } from "../../../src/adapters/redis/keys.ts";
-import { PROJECT, SERVER } from "./samples.ts";
-import { SCRIPT_RUNS } from "./script-runs.ts";
-import { AGAIN, COMMAND, finishing, givingBack, intended } from "./script-states.ts";
-import { startTwoUsers, type TwoUsers } from "./two-users.ts";
+import { PROJECT, SERVER } from "./rig/samples.ts";
+import { SCRIPT_RUNS } from "./rig/script-runs.ts";
+import { AGAIN, COMMAND, finishing, givingBack, intended } from "./rig/script-states.ts";
+import { startTwoUsers, type TwoUsers } from "./rig/two-users.ts";
 
 /*
  * A script that fails half way: Redis keeps what its commands did before the failure. Here one command after the other is

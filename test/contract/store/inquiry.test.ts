@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Envelope, INQUIRY_SUFFIX } from "../../../src/core/state/envelope.ts";
 import { toProgressEvent } from "../../../src/core/messages/events.ts";
 import type { State } from "../../../src/core/state/state.ts";
-import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
+import { HOLD_MS, RIGS, type StoreRig } from "./rig/rig.ts";
 import {
   admitted,
   claimed,
@@ -13,7 +13,7 @@ import {
   outcome,
   PROJECT,
   SERVER,
-} from "./samples.ts";
+} from "./rig/samples.ts";
 
 const FIRST = { nonce: "i1", redelivered: false };
 const INQUIRY: State = {

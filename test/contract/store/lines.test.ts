@@ -5,9 +5,9 @@ import type { Order } from "../../../src/core/state/order.ts";
 import type { In, State } from "../../../src/core/state/state.ts";
 import type { ReinstallStore } from "../../../src/steps/ports/reinstall-store.ts";
 import { NO_BRAKES } from "../../support/brake-rules.ts";
-import { passed } from "./passed.ts";
-import { RIGS, type StoreRig } from "./rig.ts";
-import { claimed, order, SERVER } from "./samples.ts";
+import { passed } from "./rig/passed.ts";
+import { RIGS, type StoreRig } from "./rig/rig.ts";
+import { claimed, order, SERVER } from "./rig/samples.ts";
 import {
   ACQUIRED,
   asks,
@@ -19,7 +19,7 @@ import {
   saved,
   tries,
   waitingFor,
-} from "./waiters.ts";
+} from "./rig/waiters.ts";
 
 const PAUSE = { by: "ada", reason: "maintenance" };
 

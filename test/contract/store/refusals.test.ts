@@ -2,8 +2,16 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { ProjectId } from "../../../src/contract/ids.ts";
 import { rejected, toProgressEvent } from "../../../src/core/messages/events.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
-import { HOLD_MS, RIGS, type StoreRig } from "./rig.ts";
-import { admitted, claimed, delivery, order, outcome, PROJECT, REDELIVERED } from "./samples.ts";
+import { HOLD_MS, RIGS, type StoreRig } from "./rig/rig.ts";
+import {
+  admitted,
+  claimed,
+  delivery,
+  order,
+  outcome,
+  PROJECT,
+  REDELIVERED,
+} from "./rig/samples.ts";
 
 const ELSEWHERE = ProjectId.parse("fedcba9876543210fedcba9876543210");
 

@@ -2,7 +2,7 @@ import { type Envelope, storedEnvelope } from "../../../src/core/state/envelope.
 import { beforeEach, describe, expect, it } from "vitest";
 import { DiskId, ServerId } from "../../../src/contract/ids.ts";
 import { SWEEPER, type StepClaim } from "../../../src/steps/ports/step-claim.ts";
-import { RIGS, type StoreRig } from "./rig.ts";
+import { RIGS, type StoreRig } from "./rig/rig.ts";
 import {
   admitted,
   claimed,
@@ -15,7 +15,7 @@ import {
   PROJECT,
   SERVER,
   SUBMIT,
-} from "./samples.ts";
+} from "./rig/samples.ts";
 
 const FIRST = { nonce: "s1", redelivered: false };
 const COPY = { nonce: "s2", redelivered: false };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keysOf } from "../../../src/adapters/redis/keys.ts";
-import { delivery, PROJECT } from "./samples.ts";
-import { SCRIPT_RUNS } from "./script-runs.ts";
-import { COMMAND, NOTHING, saveOf, submitting } from "./script-states.ts";
-import { startTwoUsers, type TwoUsers } from "./two-users.ts";
+import { delivery, PROJECT } from "./rig/samples.ts";
+import { SCRIPT_RUNS } from "./rig/script-runs.ts";
+import { COMMAND, NOTHING, saveOf, submitting } from "./rig/script-states.ts";
+import { startTwoUsers, type TwoUsers } from "./rig/two-users.ts";
 
 /*
  * Our keys hold what no worker wrote: a person's repair, another program, a later version. Whatever a script meets there,

@@ -4,7 +4,7 @@
 /** A member that every command carries from its first step on. */
 const MORE_MEMBERS = [
   [
-    "steps/finish.js",
+    "steps/complete/finish.js",
     "        order,\n        step: claim",
     "        order: { ...order, lane: 'fast' },\n        step: claim",
   ],
@@ -23,7 +23,7 @@ const NEW_PHASE = [
     "    follow: { does: '', body: 'never', cancellable: false, mayHaveBeenSent: 'yes', yieldsAfterLoss: false, enteredMs: ({ acceptedAtMs }) => acceptedAtMs, leadsTo: [] },\n    watch: {",
   ],
   [
-    "steps/finish.js",
+    "steps/complete/finish.js",
     "        state: decision.state,\n    };",
     "        state: decision.state.phase === 'watch' ? { ...decision.state, phase: 'follow', pace: 1 } : decision.state,\n    };",
   ],

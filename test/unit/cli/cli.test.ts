@@ -6,7 +6,7 @@ import type { BrokerSession } from "../../../src/cli/broker-session.ts";
 import type { EndingSignal } from "../../../src/process/exit-codes.ts";
 import { CliFailure } from "../../../src/cli/failure.ts";
 import { runCli } from "../../../src/cli/program.ts";
-import { sendFields } from "../../../src/cli/commands/send-fields.ts";
+import { sendFields } from "../../../src/cli/commands/send/fields.ts";
 import { CommandBody } from "../../../src/contract/command.ts";
 import type { ProgressEvent } from "../../../src/contract/event.ts";
 import { MetadataFields, OsReinstallFields } from "../../../src/contract/os-reinstall.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createComplete } from "../../../src/steps/complete.ts";
+import { createComplete } from "../../../src/steps/complete/complete.ts";
 import { createInquire } from "../../../src/steps/phases/inquire.ts";
 import { asNext, envelope, NEW_DISK, NOW, seen, STATES } from "../core/builders.ts";
 import { type Claimed, claimed, createWorld, type World } from "./fakes.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Intake } from "../../../src/core/intake/intake.ts";
-import { duplicateMessages, idReusedMessages } from "../../../src/steps/messages.ts";
+import { duplicateMessages, idReusedMessages } from "../../../src/steps/complete/messages.ts";
 import type { Order } from "../../../src/core/state/order.ts";
 import type { StoredOutcome } from "../../../src/steps/ports/stored-outcome.ts";
 import { createRefuse } from "../../../src/steps/refuse.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { storedEnvelope } from "../../../src/core/state/envelope.ts";
-import { createComplete } from "../../../src/steps/complete.ts";
+import { createComplete } from "../../../src/steps/complete/complete.ts";
 import type { Stranded } from "../../../src/steps/ports/stranded-commands.ts";
 import { createSweep } from "../../../src/steps/sweep.ts";
 import {

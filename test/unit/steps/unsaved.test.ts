@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { leaveAsFound } from "../../../src/core/decisions/leave-as-found.ts";
 import { afterSubmission } from "../../../src/core/decisions/decide-submit.ts";
-import { unsavedNext } from "../../../src/steps/finish.ts";
+import { unsavedNext } from "../../../src/steps/complete/finish.ts";
 import { conclude } from "../../../src/steps/step.ts";
 import {
   envelope,

@@ -1,4 +1,4 @@
-import { parsedWellFormed } from "../../../core/intake/well-formed.ts";
+import { parsedWellFormed } from "../../../core/intake/reading/well-formed.ts";
 import type { HttpAnswer } from "../http/exchange.ts";
 import { presentable } from "../http/redact.ts";
 import { retryAfterMs, type StatedLimit, statedLimit } from "../http/retry-after.ts";

@@ -1,5 +1,5 @@
 import { createHmac, hash } from "node:crypto";
-import { wellFormedText } from "../../../core/intake/well-formed.ts";
+import { wellFormedText } from "../../../core/intake/reading/well-formed.ts";
 
 /** A request as it goes over the wire. What is signed must reach the gateway unchanged. */
 export interface SignableRequest {

@@ -1,4 +1,4 @@
-import { wellFormedText } from "../../../core/intake/well-formed.ts";
+import { wellFormedText } from "../../../core/intake/reading/well-formed.ts";
 
 /** Longest text of the cloud that goes into an outcome, an event or a log. */
 const MAX_MESSAGE_CHARS = 300;

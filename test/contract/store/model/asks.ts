@@ -4,7 +4,7 @@ import type { RememberedSwitch } from "../../../../src/core/brakes/remembered-sw
 import { type Envelope, recordIdOf, storedEnvelope } from "../../../../src/core/state/envelope.ts";
 import type { Order } from "../../../../src/core/state/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
-import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../samples.ts";
+import { DISK, envelope, event, order, outcome, PROJECT, SERVER } from "../rig/samples.ts";
 import { askInquiry, firstOfInquiry } from "./inquiries.ts";
 import type { Present, Side } from "./sides.ts";
 import { stateOf } from "./states.ts";

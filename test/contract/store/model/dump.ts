@@ -2,7 +2,7 @@ import type { RedisClient } from "../../../../src/adapters/redis/connection/clie
 import { keysOf } from "../../../../src/adapters/redis/keys.ts";
 import type { CommandRecord, StoreMemory } from "../../../support/in-memory/memory.ts";
 import { REFUSED } from "../../../support/in-memory/scripts.ts";
-import { PROJECT } from "../samples.ts";
+import { PROJECT } from "../rig/samples.ts";
 
 const k = keysOf(PROJECT);
 

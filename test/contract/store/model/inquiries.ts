@@ -2,7 +2,7 @@ import { type Envelope, ENVELOPE_VERSION } from "../../../../src/core/state/enve
 import { toProgressEvent } from "../../../../src/core/messages/events.ts";
 import type { Order } from "../../../../src/core/state/order.ts";
 import type { StepClaim } from "../../../../src/steps/ports/step-claim.ts";
-import { envelope } from "../samples.ts";
+import { envelope } from "../rig/samples.ts";
 import type { Ask, Known } from "./asks.ts";
 import type { Present } from "./sides.ts";
 import { stateOf } from "./states.ts";

@@ -24,7 +24,7 @@ import {
   createMemoryStore,
   createMemoryStranded,
 } from "../../../support/in-memory/store.ts";
-import { PROJECT } from "../samples.ts";
+import { PROJECT } from "../rig/samples.ts";
 import { type Dump, dumpOfMemory, dumpOfRedis } from "./dump.ts";
 import type { Fault } from "./steps.ts";
 import { NO_BRAKES, NO_WINDOWS } from "../../../support/brake-rules.ts";

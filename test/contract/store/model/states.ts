@@ -1,6 +1,6 @@
 import { CommandId, JobId } from "../../../../src/contract/ids.ts";
 import type { State } from "../../../../src/core/state/state.ts";
-import { DISK } from "../samples.ts";
+import { DISK } from "../rig/samples.ts";
 import type { Step } from "./steps.ts";
 
 /** A state of the model's commands. */

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { readCommand } from "../../../../src/core/intake/intake.ts";
 import { notesData } from "../../../../src/core/intake/notes.ts";
-import type { RawCommand } from "../../../../src/core/intake/raw-command.ts";
+import type { RawCommand } from "../../../../src/core/intake/reading/raw-command.ts";
 import {
   BODY,
   COMMAND,

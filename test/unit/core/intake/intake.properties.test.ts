@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readCommand } from "../../../../src/core/intake/intake.ts";
-import type { RawCommand } from "../../../../src/core/intake/raw-command.ts";
+import type { RawCommand } from "../../../../src/core/intake/reading/raw-command.ts";
 import { createRefuse } from "../../../../src/steps/refuse.ts";
 import { fakeClock } from "../../steps/fakes.ts";
 import { BODY, COMMAND, FOREIGN_PROJECT, INTAKE_RULES, NOW, PROJECT, SERVER } from "../builders.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_COMMAND_BYTES } from "../../../../src/contract/command.ts";
 import { type Intake, readCommand } from "../../../../src/core/intake/intake.ts";
-import type { RawCommand } from "../../../../src/core/intake/raw-command.ts";
+import type { RawCommand } from "../../../../src/core/intake/reading/raw-command.ts";
 import {
   BODY,
   COMMAND,
