@@ -33,37 +33,21 @@ export function claim(
 ): ClaimAnswer {
   const { order, step } = envelope;
   return script(ctx, order.projectId, (m): ClaimAnswer => {
-    const id = recordIdOf(order.commandId, envelope.state.phase);
-    const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
-    if (foreignAt !== undefined) return corrupt(foreignAt);
-    const epoch = ensureEpoch(m, ctx);
-    const now = ctx.memory.nowMs();
-    const mine = `${step}:${delivery.nonce}`;
-    const redelivered = delivery.redelivered || envelope.revived > 0;
-    const found = m.records.get(id);
-    // A refusal does not use up its id; its numbers are taken.
-    const known = found?.claim === REFUSED ? undefined : found;
-    const standing = standingOf(ctx, known, envelope, redelivered, mine);
-    if (!("restored" in standing)) return standing;
-    const { takenOver } = standing;
-    const foreign = envelope.epoch !== epoch.id;
-    const restored = restoredIn(ctx, epoch, known, foreign, standing.restored);
-    const unseen = isUnseen(ctx, envelope, epoch);
+    const met = meet(ctx, m, envelope, delivery);
+    if ("kind" in met) return met;
+    const { id, epoch, now, mine, found, known, foreign, unseen, restored, takenOver } = met;
     const { yieldsAfterLoss } = PHASES[envelope.state.phase];
     const yields =
       yieldsAfterLoss && !delivery.nonce.startsWith(SWEEPER) && !ctx.switches.neverYield;
     if (yields && now < epoch.openAt && foreign && !unseen) {
-      passOn(ctx, m, { envelope, found, known, restored, epoch, now });
+      passOn(ctx, m, envelope, met);
       return { kind: "rebuilding", untilMs: epoch.openAt };
     }
     let base = Math.max(found?.seq ?? 1, envelope.sequence);
     if (known?.claim === mine) base = known.claimBase;
     else if (foreign || restored !== "no") base = freshSequence(base, now, ctx);
 
-    const record =
-      restored === "no" && known !== undefined
-        ? known
-        : putBack(ctx, known, restored === "no" ? "absent" : restored, envelope, epoch, now);
+    const record = restored === "no" && known !== undefined ? known : putBack(ctx, envelope, met);
     const atMs = claimed(m, id, record, mine, base, ctx);
     const held = holdLock(ctx, m, { envelope, restored, now });
     putBackPlaces(ctx, m, envelope, record.created, false);
@@ -117,73 +101,74 @@ export function hop(
   if (ctx.switches.hopUnseen) {
     return { kind: "waits", atMs: ctx.memory.nowMs(), mayHaveRun: false, cancelled: false };
   }
-  const { order, step } = envelope;
-  return script(ctx, order.projectId, (m): HopAnswer => {
-    const id = recordIdOf(order.commandId, envelope.state.phase);
-    const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
-    if (foreignAt !== undefined) return corrupt(foreignAt);
-    const epoch = ensureEpoch(m, ctx);
-    const now = ctx.memory.nowMs();
-    const found = m.records.get(id);
-    const known = found?.claim === REFUSED ? undefined : found;
-    const again = redelivered || envelope.revived > 0;
-    const standing = standingOf(ctx, known, envelope, again, `${step}:`);
-    if (!("restored" in standing)) return standing;
-    const { takenOver } = standing;
-    const foreign = envelope.epoch !== epoch.id;
-    const restored = restoredIn(ctx, epoch, known, foreign, standing.restored);
-    passOn(ctx, m, { envelope, found, known, restored, epoch, now });
-    const forgotten = foreign && restored !== "no" && !isUnseen(ctx, envelope, epoch);
-    const mayHaveRun = takenOver || forgotten;
+  return script(ctx, envelope.order.projectId, (m): HopAnswer => {
+    const met = meet(ctx, m, envelope, { nonce: "", redelivered });
+    if ("kind" in met) return met;
+    const { id, now, foreign, unseen, restored, takenOver } = met;
+    passOn(ctx, m, envelope, met);
+    const mayHaveRun = takenOver || (foreign && restored !== "no" && !unseen);
     const cancelled = m.records.get(id)?.cancel !== undefined;
     return { kind: "waits", atMs: now, mayHaveRun, cancelled };
   });
 }
 
-/** Puts everything back, and leaves the step unclaimed. */
-function passOn(
+/** A message that may go on, and the record that it met. */
+interface Met {
+  readonly id: string;
+  readonly epoch: EpochNow;
+  readonly now: number;
+  readonly mine: string;
+  /** Whatever is there under its id: of refused messages, too. */
+  readonly found: CommandRecord | undefined;
+  /** The command's own. */
+  readonly known: CommandRecord | undefined;
+  /** The message was written in another memory. */
+  readonly foreign: boolean;
+  readonly unseen: boolean;
+  readonly restored: Claimed["restored"];
+  readonly takenOver: boolean;
+}
+
+/** How `claim.lua` begins, whatever it was asked for. */
+function meet(
   ctx: ScriptContext,
   m: ProjectMemory,
-  {
-    envelope,
-    found,
-    known,
-    restored,
-    epoch,
-    now,
-  }: {
-    envelope: Envelope;
-    found: CommandRecord | undefined;
-    known: CommandRecord | undefined;
-    restored: Claimed["restored"];
-    epoch: EpochNow;
-    now: number;
-  },
-): void {
-  const id = recordIdOf(envelope.order.commandId, envelope.state.phase);
+  envelope: Envelope,
+  { nonce, redelivered }: { readonly nonce: string; readonly redelivered: boolean },
+): Met | Turned {
+  const { order } = envelope;
+  const id = recordIdOf(order.commandId, envelope.state.phase);
+  const foreignAt = foreignKey(m, { command: id, server: order.serverId, epoch: true });
+  if (foreignAt !== undefined) return corrupt(foreignAt);
+  const epoch = ensureEpoch(m, ctx);
+  const now = ctx.memory.nowMs();
+  const mine = `${envelope.step}:${nonce}`;
+  const found = m.records.get(id);
+  // A refusal does not use up its id; its numbers are taken.
+  const known = found?.claim === REFUSED ? undefined : found;
+  const again = redelivered || envelope.revived > 0;
+  const standing = standingOf(ctx, known, envelope, again, mine);
+  if (!("restored" in standing)) return standing;
+  const foreign = envelope.epoch !== epoch.id;
+  // A record that was put back from nothing in this memory knows nothing of what was before.
+  const knowsNothing = foreign && known?.rebuilt === epoch.id && !ctx.switches.trustRebuilt;
+  const restored = knowsNothing ? "absent" : standing.restored;
+  const unseen = isUnseen(ctx, envelope, epoch);
+  return { ...standing, id, epoch, now, mine, found, known, foreign, unseen, restored };
+}
+
+/** Puts everything back, and leaves the step unclaimed. */
+function passOn(ctx: ScriptContext, m: ProjectMemory, envelope: Envelope, met: Met): void {
+  const { id, now, found, known, restored } = met;
   if (restored !== "no" || known === undefined) {
-    const how = restored === "no" ? "absent" : restored;
-    const record = putBack(ctx, known, how, envelope, epoch, now);
-    const atLeast = Math.max(found?.seq ?? 1, envelope.sequence);
-    const base = freshSequence(atLeast, now, ctx);
+    const base = freshSequence(Math.max(found?.seq ?? 1, envelope.sequence), now, ctx);
     // Whoever held an older step must not save it over what was put back.
+    const record = putBack(ctx, envelope, met);
     m.records.set(id, { ...record, claim: "", claimBase: base, seq: base, updated: now });
   } else m.records.set(id, { ...known, updated: now });
   m.active.set(id, now);
   holdLock(ctx, m, { envelope, restored, now });
   putBackPlaces(ctx, m, envelope, m.records.get(id)?.created ?? now, true);
-}
-
-/** A record that was put back from nothing in this memory knows nothing of what was before. */
-function restoredIn(
-  ctx: ScriptContext,
-  epoch: EpochNow,
-  known: CommandRecord | undefined,
-  foreign: boolean,
-  restored: Claimed["restored"],
-): Claimed["restored"] {
-  const knowsNothing = foreign && known?.rebuilt === epoch.id && !ctx.switches.trustRebuilt;
-  return knowsNothing ? "absent" : restored;
 }
 
 /** The present memory began before anybody can have taken the message, or a copy of it. */
@@ -232,13 +217,11 @@ function standingOf(
 /** The record as the message tells it; what is known beside that stays. */
 function putBack(
   ctx: ScriptContext,
-  known: CommandRecord | undefined,
-  how: "absent" | "behind",
   envelope: Envelope,
-  epoch: EpochNow,
-  now: number,
+  { known, restored, epoch, now }: Met,
 ): CommandRecord {
   const { order, state } = envelope;
+  const how = restored === "no" ? "absent" : restored;
   const attempt = "tries" in state ? state.tries.attempt : 1;
   const resume = JSON.stringify(storedEnvelope(envelope));
   ctx.memory.onKept(resume);
