@@ -26,8 +26,9 @@ function project(name: string, { testTimeoutMs, services }: ProjectOptions) {
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: testTimeoutMs,
       hookTimeout: 120_000,
-      // Files share no module that they change. A process and its modules anew for each file cost more than most files do.
-      isolate: false,
+      // Files share no module that they change, and a process for each costs more than most files do. But what a file on real servers has
+      // left open is looked for in its whole process, where it must not meet what another file has not closed yet.
+      isolate: services,
       ...(services
         ? {
             globalSetup: ["test/support/suite/global-setup.ts"],

@@ -32,7 +32,7 @@ export default defineConfig({
       {
         test: {
           name: "contract in memory",
-          include: ["test/contract/{store,broker,cloud}/*.test.ts"],
+          include: ["test/contract/{store,broker,cloud}/**/*.test.ts"],
           ...IN_MEMORY,
           testTimeout: 30_000,
           isolate: false,
